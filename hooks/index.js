@@ -437,12 +437,12 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
     print(`  git init --initial-branch main && git add --all && git commit --message "As s init made it" && git branch template`);
   }
   say(
-    "  # Prints the commands that create the two RAM roles; `python policies/show.py | bash` runs them.",
-    "  # 打印创建两个 RAM 角色的命令；`python policies/show.py | bash` 则直接执行。",
+    "  # Prints the commands that create the two RAM roles; `python3 policies/show.py | bash` runs them.",
+    "  # 打印创建两个 RAM 角色的命令；`python3 policies/show.py | bash` 则直接执行。",
   );
-  print("  python policies/show.py");
+  print("  python3 policies/show.py");
   print("  s deploy -y");
-  print("  python ops.py doctor\n");
+  print("  python3 ops.py doctor\n");
   say(
     `Several projects on one bucket: no two of them may overlap in both prefix and suffix, or Function Compute refuses` +
       ` the second trigger. This one submits "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,

@@ -124,10 +124,10 @@ def introduce(box: Sandbox, console: Console, address: str, project: Path) -> No
     console.out("Ask how it is, in another terminal, with the very commands that you would use in the cloud:\n")
     console.out(f"export {VARIABLE}={address}")
     console.out(f"cd {project}")
-    console.out("python ops.py status\n")
+    console.out("python3 ops.py status\n")
     console.out("Play a cutover, when nothing is uploaded any more (whatever it waits for goes by at once):\n")
-    console.out("python ops.py cutover --rehearse")
-    console.out("python ops.py cutover --frozen-since now\n")
+    console.out("python3 ops.py cutover --rehearse")
+    console.out("python3 ops.py cutover --frozen-since now\n")
     console.out("Break something, at the prompt below or from another terminal; `help` says what there is:\n")
     console.out(f"curl -d 'put obs a.txt other' {address}/say\n")
     console.out(

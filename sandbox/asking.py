@@ -1,4 +1,4 @@
-"""How `python ops.py` of a rendered project asks a running sandbox instead of the Serverless Devs tool: by HTTP, at an
+"""How `python3 ops.py` of a rendered project asks a running sandbox instead of the Serverless Devs tool: by HTTP, at an
 address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
 
     POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",

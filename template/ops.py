@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Everything there is to do with the deployed project: python ops.py --help"""
+"""Everything there is to do with the deployed project: python3 ops.py --help"""
 
 import sys
 

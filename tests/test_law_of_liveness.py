@@ -173,7 +173,7 @@ def play(seed: int) -> Played:
 
 
 def printed(document: Any) -> list[str]:
-    """The words of the next step, behind `python ops.py`; none where there is no step."""
+    """The words of the next step, behind `python3 ops.py`; none where there is no step."""
     lacking = [one for one in document["checks"] if one["result"] in WORST and one["gates"] and one["step"]]
     worst = min(lacking, key=lambda one: WORST.index(one["result"]), default=None)
     return [word for word in shlex.split(line(worst["step"]))[2:] if word != "--close"] if worst else []

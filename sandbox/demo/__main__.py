@@ -59,7 +59,7 @@ def main() -> int:
         " the proof."
     )
     if not given.picture:
-        check = f"python template/ops.py check {given.certificate}"
+        check = f"python3 template/ops.py check {given.certificate}"
         console.print(f"The certificate is {given.certificate}. To check it: {check}", soft_wrap=True)
     console.print("[red]The books do not balance." if problems else good, soft_wrap=not console.record)
     if given.picture:

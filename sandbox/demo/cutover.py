@@ -56,7 +56,7 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
     """The day of the cutover: what there is in the end, and the last certificate."""
     console.print(
         "\n[bold]5.[/] Cutover day: nobody writes to the source any more. Half an hour later, step by step what"
-        " `python ops.py cutover` does:"
+        " `python3 ops.py cutover` does:"
     )
     frozen = now(box)
     later(box)
@@ -76,7 +76,7 @@ def cutover(box: Sandbox, console: Console) -> tuple[Books, dict[str, Any]]:
 def close(box: Sandbox, console: Console) -> None:
     """Close the project; two minutes later nothing is sent any more, and in the end OMS has finished."""
     wait_a_second(box)
-    console.print("\npython ops.py close")
+    console.print("\npython3 ops.py close")
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN}).encode())
     box.let_pass(CLOSE_SECONDS)
     box.let_pass(OMS_SECONDS)
@@ -87,7 +87,7 @@ def stand_still(box: Sandbox, console: Console) -> None:
     """Show that both buckets are what was judged."""
     wait_a_second(box)
     payload = json.dumps({"standstill": True, "restart": True})
-    console.print("\npython ops.py compare --standstill --restart")
+    console.print("\npython3 ops.py compare --standstill --restart")
     found = box.fc.invoke("compare", payload.encode()).value
     _say(console, f"The digests are {found['state']} and {found['twin']}.")
 
@@ -133,7 +133,7 @@ def now(box: Sandbox) -> str:
 def compare(box: Sandbox, console: Console, **asked: bool) -> None:
     """Invoke compare by hand, and show its classes, if there are differences."""
     wait_a_second(box)
-    console.print(" ".join(["\npython ops.py compare", *(f"--{name}" for name in asked)]))
+    console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in asked)]))
     found = box.fc.invoke("compare", json.dumps(asked).encode()).value
     table = Table("class", "in OSS", "in OBS", "such as")
     for column in table.columns[1:3]:

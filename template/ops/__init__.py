@@ -1,4 +1,4 @@
-"""What `python ops.py` does: everything there is to do with the deployed project, by one command."""
+"""What `python3 ops.py` does: everything there is to do with the deployed project, by one command."""
 
 import sys
 from pathlib import Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import runpy
 import sys
@@ -124,6 +125,14 @@ def _simple(commands: _Commands) -> None:
     )
     replay.add_argument(
         "--prefix", metavar="PREFIX", type=_prefix(say), help=say(t("only object keys with this prefix"))
+    )
+    replay.add_argument(
+        "--escaped-key",
+        action="append",
+        type=_unescaped(say),
+        dest="key",
+        metavar="KEY",
+        help=say(t("the same, escaped as in JSON, for what cannot be typed")),
     )
     replay.add_argument("--reason", metavar="REASON", help=say(t("only what failed for this reason")))
     replay.add_argument("--limit", type=_whole(say, 0), metavar="N", help=say(t("at most this many")))
@@ -282,6 +291,19 @@ def _prefix(say: _Say) -> Callable[[str], str]:
             told = t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=text.lstrip("/"))
             raise argparse.ArgumentTypeError(say(told))
         return text
+
+    return convert
+
+
+def _unescaped(say: _Say) -> Callable[[str], str]:
+    r"""A key that is given as JSON has it, such as `a\u0000b`: what printed commands hold where a key has characters
+    that nobody sees, or that a shell loses."""
+
+    def convert(text: str) -> str:
+        try:
+            return str(json.loads(f'"{text}"'))
+        except ValueError:
+            raise argparse.ArgumentTypeError(say(t("{text!r} is not escaped as in JSON", text=text))) from None
 
     return convert
 

@@ -97,7 +97,7 @@ def _no_certificate(file: Path) -> UntrustedError:
     return UntrustedError(
         t("{file} is not a certificate, or is damaged", file=file),
         t(
-            "Get it again: `python ops.py cutover` writes it, and the log bucket has it under"
+            "Get it again: `python3 ops.py cutover` writes it, and the log bucket has it under"
             " oms_source_record/certificates/"
         ),
     )

@@ -58,8 +58,8 @@ _STOPPED = Text("Stopped.", "已中止。")
 _WRITTEN = Text("Written: {}", "已写入：{}")
 _NO_ANSWER = Text("The input contains no answer that is known here", "输入中没有可识别的返回结果")
 _SHOW_HOW = Text(
-    "Give it an answer: s status invoke | python ops.py show, or python ops.py show < certificate.json",
-    "用法：s status invoke | python ops.py show，或 python ops.py show < certificate.json",
+    "Give it an answer: python3 ops.py status --json | python3 ops.py show, or python3 ops.py show < certificate.json",
+    "用法：python3 ops.py status --json | python3 ops.py show，或 python3 ops.py show < certificate.json",
 )
 _NO_PAGE = Text("There is no web page of this answer", "该结果没有网页")
 _WITHOUT_HTML = Text("Leave --html out", "请去掉 --html")

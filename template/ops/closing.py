@@ -21,9 +21,9 @@ _ANY_FREEZE: Payload = {}
 
 _WAITS = Text("closing: what was begun comes to its end, {} to go", "正在关闭：等待已开始的调用结束，还需 {}")
 _HINT = Text(
-    "The project is closed already, and what was begun before ends within two minutes. To open it again: python ops.py"
+    "The project is closed already, and what was begun before ends within two minutes. To open it again: python3 ops.py"
     " open",
-    "项目已经关闭，此前已开始的调用会在两分钟内结束。如需重新打开：python ops.py open",
+    "项目已经关闭，此前已开始的调用会在两分钟内结束。如需重新打开：python3 ops.py open",
 )
 _UNDONE = Text(
     "Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again",
@@ -56,15 +56,15 @@ _STOP_TASK = Text(
     "如需重新打开项目，请先启动该任务。",
 )
 _OPEN_FIRST = Text(
-    "The project was closed by hand, and something has to be sent ({}): python ops.py open. Then run the cutover"
+    "The project was closed by hand, and something has to be sent ({}): python3 ops.py open. Then run the cutover"
     " again.",
-    "项目由人工关闭，但还有内容需要发送（{}）：请执行 python ops.py open，然后再次执行割接。",
+    "项目由人工关闭，但还有内容需要发送（{}）：请执行 python3 ops.py open，然后再次执行割接。",
 )
 _AFTER_GO = Text(
     "The project stays closed, because a GO stands. What lacks now ({}) was written or deleted after that, or with"
-    " another freeze. Only if OBS is not in use yet: python ops.py open",
+    " another freeze. Only if OBS is not in use yet: python3 ops.py open",
     "项目保持关闭，因为已有有效的 GO。现在缺少的内容（{}）源自此后的写入或删除，或停写时间不同。"
-    "仅当 OBS 尚未投入使用时：python ops.py open",
+    "仅当 OBS 尚未投入使用时：python3 ops.py open",
 )
 _OPEN_AGAIN = Text(
     "The project is open again, because something has to be sent ({}). Then run the cutover again.",
@@ -72,8 +72,8 @@ _OPEN_AGAIN = Text(
 )
 _STAYS = Text(
     "The project stays closed: run the cutover again after that step, and it goes on from there. To give up:"
-    " python ops.py open",
-    "项目保持关闭：完成上述步骤后再次执行割接，即可继续。如要放弃：python ops.py open",
+    " python3 ops.py open",
+    "项目保持关闭：完成上述步骤后再次执行割接，即可继续。如要放弃：python3 ops.py open",
 )
 # The one table of what becomes of a project that a cutover has closed, this one or one before: what these checks want
 # sent, if they failed, opens it. After any other it stays closed, and the next call goes on from there.

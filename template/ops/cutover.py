@@ -54,8 +54,8 @@ _HINT = Text(
     "已开始的工作在云上继续进行。请使用 {} 重新运行同一命令",
 )
 _HINT_CLOSED = Text(
-    "The project is closed. Go on: run the same command again with {}. Or give up: python ops.py open",
-    "项目已关闭。继续：使用 {} 重新运行同一命令；放弃：python ops.py open",
+    "The project is closed. Go on: run the same command again with {}. Or give up: python3 ops.py open",
+    "项目已关闭。继续：使用 {} 重新运行同一命令；放弃：python3 ops.py open",
 )
 _DOCTOR = Text("Look whether all is set up right", "检查配置是否正确")
 _REPLAY = Text("Send again what failed", "重发失败的对象")

@@ -22,9 +22,9 @@ _AGAIN = t("Run the command again")
 _RAISED = {
     "PayloadError": t("Change what the command asks for"),
     "SettingsError": t("Change s.yaml, then: s deploy -y"),
-    "CredentialsError": t("See which role s.yaml names: python policies/show.py"),
-    "StorageError": t("See what doctor says: python ops.py doctor"),
-    "RecordError": t("See what doctor says: python ops.py doctor"),
+    "CredentialsError": t("See which role s.yaml names: python3 policies/show.py"),
+    "StorageError": t("See what doctor says: python3 ops.py doctor"),
+    "RecordError": t("See what doctor says: python3 ops.py doctor"),
     "EventError": t("Change what the command asks for"),
 }
 # What is found in the output of a tool that gave no answer, and what it means; the first that matches. The first few
@@ -34,7 +34,7 @@ _SAID: list[tuple[str, type[OpsError], Text, Text]] = [
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
         t("A secret that s.yaml names is not in this machine's store"),
-        t("Put it there: python ops.py secrets"),
+        t("Put it there: python3 ops.py secrets"),
     ),
     (
         r"edition field in the s\.yaml",

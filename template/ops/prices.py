@@ -1,4 +1,4 @@
-"""List prices, in US dollars: what `python ops.py cost` reckons with, and the benchmarks.
+"""List prices, in US dollars: what `python3 ops.py cost` reckons with, and the benchmarks.
 
 Alibaba Cloud's and Huawei Cloud's price pages are in yuan for regions in mainland China; docs/costs.md says where each
 figure was read, and when. Prices elsewhere differ: the command takes them as options.

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Shows the rights that the project needs, and the commands that grant them or take them away again.
 
-    python policies/show.py                  the `aliyun ram` commands that make roles and policies
-    python policies/show.py | bash           runs them
-    python policies/show.py --remove         the commands that undo this
-    python policies/show.py --json FOLDER    writes the policies into files, for the RAM console
-    python policies/show.py --deep           with the right to read objects, which only `deep` and samples need
-    python policies/show.py --canary         what an administrator needs for `python ops.py canary`, and nobody else
+    python3 policies/show.py                  the `aliyun ram` commands that make roles and policies
+    python3 policies/show.py | bash           runs them
+    python3 policies/show.py --remove         the commands that undo this
+    python3 policies/show.py --json FOLDER    writes the policies into files, for the RAM console
+    python3 policies/show.py --deep           with the right to read objects, which only `deep` and samples need
+    python3 policies/show.py --canary         what an administrator needs for `python3 ops.py canary`, and nobody else
 
 It goes by what s.yaml says now: after a change there, run the commands again. It changes nothing itself, and needs
 Python 3.10 and nothing else.

@@ -17,12 +17,12 @@ def test_what_comes_next_is_printed_for_the_shell(tool, built, tmp_path):
     done = tool.init(built, tmp_path / "it's mine", ANSWERS)
     assert done.returncode == 0, done.stdout
     change, git, roles, *deploy = commands_in(done.stdout)
-    assert deploy == ["s deploy -y", "python ops.py doctor"]
+    assert deploy == ["s deploy -y", "python3 ops.py doctor"]
 
     # WHEN the lines up to the deployment are pasted
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "python").symlink_to(sys.executable)
+    (programs / "python3").symlink_to(sys.executable)
     author = {f"GIT_{who}_{what}": "you@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     printed = subprocess.run(
         ["bash", "-euc", "\n".join([change, git, roles])],
@@ -56,7 +56,7 @@ def test_what_comes_next_has_no_git_where_git_is(tool, built, tmp_path):
 
     # THEN nobody is told to go there or to begin a repository, and what was ignored still is
     assert "Ready in this folder" in done.stdout
-    assert [line.split()[0] for line in commands_in(done.stdout)] == ["python", "s", "python"]
+    assert [line.split()[0] for line in commands_in(done.stdout)] == ["python3", "s", "python3"]
     assert (tmp_path / "out" / ".gitignore").read_text() == "mine\n.env\n.s/\n__pycache__/\n.oss-oms-sync-canary.json\n"
     assert 'access: "default"\n' in (tmp_path / "out" / "s.yaml").read_text()
 

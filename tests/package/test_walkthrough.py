@@ -110,7 +110,7 @@ def test_every_command_of_day_to_day_answers(shell, project, box):
     box.later(3600)
     table = next(table for table in Document.read(OPERATIONS).tables if table[0][0].content == "command")
     commands = [row[0].children[0].content for row in table[1:]]
-    commands.remove("python ops.py close")  # waits for two minutes: see unit/ops/test_closing
+    commands.remove("python3 ops.py close")  # waits for two minutes: see unit/ops/test_closing
     assert len(commands) == 9
     for command in commands:
         done = shell.attempt(command)
@@ -145,7 +145,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
     (text,) = Document.read(OPERATIONS).yaml_under("Several environments")
     (project / "s.staging.yaml").write_text(text)
     staging = {name: f"Staging{name[-2:]}0001" for name in ("HW_AK", "HW_SK")}
-    shell.run("python ops.py secrets -t s.staging.yaml", env=staging)
+    shell.run("python3 ops.py secrets -t s.staging.yaml", env=staging)
     first = dict(fc3.deployed)
 
     # WHEN it is deployed (into the sandbox it would not fit)
@@ -376,11 +376,11 @@ def test_the_command_of_cutover_day_finds_what_was_lost_and_closes_nothing_unask
     run, _ = Document.read(CUTOVER).commands_under("The day")
     done = shell.attempt(run.replace("--frozen-since now", f"--frozen-since {frozen}"))
     assert (done.returncode, "\nNOT PROVEN\n" in done.stdout) == (3, True), done.stdout
-    assert re.search(r"-> python ops\.py cutover .*--close", done.stdout)
+    assert re.search(r"-> python3 ops\.py cutover .*--close", done.stdout)
     assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()
 
     # AND there is a certificate that stands a check, and a page of it
     (certificate,) = shell.folder.glob("*-not-proven.json")
-    checked = shell.attempt(f"python ops.py check {certificate.name}")
+    checked = shell.attempt(f"python3 ops.py check {certificate.name}")
     assert "The certificate is sound. It says NOT PROVEN." in checked.stdout
     assert "<h1" in (shell.folder / "certificate.html").read_text(encoding="utf-8")

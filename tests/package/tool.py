@@ -166,7 +166,7 @@ class Shell:
         for name, text in {"s": _TOOL, "npm": "#!/bin/sh\n"}.items():
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
-        (programs / "python").symlink_to(sys.executable)
+        (programs / "python3").symlink_to(sys.executable)
         author = {
             f"GIT_{who}_{what}": "you@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
         }

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 # What a command in backticks begins with.
-TOOLS = ("s", "make", "python", "git", "bash", "npm", "aliyun", "ossutil")
+TOOLS = ("s", "make", "python3", "git", "bash", "npm", "aliyun", "ossutil")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import PassState
-from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from oss_oms_sync.passes.tally import INSIDE, ClassCount, Side, Tally
 from sandbox.robots import ROBOTS, Robots
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
@@ -99,7 +99,7 @@ class StatusWorld(World):
         of = Scope(KeyFilter(scope["prefix"], scope["suffix"]), since, scope["all"])
         there = self.there.name if job == "compare" else ""
         about = Pass(name, "photos", of, started=at(now), installed=at(now), destination_bucket=there)
-        counted = found or Tally(Counter(counts), state=1)
+        counted = found or Tally(Counter({INSIDE: 1, **counts}), state=1)
         total = to_json(PassState(about, counted, at(now), ranges_open=0, ranges_done=1, pieces=1))
         piece = to_json(Piece(Kind.MORE, until="", after="", tally=counted, about=about))
         folder = f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}/"

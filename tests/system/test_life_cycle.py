@@ -80,7 +80,7 @@ def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
 
 
 TIMEOUT = 60
-OPEN_IT = "To open it: python ops.py open"
+OPEN_IT = "To open it: python3 ops.py open"
 
 
 @pytest.fixture(params=["python3.12", "python3.10"])

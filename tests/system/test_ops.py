@@ -1,4 +1,4 @@
-"""`python ops.py` asks the functions that are deployed in the sandbox, which an environment variable names."""
+"""`python3 ops.py` asks the functions that are deployed in the sandbox, which an environment variable names."""
 
 from __future__ import annotations
 

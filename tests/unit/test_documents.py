@@ -116,7 +116,7 @@ def _check(words: list[str], project: Path) -> None:
         case ["make", target, *variables]:
             assert target in TARGETS, "no such target"
             assert all(re.match(r"[A-Z]+=", one) for one in variables), "no such variable"
-        case ["python", script, *options]:
+        case ["python3", script, *options]:
             assert (project / script).is_file(), "no such file in the project"
             known = help_of(project / script, *options[:1] if script == "ops.py" else ())
             assert all(option in known for option in options if option.startswith("-")), "no such option"
@@ -231,7 +231,7 @@ def test_no_document_calls_crc64_safe_without_saying_what_it_falls_back_to():
 
 BREAKS = {
     "a heading": ("## Permissions", "Permissions", "headings"),
-    "a command": ("python ops.py doctor\n", "s doctor check\n", "blocks of code"),
+    "a command": ("python3 ops.py doctor\n", "s doctor check\n", "blocks of code"),
     "a link": ("(settings.md)", "(prices.md)", "links"),
     "a cell": ("| `runtime` |", "| `medic` |", "table"),
     "a row": ("| `runtime` |", "| `runtime` | x | y |\n| `runtime` |", "table"),
@@ -257,9 +257,9 @@ def test_a_broken_link_is_noticed(link):
 
 WRONG = [
     "make tea",
-    "python policies/shows.py",
-    "python ops.py status --pdf",
-    "python ops.py gossip",
+    "python3 policies/shows.py",
+    "python3 ops.py status --pdf",
+    "python3 ops.py gossip",
     "s doctors invoke",
     "s doctor invoke --loudly",
     "s forward logs --follow",

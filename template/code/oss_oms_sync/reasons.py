@@ -19,7 +19,7 @@ def grant(action: str) -> Text:
 # In the place of a reason where a record tells none, as those of the vendor's handler.
 UNKNOWN = "UNKNOWN"
 # What opens a closed project again.
-OPEN_COMMAND = "python ops.py open"
+OPEN_COMMAND = "python3 ops.py open"
 
 
 class Reason(Enum):

@@ -29,7 +29,7 @@ _RETAINS = Text(
 )
 _OTHER_BUCKET = Text("Try the project with buckets that have no such rule", "请使用没有保留策略的 Bucket 试运行")
 _CLOSED = Text("The project is closed: nothing is sent, so nothing would arrive", "项目已关闭：不会发送任何对象")
-_OPEN = Text("Open it first, if that is meant: python ops.py open", "如确有需要，请先打开：python ops.py open")
+_OPEN = Text("Open it first, if that is meant: python3 ops.py open", "如确有需要，请先打开：python3 ops.py open")
 _FILTER = Text("No key of a canary passes the filter: {}", "探针对象的键无法通过过滤条件：{}")
 _OTHER_FILTER = Text("See objectPrefix and objectSuffix in s.yaml", "请检查 s.yaml 中的 objectPrefix 和 objectSuffix")
 _TOO_LONG = Text("with it they have over {} bytes", "加上后超过 {} 字节")

@@ -27,8 +27,8 @@ _REMOVED = Text(
     "两端均已删除，记录也已清理：{}。OMS 自有清单予以保留，因为他人不得在该处写入：{}/{}",
 )
 _LEFT = Text(
-    "Not all is gone yet. In a few minutes: python ops.py canary --remove",
-    "尚未全部清除。请几分钟后执行：python ops.py canary --remove",
+    "Not all is gone yet. In a few minutes: python3 ops.py canary --remove",
+    "尚未全部清除。请几分钟后执行：python3 ops.py canary --remove",
 )
 
 

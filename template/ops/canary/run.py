@@ -32,17 +32,17 @@ _PLAN = Text(
 _WRITES = Text("writing {}", "正在写入 {}")
 _WAITS = Text("waiting at most {} more for: {}", "最多再等待 {}：{}")
 _CLEANS = Text(
-    "Deleting what was written. Ctrl-C leaves it; then: python ops.py canary --remove",
-    "正在删除已写入的内容。再按 Ctrl-C 则保留，之后可执行：python ops.py canary --remove",
+    "Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove",
+    "正在删除已写入的内容。再按 Ctrl-C 则保留，之后可执行：python3 ops.py canary --remove",
 )
 _HINT = Text(
-    "Objects of the canary are left. Delete them: python ops.py canary --remove",
-    "探针对象仍有残留。删除：python ops.py canary --remove",
+    "Objects of the canary are left. Delete them: python3 ops.py canary --remove",
+    "探针对象仍有残留。删除：python3 ops.py canary --remove",
 )
 _GOES_ON = Text("A canary of before was not removed; now it is: {}", "上次的探针对象未清除，现在清除：{}")
 _SOMEBODYS = Text("Another canary has not been removed, or still runs: {}", "另一次探针测试尚未清除，或仍在运行：{}")
 _REMOVE = Text(
-    "If nobody runs it any more: python ops.py canary --remove", "如已无人运行：python ops.py canary --remove"
+    "If nobody runs it any more: python3 ops.py canary --remove", "如已无人运行：python3 ops.py canary --remove"
 )
 _NOTHING = Text("No canary has left anything.", "没有残留的探针对象。")
 _HOPS = {
@@ -70,17 +70,17 @@ _DOUBLES = {"each counted": Text("counted twice", "计两次"), "merged": Text("
 _UNKNOWN = Text("not known", "未知")
 _COUNTED_ON = Text(
     "Unless OMS still finishes them, it goes on counting {} of these keys as accepted and not finished, and nobody can"
-    " tell them from others: status shows them (python ops.py status --acknowledge), and so does a cutover"
+    " tell them from others: status shows them (python3 ops.py status --acknowledge), and so does a cutover"
     " (OMS_FINISHED)",
     "如果 OMS 一直未处理完，其统计中将保留 {} 个已接受而未处理完的探针对象键，且无法与其他对象区分：status 会显示它们"
-    "（python ops.py status --acknowledge），割接时也是如此（OMS_FINISHED）",
+    "（python3 ops.py status --acknowledge），割接时也是如此（OMS_FINISHED）",
 )
 _LISTS = Text("OMS's lists: {}", "OMS 清单：{}")
 _ALL_EQUAL = Text("It works: all came, and is equal.", "运行正常：全部到达且一致。")
 _SOME_DIFFER = Text("What came differs from what was written.", "到达的内容与写入的不一致。")
 _SOME_LACK = Text(
-    "Not everything came, in twice the documented time. The hop above says where to look: python ops.py doctor",
-    "在两倍的文档时间内，未全部到达。上面的环节指出了应检查之处：python ops.py doctor",
+    "Not everything came, in twice the documented time. The hop above says where to look: python3 ops.py doctor",
+    "在两倍的文档时间内，未全部到达。上面的环节指出了应检查之处：python3 ops.py doctor",
 )
 _REPORT = Text(
     "The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.",

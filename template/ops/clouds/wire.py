@@ -50,8 +50,8 @@ _CLOCK = Text(
     "Set this machine's clock: a signature holds for a quarter of an hour", "请校准本机时钟：签名的有效期为十五分钟"
 )
 _RIGHTS = Text(
-    "See that the keys have the rights: python policies/show.py --canary",
-    "请确认密钥拥有所需权限：python policies/show.py --canary",
+    "See that the keys have the rights: python3 policies/show.py --canary",
+    "请确认密钥拥有所需权限：python3 policies/show.py --canary",
 )
 
 

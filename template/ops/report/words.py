@@ -448,7 +448,7 @@ _JOBS = {
     "stop busy": t("another run is at it"),
     "read again": t(
         "The mark was read again two minutes after it was set. What is still written to the source is recorded as"
-        " failed (CLOSED): python ops.py status"
+        " failed (CLOSED): python3 ops.py status"
     ),
     "pass": t("pass"),
     "pass ended": t("The pass has ended."),
@@ -466,7 +466,7 @@ _JOBS = {
     "not proven too": t("{number} objects are not proven to be equal"),
     "unread unreadable": t(
         "{number} could not be read: archived, or encrypted with a key that the function's role may not use, or that"
-        " role may not read at all (python policies/show.py --deep)"
+        " role may not read at all (python3 policies/show.py --deep)"
     ),
     "unread too_big": t("{number} are too large for the time of a piece"),
     "unread encrypted": t("{number} are encrypted in OBS, or may be"),
@@ -501,7 +501,7 @@ _COST = {
     "estimate note": t(
         "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give --oms-price if it"
         " is not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures how long your freeze will"
-        " be: python ops.py cutover --rehearse"
+        " be: python3 ops.py cutover --rehearse"
     ),
 }
 

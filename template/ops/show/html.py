@@ -13,7 +13,7 @@ from collections.abc import Iterable
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _VOID = ("link", "meta")
 # A command that a text of the function names.
-_COMMAND = re.compile(r"`?(\bpython ops\.py [a-z]+(?: --[a-z-]+)*)`?")
+_COMMAND = re.compile(r"`?(\bpython3 ops\.py [a-z]+(?: --[a-z-]+)*)`?")
 # A key is shown in full up to so many characters; OSS allows 1023 bytes.
 _MAX_KEY, _TAIL = 240, 60
 

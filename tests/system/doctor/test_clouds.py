@@ -264,7 +264,7 @@ def test_what_doctor_has_no_time_to_look_at_is_known_once_a_pass_has_looked(box,
     report = handler(box, environment)
     assert (NAME in states(report, "unknown"), report["ok"]) == (True, False)
     assert "the first 10,000 names were checked" in the_check(report, NAME)["seen"]
-    assert "python ops.py reconcile" in the_check(report, NAME)["fix"]
+    assert "python3 ops.py reconcile" in the_check(report, NAME)["fix"]
 
     # WHEN a pass has looked at them, THEN it is known, and so it is when one with the suffix has come
     in_process(box, "reconcile", environment=environment)

@@ -189,7 +189,7 @@ def test_a_closed_project_is_a_warning_with_who_closed_it_and_how_it_is_opened(b
     report = handler(box, box.environment())
     assert "project open" in states(report, "warning")
     seen = the_check(report, "project open")["seen"]
-    assert "(Li Lei): nothing is sent. To open it: python ops.py open" in seen
+    assert "(Li Lei): nothing is sent. To open it: python3 ops.py open" in seen
     Closing(Instance(box).invocation()).open()
     assert "project open" in states(handler(box, box.environment()), "ok")
 

@@ -61,7 +61,7 @@ class Aliyun:
         shim = programs / "aliyun"
         shim.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -S -m sandbox.ram.aliyun "$@"\n')
         shim.chmod(0o755)
-        (programs / "python").symlink_to(sys.executable)
+        (programs / "python3").symlink_to(sys.executable)
         self._state = project / "ram.json"
         self._environment = {"PATH": f"{programs}:{os.environ['PATH']}", "RAM_STATE": str(self._state)}
         self.state = {"users": {}, "roles": {}, "policies": {}, "denied": []}
@@ -84,8 +84,8 @@ class Aliyun:
         return {name: list(one["attached"]) for name, one in self.state["roles"].items()}
 
     def run(self, *options: str, shell: str = "bash") -> subprocess.CompletedProcess[str]:
-        """What the documents say: `python policies/show.py | bash`."""
-        line = f"set -o pipefail; python policies/show.py {' '.join(options)} | {shell}"
+        """What the documents say: `python3 policies/show.py | bash`."""
+        line = f"set -o pipefail; python3 policies/show.py {' '.join(options)} | {shell}"
         return subprocess.run(
             ["bash", "-c", line],
             cwd=self.project,
@@ -312,7 +312,7 @@ def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
 def test_what_is_rendered_tells_nobody_to_type_a_secret_on_a_command_line(project):
     told = (project / "s.yaml").read_text(encoding="utf-8")
     assert "s secret add" not in told
-    assert "python ops.py secrets ALERT_WEBHOOK" in told
+    assert "python3 ops.py secrets ALERT_WEBHOOK" in told
 
 
 def test_show_outside_of_a_project_says_so(tmp_path):

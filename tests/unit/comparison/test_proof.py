@@ -243,8 +243,8 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
         (SIZE, False, f"OMS skips what is sent again ({SIZE}), so copy each onto itself at the source"),
         (None, False, "copy each onto itself at the source"),
         ("NO_OVERWRITE", False, "delete each in OBS and compare again"),
-        (CRC64, True, "python ops.py compare --deep --overwrite. OMS skips it if one of both"),
-        ("FULL_OVERWRITE", True, "python ops.py compare --deep --overwrite."),
+        (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips it if one of both"),
+        ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
     ],
 )
 def test_what_differs_in_the_same_size_is_sent_only_where_oms_would_not_skip_it(world, mode, is_sent, words):
@@ -280,7 +280,7 @@ def test_what_is_suspicious_has_a_remedy_and_what_is_of_another_size_has_none(wo
     world.later(HOUR)
     remedies = world.compare()["remedies"]
     assert remedies.keys() == {"suspicious"}
-    assert ": python ops.py compare --deep. If one does: OMS skips" in remedies["suspicious"]["en"]
+    assert ": python3 ops.py compare --deep. If one does: OMS skips" in remedies["suspicious"]["en"]
 
 
 def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):

@@ -72,7 +72,7 @@ def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
         (
             "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
             ToolError,
-            "python ops.py secrets",
+            "python3 ops.py secrets",
         ),
         ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
         ("Not found access: default", ToolError, "s config add"),

@@ -410,7 +410,7 @@ LACKS = {"compare": moving(missing=2), "certify": certificate({"MISSING": "faile
             "",
             False,
             False,
-            "The project was closed by hand, and something has to be sent (MISSING): python ops.py open.",
+            "The project was closed by hand, and something has to be sent (MISSING): python3 ops.py open.",
         ),
     ],
 )

@@ -56,25 +56,29 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
             }
         case list():
             return [hostile(one, text, path) for one in value]
-        case str() if path and path[-1] not in (
-            "state",
-            "kind",
-            "verdict",
-            "result",
-            "id",
-            "step",
-            "at",
-            "made",
-            "from",
-            "digest",
-            "state_digest",
-            "digests",
-            "twin",
-            "started",
-            "ended",
-            "oldest",
-            "watermark",
-            "acknowledged",
+        case str() if (
+            path
+            and "digests" not in path
+            and path[-1]
+            not in (
+                "state",
+                "kind",
+                "verdict",
+                "result",
+                "id",
+                "step",
+                "at",
+                "made",
+                "from",
+                "digest",
+                "state_digest",
+                "twin",
+                "started",
+                "ended",
+                "oldest",
+                "watermark",
+                "acknowledged",
+            )
         ):
             return text
     return value

@@ -166,7 +166,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
 
     # AND a call by hand says so instead of beginning another, until somebody says that it should
     result = by_hand(world)
-    assert (result["stop"], result["next"].endswith("python ops.py reconcile --restart")) == ("too_large", True)
+    assert (result["stop"], result["next"].endswith("python3 ops.py reconcile --restart")) == ("too_large", True)
     assert written(world) == ["r/0000"]
     assert by_hand(world, restart=True)["stop"] == "too_large"
     assert written(world) == ["r/0000"] * 2

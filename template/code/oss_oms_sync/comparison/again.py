@@ -26,7 +26,7 @@ from oss_oms_sync.passes.tally import Side, Tally, written_last
 MAX_KEYS = 10_000
 # So many are looked at side by side before the next are read.
 _AT_ONCE = 100
-_RESTART = "python ops.py compare --restart"
+_RESTART = "python3 ops.py compare --restart"
 
 
 def judge_again(

@@ -21,8 +21,8 @@ from oss_oms_sync.passes.tally import ClassCount, Tally
 
 # What a pass can be asked for besides (passes/scope.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
-_DEEP = "python ops.py compare --deep"
-_SEND = "python ops.py compare --deep --overwrite"
+_DEEP = "python3 ops.py compare --deep"
+_SEND = "python3 ops.py compare --deep --overwrite"
 _MAKE_NEWER = t(
     "copy each onto itself at the source, so that it is newer than the one in OBS, or delete it in OBS and compare"
     " again: what is missing is sent"

@@ -177,7 +177,7 @@ def read_mark(read: StoredObject) -> Closed | str:
             written = parse_http_date(read.headers.get("last-modified"))
             return Closed(at, by, why, run, opened, timestamp(written) if written else "")
     raise StorageError(
-        f"{read.name} in the log bucket is unreadable. Write it anew: python ops.py close, or {OPEN_COMMAND}"
+        f"{read.name} in the log bucket is unreadable. Write it anew: python3 ops.py close, or {OPEN_COMMAND}"
     )
 
 

@@ -130,7 +130,7 @@ class Driver:
         return Stopped(
             Stop.TOO_LARGE,
             f"about {objects:,} objects would be sent, and a pass sends at most {most:,}. Let a migration task of OMS"
-            " copy them, or begin it all the same: python ops.py reconcile --all --restart",
+            " copy them, or begin it all the same: python3 ops.py reconcile --all --restart",
         )
 
     def look(self, scope: Scope) -> PassState | None:

@@ -76,10 +76,10 @@ class PassState:
         if self.ended:
             return "The pass has ended."
         if not self.goes_on:
-            return f"The pass is too large. What it did is behind the next one: python ops.py {job} --restart"
+            return f"The pass is too large. What it did is behind the next one: python3 ops.py {job} --restart"
         return (
             "The pass goes on by itself: what it writes in the log bucket wakes workers, and the timer wakes what"
-            f" stands still. Look how far it is: python ops.py {job} --look"
+            f" stands still. Look how far it is: python3 ops.py {job} --look"
         )
 
     @property

@@ -201,7 +201,7 @@ def test_every_call_logs_what_it_returns(world, caplog, asked):
     assert [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")] == [result]
 
 
-OPEN_IT = "To open it: python ops.py open"
+OPEN_IT = "To open it: python3 ops.py open"
 
 
 def test_no_pass_begins_and_whoever_asks_is_told_at_once_until_the_project_is_open_again():

@@ -12,7 +12,7 @@ from oss_oms_sync.reasons import Failure, Reason
 from support.replay_world import ReplayWorld, many
 from support.world import NO_RIGHT, ROOT, event
 
-OPEN_IT = "To open it: python ops.py open"
+OPEN_IT = "To open it: python3 ops.py open"
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
 
 

@@ -17,7 +17,7 @@ def test_failures_stay_until_they_are_acknowledged_and_new_ones_count(world):
     world.counted(30, REQUEST=10, SUCCESS=7, FAILURE=3)
     state, text = world.verdict()
     assert (state, "OMS failed to copy 3 objects" in text) == (BEHIND, True)
-    assert "python ops.py status --acknowledge" in text
+    assert "python3 ops.py status --acknowledge" in text
 
     # WHEN they are acknowledged, THEN they count no more, in this answer and the next
     assert world.verdict(acknowledge=True)[0] == IN_STEP

@@ -32,7 +32,7 @@ def test_it_says_all_that_one_needs_to_know(world):
         "Waiting to be sent: 1 since 2026-03-10T12:30:00Z. Failed to be copied: 0."
         " Seen first at 2026-03-10T12:45:00Z.\n"
         "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
-        " python ops.py doctor, which says what to do about each fault."
+        " python3 ops.py doctor, which says what to do about each fault."
     )
     world.later(24 * 3600)
     world.tick()
@@ -50,7 +50,7 @@ def test_in_chinese_as_well():
     assert (
         numbers == "待重发：1（最早：2026-03-10T12:30:00Z，UTC）。复制失败：0。首次发现：2026-03-10T12:45:00Z（UTC）。"
     )
-    assert "python ops.py doctor" in following
+    assert "python3 ops.py doctor" in following
 
 
 def test_the_same_for_machines(world):
@@ -68,8 +68,8 @@ def test_the_same_for_machines(world):
         "since": "2026-03-10T12:45:00Z",
         "at": "2026-03-10T13:00:00Z",
         "text": "Behind by 1 since 2026-03-10T12:30:00Z: replay sends them again.",
-        "next": "Look, in the project's folder: python ops.py status. If the backlog still grows after an hour:"
-        " python ops.py doctor.",
+        "next": "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
+        " python3 ops.py doctor.",
         "waiting": 1,
         "oldest": "2026-03-10T12:30:00Z",
         "copy_failures": 0,
@@ -139,5 +139,5 @@ def test_that_nobody_looked_for_too_long_is_told_with_the_command_that_looks(cap
     assert world.states == ["in step", "not known"]
     told = world.told[-1]["message"]
     assert told.startswith("oss-oms-sync oss-oms-sync: NOT KNOWN (was in step)\nNot known: nothing waits, but ")
-    assert "python ops.py reconcile" in told
+    assert "python3 ops.py reconcile" in told
     assert line(world, caplog)["verdict"] == "not known"

@@ -18,9 +18,9 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
         "state": "closed",
         "alarm": False,
         "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over): nothing is sent."
-        " To open it: python ops.py open.",
+        " To open it: python3 ops.py open.",
         "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不发送任何对象。如需重新打开："
-        "python ops.py open。",
+        "python3 ops.py open。",
         "step": {"job": "open", "options": {}},
     }
     assert report["closed"] == {"since": "2026-03-10T12:00:00Z", "by": "Li Lei", "why": "cut over", "run": ""}

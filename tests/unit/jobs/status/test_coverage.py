@@ -77,7 +77,7 @@ def test_whether_events_are_lost_is_not_known_when_the_last_pass_is_too_old(peri
 
     # THEN that is a verdict of its own, neither in step nor behind
     state, text = world.verdict()
-    assert (state, "python ops.py reconcile" in text, "python ops.py compare" in text) == ("not known", True, False)
+    assert (state, "python3 ops.py reconcile" in text, "python3 ops.py compare" in text) == ("not known", True, False)
     assert world.status()["overdue"] == ["reconcile"]
 
     # AND the command that it names ends it: what was lost is seen
@@ -90,6 +90,6 @@ def test_without_any_pass_it_is_not_known_until_one_has_ended(period):
     world = StatusWorld(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
     world.upload("old", 60 * 24 * 10)
     state, text = world.verdict()
-    assert (state, "python ops.py reconcile" in text) == ("not known", True)
+    assert (state, "python3 ops.py reconcile" in text) == ("not known", True)
     world.reconcile()
     assert world.verdict()[0] == IN_STEP

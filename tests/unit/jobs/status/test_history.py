@@ -191,7 +191,7 @@ def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world)
     # WHEN its story is told, THEN it promises nothing
     following = world.status(key="a")["next"]
     assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
-    assert "python ops.py doctor" in following
+    assert "python3 ops.py doctor" in following
     assert not [promise for promise in PROMISES if promise in following]
 
 

@@ -38,7 +38,7 @@ FOUND = {
     "an MD5 that differs, and reading as the next step": (
         {"equal_contents": 2, "suspicious": 1},
         BEHIND,
-        ["of 3 objects: 1 object of the same size, but with another MD5", "python ops.py compare --deep"],
+        ["of 3 objects: 1 object of the same size, but with another MD5", "python3 ops.py compare --deep"],
     ),
 }
 
@@ -57,7 +57,7 @@ def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_co
     assert world.verdict()[0] == BEHIND
     world.describes(dst_bucket=None)
     state, text = world.verdict()
-    assert (state, "python ops.py doctor" in text) == ("not known", True)
+    assert (state, "python3 ops.py doctor" in text) == ("not known", True)
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
@@ -74,7 +74,7 @@ def test_what_is_in_obs_is_not_known_when_the_last_comparison_is_too_old(period,
 
     # THEN that is a verdict of its own, which a comparison ends
     state, text = world.verdict()
-    assert (state, "python ops.py compare" in text, "python ops.py reconcile" in text) == ("not known", True, False)
+    assert (state, "python3 ops.py compare" in text, "python3 ops.py reconcile" in text) == ("not known", True, False)
     assert world.status()["overdue"] == ["compare"]
     world.compared(equal_contents=7)
     assert world.verdict()[0] == IN_STEP

@@ -92,7 +92,7 @@ def test_what_comes_after_the_close_is_told_at_once_and_each_day_until_it_is_ack
         ("closed", True, "closed"),
         ("closed", True, "closed, alarm"),
     ]
-    assert "python ops.py status --acknowledge" in world.told[1]["message"]
+    assert "python3 ops.py status --acknowledge" in world.told[1]["message"]
 
     # AND no more once somebody has
     world.status(acknowledge=True)

@@ -236,7 +236,7 @@ def test_a_second_ctrl_c_says_how(world):
     world.meanwhile = interrupt
     said = world.canary()
     assert said.code == 130
-    assert "Delete them: python ops.py canary --remove" in said.text
+    assert "Delete them: python3 ops.py canary --remove" in said.text
     assert world.left()
 
 

@@ -237,7 +237,7 @@ def test_a_key_that_was_sent_again_and_not_taken_has_no_code_of_oms(given):
 def test_commands_in_what_the_function_says_stand_out():
     shown = page(answer("status"))
     codes = [one.text for one in section_of(shown, "in-obs").every("code")]
-    assert "python ops.py compare --deep" in codes
+    assert "python3 ops.py compare --deep" in codes
     assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
 
 

@@ -53,7 +53,7 @@ def test_each_word_is_there_in_both_languages_with_room_for_the_same():
         assert rooms[0] == rooms[1], name
         assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", english), name
         # Without commands, options and files, which are the same in every language.
-        plain = re.sub(r"\{.*?\}|python [\w/.]+\.py( [a-z]+)?|--[a-z-]+|docs/\w+\.md", "", chinese)
+        plain = re.sub(r"\{.*?\}|python3 [\w/.]+\.py( [a-z]+)?|--[a-z-]+|docs/\w+\.md", "", chinese)
         words = set(re.findall(r"[A-Za-z][A-Za-z0-9-]+", plain))
         assert words <= NAMES, name
         assert not re.search(r"[\u4e00-\u9fff}][,:;?!(]|[,:;?!)][\u4e00-\u9fff{]", chinese), name

@@ -106,7 +106,7 @@ def canaries(context: CheckContext) -> Finding:
             n=AtLeast(len(old)) if page.more else len(old),
             folder=presentable(folder),
         ),
-        t("Delete them: python ops.py canary --remove"),
+        t("Delete them: python3 ops.py canary --remove"),
     )
 
 
@@ -212,7 +212,7 @@ def in_scope(context: CheckContext) -> Finding:
     if not is_whole and last is None:
         return unknown(
             seen,
-            t("Let a pass check the rest: `python ops.py reconcile`; then run doctor again"),
+            t("Let a pass check the rest: `python3 ops.py reconcile`; then run doctor again"),
         )
     return warning(
         seen,

@@ -16,7 +16,7 @@ from oss_oms_sync.unconfirmed import UNCONFIRMED, Unconfirmed
 
 _SHOWN = t("what this project has done so far shows it")
 _NOT_USED = t("COMPARE_DEEP is off: nothing here rests on it")
-_CANARY = t("`python ops.py canary` shows it in your accounts")
+_CANARY = t("`python3 ops.py canary` shows it in your accounts")
 
 
 def _nothing(_: CheckContext) -> Text | None:

@@ -78,7 +78,7 @@ def right_to_submit(context: CheckContext) -> Finding:
     return unknown(
         seen if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=seen),
         t(
-            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python ops.py"
+            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python3 ops.py"
             " status` says about the failed keys; run doctor again once replay has resent them"
         ),
     )
@@ -165,7 +165,7 @@ def others_open(context: CheckContext) -> Finding:
         return ok(t("no other project of the sync task is open"))
     return warning(
         t("other projects of the sync task are open: {names}", names=names),
-        t("Nothing, until a cutover: close each before that, in its own folder (`python ops.py close`)"),
+        t("Nothing, until a cutover: close each before that, in its own folder (`python3 ops.py close`)"),
     )
 
 
@@ -223,7 +223,7 @@ def records_flow(context: CheckContext) -> Finding:
             ),
         )
     if failed:
-        return warning(seen, t("`python ops.py status` says why they failed"))
+        return warning(seen, t("`python3 ops.py status` says why they failed"))
     if not accepted:
         return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=seen))
     if not events_came:

@@ -46,7 +46,7 @@ def settings(invocation: Invocation | SettingsError) -> Finding:
     if isinstance(invocation, SettingsError):
         return fault(
             same(str(invocation)),
-            t("Correct this in s.yaml (secrets: `python ops.py secrets`), then `s deploy`"),
+            t("Correct this in s.yaml (secrets: `python3 ops.py secrets`), then `s deploy`"),
         )
     return ok(t("all settings are complete and well-formed"))
 

@@ -40,20 +40,20 @@ _STATES = {
 _NEXT = {
     VerdictState.IN_STEP.value: Text("Nothing to do.", "无需处理。"),
     VerdictState.BEHIND.value: Text(
-        "Look, in the project's folder: python ops.py status. If the backlog still grows after an hour:"
-        " python ops.py doctor.",
-        "请在项目目录中查看：python ops.py status。如果一小时后积压仍在增加：python ops.py doctor。",
+        "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
+        " python3 ops.py doctor.",
+        "请在项目目录中查看：python3 ops.py status。如果一小时后积压仍在增加：python3 ops.py doctor。",
     ),
     VerdictState.BROKEN.value: Text(
         "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
-        " python ops.py doctor, which says what to do about each fault.",
+        " python3 ops.py doctor, which says what to do about each fault.",
         "不会丢失对象：失败的对象保留在记录中，修复后自动重发。"
-        "请在项目目录中执行 python ops.py doctor，它会说明每个问题的处理方法。",
+        "请在项目目录中执行 python3 ops.py doctor，它会说明每个问题的处理方法。",
     ),
     VerdictState.NOT_KNOWN.value: Text(
         "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If a"
-        " timer should have: python ops.py doctor.",
-        "没有已知的问题，但近期没有检查。请在项目目录中执行上述命令；如果本应由定时触发器执行：python ops.py doctor。",
+        " timer should have: python3 ops.py doctor.",
+        "没有已知的问题，但近期没有检查。请在项目目录中执行上述命令；如果本应由定时触发器执行：python3 ops.py doctor。",
     ),
     VerdictState.CLOSED.value: Text(
         "While it is closed, only what comes after the close is an alarm.",

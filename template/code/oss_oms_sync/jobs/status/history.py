@@ -198,7 +198,7 @@ class KeyHistory:
         if self._settings.key_filter.is_canary(self._key):
             return _Story(
                 t("It is a canary's, and its event was lost: nothing else sends it."),
-                t("Nothing: the canary says so, and deletes it (python ops.py canary --remove)."),
+                t("Nothing: the canary says so, and deletes it (python3 ops.py canary --remove)."),
                 _NOT_SENT,
             )
         installed = JobState(self._invocation).installed(note=False)
@@ -273,7 +273,7 @@ class KeyHistory:
                     " that is not older; whether it is this version is not known.",
                     "OMS 曾复制该版本失败，此后再次接受。OBS 中有大小相同且不较旧的对象，但不能确定是否为该版本。",
                 ),
-                Text("To find out: python ops.py compare --deep.", "如需查明，请执行 python ops.py compare --deep。"),
+                Text("To find out: python3 ops.py compare --deep.", "如需查明，请执行 python3 ops.py compare --deep。"),
             )
         if found.is_equal:
             return _Story(
@@ -317,9 +317,9 @@ class KeyHistory:
             closed = Closing(self._invocation).state()
         except StorageError as error:
             return Text(
-                f"It is not known whether the project is closed, and until it is, nothing is sent (python ops.py"
+                f"It is not known whether the project is closed, and until it is, nothing is sent (python3 ops.py"
                 f" doctor checks that): {error}",
-                f"无法得知项目是否已关闭，在此之前不发送任何对象（请用 python ops.py doctor 检查）：{error}",
+                f"无法得知项目是否已关闭，在此之前不发送任何对象（请用 python3 ops.py doctor 检查）：{error}",
             )
         return closed.text if closed else None
 

@@ -118,10 +118,10 @@ def left_behind(facts: Facts) -> Verdict | None:
     return behind(
         Text(
             f"Behind: replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
-            " such a project again; or, if it was renamed or removed, run python ops.py compare, which sends what is"
+            " such a project again; or, if it was renamed or removed, run python3 ops.py compare, which sends what is"
             " missing, then delete the files.",
             f"已停止运行的项目留下了 replay 的运行文件，其中的对象无人发送：{names}。"
-            "请重新部署该项目；如果它已改名或移除，请执行 python ops.py compare 补交缺失的对象，然后删除这些文件。",
+            "请重新部署该项目；如果它已改名或移除，请执行 python3 ops.py compare 补交缺失的对象，然后删除这些文件。",
         ),
         Step("compare"),
     )
@@ -155,8 +155,8 @@ def not_looked(facts: Facts) -> Verdict | None:
             Step("reconcile"),
             Text(
                 "no reconcile pass over everything has ended lately: whether events were lost is not known. To find"
-                " out: python ops.py reconcile.",
-                "近期没有完成的全量对账，尚不知道是否有事件丢失。请执行 python ops.py reconcile。",
+                " out: python3 ops.py reconcile.",
+                "近期没有完成的全量对账，尚不知道是否有事件丢失。请执行 python3 ops.py reconcile。",
             ),
         ),
         (
@@ -164,9 +164,9 @@ def not_looked(facts: Facts) -> Verdict | None:
             Step("compare"),
             Text(
                 f"the last comparison began at {in_obs.began}: whether what was written since is in OBS is not known."
-                " To find out: python ops.py compare.",
+                " To find out: python3 ops.py compare.",
                 f"最近一次比对开始于 {in_obs.began}，"
-                "尚不知道此后写入的对象是否已在 OBS 中。请执行 python ops.py compare。",
+                "尚不知道此后写入的对象是否已在 OBS 中。请执行 python3 ops.py compare。",
             ),
         ),
         (
@@ -174,8 +174,8 @@ def not_looked(facts: Facts) -> Verdict | None:
             Step("doctor"),
             Text(
                 "OMS does not say to which bucket its task copies: what the comparisons found in OBS is not known. To"
-                " see why: python ops.py doctor.",
-                "OMS 未说明任务复制到哪个桶，尚不知道比对在 OBS 中看到的结果。请执行 python ops.py doctor 查明原因。",
+                " see why: python3 ops.py doctor.",
+                "OMS 未说明任务复制到哪个桶，尚不知道比对在 OBS 中看到的结果。请执行 python3 ops.py doctor 查明原因。",
             ),
         ),
     )

@@ -14,7 +14,7 @@ from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.jobs.status.looked_at import InObs
 from oss_oms_sync.reasons import Failure
 
-ACKNOWLEDGE = "python ops.py status --acknowledge"
+ACKNOWLEDGE = "python3 ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
 _RESEND = Step("replay", {"key": "KEY"})
 _COUNTERS_MISSING = Text(
@@ -66,11 +66,11 @@ def failed_to_copy(facts: Facts) -> Verdict | None:
         Text(
             f"Behind: OMS failed to copy {objects_en(failures.unknown)}. Replay has not seen which in OMS's lists: look"
             " again in some minutes. If the number stays, see which in the OMS console, and send them again with"
-            " replay's keys. It ends when a comparison proves that all is in OBS (python ops.py compare --deep), or"
+            " replay's keys. It ends when a comparison proves that all is in OBS (python3 ops.py compare --deep), or"
             f" once each has been seen to: {ACKNOWLEDGE}",
             f"OMS 有 {failures.unknown} 个对象复制失败，replay 尚未在 OMS 的清单中看到它们：请几分钟后再查看。"
             "如果该数字不变，请在 OMS 控制台查看，并用 replay 的 keys 重新发送。"
-            "比对证明全部对象均已在 OBS 中（python ops.py compare --deep）后，此状态自动解除；"
+            "比对证明全部对象均已在 OBS 中（python3 ops.py compare --deep）后，此状态自动解除；"
             f"也可在全部处理完毕后执行：{ACKNOWLEDGE}",
         ),
         Step("replay"),
@@ -126,9 +126,9 @@ def lacking_in_obs(facts: Facts) -> Verdict | None:
         Text(
             f"Behind: the comparison of {in_obs.began} found {objects_en(in_obs.lacking)} missing in OBS, or there in"
             f" another version, of {in_obs.total:,}. It has sent again what it may send. To judge them once more:"
-            " python ops.py compare --again",
+            " python3 ops.py compare --again",
             f"{in_obs.began} 开始的比对发现，{in_obs.total} 个对象中有 {in_obs.lacking} 个在 OBS 中缺失或版本不同。"
-            "可补发的已经补发；如需重新判定，请执行 python ops.py compare --again",
+            "可补发的已经补发；如需重新判定，请执行 python3 ops.py compare --again",
         ),
         Step("compare", {"again": True}),
     )
@@ -153,8 +153,8 @@ def seen_in_obs(in_obs: InObs) -> Text:
     """What the last comparison has seen, for the verdict that all is in step."""
     if not in_obs.last:
         return Text(
-            " That is what OMS accepted: nothing has looked at OBS yet (python ops.py compare).",
-            "以上仅表示 OMS 已接受：尚未与 OBS 比对（python ops.py compare）。",
+            " That is what OMS accepted: nothing has looked at OBS yet (python3 ops.py compare).",
+            "以上仅表示 OMS 已接受：尚未与 OBS 比对（python3 ops.py compare）。",
         )
     watermark, unproven = in_obs.last.watermark, in_obs.equal - in_obs.proven
     others = ", ".join(f"{number:,} {name}" for name, number in in_obs.others.items())

@@ -1,0 +1,93 @@
+"""Commands that are printed: pasted into a shell, they say what was meant, whatever a key is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from ops import arguments, commands
+from ops.commands import command
+from oss_oms_sync.answers.step import Step
+from support.ops import NASTY
+
+KEYS = [
+    "a/照片 +%.jpg",
+    '-a\'$(echo no)`echo no` "片"',
+    "--overwrite",
+    "a\\u0041\\",
+    "~/x;y&z|w#{}[]*?!",
+    NASTY,
+    "\u202e\ud800",
+    "",
+]
+
+
+def in_posix(line: str) -> list[str]:
+    """What a program gets that a POSIX shell calls."""
+    done = subprocess.run(["/bin/sh", "-c", f'set -- {line}; printf "%s\\0" "$@"'], capture_output=True, check=True)
+    return done.stdout.decode().split("\0")[:-1]
+
+
+def in_powershell(line: str) -> list[str]:
+    """The same of PowerShell: in single quotes everything stands for itself, and two of them for one (about_Quoting_
+    Rules); what is not quoted must hold nothing that it acts on. Windows PowerShell loses double quotes on the way."""
+    words = re.findall(r"'(?:[^']|'')*'|[^' ]+", line)
+    assert " ".join(words) == line
+    assert all(word.startswith("'") or re.fullmatch(r"[\w./:=@+-]+", word, re.ASCII) for word in words)
+    assert '"' not in line
+    return [word[1:-1].replace("''", "'") if word.startswith("'") else word for word in words]
+
+
+@pytest.mark.parametrize(("windows", "shell"), [(False, in_posix), (True, in_powershell)], ids=["POSIX", "PowerShell"])
+@pytest.mark.parametrize("key", KEYS, ids=ascii)
+def test_a_key_comes_through_a_shell_and_the_command_line_as_it_is(monkeypatch, windows, shell, key):
+    monkeypatch.setattr(commands, "IS_WINDOWS", windows)
+    line = command(Step("replay", {"key": key}))
+    assert line.isprintable()
+    interpreter, program, *words = shell(line)
+    assert (interpreter.startswith("py"), program) == (True, "ops.py")
+    options = arguments.parse(words)
+    assert (options.command, options.key) == ("replay", [key])
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (Step("compare", {"again": True, "prefix": "a b/"}), "python3 ops.py compare --again --prefix 'a b/'"),
+        (
+            Step("cutover", {"frozen_since": "2026-01-31T08:00:00Z"}),
+            "python3 ops.py cutover --frozen-since 2026-01-31T08:00:00Z",
+        ),
+        (Step("cutover", {"accept": {"unknown": "who, why"}}), "python3 ops.py cutover --accept 'unknown=who, why'"),
+        (Step("deploy"), "s deploy -y"),
+        (None, ""),
+    ],
+)
+def test_a_step_is_the_command_of_its_job_and_options(step, line):
+    assert command(step) == line
+
+
+@pytest.mark.parametrize(
+    ("executable", "windows", "has_python", "name"),
+    [
+        ("/usr/bin/python3", False, True, "python3"),
+        ("/home/x/.venv/bin/python", False, True, "python3"),
+        ("/usr/bin/python3.13", False, True, "python3.13"),
+        (r"C:\Python\python.exe", True, True, "python"),
+        (r"C:\Python\python.exe", True, False, "py"),
+    ],
+)
+def test_it_is_the_interpreter_that_runs_it(monkeypatch, executable, windows, has_python, name):
+    monkeypatch.setattr(commands, "IS_WINDOWS", windows)
+    monkeypatch.setattr(sys, "executable", executable)
+    monkeypatch.setattr(commands.shutil, "which", lambda name: "there" if has_python else None)
+    assert commands.interpreter() == name
+
+
+def test_what_is_not_escaped_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        arguments.parse(["replay", "--escaped-key", "a\\x"])
+    assert "is not escaped as in JSON" in capsys.readouterr().err
