@@ -31,8 +31,8 @@ class Text:
     values: Mapping[str, object] | str = field(default_factory=dict)
 
     def filled(self, **values: object) -> Text:
-        """With these values, of which it may have no place for some."""
-        return Text(self.phrase, values)
+        """With these values, too, of which it may have no place for some."""
+        return Text(self.phrase, {**self.values, **values} if isinstance(self.values, Mapping) else self.values)
 
     def __str__(self) -> str:
         return self.en
