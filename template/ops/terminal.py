@@ -47,7 +47,9 @@ class Whole(str):
 Line = str | Marked
 
 # What a line is not broken within: a command, as the function's sentences have them; a sign of two columns; a word.
-_WORD = re.compile(r"\s*(?:python3 ops\.py [a-z]+(?: --[a-z-]+)*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)")
+_WORD = re.compile(
+    r"\s*(?:python3 ops\.py [a-z]+(?: --[a-z-]+)*[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)"
+)
 
 _ELSEWHERE = t("Make room for it, or write it elsewhere")
 
