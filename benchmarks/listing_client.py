@@ -146,7 +146,7 @@ def main() -> None:
 
     def ours() -> None:
         asked = json.dumps({"dry_run": True, "since": timestamp(SINCE)})
-        result = reconcile.run(asked, invocation()).to_json()
+        result = reconcile.run(asked, invocation())
         assert result.items() >= {**wanted, "finished": True}.items(), result
 
     def baseline() -> None:
@@ -155,7 +155,7 @@ def main() -> None:
         assert walk.counts.items() >= wanted.items(), walk.counts
 
     def comparison() -> None:
-        result = compare.run(json.dumps({"dry_run": True}), invocation()).to_json()
+        result = compare.run(json.dumps({"dry_run": True}), invocation())
         found = result["classes"]
         assert isinstance(found, dict)
         assert found["equal_contents"]["destination"]["objects"] == OBJECTS, result

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import requests
 
-from ops.certificates import line
+from ops.commands import command
+from oss_oms_sync.answers.step import Step
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 from support.law import seeds_of
@@ -151,7 +152,7 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
         for one in said.answer["checks"] if said.answer else []:
             step = one["step"]["options"] if one["result"] != "passed" and one["step"] else {}
             if step and one["step"]["job"] == "compare":  # what a cutover does not do by itself
-                world.ops(*shlex.split(line(one["step"]))[2:])
+                world.ops(*shlex.split(command(Step(**one["step"])))[2:])
             if one["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
                 for key in one["keys"]:  # OMS would skip it: so it is deleted there, as the answer says
                     world.obs.delete(world.destination_bucket, key)

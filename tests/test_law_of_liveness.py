@@ -20,7 +20,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from ops.certificates import line
+from ops.commands import command
+from oss_oms_sync.answers.step import Step
 from sandbox.oms.task import CopyFault
 from sandbox.server.message import Request
 from support.law import seeds_of
@@ -176,7 +177,7 @@ def printed(document: Any) -> list[str]:
     """The words of the next step, behind `python3 ops.py`; none where there is no step."""
     lacking = [one for one in document["checks"] if one["result"] in WORST and one["gates"] and one["step"]]
     worst = min(lacking, key=lambda one: WORST.index(one["result"]), default=None)
-    return [word for word in shlex.split(line(worst["step"]))[2:] if word != "--close"] if worst else []
+    return [word for word in shlex.split(command(Step(**worst["step"])))[2:] if word != "--close"] if worst else []
 
 
 @pytest.mark.law

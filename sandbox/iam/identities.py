@@ -37,8 +37,8 @@ class IamError(GatewayError):
         return json_response(self.status, body)
 
 
-class Call(NamedTuple):
-    """A request that may do what it asks for: the identifiers in its path, and what it says."""
+class Asked(NamedTuple):
+    """What a request asks for that may: the identifiers in its path, and what it says."""
 
     ids: tuple[str, ...]
     body: Mapping[str, Any]
@@ -73,7 +73,7 @@ class Identities(KeyedService):
 
     # Users.
 
-    def create_user(self, call: Call) -> object:
+    def create_user(self, call: Asked) -> object:
         name = call.body["name"]
         if not re.fullmatch(_USER_NAME, name) or len(call.body.get("description", "")) > 255:
             raise invalid("name or description")
@@ -93,7 +93,7 @@ class Identities(KeyedService):
         self.users[number] = {"told": told, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
         return {"user": told}
 
-    def list_users(self, call: Call) -> object:
+    def list_users(self, call: Asked) -> object:
         """Also that one user whose a key is."""
         key = call.params.get("access_key_id")
         if key is None:
@@ -105,16 +105,16 @@ class Identities(KeyedService):
             told = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
         return self._page(call, "users", told, "user_id")
 
-    def show_user(self, call: Call) -> object:
+    def show_user(self, call: Asked) -> object:
         return {"user": self._user(call)["told"]}
 
-    def delete_user(self, call: Call) -> None:
+    def delete_user(self, call: Asked) -> None:
         user = self._user(call)
         if user["keys"] or user["attached"]:
             raise IamError(409, "PAP5.0005", "delete conflict: the user has access keys or policies")
         del self.users[call.ids[0]]
 
-    def create_key(self, call: Call) -> object:
+    def create_key(self, call: Asked) -> object:
         user = self._user(call)
         _within(len(user["keys"]), _KEYS, "access keys per user")
         number, secret = uuid.uuid4().hex[:20].upper(), uuid.uuid4().hex + uuid.uuid4().hex[:8]
@@ -122,20 +122,20 @@ class Identities(KeyedService):
         user["keys"][number] = {**told, "secret": secret, "made": self.now()}
         return {"access_key": {**told, "secret_access_key": secret}}
 
-    def list_keys(self, call: Call) -> object:
+    def list_keys(self, call: Asked) -> object:
         told = ("access_key_id", "user_id", "status", "created_at")
         keys = [{name: one[name] for name in told} for one in self._seen(self._user(call)["keys"])]
         return self._page(call, "access_keys", keys, "access_key_id")
 
-    def update_key(self, call: Call) -> None:
+    def update_key(self, call: Asked) -> None:
         if call.body["status"] not in ("active", "inactive"):
             raise invalid("status")
         self._key(call)["status"] = call.body["status"]
 
-    def delete_key(self, call: Call) -> None:
+    def delete_key(self, call: Asked) -> None:
         del self._user(call)["keys"][self._key(call)["access_key_id"]]
 
-    def list_attached(self, call: Call) -> object:
+    def list_attached(self, call: Asked) -> object:
         attached = self._user(call)["attached"].items()
         told = [
             {name: self.policies[policy]["told"][name] for name in ("policy_id", "policy_name", "urn")}
@@ -146,7 +146,7 @@ class Identities(KeyedService):
 
     # Policies.
 
-    def create_policy(self, call: Call) -> object:
+    def create_policy(self, call: Asked) -> object:
         name, document = call.body["policy_name"], _checked(call.body["policy_document"])
         if not re.fullmatch(_POLICY_NAME, name) or len(call.body.get("description", "")) > 1000:
             raise invalid("policy_name or description")
@@ -173,21 +173,21 @@ class Identities(KeyedService):
         }
         return {"policy": told}
 
-    def list_policies(self, call: Call) -> object:
+    def list_policies(self, call: Asked) -> object:
         if call.params.get("policy_type", "custom") != "custom":
             raise invalid("policy_type: the sandbox has none of the system's policies")
         return self._page(call, "policies", [self._told(one) for one in self._seen(self.policies)], "policy_id")
 
-    def show_policy(self, call: Call) -> object:
+    def show_policy(self, call: Asked) -> object:
         return {"policy": self._told(self._policy(call))}
 
-    def delete_policy(self, call: Call) -> None:
+    def delete_policy(self, call: Asked) -> None:
         policy = self._policy(call)
         if self._told(policy)["attachment_count"] or len(policy["versions"]) > 1:
             raise IamError(409, "PAP5.0005", "delete conflict: the policy is attached or has other versions")
         del self.policies[call.ids[0]]
 
-    def create_version(self, call: Call) -> object:
+    def create_version(self, call: Asked) -> object:
         policy, document = self._policy(call), _checked(call.body["policy_document"])
         _within(len(policy["versions"]), _VERSIONS, "versions per policy")
         number = f"v{max(int(one[1:]) for one in policy['versions']) + 1}"
@@ -197,20 +197,20 @@ class Identities(KeyedService):
             policy["changes"].append((self.now(), document))
         return {"policy_version": _version(policy, number)}
 
-    def list_versions(self, call: Call) -> object:
+    def list_versions(self, call: Asked) -> object:
         policy = self._policy(call)
         return self._page(call, "versions", [_version(policy, one) for one in policy["versions"]], "version_id")
 
-    def show_version(self, call: Call) -> object:
+    def show_version(self, call: Asked) -> object:
         return {"policy_version": _version(self._policy(call), call.ids[1])}
 
-    def delete_version(self, call: Call) -> None:
+    def delete_version(self, call: Asked) -> None:
         policy = self._policy(call)
         if _version(policy, call.ids[1])["is_default"]:
             raise IamError(409, "PAP5.0005", "delete conflict: this is the default version")
         del policy["versions"][call.ids[1]]
 
-    def attach(self, call: Call) -> None:
+    def attach(self, call: Asked) -> None:
         self._policy(call)
         attached = self._find(self.users, call.body["user_id"], "user")["attached"]
         if call.ids[0] in attached:
@@ -218,7 +218,7 @@ class Identities(KeyedService):
         _within(len(attached), _POLICIES, "attached policies per user")
         attached[call.ids[0]] = self.now()
 
-    def detach(self, call: Call) -> None:
+    def detach(self, call: Asked) -> None:
         self._policy(call)
         attached = self._find(self.users, call.body["user_id"], "user")["attached"]
         if call.ids[0] not in attached:
@@ -227,11 +227,11 @@ class Identities(KeyedService):
 
     # What v3 tells.
 
-    def list_domains(self, _call: Call) -> object:
+    def list_domains(self, _call: Asked) -> object:
         domain = {"id": DOMAIN_ID, "name": "sandbox", "enabled": True, "description": "", "links": {}}
         return {"domains": [domain], "links": {}}
 
-    def list_projects(self, call: Call) -> object:
+    def list_projects(self, call: Asked) -> object:
         wanted = call.params.get("name")
         found = [
             {"id": number, "name": name, "domain_id": DOMAIN_ID, "parent_id": DOMAIN_ID, "enabled": True}
@@ -243,13 +243,13 @@ class Identities(KeyedService):
 
     # What several of them do.
 
-    def _user(self, call: Call) -> Record:
+    def _user(self, call: Asked) -> Record:
         return self._find(self.users, call.ids[0], "user")
 
-    def _policy(self, call: Call) -> Record:
+    def _policy(self, call: Asked) -> Record:
         return self._find(self.policies, call.ids[0], "policy")
 
-    def _key(self, call: Call) -> Record:
+    def _key(self, call: Asked) -> Record:
         return self._find(self._user(call)["keys"], call.ids[1], "access key")
 
     def _find(self, among: dict[str, Record], number: str, what: str) -> Record:
@@ -284,7 +284,7 @@ class Identities(KeyedService):
         roles = [document for at, document in self.users[user]["roles"] if at <= latest]
         return [*roles, *(parse(texts[-1], "5.0") for texts in changes)]
 
-    def _page(self, call: Call, name: str, found: list[Record], key: str) -> object:
+    def _page(self, call: Asked, name: str, found: list[Record], key: str) -> object:
         """A page of what follows the marker, which is the identifier of the last before it."""
         limit, marker = call.params.get("limit", "100"), call.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _PAGE:

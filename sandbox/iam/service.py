@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sandbox.account import DOMAIN_ID
 from sandbox.gateway import GatewayError, json_response, verify_signature
-from sandbox.iam.identities import Call, IamError, Identities, invalid
+from sandbox.iam.identities import Asked, IamError, Identities, invalid
 from sandbox.server.message import Request, Response
 
 
@@ -27,7 +27,7 @@ class _Row(NamedTuple):
     """
 
     action: str
-    run: Callable[[Iam, Call], object]
+    run: Callable[[Iam, Asked], object]
     status: int = 200
     needs: Mapping[str, type] = {}
     takes: Mapping[str, type] = {}
@@ -70,7 +70,7 @@ class Iam(Identities):
                 raise IamError(403, "PAP5.0001", f"access denied: {row.action}")
         if not request.params.keys() <= row.params:
             raise invalid(", ".join(request.params.keys() - row.params))
-        found = row.run(self, Call(ids, _body(request, row), request.params))
+        found = row.run(self, Asked(ids, _body(request, row), request.params))
         return Response(204) if found is None and row.status == 204 else json_response(row.status, found or {})
 
 

@@ -53,12 +53,12 @@ _LENGTHS: Mapping[str, int] = {
     "dst_bucket": 1024,
 }
 # What else it may be given, beside a description; the sandbox does no more than these.
-_CHOICES: Mapping[str, set[object]] = {
-    "src_cloud_type": {"Aliyun"},
-    "enable_metadata_migration": {True, False},
-    "enable_restore": {False},
-    "dst_storage_policy": {"STANDARD"},
-    "consistency_check": {"size_last_modified", "crc64", "transmission"},
+_CHOICES: Mapping[str, tuple[object, ...]] = {
+    "src_cloud_type": ("Aliyun",),
+    "enable_metadata_migration": (True, False),
+    "enable_restore": (False,),
+    "dst_storage_policy": ("STANDARD",),
+    "consistency_check": ("size_last_modified", "crc64", "transmission"),
 }
 
 
@@ -374,7 +374,8 @@ def _task_of(request: Request) -> dict[str, Any]:
     """What CreateSyncTask is given, checked."""
     body = _object(request)
     _check_texts(body, _LENGTHS)
-    for name, value in body.items() - {(name, body[name]) for name in _LENGTHS}:
+    for name in body.keys() - _LENGTHS.keys():
+        value = body[name]
         if name == "description":
             if not isinstance(value, str) or not re.fullmatch(r"[^<>()\"'&]{0,255}", value):
                 raise _bad_parameters(name)

@@ -68,21 +68,21 @@ def replay_handler(event: bytes, context: Context) -> dict[str, object]:
     """Function `replay`. `event` is a timer event, a manual payload, or an event on which `forward` failed for good."""
     from oss_oms_sync.jobs import replay
 
-    return _run("replay", context, partial(replay.run, event)).to_json()
+    return _run("replay", context, partial(replay.run, event))
 
 
 def reconcile_handler(event: bytes, context: Context) -> dict[str, object]:
     """Function `reconcile`. `event` is a timer event, an event of the log bucket or a manual payload."""
     from oss_oms_sync.jobs import reconcile
 
-    return _run("reconcile", context, partial(reconcile.run, event)).to_json()
+    return _run("reconcile", context, partial(reconcile.run, event))
 
 
 def compare_handler(event: bytes, context: Context) -> dict[str, object]:
     """Function `compare`. `event` is a timer event, an event of the log bucket or a manual payload."""
     from oss_oms_sync.jobs import compare
 
-    return _run("compare", context, partial(compare.run, event)).to_json()
+    return _run("compare", context, partial(compare.run, event))
 
 
 def certify_handler(event: bytes, context: Context) -> dict[str, object]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ops.errors import ToolError
-from ops.words import Text
 from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, ReconcileAnswer
+from oss_oms_sync.answers.text import t
 
 # As the component prints it (devsapp/fc3, src/subCommands/invoke): what follows is the function's answer.
 _RESULT = "\nInvoke Result:\n"
@@ -31,10 +31,8 @@ _KINDS = {
 
 T = TypeVar("T")
 
-ANOTHER_FORM = Text("The answer has another form than this ops.py knows", "返回结果的格式与此 ops.py 不符")
-DEPLOY = Text(
-    "Deploy this project, so that both are of one version: s deploy -y", "请部署本项目以保持版本一致：s deploy -y"
-)
+ANOTHER_FORM = t("The answer has another form than this ops.py knows")
+DEPLOY = t("Deploy this project, so that both are of one version: s deploy -y")
 
 
 class Found(NamedTuple):

@@ -21,11 +21,11 @@ from ops.report.blocks import Report
 from ops.show import lines, page
 from ops.terminal import Marked, Screen, Whole
 from ops.waiting import Session, run_pass
-from ops.words import Text
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
 from oss_oms_sync.answers.pass_answers import ReconcileAnswer
 from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.text import same, t
 
 FOLDER = Path(__file__).resolve().parents[1]
 _INTERRUPTED = 130
@@ -54,15 +54,14 @@ VIEWS = {
 }
 _PAGES = ("status", "certificate")
 
-_STOPPED = Text("Stopped.", "已中止。")
-_WRITTEN = Text("Written: {}", "已写入：{}")
-_NO_ANSWER = Text("The input contains no answer that is known here", "输入中没有可识别的返回结果")
-_SHOW_HOW = Text(
-    "Give it an answer: python3 ops.py status --json | python3 ops.py show, or python3 ops.py show < certificate.json",
-    "用法：python3 ops.py status --json | python3 ops.py show，或 python3 ops.py show < certificate.json",
+_STOPPED = t("Stopped.")
+_WRITTEN = t("Written: {file}")
+_NO_ANSWER = t("The input contains no answer that is known here")
+_SHOW_HOW = t(
+    "Give it an answer: python3 ops.py status --json | python3 ops.py show, or python3 ops.py show < certificate.json"
 )
-_NO_PAGE = Text("There is no web page of this answer", "该结果没有网页")
-_WITHOUT_HTML = Text("Leave --html out", "请去掉 --html")
+_NO_PAGE = t("There is no web page of this answer")
+_WITHOUT_HTML = t("Leave --html out")
 
 
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
@@ -121,7 +120,7 @@ def _write(session: Session, file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise _unwritable(error) from None
-    session.screen.say(_WRITTEN.of(session.lang).format(file))
+    session.screen.say(_WRITTEN.filled(file=file).of(session.lang))
 
 
 def _doctor(session: Session, options: Namespace) -> int:
@@ -191,7 +190,7 @@ def _check_writable(file: Path) -> None:
 
 
 def _unwritable(error: OSError) -> UsageError:
-    return UsageError(Text(str(error), str(error)), Text("Name another file", "请指定其他文件"))
+    return UsageError(same(str(error)), t("Name another file"))
 
 
 def _file_name(document: Any) -> str:

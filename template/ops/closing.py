@@ -8,8 +8,8 @@ from ops.call import Payload
 from ops.errors import CloudError
 from ops.terminal import Marked
 from ops.waiting import Session, call_once, pause
-from ops.words import Text
 from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer
+from oss_oms_sync.answers.text import t
 
 # What wakes forward when an object is written (s.yaml).
 FORWARD, TRIGGER = "forward", "oss-content"
@@ -19,61 +19,41 @@ CLOSE_SECONDS = 120.0
 _ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
-_WAITS = Text("closing: what was begun comes to its end, {} to go", "正在关闭：等待已开始的调用结束，还需 {}")
-_HINT = Text(
-    "The project is closed already, and what was begun before ends within two minutes. To open it again: python3 ops.py"
-    " open",
-    "项目已经关闭，此前已开始的调用会在两分钟内结束。如需重新打开：python3 ops.py open",
+_WAITS = t("closing: what was begun comes to its end, {left} to go")
+_HINT = t(
+    "The project is closed already, and what was begun before ends within two minutes. To open it again: python3"
+    " ops.py open"
 )
-_UNDONE = Text(
-    "Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again",
-    "期间有人或一次迟到的写入打开或重新关闭了项目，现在再次关闭",
-)
-_NOT_CLOSED = Text("The project does not stay closed", "项目无法保持关闭")
-_WHO = Text("See who opens it, and run the command again", "请查明是谁打开了项目，然后重新运行该命令")
-_OPENED = Text("The trigger is there, and a reconcile pass has begun.", "触发器已就位，并已开始一轮对账。")
+_UNDONE = t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again")
+_NOT_CLOSED = t("The project does not stay closed")
+_WHO = t("See who opens it, and run the command again")
+_OPENED = t("The trigger is there, and a reconcile pass has begun.")
 
-_QUESTION = Text(
-    "Close the project now, so that nothing is sent any more? [y/N]", "现在关闭项目，不再发送任何对象？[y/N]"
+_QUESTION = t("Close the project now, so that nothing is sent any more? [y/N]")
+_HOW = t(
+    "The project is not closed, and without that there is no GO: run the same command with --close, or on a terminal."
 )
-_HOW = Text(
-    "The project is not closed, and without that there is no GO: run the same command with --close, or on a terminal.",
-    "项目未关闭，因此不会有 GO：请使用 --close 重新运行同一命令，或在终端中运行。",
-)
-_SWITCH = Text(
-    "Switch over. The project stays closed, and its trigger is taken away: nothing here touches OBS any more.",
-    "可以切换。项目保持关闭，触发器已移除：本项目不再触碰 OBS。",
-)
+_SWITCH = t("Switch over. The project stays closed, and its trigger is taken away: nothing here touches OBS any more.")
 # The right to stop a task is the one to start it too, with any keys: a key that lies with a function for months does
 # not have it, nor does this project ask for an administrator's for one click. What a stopped task does with what it has
 # accepted is not documented, so no GO rests on it (OMS, "StopSyncTask", action oms:synctask:update).
-_STOP_TASK = Text(
-    "Now stop the sync task {} in the OMS console, so that nobody's call makes OMS copy anything any more. The keys of"
-    " this project may not, on purpose. It is no help against what OMS has accepted already: whether a stopped task"
-    " drops that is not documented. If the project is ever opened again, start the task first.",
-    "请在 OMS 控制台停止同步任务 {}，使任何调用都不再让 OMS 复制对象。本项目的密钥有意没有此权限。"
-    "停止任务不能替代等待 OMS 处理完毕：已停止的任务是否放弃已接受的对象，文档没有说明。"
-    "如需重新打开项目，请先启动该任务。",
+_STOP_TASK = t(
+    "Now stop the sync task {task} in the OMS console, so that nobody's call makes OMS copy anything any more. The"
+    " keys of this project may not, on purpose. It is no help against what OMS has accepted already: whether a stopped"
+    " task drops that is not documented. If the project is ever opened again, start the task first."
 )
-_OPEN_FIRST = Text(
-    "The project was closed by hand, and something has to be sent ({}): python3 ops.py open. Then run the cutover"
-    " again.",
-    "项目由人工关闭，但还有内容需要发送（{}）：请执行 python3 ops.py open，然后再次执行割接。",
+_OPEN_FIRST = t(
+    "The project was closed by hand, and something has to be sent ({checks}): python3 ops.py open. Then run the"
+    " cutover again."
 )
-_AFTER_GO = Text(
-    "The project stays closed, because a GO stands. What lacks now ({}) was written or deleted after that, or with"
-    " another freeze. Only if OBS is not in use yet: python3 ops.py open",
-    "项目保持关闭，因为已有有效的 GO。现在缺少的内容（{}）源自此后的写入或删除，或停写时间不同。"
-    "仅当 OBS 尚未投入使用时：python3 ops.py open",
+_AFTER_GO = t(
+    "The project stays closed, because a GO stands. What lacks now ({checks}) was written or deleted after that, or"
+    " with another freeze. Only if OBS is not in use yet: python3 ops.py open"
 )
-_OPEN_AGAIN = Text(
-    "The project is open again, because something has to be sent ({}). Then run the cutover again.",
-    "由于还有内容需要发送（{}），项目已重新打开。之后请再次执行割接。",
-)
-_STAYS = Text(
-    "The project stays closed: run the cutover again after that step, and it goes on from there. To give up:"
-    " python3 ops.py open",
-    "项目保持关闭：完成上述步骤后再次执行割接，即可继续。如要放弃：python3 ops.py open",
+_OPEN_AGAIN = t("The project is open again, because something has to be sent ({checks}). Then run the cutover again.")
+_STAYS = t(
+    "The project stays closed: run the cutover again after that step, and it goes on from there. To give up: python3"
+    " ops.py open"
 )
 # The one table of what becomes of a project that a cutover has closed, this one or one before: what these checks want
 # sent, if they failed, opens it. After any other it stays closed, and the next call goes on from there.
@@ -131,7 +111,7 @@ def afterwards(session: Session, document: Any, mark: Mark | None, *, is_closed:
     if document["verdict"] == "GO":
         session.caller.remove_trigger(FORWARD, TRIGGER)
         session.screen.say(Marked("", _SWITCH.of(session.lang), "good"))
-        session.screen.say(_STOP_TASK.of(session.lang).format(document["task"]))
+        session.screen.say(_STOP_TASK.filled(task=document["task"]).of(session.lang))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
     elif is_closed:
@@ -150,4 +130,4 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
         said = _OPEN_FIRST
     else:
         said = _STAYS if open_again(session, mark.run).closed else _OPEN_AGAIN
-    session.screen.say(Marked("", said.of(session.lang).format(names), "way"))
+    session.screen.say(Marked("", said.filled(checks=names).of(session.lang), "way"))

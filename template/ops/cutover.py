@@ -23,11 +23,11 @@ from ops.report.comparison import LACKING, UNPROVEN, held
 from ops.show.lines import draw
 from ops.terminal import Marked
 from ops.waiting import Session, pause, run_pass
-from ops.words import Text
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, Mark, ReplayAnswer
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.text import Text, t
 
 # What is younger counts as moving on cutover day (comparison/classes.py).
 SETTLED = timedelta(minutes=5)
@@ -49,58 +49,43 @@ _ON_ITS_WAY = (*_WAIT_FOR, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, Objec
 _NOT_COMPARED = (ObjectClass.CANARY, ObjectClass.OMS_OWN, ObjectClass.OUTSIDE)
 _ANEW = {"restart": True}
 
-_HINT = Text(
-    "What was begun goes on in the cloud. Run the same command again with {}",
-    "已开始的工作在云上继续进行。请使用 {} 重新运行同一命令",
+_HINT = t("What was begun goes on in the cloud. Run the same command again with {options}")
+_HINT_CLOSED = t(
+    "The project is closed. Go on: run the same command again with {options}. Or give up: python3 ops.py open"
 )
-_HINT_CLOSED = Text(
-    "The project is closed. Go on: run the same command again with {}. Or give up: python3 ops.py open",
-    "项目已关闭。继续：使用 {} 重新运行同一命令；放弃：python3 ops.py open",
-)
-_DOCTOR = Text("Look whether all is set up right", "检查配置是否正确")
-_REPLAY = Text("Send again what failed", "重发失败的对象")
-_SETTLE = Text("Let the last writes settle", "等待最后的写入稳定")
-_COMPARE = Text("Compare both buckets", "比对两侧的桶")
-_AGAIN = Text("Judge again what was on its way", "重新判定在途对象")
-_CLOSE = Text("Close the project, so that nothing is sent any more", "关闭项目，不再发送任何对象")
-_OMS = Text("Wait until OMS has finished", "等待 OMS 完成")
-_STANDSTILL = Text("Show that both buckets stand still", "确认两侧的桶没有变化")
-_CERTIFY = Text("Certify", "签发证书")
-_DONE = Text("done", "完成")
-_ATTENTION = Text("look", "注意")
-_NOTHING = Text("nothing was on its way", "没有在途对象")
-_SETTLED_TEXT = Text("the source is frozen since {}", "源端自 {} 起停写")
-_WAITS = Text("waiting until {}, {{}} to go", "等待至 {}，还需 {{}}")
-_LEFT = Text("left: {}", "剩余：{}")
-_STOPPED = Text("stopped: {}", "提前停止：{}")
-_TAKEN = Text("the one that began {}", "沿用 {} 开始的一轮")
-_OBJECTS = Text("{:,} objects in the source, {:,} in OBS", "源端 {:,} 个对象，OBS 中 {:,} 个")
-_JUDGED = Text("{:.1f} % of the objects could be judged", "{:.1f}% 的对象可以判定")
-_READING = Text("reading the sample: {} of {}", "正在读取样本：{} / {}")
-_LISTS = Text(
-    "waiting until replay has read OMS's lists. Asked again in {}", "等待 replay 读取 OMS 的清单。{} 后再次查询"
-)
-_WAITING_FOR = Text("on their way: {}. Judged again in {{}}", "在途：{}。{{}} 后重新判定")
-_IS_CLOSED = Text("the project is closed already", "项目已经关闭")
-_SINCE = Text("closed since {}", "自 {} 起关闭")
-_ASK_AGAIN = Text("{}. Asked again in {{}}", "{}。{{}} 后再次查询")
+_DOCTOR = t("Look whether all is set up right")
+_REPLAY = t("Send again what failed")
+_SETTLE = t("Let the last writes settle")
+_COMPARE = t("Compare both buckets")
+_AGAIN = t("Judge again what was on its way")
+_CLOSE = t("Close the project, so that nothing is sent any more")
+_OMS = t("Wait until OMS has finished")
+_STANDSTILL = t("Show that both buckets stand still")
+_CERTIFY = t("Certify")
+_DONE = t("done")
+_ATTENTION = t("look")
+_NOTHING = t("nothing was on its way")
+_SETTLED_TEXT = t("the source is frozen since {frozen}")
+_WAITS = t("waiting until {until}, {left} to go")
+_LEFT = t("left: {waiting}")
+_STOPPED = t("stopped: {why}")
+_TAKEN = t("the one that began {began}")
+_OBJECTS = t("{source} objects in the source, {destination} in OBS")
+_JUDGED = t("{share:.1f} % of the objects could be judged")
+_READING = t("reading the sample: {read} of {drawn}")
+_LISTS = t("waiting until replay has read OMS's lists. Asked again in {left}")
+_WAITING_FOR = t("on their way: {waiting}. Judged again in {left}")
+_IS_CLOSED = t("the project is closed already")
+_SINCE = t("closed since {since}")
+_ASK_AGAIN = t("{seen}. Asked again in {left}")
 
-_NOT_SET_UP = Text("The cutover ends before it begins: something is not set up right", "割接尚未开始即结束：配置有误")
-_MEND = Text("Mend that, and run the command again", "请修正后重新运行该命令")
-_STANDS = Text(
-    "A GO stands: the project has been closed since, and nothing is left to do.",
-    "已有有效的 GO：项目此后一直处于关闭状态，无需再做任何事。",
-)
-_ANOTHER = Text(
-    "Another cutover has closed the project meanwhile: leave it to that one.", "期间另一次割接关闭了项目：请由它继续。"
-)
-_NOT_YET = Text(
-    "The project is not closed: something is left that has to be mended or proven first.",
-    "项目未关闭：仍有内容需要先修复或证明。",
-)
-_NOT_ANEW = Text(
-    "The project is closed already, and is not closed anew: something is left that has to be mended or proven first.",
-    "项目已经关闭，不再重新关闭：仍有内容需要先修复或证明。",
+_NOT_SET_UP = t("The cutover ends before it begins: something is not set up right")
+_MEND = t("Mend that, and run the command again")
+_STANDS = t("A GO stands: the project has been closed since, and nothing is left to do.")
+_ANOTHER = t("Another cutover has closed the project meanwhile: leave it to that one.")
+_NOT_YET = t("The project is not closed: something is left that has to be mended or proven first.")
+_NOT_ANEW = t(
+    "The project is closed already, and is not closed anew: something is left that has to be mended or proven first."
 )
 
 
@@ -205,15 +190,15 @@ class Cutover:
         while True:
             answer = self._session.ask(ReplayAnswer, "replay", {})
             if answer.is_well or answer.stopped or not answer.accepted:
-                stopped = self._text(_STOPPED, answer.stopped) if answer.stopped else ""
+                stopped = self._text(_STOPPED, why=answer.stopped) if answer.stopped else ""
                 return answer.is_well, "; ".join(filter(None, [jobs.replayed(answer, self._session.lang), stopped]))
 
     def _settle(self, frozen: datetime) -> tuple[bool, str]:
         """Wait until nothing is too young to be judged."""
         until = frozen + SETTLED
         left = (until - self._session.clock.now()).total_seconds()
-        pause(self._session, left, _WAITS.filled(timestamp(until)))
-        return True, self._text(_SETTLED_TEXT, timestamp(frozen))
+        pause(self._session, left, _WAITS.filled(until=timestamp(until)))
+        return True, self._text(_SETTLED_TEXT, frozen=timestamp(frozen))
 
     def _compare(self, *, anew: bool) -> CompareAnswer:
         """The comparison that answers, or a new one; whether it was there is noted."""
@@ -224,10 +209,10 @@ class Cutover:
         if isinstance(answer, Compared):
             found = [one for name, one in held(answer).items() if name not in _NOT_COMPARED]
             counts = sum(one.source.objects for one in found), sum(one.destination.objects for one in found)
-            began = f"{self._text(_TAKEN, answer.started)}; " if self._is_taken else ""
-            self._end(True, began + self._text(_OBJECTS, *counts))
+            began = f"{self._text(_TAKEN, began=answer.started)}; " if self._is_taken else ""
+            self._end(True, began + self._text(_OBJECTS, source=counts[0], destination=counts[1]))
         else:
-            self._end(False, self._text(_STOPPED, answer.stopped or answer.next))
+            self._end(False, self._text(_STOPPED, why=answer.stopped or answer.next))
         return answer
 
     def _known(self) -> CompareAnswer | None:
@@ -256,7 +241,7 @@ class Cutover:
             problem = error.happened.of(self._session.lang)
             is_refused = error.kind == "PayloadError"
         if not last.finished:
-            problem = self._text(_STOPPED, last.stopped or last.next)
+            problem = self._text(_STOPPED, why=last.stopped or last.next)
         if problem:
             self._end(False, problem)
             if not last.finished or (is_refused and is_taken):
@@ -265,7 +250,7 @@ class Cutover:
         else:
             waiting = _on_its_way(last)
             nothing = "" if _on_its_way(compared) else self._text(_NOTHING)
-            found = self._text(_LEFT, _told(waiting)) if waiting else nothing
+            found = self._text(_LEFT, waiting=_told(waiting)) if waiting else nothing
             share = self._share(last) if self._plan.frozen is None else ""
             self._end(not waiting, "; ".join(filter(None, (found, share))))
         return last
@@ -280,7 +265,7 @@ class Cutover:
             waiting = _on_its_way(last)
             if waiting and not (self._is_taken and times == 0):
                 seconds = _AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS
-                pause(self._session, seconds, _WAITING_FOR.filled(_told(waiting)))
+                pause(self._session, seconds, _WAITING_FOR.filled(waiting=_told(waiting)))
             if ObjectClass.FAILED_BEFORE in waiting and not self._is_closed:
                 self._session.caller.ask("replay", {})
             asked = {**self._wishes, **self._since, "again": True, "run": self._run}
@@ -297,7 +282,7 @@ class Cutover:
     def _share(self, compared: CompareAnswer) -> str:
         classes = held(compared) if isinstance(compared, Compared) else {}
         counts = {name: one.source.objects for name, one in classes.items()}
-        return self._text(_JUDGED, 100 * (1 - counts.get(ObjectClass.MOVING, 0) / max(1, sum(counts.values()))))
+        return self._text(_JUDGED, share=100 * (1 - counts.get(ObjectClass.MOVING, 0) / max(1, sum(counts.values()))))
 
     def _may_close(self, compared: Compared, frozen: datetime) -> bool:
         """Whether nothing is left that sending could mend, or that has to be proven while it can be mended; and whether
@@ -317,7 +302,7 @@ class Cutover:
         seen = closing.close(self._session, self._run, self._since)
         self._is_closed, go = True, self._standing(seen)
         self._mark = seen.closed if seen.closed and seen.closed.run == self._run else None
-        self._end(self._mark is not None, self._text(_SINCE, self._mark.since) if self._mark else "")
+        self._end(self._mark is not None, self._text(_SINCE, since=self._mark.since) if self._mark else "")
         if not self._mark and not go:
             self._session.screen.say(self._text(_ANOTHER))
         return go
@@ -333,9 +318,8 @@ class Cutover:
             waits = [one for one in checks if one.waits]
             if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
                 break
-            seen = waits[0].seen.of(session.lang).replace("{", "{{").replace("}", "}}")
             if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
-                pause(session, _OMS_SECONDS, _ASK_AGAIN.filled(seen))
+                pause(session, _OMS_SECONDS, _ASK_AGAIN.filled(seen=waits[0].seen))
         accepted = {"OMS_FINISHED"} if "oms_unfinished" in self._plan.accept else set()
         lacks = [one.id for one in checks if one.result is not Result.PASSED and one.id not in accepted]
         self._end(not lacks, ", ".join(lacks))
@@ -346,7 +330,7 @@ class Cutover:
         # Times are in whole seconds, and it has to begin after what it is compared with has ended.
         self._session.clock.sleep(1.0)
         answer = self._work({"standstill": True, "restart": True})
-        self._end(answer.finished, "" if answer.finished else self._text(_STOPPED, answer.stopped))
+        self._end(answer.finished, "" if answer.finished else self._text(_STOPPED, why=answer.stopped))
 
     def _certified(self) -> Any:
         """The certificate; called again while that reads more of the sample. A rehearsal, which has not waited for OMS,
@@ -364,14 +348,14 @@ class Cutover:
             # Where nothing more was read, calling again would not help.
             if sample and "SAMPLE" in waits and sample["read"] > read:
                 read = sample["read"]
-                session.screen.progress(self._text(_READING, read, sample["drawn"]))
+                session.screen.progress(self._text(_READING, read=read, drawn=sample["drawn"]))
             elif "NOTHING_WAITS" in waits and has_time:
                 pause(session, _LISTS_SECONDS, _LISTS)
             else:
                 return document
 
     def _hint(self, hint: Text) -> None:
-        self._session.hint = hint.filled(self._plan.again)
+        self._session.hint = hint.filled(options=self._plan.again)
 
     def _begin(self, name: Text) -> None:
         self._number += 1
@@ -382,8 +366,8 @@ class Cutover:
         after = f": {outcome}" if outcome else ""
         self._session.screen.say(Marked("   ", self._text(word), state, after))
 
-    def _text(self, text: Text, *values: object) -> str:
-        return text.of(self._session.lang).format(*values)
+    def _text(self, text: Text, **values: object) -> str:
+        return text.filled(**values).of(self._session.lang)
 
 
 def _on_its_way(answer: CompareAnswer) -> dict[ObjectClass, int]:
@@ -392,5 +376,5 @@ def _on_its_way(answer: CompareAnswer) -> dict[ObjectClass, int]:
     return {one: max(found[one].source.objects, found[one].destination.objects) for one in _ON_ITS_WAY if one in found}
 
 
-def _told(waiting: Mapping[ObjectClass, int]) -> str:
-    return ", ".join(f"{one.title} {number:,}" for one, number in waiting.items())
+def _told(waiting: Mapping[ObjectClass, int]) -> list[str]:
+    return [f"{one.title} {number:,}" for one, number in waiting.items()]

@@ -12,10 +12,11 @@ from ops.commands import command
 from ops.errors import OpsError
 from ops.report import passes
 from ops.terminal import Screen
-from ops.words import Said, Text
+from ops.words import Said
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.text import Text, t
 
 T = TypeVar("T")
 
@@ -28,8 +29,8 @@ _REST_SECONDS = 30.0
 # What no other call would change.
 _FINAL = (Stop.CLOSED, Stop.TOO_LARGE)
 
-_GOING_ON = Text("{} {}: {}", "{} {}：{}")
-_RESTS = Text("{} rests: {}. It is tried again in {:.0f} seconds", "{} 暂停：{}。{:.0f} 秒后重试")
+_GOING_ON = t("{job} {time}: {how_far}")
+_RESTS = t("{job} rests: {why}. It is tried again in {seconds:.0f} seconds")
 
 
 @dataclass
@@ -66,7 +67,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
             break
         if not is_moving:
             why = answer.stopped or answer.next
-            session.screen.say(_RESTS.of(session.lang).format(job, why, _REST_SECONDS))
+            session.screen.say(_RESTS.filled(job=job, why=why, seconds=_REST_SECONDS).of(session.lang))
             session.clock.sleep(_REST_SECONDS)
         answer = _call(session, job, scope, began)
     session.hint = before
@@ -79,13 +80,13 @@ def call_once(session: Session, job: str, payload: Payload) -> ReconcileAnswer |
     return _call(session, job, payload, session.clock.monotonic())
 
 
-def pause(session: Session, seconds: float, countdown: Said) -> None:
+def pause(session: Session, seconds: float, countdown: Text) -> None:
     """Wait, and say how long it will be; in the sandbox the time goes by at once."""
     if seconds <= 0 or session.caller.let_pass(seconds):
         return
     end = session.clock.monotonic() + seconds
     while (left := end - session.clock.monotonic()) > 0:
-        session.screen.progress(countdown.of(session.lang).format(duration(left)))
+        session.screen.progress(countdown.filled(left=duration(left)).of(session.lang))
         session.clock.sleep(min(1.0, left))
 
 
@@ -101,7 +102,8 @@ def _call(session: Session, job: str, payload: Payload, began: float) -> Reconci
             seen = _look(session, job, look) or seen
             looked = session.clock.monotonic()
         how_far = passes.how_far(seen, session.lang)
-        session.screen.progress(_GOING_ON.of(session.lang).format(job, duration(now - began), how_far))
+        told = _GOING_ON.filled(job=job, time=duration(now - began), how_far=how_far)
+        session.screen.progress(told.of(session.lang))
     return answers.of_pass(job, call.result())
 
 
@@ -118,9 +120,7 @@ def _hinted(session: Session, job: str, scope: Payload) -> Said | None:
     before = session.hint
     if before is None:
         look = command(Step(job, {**scope, "look": True}))
-        session.hint = Text(
-            f"{job} goes on in the cloud. See how far it is: {look}", f"{job} 在云上继续进行。查看进度：{look}"
-        )
+        session.hint = t("{job} goes on in the cloud. See how far it is: {look}", job=job, look=look)
     return before
 
 

@@ -183,7 +183,7 @@ class CompareWorld(ReconcileWorld):
         if during:
             self.start()
         text = json.dumps(asked) if asked is not None else ""
-        work = self.ground.run(lambda: compare.run(text, invocation).to_json(), self._comparing)
+        work = self.ground.run(lambda: compare.run(text, invocation), self._comparing)
         result: dict[str, Any] = self.ground.call(work)
         self._comparing, in_hands = None, (in_hand, self._in_hand_since())
         seen = {key: [one[key] for one in self._snapshots] for key in self.keys}

@@ -7,7 +7,6 @@ import json
 import runpy
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -131,34 +130,20 @@ def class_of(key: str, row: Row) -> str:
 
 def furnish(box: Sandbox, number: int) -> dict[str, str]:
     """Fill the buckets with `number` keys, most of which are in step. Return their classes."""
-    classes = {}
-    by_row: defaultdict[int, list[str]] = defaultdict(list)
-    for one in range(number - len(SPECIAL) * len(ROWS) - 2):
-        by_row[one % 400 if one % 400 < len(ROWS) else 0].append(f"photos/{one // 700:03}/{one:06}.jpg")
+    classes = _milliseconds(box)
     for place, row in enumerate(ROWS):
-        _fill(box, by_row[place], row)
-        for special in SPECIAL:
-            key = special.format(f"{place:02}")
-            _put(box, key, row)
-            classes[key] = class_of(key, row)
-        classes.update(dict.fromkeys(by_row[place], row.name))
-    classes.update(_milliseconds(box))
-    return {key: name for key, name in classes.items() if name != "orphan_records"}
-
-
-def _fill(box: Sandbox, keys: list[str], row: Row) -> None:
-    if row.source and row.source.type != "Normal":
+        keys = [special.format(f"{place:02}") for special in SPECIAL]
+        keys += [f"photos/{one:03}/{place:02}.jpg" for one in range(number // 400)]
         for key in keys:
             _put(box, key, row)
-        return
-    if row.source:
-        box.oss.fill(box.source_bucket, keys, row.source.size, row.source.etag, row.source.age)
-    if row.there:
-        box.obs.fill(box.destination_bucket, keys, row.there.size, row.there.etag.lower(), row.there.age)
-    for kind, told in (("success", row.accepted), ("failed", row.failed and ("{}", row.failed))):
-        if told:
-            names: Iterable[str] = (f"oms_source_record/{box.task_id}/{kind}_object/{key}" for key in keys)
-            box.oss.fill(box.log_bucket, names, 32, etag_of(told[0].encode()), told[1])
+            classes[key] = class_of(key, row)
+    in_step = [f"photos/{one // 700:03}/{one:06}.jpg" for one in range(number - len(classes))]
+    box.oss.fill(box.source_bucket, in_step, 5, A, OLD)
+    box.obs.fill(box.destination_bucket, in_step, 5, A.lower(), LATER)
+    records = (f"oms_source_record/{box.task_id}/success_object/{key}" for key in in_step)
+    box.oss.fill(box.log_bucket, records, 32, etag_of(A.encode()), RECORDED)
+    classes.update(dict.fromkeys(in_step, "equal_contents"))
+    return {key: name for key, name in classes.items() if name != "orphan_records"}
 
 
 def _put(box: Sandbox, key: str, row: Row) -> None:

@@ -34,7 +34,7 @@ def instance(box):
 
 
 def run(box, seconds=30, **asked):
-    return compare.run(json.dumps(asked), instance(box).invocation(seconds)).to_json()
+    return compare.run(json.dumps(asked), instance(box).invocation(seconds))
 
 
 def is_later_page(request):

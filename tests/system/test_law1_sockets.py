@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import timedelta
 from time import monotonic
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds import oms, oss, retry
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import OmsSyncError
@@ -80,30 +78,6 @@ def test_no_key_is_dropped_over_sockets_whatever_fails(count_schedule, instance,
     state = check(outcome, keys, box.oms.accepted, lambda state, key: record_name(box.task_id, state, key) in stored)
     assert took < TIMEOUT + LENIENCY
     count_schedule("over sockets", state)
-
-
-def test_a_connection_that_went_silent_while_frozen_is_not_waited_for():
-    # GIVEN an instance that was frozen for so long that the network forgot its connections
-    frozen = {"for": timedelta()}
-
-    class Frozen(Clock):
-        def now(self):
-            return super().now() + frozen["for"]
-
-    with Sandbox(forks=True) as box:
-        clock = Frozen()
-        invocation = Instance(box, clock).invocation()
-        submit(invocation, ["a"], invocation.deadline)
-        box.oms.silence_connections()
-        frozen["for"] = timedelta(seconds=31)
-
-        # WHEN it submits again
-        submission = submit(invocation, ["b"], invocation.deadline)
-
-        # THEN it does so on a new connection, at the first try
-        assert submission.outcomes == {"b": None}
-        assert submission.calls == 1
-        assert box.oms.connections == 2
 
 
 def test_a_connection_that_goes_silent_costs_one_retry_on_a_new_one(monkeypatch):

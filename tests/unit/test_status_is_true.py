@@ -78,7 +78,7 @@ def test_what_came_after_the_close_is_an_alarm_until_somebody_acknowledges_it(wo
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
     world.shut(on=True)
     world.start()
-    assert world.ask("status", {})["verdict"]["text"].endswith(" 1 object keys wait for that.")
+    assert world.ask("status", {})["verdict"]["text"].endswith(" Waiting for that: 1 object key.")
 
     # WHEN somebody writes to the source, THEN status names it, and a closed project is still closed
     world.forward(payload("late"))

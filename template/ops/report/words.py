@@ -150,7 +150,7 @@ _STATUS = {
     "counted since": t("acknowledged up to"),
     "counted by OMS": t("counted by OMS"),
     "what became of them": t("what became of them"),
-    "failure done": t("done"),
+    "failure done": t("resolved"),
     "failure waiting": t("waiting"),
     "failure stuck": t("stuck"),
     "failure unknown": t("not known"),

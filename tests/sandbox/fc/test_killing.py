@@ -85,22 +85,6 @@ def test_an_idle_instance_that_was_killed_costs_no_attempt(box, create, eventual
     assert outcomes() == [("f", 1, "returned")] * 2
 
 
-def test_some_are_killed_at_random_and_their_events_are_tried_again(box, create, outcomes):
-    create("import time\ndef handler(event, context): time.sleep(0.3)", max_retries=8, instances=4)
-    create("import time\ndef handler(event, context): time.sleep(0.3)", name="spared", max_retries=0)
-
-    box.fc.kill_at_random(0.5, within=0.2, seed=3, name="f")
-    for _ in range(6):
-        box.fc.submit("f", b"")
-        box.fc.submit("spared", b"")
-    box.fc.wait_idle(PATIENCE)
-
-    ends = [(function, outcome) for function, _, outcome in outcomes()]
-    assert ends.count(("f", "returned")) == ends.count(("spared", "returned")) == 6
-    assert ends.count(("f", "crashed")) >= 1
-    assert ("spared", "crashed") not in ends
-
-
 def test_an_attempt_that_ends_before_its_death_is_spared_and_so_is_the_next_one(box, create, outcomes):
     create("def handler(event, context): pass", max_retries=0)
     box.fc.invoke("f", b"")
@@ -128,9 +112,10 @@ def test_an_event_that_comes_when_all_is_over_starts_nothing(box, create):
 
 def test_the_same_seed_draws_the_same_deaths():
     def drawn(seed):
-        killer = Killer(0.5, 2, random.Random(seed), "")
+        killer = Killer(0.5, 2, random.Random(seed), "f")
         return [killer.next("f") for _ in range(50)]
 
+    assert Killer(1, 2, random.Random(7), "another").next("f") is None
     assert drawn(7) == drawn(7)
     assert drawn(7) != drawn(8)
     assert all(0 <= moment <= 2 for moment in drawn(7) if moment is not None)
@@ -144,17 +129,3 @@ def test_past_the_limit_events_wait_in_the_order_in_which_they_came(box, create)
     box.fc.wait_idle(PATIENCE)
 
     assert [one.payload for one in box.fc.invocations] == [b"%d" % number for number in range(10)]
-
-
-def test_so_many_run_at_once_as_the_limit_allows(box, create, tmp_path, begun):
-    create(WAIT_FOR_GO.format(folder=str(tmp_path)), instances=2)
-
-    for name in "abc":
-        box.fc.submit("f", name.encode())
-    begun("a", "b")
-    assert len(box.fc.pids("f")) == 2
-    (tmp_path / "go").touch()
-    box.fc.wait_idle(PATIENCE)
-
-    assert sorted(one.payload for one in box.fc.invocations) == [b"a", b"b", b"c"]
-    assert len(box.fc.pids("f")) == 2

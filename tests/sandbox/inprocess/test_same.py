@@ -287,19 +287,6 @@ def test_each_cloud_tells_its_own_time(world, oms):
     assert all(abs(world.oms.now() - step / 1000) < 300 + PATIENCE for step in steps)
 
 
-def test_a_right_is_taken_away_for_some_keys(world):
-    bucket = world.bucket(world.source_bucket)
-    for action in ("oss:PutObject", "oss:DeleteObject"):
-        world.oss.deny(action, world.source_bucket, where="b".__eq__)
-    world.oss.put(world.source_bucket, "b", b"")
-
-    outcomes = [outcome(bucket, "a"), outcome(bucket, "b"), outcome(bucket, "b", None)]
-
-    assert outcomes == [200, (403, "AccessDenied"), (403, "AccessDenied")]
-    assert bucket.batch_delete_objects(["a", "b"]).deleted_keys == ["a"]
-    assert list(world.oss.objects(world.source_bucket)) == ["b"]
-
-
 def test_a_user_of_iam_is_made_with_a_key_that_obs_takes(world, huawei_of):
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.iam.now()))
     headers = {"Content-Type": "application/json", "X-Sdk-Date": stamp}

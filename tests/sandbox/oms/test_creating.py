@@ -159,6 +159,7 @@ def test_keys_are_permanent_and_right(box, create):
         {"src_ak": "a" * 101},
         {"src_ak": ""},
         {"app_id": "1"},
+        {"source_cdn": v2.SourceCdnReq(domain="example.com", protocol="https")},
     ],
     ids=str,
 )

@@ -155,3 +155,7 @@ def test_a_cold_start_of_forward_reads_no_catalogue():
 
 def test_a_phrase_without_its_chinese_is_said_in_english():
     assert Text("No such phrase, {n}", {"n": 1}).zh == "No such phrase, 1"
+
+
+def test_a_text_that_was_read_from_an_answer_is_said_as_it_came():
+    assert [Text("{n} keys", "{n} 个对象").of(language) for language in ("en", "zh")] == ["{n} keys", "{n} 个对象"]

@@ -199,11 +199,12 @@ def test_a_call_that_does_not_return_is_abandoned_and_holds_no_place():
         never.set()
 
 
-def test_an_exception_of_a_call_is_raised():
+@pytest.mark.parametrize("error", [ZeroDivisionError, TimeoutError])
+def test_an_exception_of_a_call_is_raised_though_it_be_a_timeout_of_its_own(error):
     def fail() -> str:
-        raise ZeroDivisionError
+        raise error("of its own")
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(error, match="of its own"):
         CallPool().run([fail], 60)
 
 
@@ -240,11 +241,3 @@ def test_a_call_whose_turn_had_not_come_when_the_pool_was_left_behind_has_no_res
         assert pool.run([lambda: "next"], 60) == ["next"]
     finally:
         never.set()
-
-
-def test_a_timeout_that_a_call_raises_itself_is_raised():
-    def fail() -> str:
-        raise TimeoutError("of its own")
-
-    with pytest.raises(TimeoutError, match="of its own"):
-        CallPool().run([fail], 60)

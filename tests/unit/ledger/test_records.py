@@ -3,7 +3,6 @@
 import hashlib
 import json
 from datetime import datetime, timezone
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +22,6 @@ from support.world import TASK
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 EVERYTHING = FailedKey(ObjectChange("a/山", "ObjectCreated:PutObject", "2026-01-01", "ABC"), "2025-12-31", "REFUSED")
-HERE = Path(__file__).parents[3]
 PREFIX = f"oms_source_record/{TASK}/"
 
 
@@ -41,30 +39,24 @@ def test_a_key_too_long_for_the_prefix_is_named_by_its_hash(state):
     assert name == f"{PREFIX}{state}_object_long/{hashlib.sha256(too_long.encode()).hexdigest()}"
 
 
-def test_the_longest_success_record_that_fits_holds_its_etag_and_the_next_its_key():
-    room = 1023 - len(f"{PREFIX}success_object/")
-    for key, body in (("k" * room, "ABC"), ("k" * (room + 1), "k" * (room + 1))):
-        record = success_record(TASK, ObjectChange(key, etag="ABC"))
-        assert (record.name, record.body.decode()) == (record_name(TASK, "success", key), body)
+TEXT, LONG = {"Content-Type": "text/plain"}, "海" * 341
+ROOM = 1023 - len(f"{PREFIX}success_object/")
 
 
-def test_a_success_record_names_the_accepted_version_and_is_never_empty():
-    record = success_record(TASK, ObjectChange("a", etag="ABC"))
-    assert record == StoredObject(f"{PREFIX}success_object/a", b"ABC", {"Content-Type": "text/plain"})
-    assert success_record(TASK, ObjectChange("a")).body == b"-"
-
-
-def test_a_long_keys_success_record_holds_the_key_and_keeps_the_etag_as_metadata():
-    key = "海" * 341
-    record = success_record(TASK, ObjectChange(key, etag="ABC"))
-    assert record.body.decode() == key
-    assert record.headers == {"Content-Type": "text/plain; charset=utf-8", "x-oss-meta-etag": "ABC"}
-
-
-@pytest.mark.parametrize("key", ["a", "海" * 341])
-@pytest.mark.parametrize(("etag", "told"), [("ABC", "ABC"), ("", "-")])
-def test_a_success_record_that_is_read_tells_its_version(key, etag, told):
-    assert success_etag(success_record(TASK, ObjectChange(key, etag=etag))) == told
+@pytest.mark.parametrize(
+    ("key", "etag", "body", "headers"),
+    [
+        ("a", "ABC", "ABC", TEXT),
+        ("a", "", "-", TEXT),
+        ("k" * ROOM, "ABC", "ABC", TEXT),
+        (LONG, "ABC", LONG, {"Content-Type": "text/plain; charset=utf-8", "x-oss-meta-etag": "ABC"}),
+        (LONG, "", LONG, {"Content-Type": "text/plain; charset=utf-8", "x-oss-meta-etag": "-"}),
+    ],
+)
+def test_a_success_record_names_the_version_and_that_of_a_long_key_holds_the_key(key, etag, body, headers):
+    record = success_record(TASK, ObjectChange(key, etag=etag))
+    assert record == StoredObject(record_name(TASK, "success", key), body.encode(), headers)
+    assert success_etag(record) == (etag or "-")
 
 
 def test_a_success_record_of_somebody_else_tells_none_that_could_be_taken_for_one():

@@ -47,7 +47,7 @@ def test_the_status_has_numbers_remedies_and_sums():
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, out.splitlines()) if line}
     expected = {
         "accepted, not worked on yet": "15",
-        "done": "1",
+        "resolved": "1",
         "waiting": "3",
         "stuck": "2",
         "another project's": "0",

@@ -141,7 +141,7 @@ def test_without_a_terminal_it_is_a_line_a_minute():
     run_pass(seen.session, "compare", {})
     lines = seen.said.splitlines()
     assert len(lines) == pytest.approx(seen.clock.seconds / 60, abs=2)
-    assert lines[-1].endswith("：34%，1,000 个对象，每分钟 100 个对象，预计还需 12 分钟")
+    assert lines[-1].endswith("：34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟")
 
 
 def test_what_the_call_raises_is_raised():

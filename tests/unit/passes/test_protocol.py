@@ -40,7 +40,7 @@ def store(world: PassWorld) -> PassStore:
 
 def by_hand(world: PassWorld, **asked: object) -> dict:
     world.later(0.001)
-    return world.within(lambda: reconcile.run(json.dumps(asked), world.invocation()).to_json())
+    return world.within(lambda: reconcile.run(json.dumps(asked), world.invocation()))
 
 
 def written(world: PassWorld) -> list[str]:

@@ -16,7 +16,7 @@ Everything else is Python's: {share:.0%}, {name!r}. A phrase of places alone nee
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -27,23 +27,12 @@ class Text:
     """A phrase of the catalogue with its values."""
 
     phrase: str
-    # The Chinese itself, of what is not in the catalogue yet.
+    # Or the Chinese itself, of a text that was read from an answer.
     values: Mapping[str, object] | str = field(default_factory=dict)
 
-    @classmethod
-    def same(cls, text: str) -> Text:
-        """A text that has no language, such as the message of a program."""
-        return same(text)
-
-    @classmethod
-    def join(cls, parts: Iterable[Text]) -> Text:
-        """Join `parts` into one text; the spaces between them belong to the parts."""
-        parts = list(parts)
-        return cls("".join(part.en for part in parts), "".join(part.zh for part in parts))
-
     def filled(self, **values: object) -> Text:
-        """With these values, of which it may have no place for some."""
-        return Text(self.phrase, values)
+        """With these values, too, of which it may have no place for some."""
+        return Text(self.phrase, {**self.values, **values} if isinstance(self.values, Mapping) else self.values)
 
     def __str__(self) -> str:
         return self.en
@@ -129,8 +118,3 @@ def _chinese() -> Mapping[str, str]:
     """By phrase."""
     found: Mapping[str, str] = json.loads(Path(__file__).with_name("zh.json").read_text(encoding="utf-8"))
     return found
-
-
-def objects_en(number: int, kind: str = "") -> str:
-    """`number` objects in English, singular or plural."""
-    return f"{number:,} {kind}object{'' if number == 1 else 's'}"

@@ -36,9 +36,8 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import what_waits
 from oss_oms_sync.passes.classify import Entry
-from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
+from oss_oms_sync.passes.driver import Driver, refusal
 from oss_oms_sync.passes.listing import MergedListing, with_destination, with_proofs
-from oss_oms_sync.passes.names import Wake
 from oss_oms_sync.passes.pieces import Piece
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.scope import Pass, Scope
@@ -92,8 +91,9 @@ class Options:
         return parse_time(self.frozen_since) if self.frozen_since is not None else None
 
 
-def run(event: bytes | str, invocation: Invocation) -> CompareResult | PiecesDone:
-    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or Options in a manual call.
+def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
+    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or Options in a manual call. Return a
+    CompareAnswer as JSON; to an event of the log bucket, what is logged.
 
     An event names a piece: its range is gone on with. A timer event begins a pass if the last began at least
     COMPARE_PERIOD ago, or else wakes what stands still. A manual call works on the pass of its scope, which it begins
@@ -107,12 +107,11 @@ def run(event: bytes | str, invocation: Invocation) -> CompareResult | PiecesDon
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
     woken = PassStore(invocation, "compare").hear(event)
     if woken == []:  # OMS, which tells the destination, need not answer for that
-        return PiecesDone({})
+        return {}
     comparison = _Comparison(invocation)
-    result = comparison.by_event(woken) if woken else comparison.asked(event)
-    shown = result.to_json()
-    log.info({name: value for name, value in shown.items() if name not in _NOT_LOGGED})
-    return result
+    answer = comparison.driver.by_event(woken) if woken else comparison.asked(event).to_json()
+    log.info({name: value for name, value in answer.items() if name not in _NOT_LOGGED})
+    return answer
 
 
 class _Comparison:
@@ -123,11 +122,7 @@ class _Comparison:
         self._task = sync_task(invocation)
         self._destination = destination(invocation, self._task)
         self.store = PassStore(invocation, "compare", self._destination.name)
-        self._driver = Driver(invocation, self.store, self._walk)
-
-    def by_event(self, woken: list[Wake]) -> PiecesDone:
-        """Do what follows from the pieces that an event names."""
-        return self._driver.by_event(woken)
+        self.driver = Driver(invocation, self.store, self._walk)
 
     def asked(self, event: bytes | str) -> CompareResult:
         """What a timer's or a manual call asks for."""
@@ -136,7 +131,7 @@ class _Comparison:
         scope = Scope.asked(vars(asked), settings.key_filter)
         mode = self._task.object_overwrite_mode
         if asked.dry_run:
-            one = self._driver.about_now(scope, note=False)
+            one = self.driver.about_now(scope, note=False)
             tally, how_far = self._range_walk(one, Piece.first(), dry_run=True).trial()
             return CompareResult(tally, how_far, mode)
         before, stood_still = None, None
@@ -146,15 +141,15 @@ class _Comparison:
             if state and state.ended and asked.again:
                 state = self.store.amend(state, self._judged_again(asked, state.of, state.passed))
             stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
-            before = self._driver.before(state)
+            before = self.driver.before(state)
         elif is_timer_event(event):
             # While nothing may be sent no tick begins a pass, but an open one is gone on with.
             refused = refusal(invocation)
             scope = replace(scope, deep=scope.deep or settings.compare_deep)
-            state, stopped = self._driver.by_timer(scope, None if refused else settings.compare_period)
+            state, stopped = self.driver.by_timer(scope, None if refused else settings.compare_period)
             stopped = stopped if state else refused or stopped
         else:
-            state, stopped = self._driver.by_hand(scope, restart=asked.restart)
+            state, stopped = self.driver.by_hand(scope, restart=asked.restart)
         how_far = HowFar.of("compare", state, stopped, invocation.clock.now(), before)
         return CompareResult(state.tally if state else Tally(), how_far, mode, stood_still)
 

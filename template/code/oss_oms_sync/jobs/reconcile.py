@@ -19,7 +19,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
-from oss_oms_sync.passes.driver import Driver, PiecesDone, refusal
+from oss_oms_sync.passes.driver import Driver, refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Piece
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
@@ -45,26 +45,9 @@ class Options:
     look: bool = False
 
 
-@dataclass(frozen=True)
-class ReconcileResult:
-    """`counts` are COUNTS of all of a pass so far. `missing`: the first hundred keys that a dry run would send."""
-
-    counts: Mapping[str, int]
-    how_far: HowFar
-    missing: Sequence[str] | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """As the caller gets it: the counts beside the rest."""
-        known: dict[str, Any] = {
-            **vars(self.how_far.answer()),
-            **{name: self.counts.get(name, 0) for name in COUNTS},
-            "missing": self.missing,
-        }
-        return to_json(ReconcileAnswer(**known))  # type: ignore[no-any-return]
-
-
-def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesDone:
-    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or Options in a manual call.
+def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
+    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or Options in a manual call. Return a
+    ReconcileAnswer as JSON; to an event of the log bucket, what is logged.
 
     An event names a piece: its range is gone on with. A timer event begins a pass if the last began at least
     RECONCILE_PERIOD ago, or else wakes what stands still. A manual call works on the pass of its scope, which it begins
@@ -82,13 +65,9 @@ def run(event: bytes | str, invocation: Invocation) -> ReconcileResult | PiecesD
 
     driver = Driver(invocation, store, walk)
     woken = store.hear(event)
-    if woken is not None:
-        done = driver.by_event(woken)
-        log.info(done.to_json())
-        return done
-    result = _asked(event, invocation, driver)
-    log.info({name: value for name, value in result.to_json().items() if name != "missing"})
-    return result
+    answer = to_json(_asked(event, invocation, driver)) if woken is None else driver.by_event(woken)
+    log.info({name: value for name, value in answer.items() if name != "missing"})
+    return answer
 
 
 def _range_walk(
@@ -108,7 +87,7 @@ def _range_walk(
     return RangeWalk(invocation, entries, start, count, share, seconds, limit, dry_run=dry_run)
 
 
-def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileResult:
+def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileAnswer:
     settings, before = invocation.settings, None
     asked = options.parse(event, Options)
     scope = Scope.asked(vars(asked), settings.key_filter)
@@ -116,7 +95,7 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
         one = driver.about_now(scope, note=not asked.dry_run)
         walk = _range_walk(invocation, one, Piece.first(), limit=asked.limit, dry_run=asked.dry_run)
         tally, how_far = walk.trial()
-        return ReconcileResult(tally.counts, how_far, walk.missing if asked.dry_run else None)
+        return _answer(how_far, tally.counts, walk.missing if asked.dry_run else None)
     if asked.look:
         state, stopped = driver.look(scope), None
         before = driver.before(state)
@@ -127,7 +106,13 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
     else:
         state, stopped = driver.by_hand(scope, restart=asked.restart)
     how_far = HowFar.of("reconcile", state, stopped, invocation.clock.now(), before)
-    return ReconcileResult(state.counts if state else {}, how_far)
+    return _answer(how_far, state.counts if state else {})
+
+
+def _answer(how_far: HowFar, counts: Mapping[str, int], missing: Sequence[str] | None = None) -> ReconcileAnswer:
+    """`counts` are of all of a pass so far."""
+    known: dict[str, Any] = {**vars(how_far.answer()), **{name: counts.get(name, 0) for name in COUNTS}}
+    return ReconcileAnswer(**known, missing=missing)
 
 
 class ReconcileCount(Count):

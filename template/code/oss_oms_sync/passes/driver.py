@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped, stop_json
@@ -15,7 +14,7 @@ from oss_oms_sync.delivery.sender import refused
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.names import Wake
-from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree
+from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Tree
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
 from oss_oms_sync.passes.store import PassStore
@@ -31,21 +30,6 @@ _DAY_SECONDS = 86400.0
 _NEWER = Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
 # With less time left, whoever waits begins nothing more.
 _LAST_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class PiecesDone:
-    """What an event of the log bucket led to: the last piece of each range that it named, as far as there was anything
-    to do."""
-
-    pieces: dict[str, Piece]
-
-    def to_json(self) -> dict[str, object]:
-        """As it is logged: nobody waits for it."""
-        return {
-            "pieces": {name: piece.kind.value for name, piece in self.pieces.items()},
-            **stop_json(next((piece.stopped for piece in self.pieces.values() if piece.stopped), None)),
-        }
 
 
 def refusal(invocation: Invocation) -> Stopped | None:
@@ -69,10 +53,14 @@ class Driver:
         self._store = store
         self._worker = Worker(invocation, store, walk)
 
-    def by_event(self, woken: Sequence[Wake]) -> PiecesDone:
-        """Do what follows from the pieces that an event names."""
+    def by_event(self, woken: Sequence[Wake]) -> dict[str, object]:
+        """Do what follows from the pieces that an event names. Return, for the log, what follows after the last piece
+        of each range, as far as there was anything to do, and what stopped the first that stopped."""
         done = {f"{wake.pass_name}/{wake.range_name}": self._worker.go_on(wake) for wake in woken}
-        return PiecesDone({name: piece for name, piece in done.items() if piece})
+        return {
+            "pieces": {name: piece.kind.value for name, piece in done.items() if piece},
+            **stop_json(next((piece.stopped for piece in done.values() if piece and piece.stopped), None)),
+        }
 
     def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:
         """Begin a pass of `scope` if one is due by `period` and none of its identity is open, or else wake what stands

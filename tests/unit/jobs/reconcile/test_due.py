@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from support.reconcile_world import ReconcileWorld, counts
@@ -86,38 +88,21 @@ def test_of_two_open_backfills_a_tick_goes_on_with_the_older_and_wakes_the_other
     ]
 
 
-def test_a_trial_with_a_limit_is_not_continued_by_the_timer_but_the_pass_after_it_is(world):
+@pytest.mark.parametrize(
+    ("period", "asked", "minutes_ago"), [("1d", {"since": "1970-01-01"}, 60 * 24 * 30), ("off", {}, 0)]
+)
+def test_a_trial_is_not_continued_by_the_timer_but_the_pass_after_it_is(period, asked, minutes_ago):
+    world = ReconcileWorld(RECONCILE_PERIOD=period)
     for number in range(60):
-        world.upload(f"{number:02}", minutes_ago=60 * 24 * 30)
+        world.upload(f"{number:02}", minutes_ago=minutes_ago)
     world.later()
-    world.reconcile({"since": "1970-01-01", "limit": 10})
-    for _ in range(3):
-        world.later(600)
-        world.tick()
-    assert len(world.sent()) == 10
-    # Begun by hand without a limit, it is the timer's too.
-    world.begin(since="1970-01-01")
-    assert len(world.sent()) == 10
-    for _ in range(3):
-        world.later(600)
-        world.tick()
-    assert len(world.sent()) == 60
-
-
-def test_the_timer_does_not_continue_a_trial_of_the_usual_scope():
-    # GIVEN no timer's pass, and a trial by hand
-    world = ReconcileWorld(RECONCILE_PERIOD="off")
-    for number in range(60):
-        world.upload(f"{number:02}")
-    world.later()
-    world.reconcile({"limit": 10})
-
-    # WHEN the timer strikes, THEN nothing more is sent, until somebody goes on by hand
-    world.later()
-    world.tick()
-    assert len(world.sent()) == 10
-    world.reconcile({})
-    assert len(world.sent()) == 60
+    # WHEN there was a trial, which nobody goes on with; THEN a pass begun by hand, which is the timer's too
+    for begin, sent in ((partial(world.reconcile, {**asked, "limit": 10}), 10), (partial(world.begin, **asked), 60)):
+        begin()
+        for _ in range(3):
+            world.later(600)
+            world.tick()
+        assert len(world.sent()) == sent
 
 
 def test_beside_a_trial_the_timer_begins_its_own_pass(world):

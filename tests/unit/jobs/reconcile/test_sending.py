@@ -8,7 +8,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import etag_of
 from support.reconcile_world import ReconcileWorld, adds_up
-from support.world import FROZEN, NO_RIGHT, ROOT, payload
+from support.world import FROZEN, HANG, NO_RIGHT, ROOT, payload
 
 
 def test_batches_fill_across_pages(small_pages):
@@ -128,13 +128,20 @@ def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
     assert [record.msg for record in caplog.records if "pieces" in record.msg] == answers
 
 
-def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker):
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (FROZEN, "OMS refuses every key: ACCOUNT"),
+        (HANG, "OMS took nothing until the time was up: TIMEOUT"),
+    ],
+)
+def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker, fault, told):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
-    world, trigger = many(60, LANES="2")
+    world, trigger = many(60, LANES="2", PIECE_SECONDS="30")
     world.tick()
-    world.oms.faults.add(FROZEN)
+    world.oms.faults.add(fault)
     (stopped,) = {answer["stopped"] for answer in trigger.deliver_all() if answer["stopped"]}
-    assert stopped.startswith("OMS refuses every key: ACCOUNT")
+    assert stopped.startswith(told)
 
 
 @pytest.mark.parametrize("name", [f"{ROOT}success_object/a", "oms_source_record/passes/other-reconcile/x/y/r/0000"])

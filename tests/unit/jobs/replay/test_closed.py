@@ -32,16 +32,19 @@ def reasons(world: ReplayWorld) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("asked", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}])
-def test_failed_records_stay_and_the_run_says_how_to_open_the_project(closed, asked):
+@pytest.mark.parametrize(
+    "asked", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}, {"keys": ["key 00000", "by hand"]}]
+)
+def test_records_and_run_files_stay_and_the_run_says_how_to_open_the_project(closed, asked):
     closed.fail(*many(3))
+    closed.run_file("a", "b")
     before = dict(closed.bucket.objects)
     result = closed.replay(asked)
     assert (result["taken"], result["accepted"], result["finished"]) == (0, 0, False)
     assert OPEN_IT in result["stopped"]
     assert not closed.oms.calls
     assert {name: closed.bucket.objects[name] for name in before} == before
-    assert not closed.in_run_files()
+    assert closed.in_run_files() == {"a", "b"}
 
 
 def test_opened_again_it_sends_everything(closed):
@@ -60,19 +63,6 @@ def test_a_dry_run_is_as_ever(closed):
     closed.fail(*many(3))
     result = closed.replay({"dry_run": True})
     assert (result["taken"], result["by_reason"], result["stopped"]) == (3, {"THROTTLED": 3}, None)
-
-
-def test_run_files_stay(closed):
-    closed.run_file("a", "b")
-    assert closed.replay()["left"] == 2
-    assert closed.in_run_files() == {"a", "b"}
-    assert not closed.oms.calls
-
-
-def test_keys_by_hand_are_refused_and_their_records_stay(closed):
-    closed.fail("a")
-    assert OPEN_IT in closed.replay({"keys": ["a", "b"]})["stopped"]
-    assert (closed.failed(), closed.in_run_files(), closed.oms.calls) == ({"a"}, set(), [])
 
 
 def test_the_keys_of_an_envelope_are_recorded(closed):

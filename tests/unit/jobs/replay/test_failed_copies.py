@@ -219,19 +219,19 @@ def test_what_cannot_be_looked_at_or_recorded_is_read_again_by_the_next_run(worl
     assert world.sent() == ["a", "b"]
 
 
-def test_without_a_source_bucket_it_says_what_to_set():
-    world = CopiesWorld(SOURCE_BUCKET="")
+@pytest.mark.parametrize(
+    ("settings", "answer", "told"),
+    [
+        ({"SOURCE_BUCKET": ""}, OK, "SOURCE_BUCKET is empty"),
+        ({}, oms_error(404), "OMS does not tell which bucket is the destination: NO_TASK"),
+    ],
+    ids=["no source bucket", "no destination"],
+)
+def test_where_there_is_nothing_to_read_replay_says_so_and_sends_what_it_has(settings, answer, told):
+    world = CopiesWorld(**settings)
     world.fail("b")
-    told = world.tick()
-    assert "SOURCE_BUCKET is empty" in told["copies"]["stopped"]
-    assert world.sent() == ["b"]
-
-
-def test_if_oms_does_not_tell_the_destination_replay_sends_what_it_has(world):
-    world.fail("b")
-    world.oms.faults.then(oms_error(404))
-    told = world.tick()
-    assert "OMS does not tell which bucket is the destination: NO_TASK" in told["copies"]["stopped"]
+    world.oms.faults.then(answer)
+    assert told in world.tick()["copies"]["stopped"]
     assert world.sent() == ["b"]
 
 

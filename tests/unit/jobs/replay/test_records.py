@@ -9,7 +9,7 @@ from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
 from support.replay_world import many
-from support.world import DROP_AFTER, NO_RIGHT, ROOT, UNAUTHORIZED, oss_error
+from support.world import DROP_AFTER, NO_RIGHT, ROOT, UNAUTHORIZED, event, oss_error
 
 
 def test_the_objects_that_consoles_make_of_folders_are_neither_records_nor_run_files(world, problems):
@@ -67,11 +67,12 @@ def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, p
     assert world.in_run_files() == set()
 
 
-def test_nothing_is_deleted_before_the_run_file_stands(world):
+@pytest.mark.parametrize("asked", [None, {"requestContext": {}, "requestPayload": {"events": [event("a")]}}])
+def test_nothing_is_deleted_and_no_envelope_taken_before_the_run_file_stands(world, asked):
     world.fail("a")
     world.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(StorageError):
-        world.replay()
+        world.replay(asked)
     assert world.failed() == {"a"}
 
 

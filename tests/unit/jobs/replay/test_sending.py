@@ -11,7 +11,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import EventError, StorageError
 from support.law import HOSTILE
 from support.replay_world import ReplayWorld, many
-from support.world import HANG, NO_RIGHT, ROOT, UNAUTHORIZED, event, oms_error, record_name
+from support.world import HANG, ROOT, UNAUTHORIZED, event, oms_error, record_name
 
 
 def test_nothing_to_replay_is_finished(world):
@@ -134,12 +134,6 @@ def test_an_envelope_that_is_partly_unreadable_raises_once_the_rest_is_sent(worl
     with pytest.raises(EventError):
         world.replay(envelope)
     assert world.oms.accepted.keys() == {"a"}
-
-
-def test_an_envelope_whose_run_file_cannot_be_written_is_left_to_function_compute(world):
-    world.bucket.fail(NO_RIGHT, "put")
-    with pytest.raises(StorageError):
-        world.replay({"requestContext": {}, "requestPayload": {"events": [event("a")]}})
 
 
 def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(world):

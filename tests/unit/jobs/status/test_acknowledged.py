@@ -163,13 +163,13 @@ def test_no_more_than_thirteen_months_are_asked_and_what_lies_before_is_named(wo
     # WHEN status is asked, THEN it looks at a year, and says so
     state, text = world.verdict()
     assert (state, asked()) == (IN_STEP, 13)
-    assert "What OMS counted before 2025-03 was not looked at." in text
+    assert "What OMS counted before 2025-03 was not checked." in text
 
     # AND once that is acknowledged, it looks at what came since, and says nothing of it
     world.verdict(acknowledge=True)
     world.oms.requests.clear()
     state, text = world.verdict()
-    assert (state, asked(), "was not looked at" in text) == (IN_STEP, 1, False)
+    assert (state, asked(), "was not checked" in text) == (IN_STEP, 1, False)
 
 
 def test_status_writes_nothing_but_what_is_acknowledged(world):

@@ -67,7 +67,7 @@ def test_the_same_for_machines(world):
         "before": "in step",
         "since": "2026-03-10T12:45:00Z",
         "at": "2026-03-10T13:00:00Z",
-        "text": "Behind by 1 since 2026-03-10T12:30:00Z: replay sends them again.",
+        "text": "Behind: 1 object waiting since 2026-03-10T12:30:00Z; replay resends automatically.",
         "next": "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
         " python3 ops.py doctor.",
         "waiting": 1,
@@ -105,7 +105,7 @@ def test_one_line_says_it_in_numbers(world, caplog):
     assert line(world, caplog) == {
         "verdict": "behind",
         "alarm": False,
-        "text": "Behind by 1 since 2026-03-10T12:30:00Z: replay sends them again.",
+        "text": "Behind: 1 object waiting since 2026-03-10T12:30:00Z; replay resends automatically.",
         "waiting": 1,
         "at_least": False,
         "oldest": "2026-03-10T12:30:00Z",

@@ -33,7 +33,7 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     world.fail("c", "MARK_UNREAD")
     report = world.status()
     assert report["verdict"]["state"] == "closed"
-    assert report["verdict"]["text"].endswith(" 3 object keys wait for that.")
+    assert report["verdict"]["text"].endswith(" Waiting for that: 3 object keys.")
     assert report["verdict"]["text_zh"].endswith("。有 3 个对象等待重新打开后发送。")
     # What nobody knew whether to send may have come after the close as well.
     assert (report["verdict"]["alarm"], "ALARM: 2 changed objects came" in report["verdict"]["text"]) == (True, True)
@@ -47,7 +47,7 @@ def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(wor
     assert world.verdict()[0] == IN_STEP
     assert world.status()["closed"] is None
     world.fail("a", "CLOSED")
-    assert world.verdict()[1].startswith("Behind by 1 since")
+    assert world.verdict()[1].startswith("Behind: 1 object waiting since")
 
 
 def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):

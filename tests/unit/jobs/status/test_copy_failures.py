@@ -52,7 +52,7 @@ FOUND = {
         [("fails", 3), ("listed", 3), ("copy_failed", "a")],
         {"counted": 3, "done": 2, "waiting": 1},
         BEHIND,
-        ["Behind by 1 since"],
+        ["Behind: 1 object waiting since"],
     ),
     **{
         f"stuck, {code}": (
@@ -181,7 +181,7 @@ def test_what_still_waits_when_it_is_acknowledged_waits_in_the_backlog_only(worl
     world.later(2)
     world.verdict(acknowledge=True)
     assert failures(world) == {}
-    assert world.verdict()[1].startswith("Behind by 1 since")
+    assert world.verdict()[1].startswith("Behind: 1 object waiting since")
 
 
 numbers = st.integers(0, 9)

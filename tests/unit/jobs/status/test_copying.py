@@ -210,4 +210,4 @@ def test_only_before_the_installation_there_need_not_have_been_a_task(world, ans
 )
 def test_months_that_are_all_asked_are_not_named(world, day, named):
     world.install(day)
-    assert ("was not looked at" in world.verdict()[1]) == named
+    assert ("was not checked" in world.verdict()[1]) == named

@@ -27,7 +27,7 @@ def test_in_step_says_since_when_and_that_older_objects_were_not_looked_at(world
         world.passed(scope, scanned=100)
     state, text = world.verdict()
     assert (state, text[: len(begins)], says in text) == (IN_STEP, begins, True)
-    assert text.endswith(" Older objects were not looked at.") == older
+    assert text.endswith(" Older objects were not checked.") == older
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
     assert told["story"] == (
         "OMS accepted this version, and failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
     )
-    assert "set another Content-Type at the source. Replay sends it again, at its next run." in told["next"]
+    assert "set another Content-Type at the source. Replay sends it again in its next run." in told["next"]
 
     # AND once it was accepted again, that is over
     world.later(60)

@@ -17,7 +17,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import EventError, PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.replay.resending import Options, Replay, ReplayResult
+from oss_oms_sync.jobs.replay.resending import Options, Replay
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
@@ -27,8 +27,9 @@ _STATE = "turn"
 log = logging.getLogger(__name__)
 
 
-def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
-    """Make one run, as `event` asks: a timer event, Options in a manual call, or an `onFailure` envelope of `forward`.
+def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
+    """Make one run, as `event` asks: a timer event, Options in a manual call, or an `onFailure` envelope of `forward`;
+    return a ReplayAnswer as JSON.
 
     Raises PayloadError, EventError if an envelope is partly unreadable (the rest is sent first), and StorageError if
     the log bucket does not let it work: every key is then where it was, or in a run file.
@@ -40,11 +41,11 @@ def run(event: bytes | str, invocation: Invocation) -> ReplayResult:
     # Whoever calls by hand, or for a cutover, does so to have everything sent.
     this = Replay(invocation, lets_rest=by_timer)
     problems = _dispatch(event, this, invocation)
-    result = this.result()
-    log.info(result.to_json())
+    answer: dict[str, object] = to_json(this.answer())
+    log.info(answer)
     if problems:
         raise EventError(problems)
-    return result
+    return answer
 
 
 def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Sequence[str]:

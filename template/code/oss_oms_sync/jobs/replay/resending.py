@@ -13,8 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.job_answers import ReplayAnswer
-from oss_oms_sync.answers.stop import Stopped
+from oss_oms_sync.answers.job_answers import ReplayAnswer, ReplayRun
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
@@ -55,35 +54,6 @@ class Options:
     def is_whole(self) -> bool:
         """Whether that is all records there are."""
         return replace(self, dry_run=False) == Options()
-
-
-@dataclass(frozen=True)
-class ReplayResult:
-    """What a run did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run, both
-    cover what waits. `stopped` says why the run ended early; None if it did not.
-
-    `resolved`: keys of which there is nothing to send any more. `copies`: what was read in OMS's lists, None if this
-    was no run to do so."""
-
-    taken: int
-    accepted: int
-    failed: int
-    resolved: int
-    left: int
-    oldest_failure: str | None
-    by_reason: dict[str, int]
-    finished: bool
-    stopped: Stopped | None
-    copies: dict[str, object] | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """As the caller gets it, and as the log and the job's state have it."""
-        return to_json(self.answer())  # type: ignore[no-any-return]
-
-    def answer(self) -> ReplayAnswer:
-        """As the caller gets it."""
-        said = {"stop": self.stopped and self.stopped.stop, "stopped": self.stopped and self.stopped.why}
-        return ReplayAnswer(**{**vars(self), **said})
 
 
 class Replay:
@@ -177,10 +147,10 @@ class Replay:
         if keeps_position:
             self._remember(after)
 
-    def result(self) -> ReplayResult:
+    def answer(self) -> ReplayAnswer:
         """What the run did so far."""
         sender = self.sender
-        return ReplayResult(
+        return ReplayAnswer(
             taken=len(self._taken),
             accepted=sender.accepted,
             failed=sender.failed.total(),
@@ -189,7 +159,8 @@ class Replay:
             oldest_failure=earliest(self._oldest, sender.oldest_failure) or None,
             by_reason=dict(sender.failed + self._by_reason),
             finished=self._all_read and not self._left and not sender.stopped,
-            stopped=sender.stopped,
+            stop=sender.stopped and sender.stopped.stop,
+            stopped=sender.stopped and sender.stopped.why,
             copies=self._copies,
         )
 
@@ -333,7 +304,7 @@ class Replay:
     def _remember(self, after: str) -> None:
         """Store where the next run continues, which keys rest, and how this run ended."""
         self._resting.reject(self.sender.rejected)
-        last = {"at": timestamp(self._clock.now()), "result": self.result().to_json()}
+        last = to_json(ReplayRun(timestamp(self._clock.now()), self.answer()))
         try:
             self._state.store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
         except StorageError as error:

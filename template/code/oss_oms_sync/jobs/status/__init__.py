@@ -22,7 +22,7 @@ from oss_oms_sync.answers.status_answer import (
     TaskShown,
     Verdict,
 )
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
@@ -51,29 +51,13 @@ DAY = timedelta(days=1)
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
 # What counts have to do, and what it means if they do not.
-_PARTS_OF_PASS = Text(
-    "scanned = covered + failed before + submitted + pending",
-    "检查 = OMS 已接受 + 此前失败 + 本轮补发 + 写入不足 15 分钟",
-)
-_OUTCOMES = Text("submitted = accepted + failed", "本轮补发 = OMS 已接受 + 失败")
-_PARTS_OF_FAILURES = Text(
-    "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known",
-    "复制失败 = 已解决 + 等待重发 + 反复失败 + 其他项目 + 未知",
-)
-_PARTS_OF_MONTH = Text(
-    "objects that OMS accepted this month <= copied + failed + skipped", "本月接收请求 ≤ 已复制 + 失败 + 跳过"
-)
-_INEXACT_COUNTS = Text(
-    "two invocations went on with the same pass at once: its counts are not exact, its work is",
-    "两次调用同时继续了同一轮对账：计数不精确，但没有遗漏对象。",
-)
-_COUNTER_BEHIND = Text(
-    "OMS's counter does not have all yet that its lists name: look again in some minutes",
-    "OMS 的统计尚未包含其清单中的全部对象：请几分钟后再次查看。",
-)
-_OPEN_MONTH = Text(
-    "OMS has not worked on all of them yet: look again in some minutes", "OMS 尚未处理完：请几分钟后再次查看。"
-)
+_PARTS_OF_PASS = t("scanned = covered + failed before + submitted + pending")
+_OUTCOMES = t("submitted = accepted + failed")
+_PARTS_OF_FAILURES = t("objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known")
+_PARTS_OF_MONTH = t("objects that OMS accepted this month <= copied + failed + skipped")
+_INEXACT_COUNTS = t("two invocations went on with the same pass at once: its counts are not exact, its work is")
+_COUNTER_BEHIND = t("OMS's counter does not have all yet that its lists name: look again in some minutes")
+_OPEN_MONTH = t("OMS has not worked on all of them yet: look again in some minutes")
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.webhook import Message, Webhook
@@ -29,39 +29,31 @@ _LASTING = timedelta(minutes=10)
 _TOLD_AGAIN = timedelta(days=1)
 
 _STATES = {
-    VerdictState.IN_STEP.value: Text("in step", "已同步"),
-    VerdictState.BEHIND.value: Text("BEHIND", "有滞后"),
-    VerdictState.BROKEN.value: Text("BROKEN", "已中断"),
-    VerdictState.NOT_KNOWN.value: Text("NOT KNOWN", "未知"),
-    VerdictState.CLOSED.value: Text("closed", "已关闭"),
-    CLOSED_ALARM: Text("closed, ALARM", "已关闭，警报"),
+    VerdictState.IN_STEP.value: t("in step"),
+    VerdictState.BEHIND.value: t("BEHIND"),
+    VerdictState.BROKEN.value: t("BROKEN"),
+    VerdictState.NOT_KNOWN.value: t("NOT KNOWN"),
+    VerdictState.CLOSED.value: t("closed"),
+    CLOSED_ALARM: t("closed, ALARM"),
 }
 # Where to look, and what to do there.
 _NEXT = {
-    VerdictState.IN_STEP.value: Text("Nothing to do.", "无需处理。"),
-    VerdictState.BEHIND.value: Text(
-        "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
-        " python3 ops.py doctor.",
-        "请在项目目录中查看：python3 ops.py status。如果一小时后积压仍在增加：python3 ops.py doctor。",
+    VerdictState.IN_STEP.value: t("Nothing to do."),
+    VerdictState.BEHIND.value: t(
+        "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour: python3"
+        " ops.py doctor."
     ),
-    VerdictState.BROKEN.value: Text(
-        "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
-        " python3 ops.py doctor, which says what to do about each fault.",
-        "不会丢失对象：失败的对象保留在记录中，修复后自动重发。"
-        "请在项目目录中执行 python3 ops.py doctor，它会说明每个问题的处理方法。",
+    VerdictState.BROKEN.value: t(
+        "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder: python3"
+        " ops.py doctor, which says what to do about each fault."
     ),
-    VerdictState.NOT_KNOWN.value: Text(
+    VerdictState.NOT_KNOWN.value: t(
         "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If a"
-        " timer should have: python3 ops.py doctor.",
-        "没有已知的问题，但近期没有检查。请在项目目录中执行上述命令；如果本应由定时触发器执行：python3 ops.py doctor。",
+        " timer should have: python3 ops.py doctor."
     ),
-    VerdictState.CLOSED.value: Text(
-        "While it is closed, only what comes after the close is an alarm.",
-        "关闭期间，只有关闭后收到的变更会触发告警。",
-    ),
-    CLOSED_ALARM: Text(
-        "Nothing is lost: what came is recorded. This is told again each day, until it is open or acknowledged.",
-        "不会丢失对象：变更已记录。在项目打开或确认之前，每天会再次告警。",
+    VerdictState.CLOSED.value: t("While it is closed, only what comes after the close is an alarm."),
+    CLOSED_ALARM: t(
+        "Nothing is lost: what came is recorded. This is told again each day, until it is open or acknowledged."
     ),
 }
 
@@ -130,21 +122,16 @@ def _ago(time: str, now: datetime) -> timedelta:
 def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime) -> Message:
     """The message that the verdict changed from the one that was told last, or lasts."""
     following, since = _NEXT[name_of(verdict)], watch.since
-    text = Text.join(
-        [
-            Text(f"oss-oms-sync {settings.project}: ", f"oss-oms-sync {settings.project}："),
-            _headline(name_of(verdict), watch.told),
-            Text("\n", "\n"),
-            verdict.text,
-            Text("\n", "\n"),
-            _numbers(facts),
-            Text(f" Seen first at {since}.\n", f"首次发现：{since}（UTC）。\n"),
-            following,
-        ]
+    language = settings.alert_language
+    headline = _headline(name_of(verdict), watch.told)
+    lines = (
+        t("oss-oms-sync {project}: {headline}", project=settings.project, headline=headline),
+        verdict.text,
+        sentences(_numbers(facts), t("Seen first at {since}.", since=since)),
+        following,
     )
-    is_chinese = settings.alert_language == "zh"
     return Message(
-        text.zh if is_chinese else text.en,
+        "\n".join(line.of(language) for line in lines),
         {
             "project": settings.project,
             "task": settings.task.task_id,
@@ -154,8 +141,8 @@ def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, no
             "before": watch.told or None,
             "since": since,
             "at": timestamp(now),
-            "text": verdict.text.zh if is_chinese else verdict.text.en,
-            "next": following.zh if is_chinese else following.en,
+            "text": verdict.text.of(language),
+            "next": following.of(language),
             "waiting": facts.backlog.waiting,
             "oldest": facts.backlog.oldest,
             "copy_failures": facts.failures.open if facts.failures else None,
@@ -166,17 +153,14 @@ def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, no
 def _headline(verdict: str, before: str) -> Text:
     name, last = _STATES[verdict], _STATES.get(before)
     if before == verdict:
-        return Text(f"still {name.en}", f"仍{name.zh}")
-    return Text(f"{name.en} (was {last.en})", f"{name.zh}（此前：{last.zh}）") if last else name
+        return t("still {name}", name=name)
+    return t("{name} (was {last})", name=name, last=last) if last else name
 
 
 def _numbers(facts: Facts) -> Text:
     backlog, failed = facts.backlog, facts.failures
-    more, more_zh = ("at least ", "至少 ") if backlog.at_least else ("", "")
-    oldest = f" since {backlog.oldest}" if backlog.oldest else ""
-    oldest_zh = f"（最早：{backlog.oldest}，UTC）" if backlog.oldest else ""
-    failures, failures_zh = (f"{failed.open:,}",) * 2 if failed else ("unknown", "未知")
-    return Text(
-        f"Waiting to be sent: {more}{backlog.waiting:,}{oldest}. Failed to be copied: {failures}.",
-        f"待重发：{more_zh}{backlog.waiting:,}{oldest_zh}。复制失败：{failures_zh}。",
-    )
+    waiting = t("{n}", n=backlog.how_many)
+    if backlog.oldest:
+        waiting = t("{n} since {oldest}", n=backlog.how_many, oldest=backlog.oldest)
+    failures = failed.open if failed else t("unknown")
+    return t("Waiting to be sent: {waiting}. Failed to be copied: {failures}.", waiting=waiting, failures=failures)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.status_answer import BacklogShown, KeyWaiting, LeftBehind
+from oss_oms_sync.answers.text import AtLeast
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
@@ -43,6 +44,11 @@ class Backlog(BacklogShown):
     def waiting(self) -> int:
         """How many keys wait, at least."""
         return self.failed + self.in_run_files
+
+    @property
+    def how_many(self) -> int:
+        """The same, to be told."""
+        return AtLeast(self.waiting) if self.at_least else self.waiting
 
     @property
     def unread(self) -> float:

@@ -10,7 +10,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.job_answers import ObjectSeen, Seconds, StoryAnswer, Submitted
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
@@ -29,32 +29,21 @@ from oss_oms_sync.reasons import UNKNOWN, Reason
 
 log = logging.getLogger(__name__)
 
-_UNREAD = Text(
-    " Whether replay has it in hand is not known: not all of replay's run files could be read.",
-    "replay 的运行文件未能全部读取，无法得知 replay 是否正在处理它。",
-)
-_SEE_REPLAYS_LOG = Text("See replay's log.", "请查看 replay 的日志。")
-_NOTHING = Text("Nothing.", "无需处理。")
+_UNREAD = t("Whether replay has it in hand is not known: not all of replay's run files could be read.")
+_SEE_REPLAYS_LOG = t("See replay's log.")
+_NOTHING = t("Nothing.")
 # What comes of a key in a closed project: nothing sends it, so these are all that can be promised.
-_WAITS = Text(
-    "It waits where it is, and replay sends it once the project is open.",
-    "该对象保留在记录中，项目打开后由 replay 发送。",
-)
-_RECORDED = Text(
+_WAITS = t("It waits where it is, and replay sends it once the project is open.")
+_RECORDED = t(
     "If its event comes, the key is recorded as failed and waits; once the project is open, replay or reconcile sends"
-    " it.",
-    "事件到达时，该对象会被记录为失败并等待；项目打开后由 replay 或 reconcile 发送。",
+    " it."
 )
-_FOUND = Text(
-    "Nobody has it in hand: reconcile finds and sends it once the project is open.",
-    "目前没有任何任务处理该对象：项目打开后由 reconcile 查找并补交。",
-)
-_WITH_OMS = Text(
+_FOUND = t("Nobody has it in hand: reconcile finds and sends it once the project is open.")
+_WITH_OMS = t(
     "OMS may still copy what it accepted; nothing is sent again until the project is open and compare has found what"
-    " is missing.",
-    "OMS 仍可能复制已接受的版本；在项目打开并由 compare 发现缺失之前，不会再次提交。",
+    " is missing."
 )
-_NOT_SENT = Text("It is not sent until the project is open.", "项目打开之前不会发送。")
+_NOT_SENT = t("It is not sent until the project is open.")
 
 
 class _Story(NamedTuple):
@@ -128,69 +117,60 @@ class KeyHistory:
         source, failed, details = self._source, self._failed, self._details
         if not self._settings.source_bucket:
             return _Story(
-                Text(
-                    "The current state of the object is unknown because SOURCE_BUCKET is empty.",
-                    "SOURCE_BUCKET 为空，无法得知该对象的现状。",
-                ),
-                Text("Set SOURCE_BUCKET.", "请设置 SOURCE_BUCKET。"),
+                t("The current state of the object is unknown because SOURCE_BUCKET is empty."),
+                t("Set SOURCE_BUCKET."),
                 _NOT_SENT,
             )
         if not self._settings.key_filter.matches(self._key):
             return _Story(
-                Text(
-                    "It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent.",
-                    "它不在 OBJECT_PREFIX 和 OBJECT_SUFFIX 范围内，或是一条记录：不会提交。",
-                ),
+                t("It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent."),
                 _NOTHING,
             )
         if self._in_run_file:
             return _Story(
-                Text("It failed, and replay has it in hand.", "提交失败，replay 正在处理。"),
-                Text("Nothing: replay sends it in its next run.", "无需处理：replay 下次运行时会重发。"),
+                t("It failed, and replay has it in hand."),
+                t("Nothing: replay sends it in its next run."),
                 _WAITS,
             )
         if source is None:
             return self._conclude_gone()
         if accepted:
             return _Story(
-                Text("OMS accepted this version.", "OMS 已接受该版本。"),
-                Text("If it is not in OBS, see the OMS console.", "如果它不在 OBS 中，请在 OMS 控制台查看。"),
+                t("OMS accepted this version."),
+                t("If it is not in OBS, see the OMS console."),
                 _WITH_OMS,
             )
         if failed and modified_at(failed) >= source.modified:
             reason = Reason.__members__.get(str(details.get("reason")))
             name, message = details.get("reason", UNKNOWN), details.get("message", "")
             return _Story(
-                Text(f"It failed: {name}. {message}".rstrip(), f"提交失败：{name}。{message}"),
-                reason.fix if reason else Text("The record says no more.", "记录中没有更多信息。"),
+                sentences(t("It failed: {reason}.", reason=name), same(str(message)) if message else None),
+                reason.fix if reason else t("The record says no more."),
                 _WAITS,
             )
         if self._in_run_file is None:
-            told = Text("This version has no record.", "该版本没有记录。")
-            return _Story(Text.join([told, _UNREAD]), _SEE_REPLAYS_LOG, _NOT_SENT)
+            told = t("This version has no record.")
+            return _Story(sentences(told, _UNREAD), _SEE_REPLAYS_LOG, _NOT_SENT)
         return self._conclude_unrecorded(source)
 
     def _conclude_gone(self) -> _Story:
         """The same for a key without an object."""
         if self._success:
             return _Story(
-                Text(
-                    "It was accepted by OMS, and is not in the source bucket any more.",
-                    "OMS 曾接受该对象，它现已不在源 Bucket 中。",
-                ),
-                Text("OMS does not delete in OBS.", "OMS 不会在 OBS 中删除。"),
+                t("It was accepted by OMS, and is not in the source bucket any more."),
+                t("OMS does not delete in OBS."),
             )
         if self._failed:
             return _Story(
-                Text("It failed, and is not in the source bucket any more.", "提交曾失败，它现已不在源 Bucket 中。"),
-                Text("Replay sends it; OMS cannot copy it.", "replay 会重发，但 OMS 无法复制。"),
+                t("It failed, and is not in the source bucket any more."),
+                t("Replay sends it; OMS cannot copy it."),
                 _WAITS,
             )
         if self._in_run_file is None:
-            return _Story(Text.join([Text("There is no such object.", "没有这个对象。"), _UNREAD]), _SEE_REPLAYS_LOG)
+            return _Story(sentences(t("There is no such object."), _UNREAD), _SEE_REPLAYS_LOG)
         return _Story(
-            Text("There is no such object, and no record of one.", "没有这个对象，也没有它的记录。"),
-            Text("Check the key: it is written as it is, unencoded.", "请检查对象名：须按原样书写，不要编码。"),
+            t("There is no such object, and no record of one."),
+            t("Check the key: it is written as it is, unencoded."),
         )
 
     def _conclude_unrecorded(self, source: ObjectSummary) -> _Story:
@@ -207,27 +187,23 @@ class KeyHistory:
         object_class = classifier.classify(Entry(self._key, source))
         if object_class is None:
             return _Story(
-                Text(
+                t(
                     "It is a symbolic link, or older than the installation: there was no event, and the timer's passes"
-                    " do not cover it.",
-                    "它是软链接，或早于安装时间：没有事件，定时对账也不覆盖它。",
+                    " do not cover it."
                 ),
-                Text(
-                    "Let an OMS migration task copy it, or reconcile with since.",
-                    "请用 OMS 迁移任务复制，或用 reconcile 的 since 补交。",
-                ),
+                t("Let an OMS migration task copy it, or reconcile with since."),
                 _NOT_SENT,
             )
         if object_class is ObjectClass.PENDING:
             return _Story(
-                Text("It was written just now: its event may be on its way.", "它刚刚写入，事件可能还在途中。"),
-                Text("Look again in 15 minutes.", "请 15 分钟后再看。"),
+                t("It was written just now: its event may be on its way."),
+                t("Look again in 15 minutes."),
                 _RECORDED,
             )
-        lost = Text("It has no record: its event was lost.", "没有记录：事件已丢失。")
+        lost = t("It has no record: its event was lost.")
         return _Story(
-            Text("OMS accepted an older version.", "OMS 接受的是旧版本。") if self._success else lost,
-            Text("Reconcile sends it in its next pass.", "reconcile 下一轮会补交。"),
+            t("OMS accepted an older version.") if self._success else lost,
+            t("Reconcile sends it in its next pass."),
             _FOUND,
         )
 
@@ -240,13 +216,14 @@ class KeyHistory:
         code, message = details.get("error_code"), details.get("message")
         fix, at = copy_code(str(code or "")).fix, details.get("not_before")
         return _Story(
-            Text(
-                f"OMS accepted this version, and failed to copy it: {code or 'no code'}, {message or 'no message'}.",
-                f"OMS 接受了该版本，但复制失败：{code or '无错误码'}，{message or '无错误信息'}。",
+            t(
+                "OMS accepted this version, and failed to copy it: {code}, {message}.",
+                code=code or t("no code"),
+                message=message or t("no message"),
             ),
-            Text(
-                f"{fix.en} Replay sends it again, at {at or 'its next run'}.",
-                f"{fix.zh}replay 将于{f' {at}（UTC）' if at else '下次运行时'}重发。",
+            sentences(
+                fix,
+                t("Replay sends it again at {time}.", time=at) if at else t("Replay sends it again in its next run."),
             ),
             _WAITS,
         )
@@ -263,41 +240,37 @@ class KeyHistory:
         # still have in hand.
         found = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
         if found is ObjectClassInObs.EQUAL_CONTENTS:
-            return _Story(Text("It is in OBS, with the same contents.", "它在 OBS 中，内容相同。"), _NOTHING)
+            return _Story(t("It is in OBS, with the same contents."), _NOTHING)
         if waiting:
             return waiting
         if found.is_equal and COPY_ATTEMPTS_HEADER in success.headers:
             return _Story(
-                Text(
+                t(
                     "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size"
-                    " that is not older; whether it is this version is not known.",
-                    "OMS 曾复制该版本失败，此后再次接受。OBS 中有大小相同且不较旧的对象，但不能确定是否为该版本。",
+                    " that is not older; whether it is this version is not known."
                 ),
-                Text("To find out: python3 ops.py compare --deep.", "如需查明，请执行 python3 ops.py compare --deep。"),
+                t("To find out: python3 ops.py compare --deep."),
             )
         if found.is_equal:
             return _Story(
-                Text("It is in OBS, with the same size and not older.", "它在 OBS 中，大小相同且不较旧。"),
-                Text("Nothing. Compare with deep proves more.", "无需处理。compare 的 deep 能证明得更多。"),
+                t("It is in OBS, with the same size and not older."),
+                t("Nothing. Compare with deep proves more."),
             )
         if found is ObjectClassInObs.IN_FLIGHT:
             return _Story(
-                Text("OMS accepted this version, and it is not in OBS yet.", "OMS 已接受该版本，尚未到达 OBS。"),
-                Text("Look again in a minute.", "请一分钟后再看。"),
+                t("OMS accepted this version, and it is not in OBS yet."),
+                t("Look again in a minute."),
                 _WITH_OMS,
             )
         if there is None:
             return _Story(
-                Text("OMS accepted this version, but it is not in OBS.", "OMS 已接受该版本，但它不在 OBS 中。"),
-                Text("Compare sends it again.", "compare 会再次提交。"),
+                t("OMS accepted this version, but it is not in OBS."),
+                t("Compare sends it again."),
                 _WITH_OMS,
             )
         return _Story(
-            Text(
-                f"OMS accepted this version, but OBS has another: {found.title}.",
-                f"OMS 已接受该版本，但 OBS 中的是另一个版本：{found.title}。",
-            ),
-            Text("See OMS's lists.", "请查看 OMS 的列表。"),
+            t("OMS accepted this version, but OBS has another: {title}.", title=found.title),
+            t("See OMS's lists."),
             _NOT_SENT,
         )
 
@@ -305,10 +278,10 @@ class KeyHistory:
         """What happens next, and how to resend the key now, or that nothing is sent and which step changes that."""
         if refusal := self._refusal():
             following = story.closed or story.following
-            return Text(f"{following.en} {refusal.en}", f"{following.zh}{refusal.zh}"), None
+            return sentences(following, refusal), None
         if story.closed is None:
             return story.following, None
-        following = Text(f"{story.following.en} To send it now:", f"{story.following.zh}立即重发：")
+        following = sentences(story.following, t("To send it now:"))
         return following, Step("replay", {"key": self._key})
 
     def _refusal(self) -> Text | None:
@@ -316,10 +289,10 @@ class KeyHistory:
         try:
             closed = Closing(self._invocation).state()
         except StorageError as error:
-            return Text(
-                f"It is not known whether the project is closed, and until it is, nothing is sent (python3 ops.py"
-                f" doctor checks that): {error}",
-                f"无法得知项目是否已关闭，在此之前不发送任何对象（请用 python3 ops.py doctor 检查）：{error}",
+            return t(
+                "It is not known whether the project is closed, and until it is, nothing is sent (python3 ops.py"
+                " doctor checks that): {error}",
+                error=error,
             )
         return closed.text if closed else None
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import NOTHING, Text, objects_en
+from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.jobs.status.looked_at import OpenPasses
@@ -37,22 +37,21 @@ def closed(facts: Facts) -> Verdict | None:
     """In a closed project nothing matters but what came after the close."""
     if facts.closed is None:
         return None
-    backlog, after = facts.backlog, NOTHING
+    backlog, after, waiting = facts.backlog, None, None
     if facts.late:
         last = timestamp(from_epoch(max(facts.late)))
-        after = Text(
-            f" ALARM: {objects_en(len(facts.late), 'changed ')} came after that, the last at {last}: recorded, and not"
-            " sent. Find out who still writes to the source. To send them, open the project; if they are not needed in"
-            f" OBS: {ACKNOWLEDGE}.",
-            f"。警报：关闭后又收到 {len(facts.late)} 个对象的变更（最近一次：{last}，UTC），已记录但未发送。"
-            f"请查明谁仍在写入源 Bucket。如需发送，请打开项目；如果 OBS 不需要它们，请执行 {ACKNOWLEDGE}",
+        after = t(
+            "ALARM: {n:changed object|changed objects} came after that, the last at {last}: recorded, and not sent."
+            " Find"
+            " out who still writes to the source. To send them, open the project; if they are not needed in OBS:"
+            " {command}.",
+            n=len(facts.late),
+            last=last,
+            command=ACKNOWLEDGE,
         )
-    at_least, at_least_zh = ("At least ", "至少") if backlog.at_least else ("", "")
-    waiting = Text(
-        f" {at_least}{backlog.waiting} object keys wait for that." if backlog.waiting else "",
-        f"。{at_least_zh or '有'} {backlog.waiting} 个对象等待重新打开后发送。" if backlog.waiting else "。",
-    )
-    text = Text.join([facts.closed.text, Text(".", ""), after, waiting])
+    if backlog.waiting:
+        waiting = t("Waiting for that: {n:object key|object keys}.", n=backlog.how_many)
+    text = sentences(t("{closed}.", closed=facts.closed.text), after, waiting)
     return Verdict(VerdictState.CLOSED, text, Step("open"), alarm=bool(facts.late))
 
 
@@ -65,14 +64,11 @@ def broken(facts: Facts) -> Verdict | None:
         names.insert(0, task.reason.name)
     if names:
         name, fix = names[0], Reason[names[0]].fix
-        return _broken(Text(f"Broken, {name}: {fix.en}", f"已中断，{name}：{fix.zh}"), Step("doctor"))
+        return _broken(t("Broken, {name}: {fix}", name=name, fix=fix), Step("doctor"))
     if isinstance(task, Failure) or task.is_running:
         return None
     return _broken(
-        Text(
-            f"Broken: the sync task is {task.status}. Start it in the OMS console.",
-            f"已中断：同步任务状态为 {task.status}，请在 OMS 控制台启动该任务。",
-        ),
+        t("Broken: the sync task is {status}. Start it in the OMS console.", status=task.status),
         Step("doctor"),
     )
 
@@ -82,18 +78,17 @@ def waiting(facts: Facts) -> Verdict | None:
     backlog = facts.backlog
     if not (backlog.waiting or backlog.at_least):
         return None
-    more, more_zh = ("at least ", "至少") if backlog.at_least else ("", "")
+    if not backlog.oldest:
+        told = t("Behind: {n:object|objects} waiting; replay resends automatically.", n=backlog.how_many)
+        return behind(told, Step("replay"))
     # The first failure is known only of records that were read.
-    before, before_zh = (" or before", "或更早") if backlog.read < backlog.failed else ("", "")
-    since = f" since {backlog.oldest}{before}" if backlog.oldest else ""
-    since_zh = f"，最早失败于 {backlog.oldest}{before_zh}（UTC）" if backlog.oldest else ""
-    return behind(
-        Text(
-            f"Behind by {more}{backlog.waiting}{since}: replay sends them again.",
-            f"有{more_zh} {backlog.waiting} 个对象待重发{since_zh}。replay 会自动重发。",
-        ),
-        Step("replay"),
+    is_first = backlog.read >= backlog.failed
+    told = t(
+        "Behind: {n:object|objects} waiting since {since}; replay resends automatically.",
+        n=backlog.how_many,
+        since=backlog.oldest if is_first else t("{time} or before", time=backlog.oldest),
     )
+    return behind(told, Step("replay"))
 
 
 def unreadable(facts: Facts) -> Verdict | None:
@@ -101,10 +96,9 @@ def unreadable(facts: Facts) -> Verdict | None:
     if not facts.backlog.unreadable_run_files:
         return None
     return behind(
-        Text(
+        t(
             "Behind: a run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run"
-            " reconcile.",
-            "落后：replay 的运行文件无法读取，其中的对象没有其他记录。请查看 replay 的日志，然后执行 reconcile。",
+            " reconcile."
         ),
         Step("reconcile"),
     )
@@ -114,14 +108,16 @@ def left_behind(facts: Facts) -> Verdict | None:
     """Keys in hand of projects that no longer run."""
     if not facts.backlog.left_behind:
         return None
-    names = ", ".join(f"{one.project} ({one.folder}: {one.run_files})" for one in facts.backlog.left_behind)
+    names = [
+        t("{project} ({folder}: {n})", project=one.project, folder=one.folder, n=one.run_files)
+        for one in facts.backlog.left_behind
+    ]
     return behind(
-        Text(
-            f"Behind: replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
+        t(
+            "Behind: replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
             " such a project again; or, if it was renamed or removed, run python3 ops.py compare, which sends what is"
             " missing, then delete the files.",
-            f"已停止运行的项目留下了 replay 的运行文件，其中的对象无人发送：{names}。"
-            "请重新部署该项目；如果它已改名或移除，请执行 python3 ops.py compare 补交缺失的对象，然后删除这些文件。",
+            names=names,
         ),
         Step("compare"),
     )
@@ -134,13 +130,12 @@ def events_lost(facts: Facts) -> Verdict | None:
     if missing * 2 <= new:
         return None
     return behind(
-        Text(
-            f"Behind: events are lost. None told of {objects_en(missing, 'new ')} (of {new}), which reconcile has sent."
-            " See in the Function Compute console whether the trigger of forward is there. Once it is, upload an"
+        t(
+            "Behind: events are lost. None told of {missing:new object|new objects} (of {new}), which reconcile has"
+            " sent. See in the Function Compute console whether the trigger of forward is there. Once it is, upload an"
             " object, and run reconcile 15 minutes later: the verdict stays until a pass finds that events arrive.",
-            f"事件未送达：{new} 个新写入的对象中，有 {missing} 个的事件没有到达，reconcile 已补发这些对象。"
-            "请在函数计算控制台检查 forward 的触发器；恢复后上传一个对象，15 分钟后执行 reconcile："
-            "直到对账确认事件能够送达，此状态才会解除。",
+            missing=missing,
+            new=new,
         ),
         Step("doctor"),
     )
@@ -153,38 +148,37 @@ def not_looked(facts: Facts) -> Verdict | None:
         (
             coverage.recent is None,
             Step("reconcile"),
-            Text(
+            t(
                 "no reconcile pass over everything has ended lately: whether events were lost is not known. To find"
-                " out: python3 ops.py reconcile.",
-                "近期没有完成的全量对账，尚不知道是否有事件丢失。请执行 python3 ops.py reconcile。",
+                " out: python3 ops.py reconcile."
             ),
         ),
         (
             in_obs.overdue,
             Step("compare"),
-            Text(
-                f"the last comparison began at {in_obs.began}: whether what was written since is in OBS is not known."
-                " To find out: python3 ops.py compare.",
-                f"最近一次比对开始于 {in_obs.began}，"
-                "尚不知道此后写入的对象是否已在 OBS 中。请执行 python3 ops.py compare。",
+            t(
+                "the last comparison began at {began}: whether what was written since is in OBS is not known. To find"
+                " out: python3 ops.py compare.",
+                began=in_obs.began,
             ),
         ),
         (
             in_obs.is_unknown,
             Step("doctor"),
-            Text(
+            t(
                 "OMS does not say to which bucket its task copies: what the comparisons found in OBS is not known. To"
-                " see why: python3 ops.py doctor.",
-                "OMS 未说明任务复制到哪个桶，尚不知道比对在 OBS 中看到的结果。请执行 python3 ops.py doctor 查明原因。",
+                " see why: python3 ops.py doctor."
             ),
         ),
     )
     found = [(step, text) for is_so, step, text in unknown if is_so]
     if not found:
         return None
-    en, zh = " And ".join(text.en for _, text in found), "此外，".join(text.zh for _, text in found)
-    told = Text(f"Not known: nothing waits, but {en}", f"未知：没有待发对象，但{zh}")
-    return _unknown(Text.join([told, _under_way(coverage.open)]), found[0][0])
+    told = found[0][1]
+    for _, text in found[1:]:
+        told = t("{one} And {other}", one=told, other=text)
+    told = t("Not known: nothing waits, but {why}", why=told)
+    return _unknown(sentences(told, _under_way(coverage.open)), found[0][0])
 
 
 def nothing_in_scope(facts: Facts) -> Verdict | None:
@@ -194,13 +188,13 @@ def nothing_in_scope(facts: Facts) -> Verdict | None:
         return None
     prefix, suffix = last.scope.key_filter.prefix, last.scope.key_filter.suffix
     return _unknown(
-        Text(
-            f"Not known: the pass of {last.started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
-            " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they are"
-            " right, upload an object, and run reconcile.",
-            f"未知：{last.started} 开始的对账在范围内（前缀 {prefix!r}，后缀 {suffix!r}）没有找到任何对象，"
-            "无从判断是否同步。请检查 SOURCE_BUCKET、OBJECT_PREFIX、OBJECT_SUFFIX 是否有误；"
-            "如果无误，请上传一个对象，然后执行 reconcile。",
+        t(
+            "Not known: the pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
+            " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they"
+            " are right, upload an object, and run reconcile.",
+            started=last.started,
+            prefix=prefix,
+            suffix=suffix,
         ),
         Step("doctor"),
     )
@@ -231,47 +225,37 @@ def in_step(facts: Facts) -> Verdict:
     is_limited = coverage.since.timestamp() > 0  # OSS is younger than that
     since, month = timestamp(coverage.since), copying.since and copying.since.strftime("%Y-%m")
     unfinished = copying.unfinished.objects if copying.unfinished else 0
-    sent, scanned = counts.get("submitted", 0), counts.get("scanned", 0)
-    parts = (
-        (is_limited, Text(f"In step since {since}: ", f"自 {since} 起写入的对象已同步：")),
-        (not is_limited, Text("In step: ", "已同步：")),
-        (
-            True,
-            Text(
-                f"nothing waits, and the pass of {began} found {sent} of {objects_en(scanned)} to send.",
-                f"没有待发对象；{began} 开始的对账检查了 {scanned} 个对象，补发 {sent} 个。",
-            ),
-        ),
-        (True, seen_in_obs(facts.in_obs)),
-        (
-            unfinished,
-            Text(
-                f" OMS has yet to work on {objects_en(unfinished)} that it accepted in the last minutes.",
-                f"OMS 尚有 {unfinished} 个最近几分钟内接收的对象未处理。",
-            ),
-        ),
-        (month, Text(f" What OMS counted before {month} was not looked at.", f"OMS 在 {month} 之前的计数未检查。")),
-        (is_limited, Text(" Older objects were not looked at.", "更早的对象未检查。")),
-        (True, _under_way(coverage.open)),
+    nothing = t(
+        "nothing waits, and the pass of {began} found {sent} of {scanned:object|objects} to send.",
+        began=began,
+        sent=counts.get("submitted", 0),
+        scanned=counts.get("scanned", 0),
     )
-    text = Text.join(part for is_so, part in parts if is_so)
+    in_step = t("In step since {since}: {nothing}", since=since, nothing=nothing)
+    text = sentences(
+        in_step if is_limited else t("In step: {nothing}", nothing=nothing),
+        seen_in_obs(facts.in_obs),
+        t("OMS has yet to work on {n:object|objects} that it accepted in the last minutes.", n=unfinished)
+        if unfinished
+        else None,
+        t("What OMS counted before {month} was not checked.", month=month) if month else None,
+        t("Older objects were not checked.") if is_limited else None,
+        _under_way(coverage.open),
+    )
     return Verdict(VerdictState.IN_STEP, text, Step("cutover" if facts.in_obs.last else "compare"))
 
 
-def _under_way(passes: OpenPasses) -> Text:
-    """The newest of the open passes, and how many others there are; nothing if there is none."""
+def _under_way(passes: OpenPasses) -> Text | None:
+    """The newest of the open passes, and how many others there are; None if there is none."""
     if not passes:
-        return NOTHING
+        return None
     newest, progress = max(passes, key=lambda each: each[0].started)
     is_backfill = newest.scope.everything or newest.scope.since
-    name, name_zh = ("backfill", "补发存量") if is_backfill else ("pass", "对账")
-    scanned, others = newest.counts.get("scanned", 0), len(passes) - 1
-    share, share_zh = "", ""
+    name = t("A backfill is under way") if is_backfill else t("A pass is under way")
+    parts = [t("{n:object|objects} so far", n=newest.counts.get("scanned", 0))]
     if progress.share is not None:
-        share = f" ({progress.share:.0%}, {progress.minutes_left} minutes left)"
-        share_zh = f"（{progress.share:.0%}，预计还需 {progress.minutes_left} 分钟）"
-    more, more_zh = (f", and {others} more", f"，另有 {others} 轮未完成") if others else ("", "")
-    return Text(
-        f" A {name} is under way: begun {newest.started}, {objects_en(scanned)} so far{share}{more}.",
-        f"{name_zh}正在进行：{newest.started} 开始，已检查 {scanned} 个对象{share_zh}{more_zh}。",
-    )
+        left = progress.minutes_left
+        parts = [t("{so_far} ({share:.0%}, {n:minute|minutes} left)", so_far=parts[0], share=progress.share, n=left)]
+    if len(passes) > 1:
+        parts.append(t("and {n} more", n=len(passes) - 1))
+    return t("{name}: begun {started}, {parts}.", name=name, started=newest.started, parts=parts)
