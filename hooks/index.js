@@ -399,7 +399,7 @@ It needs
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
   - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get and
     oms:synctask:statistics
-SYNC_URL, AK/SK and the bucket for the records may be left empty now, and filled in before you deploy.
+SYNC_URL, AK/SK and the bucket for the records may be left empty: \`python3 ops.py setup\` makes what is missing.
 `,
     `
 oss-oms-sync 将写入 OSS Bucket 的每个对象提交给华为云 OMS 同步任务，由其复制到 OBS。
@@ -409,7 +409,7 @@ oss-oms-sync 将写入 OSS Bucket 的每个对象提交给华为云 OMS 同步�
   - OMS 同步任务的“同步请求接收地址”，即 SYNC_URL（OMS 控制台 > 同步任务 > 单击任务 > 任务详情）
   - 华为云 IAM 用户的访问密钥（AK/SK），该用户需有 oms:synctask:createEvent、oms:synctask:get、
     oms:synctask:statistics 三项权限
-SYNC_URL、AK/SK 和存放记录的 Bucket 现在可以留空，部署前再填写。
+SYNC_URL、AK/SK 和存放记录的 Bucket 可以留空：\`python3 ops.py setup\` 会创建所缺内容。
 `,
   );
 }
@@ -426,8 +426,8 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
   const missing = [...(SYNC_URL ? [] : ["SYNC_URL"]), ...(hasSecrets ? [] : SECRETS)];
   if (missing.length > 0) {
     say(
-      `Before you deploy, fill in s.yaml: ${missing.join(", ")} (docs/deploy.md).`,
-      `部署前请在 s.yaml 中填写：${missing.join("、")}（见 docs/deploy.zh.md）。`,
+      `s.yaml has no ${missing.join(", ")} yet: setup makes what is missing in both clouds.`,
+      `s.yaml 中还没有 ${missing.join("、")}：setup 会在两朵云上创建所缺内容。`,
     );
   }
   say("What comes next:\n", "接下来执行：\n");
@@ -436,11 +436,16 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
     say("  # Lets an upgrade keep your changes.", "  # 以便升级时保留你的修改。");
     print(`  git init --initial-branch main && git add --all && git commit --message "As s init made it" && git branch template`);
   }
-  say(
-    "  # Prints the commands that create the two RAM roles; `python3 policies/show.py | bash` runs them.",
-    "  # 打印创建两个 RAM 角色的命令；`python3 policies/show.py | bash` 则直接执行。",
-  );
-  print("  python3 policies/show.py");
+  if (missing.length > 0) {
+    say("  # Shows a plan first, and asks.", "  # 先显示计划，再询问是否执行。");
+    print("  python3 ops.py setup");
+  } else {
+    say(
+      "  # Prints the commands that create the two RAM roles; `python3 policies/show.py | bash` runs them.",
+      "  # 打印创建两个 RAM 角色的命令；`python3 policies/show.py | bash` 则直接执行。",
+    );
+    print("  python3 policies/show.py");
+  }
   print("  s deploy -y");
   print("  python3 ops.py doctor\n");
   say(

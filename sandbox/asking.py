@@ -3,6 +3,8 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
 
     POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
                                         "errorMessage"}} if the function raised
+    POST /keep                        a secret, as the tool's store keeps it: its name and value
+    POST /kept                        whether there is one of that name
     POST /endpoints                     where the clouds are, by the names of the functions' settings
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
@@ -79,6 +81,12 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
             box.wait_idle(_PATIENCE)
             box.let_pass(int(seconds))
             return {}
+        case ["keep"]:
+            name, value = json.loads(payload)
+            box.secrets[name] = value
+            return {}
+        case ["kept"]:
+            return {"is_there": payload.decode() in box.secrets}
         case ["endpoints"]:
             return {**box.all_endpoints()}
     raise LookupError("/".join(path))

@@ -90,6 +90,8 @@ class Sandbox:
         self.fc = FunctionCompute(self.region, instances)
         self.fc.may_invoke = lambda caller, called: self._may_invoke(self._roles.get(caller), called)
         self._overwrite_mode: OverwriteMode = overwrite_mode
+        # What the tool's store has, by the names that s.yaml gives.
+        self.secrets: dict[str, str] = {}
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
         # The names of each function's OSS triggers.
@@ -167,7 +169,7 @@ class Sandbox:
         stored = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
 
         def secret(name: str) -> str:
-            return next(value for end, value in stored.items() if name.endswith(f"_{end}"))
+            return self.secrets.get(name) or next(value for end, value in stored.items() if name.endswith(f"_{end}"))
 
         for name, props in resources(folder, secret).items():
             self.deploy_resource(called + name, props, folder, **overrides)

@@ -41,8 +41,8 @@ function problems(syncUrl) {
     const names = empty.join(choose(", ", "、"));
     return [
       choose(
-        `Not set up yet: s.yaml has no ${names}. docs/deploy.md tells how to get them.`,
-        `尚未完成设置：s.yaml 中的 ${names} 为空。获取方法见 docs/deploy.zh.md。`,
+        `Not set up yet: s.yaml has no ${names}. Make what is missing: python3 ops.py setup`,
+        `尚未完成设置：s.yaml 中的 ${names} 为空。请创建所缺内容：python3 ops.py setup`,
       ),
     ];
   }

@@ -43,6 +43,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _cost(commands)
     _secrets(commands)
     _canary(commands)
+    _setup(commands)
     known = commands.parsers.choices
     if words and not words[0].startswith("-") and words[0] not in known:
         missing = t("there is no command {name!r}", name=words[0])
@@ -281,6 +282,14 @@ def _canary(commands: _Commands) -> None:
     canary.add_argument(
         "--report", metavar="FILE", type=Path, help=say(t("write the field report, which names nobody"))
     )
+
+
+def _setup(commands: _Commands) -> None:
+    say = commands.say
+    setup = commands.add("setup", t("make what the project needs in both clouds: buckets, roles, users, the sync task"))
+    setup.add_argument("--plan", action="store_true", help=say(t("only show what is there, and what would be made")))
+    setup.add_argument("--yes", metavar="HASH", help=say(t("carry out the plan of this hash, and ask nothing")))
+    setup.add_argument("--agree", action="store_true", help=say(t("agree to OMS's privacy statement")))
 
 
 def _prefix(say: _Say) -> Callable[[str], str]:

@@ -48,6 +48,9 @@ class Caller(Protocol):
     def keep_secret(self, key: str, value: str) -> None:
         """Put a secret into the tool's store, instead of what is there under that key."""
 
+    def has_secret(self, key: str) -> bool:
+        """Whether the tool's store has a secret of that key."""
+
     def endpoints(self) -> Mapping[str, str]:
         """Where the buckets are, by the names of the functions' settings, where that is not where the clouds have
         them."""
@@ -109,6 +112,11 @@ class Tool:
         if code or key not in output:
             raise failures.of_tool("secret", output.replace(value, "***"), errors.replace(value, "***"), code)
         self._lock_store()
+
+    def has_secret(self, key: str) -> bool:
+        """See Caller."""
+        output, _, _ = self._run(self._program(), ["secret", "get"])
+        return any(line.startswith(f"{key}:") for line in output.splitlines())
 
     def _lock_store(self) -> None:
         """Let nobody else read the tool's store, which is encrypted with what everybody can find out."""
@@ -232,12 +240,13 @@ class Sandbox:
         """See Caller."""
         self._post(f"deploy/{job}/{trigger}", b"")
 
-    def keep_secret(self, key: str, value: str) -> None:  # noqa: ARG002 (there is no store)
-        """See Caller. Raises UsageError."""
-        raise UsageError(
-            t("The sandbox has keys of its own"),
-            t("Unset {sandbox} to reach the cloud", sandbox=SANDBOX),
-        )
+    def keep_secret(self, key: str, value: str) -> None:
+        """See Caller. The sandbox keeps it for as long as it runs."""
+        self._post("keep", json.dumps([key, value]).encode())
+
+    def has_secret(self, key: str) -> bool:
+        """See Caller."""
+        return bool(self._post("kept", key.encode())["is_there"])
 
     def endpoints(self) -> Mapping[str, str]:
         """See Caller."""

@@ -18,6 +18,7 @@ from ops.errors import OpsError, ToolError, UsageError
 from ops.prices import Prices
 from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
+from ops.setup.setup import setup
 from ops.show import lines, page
 from ops.terminal import Marked, Screen, Whole
 from ops.waiting import Session, run_pass
@@ -238,6 +239,10 @@ def _canary(session: Session, options: Namespace) -> int:
     return canary(session, options, FOLDER)
 
 
+def _setup(session: Session, options: Namespace) -> int:
+    return setup(session, options, FOLDER)
+
+
 def _show_input(session: Session, options: Namespace) -> int:
     data = sys.stdin.buffer.read()
     # PowerShell writes UTF-16.
@@ -264,5 +269,6 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "cost": _cost,
     "secrets": _secrets,
     "canary": _canary,
+    "setup": _setup,
     "show": _show_input,
 }

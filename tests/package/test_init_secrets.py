@@ -60,7 +60,7 @@ def test_secrets_that_are_in_the_store_stay_there_when_none_are_given_and_are_re
 
     # Another project's are not taken.
     done = tool.init(built, tmp_path / "three", {**answers, "functionName": "other"})
-    assert "fill in s.yaml: HW_AK, HW_SK" in done.stdout
+    assert "s.yaml has no HW_AK, HW_SK yet" in done.stdout
     assert 'HW_SK: "" # setup' in (tmp_path / "three" / "s.yaml").read_text()
 
     # Whoever gives another secret is told that it replaces the one of all projects of this function's name.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from package.tool import CHINESE, deploy, standing_in
+from package.tool import CHINESE, commands_in, deploy, standing_in
 from support.answers import ANSWERS
 from tools.render import render
 
@@ -26,7 +26,8 @@ def test_what_is_not_there_yet_may_be_left_empty_and_stops_only_a_deployment(too
     project = tmp_path / "out"
     done = tool.init(built, project, WITHOUT)
     assert done.returncode == 0, done.stdout
-    assert "Before you deploy, fill in s.yaml: SYNC_URL, HW_AK, HW_SK (docs/deploy.md)." in done.stdout
+    assert "s.yaml has no SYNC_URL, HW_AK, HW_SK yet: setup makes what is missing in both clouds." in done.stdout
+    assert "python3 ops.py setup" in commands_in(done.stdout)
     assert "secret store" not in done.stdout
 
     # THEN these are empty, and a name is proposed for the log bucket, also to an upgrade

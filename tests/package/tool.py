@@ -269,4 +269,4 @@ def assert_no_secret(*places: Path | str) -> None:
 
 def commands_in(text: str) -> list[str]:
     """The lines of shell in what the hook printed."""
-    return [line.strip() for line in text.splitlines() if re.match(r"  (cd|git|read|python|s) ", line)]
+    return [line.strip() for line in text.splitlines() if re.match(r"  (cd|git|read|python3?|s) ", line)]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from ops.clock import Clock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import RefusedError, Request, ask
+from ops.clouds.wire import RefusedError, Request, ask, patiently
 
 _RAM, _STS = "2015-05-01", "2015-04-01"
 _RAM_HOST, _STS_HOST = "https://ram.aliyuncs.com", "https://sts.aliyuncs.com"
@@ -34,15 +35,16 @@ class Ram:
         return self._call(self._endpoint or _STS_HOST, _STS, "GetCallerIdentity", {})
 
     def do(self, action: str, **parameters: str) -> dict[str, Any]:
-        """What RAM answers to an action, with its parameters as RAM calls them."""
+        """What RAM answers to an action, with its parameters as RAM calls them; what it is about may be new."""
         # A key that was made without anybody having its secret is of no use, and there are two a user.
         attempts = 1 if action == "CreateAccessKey" else 4
-        return self._call(self._endpoint or _RAM_HOST, _RAM, action, parameters, attempts)
+        call = partial(self._call, self._endpoint or _RAM_HOST, _RAM, action, parameters, attempts)
+        return patiently(self._clock, call, lambda error: error.code.startswith("EntityNotExist"))
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
         """The same for a thing that may not be there: then None."""
         try:
-            return self.do(action, **parameters)
+            return self._call(self._endpoint or _RAM_HOST, _RAM, action, parameters)
         except RefusedError as error:
             if error.code.startswith("EntityNotExist"):
                 return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from ops.clock import Clock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import Request, ask
+from ops.clouds.wire import Request, ask, patiently
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -23,10 +24,17 @@ class Service:
         self.origin, self._keys, self._clock, self._about = origin, keys, clock, about
 
     def call(
-        self, method: str, path: str, query: Mapping[str, str] = _NOTHING, body: Any = None, attempts: int = 4
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] = _NOTHING,
+        body: Any = None,
+        *,
+        attempts: int = 4,
+        was_made: bool = False,
     ) -> dict[str, Any]:
-        """What it answers; empty where it says nothing. Raises RefusedError, UnreachableError and
-        UnreadableError."""
+        """What it answers; empty where it says nothing. `was_made`: what it is about was made just now, and may not be
+        seen yet. Raises RefusedError, UnreachableError and UnreadableError."""
         host, sent = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
         asked = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
 
@@ -36,5 +44,6 @@ class Service:
             signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=now)
             return Request(method, f"{self.origin}{path}{asked}", signed, sent)
 
-        answer = ask(self._clock, made, (200, 201, 204), attempts)
+        asked_once = partial(ask, self._clock, made, (200, 201, 204), attempts)
+        answer = patiently(self._clock, asked_once, lambda error: error.status == 404) if was_made else asked_once()
         return answer.json() if answer.body else {}

@@ -12,7 +12,7 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 from xml.etree import ElementTree
@@ -25,6 +25,8 @@ from ops.words import Text
 _MAX_BODY = 128 * 1024 * 1024
 _SECONDS = 60.0
 _ATTEMPTS = 4
+_STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
+_T = TypeVar("_T")
 _AGAIN = (429, 500, 502, 503, 504)
 _CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
 
@@ -146,6 +148,19 @@ def ask(
                 raise RefusedError(request, answer)
         clock.sleep(2.0**attempt)
     raise AssertionError
+
+
+def patiently(clock: Clock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
+    """What `call` returns, about something that was just made: for some seconds a cloud may not see it yet, and refuses
+    with what is `absent` of such errors."""
+    for _ in range(_STALE_ATTEMPTS):
+        try:
+            return call()
+        except RefusedError as error:
+            if not absent(error):
+                raise
+        clock.sleep(_STALE_SECONDS)
+    return call()
 
 
 def exchange(request: Request) -> Answer:

@@ -8,7 +8,7 @@ from argparse import Namespace
 import pytest
 
 from ops import secret_store
-from ops.call import SANDBOX, Sandbox, Tool
+from ops.call import Tool
 from ops.errors import ToolError, UsageError
 from support.ops import Seen, StandInTool
 
@@ -126,9 +126,3 @@ def test_a_tool_that_does_not_take_it_is_an_error_that_does_not_repeat_it(tmp_pa
     with pytest.raises(ToolError) as raised:
         Tool(None, tmp_path).keep_secret("sync_HW_SK", "SK0002")
     assert "SK0002" not in "".join([raised.value.happened.en, *raised.value.said])
-
-
-def test_the_sandbox_keeps_none():
-    with pytest.raises(UsageError) as raised:
-        Sandbox("http://127.0.0.1:1").keep_secret("a", "b")
-    assert SANDBOX in raised.value.fix.en

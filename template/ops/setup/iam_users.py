@@ -1,0 +1,132 @@
+"""Users in Huawei Cloud's IAM (identity policies, "v5"), each with one policy of the project's own.
+
+Source: support.huaweicloud.com/api-iam5 (CreateUserV5, CreatePolicyV5, AttachUserPolicyV5, CreateAccessKeyV5 and the
+like).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ops.clouds.keys import Keys, Secret
+from ops.clouds.services import Service
+from ops.setup.needs import Line, Need, Standing
+from ops.setup.statements import Document, rights
+from oss_oms_sync.answers.text import Text, t
+
+_VERSIONS = 5
+
+
+class IamUser:
+    """A user and the policy of the same name on it. Those that setup made say so in their description: `mark`."""
+
+    def __init__(self, iam: Service, name: str, document: Document, mark: str) -> None:
+        self._iam, self.name, self._document, self._mark = iam, name, document, mark
+        # Made in this run: for a second no list has it.
+        self._made: dict[str, Any] | None = None
+
+    def need(self, what: Text) -> Need:
+        """What the plan has of it."""
+        reads = ("iam:users:listUsersV5", "iam:policies:listV5", "iam:users:listAttachedPoliciesV5")
+        return Need(what, reads, lambda: self._look(what), self._do)
+
+    def key_ids(self) -> list[str]:
+        """The access keys that the user has."""
+        if self.user() is None:
+            return []
+        return [one["access_key_id"] for one in self._all(self._keys_path(), "access_keys")]
+
+    def make_key(self) -> Keys:
+        """A new access key, whose secret IAM tells this once. It has no token."""
+        made = self._iam.call("POST", self._keys_path(), attempts=1, was_made=True)["access_key"]
+        return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]), Secret())
+
+    def delete_key(self, key: str) -> None:
+        """Delete one of the user's keys."""
+        self._iam.call("DELETE", f"{self._keys_path()}/{key}")
+
+    def user(self) -> dict[str, Any] | None:
+        """The user; None if there is none of this name."""
+        listed = self._all("/v5/users", "users")
+        return self._made or next((one for one in listed if one["user_name"] == self.name), None)
+
+    def _keys_path(self) -> str:
+        return f"/v5/users/{(self.user() or {}).get('user_id', '')}/access-keys"
+
+    def _look(self, what: Text) -> Line:
+        facts = [f"User {self.name}", *rights(self._document)]
+        # Both in any case, so that a right which will be missing is noticed now.
+        user, policy = self.user(), self._policy()
+        if user is None:
+            return Line(Standing.CREATE, what, facts=facts)
+        if user.get("description") != self._mark:
+            return Line(
+                Standing.STOP,
+                what,
+                t("{name} is there, and setup did not make it", name=self.name),
+                t("Rename that user, or choose another functionName"),
+                facts,
+            )
+        missing = self._missing(user["user_id"], policy)
+        return (
+            Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)
+            if missing
+            else Line(Standing.THERE, what)
+        )
+
+    def _missing(self, user: str, policy: dict[str, Any] | None) -> list[Text]:
+        if policy is None:
+            return [t("the policy {name} is missing", name=self.name)]
+        wrong = []
+        if self._says(policy) != self._document:
+            wrong.append(t("the policy {name} says something else", name=self.name))
+        if policy["policy_id"] not in self._attached(user):
+            wrong.append(t("the policy {name} is not attached", name=self.name))
+        return wrong
+
+    def _do(self) -> None:
+        user = self.user()
+        if user is None:
+            given = {"name": self.name, "description": self._mark, "enabled": True}
+            user = self._made = dict(self._iam.call("POST", "/v5/users", body=given)["user"])
+        policy, text = self._policy(), json.dumps(self._document)
+        if policy is None:
+            given = {"policy_name": self.name, "policy_document": text, "description": self._mark}
+            policy = self._iam.call("POST", "/v5/policies", body=given)["policy"]
+        elif self._says(policy) != self._document:
+            self._replace(policy, text)
+        if policy["policy_id"] not in self._attached(user["user_id"]):
+            path, about = f"/v5/policies/{policy['policy_id']}/attach-user", {"user_id": user["user_id"]}
+            self._iam.call("POST", path, body=about, was_made=True)
+
+    def _replace(self, policy: dict[str, Any], text: str) -> None:
+        """IAM keeps five versions of a policy: the oldest that is not in force makes room."""
+        path = f"/v5/policies/{policy['policy_id']}/versions"
+        versions = list(self._all(path, "versions"))
+        if len(versions) >= _VERSIONS:
+            oldest = min((one for one in versions if not one["is_default"]), key=lambda one: int(one["version_id"][1:]))
+            self._iam.call("DELETE", f"{path}/{oldest['version_id']}")
+        self._iam.call("POST", path, body={"policy_document": text, "set_as_default": True})
+
+    def _policy(self) -> dict[str, Any] | None:
+        found = self._all("/v5/policies", "policies", policy_type="custom")
+        return next((one for one in found if one["policy_name"] == self.name), None)
+
+    def _says(self, policy: dict[str, Any]) -> Any:
+        path = f"/v5/policies/{policy['policy_id']}/versions/{policy['default_version_id']}"
+        return json.loads(self._iam.call("GET", path)["policy_version"]["document"])
+
+    def _attached(self, user: str) -> list[str]:
+        return [one["policy_id"] for one in self._all(f"/v5/users/{user}/attached-policies", "attached_policies")]
+
+    def _all(self, path: str, name: str, **query: str) -> Iterator[dict[str, Any]]:
+        """What IAM lists, page by page."""
+        while True:
+            page = self._iam.call("GET", path, {**query, "limit": "200"}, was_made=self._made is not None)
+            yield from page[name]
+            marker = page.get("page_info", {}).get("next_marker")
+            if not marker:
+                return
+            query["marker"] = marker

@@ -1,0 +1,132 @@
+"""Roles and a user in Alibaba Cloud's RAM, each with one policy of the project's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ops.clouds.keys import Keys, Secret
+from ops.clouds.ram import Ram
+from ops.clouds.wire import RefusedError
+from ops.setup.needs import Line, Need, Standing
+from ops.setup.statements import Document, rights
+from oss_oms_sync.answers.text import Text, t
+
+_ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+
+
+class RamHolder:
+    """A role or a user (`kind`: Role or User), and the policy on it. Those that setup made say so: `mark` is the
+    description of a role, and the comment of a user. `trust`: who takes the role on."""
+
+    def __init__(
+        self, ram: Ram, kind: str, name: str, policies: dict[str, Document], mark: str, trust: str = ""
+    ) -> None:
+        self._ram, self._kind, self.name, self._policies = ram, kind, name, policies
+        self._mark, self._trust = mark, trust
+
+    def need(self, what: Text) -> Need:
+        """What the plan has of it."""
+        reads = (f"ram:Get{self._kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{self._kind}")
+        return Need(what, reads, lambda: self._look(what), self._do)
+
+    def key_ids(self) -> list[str]:
+        """The access keys that the user has."""
+        found = self._ram.find("ListAccessKeys", UserName=self.name)
+        return [] if found is None else [one["AccessKeyId"] for one in found["AccessKeys"]["AccessKey"]]
+
+    def make_key(self) -> Keys:
+        """A new access key, whose secret RAM tells this once."""
+        made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
+        return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]), Secret())
+
+    def delete_key(self, key: str) -> None:
+        """Delete one of the user's keys."""
+        self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
+
+    def _look(self, what: Text) -> Line:
+        facts = [
+            f"{self._kind} {self.name}",
+            *(one for document in self._policies.values() for one in rights(document)),
+        ]
+        found = self._find()
+        if found is None:
+            return Line(Standing.CREATE, what, facts=facts)
+        if found.get(self._marked) != self._mark:
+            return Line(
+                Standing.BY_HAND,
+                what,
+                t("{name} is there, and setup did not make it", name=self.name),
+                t("Attach a policy with these rights to it, or name another in s.yaml"),
+                facts,
+            )
+        missing = self._missing(found)
+        return (
+            Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)
+            if missing
+            else Line(Standing.THERE, what)
+        )
+
+    def _missing(self, found: dict[str, str]) -> list[Text]:
+        """What has to be changed."""
+        wrong = []
+        if self._trust and json.loads(found["AssumeRolePolicyDocument"]) != json.loads(self._trust):
+            wrong.append(t("another may take it on"))
+        attached = self._attached()
+        for name, document in self._policies.items():
+            now = self._document(name)
+            if now is None:
+                wrong.append(t("the policy {name} is missing", name=name))
+            elif now != document:
+                wrong.append(t("the policy {name} says something else", name=name))
+            if now is not None and name not in attached:
+                wrong.append(t("the policy {name} is not attached", name=name))
+        return wrong
+
+    def _do(self) -> None:
+        found = self._find()
+        if found is None:
+            given = {self._named: self.name, self._marked: self._mark}
+            if self._trust:
+                given["AssumeRolePolicyDocument"] = self._trust
+            self._make(f"Create{self._kind}", **given)
+        elif self._trust and json.loads(found["AssumeRolePolicyDocument"]) != json.loads(self._trust):
+            self._ram.do("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust)
+        for name, document in self._policies.items():
+            text = json.dumps(document)
+            now = self._document(name)
+            if now is None:
+                self._make("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark)
+            elif now != document:
+                given = {"SetAsDefault": "true", "RotateStrategy": _ROTATE}
+                self._ram.do("CreatePolicyVersion", PolicyName=name, PolicyDocument=text, **given)
+            self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
+
+    def _make(self, action: str, **given: str) -> None:
+        """Not an error if somebody else, or a request whose answer was lost, has done it."""
+        try:
+            self._ram.do(action, **given)
+        except RefusedError as error:
+            if not error.code.startswith("EntityAlreadyExist"):
+                raise
+
+    def _find(self) -> dict[str, str] | None:
+        found = self._ram.find(f"Get{self._kind}", **{self._named: self.name})
+        return None if found is None else dict(found[self._kind])
+
+    def _document(self, name: str) -> Document | None:
+        """What the policy says now; None if there is none."""
+        found = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
+        return None if found is None else dict(json.loads(found["DefaultPolicyVersion"]["PolicyDocument"]))
+
+    def _attached(self) -> Sequence[str]:
+        found = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._named: self.name})
+        return [one["PolicyName"] for one in found["Policies"]["Policy"]]
+
+    @property
+    def _named(self) -> str:
+        return f"{self._kind}Name"
+
+    @property
+    def _marked(self) -> str:
+        return "Description" if self._kind == "Role" else "Comments"

@@ -1,0 +1,38 @@
+"""The lines of s.yaml that setup writes: those with `# setup` at their end. answers.json follows, so that an upgrade
+finds nothing to merge there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ops.errors import UsageError
+from oss_oms_sync.answers.text import t
+
+_KEPT = ("SYNC_URL", "logBucket")
+
+
+def write(file: Path, values: Mapping[str, str]) -> None:
+    """Write these values into their lines; the file as it was is kept beside it. Raises UsageError where it has no such
+    lines, with what to write."""
+    text = file.read_text(encoding="utf-8")
+    changed = text
+    for name, value in values.items():
+        line = f"  {name}: {json.dumps(value, ensure_ascii=False)} # setup"
+        before = re.search(rf"^  {name}:.*# setup *$", changed, re.MULTILINE)
+        if before is None:
+            raise UsageError(
+                t("{file} has no line for {name} that ends with # setup", file=file.name, name=name),
+                t("Write it under vars: {line}", line=line.strip()),
+            )
+        changed = changed.replace(before[0], line)
+    if changed == text:
+        return
+    file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
+    file.write_text(changed, encoding="utf-8")
+    answers = file.with_name("answers.json")
+    if answers.exists():
+        kept = json.loads(answers.read_text(encoding="utf-8")) | {one: values[one] for one in _KEPT if one in values}
+        answers.write_text(f"{json.dumps(kept, indent=2, ensure_ascii=False)}\n", encoding="utf-8")

@@ -1,0 +1,79 @@
+"""The three buckets. One that is there is never changed: what is wrong with it is told, and somebody chooses."""
+
+from __future__ import annotations
+
+from ops.clouds.buckets import ObsBucket, OssBucket
+from ops.clouds.wire import RefusedError
+from ops.setup.needs import Line, Need, Standing
+from oss_oms_sync.answers.text import Text, t
+
+# What OBS answers of a bucket that is elsewhere.
+_REDIRECTS = (301, 307)
+_CORRECT = t("Correct the region or the bucket in s.yaml")
+
+
+def source(bucket: OssBucket, region: str) -> Need:
+    """The source has to be there, in this region."""
+    what = t("source bucket {name}", name=bucket.name)
+
+    def look() -> Line:
+        found = bucket.info()
+        if found is None:
+            return Line(Standing.STOP, what, t("there is none"), t("Correct sourceBucket in s.yaml"))
+        return _elsewhere(what, found["Location"].removeprefix("oss-"), region) or Line(Standing.THERE, what)
+
+    return Need(what, ("oss:GetBucketInfo",), look, _nothing)
+
+
+def log(bucket: OssBucket, region: str, account: str) -> Need:
+    """The log bucket is the project's own: without versions, because what is to be written once could be written twice
+    there, and without a key of KMS, because an ETag would not tell what was written."""
+    what = t("log bucket {name}", name=bucket.name)
+
+    def look() -> Line:
+        found = bucket.info()
+        if found is None:
+            return Line(Standing.CREATE, what, t("private, in {region}", region=region))
+        wrong = [
+            *([t("it is another account's")] if found["Owner"] != account else ()),
+            *([t("it keeps versions")] if found.get("Versioning") else ()),
+            *([t("it is encrypted with a key of KMS")] if found.get("SSEAlgorithm") == "KMS" else ()),
+        ]
+        if wrong:
+            return Line(Standing.STOP, what, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
+        return _elsewhere(what, found["Location"].removeprefix("oss-"), region) or Line(Standing.THERE, what)
+
+    return Need(what, ("oss:GetBucketInfo",), look, bucket.create)
+
+
+def destination(bucket: ObsBucket, region: str) -> Need:
+    """The bucket that OMS copies to."""
+    what = t("destination bucket {name}", name=bucket.name)
+
+    def look() -> Line:
+        try:
+            found = bucket.location()
+        except RefusedError as error:
+            if error.status not in _REDIRECTS:
+                raise
+            return Line(Standing.STOP, what, t("it is in another region than {region}", region=region), _CORRECT)
+        if found is None:
+            return Line(Standing.CREATE, what, t("private, in {region}", region=region))
+        return _elsewhere(what, found, region) or Line(Standing.THERE, what)
+
+    return Need(what, ("obs:bucket:GetBucketLocation",), look, lambda: bucket.create(region))
+
+
+def _elsewhere(what: Text, found: str, region: str) -> Line | None:
+    if found == region:
+        return None
+    return Line(
+        Standing.STOP,
+        what,
+        t("it is in {found}, and s.yaml says {region}", found=found, region=region),
+        _CORRECT,
+    )
+
+
+def _nothing() -> None:
+    """Nothing is to be made here."""

@@ -1,0 +1,118 @@
+"""The sync task of OMS between both buckets.
+
+Source: support.huaweicloud.com/api-oms, CreateSyncTask, ListSyncTasks and ShowBucketRegion ("buckets/regions").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ops.clouds.keys import Keys
+from ops.clouds.services import Service
+from ops.setup.needs import Line, Need, Standing
+from oss_oms_sync.answers.text import t
+
+_MOST = 5
+
+
+class Pair(NamedTuple):
+    """What the task is between."""
+
+    source: str
+    source_region: str
+    destination: str
+    destination_region: str
+
+
+class Tasks:
+    """The tasks of a project of Huawei Cloud (`project`: its id). `given`: SYNC_URL as s.yaml has it."""
+
+    def __init__(self, oms: Service, project: str, pair: Pair, mark: str, given: str) -> None:
+        self._oms, self._pair, self._mark, self._given = oms, pair, mark, given
+        self._path = f"/v2/{project}/sync-tasks"
+        self._account = f"/v2/{project}"
+
+    def need(self, create: Callable[[], None]) -> Need:
+        """Its part of the plan; `create` makes the keys, and calls `create` here."""
+        return Need(t("sync task"), ("oms:synctask:list",), self._look, create)
+
+    def address(self) -> str:
+        """SYNC_URL: that of s.yaml, or of the task that setup made; empty where there is none."""
+        mine = [one for one in self._of_pair() if one.get("description") == self._mark]
+        return self._given or (self._url(mine[0]["sync_task_id"]) if mine else "")
+
+    def agree(self) -> None:
+        """Record that the user agreed to OMS's privacy statement."""
+        self._oms.call("POST", f"{self._account}/privacy-agreements")
+
+    def region_of(self, cloud: str, keys: Keys, bucket: str) -> str:
+        """The region of a bucket as OMS names it, seen with these keys. Raises RefusedError where they may not."""
+        given = {"cloud_type": cloud, "ak": keys.access.reveal(), "sk": keys.secret.reveal(), "bucket_name": bucket}
+        return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=given)["id"])
+
+    def create(self, source: Keys, destination: Keys) -> None:
+        """Create the task; it begins by itself. It is asked once, because a second one would be another task."""
+        pair = self._pair
+        given = {
+            "src_cloud_type": "Aliyun",
+            "src_region": self.region_of("Aliyun", source, pair.source),
+            "src_bucket": pair.source,
+            "src_ak": source.access.reveal(),
+            "src_sk": source.secret.reveal(),
+            "dst_region": pair.destination_region,
+            "dst_bucket": pair.destination,
+            "dst_ak": destination.access.reveal(),
+            "dst_sk": destination.secret.reveal(),
+            "description": self._mark,
+            # Without it OMS keeps Content-Type alone.
+            "enable_metadata_migration": True,
+            "consistency_check": "crc64",
+        }
+        self._oms.call("POST", self._path, body=given, attempts=1)
+
+    def _look(self) -> Line:
+        what, found, pair = t("sync task"), self._all(), self._pair
+        if self._given:
+            if self._given in [self._url(one["sync_task_id"]) for one in found]:
+                return Line(Standing.THERE, what)
+            return Line(
+                Standing.STOP,
+                what,
+                t("SYNC_URL is of no task of this account and region"),
+                t("Correct it in s.yaml, or empty it: then a task is made"),
+            )
+        same = self._of_pair()
+        if [one for one in same if one.get("description") == self._mark]:
+            return Line(Standing.THERE, what)
+        if same:
+            return Line(
+                Standing.STOP,
+                what,
+                t("there is one for these buckets, which setup did not make"),
+                t("Use it: write its address into s.yaml, SYNC_URL: {url}", url=self._url(same[0]["sync_task_id"])),
+            )
+        if len(found) >= _MOST:
+            return Line(
+                Standing.STOP,
+                what,
+                t("the account has {n} of them, and no more are possible", n=len(found)),
+                t("Delete one"),
+            )
+        return Line(
+            Standing.CREATE,
+            what,
+            t("with metadata, checked by CRC64; two permanent access keys go to OMS for it"),
+            None,
+            [f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"],
+        )
+
+    def _url(self, task: str) -> str:
+        return f"{self._oms.origin}{self._path}/{task}/events"
+
+    def _of_pair(self) -> list[dict[str, Any]]:
+        wanted = (self._pair.source, self._pair.destination)
+        return [one for one in self._all() if (one["src_bucket"], one["dst_bucket"]) == wanted]
+
+    def _all(self) -> list[dict[str, Any]]:
+        return list(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"})["tasks"])

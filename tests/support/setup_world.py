@@ -1,0 +1,109 @@
+"""Two accounts with nothing in them but a source bucket, and an administrator who sets the project up from s.yaml."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import requests
+import yaml
+
+from ops import cli
+from ops.clouds import keys, wire
+from sandbox.inprocess import InProcess
+from support.migration import Caller, Here
+from tools.render import render
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+NAME = "photos-sync"
+
+
+class KilledError(BaseException):
+    """The administrator's machine is no more."""
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class SetupWorld(InProcess):
+    """`dies_after`: how many requests of the administrator's machine are answered before it is no more. `loses`: the
+    numbers of requests that are done, but whose answers never come."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed=seed)
+        self.folder = Path(mkdtemp(prefix="setup-"))
+        self.dies_after, self.asked = -1, 0
+        self.loses: set[int] = set()
+        self.sent: list[wire.Request] = []
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._patches.callback(shutil.rmtree, self.folder)
+        self._adapter = self.ground.network.adapter()
+        self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
+        self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
+        # Whoever sets it up has these, and nothing else is there.
+        self.oms._tasks.clear()
+        self.obs.remove_bucket(self.destination_bucket)
+        self.oss.remove_bucket(self.log_bucket)
+        render({**self.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": "", "functionName": NAME}, self.folder)
+        return self
+
+    def setup(self, *words: str, typed: str = "") -> tuple[int, str]:
+        """Run the command: its exit code, and what it says."""
+        of_alibaba = zip(keys.ALIBABA, self.user_credentials, strict=False)
+        of_huawei = zip(keys.HUAWEI, self.huawei_credentials, strict=False)
+        terminal = _Terminal()
+        with (
+            patch.dict("os.environ", {**dict(of_alibaba), **dict(of_huawei), "TERM": "dumb"}),
+            patch("sys.stdin", _Terminal(typed)),
+            contextlib.redirect_stdout(terminal),
+            contextlib.redirect_stderr(terminal),
+        ):
+            code = cli.main(["setup", "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], Here(self))
+        return code, terminal.getvalue()
+
+    def variables(self) -> dict[str, Any]:
+        """What s.yaml says now."""
+        found: dict[str, Any] = yaml.safe_load((self.folder / "s.yaml").read_text(encoding="utf-8"))["vars"]
+        return found
+
+    def made(self) -> dict[str, object]:
+        """What there is in both accounts, without numbers that differ from run to run."""
+        ram, iam = self.ram.entities, self.iam
+        return {
+            "buckets": (sorted(self.oss.buckets), self.obs.has(self.destination_bucket)),
+            "roles": {name: sorted(one["attached"]) for name, one in ram.roles.items()},
+            "users": {name: (sorted(one["attached"]), len(one["keys"])) for name, one in ram.users.items()},
+            "policies": {name: len(one["versions"]) for name, one in ram.policies.items()},
+            "iam users": sorted(
+                (one["told"]["user_name"], len(one["attached"]), len(one["keys"])) for one in iam.users.values()
+            ),
+            "iam policies": sorted(one["told"]["policy_name"] for one in iam.policies.values()),
+            "tasks": [(one.src_bucket, one.bucket.name, one.metadata) for one in self.oms._tasks.values()],
+            "secrets": sorted(self.secrets),
+        }
+
+    def _exchange(self, request: wire.Request) -> wire.Answer:
+        if self.asked == self.dies_after:
+            raise KilledError
+        self.sent.append(request)
+        prepared = requests.Request(request.method, "https://x.example", request.headers, data=request.body).prepare()
+        prepared.url = request.url
+        response = self._adapter.send(prepared, timeout=wire._SECONDS)
+        self.asked += 1
+        if self.asked == self.dies_after:
+            raise KilledError
+        if self.asked in self.loses:
+            raise ConnectionResetError
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return wire.Answer(response.status_code, headers, response.content)

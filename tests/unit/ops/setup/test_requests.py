@@ -1,0 +1,221 @@
+"""Each request of setup equals what the vendor's SDK sends for the same call. (Signatures are compared elsewhere.)"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from urllib.parse import parse_qsl, urlsplit
+
+import alibabacloud_oss_v2 as oss_sdk
+import pytest
+from alibabacloud_ram20150501 import models
+from alibabacloud_ram20150501.client import Client as RamClient
+from alibabacloud_tea_openapi.utils_models import Config
+from darabonba.runtime import RuntimeOptions
+from huaweicloudsdkcore.auth.credentials import BasicCredentials, GlobalCredentials
+from huaweicloudsdkcore.http.http_config import HttpConfig
+from huaweicloudsdkiam import v3, v5
+from huaweicloudsdkoms import v2
+
+from sandbox.account import DOMAIN_ID
+from support.setup_world import SetupWorld
+
+PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
+
+
+def document(version, action, **about):
+    return json.dumps({"Version": version, "Statement": [{"Effect": "Allow", "Action": action, **about}]})
+
+
+@pytest.fixture(scope="module")
+def sent():
+    """The requests of runs in which all is made, and then changed and made right again."""
+    with SetupWorld() as world:
+        world.setup(typed="yes\nagree\n")
+        ram = world.ram.entities
+        ram.update_role(
+            "photos-sync-function", document("1", "sts:AssumeRole", Principal={"Service": ["ecs.aliyuncs.com"]})
+        )
+        other = document("1", ["oss:ListObjects"], Resource=["acs:oss:*:*:x"])
+        ram.create_policy_version("photos-sync-function", other, set_as_default="true")
+        for policy in world.iam.policies.values():
+            other = document("5.0", ["oms:synctask:get"], Resource=["*"])
+            for number in range(2, 6):
+                policy["versions"][f"v{number}"] = {"document": other, "created_at": "2026-01-01T00:00:00Z"}
+            policy["told"]["default_version_id"] = "v5"
+        world.secrets.clear()
+        world.oms._tasks.clear()
+        file = world.folder / "s.yaml"
+        file.write_text(re.sub("SYNC_URL: .*", 'SYNC_URL: "" # setup', file.read_text()))
+        code, said = world.setup(typed="yes\nagree\n")
+        assert code == 0, said
+        return list(world.sent)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def asked(request):
+    """Method, path, parameters and body, whichever of both sent it."""
+    if hasattr(request, "url"):
+        url = urlsplit(request.url)
+        path, query = url.path, parse_qsl(url.query, keep_blank_values=True)
+    else:
+        path, query = request.raw_path, request.query
+    body = json.loads(request.body) if request.body[:1] == b"{" else request.body
+    return request.method, path, sorted(query), body
+
+
+def told(service, call):
+    """The one request that a call of an SDK makes, whatever it is answered."""
+    before = len(service.requests)
+    with suppress(Exception):
+        call()
+    return list(service.requests)[before]
+
+
+def of(sent, host):
+    return [one for one in sent if urlsplit(one.url).netloc.startswith(host)]
+
+
+def test_calls_of_ram(box, sent):
+    host = box.ram.endpoint.removeprefix("http://")
+    key, secret = box.user_credentials
+    client = RamClient(Config(access_key_id=key, access_key_secret=secret, endpoint=host, protocol="http"))
+    by_action = {one.headers["x-acs-action"]: one for one in of(sent, "ram.")}
+    assert len(by_action) >= 12
+    for action, ours in by_action.items():
+        if action == "GetCallerIdentity":  # of STS, which has no parameters
+            assert (ours.headers["x-acs-version"], urlsplit(ours.url).query) == ("2015-04-01", "")
+            continue
+        given = dict(parse_qsl(urlsplit(ours.url).query))
+        name = re.sub("(?<!^)([A-Z])", r"_\1", action).lower()
+        parameters = {re.sub("(?<!^)([A-Z])", r"_\1", one).lower(): value for one, value in given.items()}
+        if "set_as_default" in parameters:
+            parameters["set_as_default"] = parameters["set_as_default"] == "true"
+        request = getattr(models, f"{action}Request")(**parameters)
+        theirs = told(box.ram, lambda: getattr(client, f"{name}_with_options")(request, PATIENCE))  # noqa: B023
+        method, path, query, body = asked(theirs)
+        # The SDK writes a truth as Python does; RAM's pages have true.
+        query = [(one, value.lower() if one == "SetAsDefault" else value) for one, value in query]
+        assert asked(ours) == (method, path, query, body), action
+        for header in ("x-acs-action", "x-acs-version", "x-acs-content-sha256"):
+            assert ours.headers[header] == theirs.headers[header], action
+
+
+def huawei(version, service, credentials, client):
+    config = HttpConfig.get_default_config()
+    config.timeout = 10
+    builder = client.new_builder().with_credentials(credentials).with_http_config(config)
+    return builder.with_endpoints([service.endpoint]).build()
+
+
+# By method and path: the SDK's method, its request, and the body's class.
+IAM = {
+    ("GET", "/v3/projects"): ("keystone_list_projects", v3.KeystoneListProjectsRequest, None),
+    ("GET", "/v5/users"): ("list_users_v5", v5.ListUsersV5Request, None),
+    ("POST", "/v5/users"): ("create_user_v5", v5.CreateUserV5Request, v5.CreateUserReqBody),
+    ("GET", "/v5/policies"): ("list_policies_v5", v5.ListPoliciesV5Request, None),
+    ("POST", "/v5/policies"): ("create_policy_v5", v5.CreatePolicyV5Request, v5.CreatePolicyReqBody),
+    ("POST", "/v5/policies/{policy_id}/attach-user"): (
+        "attach_user_policy_v5",
+        v5.AttachUserPolicyV5Request,
+        v5.AttachUserPolicyReqBody,
+    ),
+    ("GET", "/v5/policies/{policy_id}/versions"): ("list_policy_versions_v5", v5.ListPolicyVersionsV5Request, None),
+    ("POST", "/v5/policies/{policy_id}/versions"): (
+        "create_policy_version_v5",
+        v5.CreatePolicyVersionV5Request,
+        v5.CreatePolicyVersionReqBody,
+    ),
+    ("GET", "/v5/policies/{policy_id}/versions/{version_id}"): (
+        "get_policy_version_v5",
+        v5.GetPolicyVersionV5Request,
+        None,
+    ),
+    ("DELETE", "/v5/policies/{policy_id}/versions/{version_id}"): (
+        "delete_policy_version_v5",
+        v5.DeletePolicyVersionV5Request,
+        None,
+    ),
+    ("GET", "/v5/users/{user_id}/attached-policies"): (
+        "list_attached_user_policies_v5",
+        v5.ListAttachedUserPoliciesV5Request,
+        None,
+    ),
+    ("GET", "/v5/users/{user_id}/access-keys"): ("list_access_keys_v5", v5.ListAccessKeysV5Request, None),
+    ("POST", "/v5/users/{user_id}/access-keys"): ("create_access_key_v5", v5.CreateAccessKeyV5Request, None),
+    ("DELETE", "/v5/users/{user_id}/access-keys/{access_key_id}"): (
+        "delete_access_key_v5",
+        v5.DeleteAccessKeyV5Request,
+        None,
+    ),
+}
+OMS = {
+    ("GET", "/v2/{_}/sync-tasks"): ("list_sync_tasks", v2.ListSyncTasksRequest, None),
+    ("POST", "/v2/{_}/sync-tasks"): ("create_sync_task", v2.CreateSyncTaskRequest, v2.CreateSyncTaskReq),
+    ("POST", "/v2/{_}/privacy-agreements"): (
+        "update_privacy_agreement_record",
+        v2.UpdatePrivacyAgreementRecordRequest,
+        None,
+    ),
+    ("POST", "/v2/{_}/objectstorage/buckets/regions"): (
+        "show_bucket_region",
+        v2.ShowBucketRegionRequest,
+        v2.ShowBucketRegionReq,
+    ),
+}
+
+
+def compared(sent, service, table, clients):
+    """Compare each kind of request once; whatever is sent has a row, and each row is sent."""
+    seen = set()
+    for ours in sent:
+        method, path, query, body = asked(ours)
+        found = [(one, ids_in(path, one[1])) for one in table if one[0] == method]
+        (row, ids) = next((one, ids) for one, ids in found if ids is not None)
+        if row in seen:
+            continue
+        seen.add(row)
+        name, request, body_of = table[row]
+        given = {one: int(value) if value.isdigit() else value for one, value in query}
+        given |= {one: value for one, value in ids.items() if one != "_"}
+        if body_of:
+            given["body"] = body_of(**body)
+        client = next(one for one in clients if hasattr(one, name))
+        theirs = told(service, lambda: getattr(client, name)(request(**given)))  # noqa: B023
+        assert asked(ours) == asked(theirs), row
+    assert seen == set(table)
+
+
+def ids_in(path, pattern):
+    match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern), path)
+    return match.groupdict() if match else None
+
+
+def test_calls_of_iam(box, sent):
+    key = GlobalCredentials(*box.huawei_credentials, DOMAIN_ID)
+    clients = [huawei(version, box.iam, key, version.IamClient) for version in (v3, v5)]
+    compared(of(sent, "iam."), box.iam, IAM, clients)
+
+
+def test_calls_of_oms(box, sent):
+    key = BasicCredentials(*box.huawei_credentials, box.project_id)
+    compared(of(sent, "oms."), box.oms, OMS, [huawei(v2, box.oms, key, v2.OmsClient)])
+
+
+def test_calls_of_buckets(box, sent):
+    config = oss_sdk.config.load_default()
+    config.credentials_provider = oss_sdk.credentials.StaticCredentialsProvider(*box.user_credentials)
+    config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
+    client = oss_sdk.Client(config)
+    (ours,) = {tuple(asked(one)[2]) for one in of(sent, "photos.oss-")}
+    theirs = told(box.oss, lambda: client.get_bucket_info(oss_sdk.GetBucketInfoRequest(bucket="photos")))
+    assert list(ours) == asked(theirs)[2]
+    (made,) = [one for one in of(sent, "photos-oms-log.oss-") if (one.method, urlsplit(one.url).path) == ("PUT", "/")]
+    theirs = told(box.oss, lambda: client.put_bucket(oss_sdk.PutBucketRequest(bucket="photos-oms-log")))
+    assert (made.method, made.body) == (theirs.method, theirs.body)
+    assert not [name for name in made.headers if name.lower().startswith("x-oss-acl")]

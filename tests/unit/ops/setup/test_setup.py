@@ -1,0 +1,255 @@
+"""`ops.py setup`: from a source bucket and two accounts to a project that works, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+
+from sandbox.server.faults import Fault
+from support.setup_world import NAME, KilledError, SetupWorld
+
+YES = "yes\nagree\n"
+# Of the requests of a run one in so many is where it ends.
+EACH = 12
+
+
+@pytest.fixture
+def world():
+    with SetupWorld() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """What there is after a run that nothing disturbed, and how many requests it took."""
+    with SetupWorld() as made:
+        assert made.setup(typed=YES)[0] == 0
+        return made.made(), made.asked
+
+
+def test_what_it_makes_is_enough_for_an_object_to_arrive(world):
+    # GIVEN two accounts in which every right is asked for
+    world.binds_roles = True
+    code, said = world.setup(typed=YES)
+    assert code == 0, said
+    assert "s deploy -y && python3 ops.py doctor" in said
+
+    # WHEN the project is deployed, and something is written
+    world.deploy_project(world.folder)
+    world.oss.put(world.source_bucket, "hello", b"hello")
+    world.later(120)
+
+    # THEN OMS has copied it with the keys that it got, and the functions saw it with theirs
+    task = world.variables()["SYNC_URL"].split("/")[-2]
+    assert world.obs.bucket(world.destination_bucket).objects["hello"].data == b"hello"
+    assert f"oms_source_record/{task}/success_object/hello" in world.oss.objects(world.log_bucket)
+    assert world.fc.invoke("status", b"{}").value["copying"] is not None
+
+
+def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
+    # GIVEN a plan in JSON
+    before = world.made(), (world.folder / "s.yaml").read_bytes()
+    code, said = world.setup("--plan", "--json")
+    shown = json.loads(said.splitlines()[-1])
+
+    # THEN it has all that is missing, each right in full, and nothing was done
+    assert code == 0
+    states = {one["what"]["en"]: one["state"] for one in shown["steps"]}
+    assert states["source bucket photos"] == "there"
+    assert states["sync task"] == states["log bucket photos-oms-log"] == "create"
+    assert any("oss:GetObject on acs:oss:*:*:photos/*" in one["facts"] for one in shown["steps"])
+    assert (world.made(), (world.folder / "s.yaml").read_bytes()) == before
+    assert {one.method for one in world.sent if "ram." not in one.url} == {"GET"}
+
+    # WHEN another hash is given THEN nothing is done; with its own all is
+    assert world.setup("--yes", "00000000", "--agree")[0] == 2
+    assert world.made() == before[0]
+    assert world.setup("--yes", shown["plan"], "--agree")[0] == 0
+    code, said = world.setup("--plan")
+    assert (code, "All is there." in said) == (0, True)
+    assert re.findall(r"^(create|change|remove|stop|not seen)", said, re.MULTILINE) == []
+
+
+def test_who_does_not_say_yes_changes_nothing(world):
+    before = world.made()
+    assert world.setup(typed="no\n")[0] == 2
+    assert world.made() == before
+    # And who does not agree has everything but the task.
+    code, said = world.setup(typed="yes\nno\n")
+    assert (code, "Nobody agreed" in said, world.made()["tasks"]) == (2, True, [])
+
+
+def finish(world):
+    """Go on until all is there; what there is then."""
+    world.dies_after = -1
+    code, said = world.setup(typed=YES)
+    assert code == 0, said
+    return world.made()
+
+
+@pytest.mark.parametrize("fate", ["dies_after", "loses"])
+@pytest.mark.parametrize("first", range(1, 5))
+def test_interrupted_at_a_request_and_begun_again_it_ends_the_same(whole, fate, first):
+    made, requests = whole
+    for number in range(first, requests, EACH):
+        with SetupWorld() as world:
+            if fate == "loses":
+                world.loses = {number}
+            else:
+                world.dies_after = number
+            try:
+                world.setup(typed=YES)
+            except KilledError:
+                # Whoever was at work is known to be away by then.
+                world.later(41 * 60)
+            assert finish(world) == made, number
+
+
+def test_a_second_person_waits_for_the_first(world):
+    world.dies_after = 30
+    with pytest.raises(KilledError):
+        world.setup(typed=YES)
+    world.dies_after = -1
+    code, said = world.setup(typed=YES)
+    assert code == 2
+    assert "Somebody else has been setting this up since" in said
+
+
+@pytest.mark.parametrize("minutes", [0, 10, 30])
+def test_grants_that_act_late_are_waited_for(world, minutes):
+    world.ram.entities.acts_after = world.iam.acts_after = minutes * 60.0
+    began = world.ground.now()
+    code, said = world.setup(typed=YES)
+    assert code == 0, said
+    assert timedelta(minutes=minutes) <= timedelta(seconds=world.ground.now() - began) < timedelta(minutes=minutes + 2)
+
+
+def test_grants_that_never_act_end_with_what_it_waits_for_and_no_key_is_left(world):
+    world.iam.acts_after = None
+    code, said = world.setup(typed=YES)
+    assert code == 3
+    assert "writing to the destination: the new key still may not" in said
+    assert world.made()["users"][f"{NAME}-oms"][1] == 0
+    world.iam.acts_after = 0.0
+    assert finish(world)["tasks"] == [("photos", "photos-obs", True)]
+
+
+def test_what_was_just_made_and_is_not_seen_yet_is_asked_for_again(world):
+    world.ram.entities.stale_for = world.iam.stale_for = 3.0
+    code, said = world.setup(typed=YES)
+    assert code == 0, said
+
+
+def version(world):
+    world.oss.create_bucket(world.log_bucket)
+    world.oss.buckets[world.log_bucket].versioning = "Suspended"
+
+
+def somebody_elses_task(world):
+    world.obs.create_bucket(world.destination_bucket)
+    world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
+
+
+WRONG = {
+    "no source": (lambda world: world.oss.remove_bucket("photos"), "source bucket photos: there is none"),
+    "a log bucket with versions": (version, "log bucket photos-oms-log: it keeps versions"),
+    "a destination elsewhere": (
+        lambda world: world.obs.create_bucket(world.destination_bucket, "cn-east-3"),
+        "it is in another region than cn-north-4",
+    ),
+    "a task of somebody else": (somebody_elses_task, "there is one for these buckets, which setup did not make"),
+    "a user of that name": (
+        lambda world: world.iam.users.update(x=IAM_USER),
+        "photos-sync-functions is there, and setup did not make it",
+    ),
+}
+IAM_USER = {
+    "told": {"user_id": "x", "user_name": f"{NAME}-functions", "description": "mine"},
+    "made": 0.0,
+    "keys": {},
+    "attached": {},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_somebody_has_to_choose_stops_it_before_anything_is_made(world, name):
+    prepare, told = WRONG[name]
+    prepare(world)
+    before = world.made()
+    code, said = world.setup(typed=YES)
+    assert code == 1
+    assert told in said
+    assert world.made() == before
+
+
+@pytest.mark.parametrize(
+    ("deny", "right"),
+    [
+        (lambda world: world.ram.deny("ram:GetRole"), "ram:GetRole"),
+        (lambda world: world.iam.deny("iam:policies:listV5"), "iam:policies:listV5"),
+        (lambda world: world.oms.deny("oms:synctask:list"), "oms:synctask:list"),
+    ],
+)
+def test_what_cannot_be_seen_is_named_with_its_right_and_nothing_is_made(world, deny, right):
+    deny(world)
+    before = world.made()
+    code, said = world.setup(typed=YES)
+    assert code == 3
+    assert right in said
+    assert world.made() == before
+
+
+def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world):
+    # GIVEN a project that was set up, and a policy that was changed, one that was detached, and one of somebody else
+    assert world.setup(typed=YES)[0] == 0
+    ram, made = world.ram.entities, world.made()
+    ram.roles[f"{NAME}-function"]["attached"] = {}
+    ram.create_policy(policy_name="other", policy_document=json.dumps(DOCUMENT))
+    ram.attach_policy_to_role("Custom", "other", f"{NAME}-trigger")
+    ram.create_policy_version(f"{NAME}-trigger", json.dumps(DOCUMENT), set_as_default="true")
+
+    # WHEN it is looked at THEN both differences are told, and mended
+    _, said = world.setup("--plan")
+    assert f"the policy {NAME}-function is not attached" in said
+    assert f"the policy {NAME}-trigger says something else" in said
+    assert world.setup(typed=YES)[0] == 0
+    now = world.made()
+    assert now["roles"] == {**made["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
+
+
+ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
+DOCUMENT = {"Version": "1", "Statement": [ALLOWED]}
+
+
+def test_the_account_s_own_key_wants_a_second_yes(world):
+    world.ram.add_credentials(*world.user_credentials, holder="root")
+    code, said = world.setup(typed="yes\nno\n")
+    assert (code, "A RAM user's key would be safer" in said) == (2, True)
+    assert world.setup(typed=f"yes\n{YES}")[0] == 0
+
+
+def test_no_secret_is_in_what_it_says_or_writes(world):
+    world.iam.acts_after = 60.0
+    code, said = world.setup(typed=YES)
+    assert code == 0
+    secrets = [
+        one["secret"]
+        for user in (*world.ram.entities.users.values(), *world.iam.users.values())
+        for one in user["keys"].values()
+    ]
+    assert len(secrets) == 3
+    secrets += [world.user_credentials[1], world.huawei_credentials[1]]
+    files = [path.read_text(encoding="utf-8", errors="replace") for path in world.folder.rglob("*") if path.is_file()]
+    kept = [one.data.decode("utf-8", "replace") for one in world.oss.objects(world.log_bucket).values()]
+    for secret in secrets:
+        assert not [text for text in (said, *files, *kept) if secret in text]
+
+
+def test_a_service_that_is_away_for_a_moment_is_asked_again(world):
+    for service in (world.ram, world.iam, world.oms, world.oss, world.obs):
+        service.faults.add(Fault.status(503), times=1)
+    code, said = world.setup(typed=YES)
+    assert code == 0, said
