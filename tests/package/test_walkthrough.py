@@ -79,7 +79,7 @@ def test_the_page_on_deploying_leads_from_nothing_to_the_first_object_and_back(s
     said = shell.run(roles)
     assert "aliyun ram CreateRole" in said
     assert "acs:oss:*:*:photos-oms-log/oms_source_record/*" in said
-    assert "\nSet up right: " in shell.run(deploy)
+    assert "\nSetup OK: " in shell.run(deploy)
     upload(box, "hello")
     assert "'hello': It is in OBS, with the same contents." in shell.run(story)
     assert f"oms_source_record/{box.task_id}/success_object/hello" in box.oss.objects(box.log_bucket)
@@ -133,7 +133,7 @@ def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
     (store,) = Document.read(OPERATIONS).commands_under("Access keys")[:1]
     shell.run(store, env=dict(zip(("HW_AK", "HW_SK"), new, strict=True)))
     (deploy,) = Document.read(OPERATIONS).commands_under("Rotation")
-    assert "Set up right: " in shell.run(deploy)
+    assert "Setup OK: " in shell.run(deploy)
     upload(box, "after")
 
     # THEN replay sends what failed
@@ -298,7 +298,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
 
         # THEN the functions have the keys, and nothing that the tool prints or logs
         assert component.deployed["forward"]["environmentVariables"]["HW_SK"] == keys["HW_SK"]
-        assert "Set up right: " in said
+        assert "Setup OK: " in said
         logs = "".join(path.read_text() for path in (other.home / ".s" / "logs").rglob("*") if path.is_file())
         assert seen.read_text().count("/s\0") > 3
         for secret in (*keys.values(), CI["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]):
@@ -307,7 +307,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
         # AND s.yaml may name an access that this machine does not have
         text = (copy / "s.yaml").read_text(encoding="utf-8")
         (copy / "s.yaml").write_text(text.replace('access: "default"', "access: ours"), encoding="utf-8")
-        assert "Set up right: " in ci.run(command, env={**CI, **keys})
+        assert "Setup OK: " in ci.run(command, env={**CI, **keys})
         assert component.deployed["forward"]["triggers"][0]["sourceArn"].split(":")[3] == CI["ALIBABA_CLOUD_ACCOUNT_ID"]
 
         # AND the address of a webhook comes the same way, where s.yaml names it

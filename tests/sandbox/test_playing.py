@@ -101,7 +101,7 @@ def test_the_whole_project_runs_until_it_is_interrupted():
         rest, _ = process.communicate(timeout=PATIENCE)
 
     assert shown == [str([RECORD])]
-    assert found.startswith("Set up right: ")
+    assert found.startswith("Setup OK: ")
     assert line.startswith("accepted in ")
     assert line.endswith("hello 山.txt\n")
     assert "Stopped. Nothing is kept." in rest

@@ -130,20 +130,18 @@ def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassS
     return PassState(one, Tally({}, (Mark("k", objects),) if objects else ()), timestamp(NOW) if ended else "", 1, 0, 1)
 
 
-def test_an_open_pass_is_measured_by_the_last_one_of_its_scope():
-    last = a_pass(1_000_000, minutes_ago=60, ended=True)
-    assert Progress.of(a_pass(250_000), last, NOW) == Progress(25_000, 0.25, 30)
-
-
-@pytest.mark.parametrize("last", [None, a_pass(1_000, ended=True)])
-def test_without_a_measure_only_its_pace_is_known(last):
-    progress = Progress.of(a_pass(0), last, NOW) if last else Progress.of(a_pass(500), None, NOW)
-    assert (progress.share, progress.minutes_left) == (None, None)
-
-
-def test_a_bucket_that_has_grown_does_not_make_it_more_than_all():
-    assert Progress.of(a_pass(2_000), a_pass(1_000, ended=True), NOW) == Progress(200, 1.0, 0)
-
-
-def test_a_pass_that_ended_is_all_done_at_the_pace_it_had():
-    assert Progress.of(a_pass(6_000, ended=True), None, NOW + timedelta(days=1)) == Progress(600, 1.0, 0)
+@pytest.mark.parametrize(
+    ("one", "last", "later", "progress"),
+    [
+        (a_pass(250_000), a_pass(1_000_000, minutes_ago=60, ended=True), 0, Progress(25_000, 0.25, 30)),
+        # A bucket that has grown.
+        (a_pass(2_000), a_pass(1_000, ended=True), 0, Progress(200, 1.0, 0)),
+        # Without a measure, or a pace, no more is known.
+        (a_pass(500), None, 0, Progress(50, None, None)),
+        (a_pass(0), a_pass(1_000, ended=True), 0, Progress(0, None, None)),
+        # It has ended, a day ago.
+        (a_pass(6_000, ended=True), None, 1, Progress(600, 1.0, 0)),
+    ],
+)
+def test_a_pass_is_measured_by_the_last_one_of_its_scope(one, last, later, progress):
+    assert Progress.of(one, last, NOW + timedelta(days=later)) == progress

@@ -26,16 +26,22 @@ def known(world: CopiesWorld) -> dict[str, Any]:
     return json.loads(stored.body) if stored else {}
 
 
-def test_a_list_that_grows_is_read_on_where_it_ended(world):
-    name = world.list_failed("key 001", "key 002")
+@pytest.mark.parametrize(
+    ("then", "sent"),
+    [
+        (["key 001", "key 002", "key 003"], ["key 003"]),
+        (["key 003", "key 004", "key 005"], ["key 003", "key 004", "key 005"]),
+    ],
+    ids=["grown", "written anew"],
+)
+def test_a_list_is_read_on_where_it_ended_unless_it_was_written_anew(world, then, sent):
+    name, body = world.list_failed("key 001", "key 002"), "".join(map(world.line, then))
     world.tick()
     world.sent()
-    body = world.there.objects[name].body
     world.later(5 * MINUTE)
-    world.there.add(StoredObject(name, body + world.line("key 003").encode()))
-    told = world.copies()
-    assert told == {"lists": 1, "recorded": 1}
-    assert world.sent() == ["key 003"]
+    world.there.add(StoredObject(name, body.encode()))
+    assert world.copies() == {"lists": 1, "recorded": len(sent)}
+    assert world.sent() == sent
 
 
 def test_a_last_line_that_is_written_on_is_read_whole(world):
@@ -47,16 +53,6 @@ def test_a_last_line_that_is_written_on_is_read_whole(world):
     world.sent()
     assert world.copies()["recorded"] == 1
     assert world.sent() == ["key 002"]
-
-
-def test_a_list_that_was_written_anew_is_read_from_its_beginning(world):
-    name = world.list_failed("key 001", "key 002")
-    world.tick()
-    world.sent()
-    world.later(5 * MINUTE)
-    world.there.add(StoredObject(name, "".join(map(world.line, ["key 003", "key 004", "key 005"])).encode()))
-    world.tick()
-    assert world.sent() == ["key 003", "key 004", "key 005"]
 
 
 def test_no_list_is_read_twice_and_what_is_known_of_it_is_forgotten_after_a_day(world):
