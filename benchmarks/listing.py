@@ -20,7 +20,7 @@ RUNTIME = runtimes.installed("python3.12")
 OBJECTS = 100_000
 ROUNDS = 5
 LIMIT = 0.5
-COMPARE_LIMIT = 0.8
+COMPARE_LIMIT = 0.85
 
 
 def main() -> int:

@@ -126,14 +126,14 @@ def said(document: Mapping[str, Any]) -> Text:
         return Text(f"Nothing is known to be wrong, but {left.en} did not pass.", f"未发现问题，但 {left.zh} 未通过。")
     began, as_of, of_class = document["passes"]["compare"]["started"], document["as_of"], document["classes"]
     is_used = any(of_class[title][side_of(title)]["objects"] for title in document["accepted"] if title in of_class)
-    but, but_zh = (", but for what was accepted by name", "（已按类别接受的除外）") if is_used else ("", "")
+    but, but_zh = (", but for what was accepted by name", "（已具名认可的除外）") if is_used else ("", "")
     still, since = document["passes"]["standstill"]["began"], document["closed"]["written"]
     left = document["oms"]["left"]
     oms, oms_zh = "and OMS had finished", "且 OMS 已处理完毕"
     if left != 0:
         number, number_zh = ("an unknown number of", "数量未知的") if left is None else (f"{left:,}", f"{left:,} 个")
         oms = f"but OMS may still write: it has not finished {number} objects (accepted by name)"
-        oms_zh = f"但 OMS 仍可能写入：有{number_zh}对象未处理完（已按名称接受）"
+        oms_zh = f"但 OMS 仍可能写入：有{number_zh}对象未处理完（已具名认可）"
     # Nobody knows of OBS what happens there after that.
     return Text(
         f"Each object of the source ({source['objects']:,} objects, {source['bytes']:,} bytes) was in OBS when it was"

@@ -251,7 +251,7 @@ def _accepted(document: Document) -> Finding:
     """Only what can be accepted was accepted, and by somebody."""
     accepted = document["accepted"]
     wrong = [name for name, who in accepted.items() if name not in ACCEPTABLE or not who.strip()]
-    return Finding.unless(Text("Only what can be accepted by name was accepted", "只接受了可按类别接受的对象"), wrong)
+    return Finding.unless(Text("Only what can be accepted by name was accepted", "只接受了可具名认可的对象"), wrong)
 
 
 def _name(document: Document) -> Finding:
@@ -294,7 +294,7 @@ def _rehearsal(document: Document) -> Finding:
         "minutes": minutes.keys() == _STEPS and total == (sum(known) if len(known) == len(_STEPS) else None),
         **{name: minutes.get(name) == _minutes(passes["compare"]) for name in ("compare", "standstill")},
     }
-    claim = Text("The rehearsal adds up", "演练数字相符")
+    claim = Text("The rehearsal adds up", "预演数字相符")
     return Finding.unless(claim, [name for name, fits in holds.items() if not fits])
 
 

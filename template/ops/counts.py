@@ -116,7 +116,7 @@ def counts(document: Document) -> Iterator[Finding]:
     if document["verdict"] == "GO":
         good = [numbers(one) for title, one in classes.items() if title == "equal_contents" or title in accepted]
         objects, size = (sum(four[place] for four in good) for place in (0, 1))
-        claim = Text("All of the source is equal, or accepted by name", "源端对象全部一致，或已按类别接受")
+        claim = Text("All of the source is equal, or accepted by name", "源端对象全部一致，或已具名认可")
         told = f"{objects:,} objects, {size:,} bytes"
         yield Finding(claim, [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")], told)
 

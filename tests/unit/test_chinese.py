@@ -98,6 +98,35 @@ def test_chinese_in_programs_and_questions_has_full_width_punctuation():
     assert [wrong for text in texts for wrong in half_width(text)] == []
 
 
+# What has one word, and another that was used for it once; of names that a console has, its own.
+TERMS = {
+    "落后": "有积压",
+    "滞后": "有积压",
+    "未证明": "未能证明",
+    "未经证明": "未能证明",
+    "按类别接受": "具名认可",
+    "按名称接受": "具名认可",
+    "补发": "补交",
+    "演练": "预演",
+    "相等": "一致",
+    "应答": "响应",
+    "通道": "并行数",
+    "文件夹": "目录",
+    "失败清单": "失败对象列表",
+    "OMS 的清单": "OMS 的失败对象列表",
+    "源桶": "源 Bucket",
+    "源端桶": "源 Bucket",
+    "目的桶": "目的端桶",
+    "日志桶": "记录 Bucket",
+}
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_one_thing_has_one_word_in_what_is_printed(term):
+    texts = [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
+    assert [text for text in (*texts, *CATALOGUE.values()) if term in text] == [], TERMS[term]
+
+
 @pytest.mark.parametrize(
     "text", ["失败,重试", "失败: x", "(见下文)", "对吗?", "见 `status`,然后", "| a | 失败:`x` |", "x)表示", "停止;"]
 )

@@ -33,7 +33,7 @@ class KeyFilter:
 
     def is_told(self, key: str) -> bool:
         """Whether `key` passes the filter, and is not that of a canary: what reports tell of, and verdicts go by."""
-        return self.matches(key) and not self.is_canary(key)
+        return self.matches(key) and not key.startswith(self.canaries)
 
     def withholds(self, key: str) -> bool:
         """Whether an object of the source would pass the filter, but has the name of a record: it is never sent."""

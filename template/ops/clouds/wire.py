@@ -45,7 +45,7 @@ _PROXY_LOOKS = Text("Give it as http://host:port", "请写成 http://主机:端�
 _STRANGE = Text("What came back is nothing that the cloud documents", "返回的内容不是云文档所述的形式")
 _IN_BETWEEN = Text(
     "See that nothing else answers in its place, such as a page to log in at",
-    "请确认不是登录页面等其他内容在代替它应答",
+    "请确认不是登录页面等其他内容在代替它响应",
 )
 _REFUSED = Text("{} refused {}: {} {} (request {})", "{} 拒绝了 {}：{} {}（请求 {}）")
 _CLOCK = Text(

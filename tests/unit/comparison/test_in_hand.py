@@ -107,3 +107,24 @@ def test_another_version_that_was_accepted_is_not_this_one(world):
     world.put("a", "2", fate="lost")
     world.later(20 * MINUTE)
     assert class_of(world, "a") == "missing"
+
+
+@pytest.mark.parametrize(
+    ("fails", "is_more", "minutes"),
+    [(False, False, 0), (True, False, 5), (False, True, 5)],
+    ids=["nothing is left: from when it began", "its lists of failures come late", "something is left"],
+)
+def test_oms_is_busy_to_the_end_of_the_five_minutes_in_which_it_finished_only_where_that_matters(
+    world, fails, is_more, minutes
+):
+    for key in ["a", *(["b"] if is_more else [])]:
+        accept(world, key)
+    world.later(HOUR)
+    began = world.clock.now().timestamp() // 300 * 300
+    if fails:
+        world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
+    copy = world.task.held[0]
+    world.task.begin(copy)
+    world.task.end(copy)
+    world.later(20 * MINUTE)
+    assert in_hand(world.invocation()).busy == began + minutes * MINUTE

@@ -54,11 +54,6 @@ class Moments:
         """What was written later is too young to be judged."""
         return self.listed - self.settling
 
-    @property
-    def surely_listed(self) -> float:
-        """What was written later may be missing in a listing."""
-        return self.listed - CLOCKS_SECONDS
-
 
 def classify(entry: Entry, moments: Moments) -> ObjectClass:
     """The class of an entry whose key is within the project's filter."""
@@ -77,7 +72,7 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
 
 def is_late(entry: Entry, moments: Moments) -> bool:
     """Whether one of the listings may lack what the others have: then a difference is not to be relied on."""
-    return max(one.modified for one in entry[1:5] if one) > moments.surely_listed
+    return max(one.modified for one in entry[1:5] if one) > moments.listed - CLOCKS_SECONDS
 
 
 def _without_source(

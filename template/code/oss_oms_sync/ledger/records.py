@@ -78,7 +78,7 @@ def success_record(task_id: str, change: ObjectChange, copy_attempts: int = 0) -
     name, etag = record_name(task_id, "success", change.key), change.etag or NO_ETAG
     counted = {}
     if copy_attempts:
-        etag, counted = again(_once(etag)), {COPY_ATTEMPTS_HEADER: str(copy_attempts)}
+        etag, counted = again(etag.removesuffix(_AGAIN)), {COPY_ATTEMPTS_HEADER: str(copy_attempts)}
     if not is_long(task_id, "success", change.key):
         return StoredObject(name, etag.encode(), {"Content-Type": "text/plain", **counted})
     headers = {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag, **counted}
@@ -94,11 +94,6 @@ def copy_attempts(record: StoredObject) -> int:
     """How often a version was accepted once more because OMS had failed to copy it, by its success record (as read)."""
     counted = record.headers.get(COPY_ATTEMPTS_HEADER, "")
     return int(counted) if counted.isdecimal() else 0
-
-
-def _once(etag: str) -> str:
-    """What `again` was made of."""
-    return etag.removesuffix(_AGAIN)
 
 
 def modified_at(record: StoredObject) -> int:

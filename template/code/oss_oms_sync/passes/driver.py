@@ -69,7 +69,8 @@ class Driver:
         mine = newest_of(states, scope)
         # One that was asked for with a time looked at less, perhaps.
         last = newest_of([one for one in states if one.scope.since in (None, scope.since)], scope)
-        if period and not (mine and mine.goes_on) and self._is_due(last, period):
+        is_due = period and (last is None or last.of.started <= timestamp(self._clock.now() - period))
+        if period and is_due and not (mine and mine.goes_on):
             # Named after the period's slot, so two ticks begin the same pass.
             seconds = period.total_seconds()
             slot = from_epoch(self._now() // seconds * seconds)
@@ -157,12 +158,9 @@ class Driver:
         piece = self._worker.begin(one)
         return self._store.state(one.name), piece.stopped
 
-    def _is_due(self, last: PassState | None, period: timedelta) -> bool:
-        return last is None or last.of.started <= timestamp(self._clock.now() - period)
-
     def _wait(self, name: str) -> Stopped | None:
         """Until a pass has ended: do what nobody else does. Return what stopped that."""
-        while self._has_time():
+        while self._deadline.remaining() > min(_LAST_SECONDS, self._settings.piece_seconds):
             tree, written = self._store.tree_and_times(name)
             if tree.has_total:
                 return None
@@ -208,6 +206,3 @@ class Driver:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
-
-    def _has_time(self) -> bool:
-        return self._deadline.remaining() > min(_LAST_SECONDS, self._settings.piece_seconds)

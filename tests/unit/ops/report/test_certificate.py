@@ -47,8 +47,8 @@ def signed(given: dict[str, Any]) -> dict[str, Any]:
     [
         (GO, "GO", "可以割接", "good"),
         ("certificate-no-go", "NO-GO", "不可割接", "bad"),
-        ("certificate-not-proven", "NOT PROVEN", "尚未证明", "open"),
-        ("certificate-rehearsal", "REHEARSAL", "割接演练", "way"),
+        ("certificate-not-proven", "NOT PROVEN", "未能证明", "open"),
+        ("certificate-rehearsal", "REHEARSAL", "割接预演", "way"),
     ],
 )
 def test_the_verdict_is_one_big_word_and_its_sentence(name, english, chinese, tone):
