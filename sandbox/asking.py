@@ -5,6 +5,7 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
                                         "errorMessage"}} if the function raised
     POST /keep                        a secret, as the tool's store keeps it: its name and value
     POST /kept                        whether there is one of that name
+    POST /forget                      takes it away
     POST /endpoints                     where the clouds are, by the names of the functions' settings
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
@@ -87,6 +88,9 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
             return {}
         case ["kept"]:
             return {"is_there": payload.decode() in box.secrets}
+        case ["forget"]:
+            box.secrets.pop(payload.decode(), None)
+            return {}
         case ["endpoints"]:
             return {**box.all_endpoints()}
     raise LookupError("/".join(path))

@@ -40,7 +40,6 @@ class Iam(Identities):
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(projects, port, ssl_context)
         self.v5 = True
-        self.actions: list[tuple[str, int]] = []
         self._denied: set[str] = set()
 
     def deny(self, action: str) -> None:
@@ -49,15 +48,10 @@ class Iam(Identities):
             self._denied.add(action)
 
     def respond(self, request: Request) -> Response:
-        action = "iam::unknown"
         try:
-            row, ids = _row_of(request)
-            action = row.action
-            response = self._respond(request, row, ids)
+            return self._respond(request, *_row_of(request))
         except GatewayError as error:
-            response = error.response()
-        self.actions.append((action, response.status))
-        return response
+            return error.response()
 
     def _respond(self, request: Request, row: _Row, ids: tuple[str, ...]) -> Response:
         caller = verify_signature(request, self.credential, self.skew)

@@ -35,7 +35,6 @@ class Ram(KeyedService):
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(port, ssl_context)
         self.entities = Entities(self.now)
-        self.actions: list[tuple[str, int]] = []
         self.account = self.find_key
         self._nonces: dict[str, float] = {}
 
@@ -69,7 +68,6 @@ class Ram(KeyedService):
             told, status = self._respond(request, action), 200
         except RamError as error:
             told, status = self._refusal(error), error.status
-        self.actions.append((action, status))
         body = json.dumps({"RequestId": number, **told}).encode()
         return Response(status, body, {"Content-Type": "application/json", "x-acs-request-id": number})
 

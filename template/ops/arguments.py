@@ -288,6 +288,8 @@ def _setup(commands: _Commands) -> None:
     say = commands.say
     setup = commands.add("setup", t("make what the project needs in both clouds: buckets, roles, users, the sync task"))
     setup.add_argument("--plan", action="store_true", help=say(t("only show what is there, and what would be made")))
+    told = say(t("take away what setup made, but the buckets; first remove the functions: s remove -y"))
+    setup.add_argument("--remove", action="store_true", help=told)
     setup.add_argument("--yes", metavar="HASH", help=say(t("carry out the plan of this hash, and ask nothing")))
     setup.add_argument("--agree", action="store_true", help=say(t("agree to OMS's privacy statement")))
 

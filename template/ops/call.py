@@ -51,6 +51,9 @@ class Caller(Protocol):
     def has_secret(self, key: str) -> bool:
         """Whether the tool's store has a secret of that key."""
 
+    def forget_secret(self, key: str) -> None:
+        """Take it out of the tool's store; not an error if it is not there."""
+
     def endpoints(self) -> Mapping[str, str]:
         """Where the buckets are, by the names of the functions' settings, where that is not where the clouds have
         them."""
@@ -117,6 +120,10 @@ class Tool:
         """See Caller."""
         output, _, _ = self._run(self._program(), ["secret", "get"])
         return any(line.startswith(f"{key}:") for line in output.splitlines())
+
+    def forget_secret(self, key: str) -> None:
+        """See Caller."""
+        self._run(self._program(), ["secret", "delete", "--key", key])
 
     def _lock_store(self) -> None:
         """Let nobody else read the tool's store, which is encrypted with what everybody can find out."""
@@ -247,6 +254,10 @@ class Sandbox:
     def has_secret(self, key: str) -> bool:
         """See Caller."""
         return bool(self._post("kept", key.encode())["is_there"])
+
+    def forget_secret(self, key: str) -> None:
+        """See Caller."""
+        self._post("forget", key.encode())
 
     def endpoints(self) -> Mapping[str, str]:
         """See Caller."""

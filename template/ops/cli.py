@@ -20,7 +20,7 @@ from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
 from ops.setup.setup import setup
 from ops.show import lines, page
-from ops.terminal import Marked, Screen
+from ops.terminal import Marked, Screen, Whole
 from ops.waiting import Session, run_pass
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
@@ -79,7 +79,7 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     except KeyboardInterrupt:
         screen.say(_STOPPED.of(session.lang))
         if session.hint:
-            screen.say(session.hint.of(session.lang))
+            screen.say(Whole(session.hint.of(session.lang)))
         return _INTERRUPTED
     except BrokenPipeError:  # who reads this has seen enough
         sys.stderr.close()

@@ -247,11 +247,12 @@ class Cutover:
             if not last.finished or (is_refused and is_taken):
                 last = self._compare(anew=True)
                 return self._judge_again(last) if isinstance(last, Compared) else last
-        elif waiting := _on_its_way(last):
-            share = "; " + self._share(last) if self._plan.frozen is None else ""
-            self._end(False, self._text(_LEFT, waiting=_told(waiting)) + share)
         else:
-            self._end(True, "" if _on_its_way(compared) else self._text(_NOTHING))
+            waiting = _on_its_way(last)
+            nothing = "" if _on_its_way(compared) else self._text(_NOTHING)
+            found = self._text(_LEFT, waiting=_told(waiting)) if waiting else nothing
+            share = self._share(last) if self._plan.frozen is None else ""
+            self._end(not waiting, "; ".join(filter(None, (found, share))))
         return last
 
     def _judged_again(self, last: CompareAnswer) -> CompareAnswer:

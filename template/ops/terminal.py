@@ -9,6 +9,7 @@ import contextlib
 import getpass
 import io
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -37,7 +38,18 @@ class Marked(NamedTuple):
     after: str = ""
 
 
+class Whole(str):
+    """A line that is not broken, because it is a command to be copied, or a row of a table."""
+
+    __slots__ = ()
+
+
 Line = str | Marked
+
+# What a line is not broken within: a command, as the function's sentences have them; a sign of two columns; a word.
+_WORD = re.compile(
+    r"\s*(?:python3 ops\.py [a-z]+(?: --[a-z-]+)*[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)"
+)
 
 _ELSEWHERE = t("Make room for it, or write it elsewhere")
 
@@ -114,16 +126,17 @@ class Screen:
 
     def _print(self, line: Line, stream: TextIO) -> None:
         self._clear()
-        self._write(stream, f"{self._painted(line, stream)}\n")
-
-    def _painted(self, line: Line, stream: TextIO) -> str:
-        if isinstance(line, str):
-            return escaped(line)
-        before, marked, tone, after = line
-        colour = COLOURS.get(tone)
-        if self._colours[stream] and colour:
-            return f"{escaped(before)}\x1b[{colour}m{escaped(marked)}\x1b[0m{escaped(after)}"
-        return escaped(f"{before}{marked}{after}")
+        before, marked, tone, after = Marked(line, "", "") if isinstance(line, str) else line
+        before, marked, after = map(escaped, (before, marked, after))
+        columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
+        wraps = stream.isatty() and not isinstance(line, Whole)
+        pieces = wrapped(f"{before}{marked}{after}", columns) if wraps else [f"{before}{marked}{after}"]
+        colour = COLOURS.get(tone) if self._colours[stream] and marked else None
+        if colour and not before and not after:
+            pieces = [f"\x1b[{colour}m{piece}\x1b[0m" for piece in pieces]
+        elif colour:  # a word or two, in the first line
+            pieces[0] = pieces[0].replace(f"{before}{marked}", f"{before}\x1b[{colour}m{marked}\x1b[0m", 1)
+        self._write(stream, "".join(f"{piece}\n" for piece in pieces))
 
     def _clear(self) -> None:
         if self._shown:
@@ -149,6 +162,20 @@ class Screen:
 def _takes_colours(stream: TextIO) -> bool:
     old_console = sys.platform == "win32" and not os.environ.get("WT_SESSION")
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and not old_console
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """A line as lines of so many columns, broken between words, or between signs that take two columns each; what
+    follows stands a little further in than the first."""
+    indent = " " * min(len(text) - len(text.lstrip()) + 2, columns // 2)
+    lines, last = [], ""
+    for word in _WORD.findall(text):
+        if last.strip() and width(last) + width(word) > columns:
+            lines.append(last)
+            last = indent + word.lstrip()
+        else:
+            last += word
+    return [*lines, last]
 
 
 def width(text: str) -> int:

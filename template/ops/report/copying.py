@@ -45,7 +45,7 @@ def _speed(answer: StatusAnswer) -> _Speed | None:
 
 
 def speed_figures(answer: StatusAnswer, say: Words) -> list[Figure]:
-    """OMS's speed, and when all that waits is copied at this speed."""
+    """OMS's speed lately, and how long it takes at its fastest to copy all that waits."""
     fast = _speed(answer)
     if fast is None:
         throughput = Figure(say("throughput"), say("not known"), say("oms silent"), "open")
@@ -54,21 +54,23 @@ def speed_figures(answer: StatusAnswer, say: Words) -> list[Figure]:
         volume = say("a second", size=units.size(fast.bytes, say))
         shown = (units.rate(fast.objects), " ", Span("small", say("objects a minute")))
         throughput = Figure(say("throughput"), shown, f"{lately} · {volume}")
-    return [throughput, _drain(answer, fast, say)]
+    return [throughput, _drain(answer, say)]
 
 
-def _drain(answer: StatusAnswer, fast: _Speed | None, say: Words) -> Figure:
-    backlog, unfinished = answer.backlog, answer.copying.unfinished
-    if fast is None or unfinished is None:
+def _drain(answer: StatusAnswer, say: Words) -> Figure:
+    """By what OMS has shown to be capable of: what it does where there is little to do says nothing of that."""
+    backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
+    if statistics is None or unfinished is None:
         return Figure(say("drain"), say("not known"), say("oms silent"), "open")
     left = backlog.failed + backlog.in_run_files + unfinished.objects
     if not left and not backlog.at_least:
         return Figure(say("drain"), say("none"), say("nothing to drain"))
     objects = say("at least", number=f"{left:,}") if backlog.at_least else f"{left:,}"
     note = say("drain note", objects=objects)
-    if not fast.objects:
-        return Figure(say("drain"), say("never at this rate"), note, "open")
-    long = units.duration(60 * left / fast.objects, say)
+    fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
+    if not fastest:
+        return Figure(say("drain"), say("not known"), note, "open")
+    long = units.duration(left * _STEPS.get(statistics.step, 3600) / fastest, say)
     return Figure(say("drain"), say("at least", number=long) if backlog.at_least else long, note)
 
 

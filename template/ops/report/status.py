@@ -149,8 +149,16 @@ def _reasons(answer: StatusAnswer, say: Words) -> list[Block]:
 
 
 def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> list[Block]:
-    body = [(Span("key", one.key), Span("code", one.reason), units.time(one.since, now, say)) for one in keys]
-    columns = [Column(say("key")), Column(say("reason")), Column(say("since"))]
+    body = [
+        (
+            Span("key", one.key),
+            Span("code", one.reason),
+            units.time(one.since, now, say),
+            Span("outside", one.message) if one.message else "",
+        )
+        for one in keys
+    ]
+    columns = [Column(say("key")), Column(say("reason")), Column(say("since")), Column(say("OMS says"), "half")]
     return [Table(columns, body, caption=say("first keys", number=len(body)))] if body else []
 
 

@@ -16,9 +16,14 @@ from ops.setup.needs import Line, Need, Standing
 from ops.setup.ram_holders import RamHolder
 from ops.setup.tasks import Pair, Tasks
 from ops.waiting import Session
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.text import Text, t
 
 Holder = IamUser | RamHolder
+
+_READER = t("RAM user with whose key OMS reads the source")
+_WRITER = t("IAM user with whose key OMS writes to the destination")
+_KEY = t("access key of the functions")
+_CALLER = t("IAM user with whose key the functions call OMS and OBS")
 
 
 class BothClouds:
@@ -84,32 +89,59 @@ class BothClouds:
 
     def holder_needs(self) -> Iterator[Need]:
         """Roles and users, each with its policy."""
+        for what, holder in self._roles():
+            yield holder.need(what)
+        yield self.reader.need(_READER)
+        yield self.writer.need(_WRITER)
+        yield self.functions.need(_CALLER)
+
+    def _roles(self) -> Iterator[tuple[Text, RamHolder]]:
         found = statements.roles(self.given)
         for name in dict.fromkeys(role.name for role in found):
             held = [role for role in found if role.name == name]
             policies = {role.policy: role.document for role in held}
             trust = json.dumps(statements.trust_of(held))
             holder = RamHolder(self._ram, "Role", name, policies, self._mark, trust)
-            yield holder.need(t("RAM role of {names}", names=[one for role in held for one in role.purposes]))
-        yield self.reader.need(t("RAM user with whose key OMS reads the source"))
-        yield self.writer.need(t("IAM user with whose key OMS writes to the destination"))
-        yield self.functions.need(t("IAM user with whose key the functions call OMS and OBS"))
+            yield t("RAM role of {names}", names=[one for role in held for one in role.purposes]), holder
+
+    def removals(self) -> Iterator[Need]:
+        """All that setup made, but the buckets, in the order in which nothing is left that something else needs."""
+        what, first = t("functions and triggers"), t("Remove them first: s remove -y")
+        yield Need(what, (), lambda: Line(Standing.BY_HAND, what, None, first), lambda: None)
+        yield self.tasks.removal()
+        yield self.writer.removal(_WRITER)
+        yield self.functions.removal(_CALLER)
+        yield self.reader.removal(_READER)
+        for what, holder in self._roles():
+            yield holder.removal(what)
+        yield Need(_KEY, (), self._look_to_forget, self._forget)
+
+    def _look_to_forget(self) -> Line:
+        if not any(self._session.caller.has_secret(one) for one in self._secrets()):
+            return Line(Standing.THERE, _KEY, t("nothing of setup's"))
+        return Line(Standing.REMOVE, _KEY, t("from the secret store of this machine"), None, self._secrets())
+
+    def _forget(self) -> None:
+        for name in self._secrets():
+            self._session.caller.forget_secret(name)
+
+    def _secrets(self) -> list[str]:
+        return [f"{self.name}_{one}" for one in ("HW_AK", "HW_SK")]
 
     def key_needs(self, keep: Callable[[Keys], None]) -> Iterator[Need]:
         """Keys whose secrets nobody has go; then the functions get theirs, which `keep` stores."""
         for holder in (self.reader, self.writer):
             yield _orphans(holder, lambda: bool(self.tasks.address()))
         yield _orphans(self.functions, self._has_secrets)
-        yield Need(t("access key of the functions"), (), self._look_at_key, lambda: keep(self.functions.make_key()))
+        yield Need(_KEY, (), self._look_at_key, lambda: keep(self.functions.make_key()))
 
     def _look_at_key(self) -> Line:
-        what = t("access key of the functions")
         if self._has_secrets():
-            return Line(Standing.THERE, what)
-        return Line(Standing.CREATE, what, t("into the secret store of the Serverless Devs tool on this machine"))
+            return Line(Standing.THERE, _KEY)
+        return Line(Standing.CREATE, _KEY, t("into the secret store of the Serverless Devs tool on this machine"))
 
     def _has_secrets(self) -> bool:
-        return all(self._session.caller.has_secret(f"{self.name}_{one}") for one in ("HW_AK", "HW_SK"))
+        return all(self._session.caller.has_secret(one) for one in self._secrets())
 
     def _project(self, region: str) -> str:
         found = self._iam.call("GET", "/v3/projects", {"name": region})["projects"]

@@ -32,6 +32,11 @@ class IamUser:
         reads = ("iam:users:listUsersV5", "iam:policies:listV5", "iam:users:listAttachedPoliciesV5")
         return Need(what, reads, lambda: self._look(what), self._do)
 
+    def removal(self, what: Text) -> Need:
+        """The same for the plan that takes all away."""
+        reads = ("iam:users:listUsersV5", "iam:policies:listV5", "iam:users:listAttachedPoliciesV5")
+        return Need(what, reads, lambda: self._look_to_remove(what), self._remove)
+
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
         if self.user() is None:
@@ -69,6 +74,13 @@ class IamUser:
                 t("Rename that user, or choose another functionName"),
                 facts,
             )
+        if policy and policy.get("description") != self._mark:
+            return Line(
+                Standing.STOP,
+                what,
+                t("{name} is there, and setup did not make it", name=self.name),
+                t("Rename or delete that policy, if nobody needs it"),
+            )
         missing = self._missing(user["user_id"], policy)
         return (
             Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)
@@ -100,6 +112,34 @@ class IamUser:
         if policy["policy_id"] not in self._attached(user["user_id"]):
             path, about = f"/v5/policies/{policy['policy_id']}/attach-user", {"user_id": user["user_id"]}
             self._iam.call("POST", path, body=about, was_made=True)
+
+    def _look_to_remove(self, what: Text) -> Line:
+        user, policy = self.user(), self._policy()
+        if not (user and user.get("description") == self._mark) and not self._is_ours(policy):
+            return Line(Standing.THERE, what, t("nothing of setup's"))
+        return Line(Standing.REMOVE, what, facts=[f"User {self.name}", *self.key_ids()])
+
+    def _remove(self) -> None:
+        user, policy = self.user(), self._policy()
+        if user and user.get("description") == self._mark:
+            for key in self.key_ids():
+                self.delete_key(key)
+            others = self._attached(user["user_id"])
+            if policy and policy["policy_id"] in others:
+                path = f"/v5/policies/{policy['policy_id']}/detach-user"
+                self._iam.call("POST", path, body={"user_id": user["user_id"]})
+                others.remove(policy["policy_id"])
+            if not others:
+                self._iam.call("DELETE", f"/v5/users/{user['user_id']}")
+        if policy and self._is_ours(policy):
+            path = f"/v5/policies/{policy['policy_id']}"
+            for version in list(self._all(f"{path}/versions", "versions")):
+                if not version["is_default"]:
+                    self._iam.call("DELETE", f"{path}/versions/{version['version_id']}")
+            self._iam.call("DELETE", path)
+
+    def _is_ours(self, policy: dict[str, Any] | None) -> bool:
+        return policy is not None and policy.get("description") == self._mark
 
     def _replace(self, policy: dict[str, Any], text: str) -> None:
         """IAM keeps five versions of a policy: the oldest that is not in force makes room."""

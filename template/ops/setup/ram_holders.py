@@ -30,6 +30,11 @@ class RamHolder:
         reads = (f"ram:Get{self._kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{self._kind}")
         return Need(what, reads, lambda: self._look(what), self._do)
 
+    def removal(self, what: Text) -> Need:
+        """The same for the plan that takes all away."""
+        reads = (f"ram:Get{self._kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{self._kind}")
+        return Need(what, reads, lambda: self._look_to_remove(what), self._remove)
+
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
         found = self._ram.find("ListAccessKeys", UserName=self.name)
@@ -59,6 +64,13 @@ class RamHolder:
                 t("{name} is there, and setup did not make it", name=self.name),
                 t("Attach a policy with these rights to it, or name another in s.yaml"),
                 facts,
+            )
+        if foreign := [name for name in self._policies if self._document(name) and not self._is_ours(name)]:
+            return Line(
+                Standing.STOP,
+                what,
+                t("{name} is there, and setup did not make it", name=foreign[0]),
+                t("Rename or delete that policy, if nobody needs it"),
             )
         missing = self._missing(found)
         return (
@@ -101,6 +113,41 @@ class RamHolder:
                 given = {"SetAsDefault": "true", "RotateStrategy": _ROTATE}
                 self._ram.do("CreatePolicyVersion", PolicyName=name, PolicyDocument=text, **given)
             self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
+
+    def _look_to_remove(self, what: Text) -> Line:
+        found = self._find()
+        if found is None or found.get(self._marked) != self._mark:
+            return Line(Standing.THERE, what, t("nothing of setup's"))
+        others = [name for name in self._attached() if name not in self._policies]
+        ours = [name for name in self._policies if self._document(name) is not None and self._is_ours(name)]
+        if others and not ours:
+            return Line(Standing.THERE, what, t("stays, because {others} of somebody else are attached", others=others))
+        return Line(Standing.REMOVE, what, facts=[f"{self._kind} {self.name}", *ours, *self._keys()])
+
+    def _remove(self) -> None:
+        attached = self._attached()
+        for name in self._policies:
+            if name in attached:
+                given = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
+                self._unmake(f"DetachPolicyFrom{self._kind}", **given)
+            if self._document(name) is not None and self._is_ours(name):
+                self._unmake("DeletePolicy", PolicyName=name, CascadingDelete="true")
+        for key in self._keys():
+            self.delete_key(key)
+        if all(name in self._policies for name in attached):
+            self._unmake(f"Delete{self._kind}", **{self._named: self.name})
+
+    def _keys(self) -> list[str]:
+        """Those that go with a user; a role has none."""
+        return self.key_ids() if self._kind == "User" else []
+
+    def _is_ours(self, name: str) -> bool:
+        found = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
+        return found is not None and found["Policy"].get("Description") == self._mark
+
+    def _unmake(self, action: str, **given: str) -> None:
+        """Not an error if it is gone."""
+        self._ram.find(action, **given)
 
     def _make(self, action: str, **given: str) -> None:
         """Not an error if somebody else, or a request whose answer was lost, has done it."""

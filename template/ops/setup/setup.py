@@ -28,6 +28,8 @@ _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 # What OMS says of a key whose rights, or which itself, it does not see yet.
 _NOT_YET_SEEN = ("OMS.0068", "OMS.0072")
+_MADE = t("Set up. Deploy it, and see whether all is well: s deploy -y && python3 ops.py doctor")
+_REMOVED = t("Removed. The buckets are still there, with all that is in them.")
 
 
 class GrantsError(UsageError):
@@ -40,7 +42,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan; then carry it out, if that is wanted. Raises OpsError."""
     file = options.template or folder / "s.yaml"
     run = Run(session, BothClouds.of(session, _variables(file)), file)
-    needs = run.needs()
+    needs = run.removals() if options.remove else run.needs()
     lines = _seen(session, needs)
     shown = plan.Plan(lines)
     session.screen.answer([json.dumps(shown.to_json())] if options.json else shown.lines(session.lang))
@@ -48,6 +50,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
     run.carry_out(needs, options.agree)
+    session.screen.say((_REMOVED if options.remove else _MADE).of(session.lang))
     return 0
 
 
@@ -68,6 +71,10 @@ class Run:
             clouds.tasks.need(self._make_task),
             Need(t("s.yaml"), (), self._look_at_settings, self._write_settings),
         ]
+
+    def removals(self) -> list[Need]:
+        """What goes, and in which order."""
+        return [*self._clouds.account_needs(), *self._clouds.removals()]
 
     @property
     def is_root(self) -> bool:
@@ -91,7 +98,6 @@ class Run:
                 lock.take()
         finally:
             lock.release()
-        self._say(t("Set up. Deploy it, and see whether all is well: s deploy -y && python3 ops.py doctor"))
 
     def _keep_key(self, keys: Keys) -> None:
         """A secret that is told once is stored before anything else happens."""

@@ -37,9 +37,14 @@ class Tasks:
         """Its part of the plan; `create` makes the keys, and calls `create` here."""
         return Need(t("sync task"), ("oms:synctask:list",), self._look, create)
 
+    def removal(self) -> Need:
+        """The same for the plan that takes all away. Nothing that OMS accepted is waited for: it may not copy it any
+        more."""
+        return Need(t("sync task"), ("oms:synctask:list",), self._look_to_remove, self._remove)
+
     def address(self) -> str:
         """SYNC_URL: that of s.yaml, or of the task that setup made; empty where there is none."""
-        mine = [one for one in self._of_pair() if one.get("description") == self._mark]
+        mine = self._mine()
         return self._given or (self._url(mine[0]["sync_task_id"]) if mine else "")
 
     def agree(self) -> None:
@@ -83,7 +88,7 @@ class Tasks:
                 t("Correct it in s.yaml, or empty it: then a task is made"),
             )
         same = self._of_pair()
-        if [one for one in same if one.get("description") == self._mark]:
+        if self._mine():
             return Line(Standing.THERE, what)
         if same:
             return Line(
@@ -106,6 +111,24 @@ class Tasks:
             None,
             [f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"],
         )
+
+    def _mine(self) -> list[dict[str, Any]]:
+        return [one for one in self._of_pair() if one.get("description") == self._mark]
+
+    def _look_to_remove(self) -> Line:
+        mine = self._mine()
+        if not mine:
+            return Line(Standing.THERE, t("sync task"), t("nothing of setup's"))
+        return Line(
+            Standing.REMOVE, t("sync task"), t("it is stopped first"), None, [str(one["sync_task_id"]) for one in mine]
+        )
+
+    def _remove(self) -> None:
+        for one in self._mine():
+            path = f"{self._path}/{one['sync_task_id']}"
+            if one["status"] != "STOPPED":
+                self._oms.call("POST", f"{path}/stop")
+            self._oms.call("DELETE", path)
 
     def _url(self, task: str) -> str:
         return f"{self._oms.origin}{self._path}/{task}/events"

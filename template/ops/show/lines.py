@@ -29,7 +29,7 @@ from ops.report.blocks import (
     Track,
 )
 from ops.report.words import Words
-from ops.terminal import Line, Marked, width
+from ops.terminal import Line, Marked, Whole, width
 
 _SHOWN_KEYS = 5
 _INDENT = "  "
@@ -65,7 +65,10 @@ def _blocks(blocks: Iterable[Block | None], say: Words) -> Iterator[Line]:
 
 
 def _step(step: Step) -> Iterator[Line]:
-    yield from (f"{_INDENT * 3}-> {one}" for one in (step.text, step.command) if one)
+    if step.text:
+        yield f"{_INDENT * 3}-> {step.text}"
+    if step.command:
+        yield Whole(f"{_INDENT * 3}-> {step.command}")
 
 
 def _block(block: Block, say: Words) -> Iterator[Line]:
@@ -86,7 +89,7 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
         case Items(rows, kind):
             yield from (f"{_INDENT * 3}{_flat(one)}" for one in rows[: _SHOWN_KEYS if kind == "keys" else None])
         case Command(line):
-            yield f"{_INDENT * 3}-> {line}"
+            yield Whole(f"{_INDENT * 3}-> {line}")
         case Finding():
             yield from _finding(block, say)
         case Detail():
@@ -132,7 +135,7 @@ def _table(table: Table) -> Iterator[Line]:
             else f"{row[place]}{' ' * (widths[place] - width(row[place]))}"
             for place in short
         )
-        yield f"{_INDENT * 2}{_INDENT.join(padded)}".rstrip()
+        yield Whole(f"{_INDENT * 2}{_INDENT.join(padded)}".rstrip())
         if number:
             yield from (f"{_INDENT * 4}{one}" for place, one in enumerate(row) if place not in short and one)
 

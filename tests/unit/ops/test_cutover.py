@@ -488,8 +488,14 @@ def test_a_rehearsal_freezes_and_closes_nothing_waits_for_nobody_and_says_what_i
         {"standstill": True, "restart": True},
     ]
     assert asked(seen, "certify") == [{"look": True}, {"sample": 10}]
-    assert "80.0 % of the objects could be judged" in seen.said
+    assert "look: left: moving 250; 80.0 % of the objects could be judged" in seen.said
     assert "settle" not in seen.said
+
+
+def test_a_rehearsal_of_which_nothing_moves_says_that_it_could_judge_all(command):
+    seen = world(certify=rehearsal("GO"))
+    assert command(seen, "--rehearse") == 0
+    assert "done: nothing was on its way; 100.0 % of the objects could be judged" in seen.said
 
 
 def test_a_rehearsal_waits_until_oms_lists_are_read_and_not_for_ever():

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ops.terminal import Marked, Screen, escaped
+from ops.terminal import Marked, Screen, Whole, escaped, width, wrapped
 from support.ops import NASTY, FakeClock, Seen, Terminal
 
 
@@ -82,6 +82,53 @@ def test_a_terminal_that_says_it_has_no_columns_has_the_usual_ones(monkeypatch):
     seen = Seen(typed="")
     seen.session.screen.progress("x" * 100)
     assert seen.said == "\r" + "x" * 77
+
+
+STEP = "      -> python3 ops.py cutover --frozen-since 2026-01-31T08:00:00Z --deep --restart"
+LINES = [
+    Marked("", "Behind: OMS has not worked on 214 objects that it accepted over 15 minutes ago.", "open"),
+    "  在 2026-01-31 开始的比对检查了全部对象，其中有两个对象大小相同但校验值不同，请读取源端内容确认。",
+    Whole(STEP),
+    Whole("    a table's row, " + "x" * 60),
+]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Terminal()
+    Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer(LINES)
+    shown = out.getvalue().splitlines()
+    assert shown[-2:] == LINES[2:]
+    assert all(width(line) <= columns for line in shown[:-2])
+    # Nothing is lost, and no word is broken.
+    assert [word for line in shown[:-2] for word in line.split() if word.isascii()] == [
+        word for line in (LINES[0].marked, LINES[1]) for word in line.split() if word.isascii()
+    ]
+    assert "".join("".join(shown[:-2]).split()) == "".join(f"{LINES[0].marked}{LINES[1]}".split())
+    assert len(shown) == {60: 6, 80: 5, 200: 4}[columns]
+
+
+def test_a_command_in_a_sentence_is_not_broken():
+    command = "python3 ops.py compare --deep --overwrite"
+    assert wrapped(f"To send what differs: {command}.", 40) == ["To send what differs:", f"  {command}."]
+
+
+def test_each_line_of_a_coloured_sentence_is_coloured(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = Terminal()
+    Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer(LINES[:1])
+    assert all(line.startswith("\x1b[33m") and line.endswith("\x1b[0m") for line in out.getvalue().splitlines())
+
+
+def test_off_a_terminal_no_line_is_broken(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    seen = Seen()
+    seen.session.screen.answer(LINES)
+    assert len(seen.out.getvalue().splitlines()) == len(LINES)
 
 
 def test_elsewhere_progress_is_a_line_a_minute():

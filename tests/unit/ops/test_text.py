@@ -196,7 +196,9 @@ def test_why_a_call_ended_early_is_said_in_chinese_too():
 
 
 def test_a_long_key_does_not_push_the_others_aside():
-    keys = [{"key": key, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z"} for key in ("x" * 900, "y")]
+    keys = [
+        {"key": key, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""} for key in ("x" * 900, "y")
+    ]
     out = text(status_lines(report(backlog={**report()["backlog"], "keys": keys})))
     assert all(len(line) < 160 for line in out.splitlines() if "'y'" in line)
 
@@ -394,6 +396,7 @@ def hostile(value: object) -> object:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_no_text_of_an_answer_acts_on_a_terminal(view, answer, lang, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "9999")
     seen = Seen(typed="")
     told = list(view(hostile(answer), lang))
     seen.session.screen.answer(told)

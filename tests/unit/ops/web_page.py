@@ -96,7 +96,9 @@ def huge() -> dict[str, Any]:
         for number in range(200)
     }
     given["backlog"]["by_reason"] = {f"REASON_{number}": 10**9 + number for number in range(20)}
-    given["backlog"]["keys"] = [{"key": text, "reason": text, "since": "2026-01-31T00:00:00Z"} for text in NASTY]
+    given["backlog"]["keys"] = [
+        {"key": text, "reason": text, "since": "2026-01-31T00:00:00Z", "message": text} for text in NASTY
+    ]
     return given
 
 

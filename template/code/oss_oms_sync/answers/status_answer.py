@@ -130,11 +130,12 @@ class CopyingShown:
 
 @dataclass(frozen=True)
 class KeyWaiting:
-    """A failed record: its key, its reason, and since when."""
+    """A failed record: its key, its reason, since when, and what was said at last; that may be empty."""
 
     key: str
     reason: str
     since: str
+    message: str
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class FailedKey:
     """A key to be resent, and what its failed record says (all may be empty).
 
     `copy_attempts`: the how manieth time this is because OMS failed to copy the object; 0 if it is for other reasons.
-    `error_code`: OMS's, of the last failure.
+    `error_code`: OMS's, of the last failure, and `message` what was said then, which only records keep.
     """
 
     change: ObjectChange
@@ -140,6 +140,7 @@ class FailedKey:
     not_before: str = ""
     copy_attempts: int = 0
     error_code: str = ""
+    message: str = ""
 
     @property
     def key(self) -> str:
@@ -182,7 +183,8 @@ class FailedKey:
         change = ObjectChange(key, *(texts.get(name, "") for name in ("event_name", "event_time", "etag")))
         attempts = given.get("copy_attempts")
         counted = attempts if isinstance(attempts, int) and attempts > 0 else 0
-        return cls(change, copy_attempts=counted, **{name: texts.get(name, "") for name in _TEXTS})
+        said = {name: texts.get(name, "") for name in (*_TEXTS, "message")}
+        return cls(change, copy_attempts=counted, **said)
 
 
 _TEXTS = ("first_failure", "reason", "last_failure", "not_before", "error_code")

@@ -99,3 +99,9 @@ def test_numbers_that_do_not_add_up_are_told_with_what_that_means():
 def test_a_payload_that_cannot_be_used_is_an_error(world, asked):
     with pytest.raises(PayloadError):
         world.status(**asked)
+
+
+def test_what_oms_said_of_a_refused_key_is_told(world):
+    world.fail("a", "REFUSED", message="the key is invalid")
+    (one,) = world.status()["backlog"]["keys"]
+    assert (one["key"], one["reason"], one["message"]) == ("a", "REFUSED", "the key is invalid")

@@ -145,19 +145,31 @@ def test_lasting_reasons_stand_apart_from_those_that_pass():
     assert [row[2] for row in tables["Reason not known here"].cells()] == ["objects", "3", "3"]
 
 
-def test_the_time_to_drain_is_what_waits_by_what_oms_copies():
+def test_what_was_said_of_a_key_stands_under_it():
     given = answer("status")
-    # GIVEN 120 objects copied in the last hour, and 30 that wait
+    one = {"key": "a", "reason": "REFUSED", "since": given["at"], "message": "the <b>key</b> is invalid"}
+    given["backlog"]["keys"] = [one, {**one, "key": "b", "message": ""}]
+    section = section_of(page(given), "waiting")
+    (table,) = (each for each in section.every("table") if "The first 2" in each.text)
+    assert [row[3] for row in table.cells()[1:]] == ["the <b>key</b> is invalid", ""]
+
+
+def test_the_time_to_drain_is_what_waits_by_what_oms_has_shown_to_be_capable_of():
+    given = answer("status")
+    # GIVEN 120 objects copied in the last hour, ten times as fast as that before, and 300 that wait
     at = 1769850000000  # 2026-01-31T09:00:00Z
-    given["statistics"]["series"] |= {"SUCCESS": [[at, 120], [at - 7_200_000, 10**6]], "SIZE": [[at, 360_000_000]]}
-    given["backlog"].update(failed=20, in_run_files=4)
+    given["statistics"]["series"] |= {
+        "SUCCESS": [[at, 60], [at - 600_000, 60], [at - 7_200_000, 100]],
+        "SIZE": [[at, 360_000_000]],
+    }
+    given["backlog"].update(failed=290, in_run_files=4)
     given["copying"]["unfinished"] = {"objects": 6, "overdue": 0}
     text = page(given).one(class_="figures").text
     assert "Throughput2 objects a minute" in text
     assert "100 kB a second" in text
-    assert "Time to drain15 minfor 30 that wait here or at OMS" in text
+    assert "Time to drain15 minfor 300 that wait here or at OMS, as fast as" in text
     given["statistics"]["series"]["SUCCESS"] = []
-    assert "not at this rate" in page(given).one(class_="figures").text
+    assert "Time to drainnot known" in page(given).one(class_="figures").text
     given["backlog"].update(failed=0, in_run_files=0)
     given["copying"]["unfinished"] = {"objects": 0, "overdue": 0}
     assert "nothing to drain" in page(given).one(class_="figures").text

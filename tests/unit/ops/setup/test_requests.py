@@ -19,7 +19,7 @@ from huaweicloudsdkiam import v3, v5
 from huaweicloudsdkoms import v2
 
 from sandbox.account import DOMAIN_ID
-from support.setup_world import SetupWorld
+from unit.ops.setup.setup_world import SetupWorld
 
 PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from sandbox.server.faults import Fault
-from support.setup_world import NAME, KilledError, SetupWorld
+from unit.ops.setup.setup_world import NAME, KilledError, SetupWorld
 
 YES = "yes\nagree\n"
 # Of the requests of a run one in so many is where it ends.

@@ -129,7 +129,7 @@ def read_backlog(invocation: Invocation) -> Backlog:
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
         by_reason=dict(Counter(key.told_reason for key in keys)),
-        keys=[KeyWaiting(key.key, key.told_reason, key.first_failure) for key in keys[:_MAX_KEYS_SHOWN]],
+        keys=[KeyWaiting(key.key, key.told_reason, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
         run_files=runs.files,
         in_run_files=len(held),
         unreadable_run_files=runs.unreadable,

@@ -1,0 +1,131 @@
+"""`ops.py setup --remove`: nothing is left of what setup made but the buckets, and nothing of others' goes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from unit.ops.setup.setup_world import NAME, KilledError, SetupWorld
+
+YES = "yes\nagree\n"
+NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}
+# Of the requests of a run one in so many is where it ends.
+EACH = 12
+
+
+@pytest.fixture
+def world():
+    with SetupWorld() as made:
+        assert made.setup(typed=YES)[0] == 0
+        yield made
+
+
+def left(world):
+    return {name: found for name, found in world.made().items() if name != "buckets"}
+
+
+def test_nothing_is_left_but_the_buckets_and_their_objects(world):
+    world.oss.put(world.log_bucket, "oms_source_record/t/success_object/a", b"-")
+    buckets = world.made()["buckets"]
+    code, said = world.setup("--remove", typed="yes\n")
+    assert code == 0, said
+    assert "Remove them first: s remove -y" in said
+    assert left(world) == NOTHING
+    assert world.made()["buckets"] == buckets
+    assert list(world.oss.objects(world.log_bucket)) == ["oms_source_record/t/success_object/a"]
+
+    # AND once more there is nothing to do
+    code, said = world.setup("--remove", typed="yes\n")
+    assert (code, "Type yes" in said) == (0, False)
+
+    # AND it can be set up again
+    settings = world.folder / "s.yaml"
+    lines = settings.read_text().splitlines(keepends=True)
+    settings.write_text("".join('  SYNC_URL: "" # setup\n' if one.startswith("  SYNC_URL:") else one for one in lines))
+    assert world.setup(typed=YES)[0] == 0
+
+
+def test_a_plan_of_it_removes_nothing(world):
+    before = world.made()
+    assert world.setup("--remove", "--plan")[0] == 0
+    assert world.setup("--remove", typed="no\n")[0] == 2
+    assert world.made() == before
+
+
+@pytest.mark.parametrize("fate", ["dies_after", "loses"])
+@pytest.mark.parametrize("first", range(1, 5))
+def test_interrupted_at_a_request_and_begun_again_nothing_is_left(fate, first):
+    for number in range(first, 80, EACH):
+        with SetupWorld() as world:
+            world.setup(typed=YES)
+            if fate == "loses":
+                world.loses = {world.asked + number}
+            else:
+                world.dies_after = world.asked + number
+            try:
+                world.setup("--remove", typed="yes\n")
+            except KilledError:
+                world.later(41 * 60)
+            world.dies_after = -1
+            code, said = world.setup("--remove", typed="yes\n")
+            assert code == 0, said
+            assert left(world) == NOTHING, number
+
+
+@pytest.mark.parametrize("number", range(4, 81, 19))
+def test_after_half_a_setup_nothing_is_left_either(number):
+    with SetupWorld() as world:
+        world.dies_after = number
+        with pytest.raises(KilledError):
+            world.setup(typed=YES)
+        world.dies_after = -1
+        world.later(41 * 60)
+        code, said = world.setup("--remove", typed="yes\n")
+        assert code == 0, said
+        assert left(world) == NOTHING
+
+
+def test_what_others_made_or_attached_stays_and_is_named(world):
+    # GIVEN a policy of somebody else on a role, a user of theirs, and a task of theirs for the same buckets
+    ram = world.ram.entities
+    allowed = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
+    ram.create_policy("other", json.dumps({"Version": "1", "Statement": [allowed]}))
+    ram.attach_policy_to_role("Custom", "other", f"{NAME}-trigger")
+    ram.create_user("theirs")
+    world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
+
+    # WHEN all of setup's is taken away
+    assert world.setup("--remove", typed="yes\n")[0] == 0
+
+    # THEN theirs is there
+    found = left(world)
+    assert found["roles"] == {f"{NAME}-trigger": ["other"]}
+    assert (found["users"], found["policies"], len(found["tasks"])) == ({"theirs": ([], 0)}, {"other": 1}, 1)
+    _, said = world.setup("--remove", "--plan")
+    assert "stays, because other of somebody else are attached" in said
+
+
+@pytest.mark.parametrize("cloud", ["RAM", "IAM"])
+def test_a_policy_of_that_name_which_setup_did_not_make_stops_it(cloud):
+    with SetupWorld() as world:
+        allowed = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
+        if cloud == "RAM":
+            world.ram.entities.create_policy(f"{NAME}-trigger", json.dumps({"Version": "1", "Statement": [allowed]}))
+            world.ram.entities.create_role(f"{NAME}-trigger", TRUST, description=f"oss-oms-sync:{NAME}")
+        else:
+            assert world.setup(typed=YES)[0] == 0
+            for policy in world.iam.policies.values():
+                policy["told"]["description"] = "mine"
+        before = world.made()
+        code, said = world.setup(typed=YES)
+        assert (code, "is there, and setup did not make it" in said) == (1, True)
+        assert world.made() == before
+
+
+TRUST = json.dumps(
+    {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["oss.aliyuncs.com"]}}],
+    }
+)
