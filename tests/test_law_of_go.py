@@ -88,7 +88,7 @@ def play(seed: int) -> Played:
         said = cut_over(world, played, frozen)
         if said is None:
             if any(world.in_source(key) is not None for key in keys):  # GO of nothing is none
-                played.wrong.append("DEAD END: no GO in eight commands")
+                played.wrong.append("DEAD END: no GO in twelve commands")
             return played
         after_go(world, played, said, keys)
     return played
@@ -135,7 +135,7 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
     """What a person does who follows the steps that are printed; the certificate in the end, None if there is no GO."""
     dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
     accept = {"equal_size", "equal_version", "suspicious"} if dice.random() < 0.2 else set()
-    for _ in range(8):
+    for _ in range(12):
         played.commands += 1
         words = ["cutover", "--frozen-since", options["frozen_since"], "--close", "--out", os.devnull]
         words += [f"--{name}" for name in ("deep", "restart") if options[name]]

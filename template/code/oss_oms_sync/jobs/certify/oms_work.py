@@ -110,7 +110,7 @@ def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | N
 
 @dataclass(frozen=True)
 class _Recorded:
-    """How many records were written in each step of five minutes since an hour before a mark, by its beginning; the
+    """How many records were written in each minute since an hour before a mark, by its beginning; the
     last was at `newest`. `after` is the last that was looked at, and `is_all` whether there are no more."""
 
     mark: str
@@ -135,7 +135,7 @@ class _Recorded:
     def plus(self, page: Sequence[ObjectSummary], since: float) -> _Recorded:
         """With those of a page, too."""
         times = [one.modified for one in page if one.modified >= since]
-        steps = Counter(self.steps) + Counter(f"{time - time % _STEP:012}" for time in times)
+        steps = Counter(self.steps) + Counter(f"{time - time % 60:012}" for time in times)
         after = page[-1].name if page else self.after
         return replace(self, after=after, steps=dict(steps), newest=max([self.newest, *times]))
 
