@@ -72,6 +72,22 @@ def test_in_the_sandbox_an_import_upwards_or_sideways_is_an_error(code, module, 
     assert what in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("module", "line", "what"),
+    [
+        ("cutover.py", "from oss_oms_sync.reasons import PERMANENT", "ops.cutover -> oss_oms_sync.reasons"),
+        ("check.py", "from oss_oms_sync.answers.finding import Result", "ops.check -> oss_oms_sync.answers.finding"),
+    ],
+    ids=["more than answers", "the judge asks the judged"],
+)
+def test_ops_knows_the_functions_code_by_its_answers_and_who_judges_not_even_those(code, module, line, what):
+    with (code / "ops" / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    done = check(code)
+    assert done.returncode == 1
+    assert what in done.stdout
+
+
 @pytest.mark.parametrize("folder", PACKAGES)
 def test_a_module_that_has_no_layer_is_an_error(code, folder):
     (code / folder / "homeless.py").write_text("")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
 
 
 class Said(Protocol):
@@ -15,9 +15,6 @@ class Said(Protocol):
 
     def of(self, lang: str, /) -> str:
         """In one of them: "en" or "zh"."""
-
-
-Report = Mapping[str, Any]
 
 
 class Text(NamedTuple):

@@ -15,7 +15,7 @@ from ops.clouds.sync_task import SyncTask
 from ops.errors import UsageError
 from ops.project import Project
 from ops.waiting import Session
-from ops.words import Text
+from oss_oms_sync.answers.text import t
 
 RECORDS = "oms_source_record/"
 # Names of objects have at most so many bytes of UTF-8.
@@ -23,19 +23,16 @@ _MAX_NAME = 1023
 # A run's name is a time and four digits.
 _LONGEST_RUN = 24
 
-_RETAINS = Text(
-    "{}: a rule of retention keeps what is written there, so a canary could not be deleted again",
-    "{}：保留策略会使写入的对象无法删除，探针对象将无法清理",
-)
-_OTHER_BUCKET = Text("Try the project with buckets that have no such rule", "请使用没有保留策略的 Bucket 试运行")
-_CLOSED = Text("The project is closed: nothing is sent, so nothing would arrive", "项目已关闭：不会发送任何对象")
-_OPEN = Text("Open it first, if that is meant: python3 ops.py open", "如确有需要，请先打开：python3 ops.py open")
-_FILTER = Text("No key of a canary passes the filter: {}", "探针对象的键无法通过过滤条件：{}")
-_OTHER_FILTER = Text("See objectPrefix and objectSuffix in s.yaml", "请检查 s.yaml 中的 objectPrefix 和 objectSuffix")
-_TOO_LONG = Text("with it they have over {} bytes", "加上后超过 {} 字节")
-_IS_RECORD = Text("what begins so is a record", "以此开头的是记录")
-_WRONG_SOURCE = Text("The sync task reads {}, and s.yaml says {}", "同步任务读取 {}，而 s.yaml 中是 {}")
-_RIGHT_TASK = Text("Correct SYNC_URL or sourceBucket in s.yaml", "请修正 s.yaml 中的 SYNC_URL 或 sourceBucket")
+_RETAINS = t("{name}: a rule of retention keeps what is written there, so a canary could not be deleted again")
+_OTHER_BUCKET = t("Try the project with buckets that have no such rule")
+_CLOSED = t("The project is closed: nothing is sent, so nothing would arrive")
+_OPEN = t("Open it first, if that is meant: python3 ops.py open")
+_FILTER = t("No key of a canary passes the filter: {why}")
+_OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
+_TOO_LONG = t("with it they have over {most} bytes")
+_IS_RECORD = t("what begins so is a record")
+_WRONG_SOURCE = t("The sync task reads {told}, and s.yaml says {source}")
+_RIGHT_TASK = t("Correct SYNC_URL or sourceBucket in s.yaml")
 
 
 @dataclass(frozen=True)
@@ -88,15 +85,15 @@ class Accounts:
         """Raises UsageError where a canary could not fly, or could not be caught again."""
         project, told = self.project, self.shown.get("src_bucket")
         if told not in (None, "", project.source):
-            raise UsageError(_WRONG_SOURCE.filled(str(told), project.source), _RIGHT_TASK)
+            raise UsageError(_WRONG_SOURCE.filled(told=str(told), source=project.source), _RIGHT_TASK)
         if project.prefix.startswith(RECORDS):
-            raise UsageError(_FILTER.filled(_IS_RECORD), _OTHER_FILTER)
+            raise UsageError(_FILTER.filled(why=_IS_RECORD), _OTHER_FILTER)
         longest = max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items())
         if longest > _MAX_NAME:
-            raise UsageError(_FILTER.filled(_TOO_LONG.filled(str(_MAX_NAME))), _OTHER_FILTER)
+            raise UsageError(_FILTER.filled(why=_TOO_LONG.filled(most=_MAX_NAME)), _OTHER_FILTER)
         buckets: tuple[Bucket, ...] = (self.source, self.destination)
         for bucket in buckets:
             if bucket.retains():
-                raise UsageError(_RETAINS.filled(bucket.name), _OTHER_BUCKET)
+                raise UsageError(_RETAINS.filled(name=bucket.name), _OTHER_BUCKET)
         if session.caller.ask("certify", {"look": True})["closed"]:
             raise UsageError(_CLOSED, _OPEN)

@@ -17,10 +17,10 @@ from ops.canary.accounts import RECORDS, Accounts
 from ops.certificates import CANARY
 from ops.clock import parse_time, timestamp
 from ops.errors import UsageError
-from ops.words import Text
+from oss_oms_sync.answers.text import same, t
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
-_WHERE = Text("Run it where the project's folder can be written", "请在可写入项目目录的环境中运行")
+_WHERE = t("Run it where the project's folder can be written")
 _LOCAL = ".oss-oms-sync-canary.json"
 # After this nothing arrives of what was written before: OMS copies within ten minutes, by its guide.
 _SETTLED = timedelta(minutes=10)
@@ -58,7 +58,7 @@ class Journals:
         try:
             self._local.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise UsageError(Text(str(error), str(error)), _WHERE) from None
+            raise UsageError(same(str(error)), _WHERE) from None
         self._log.put(self._name(journal), text.encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:

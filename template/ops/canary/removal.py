@@ -8,28 +8,19 @@ from ops.canary.accounts import RECORDS, Accounts
 from ops.canary.journal import Journal, Journals
 from ops.clouds.buckets import Bucket
 from ops.waiting import Session, duration
-from ops.words import Text
+from oss_oms_sync.answers.text import t
 
 _KINDS = ("success", "failed", "proven")
 # How often somebody looks whether something has come back; and how long, after which it is left to the next call.
 _LOOK_SECONDS, _MOST_SECONDS = 15.0, 1800.0
 
-_WAITS = Text(
-    "deleted; OMS may still write what it has read before, so this is looked at again for {}",
-    "已删除；OMS 可能仍会写入此前读取的内容，还将复查 {}",
+_WAITS = t("deleted; OMS may still write what it has read before, so this is looked at again for {left}")
+_IN_RUN_FILES = t("replay still holds keys of the canary, which are gone: waiting for its next run")
+_REMOVED = t(
+    "Deleted on both sides, with its records: {prefix}. OMS's own lists stay, because nothing else may write there:"
+    " {name}/{lists}"
 )
-_IN_RUN_FILES = Text(
-    "replay still holds keys of the canary, which are gone: waiting for its next run",
-    "重发任务仍持有已删除的探针对象键：等待其下次运行",
-)
-_REMOVED = Text(
-    "Deleted on both sides, with its records: {}. OMS's own lists stay, because nothing else may write there: {}/{}",
-    "两端均已删除，记录也已清理：{}。OMS 自有清单予以保留，因为他人不得在该处写入：{}/{}",
-)
-_LEFT = Text(
-    "Not all is gone yet. In a few minutes: python3 ops.py canary --remove",
-    "尚未全部清除。请几分钟后执行：python3 ops.py canary --remove",
-)
+_LEFT = t("Not all is gone yet. In a few minutes: python3 ops.py canary --remove")
 
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
@@ -53,7 +44,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             session.screen.say(_LEFT.of(session.lang))
             return False
         if left > 0:
-            session.screen.progress(_WAITS.of(session.lang).format(duration(left)))
+            session.screen.progress(_WAITS.filled(left=duration(left)).of(session.lang))
         elif is_held:
             session.screen.progress(_IN_RUN_FILES.of(session.lang))
         if left > 0 or is_held or not is_first:
@@ -61,7 +52,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         is_first = False
     journals.forget(journal)
     lists = f"oms/sync_task/{accounts.task.id}/"
-    session.screen.say(_REMOVED.of(session.lang).format(prefix, accounts.destination.name, lists))
+    session.screen.say(_REMOVED.filled(prefix=prefix, name=accounts.destination.name, lists=lists).of(session.lang))
     return True
 
 

@@ -20,79 +20,61 @@ from ops.errors import OpsError, UsageError
 from ops.project import Project
 from ops.terminal import Line, Marked, Whole, width
 from ops.waiting import Session, duration
-from ops.words import Text
+from oss_oms_sync.answers.text import Text, t
 
 _EQUAL, _DIFFERS, _NOT_COME = 0, 1, 3
 _LOOK_SECONDS = 5.0
 
-_PLAN = Text(
-    "Writes {} objects, {:.0f} MB, below {} of {}, follows each into {}, compares it, and deletes all of it.",
-    "将在 {2}（{3}）下写入 {0} 个对象（{1:.0f} MB），逐个跟踪到 {4} 并比较，最后全部删除。",
+_PLAN = t(
+    "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination}, compares"
+    " it, and deletes all of it."
 )
-_WRITES = Text("writing {}", "正在写入 {}")
-_WAITS = Text("waiting at most {} more for: {}", "最多再等待 {}：{}")
-_CLEANS = Text(
-    "Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove",
-    "正在删除已写入的内容。再按 Ctrl-C 则保留，之后可执行：python3 ops.py canary --remove",
-)
-_HINT = Text(
-    "Objects of the canary are left. Delete them: python3 ops.py canary --remove",
-    "探针对象仍有残留。删除：python3 ops.py canary --remove",
-)
-_GOES_ON = Text("A canary of before was not removed; now it is: {}", "上次的探针对象未清除，现在清除：{}")
-_SOMEBODYS = Text("Another canary has not been removed, or still runs: {}", "另一次探针测试尚未清除，或仍在运行：{}")
-_REMOVE = Text(
-    "If nobody runs it any more: python3 ops.py canary --remove", "如已无人运行：python3 ops.py canary --remove"
-)
-_NOTHING = Text("No canary has left anything.", "没有残留的探针对象。")
+_WRITES = t("writing {title}")
+_WAITS = t("waiting at most {left} more for: {what}")
+_CLEANS = t("Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove")
+_HINT = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
+_GOES_ON = t("A canary of before was not removed; now it is: {prefix}")
+_SOMEBODYS = t("Another canary has not been removed, or still runs: {run}")
+_REMOVE = t("If nobody runs it any more: python3 ops.py canary --remove")
+_NOTHING = t("No canary has left anything.")
 _HOPS = {
-    "event": Text("event", "事件"),
-    "accepted": Text("acceptance by OMS", "OMS 接受"),
-    "in_obs": Text("copy in OBS", "OBS 中的副本"),
-    "counted": Text("OMS's counts", "OMS 统计"),
-    "listed": Text("OMS's lists", "OMS 清单"),
+    "event": t("event"),
+    "accepted": t("acceptance by OMS"),
+    "in_obs": t("copy in OBS"),
+    "counted": t("OMS's counts"),
+    "listed": t("OMS's lists"),
 }
-_COMMA = Text(", ", "、")
-_OF = Text("{} ({})", "{}（{}）")
-_ROW = Text("{} event {}, accepted {}, in OBS {}", "{} 事件 {}，接受 {}，进入 OBS {}")
+_OF = t("{hop} ({objects})")
+_ROW = t("{title} event {event}, accepted {accepted}, in OBS {in_obs}")
 _COLUMNS = 21
-_SAME = Text("equal", "一致")
-_IS_OTHER = Text("differs: {}", "不一致：{}")
-_NOT_THERE = Text("not come: {}", "未到达：{}")
-_FAILED = Text("failed: {}", "失败：{}")
-_LOST = Text("headers that OMS did not carry: {}", "OMS 未携带的头域：{}")
-_COUNTS = Text("OMS's counts ({}): {}; a key sent twice: {}", "OMS 统计（{}）：{}；重复发送的键：{}")
+_SAME = t("equal")
+_IS_OTHER = t("differs: {names}")
+_NOT_THERE = t("not come: {what}")
+_FAILED = t("failed: {reason}")
+_LOST = t("headers that OMS did not carry: {names}")
+_COUNTS = t("OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}")
 _STEPS = {
-    "FIVE_MINUTES": Text("steps of five minutes", "步长五分钟"),
-    "ONE_HOUR": Text("steps of an hour", "步长一小时"),
+    "FIVE_MINUTES": t("steps of five minutes"),
+    "ONE_HOUR": t("steps of an hour"),
 }
-_DOUBLES = {"each counted": Text("counted twice", "计两次"), "merged": Text("counted once", "计一次")}
-_UNKNOWN = Text("not known", "未知")
-_COUNTED_ON = Text(
-    "Unless OMS still finishes them, it goes on counting {} of these keys as accepted and not finished, and nobody can"
-    " tell them from others: status shows them (python3 ops.py status --acknowledge), and so does a cutover"
-    " (OMS_FINISHED)",
-    "如果 OMS 一直未处理完，其统计中将保留 {} 个已接受而未处理完的探针对象键，且无法与其他对象区分：status 会显示它们"
-    "（python3 ops.py status --acknowledge），割接时也是如此（OMS_FINISHED）",
+_DOUBLES = {"each counted": t("counted twice"), "merged": t("counted once")}
+_UNKNOWN = t("not known")
+_COUNTED_ON = t(
+    "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not finished, and"
+    " nobody can tell them from others: status shows them (python3 ops.py status --acknowledge), and so does a cutover"
+    " (OMS_FINISHED)"
 )
-_LISTS = Text("OMS's lists: {}", "OMS 清单：{}")
-_ALL_EQUAL = Text("It works: all came, and is equal.", "运行正常：全部到达且一致。")
-_SOME_DIFFER = Text("What came differs from what was written.", "到达的内容与写入的不一致。")
-_SOME_LACK = Text(
-    "Not everything came, in twice the documented time. The hop above says where to look: python3 ops.py doctor",
-    "在两倍的文档时间内，未全部到达。上面的环节指出了应检查之处：python3 ops.py doctor",
+_LISTS = t("OMS's lists: {since}")
+_ALL_EQUAL = t("It works: all came, and is equal.")
+_SOME_DIFFER = t("What came differs from what was written.")
+_SOME_LACK = t(
+    "Not everything came, in twice the documented time. The hop above says where to look: python3 ops.py doctor"
 )
-_REPORT = Text(
-    "The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.",
-    "现场报告全文如下。其中没有能识别身份的内容：没有名称、密钥、主机、ETag 或时间。",
-)
-_WRITE_IT = Text("Write it to {}? [y/N]", "写入 {}？[y/N]")
-_WRITTEN = Text(
-    "Written: {}. It helps others: attach it to a field report at the project's issues.",
-    "已写入：{}。欢迎将其附在项目 issue 的现场报告中，帮助他人。",
-)
-_UNWRITABLE = Text("{} cannot be written", "无法写入 {}")
-_ANOTHER = Text("Name another file", "请指定其他文件")
+_REPORT = t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.")
+_WRITE_IT = t("Write it to {wanted}? [y/N]")
+_WRITTEN = t("Written: {file}. It helps others: attach it to a field report at the project's issues.")
+_UNWRITABLE = t("{file} cannot be written")
+_ANOTHER = t("Name another file")
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
@@ -106,11 +88,11 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     accounts.check(session)
     mine = journals.mine()
     if mine:
-        session.screen.say(_GOES_ON.of(session.lang).format(mine.prefix))
+        session.screen.say(_GOES_ON.filled(prefix=mine.prefix).of(session.lang))
         if not remove(session, accounts, journals, mine):
             return _NOT_COME
     for other in journals.all():
-        raise UsageError(_SOMEBODYS.filled(other.run), _REMOVE)
+        raise UsageError(_SOMEBODYS.filled(run=other.run), _REMOVE)
     return _Run(session, accounts, journals).fly(options)
 
 
@@ -164,14 +146,20 @@ class _Run:
     def _say_plan(self) -> None:
         accounts, all_items = self._accounts, items()
         size = sum(one.size for one in all_items) / 1e6
-        said = (len(all_items), size, self._journal.prefix, accounts.source.name, accounts.destination.name)
-        self._session.screen.say(_PLAN.of(self._session.lang).format(*said))
+        plan = _PLAN.filled(
+            n=len(all_items),
+            size=size,
+            prefix=self._journal.prefix,
+            source=accounts.source.name,
+            destination=accounts.destination.name,
+        )
+        self._session.screen.say(plan.of(self._session.lang))
 
     def _write(self, item: Item) -> None:
         """Tell of it, and then write it."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, item.ending)
-        session.screen.progress(_WRITES.of(session.lang).format(_title(item, session.lang)))
+        session.screen.progress(_WRITES.filled(title=_title(item, session.lang)).of(session.lang))
         self._journal.keys.append(key)
         self._journals.write(self._journal, session.clock.now())
         if item.how == "copy":
@@ -200,7 +188,8 @@ class _Run:
             if not waited_for:
                 return
             left = max(LIMITS[hop] for hop in waited_for) - gone
-            session.screen.progress(_WAITS.of(session.lang).format(duration(left), _named(waited_for, session.lang)))
+            waits = _WAITS.filled(left=duration(left), what=_named(waited_for, session.lang))
+            session.screen.progress(waits.of(session.lang))
             # What comes soon is seen soon.
             session.clock.sleep(_LOOK_SECONDS if gone < 60 else 3 * _LOOK_SECONDS)
 
@@ -222,18 +211,19 @@ class _Run:
             yield _row(one, lang)
         lost = sorted({name for one in watch.followed for name, became in one.headers.items() if became != "kept"})
         if lost:
-            yield _LOST.of(lang).format(", ".join(lost))
+            yield _LOST.filled(names=lost).of(lang)
         first = min((one.accepted for one in watch.followed if one.accepted), default=None)
         counts = watch.counts
         if counts:
             step = _STEPS.get(counts.step, _UNKNOWN)
             shown_after = _since(first, watch.counted if watch.is_alone else None)
-            yield _COUNTS.of(lang).format(step.of(lang), shown_after, _DOUBLES.get(watch.doubles, _UNKNOWN).of(lang))
-        yield _LISTS.of(lang).format(_since(first, watch.lists[0].written if watch.lists else None))
+            doubles = _DOUBLES.get(watch.doubles, _UNKNOWN)
+            yield _COUNTS.filled(step=step, shown_after=shown_after, doubles=doubles).of(lang)
+        yield _LISTS.filled(since=_since(first, watch.lists[0].written if watch.lists else None)).of(lang)
         if watch.unfinished:
-            yield _COUNTED_ON.of(lang).format(watch.unfinished)
+            yield _COUNTED_ON.filled(unfinished=watch.unfinished).of(lang)
         if missing:
-            yield Marked("", _NOT_THERE.of(lang).format(_named(missing, lang)), "open")
+            yield Marked("", _NOT_THERE.filled(what=_named(missing, lang)).of(lang), "open")
         said = {_EQUAL: _ALL_EQUAL, _DIFFERS: _SOME_DIFFER, _NOT_COME: _SOME_LACK}[code]
         yield Marked("", said.of(lang), {_EQUAL: "good", _DIFFERS: "bad"}.get(code, "open"))
 
@@ -247,7 +237,7 @@ class _Run:
         try:
             if file is None and screen.interactive:
                 wanted = Path("field-report.json")
-                answer = screen.ask(_WRITE_IT.of(lang).format(wanted))
+                answer = screen.ask(_WRITE_IT.filled(wanted=wanted).of(lang))
                 file = wanted if answer.lower() in ("y", "yes", "是") else None
         except EOFError:
             return
@@ -256,8 +246,8 @@ class _Run:
         try:
             file.write_text(f"{text}\n", encoding="utf-8")
         except OSError:
-            raise UsageError(_UNWRITABLE.filled(str(file)), _ANOTHER) from None
-        screen.say(_WRITTEN.of(lang).format(file))
+            raise UsageError(_UNWRITABLE.filled(file=str(file)), _ANOTHER) from None
+        screen.say(_WRITTEN.filled(file=file).of(lang))
 
 
 def _event(project: Project, one: Followed) -> dict[str, Any]:
@@ -275,30 +265,32 @@ def _event(project: Project, one: Followed) -> dict[str, Any]:
 
 
 def _row(one: Followed, lang: str) -> Line:
-    times = (_since(one.written, one.recorded), _since(one.written, one.accepted), _since(one.accepted, one.in_obs))
     title = _title(one.item, lang)
-    text = _ROW.of(lang).format(title + " " * (_COLUMNS - width(title)), *times)
+    row = _ROW.filled(
+        title=title + " " * (_COLUMNS - width(title)),
+        event=_since(one.written, one.recorded),
+        accepted=_since(one.written, one.accepted),
+        in_obs=_since(one.accepted, one.in_obs),
+    )
+    text = row.of(lang)
     if one.differs:
-        return Marked(f"{text}  ", _IS_OTHER.of(lang).format(", ".join(one.differs)), "bad")
+        return Marked(f"{text}  ", _IS_OTHER.filled(names=one.differs).of(lang), "bad")
     if one.in_obs:
         return Marked(f"{text}  ", _SAME.of(lang), "good")
     hop = "event" if not one.recorded else "in_obs" if one.accepted else "accepted"
-    said = _FAILED.of(lang).format(one.reason) if one.reason else _NOT_THERE.of(lang).format(_HOPS[hop].of(lang))
-    return Marked(f"{text}  ", said, "open")
+    said = _FAILED.filled(reason=one.reason) if one.reason else _NOT_THERE.filled(what=_HOPS[hop])
+    return Marked(f"{text}  ", said.of(lang), "open")
 
 
 def _since(one: Any, other: Any) -> str:
     return "-" if one is None or other is None else f"+{(other - one).total_seconds():.0f} s"
 
 
-def _named(missing: Mapping[str, list[Item]], lang: str) -> str:
-    comma = _COMMA.of(lang)
-    return comma.join(
-        _OF.of(lang).format(_HOPS[hop].of(lang), comma.join(_title(one, lang) for one in some))
-        if some
-        else _HOPS[hop].of(lang)
+def _named(missing: Mapping[str, list[Item]], lang: str) -> list[Text]:
+    return [
+        _OF.filled(hop=_HOPS[hop], objects=[_title(one, lang) for one in some]) if some else _HOPS[hop]
         for hop, some in missing.items()
-    )
+    ]
 
 
 def _title(item: Item, lang: str) -> str:

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 from ops.errors import UsageError
 from ops.waiting import Session
-from ops.words import Said, Text
+from ops.words import Said
+from oss_oms_sync.answers.text import t
 
 # Of each cloud the access key, its secret, and the token of a temporary key: the names that the vendors' SDKs use.
 ALIBABA = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 
-_QUESTION = Text("{} (what you type or paste is not shown):", "{}（输入不回显）：")
-_EMPTY = Text("{} is empty", "{} 为空")
-_SET = Text(
-    "Set the environment variables {}, or run this in a terminal, which asks. They are an administrator's keys, not"
-    " those of the functions",
-    "请设置环境变量 {}，或在终端中运行本命令以便输入。这里需要管理员的密钥，而不是函数的密钥",
+_QUESTION = t("{name} (what you type or paste is not shown):")
+_EMPTY = t("{name} is empty")
+_SET = t(
+    "Set the environment variables {names}, or run this in a terminal, which asks. They are an administrator's keys,"
+    " not those of the functions"
 )
-_STRANGE = Text("{} has blanks or characters that no key has", "{} 含有空格或密钥中不会出现的字符")
-_AGAIN = Text("Copy it again", "请重新复制")
+_STRANGE = t("{name} has blanks or characters that no key has")
+_AGAIN = t("Copy it again")
 
 
 class Secret:
@@ -74,7 +74,7 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
         given[token] = ""
         given.update({name: typed(session, name) for name in needed})
     for name in needed:
-        check_given(name, given[name], _SET.filled(", ".join(needed)))
+        check_given(name, given[name], _SET.filled(names=needed))
     for name, value in given.items():
         check_form(name, value)
     return Keys(*(Secret(given[name]) for name in names))
@@ -83,16 +83,16 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
 def typed(session: Session, name: str) -> str:
     """What somebody types for a secret; empty where nobody can be asked."""
     screen = session.screen
-    return screen.ask_secret(_QUESTION.of(session.lang).format(name)) if screen.interactive else ""
+    return screen.ask_secret(_QUESTION.filled(name=name).of(session.lang)) if screen.interactive else ""
 
 
 def check_given(name: str, value: str, how: Said) -> None:
     """Raise UsageError for a secret that is missing; `how` to give it."""
     if not value:
-        raise UsageError(_EMPTY.filled(name), how)
+        raise UsageError(_EMPTY.filled(name=name), how)
 
 
 def check_form(name: str, value: str) -> None:
     """Raise UsageError for a secret that cannot be one. None at all passes."""
     if value and not re.fullmatch(r"[!-~]+", value):
-        raise UsageError(_STRANGE.filled(name), _AGAIN)
+        raise UsageError(_STRANGE.filled(name=name), _AGAIN)

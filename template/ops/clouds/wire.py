@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 from ops.clock import Clock
 from ops.errors import OpsError, UsageError
-from ops.words import Text
+from oss_oms_sync.answers.text import t
 
 # Nothing that is asked for here is larger: the largest object of a canary has some 60 MB.
 _MAX_BODY = 128 * 1024 * 1024
@@ -30,31 +30,21 @@ _T = TypeVar("_T")
 _AGAIN = (429, 500, 502, 503, 504)
 _CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
 
-_NO_ANSWER = Text("{} gives no answer: {}", "{} 无响应：{}")
-_DIRECTLY = Text(
-    "See that this machine reaches it, or set HTTPS_PROXY where a proxy is needed; then run the command again",
-    "请确认本机可以访问它；如需代理，请设置 HTTPS_PROXY，然后重新运行该命令",
+_NO_ANSWER = t("{host} gives no answer: {error}")
+_DIRECTLY = t(
+    "See that this machine reaches it, or set HTTPS_PROXY where a proxy is needed; then run the command again"
 )
-_THROUGH = Text(
-    "It was asked through the proxy of HTTPS_PROXY, {}: see that this one reaches it, or name the host in NO_PROXY;"
-    " then run the command again",
-    "请求经由 HTTPS_PROXY 的代理 {} 发送：请确认该代理可以访问它，或在 NO_PROXY 中列出该主机，然后重新运行该命令",
+_THROUGH = t(
+    "It was asked through the proxy of HTTPS_PROXY, {value}: see that this one reaches it, or name the host in"
+    " NO_PROXY; then run the command again"
 )
-_NO_PROXY = Text("HTTPS_PROXY names no proxy that can be used", "HTTPS_PROXY 中没有可用的代理")
-_PROXY_LOOKS = Text("Give it as http://host:port", "请写成 http://主机:端口")
-_STRANGE = Text("What came back is nothing that the cloud documents", "返回的内容不是云文档所述的形式")
-_IN_BETWEEN = Text(
-    "See that nothing else answers in its place, such as a page to log in at",
-    "请确认不是登录页面等其他内容在代替它响应",
-)
-_REFUSED = Text("{} refused {}: {} {} (request {})", "{} 拒绝了 {}：{} {}（请求 {}）")
-_CLOCK = Text(
-    "Set this machine's clock: a signature holds for a quarter of an hour", "请校准本机时钟：签名的有效期为十五分钟"
-)
-_RIGHTS = Text(
-    "See that the keys have the rights: python3 policies/show.py --canary",
-    "请确认密钥拥有所需权限：python3 policies/show.py --canary",
-)
+_NO_PROXY = t("HTTPS_PROXY names no proxy that can be used")
+_PROXY_LOOKS = t("Give it as http://host:port")
+_STRANGE = t("What came back is nothing that the cloud documents")
+_IN_BETWEEN = t("See that nothing else answers in its place, such as a page to log in at")
+_REFUSED = t("{host} refused {method}: {status} {code} (request {number})")
+_CLOCK = t("Set this machine's clock: a signature holds for a quarter of an hour")
+_RIGHTS = t("See that the keys have the rights: python3 policies/show.py --canary")
 
 
 class Request(NamedTuple):
@@ -120,7 +110,7 @@ class RefusedError(OpsError):
         number = next((answer.headers[one] for one in answer.headers if one.endswith("request-id")), "-")
         # Of a call that carries keys only these go out.
         super().__init__(
-            _REFUSED.filled(host, request.method, answer.status, answer.code, number),
+            _REFUSED.filled(host=host, method=request.method, status=answer.status, code=answer.code, number=number),
             _CLOCK if "Skew" in answer.code else _RIGHTS,
         )
 
@@ -217,6 +207,6 @@ def _unreachable(request: Request, error: Exception) -> UnreachableError:
     url = urlsplit(request.url)
     proxy = _proxy(url)
     why = str(error) if isinstance(error, OSError) else ""
-    happened = _NO_ANSWER.filled(url.netloc, why or type(error).__name__)
-    through = _THROUGH.filled(f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECTLY
+    happened = _NO_ANSWER.filled(host=url.netloc, error=why or type(error).__name__)
+    through = _THROUGH.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECTLY
     return UnreachableError(happened, through)

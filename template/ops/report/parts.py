@@ -1,4 +1,5 @@
-"""Parts of an answer. What is missing, or is not what was expected, is None: it is shown as not known."""
+"""Parts of a certificate, which anybody may have made. What is missing, or is not what was expected, is None: it is
+shown as not known."""
 
 from __future__ import annotations
 
@@ -20,12 +21,6 @@ def whole(answer: object, *path: str) -> int | None:
     """A count."""
     value = part(answer, *path)
     return value if type(value) is int else None
-
-
-def seconds(answer: object, *path: str) -> float | None:
-    """A number of seconds, whole or not."""
-    value = part(answer, *path)
-    return float(value) if type(value) in (int, float) else None
 
 
 def text(answer: object, *path: str) -> str | None:

@@ -66,15 +66,8 @@ _STATES = {
     "state broken": t("Broken"),
     "state closed": t("Closed"),
     "state not known": t("Not known"),
-    "no verdict": t("The answer says no verdict that is known here."),
-    "verdict in doubt": t("The answer says “in step”, but not what that rests on: {parts}."),
     "comma": t(", "),
     "pause": t(", "),
-    "doubt oms": t("OMS's counters"),
-    "doubt copying": t("what OMS has still to copy"),
-    "doubt failures": t("what became of what OMS failed to copy"),
-    "doubt backlog": t("what waits to be resent"),
-    "doubt reconcile": t("a reconcile pass that ended"),
 }
 
 # What the next step of a status is for, by its job and options.
@@ -209,7 +202,6 @@ _COMPARISON = {
     "not counted": t("not counted"),
     "adds up": t("The classes add up to what the listings brought."),
     "does not add up": t("The classes do not add up to what the listings brought."),
-    "sum not known": t("Whether the classes add up is not known."),
     "bar": t("{side}, {total} objects: {parts}"),
     "bar part": t("{name} {number}"),
     "tone good": t("equal, proven"),

@@ -145,6 +145,27 @@ def test_an_error_says_what_happened_and_what_to_do(run, lang):
     assert second.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("words", "answer", "lacks"),
+    [
+        ("status", report("in step"), "lasting"),
+        ("status", report("in step"), "sums"),
+        ("story a", STORY, "step"),
+        ("replay", REPLAYED, "stop"),
+        ("reconcile --dry-run", a_pass(), "missing"),
+        ("compare --dry-run", compared(), "folders"),
+        ("doctor", SET_UP_RIGHT, "text_zh"),
+    ],
+)
+def test_an_answer_that_lacks_what_this_version_has_ends_in_what_to_do(run, words, answer, lacks):
+    older = {name: value for name, value in answer.items() if name != lacks}
+    job = {"story": "status"}.get(words.split()[0], words.split()[0])
+    code, out, said = run(FakeCaller(**{job: older}), *words.split())
+    assert (code, out) == (1, "")
+    assert "The answer has another form than this ops.py knows" in said
+    assert "s deploy -y" in said
+
+
 @pytest.mark.parametrize("answer", [None, 7, [[]], {}, {"ok": True}, {**STORY}, {"ok": True, "checks": [{}]}])
 def test_an_answer_of_another_version_is_not_guessed_at(run, answer):
     code, out, said = run(FakeCaller(doctor=answer), "doctor")

@@ -173,7 +173,7 @@ def test_it_writes_nothing_where_it_could_not_fly_or_not_be_removed(world, fault
 
 @pytest.mark.parametrize(
     ("prefix", "said"),
-    [("oms_source_record/", "what begins so is a record"), ("x" * 1000, "over 1023 bytes")],
+    [("oms_source_record/", "what begins so is a record"), ("x" * 1000, "over 1,023 bytes")],
 )
 def test_a_filter_that_no_key_of_it_passes_is_refused(world, prefix, said):
     world.change_settings = lambda text: text.replace('objectPrefix: ""', f'objectPrefix: "{prefix}"')
