@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -74,12 +74,14 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
 def _counted(statistics: Statistics, now: float) -> InHand:
     steps, length = statistics.steps, statistics.step_length.total_seconds()
     left = remaining(accepted - finished for _, accepted, finished in steps)
+    done = length if left > 0 else 0.0
     return InHand(
         now,
         left if statistics.is_exact else None,
         _oldest(steps, left, statistics.start.timestamp()),
-        _end([begin for begin, _, finished in steps if finished], length, now),
-        _busy(statistics, length if left > 0 else 0.0, length, now),
+        _last(statistics, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), length), now),
+        # What it accepted after others may not be counted yet, and its lists of failures come late.
+        _last(statistics, {"REQUEST": length, "FAILURE": length, "SUCCESS": done, "SKIP": done}, now),
         [(begin, accepted) for begin, accepted, _ in steps if accepted],
     )
 
@@ -95,15 +97,7 @@ def _oldest(steps: Sequence[tuple[float, int, int]], left: int, start: float) ->
     return start
 
 
-def _busy(statistics: Statistics, after_done: float, length: float, now: float) -> float:
-    """Until when it was busy: `after_done` seconds after the beginning of the last step in which it copied or skipped
-    anything, or until the end of the last one in which it accepted or failed anything. What it accepted after others
-    may not be counted yet, and its lists of failures come late."""
-    after = {"REQUEST": length, "FAILURE": length, "SUCCESS": after_done, "SKIP": after_done}
+def _last(statistics: Statistics, after: Mapping[str, float], now: float) -> float:
+    """The latest of the steps in which anything of these kinds was counted, each so many seconds `after` it began."""
     counted = ((name, begin) for name in after for begin, number in statistics.series[name] if number)
     return min(now, max((begin / 1000 + after[name] for name, begin in counted), default=-math.inf))
-
-
-def _end(begins: Sequence[float], length: float, now: float) -> float:
-    """When the last of these steps ended, or will."""
-    return min(now, max(begins) + length) if begins else -math.inf
