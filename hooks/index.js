@@ -65,6 +65,8 @@ async function postInit({ artTemplate, ...paths }) {
     if (!("runtime" in givenAnswers())) {
       answers.runtime = WITHOUT_PYTHON_312.includes(answers.region) ? "python3.10" : "python3.12";
     }
+    // An upgrade gives the one that was taken.
+    if (!("alertLanguage" in givenAnswers())) answers.alertLanguage = choose("en", "zh");
     answers.logBucket = answers.logBucket || proposeLogBucket(answers.sourceBucket);
     const kept = takeSecrets(answers);
     const problems = check(questions, answers, kept);
@@ -83,7 +85,7 @@ async function postInit({ artTemplate, ...paths }) {
       logBucket: answers.logBucket,
       accessKey,
       secretKey,
-      alertLanguage: choose("en", "zh"),
+      alertLanguage: answers.alertLanguage,
       // The tool appends the secrets it asked for to .env. They are in its store by now: let that be nothing.
       HW_AK: "",
       HW_SK: "",

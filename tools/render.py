@@ -32,11 +32,11 @@ def defaults() -> dict[str, str]:
 
 def render(answers: dict[str, str], folder: Path) -> None:
     """Writes the project into `folder`. `answers` are those to the questions of publish.yaml, and what the hook adds:
-    `access` and `alertLanguage`.
+    `access`.
 
     Raises ValueError for an answer that has not the form that its question asks for.
     """
-    given = {**defaults(), "HW_AK": "", "HW_SK": "", "access": "default", "alertLanguage": "en", **answers}
+    given = {**defaults(), "HW_AK": "", "HW_SK": "", "access": "default", **answers}
     for name, question in manifest()["Parameters"]["properties"].items():
         if "pattern" in question and not re.fullmatch(question["pattern"], given[name]):
             raise ValueError(f"{name} is not as its question asks for: {question['description']}")

@@ -110,7 +110,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
         html = page.draw(said) if options.html else ""
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
-    session.screen.answer([json.dumps(answer)] if options.json else shown)
+    session.screen.answer([Whole(json.dumps(answer))] if options.json else shown)
     if options.html:
         _write(session, options.html, html)
     return code
@@ -211,7 +211,7 @@ def _open(session: Session, options: Namespace) -> int:
 def _check(session: Session, options: Namespace) -> int:
     document, found = checking.findings(options.certificate, options.source, options.destination, session.clock.now())
     told = (
-        [json.dumps(checking.to_json(document, found))]
+        [Whole(json.dumps(checking.to_json(document, found)))]
         if options.json
         else checking.lines(document, found, session.lang)
     )
@@ -223,7 +223,11 @@ def _cost(session: Session, options: Namespace) -> int:
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
     plan = cost.Plan(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     found = cost.estimate(plan)
-    told = [json.dumps(found.to_json(plan))] if options.json else lines.draw(estimate.report(plan, found, session.lang))
+    told = (
+        [Whole(json.dumps(found.to_json(plan)))]
+        if options.json
+        else lines.draw(estimate.report(plan, found, session.lang))
+    )
     session.screen.answer(told)
     return 0
 

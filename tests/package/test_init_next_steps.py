@@ -87,7 +87,8 @@ def test_the_region_of_shanghai_that_has_sync_tasks_is_not_warned_of(tool, built
 
 def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):
     url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-south-1")
-    done = tool.init(built, tmp_path / "out", {**ANSWERS, "SYNC_URL": url}, env={"LANG": "zh_CN.UTF-8"})
+    answers = {name: value for name, value in ANSWERS.items() if name != "alertLanguage"} | {"SYNC_URL": url}
+    done = tool.init(built, tmp_path / "out", answers, env={"LANG": "zh_CN.UTF-8"})
     assert done.returncode == 0
     assert "项目已生成，位置：out。" in done.stdout
     assert "华东-上海一（cn-east-3）" in done.stdout
@@ -96,3 +97,12 @@ def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):
     # And so will the alarms, for the functions cannot know.
     variables = yaml.safe_load((tmp_path / "out" / "s.yaml").read_text(encoding="utf-8"))["vars"]
     assert variables["alertLanguage"] == "zh"
+
+
+def test_an_upgrade_keeps_the_language_of_alarms_whatever_the_language_of_who_runs_it(tool, built, tmp_path):
+    made = {name: value for name, value in ANSWERS.items() if name != "alertLanguage"}
+    assert tool.init(built, tmp_path / "first", made, env={"LANG": "zh_CN.UTF-8"}).returncode == 0
+    kept = json.loads((tmp_path / "first" / "answers.json").read_text(encoding="utf-8"))
+    assert kept["alertLanguage"] == "zh"
+    assert tool.init(built, tmp_path / "upgraded", kept, env={"LANG": "C"}).returncode == 0
+    assert 'alertLanguage: "zh"' in (tmp_path / "upgraded" / "s.yaml").read_text(encoding="utf-8")

@@ -221,7 +221,7 @@ def test_every_question_has_what_a_person_needs_to_answer_it():
 def test_nobody_is_asked_for_what_has_a_default_that_suits():
     properties = package.manifest()["Parameters"]["properties"]
     silent = {name for name, question in properties.items() if not question.get("input", True)}
-    assert silent == {"runtime", "replayPeriod", "reconcilePeriod", "comparePeriod", "compareDeep"}
+    assert silent == {"runtime", "replayPeriod", "reconcilePeriod", "comparePeriod", "compareDeep", "alertLanguage"}
     assert all("default" in properties[name] for name in silent)
 
 
@@ -242,6 +242,7 @@ def test_the_questions_names_are_the_public_interface_in_a_persons_order():
         "reconcilePeriod",
         "comparePeriod",
         "compareDeep",
+        "alertLanguage",
         "functionName",
     ]
 

@@ -18,7 +18,7 @@ from ops.canary.removal import remove
 from ops.clock import timestamp
 from ops.errors import OpsError, UsageError
 from ops.project import Project
-from ops.terminal import Line, Marked, width
+from ops.terminal import Line, Marked, Whole, width
 from ops.waiting import Session, duration
 from oss_oms_sync.answers.text import Text, t
 
@@ -100,7 +100,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
     found = list(journals.all())
     left = [one.prefix for one in found if not remove(session, accounts, journals, one)]
     if options.json:
-        session.screen.answer([json.dumps({"removed": [one.prefix for one in found], "left": left})])
+        session.screen.answer([Whole(json.dumps({"removed": [one.prefix for one in found], "left": left}))])
     elif not found:
         session.screen.answer([_NOTHING.of(session.lang)])
     return _NOT_COME if left else _EQUAL
@@ -139,7 +139,7 @@ class _Run:
         session.hint = None
         named = {hop: [one.title for one in some] for hop, some in missing.items()}
         answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
-        session.screen.answer([json.dumps(answer)] if options.json else lines)
+        session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
         self._keep(options.report, told)
         return code if is_gone else code or _NOT_COME
 

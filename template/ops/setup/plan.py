@@ -9,9 +9,10 @@ from typing import Any
 
 from ops.setup.needs import OURS, Line, Standing
 from ops.terminal import Line as Shown
-from ops.terminal import Marked
+from ops.terminal import Marked, Whole
 from oss_oms_sync.answers.text import Text, t
 
+NEXT = "s deploy -y && python3 ops.py doctor"
 _WORDS = {
     Standing.THERE: (t("is there"), "good"),
     Standing.CREATE: (t("create"), "way"),
@@ -50,6 +51,8 @@ class Plan:
             if line.next:
                 yield f"    -> {line.next.of(language)}"
         yield self._sum().of(language)
+        if self.can_be_done and not self.is_to_do:
+            yield Whole(f"  {NEXT}")
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -59,7 +62,7 @@ class Plan:
         if not self.can_be_done:
             return t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
         if not self.is_to_do:
-            return t("All is there. Deploy it, and see whether all is well: s deploy -y && python3 ops.py doctor")
+            return t("All is there. Deploy it, and see whether all is well:")
         return t("Buckets that are there are not changed, and none is ever deleted. This plan: {hash}", hash=self.hash)
 
 

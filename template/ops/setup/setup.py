@@ -16,6 +16,7 @@ from ops.project import variables
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import BothClouds, Holder
 from ops.setup.needs import OURS, Line, Need, Standing
+from ops.terminal import Whole
 from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import Text, t
 
@@ -28,7 +29,7 @@ _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 # What OMS says of a key whose rights, or which itself, it does not see yet.
 _NOT_YET_SEEN = ("OMS.0068", "OMS.0072")
-_MADE = t("Set up. Deploy it, and see whether all is well: s deploy -y && python3 ops.py doctor")
+_MADE = t("Set up. Deploy it, and see whether all is well:")
 _REMOVED = t("Removed. The buckets are still there, with all that is in them.")
 
 
@@ -45,12 +46,14 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     needs = run.removals() if options.remove else run.needs()
     lines = _seen(session, needs)
     shown = plan.Plan(lines)
-    session.screen.answer([json.dumps(shown.to_json())] if options.json else shown.lines(session.lang))
+    session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else shown.lines(session.lang))
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
     run.carry_out(needs, options.agree)
     session.screen.say((_REMOVED if options.remove else _MADE).of(session.lang))
+    if not options.remove:
+        session.screen.say(Whole(f"  {plan.NEXT}"))
     return 0
 
 

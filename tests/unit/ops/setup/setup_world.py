@@ -64,7 +64,7 @@ class SetupWorld(InProcess):
         of_huawei = zip(keys.HUAWEI, self.huawei_credentials, strict=False)
         terminal = _Terminal()
         with (
-            patch.dict("os.environ", {**dict(of_alibaba), **dict(of_huawei), "TERM": "dumb"}),
+            patch.dict("os.environ", {**dict(of_alibaba), **dict(of_huawei), "TERM": "dumb", "COLUMNS": "1000"}),
             patch("sys.stdin", _Terminal(typed)),
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
