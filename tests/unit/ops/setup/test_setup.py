@@ -224,6 +224,22 @@ ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:o
 DOCUMENT = {"Version": "1", "Statement": [ALLOWED]}
 
 
+def test_another_machine_gets_a_key_of_its_own_and_that_of_the_first_goes_on_working(world):
+    # GIVEN a project that was set up on one machine
+    assert world.setup(typed=YES)[0] == 0
+    first = dict(world.secrets)
+
+    # WHEN setup runs on another, whose store is empty
+    world.secrets.clear()
+    code, said = world.setup(typed="yes\n")
+
+    # THEN both machines have a key, and both are the functions' user's
+    assert code == 0, said
+    assert world.secrets[f"{NAME}_HW_AK"] != first[f"{NAME}_HW_AK"]
+    (user,) = [one for one in world.iam.users.values() if one["told"]["user_name"] == f"{NAME}-functions"]
+    assert sorted(user["keys"]) == sorted([first[f"{NAME}_HW_AK"], world.secrets[f"{NAME}_HW_AK"]])
+
+
 def test_the_account_s_own_key_wants_a_second_yes(world):
     world.ram.add_credentials(*world.user_credentials, holder="root")
     code, said = world.setup(typed="yes\nno\n")
