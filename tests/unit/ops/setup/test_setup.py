@@ -73,6 +73,28 @@ def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
     assert re.findall(r"^(create|change|remove|stop|not seen)", said, re.MULTILINE) == []
 
 
+def test_what_it_fills_in_is_in_the_answers_that_an_upgrade_takes_and_the_rest_stays_as_it_was(world):
+    before = (world.folder / "s.yaml").read_text()
+    assert world.setup(typed=YES)[0] == 0
+    kept, given = json.loads((world.folder / "answers.json").read_text()), world.variables()
+    assert {name: given[name] for name in ("SYNC_URL", "logBucket")} == {
+        one: kept[one] for one in ("SYNC_URL", "logBucket")
+    }
+    after = (world.folder / "s.yaml").read_text()
+    changed = [line for line, was in zip(after.splitlines(), before.splitlines(), strict=True) if line != was]
+    assert [line.split(":")[0].strip() for line in changed] == ["SYNC_URL", "HW_AK", "HW_SK"]
+    assert all(line.endswith("# setup") for line in changed)
+    assert (world.folder / "s.yaml.before-setup").read_text() == before
+
+
+def test_a_file_without_those_lines_is_told_what_to_write(world):
+    file = world.folder / "s.yaml"
+    file.write_text(file.read_text().replace(" # setup", ""))
+    code, said = world.setup(typed=YES)
+    assert code == 2
+    assert 'Write it under vars: SYNC_URL: "https://oms.' in said
+
+
 def test_who_does_not_say_yes_changes_nothing(world):
     before = world.made()
     assert world.setup(typed="no\n")[0] == 2
