@@ -132,7 +132,8 @@ class BothClouds:
         """Keys whose secrets nobody has go; then the functions get theirs, which `keep` stores."""
         for holder in (self.reader, self.writer):
             yield _orphans(holder, lambda: bool(self.tasks.address()))
-        yield _orphans(self.functions, self._has_secrets)
+        # That of a project which was set up before may be in another machine's store: this one gets a second.
+        yield _orphans(self.functions, lambda: self._has_secrets() or bool(self.given.get("HW_AK")))
         yield Need(_KEY, (), self._look_at_key, lambda: keep(self.functions.make_key()))
 
     def _look_at_key(self) -> Line:

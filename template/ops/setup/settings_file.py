@@ -30,9 +30,10 @@ def write(file: Path, values: Mapping[str, str]) -> None:
         changed = changed.replace(before[0], line)
     if changed == text:
         return
-    file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
-    file.write_text(changed, encoding="utf-8")
+    # First what the look at s.yaml does not see: a run that ends here is made good by the next.
     answers = file.with_name("answers.json")
     if answers.exists():
         kept = json.loads(answers.read_text(encoding="utf-8")) | {one: values[one] for one in _KEPT if one in values}
         answers.write_text(f"{json.dumps(kept, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
+    file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
+    file.write_text(changed, encoding="utf-8")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ops.clouds.keys import Keys
-from ops.clouds.wire import RefusedError
+from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import UsageError
 from ops.project import variables
 from ops.setup import plan, settings_file
@@ -111,18 +111,23 @@ class Run:
         clouds = self._clouds
         self._agree()
         made: list[tuple[Holder, Keys]] = []
+        self._grants_end = self._session.clock.now() + _GRANTS
         try:
             made.extend((holder, holder.make_key()) for holder in (clouds.reader, clouds.writer))
             source, destination = (keys for _, keys in made)
             self._wait(t("reading the source"), lambda: clouds.tasks.region_of("Aliyun", source, clouds.source.name))
             self._wait(t("writing to the destination"), lambda: clouds.with_keys(destination).location())
             self._wait(t("a sync task"), lambda: clouds.tasks.create(source, destination))
-        except BaseException:
-            # Nobody has their secrets any more, but for a task that was made although its answer was lost.
-            if not clouds.tasks.address():
-                for holder, keys in made:
-                    holder.delete_key(keys.access.reveal())
+        except BaseException as error:
+            if clouds.tasks.address():
+                # It was made, and has the keys; only the answer was lost.
+                if isinstance(error, UnreachableError):
+                    return
                 raise
+            # Nobody has their secrets any more.
+            for holder, keys in made:
+                holder.delete_key(keys.access.reveal())
+            raise
 
     def _agree(self) -> None:
         """OMS's privacy statement is the user's to agree to."""
@@ -136,14 +141,13 @@ class Run:
 
     def _wait(self, what: Text, attempt: Callable[[], object]) -> None:
         """Try with a new key until its grants act."""
-        end = self._session.clock.now() + _GRANTS
         while True:
             try:
                 attempt()
             except RefusedError as error:
                 if not _is_of_rights(error):
                     raise
-                if self._session.clock.now() >= end:
+                if self._session.clock.now() >= self._grants_end:
                     raise GrantsError(
                         t("{what}: the new key still may not: {happened}", what=what, happened=error.happened),
                         t("Run this again later: it goes on from here"),

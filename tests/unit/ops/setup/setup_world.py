@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import shutil
 from pathlib import Path
 from tempfile import mkdtemp
@@ -56,6 +57,8 @@ class SetupWorld(InProcess):
         self.obs.remove_bucket(self.destination_bucket)
         self.oss.remove_bucket(self.log_bucket)
         render({**self.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": "", "functionName": NAME}, self.folder)
+        answers = {"functionName": NAME, "SYNC_URL": "", "logBucket": self.log_bucket}
+        (self.folder / "answers.json").write_text(json.dumps(answers))
         return self
 
     def setup(self, *words: str, typed: str = "") -> tuple[int, str]:

@@ -73,6 +73,28 @@ def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
     assert re.findall(r"^(create|change|remove|stop|not seen)", said, re.MULTILINE) == []
 
 
+def test_what_it_fills_in_is_in_the_answers_that_an_upgrade_takes_and_the_rest_stays_as_it_was(world):
+    before = (world.folder / "s.yaml").read_text()
+    assert world.setup(typed=YES)[0] == 0
+    kept, given = json.loads((world.folder / "answers.json").read_text()), world.variables()
+    assert {name: given[name] for name in ("SYNC_URL", "logBucket")} == {
+        one: kept[one] for one in ("SYNC_URL", "logBucket")
+    }
+    after = (world.folder / "s.yaml").read_text()
+    changed = [line for line, was in zip(after.splitlines(), before.splitlines(), strict=True) if line != was]
+    assert [line.split(":")[0].strip() for line in changed] == ["SYNC_URL", "HW_AK", "HW_SK"]
+    assert all(line.endswith("# setup") for line in changed)
+    assert (world.folder / "s.yaml.before-setup").read_text() == before
+
+
+def test_a_file_without_those_lines_is_told_what_to_write(world):
+    file = world.folder / "s.yaml"
+    file.write_text(file.read_text().replace(" # setup", ""))
+    code, said = world.setup(typed=YES)
+    assert code == 2
+    assert 'Write it under vars: SYNC_URL: "https://oms.' in said
+
+
 def test_who_does_not_say_yes_changes_nothing(world):
     before = world.made()
     assert world.setup(typed="no\n")[0] == 2
@@ -222,6 +244,22 @@ def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world)
 
 ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
 DOCUMENT = {"Version": "1", "Statement": [ALLOWED]}
+
+
+def test_another_machine_gets_a_key_of_its_own_and_that_of_the_first_goes_on_working(world):
+    # GIVEN a project that was set up on one machine
+    assert world.setup(typed=YES)[0] == 0
+    first = dict(world.secrets)
+
+    # WHEN setup runs on another, whose store is empty
+    world.secrets.clear()
+    code, said = world.setup(typed="yes\n")
+
+    # THEN both machines have a key, and both are the functions' user's
+    assert code == 0, said
+    assert world.secrets[f"{NAME}_HW_AK"] != first[f"{NAME}_HW_AK"]
+    (user,) = [one for one in world.iam.users.values() if one["told"]["user_name"] == f"{NAME}-functions"]
+    assert sorted(user["keys"]) == sorted([first[f"{NAME}_HW_AK"], world.secrets[f"{NAME}_HW_AK"]])
 
 
 def test_the_account_s_own_key_wants_a_second_yes(world):
