@@ -163,7 +163,9 @@ def play(seed: int) -> Played:
             if words[0] == "cutover" and said.code == 0:
                 played.freeze = (world.seconds - frozen) / MINUTE
                 break
-            cutover, words = (printed(said.answer),) * 2 if words[0] == "cutover" else (cutover, cutover)
+            # After any other command, the cutover is begun again.
+            words = printed(said.answer) if words[0] == "cutover" else cutover
+            cutover = words if words[:1] == ["cutover"] else cutover
             for name in re.findall(r"--accept (\w+)=", " ".join(words)):
                 played.accepted.add(name)
                 if not (world.oms_has_left() if name == "oms_unfinished" else world.cannot_be_proven()):
