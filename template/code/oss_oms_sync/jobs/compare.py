@@ -191,7 +191,8 @@ class _Comparison:
         installed = parse_time(one.installed) or now
         # A closed project is compared to the end all the same: that is what a cutover is decided by.
         is_closed = Closing(self._invocation).state() is not None
-        settling = CUTOVER_SECONDS if one.scope.cutover else SETTLED_SECONDS
+        # Who asks for `overwrite` has seen what differs, on cutover day as a rule, and wants it sent now.
+        settling = CUTOVER_SECONDS if one.scope.cutover or one.scope.overwrite else SETTLED_SECONDS
         # In a cutover nobody waits for a copy that OMS rightly skips, nor is one sent again.
         skips_equal = self._task.object_overwrite_mode == "CRC64_COMPARISON_OVERWRITE"
         reads = PERHAPS_EQUAL if one.scope.deep else PERHAPS_SKIPPED if one.scope.cutover and skips_equal else ()

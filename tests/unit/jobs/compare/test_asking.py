@@ -43,6 +43,19 @@ def test_overwrite_sends_what_is_newer_in_obs_as_well(world):
     assert world.sent() == {"a/1", "b/1", "b/2"}
 
 
+def test_overwrite_sends_what_was_written_six_minutes_ago_and_a_plain_comparison_waits_for_it():
+    world = CompareWorld(["a/1"], LANES="1")
+    world.put("a/1", "1", "md5", "lost")
+    world.later(HOUR)
+    world.put("a/1", "12", "md5", "lost")
+    world.later(60)
+    world.write("a/1", "1")
+    world.later(5 * 60)
+    assert keys(world.compare(), "moving") == ["a/1"]
+    world.compare({"overwrite": True})
+    assert world.sent() == {"a/1"}
+
+
 def test_overwrite_never_sends_what_may_be_equal(world):
     world.put("b/2", "12", "Appendable", "lost")
     world.later(HOUR)
