@@ -39,6 +39,7 @@ def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
     for key, one in box.oss.objects(box.source_bucket).items():
         success, failed = (records.get(record_name(box.task_id, state, key)) for state in ("success", "failed"))
         counts["scanned"] += 1
+        counts["inside"] += 1  # of the project's filter: all are
         if success and success.etag == etag_of(one.etag.encode()) and success.last_modified >= one.last_modified:
             counts["covered"] += 1
         elif failed and failed.last_modified >= one.last_modified:

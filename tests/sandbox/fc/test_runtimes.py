@@ -24,6 +24,7 @@ ELSEWHERE = [
     "ops/canary",
     "ops/clouds",
     "ops/report",
+    "ops/setup",
     "ops/test_cost.py",
     "ops/test_docs_certificate.py",
 ]

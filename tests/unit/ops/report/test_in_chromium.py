@@ -79,6 +79,6 @@ def test_each_page_fits_a_phone_follows_the_light_and_has_no_errors(tmp_path, th
         "certificate-go en": "GO",
         "certificate-go zh": "可以割接",
         "status en": "Behind",
-        "nothing": "Not known",
+        "no certificate": "NOT KNOWN",
     }
     assert {name: seen[name]["heading"] for name in headings} == headings
