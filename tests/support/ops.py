@@ -13,11 +13,14 @@ from typing import Any
 
 import ops
 from ops.clock import Clock, timestamp
+from ops.commands import interpreter
 from ops.terminal import Screen
 from ops.waiting import Session
 from support.answers import answer
 
 TEMPLATE = Path(ops.__file__).parents[1]
+# As commands are printed: by the interpreter that runs the tests.
+OPS = f"{interpreter()} ops.py"
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=timezone.utc)
 # Markup, quotes, a sequence that clears the screen, a character that turns the writing, line ends, an 8-bit control.
 NASTY = "<script>alert(1)</script>&\"'\x1b[2J\u202egnp.exe\u2028\x9b31m\r\n\t\x07"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from support.ops import REPLAYED, SET_UP_RIGHT, TEMPLATE, StandInTool, compared, failed, open_pass, printed, sides
+from support.ops import OPS, REPLAYED, SET_UP_RIGHT, TEMPLATE, StandInTool, compared, failed, open_pass, printed, sides
 from support.process import interruptible, started
 
 PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
@@ -171,7 +171,7 @@ def test_a_tool_that_fails_is_told_with_what_to_do(environment, stand_in, step, 
     assert "\n-> " in done.stderr
 
 
-HINT = "compare goes on in the cloud. See how far it is: python3 ops.py compare --deep --look"
+HINT = f"compare goes on in the cloud. See how far it is: {OPS} compare --deep --look"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.pass_answers import PassAnswer
 from oss_oms_sync.reasons import Reason
 from support.answers import answer
-from support.ops import NASTY, REPLAYED, STORY, Seen, a_pass, compared, open_pass, report, sides
+from support.ops import NASTY, OPS, REPLAYED, STORY, Seen, a_pass, compared, open_pass, report, sides
 from unit.ops.certificates import IDS, rehearsal
 from unit.ops.certificates import certificate as a_certificate
 
@@ -116,7 +116,7 @@ def test_one_keys_story_is_shown():
     assert text(story_lines(STORY, "en")) == (
         "'a b': OMS accepted an older version.\n"
         "      -> Reconcile sends it. To send it now:\n"
-        "      -> python3 ops.py replay --key 'a b'\n"
+        f"      -> {OPS} replay --key 'a b'\n"
         "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"
         "  accepted by OMS: 2026-01-31T08:00:04Z (4 s later)\n"
         "  destination bucket: 1,234 bytes, written 2026-01-31T08:05:00Z\n"
@@ -323,7 +323,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert "  failed: Nothing is missing in OBS MISSING\n      counted: 1 objects, 4 bytes\n" in out
     assert "      certify saw: MISSING seen\n      certify wants: none\n" in out
     assert "      'a'\n" in out
-    assert "      -> mend MISSING\n      -> python3 ops.py compare --again\n" in out
+    assert f"      -> mend MISSING\n      -> {OPS} compare --again\n" in out
     assert "SAMPLE" not in out
     assert "equal size equal_size" in out
     assert "  Li, checked  " in out

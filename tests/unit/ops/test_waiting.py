@@ -12,7 +12,7 @@ from ops.waiting import duration, run_pass
 from ops.words import Text
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.stop import Stop
-from support.ops import NASTY, FakeCaller, Seen, a_pass, compared, open_compare, open_pass
+from support.ops import NASTY, OPS, FakeCaller, Seen, a_pass, compared, open_compare, open_pass
 
 BROKEN = ToolError(Text("broken", "坏了"), Text("mend it", "修复"))
 
@@ -159,7 +159,7 @@ def test_whoever_interrupts_is_told_how_to_look_at_this_pass():
         run_pass(seen.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
     assert seen.session.hint is not None
     assert seen.session.hint.en.startswith(
-        "compare goes on in the cloud. See how far it is: python3 ops.py compare --deep --prefix 'a <script>"
+        f"compare goes on in the cloud. See how far it is: {OPS} compare --deep --prefix 'a <script>"
     )
     assert seen.session.hint.en.endswith(" --look")
     assert seen.session.hint.zh.endswith(" --look")
