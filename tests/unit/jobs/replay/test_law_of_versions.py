@@ -19,8 +19,8 @@ from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from support.copies_world import FOLDER, CopiesWorld
 from support.law import SCHEDULES
-from support.steps import at_step
 from support.world import MINUTE, ROOT, UNAUTHORIZED, World, event, oss_error
+from unit.jobs.replay.steps import at_step
 
 BUSY = oss_error(409, "Busy")
 RECORDS, RUN_FILES = "failed_object", "/replay/"

@@ -6,8 +6,8 @@ import pytest
 
 from sandbox.oms.task import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
-from support.canary_world import CanaryWorld, KilledError
 from support.migration import CONTENTS
+from unit.ops.canary.canary_world import CanaryWorld, KilledError
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from ops.canary import field_report, hops
 from ops.canary.field_report import SEPARATORS
 from ops.canary.objects import items
 from ops.clouds.wire import Answer
-from support.canary_world import CanaryWorld, DrawnWorld
 from support.documents import Document
 from support.law import SCHEDULES, seeds_of
 from tools.package import ROOT
+from unit.ops.canary.canary_world import CanaryWorld, DrawnWorld
 
 # What is in no report whoever ran it: as it would stand in names, headers, lists and answers of the clouds.
 PRIVATE = "s3cr3t-b0x"
