@@ -239,6 +239,10 @@ class ObsBucket(Bucket):
         page = self._of_bucket("location")
         return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
 
+    def storage_class(self) -> str:
+        """That of what is written there without saying: STANDARD, WARM (infrequent access), COLD (archive), ..."""
+        return self.call("HEAD").headers.get("x-obs-storage-class", "STANDARD")
+
     def create(self, region: str) -> None:
         """Create it, private."""
         body = f"<CreateBucketConfiguration><Location>{escape(region)}</Location></CreateBucketConfiguration>"

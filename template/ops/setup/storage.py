@@ -9,6 +9,8 @@ from oss_oms_sync.answers.text import Text, t
 
 # What OBS answers of a bucket that is elsewhere.
 _REDIRECTS = (301, 307)
+# The classes that OMS writes (its "Constraints").
+_WRITTEN = ("STANDARD", "WARM")
 _CORRECT = t("Correct the region or the bucket in s.yaml")
 
 
@@ -59,9 +61,16 @@ def destination(bucket: ObsBucket, region: str) -> Need:
             return Line(Standing.STOP, what, t("it is in another region than {region}", region=region), _CORRECT)
         if found is None:
             return Line(Standing.CREATE, what, t("private, in {region}", region=region))
+        if (kept := bucket.storage_class()) not in _WRITTEN:
+            return Line(
+                Standing.STOP,
+                what,
+                t("its class is {kept}, which OMS does not write", kept=kept),
+                t("Choose a bucket of the class Standard or Infrequent Access"),
+            )
         return _elsewhere(what, found, region) or Line(Standing.THERE, what)
 
-    return Need(what, ("obs:bucket:GetBucketLocation",), look, lambda: bucket.create(region))
+    return Need(what, ("obs:bucket:GetBucketLocation", "obs:bucket:HeadBucket"), look, lambda: bucket.create(region))
 
 
 def _elsewhere(what: Text, found: str, region: str) -> Line | None:

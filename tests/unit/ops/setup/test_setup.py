@@ -170,6 +170,10 @@ def version(world):
     world.oss.buckets[world.log_bucket].versioning = "Suspended"
 
 
+def archive(world):
+    world.obs.create_bucket(world.destination_bucket).storage_class = "COLD"
+
+
 def somebody_elses_task(world):
     world.obs.create_bucket(world.destination_bucket)
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
@@ -182,6 +186,7 @@ WRONG = {
         lambda world: world.obs.create_bucket(world.destination_bucket, "cn-east-3"),
         "it is in another region than cn-north-4",
     ),
+    "a destination of the archive": (archive, "its class is COLD, which OMS does not write"),
     "a task of somebody else": (somebody_elses_task, "there is one for these buckets, which setup did not make"),
     "a user of that name": (
         lambda world: world.iam.users.update(x=IAM_USER),
