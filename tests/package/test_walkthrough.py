@@ -112,6 +112,7 @@ def test_every_command_of_day_to_day_answers(shell, project, box):
     table = next(table for table in Document.read(OPERATIONS).tables if table[0][0].content == "command")
     commands = [row[0].children[0].content for row in table[1:]]
     commands.remove("python3 ops.py close")  # waits for two minutes: see unit/ops/test_closing
+    commands.remove("python3 ops.py setup")  # works in the accounts: see unit/ops/setup
     assert len(commands) == 9
     for command in commands:
         done = shell.attempt(command)
