@@ -3,9 +3,9 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
 
     POST /invoke/<function>             the payload as body; answers {"answer": ...}, or {"error": {"errorType",
                                         "errorMessage"}} if the function raised
-    POST /keep                        a secret, as the tool's store keeps it: its name and value
-    POST /kept                        whether there is one of that name
-    POST /forget                      takes it away
+    POST /keep                          a secret, as the tool's store keeps it: its name and value
+    POST /kept                          {"keys": the names of those}
+    POST /forget                        takes one away, by its name
     POST /endpoints                     where the clouds are, by the names of the functions' settings
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
@@ -87,7 +87,7 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
             box.secrets[name] = value
             return {}
         case ["kept"]:
-            return {"is_there": payload.decode() in box.secrets}
+            return {"keys": [*box.secrets]}
         case ["forget"]:
             box.secrets.pop(payload.decode(), None)
             return {}

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,8 +48,8 @@ class Caller(Protocol):
     def keep_secret(self, key: str, value: str) -> None:
         """Put a secret into the tool's store, instead of what is there under that key."""
 
-    def has_secret(self, key: str) -> bool:
-        """Whether the tool's store has a secret of that key."""
+    def secrets(self) -> Collection[str]:
+        """The keys of what the tool's store has."""
 
     def forget_secret(self, key: str) -> None:
         """Take it out of the tool's store; not an error if it is not there."""
@@ -116,10 +116,10 @@ class Tool:
             raise failures.of_tool("secret", output.replace(value, "***"), errors.replace(value, "***"), code)
         self._lock_store()
 
-    def has_secret(self, key: str) -> bool:
+    def secrets(self) -> Collection[str]:
         """See Caller."""
         output, _, _ = self._run(self._program(), ["secret", "get"])
-        return any(line.startswith(f"{key}:") for line in output.splitlines())
+        return {key for key, colon, _ in (line.partition(":") for line in output.splitlines()) if colon}
 
     def forget_secret(self, key: str) -> None:
         """See Caller."""
@@ -251,9 +251,9 @@ class Sandbox:
         """See Caller. The sandbox keeps it for as long as it runs."""
         self._post("keep", json.dumps([key, value]).encode())
 
-    def has_secret(self, key: str) -> bool:
+    def secrets(self) -> Collection[str]:
         """See Caller."""
-        return bool(self._post("kept", key.encode())["is_there"])
+        return set(self._post("kept", b"")["keys"])
 
     def forget_secret(self, key: str) -> None:
         """See Caller."""

@@ -117,16 +117,16 @@ class BothClouds:
         yield Need(_KEY, (), self._look_to_forget, self._forget)
 
     def _look_to_forget(self) -> Line:
-        if not any(self._session.caller.has_secret(one) for one in self._secrets()):
+        if not self._secrets() & set(self._session.caller.secrets()):
             return Line(Standing.THERE, _KEY, t("nothing of setup's"))
-        return Line(Standing.REMOVE, _KEY, t("from the secret store of this machine"), None, self._secrets())
+        return Line(Standing.REMOVE, _KEY, t("from the secret store of this machine"), None, sorted(self._secrets()))
 
     def _forget(self) -> None:
-        for name in self._secrets():
+        for name in sorted(self._secrets()):
             self._session.caller.forget_secret(name)
 
-    def _secrets(self) -> list[str]:
-        return [f"{self.name}_{one}" for one in ("HW_AK", "HW_SK")]
+    def _secrets(self) -> set[str]:
+        return {f"{self.name}_{one}" for one in ("HW_AK", "HW_SK")}
 
     def key_needs(self, keep: Callable[[Keys], None]) -> Iterator[Need]:
         """Keys whose secrets nobody has go; then the functions get theirs, which `keep` stores."""
@@ -142,7 +142,7 @@ class BothClouds:
         return Line(Standing.CREATE, _KEY, t("into the secret store of the Serverless Devs tool on this machine"))
 
     def _has_secrets(self) -> bool:
-        return all(self._session.caller.has_secret(one) for one in self._secrets())
+        return self._secrets() <= set(self._session.caller.secrets())
 
     def _project(self, region: str) -> str:
         found = self._iam.call("GET", "/v3/projects", {"name": region})["projects"]

@@ -7,7 +7,7 @@ like).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.clouds.keys import Keys, Secret
@@ -17,6 +17,7 @@ from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, t
 
 _VERSIONS = 5
+_READS = ("iam:users:listUsersV5", "iam:policies:listV5", "iam:users:listAttachedPoliciesV5")
 
 
 class IamUser:
@@ -29,36 +30,30 @@ class IamUser:
 
     def need(self, what: Text) -> Need:
         """What the plan has of it."""
-        reads = ("iam:users:listUsersV5", "iam:policies:listV5", "iam:users:listAttachedPoliciesV5")
-        return Need(what, reads, lambda: self._look(what), self._do)
+        return Need(what, _READS, lambda: self._look(what), self._do)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
-        reads = ("iam:users:listUsersV5", "iam:policies:listV5", "iam:users:listAttachedPoliciesV5")
-        return Need(what, reads, lambda: self._look_to_remove(what), self._remove)
+        return Need(what, _READS, lambda: self._look_to_remove(what), self._remove)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
-        if self.user() is None:
-            return []
-        return [one["access_key_id"] for one in self._all(self._keys_path(), "access_keys")]
+        user = self.user()
+        return [] if user is None else [one["access_key_id"] for one in self._all(_keys_of(user), "access_keys")]
 
     def make_key(self) -> Keys:
         """A new access key, whose secret IAM tells this once. It has no token."""
-        made = self._iam.call("POST", self._keys_path(), attempts=1, was_made=True)["access_key"]
+        made = self._iam.call("POST", _keys_of(self.user() or {}), attempts=1, was_made=True)["access_key"]
         return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]), Secret())
 
     def delete_key(self, key: str) -> None:
         """Delete one of the user's keys."""
-        self._iam.call("DELETE", f"{self._keys_path()}/{key}")
+        self._iam.call("DELETE", f"{_keys_of(self.user() or {})}/{key}")
 
     def user(self) -> dict[str, Any] | None:
         """The user; None if there is none of this name."""
         listed = self._all("/v5/users", "users")
         return self._made or next((one for one in listed if one["user_name"] == self.name), None)
-
-    def _keys_path(self) -> str:
-        return f"/v5/users/{(self.user() or {}).get('user_id', '')}/access-keys"
 
     def _look(self, what: Text) -> Line:
         facts = [f"User {self.name}", *rights(self._document)]
@@ -66,7 +61,7 @@ class IamUser:
         user, policy = self.user(), self._policy()
         if user is None:
             return Line(Standing.CREATE, what, facts=facts)
-        if user.get("description") != self._mark:
+        if not self._is_ours(user):
             return Line(
                 Standing.STOP,
                 what,
@@ -74,7 +69,7 @@ class IamUser:
                 t("Rename that user, or choose another functionName"),
                 facts,
             )
-        if policy and policy.get("description") != self._mark:
+        if policy and not self._is_ours(policy):
             return Line(
                 Standing.STOP,
                 what,
@@ -115,13 +110,13 @@ class IamUser:
 
     def _look_to_remove(self, what: Text) -> Line:
         user, policy = self.user(), self._policy()
-        if not (user and user.get("description") == self._mark) and not self._is_ours(policy):
+        if not self._is_ours(user) and not self._is_ours(policy):
             return Line(Standing.THERE, what, t("nothing of setup's"))
         return Line(Standing.REMOVE, what, facts=[f"User {self.name}", *self.key_ids()])
 
     def _remove(self) -> None:
         user, policy = self.user(), self._policy()
-        if user and user.get("description") == self._mark:
+        if user and self._is_ours(user):
             for key in self.key_ids():
                 self.delete_key(key)
             others = self._attached(user["user_id"])
@@ -138,8 +133,9 @@ class IamUser:
                     self._iam.call("DELETE", f"{path}/versions/{version['version_id']}")
             self._iam.call("DELETE", path)
 
-    def _is_ours(self, policy: dict[str, Any] | None) -> bool:
-        return policy is not None and policy.get("description") == self._mark
+    def _is_ours(self, found: dict[str, Any] | None) -> bool:
+        """Whether setup made a user or a policy."""
+        return found is not None and found.get("description") == self._mark
 
     def _replace(self, policy: dict[str, Any], text: str) -> None:
         """IAM keeps five versions of a policy: the oldest that is not in force makes room."""
@@ -170,3 +166,7 @@ class IamUser:
             if not marker:
                 return
             query["marker"] = marker
+
+
+def _keys_of(user: Mapping[str, Any]) -> str:
+    return f"/v5/users/{user.get('user_id', '')}/access-keys"

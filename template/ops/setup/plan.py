@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ops.commands import command
 from ops.setup.needs import OURS, Line, Standing
 from ops.terminal import Line as Shown
 from ops.terminal import Marked, Whole
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-NEXT = "s deploy -y && python3 ops.py doctor"
+NEXT = " && ".join(command(Step(job)) for job in ("deploy", "doctor"))
 _WORDS = {
     Standing.THERE: (t("is there"), "good"),
     Standing.CREATE: (t("create"), "way"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.ram import Ram
@@ -13,6 +14,13 @@ from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, t
 
 _ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+
+
+class _Policy(NamedTuple):
+    """What a policy says, and whether setup made it."""
+
+    document: Document
+    is_ours: bool
 
 
 class RamHolder:
@@ -25,15 +33,15 @@ class RamHolder:
         self._ram, self._kind, self.name, self._policies = ram, kind, name, policies
         self._mark, self._trust = mark, trust
 
+        self._reads = (f"ram:Get{kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{kind}")
+
     def need(self, what: Text) -> Need:
         """What the plan has of it."""
-        reads = (f"ram:Get{self._kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{self._kind}")
-        return Need(what, reads, lambda: self._look(what), self._do)
+        return Need(what, self._reads, lambda: self._look(what), self._do)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
-        reads = (f"ram:Get{self._kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{self._kind}")
-        return Need(what, reads, lambda: self._look_to_remove(what), self._remove)
+        return Need(what, self._reads, lambda: self._look_to_remove(what), self._remove)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -65,33 +73,31 @@ class RamHolder:
                 t("Attach a policy with these rights to it, or name another in s.yaml"),
                 facts,
             )
-        if foreign := [name for name in self._policies if self._document(name) and not self._is_ours(name)]:
+        there = {name: self._policy(name) for name in self._policies}
+        if foreign := [name for name, policy in there.items() if policy and not policy.is_ours]:
             return Line(
                 Standing.STOP,
                 what,
                 t("{name} is there, and setup did not make it", name=foreign[0]),
                 t("Rename or delete that policy, if nobody needs it"),
             )
-        missing = self._missing(found)
+        missing = self._missing(found, there)
         return (
             Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)
             if missing
             else Line(Standing.THERE, what)
         )
 
-    def _missing(self, found: dict[str, str]) -> list[Text]:
+    def _missing(self, found: dict[str, str], there: Mapping[str, _Policy | None]) -> list[Text]:
         """What has to be changed."""
-        wrong = []
-        if self._trust and json.loads(found["AssumeRolePolicyDocument"]) != json.loads(self._trust):
-            wrong.append(t("another may take it on"))
+        wrong = [] if self._is_trusted(found) else [t("another may take it on")]
         attached = self._attached()
-        for name, document in self._policies.items():
-            now = self._document(name)
-            if now is None:
+        for name, policy in there.items():
+            if policy is None:
                 wrong.append(t("the policy {name} is missing", name=name))
-            elif now != document:
+            elif policy.document != self._policies[name]:
                 wrong.append(t("the policy {name} says something else", name=name))
-            if now is not None and name not in attached:
+            if policy and name not in attached:
                 wrong.append(t("the policy {name} is not attached", name=name))
         return wrong
 
@@ -102,14 +108,13 @@ class RamHolder:
             if self._trust:
                 given["AssumeRolePolicyDocument"] = self._trust
             self._make(f"Create{self._kind}", **given)
-        elif self._trust and json.loads(found["AssumeRolePolicyDocument"]) != json.loads(self._trust):
+        elif not self._is_trusted(found):
             self._ram.do("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust)
         for name, document in self._policies.items():
-            text = json.dumps(document)
-            now = self._document(name)
-            if now is None:
+            text, policy = json.dumps(document), self._policy(name)
+            if policy is None:
                 self._make("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark)
-            elif now != document:
+            elif policy.document != document:
                 given = {"SetAsDefault": "true", "RotateStrategy": _ROTATE}
                 self._ram.do("CreatePolicyVersion", PolicyName=name, PolicyDocument=text, **given)
             self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
@@ -119,7 +124,7 @@ class RamHolder:
         if found is None or found.get(self._marked) != self._mark:
             return Line(Standing.THERE, what, t("nothing of setup's"))
         others = [name for name in self._attached() if name not in self._policies]
-        ours = [name for name in self._policies if self._document(name) is not None and self._is_ours(name)]
+        ours = [name for name in self._policies if self._is_ours(name)]
         if others and not ours:
             return Line(Standing.THERE, what, t("stays, because {others} of somebody else are attached", others=others))
         return Line(Standing.REMOVE, what, facts=[f"{self._kind} {self.name}", *ours, *self._keys()])
@@ -130,7 +135,7 @@ class RamHolder:
             if name in attached:
                 given = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
                 self._unmake(f"DetachPolicyFrom{self._kind}", **given)
-            if self._document(name) is not None and self._is_ours(name):
+            if self._is_ours(name):
                 self._unmake("DeletePolicy", PolicyName=name, CascadingDelete="true")
         for key in self._keys():
             self.delete_key(key)
@@ -141,9 +146,13 @@ class RamHolder:
         """Those that go with a user; a role has none."""
         return self.key_ids() if self._kind == "User" else []
 
+    def _is_trusted(self, found: dict[str, str]) -> bool:
+        """Whether a role is taken on by whom it is for; a user is nobody's to take on."""
+        return not self._trust or json.loads(found["AssumeRolePolicyDocument"]) == json.loads(self._trust)
+
     def _is_ours(self, name: str) -> bool:
-        found = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
-        return found is not None and found["Policy"].get("Description") == self._mark
+        policy = self._policy(name)
+        return policy is not None and policy.is_ours
 
     def _unmake(self, action: str, **given: str) -> None:
         """Not an error if it is gone."""
@@ -161,10 +170,13 @@ class RamHolder:
         found = self._ram.find(f"Get{self._kind}", **{self._named: self.name})
         return None if found is None else dict(found[self._kind])
 
-    def _document(self, name: str) -> Document | None:
-        """What the policy says now; None if there is none."""
+    def _policy(self, name: str) -> _Policy | None:
+        """A policy as it is now; None if there is none."""
         found = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
-        return None if found is None else dict(json.loads(found["DefaultPolicyVersion"]["PolicyDocument"]))
+        if found is None:
+            return None
+        document = json.loads(found["DefaultPolicyVersion"]["PolicyDocument"])
+        return _Policy(document, found["Policy"].get("Description") == self._mark)
 
     def _attached(self) -> Sequence[str]:
         found = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._named: self.name})

@@ -44,8 +44,9 @@ class Tasks:
 
     def address(self) -> str:
         """SYNC_URL: that of s.yaml, or of the task that setup made; empty where there is none."""
-        mine = self._mine()
-        return self._given or (self._url(mine[0]["sync_task_id"]) if mine else "")
+        if self._given:
+            return self._given
+        return next((self._url(one["sync_task_id"]) for one in self._mine(self._all())), "")
 
     def agree(self) -> None:
         """Record that the user agreed to OMS's privacy statement."""
@@ -87,8 +88,8 @@ class Tasks:
                 t("SYNC_URL is of no task of this account and region"),
                 t("Correct it in s.yaml, or empty it: then a task is made"),
             )
-        same = self._of_pair()
-        if self._mine():
+        same = self._of_pair(found)
+        if self._mine(found):
             return Line(Standing.THERE, what)
         if same:
             return Line(
@@ -112,11 +113,11 @@ class Tasks:
             [f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"],
         )
 
-    def _mine(self) -> list[dict[str, Any]]:
-        return [one for one in self._of_pair() if one.get("description") == self._mark]
+    def _mine(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [one for one in self._of_pair(found) if one.get("description") == self._mark]
 
     def _look_to_remove(self) -> Line:
-        mine = self._mine()
+        mine = self._mine(self._all())
         if not mine:
             return Line(Standing.THERE, t("sync task"), t("nothing of setup's"))
         return Line(
@@ -124,7 +125,7 @@ class Tasks:
         )
 
     def _remove(self) -> None:
-        for one in self._mine():
+        for one in self._mine(self._all()):
             path = f"{self._path}/{one['sync_task_id']}"
             if one["status"] != "STOPPED":
                 self._oms.call("POST", f"{path}/stop")
@@ -133,9 +134,9 @@ class Tasks:
     def _url(self, task: str) -> str:
         return f"{self._oms.origin}{self._path}/{task}/events"
 
-    def _of_pair(self) -> list[dict[str, Any]]:
+    def _of_pair(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         wanted = (self._pair.source, self._pair.destination)
-        return [one for one in self._all() if (one["src_bucket"], one["dst_bucket"]) == wanted]
+        return [one for one in found if (one["src_bucket"], one["dst_bucket"]) == wanted]
 
     def _all(self) -> list[dict[str, Any]]:
         return list(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"})["tasks"])
