@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,15 +35,7 @@ class Project:
     @classmethod
     def read(cls, file: Path) -> Project:
         """Raises UsageError if the file is not there, or lacks something."""
-        try:
-            given = variables(file.read_text(encoding="utf-8"))
-        except OSError:
-            raise UsageError(_NO_FILE.filled(file=str(file)), _WHERE) from None
-        except ValueError as error:
-            raise UsageError(same(str(error)), _FILL_IN) from None
-        for name in ("functionName", "region", "sourceBucket", "logBucket", "SYNC_URL"):
-            if not given.get(name):
-                raise UsageError(_LACKS.filled(name=name, file=file.name), _FILL_IN)
+        given = read(file, ("functionName", "region", "sourceBucket", "logBucket", "SYNC_URL"))
         return cls(
             given["functionName"],
             given["region"],
@@ -52,6 +45,20 @@ class Project:
             given.get("objectSuffix", ""),
             given["SYNC_URL"],
         )
+
+
+def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
+    """The texts under `vars` in the file. Raises UsageError if it cannot be read, or lacks one that is `needed`."""
+    try:
+        given = variables(file.read_text(encoding="utf-8"))
+    except OSError:
+        raise UsageError(_NO_FILE.filled(file=str(file)), _WHERE) from None
+    except ValueError as error:
+        raise UsageError(same(str(error)), _FILL_IN) from None
+    for name in needed:
+        if not given.get(name):
+            raise UsageError(_LACKS.filled(name=name, file=file.name), _FILL_IN)
+    return given
 
 
 def variables(text: str) -> dict[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
+from ops import project
 from ops.clouds.buckets import ObsBucket, OssBucket, Place
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.ram import Ram
@@ -51,19 +53,19 @@ class BothClouds:
         self.writer = IamUser(self._iam, f"{self.name}-oms", statements.destination_writer(target), mark)
         self.functions = IamUser(self._iam, f"{self.name}-functions", statements.functions_in_huawei(target), mark)
         self._mark = mark
-        project = self._project(there)
+        number = self._project(there)
         oms = here.get("OMS_ENDPOINT") or f"https://oms.{there}.myhuaweicloud.com"
-        service = Service(oms, huawei, clock, {"X-Project-Id": project})
+        service = Service(oms, huawei, clock, {"X-Project-Id": number})
         pair = Pair(self.source.name, region, target, there)
-        self.tasks = Tasks(service, project, pair, mark, given.get("SYNC_URL", ""))
+        self.tasks = Tasks(service, number, pair, mark, given.get("SYNC_URL", ""))
 
     @classmethod
-    def of(cls, session: Session, given: Mapping[str, str]) -> BothClouds:
-        """With an administrator's keys. Raises OpsError."""
-        for name in ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket"):
-            if not given.get(name):
-                raise UsageError(t("{name} is empty in s.yaml", name=name), t("Fill it in there"))
-        return cls(session, given, administrators(session, ALIBABA), administrators(session, HUAWEI))
+    def of(cls, session: Session, file: Path) -> BothClouds:
+        """What s.yaml says, with an administrator's keys. Raises OpsError."""
+        needed = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
+        return cls(
+            session, project.read(file, needed), administrators(session, ALIBABA), administrators(session, HUAWEI)
+        )
 
     def with_keys(self, keys: Keys) -> ObsBucket:
         """The destination, as somebody with these keys sees it."""

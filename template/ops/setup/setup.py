@@ -12,7 +12,6 @@ from pathlib import Path
 from ops.clouds.keys import Keys
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import UsageError
-from ops.project import variables
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import BothClouds, Holder
 from ops.setup.needs import OURS, Line, Need, Standing
@@ -42,7 +41,7 @@ class GrantsError(UsageError):
 def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan; then carry it out, if that is wanted. Raises OpsError."""
     file = options.template or folder / "s.yaml"
-    run = Run(session, BothClouds.of(session, _variables(file)), file)
+    run = Run(session, BothClouds.of(session, file), file)
     needs = run.removals() if options.remove else run.needs()
     lines = _seen(session, needs)
     shown = plan.Plan(lines)
@@ -254,12 +253,3 @@ def _typed(session: Session, question: Text) -> str:
 
 def _is_of_rights(error: RefusedError) -> bool:
     return error.status in (401, 403) or error.code in _NOT_YET_SEEN
-
-
-def _variables(file: Path) -> dict[str, str]:
-    try:
-        return variables(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            t("{file} cannot be read: {error}", file=file.name, error=error), t("Run this in the project's folder")
-        ) from None
