@@ -12,7 +12,7 @@ from typing import Any
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import Line, Need, Standing, as_it_lacks, not_ours
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, t
 
@@ -62,26 +62,12 @@ class IamUser:
         if user is None:
             return Line(Standing.CREATE, what, facts=facts)
         if not self._is_ours(user):
-            return Line(
-                Standing.STOP,
-                what,
-                t("{name} is there, and setup did not make it", name=self.name),
-                t("Rename that user, or choose another functionName"),
-                facts,
+            return not_ours(
+                Standing.STOP, what, self.name, t("Rename that user, or choose another functionName"), facts
             )
         if policy and not self._is_ours(policy):
-            return Line(
-                Standing.STOP,
-                what,
-                t("{name} is there, and setup did not make it", name=self.name),
-                t("Rename or delete that policy, if nobody needs it"),
-            )
-        missing = self._missing(user["user_id"], policy)
-        return (
-            Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)
-            if missing
-            else Line(Standing.THERE, what)
-        )
+            return not_ours(Standing.STOP, what, self.name, t("Rename or delete that policy, if nobody needs it"))
+        return as_it_lacks(what, self._missing(user["user_id"], policy), facts)
 
     def _missing(self, user: str, policy: dict[str, Any] | None) -> list[Text]:
         if policy is None:

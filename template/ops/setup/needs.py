@@ -66,3 +66,17 @@ class Need:
                 t("cannot be read: {happened}", happened=error.happened),
                 t("Ask for the right {rights:or}", rights=self.rights),
             )
+
+
+def not_ours(standing: Standing, what: Text, name: str, next_: Text, facts: Sequence[str] = ()) -> Line:
+    """Something of that name was made by somebody else."""
+    return Line(standing, what, t("{name} is there, and setup did not make it", name=name), next_, facts)
+
+
+def as_it_lacks(what: Text, missing: Sequence[Text], facts: Sequence[str]) -> Line:
+    """It is there, whole or with something `missing`."""
+    return (
+        Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)
+        if missing
+        else Line(Standing.THERE, what)
+    )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.ram import Ram
 from ops.clouds.wire import RefusedError
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import Line, Need, Standing, as_it_lacks, not_ours
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, t
 
@@ -66,27 +66,17 @@ class RamHolder:
         if found is None:
             return Line(Standing.CREATE, what, facts=facts)
         if found.get(self._marked) != self._mark:
-            return Line(
+            return not_ours(
                 Standing.BY_HAND,
                 what,
-                t("{name} is there, and setup did not make it", name=self.name),
+                self.name,
                 t("Attach a policy with these rights to it, or name another in s.yaml"),
                 facts,
             )
         there = {name: self._policy(name) for name in self._policies}
         if foreign := [name for name, policy in there.items() if policy and not policy.is_ours]:
-            return Line(
-                Standing.STOP,
-                what,
-                t("{name} is there, and setup did not make it", name=foreign[0]),
-                t("Rename or delete that policy, if nobody needs it"),
-            )
-        missing = self._missing(found, there)
-        return (
-            Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)
-            if missing
-            else Line(Standing.THERE, what)
-        )
+            return not_ours(Standing.STOP, what, foreign[0], t("Rename or delete that policy, if nobody needs it"))
+        return as_it_lacks(what, self._missing(found, there), facts)
 
     def _missing(self, found: dict[str, str], there: Mapping[str, _Policy | None]) -> list[Text]:
         """What has to be changed."""

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import requests
-
 from ops.canary import objects
-from ops.clouds import keys, wire
 from sandbox.oms.task import CopyFault
+from support.administrator import Administrator
 from support.migration import MODES, Migration, Said
 from tools.render import render
 
@@ -33,19 +29,11 @@ SUFFIXES = ["", ".jpeg-q", "'ü"]
 REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 
-class KilledError(BaseException):
-    """The administrator's machine is no more."""
-
-
-class CanaryWorld(Migration):
-    """`dies_after`: how many requests of the administrator's machine are answered before it is no more; the last one
-    was done. `asked`: how many there were."""
+class CanaryWorld(Administrator, Migration):
+    """A migration whose administrator runs canaries."""
 
     def __init__(self, seed: int = 0, **options: Any) -> None:
         super().__init__(seed, **options)
-        self.folder = Path(mkdtemp(prefix="canary-"))
-        self.dies_after = -1
-        self.asked = 0
         self.change_settings: Callable[[str], str] = lambda text: text
         # What is done before a request of this number goes out.
         self.meanwhile: Callable[[int], None] = lambda _: None
@@ -53,11 +41,6 @@ class CanaryWorld(Migration):
     def __enter__(self) -> Self:
         super().__enter__()
         self.task.part_size = PARTS["50 MiB"]
-        self.sent: list[wire.Request] = []
-        self.answered: list[wire.Answer] = []
-        self._adapter = self.ground.network.adapter()
-        self._patches.callback(shutil.rmtree, self.folder)
-        self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
         self._patches.enter_context(patch.object(objects, "PARTS", PARTS))
         self._patches.enter_context(patch("ops.canary.field_report.PARTS", PARTS))
         return self
@@ -68,9 +51,7 @@ class CanaryWorld(Migration):
         there.mkdir(exist_ok=True)
         settings = (self.project() / "s.yaml").read_text(encoding="utf-8")
         (there / "s.yaml").write_text(self.change_settings(settings), encoding="utf-8")
-        of_alibaba = zip(keys.ALIBABA, self.user_credentials, strict=False)
-        of_huawei = zip(keys.HUAWEI, self.huawei_credentials, strict=False)
-        with patch.dict("os.environ", {**dict(of_alibaba), **dict(of_huawei)}):
+        with patch.dict("os.environ", self.keys()):
             return self.ops("canary", "-t", str(there / "s.yaml"), *words)
 
     def left(self) -> list[str]:
@@ -87,20 +68,8 @@ class CanaryWorld(Migration):
             found += [f"log: {name}"] if is_its else []
         return found
 
-    def _exchange(self, request: wire.Request) -> wire.Answer:
-        if self.asked == self.dies_after:
-            raise KilledError
-        self.meanwhile(self.asked)
-        self.sent.append(request)
-        prepared = requests.Request(request.method, "https://x.example", request.headers, data=request.body).prepare()
-        prepared.url = request.url
-        response = self._adapter.send(prepared, timeout=wire._SECONDS)
-        self.asked += 1
-        if self.asked == self.dies_after:
-            raise KilledError
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        self.answered.append(wire.Answer(response.status_code, headers, response.content))
-        return self.answered[-1]
+    def before(self, number: int) -> None:
+        self.meanwhile(number)
 
 
 class DrawnWorld(CanaryWorld):

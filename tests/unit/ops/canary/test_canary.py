@@ -9,8 +9,9 @@ from ops.canary import hops, objects
 from sandbox.oms.task import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
+from support.administrator import KilledError
 from support.law import SCHEDULES
-from unit.ops.canary.canary_world import CanaryWorld, KilledError
+from unit.ops.canary.canary_world import CanaryWorld
 
 
 @pytest.fixture

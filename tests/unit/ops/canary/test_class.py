@@ -6,8 +6,9 @@ import pytest
 
 from sandbox.oms.task import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
+from support.administrator import KilledError
 from support.migration import CONTENTS
-from unit.ops.canary.canary_world import CanaryWorld, KilledError
+from unit.ops.canary.canary_world import CanaryWorld
 
 
 @pytest.fixture

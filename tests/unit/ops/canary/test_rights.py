@@ -9,9 +9,10 @@ import pytest
 from sandbox.oss import service
 from sandbox.oss.call import Address
 from sandbox.server.message import Request
+from support.administrator import KilledError
 from support.migration import project
 from support.policies import show
-from unit.ops.canary.canary_world import CanaryWorld, KilledError
+from unit.ops.canary.canary_world import CanaryWorld
 
 
 def needed(world, request):

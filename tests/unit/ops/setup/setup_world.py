@@ -5,18 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import shutil
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import requests
 import yaml
 
 from ops import cli
-from ops.clouds import keys, wire
-from sandbox.inprocess import InProcess
+from support.administrator import Administrator
 from support.migration import Caller, Here
 from tools.render import render
 
@@ -26,31 +21,19 @@ if TYPE_CHECKING:
 NAME = "photos-sync"
 
 
-class KilledError(BaseException):
-    """The administrator's machine is no more."""
-
-
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
 
-class SetupWorld(InProcess):
-    """`dies_after`: how many requests of the administrator's machine are answered before it is no more. `loses`: the
-    numbers of requests that are done, but whose answers never come."""
+class SetupWorld(Administrator):
+    """Nothing has been made yet, but s.yaml."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed=seed)
-        self.folder = Path(mkdtemp(prefix="setup-"))
-        self.dies_after, self.asked = -1, 0
-        self.loses: set[int] = set()
-        self.sent: list[wire.Request] = []
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._patches.callback(shutil.rmtree, self.folder)
-        self._adapter = self.ground.network.adapter()
-        self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
         self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
         # Whoever sets it up has these, and nothing else is there.
         self.oms._tasks.clear()
@@ -63,11 +46,9 @@ class SetupWorld(InProcess):
 
     def setup(self, *words: str, typed: str = "") -> tuple[int, str]:
         """Run the command: its exit code, and what it says."""
-        of_alibaba = zip(keys.ALIBABA, self.user_credentials, strict=False)
-        of_huawei = zip(keys.HUAWEI, self.huawei_credentials, strict=False)
         terminal = _Terminal()
         with (
-            patch.dict("os.environ", {**dict(of_alibaba), **dict(of_huawei), "TERM": "dumb", "COLUMNS": "1000"}),
+            patch.dict("os.environ", {**self.keys(), "TERM": "dumb", "COLUMNS": "1000"}),
             patch("sys.stdin", _Terminal(typed)),
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
@@ -95,18 +76,3 @@ class SetupWorld(InProcess):
             "tasks": [(one.src_bucket, one.bucket.name, one.metadata) for one in self.oms._tasks.values()],
             "secrets": sorted(self.secrets),
         }
-
-    def _exchange(self, request: wire.Request) -> wire.Answer:
-        if self.asked == self.dies_after:
-            raise KilledError
-        self.sent.append(request)
-        prepared = requests.Request(request.method, "https://x.example", request.headers, data=request.body).prepare()
-        prepared.url = request.url
-        response = self._adapter.send(prepared, timeout=wire._SECONDS)
-        self.asked += 1
-        if self.asked == self.dies_after:
-            raise KilledError
-        if self.asked in self.loses:
-            raise ConnectionResetError
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return wire.Answer(response.status_code, headers, response.content)

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from unit.ops.setup.setup_world import NAME, KilledError, SetupWorld
+from support.administrator import KilledError
+from unit.ops.setup.setup_world import NAME, SetupWorld
 
 YES = "yes\nagree\n"
 NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}

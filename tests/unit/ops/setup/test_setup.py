@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from sandbox.server.faults import Fault
-from unit.ops.setup.setup_world import NAME, KilledError, SetupWorld
+from support.administrator import KilledError
+from unit.ops.setup.setup_world import NAME, SetupWorld
 
 YES = "yes\nagree\n"
 # Of the requests of a run one in so many is where it ends.

@@ -1,0 +1,66 @@
+"""A machine on which an administrator of both accounts runs commands, in a folder of a project."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import requests
+
+from ops.clouds import keys, wire
+from sandbox.inprocess import InProcess
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class KilledError(BaseException):
+    """The administrator's machine is no more."""
+
+
+class Administrator(InProcess):
+    """A world with one. `asked`: how many requests of that machine were answered; `dies_after`: after how many it is no
+    more, of which the last was done. `loses`: the numbers of requests that are done, but whose answers never come."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.folder = Path(mkdtemp(prefix="administrator-"))
+        self.dies_after, self.asked = -1, 0
+        self.loses: set[int] = set()
+        self.sent: list[wire.Request] = []
+        self.answered: list[wire.Answer] = []
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._patches.callback(shutil.rmtree, self.folder)
+        self._adapter = self.ground.network.adapter()
+        self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
+        return self
+
+    def keys(self) -> dict[str, str]:
+        """The keys of both accounts, as the environment has them."""
+        of_alibaba = zip(keys.ALIBABA, self.user_credentials, strict=False)
+        return dict(of_alibaba) | dict(zip(keys.HUAWEI, self.huawei_credentials, strict=False))
+
+    def before(self, number: int) -> None:
+        """What happens before a request of this number goes out."""
+
+    def _exchange(self, request: wire.Request) -> wire.Answer:
+        if self.asked == self.dies_after:
+            raise KilledError
+        self.before(self.asked)
+        self.sent.append(request)
+        prepared = requests.Request(request.method, "https://x.example", request.headers, data=request.body).prepare()
+        prepared.url = request.url
+        response = self._adapter.send(prepared, timeout=wire._SECONDS)
+        self.asked += 1
+        if self.asked == self.dies_after:
+            raise KilledError
+        if self.asked in self.loses:
+            raise ConnectionResetError
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        self.answered.append(wire.Answer(response.status_code, headers, response.content))
+        return self.answered[-1]
