@@ -92,6 +92,8 @@ class Sandbox:
         self._overwrite_mode: OverwriteMode = overwrite_mode
         # What the tool's store has, by the names that s.yaml gives.
         self.secrets: dict[str, str] = {}
+        # Of the keys by which the tool deploys, as it shows it; empty if it has none.
+        self.tool_account = ACCOUNT_ID
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
         # The names of each function's OSS triggers.

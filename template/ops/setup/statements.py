@@ -126,6 +126,19 @@ def functions_in_huawei(bucket: str, *, deep: bool = False) -> Document:
     )
 
 
+def deployer(given: Mapping[str, str]) -> Document:
+    """What the tool's own user needs to deploy, as the calls of its component are documented."""
+    functions = f"acs:fc:{_value(given, 'region')}:*:functions/{_value(given, 'functionName')}*"
+    passed = [f"acs:ram::*:role/{role.name}" for role in roles(given)]
+    return _document(
+        [
+            _allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", on=[functions]),
+            _allow("ram:PassRole", "ram:GetRole", on=passed),
+            _allow("log:Create*", "log:Get*", on=["*"]),
+        ]
+    )
+
+
 def _identity_policy(*allowed: Statement) -> Document:
     return {"Version": "5.0", "Statement": list(allowed)}
 
