@@ -13,7 +13,7 @@ import pytest
 from ops.setup.statements import FUNCTIONS
 from sandbox import Sandbox
 from sandbox.fc.project import resources
-from sandbox.oms.task import CopyFailure
+from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from support.documents import Document
 from support.policies import Right, rights
