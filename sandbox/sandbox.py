@@ -25,8 +25,9 @@ from sandbox.fc.timers import Timer
 from sandbox.iam.service import Iam
 from sandbox.keys import Credential
 from sandbox.obs.service import Obs
+from sandbox.oms.copier import OverwriteMode
 from sandbox.oms.service import Oms
-from sandbox.oms.task import OverwriteMode, Task
+from sandbox.oms.task import Task
 from sandbox.oss.service import Oss
 from sandbox.ram.service import Ram
 from sandbox.server.loop import LoopThread
