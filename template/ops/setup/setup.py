@@ -8,16 +8,20 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from ops.clouds.keys import Keys
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import UsageError
+from ops.intention import Intentions
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import BothClouds, Holder
 from ops.setup.needs import OURS, Line, Need, Standing
 from ops.terminal import Whole
 from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import Text, t
+
+T = TypeVar("T")
 
 NOT_YET = 3
 # How often a new key is tried, and how long grants take at most, by both vendors' pages.
@@ -28,6 +32,7 @@ _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 # What OMS says of a key whose rights, or which itself, it does not see yet.
 _NOT_YET_SEEN = ("OMS.0068", "OMS.0072")
+_MIGRATION = t("migration of the old objects")
 _MADE = t("Set up. Deploy it, and see whether all is well:")
 _REMOVED = t("Removed. The buckets are still there, with all that is in them.")
 
@@ -76,7 +81,8 @@ class Run:
 
     def removals(self) -> list[Need]:
         """What goes, and in which order."""
-        return [*self._clouds.account_needs(), *self._clouds.removals()]
+        migration = Need(_MIGRATION, ("oss:GetObject",), self._look_at_migration, lambda: None)
+        return [*self._clouds.account_needs(), migration, *self._clouds.removals()]
 
     def renewals(self) -> list[Need]:
         """What another key of the functions takes."""
@@ -109,13 +115,13 @@ class Run:
         clouds = self._clouds
         self._agree()
         made: list[tuple[Holder, Keys]] = []
-        self._grants_end = self._session.clock.now() + _GRANTS
+        grants = Grants(self._session)
         try:
             made.extend((holder, holder.make_key()) for holder in (clouds.reader, clouds.writer))
             source, destination = (keys for _, keys in made)
-            self._wait(t("reading the source"), lambda: clouds.tasks.region_of("Aliyun", source, clouds.source.name))
-            self._wait(t("writing to the destination"), lambda: clouds.with_keys(destination).location())
-            self._wait(t("a sync task"), lambda: clouds.tasks.create(source, destination))
+            grants.wait(t("reading the source"), lambda: clouds.tasks.region_of("Aliyun", source, clouds.source.name))
+            grants.wait(t("writing to the destination"), lambda: clouds.with_keys(destination).location())
+            grants.wait(t("a sync task"), lambda: clouds.tasks.create(source, destination))
         except BaseException as error:
             if clouds.tasks.address():
                 # It was made, and has the keys; only the answer was lost.
@@ -137,23 +143,6 @@ class Run:
                 )
         self._clouds.tasks.agree()
 
-    def _wait(self, what: Text, attempt: Callable[[], object]) -> None:
-        """Try with a new key until its grants act."""
-        while True:
-            try:
-                attempt()
-            except RefusedError as error:
-                if not _is_of_rights(error):
-                    raise
-                if self._session.clock.now() >= self._grants_end:
-                    raise GrantsError(
-                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened),
-                        t("Run this again later: it goes on from here"),
-                    ) from None
-            else:
-                return
-            pause(self._session, _TRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))
-
     def _look_at_settings(self) -> Line:
         wanted, given = self._settings(), self._clouds.given
         wrong = [name for name, value in wanted.items() if given.get(name, "") != value]
@@ -165,12 +154,41 @@ class Run:
     def _write_settings(self) -> None:
         settings_file.write(self._file, self._settings())
 
+    def _look_at_migration(self) -> Line:
+        clouds = self._clouds
+        if Intentions(clouds.log, clouds.tasks.address(), clouds.name).read() is None:
+            return Line(Standing.THERE, _MIGRATION, t("none is on its way"))
+        return Line(Standing.STOP, _MIGRATION, t("it is not over"), t("End it first: python3 ops.py migrate --remove"))
+
     def _settings(self) -> dict[str, str]:
         clouds = self._clouds
         return {"SYNC_URL": clouds.tasks.address(), **clouds.key.settings, "logBucket": clouds.log.name}
 
     def _say(self, text: Text) -> None:
         self._session.screen.say(text.of(self._session.lang))
+
+
+class Grants:
+    """What new keys may do, which acts some time after they were made: all of it is waited for at most so long."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._end = session, session.clock.now() + _GRANTS
+
+    def wait(self, what: Text, attempt: Callable[[], T]) -> T:
+        """Try with a new key until its grants act; return what `attempt` does. Raises GrantsError, and what it raises
+        for other reasons."""
+        while True:
+            try:
+                return attempt()
+            except RefusedError as error:
+                if not _is_of_rights(error):
+                    raise
+                if self._session.clock.now() >= self._end:
+                    raise GrantsError(
+                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened),
+                        t("Run this again later: it goes on from here"),
+                    ) from None
+            pause(self._session, _TRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))
 
 
 class Lock:

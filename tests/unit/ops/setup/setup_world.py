@@ -46,6 +46,10 @@ class SetupWorld(Administrator):
 
     def setup(self, *words: str, typed: str = "") -> tuple[int, str]:
         """Run the command: its exit code, and what it says."""
+        return self.command("setup", *words, typed=typed)
+
+    def command(self, *words: str, typed: str = "") -> tuple[int, str]:
+        """The same for any command of ops.py."""
         terminal = _Terminal()
         with (
             patch.dict("os.environ", {**self.keys(), "TERM": "dumb", "COLUMNS": "1000"}),
@@ -53,7 +57,7 @@ class SetupWorld(Administrator):
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
         ):
-            code = cli.main(["setup", "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], Here(self))
+            code = cli.main([words[0], "-t", str(self.folder / "s.yaml"), "--lang", "en", *words[1:]], Here(self))
         return code, terminal.getvalue()
 
     def variables(self) -> dict[str, Any]:
