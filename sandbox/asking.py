@@ -6,6 +6,7 @@ address that it finds in the environment variable OSS_OMS_SYNC_SANDBOX.
     POST /keep                          a secret, as the tool's store keeps it: its name and value
     POST /kept                          {"keys": the names of those}
     POST /forget                        takes one away, by its name
+    POST /account/<alias>               {"account": whose the tool's keys of that alias are}
     POST /endpoints                     where the clouds are, by the names of the functions' settings
     POST /remove/<function>/<trigger>   takes a trigger away; answers {}
     POST /deploy/<function>/<trigger>   puts it back; answers {}
@@ -91,6 +92,8 @@ def answer_to(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object
         case ["forget"]:
             box.secrets.pop(payload.decode(), None)
             return {}
+        case ["account", _]:
+            return {"account": box.tool_account}
         case ["endpoints"]:
             return {**box.all_endpoints()}
     raise LookupError("/".join(path))

@@ -25,8 +25,9 @@ from sandbox.fc.timers import Timer
 from sandbox.iam.service import Iam
 from sandbox.keys import Credential
 from sandbox.obs.service import Obs
+from sandbox.oms.copier import OverwriteMode
 from sandbox.oms.service import Oms
-from sandbox.oms.task import OverwriteMode, Task
+from sandbox.oms.task import Task
 from sandbox.oss.service import Oss
 from sandbox.ram.service import Ram
 from sandbox.server.loop import LoopThread
@@ -95,6 +96,8 @@ class Sandbox:
         self._bare = bare
         # What the tool's store has, by the names that s.yaml gives.
         self.secrets: dict[str, str] = {}
+        # Of the keys by which the tool deploys, as it shows it; empty if it has none.
+        self.tool_account = ACCOUNT_ID
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}
         # The names of each function's OSS triggers.

@@ -5,14 +5,14 @@ What it needs there: support.huaweicloud.com/oms_faq, "How do I obtain permissio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sandbox.gateway import GatewayError
 from sandbox.keys import Credential, KeyedService
 from sandbox.obs.service import Obs
+from sandbox.oms.copier import PART_SIZE, Destination, ReadSource, SourceObject
 from sandbox.oms.service import Account
-from sandbox.oms.task import PART_SIZE, Destination, ReadSource, SourceObject
 from sandbox.oss.service import Oss
 
 _LOOKS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
@@ -50,6 +50,18 @@ class Sides:
             return source_object(self._oss, bucket, key)
 
         return read
+
+    def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterator[tuple[str, int]]:
+        """Keys and sizes of what was modified after `since` and has one of the prefixes, for as long as the key may
+        list. Raises PermissionError."""
+        holder = self._oss.credential(keys.key)
+        for prefix in prefixes:
+            denial = "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, _LOOKS[2], bucket, prefix)
+            if denial:
+                raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
+        for key, one in list(self._oss.objects(bucket).items()):
+            if one.last_modified > since and key.startswith(tuple(prefixes)):
+                yield key, one.size
 
     def destination(self, keys: Account, region: str, bucket: str) -> Destination:
         """Writes into a bucket for as long as the key may."""

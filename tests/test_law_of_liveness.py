@@ -22,7 +22,7 @@ import pytest
 
 from ops.commands import command
 from oss_oms_sync.answers.step import Step
-from sandbox.oms.task import CopyFault
+from sandbox.oms.copier import CopyFault
 from sandbox.server.message import Request
 from support.law import seeds_of
 from support.migration import CONTENTS, MINUTE, MODES, Migration

@@ -15,7 +15,7 @@ from rich.table import Table
 from sandbox import Sandbox
 from sandbox.demo.acts import HOUR, LOST, PATIENCE_SECONDS
 from sandbox.demo.books import Books, keep_books
-from sandbox.oms.task import CopyFailure
+from sandbox.oms.copier import CopyFailure
 
 # Accepted by OMS, and not copied.
 NOT_COPIED = [f"not copied/{number}.jpg" for number in range(5)]

@@ -64,10 +64,11 @@ class Identities(KeyedService):
         self.account = self.find_key
 
     def find_key(self, access_key: str) -> Credential | None:
-        """The key of a user, for all services of the cloud."""
+        """The key of a user, for all services of the cloud, one of which it is used for now."""
         for number, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and key["status"] == "active" and not self._is_stale(key):
+                key["used"] = self._date()
                 return Credential(key["secret"], None, partial(self._in_force, number), f"user/{number}")
         return None
 
@@ -126,6 +127,11 @@ class Identities(KeyedService):
         told = ("access_key_id", "user_id", "status", "created_at")
         keys = [{name: one[name] for name in told} for one in self._seen(self._user(call)["keys"])]
         return self._page(call, "access_keys", keys, "access_key_id")
+
+    def show_last_used(self, call: Asked) -> object:
+        """Nothing of a key that was never used."""
+        used = self._key(call).get("used")
+        return {"access_key_last_used": {"last_used_at": used} if used else {}}
 
     def update_key(self, call: Asked) -> None:
         if call.body["status"] not in ("active", "inactive"):

@@ -81,6 +81,7 @@ _OPERATIONS = {
     ("DELETE", "/v5/users/*"): _Row("iam:users:deleteUserV5", Iam.delete_user, 204),
     ("GET", "/v5/users/*/access-keys"): _Row("iam:credentials:listCredentialsV5", Iam.list_keys, params=_LISTED),
     ("POST", "/v5/users/*/access-keys"): _Row("iam:credentials:createCredentialV5", Iam.create_key, 201),
+    ("GET", "/v5/users/*/access-keys/*/last-used"): _Row("iam:credentials:showAccessKeyLastUsedV5", Iam.show_last_used),
     ("PUT", "/v5/users/*/access-keys/*"): _Row(
         "iam:credentials:updateCredentialV5", Iam.update_key, needs={"status": str}
     ),

@@ -22,18 +22,18 @@ class _Put(Protocol):
 
 
 class ResultLists:
-    """The lists of one task: one file of each kind for each call's keys, where there are such.
+    """The lists of one task under `root`: one file of each kind for each call's keys, where there are such.
 
     `separator` is between columns. `broken`: each file gets a line that nobody can read. `held`: files are kept back
     until this is false again and the next keys are copied, or `write` is called. `sub_task` is part of their names.
     """
 
-    def __init__(self, task_id: str, put: _Put) -> None:
+    def __init__(self, root: str, put: _Put) -> None:
         self.separator: Literal[",", "\t"] = ","
         self.broken = False
         self.held = False
         self.sub_task = "00000000000000000000000000000001"
-        self._task_id = task_id
+        self._root = root
         self._put = put
         self._lines: defaultdict[str, list[str]] = defaultdict(list)
         self._last = 0
@@ -55,7 +55,7 @@ class ResultLists:
             for kind, lines in self._lines.items():
                 # No two files have the same name, however fast they come.
                 self._last = max(self._last + 1, int(now * 1000))
-                folder = f"{LISTS_ROOT}{self._task_id}/{kind}_object_lists/{self.sub_task}"
+                folder = f"{self._root}/{kind}_object_lists/{self.sub_task}"
                 body = "".join(f"{line}\n" for line in lines).encode() + (_BROKEN_LINE if self.broken else b"")
                 self._put(f"{folder}/{self._last}.{kind}_list.txt", body, now)
             self._lines.clear()

@@ -1,28 +1,42 @@
-"""Huawei OMS on loopback: synchronization tasks behind the API gateway.
+"""Huawei OMS on loopback: synchronization tasks and migration task groups behind the API gateway.
 
 Written from the pages CreateSyncTask, CreateSyncEvents, ShowSyncTask, ListSyncTaskStatistic, ListSyncTasks,
-StartSyncTask, StopSyncTask, DeleteSyncTask, ShowBucketRegion, ShowRegionInfo and UpdatePrivacyAgreementRecord of
-support.huaweicloud.com/api-oms.
+StartSyncTask, StopSyncTask, DeleteSyncTask, those of task groups (`groups`), ShowBucketRegion, ShowRegionInfo and
+UpdatePrivacyAgreementRecord of support.huaweicloud.com/api-oms.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import quote, unquote
 
 from sandbox.gateway import GatewayError, json_response, throttled, verify_signature
 from sandbox.keys import KeyedService
-from sandbox.oms.task import STATISTICS, Destination, KeyEncoding, OverwriteMode, ReadSource, Task
+from sandbox.oms.copier import Destination, OverwriteMode, ReadSource
+from sandbox.oms.given import (
+    MAX_PAGE,
+    bad_parameters,
+    body_of,
+    keys_of_both_buckets,
+    milliseconds,
+    number,
+    read_keys,
+    task_of,
+    try_read_keys,
+)
+from sandbox.oms.groups import Between, Groups
+from sandbox.oms.task import STATISTICS, KeyEncoding, Task
 from sandbox.server.message import Request, Response
 from sandbox.server.throttle import RateLimit
 
-_PATH = re.compile(r"/v2/([^/]+)/sync-tasks(?:/([^/]+)(?:/(events|statistics|start|stop))?)?")
+_PATH = re.compile(
+    r"/v2/([^/]+)/(sync-tasks(?:/([^/]+)(?:/(events|statistics|start|stop))?)?"
+    r"|taskgroups(?:/([^/]+)(?:/(start|stop|retry|update))?)?)"
+)
 _ACCOUNT_PATH = re.compile(r"/v2/([^/]+)/(objectstorage/data-center|objectstorage/buckets/regions|privacy-agreements)")
 # The right that each call needs, by its method and the end of its path.
 _ACTIONS = {
@@ -35,31 +49,20 @@ _ACTIONS = {
     ("POST", "stop"): "update",
     ("DELETE", "task"): "delete",
 }
-# What policies name of it: support.huaweicloud.com/api-oms/oms_api_8004.html; tasks are not told apart.
-_RESOURCE = "oms:*:*:synctask:*"
-_MAX_PAGE, _MAX_OFFSET = 100, 10_000
-_MAX_ACCESS_KEY_LENGTH = 100
-_MAX_KEYS = 10
+_GROUP_ACTIONS = {
+    ("GET", "list"): "list",
+    ("POST", "list"): "create",
+    ("GET", "group"): "get",
+    ("PUT", "start"): "update",
+    ("PUT", "stop"): "update",
+    ("PUT", "retry"): "update",
+    ("PUT", "update"): "update",
+    ("DELETE", "group"): "delete",
+}
+# What policies name of it: support.huaweicloud.com/api-oms/oms_api_8004.html; tasks are not told apart, nor groups.
+_RESOURCE = "oms:*:*:{kind}:*"
+_MAX_OFFSET = 10_000
 _MAX_TASKS = 5
-# What a task has to be given: names, and how long each may be.
-_LENGTHS: Mapping[str, int] = {
-    "src_region": 100,
-    "src_bucket": 1024,
-    "src_ak": _MAX_ACCESS_KEY_LENGTH,
-    "src_sk": _MAX_ACCESS_KEY_LENGTH,
-    "dst_ak": _MAX_ACCESS_KEY_LENGTH,
-    "dst_sk": _MAX_ACCESS_KEY_LENGTH,
-    "dst_region": 100,
-    "dst_bucket": 1024,
-}
-# What else it may be given, beside a description; the sandbox does no more than these.
-_CHOICES: Mapping[str, tuple[object, ...]] = {
-    "src_cloud_type": ("Aliyun",),
-    "enable_metadata_migration": (True, False),
-    "enable_restore": (False,),
-    "dst_storage_policy": ("STANDARD",),
-    "consistency_check": ("size_last_modified", "crc64", "transmission"),
-}
 
 
 _REGIONS = [
@@ -97,6 +100,9 @@ class Sides(Protocol):
 
     def destination(self, keys: Account, region: str, bucket: str) -> Destination: ...
 
+    def listed(self, keys: Account, bucket: str, prefixes: Sequence[str], since: int) -> Iterable[tuple[str, int]]:
+        """Keys and sizes of what is in a source bucket. Raises PermissionError where the key may not list it."""
+
 
 class Oms(KeyedService):
     """A service that takes object keys for a task, and copies the objects a moment later.
@@ -115,6 +121,7 @@ class Oms(KeyedService):
         self.needs_agreement = False
         # What tasks that were created by a call were given.
         self._given: dict[str, dict[str, Any]] = {}
+        self.groups = Groups(self, self._both_sides)
         self.accepted: Counter[str] = Counter()
         self._tasks: dict[tuple[str, str], Task] = {}
         self._limit: RateLimit | None = None
@@ -134,7 +141,7 @@ class Oms(KeyedService):
     ) -> Task:
         """Make a task, to be called at `sync_url` of the result."""
         task = Task(
-            project_id, task_id, self, read_source, destination, key_encoding, overwrite_mode, src_bucket, src_region
+            self, read_source, destination, overwrite_mode, project_id, task_id, key_encoding, src_bucket, src_region
         )
         task.start()
         with self.lock:
@@ -175,10 +182,14 @@ class Oms(KeyedService):
         if match := _ACCOUNT_PATH.fullmatch(request.raw_path):
             return self._about_account(request, *match.groups())
         match = _PATH.fullmatch(request.raw_path)
-        project, task_id, tail = match.groups() if match else ("", "", "")
+        if match is None:
+            raise _no_such_api()
+        project, collection, task_id, tail, group_id, group_tail = match.groups("")
+        if collection.startswith("taskgroups"):
+            return self._about_group(request, project, group_id, group_tail)
         call = request.method, tail or ("task" if task_id else "list")
-        if match is None or call not in _ACTIONS:
-            raise GatewayError(404, "APIGW.0101", "The API does not exist or has not been published")
+        if call not in _ACTIONS:
+            raise _no_such_api()
         action = f"oms:synctask:{_ACTIONS[call]}"
         if call == ("POST", "events"):
             return self._create_sync_events(request, action, project, task_id)
@@ -189,6 +200,18 @@ class Oms(KeyedService):
             return self._create_sync_task(request, project)
         return self._manage(request, call, self._task(project, task_id))
 
+    def _about_group(self, request: Request, project: str, group_id: str, tail: str) -> Response:
+        call = request.method, tail or ("group" if group_id else "list")
+        if call not in _GROUP_ACTIONS:
+            raise _no_such_api()
+        self._pass_gateway(request, f"oms:taskgroup:{_GROUP_ACTIONS[call]}")
+        if call == ("POST", "list"):
+            self._check_may_create(project)
+            return self.groups.create(request, project)
+        if call == ("GET", "list"):
+            return self.groups.list(request, project)
+        return self.groups.manage(request, project, group_id, tail or request.method)
+
     def _manage(self, request: Request, call: tuple[str, str], task: Task) -> Response:
         if call == ("GET", "task"):
             return _show_sync_task(task, request)
@@ -196,17 +219,17 @@ class Oms(KeyedService):
             return _list_sync_task_statistic(task, request)
         if call == ("DELETE", "task"):
             if task.status != "STOPPED":
-                raise _bad_parameters("a task that is synchronizing cannot be deleted: stop it first")
+                raise bad_parameters("a task that is synchronizing cannot be deleted: stop it first")
             del self._tasks[task.project_id, task.task_id]
             self._given.pop(task.task_id, None)
         elif call == ("POST", "stop"):
             if task.status != "SYNCHRONIZING":
-                raise _bad_parameters("the synchronization task is not running")
+                raise bad_parameters("the synchronization task is not running")
             task.status = "STOPPED"
         else:
-            keys = _keys_of_both_buckets(request)
+            keys = keys_of_both_buckets(request)
             if task.status != "STOPPED":
-                raise _bad_parameters("the synchronization task is not stopped")
+                raise bad_parameters("the synchronization task is not stopped")
             if given := self._given.get(task.task_id):
                 task.read_source, task.bucket = self._between({**given, **keys})
             task.start()
@@ -215,7 +238,7 @@ class Oms(KeyedService):
     def _about_account(self, request: Request, project: str, what: str) -> Response:
         """Calls for which no page names a right."""
         caller = verify_signature(request, self.credential, self.skew)
-        if project not in self.projects or caller.denial("oms:*", _RESOURCE) == "ExplicitDeny":
+        if project not in self.projects or caller.denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
         if (request.method, what) == ("POST", "privacy-agreements"):
             self.agreements.add(project)
@@ -223,23 +246,20 @@ class Oms(KeyedService):
         if (request.method, what) == ("GET", "objectstorage/data-center"):
             return json_response(200, _REGIONS)
         if (request.method, what) == ("POST", "objectstorage/buckets/regions"):
-            given = _object(request)
+            given = body_of(request)
             if given.keys() != {"cloud_type", "ak", "sk", "bucket_name"}:
-                raise _bad_parameters("cloud_type, ak, sk and bucket_name are what is asked for")
+                raise bad_parameters("cloud_type, ak, sk and bucket_name are what is asked for")
             region = self._both().region_of(
                 given["cloud_type"], Account(given["ak"], given["sk"]), given["bucket_name"]
             )
             return json_response(200, {"id": region, "name": region, "support": True})
-        raise GatewayError(404, "APIGW.0101", "The API does not exist or has not been published")
+        raise _no_such_api()
 
     def _create_sync_task(self, request: Request, project: str) -> Response:
-        given = _task_of(request)
-        if project not in self.projects:
-            raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
-        if self.needs_agreement and project not in self.agreements:
-            raise _bad_parameters("the privacy statement was not agreed to")
+        given = task_of(request)
+        self._check_may_create(project)
         if len(self._tasks) >= _MAX_TASKS:
-            raise _bad_parameters(f"a tenant has at most {_MAX_TASKS} synchronization tasks")
+            raise bad_parameters(f"a tenant has at most {_MAX_TASKS} synchronization tasks")
         read, bucket = self._between(given)
         number = str(uuid.uuid4())
         names = {"src_bucket": given["src_bucket"], "src_region": given["src_region"]}
@@ -250,6 +270,12 @@ class Oms(KeyedService):
         self._given[number] = given
         return json_response(200, {"sync_task_id": number})
 
+    def _check_may_create(self, project: str) -> None:
+        if project not in self.projects:
+            raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
+        if self.needs_agreement and project not in self.agreements:
+            raise bad_parameters("the privacy statement was not agreed to")
+
     def _between(self, given: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
         """What a task reads and writes with its keys."""
         sides, source, there = self._both(), Account(given["src_ak"], given["src_sk"]), given["dst_ak"]
@@ -257,6 +283,12 @@ class Oms(KeyedService):
             sides.source(source, given["src_region"], given["src_bucket"]),
             sides.destination(Account(there, given["dst_sk"]), given["dst_region"], given["dst_bucket"]),
         )
+
+    def _both_sides(self, given: Mapping[str, Any]) -> Between:
+        """The same for a group, which lists the source as well."""
+        source, bucket = Account(given["src_ak"], given["src_sk"]), given["src_bucket"]
+        listed = self._both().listed
+        return Between(*self._between(given), lambda order: listed(source, bucket, order.prefixes, order.since))
 
     def _both(self) -> Sides:
         if self.sides is None:
@@ -266,9 +298,9 @@ class Oms(KeyedService):
     def _list_sync_tasks(self, request: Request, project: str) -> Response:
         status = request.params.get("status")
         if status not in (None, "SYNCHRONIZING", "STOPPED"):
-            raise _bad_parameters("status")
-        limit = _number(request, "limit", 10, 1, _MAX_PAGE)
-        offset = _number(request, "offset", 0, 0, _MAX_OFFSET)
+            raise bad_parameters("status")
+        limit = number(request, "limit", 10, 1, MAX_PAGE)
+        offset = number(request, "offset", 0, 0, _MAX_OFFSET)
         found = [
             task.summary()
             for (owner, _), task in self._tasks.items()
@@ -279,7 +311,7 @@ class Oms(KeyedService):
     def _pass_gateway(self, request: Request, action: str) -> None:
         caller = verify_signature(request, self.credential, self.skew)
         self.actions.add(action)
-        if action in self._denied or caller.denial(action, _RESOURCE):
+        if action in self._denied or caller.denial(action, _RESOURCE.format(kind=action.split(":")[1])):
             raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")
         if self._limit and not self._limit.allows():
             raise throttled()
@@ -291,11 +323,11 @@ class Oms(KeyedService):
             raise GatewayError(404, "OMS.0404", "The synchronization task does not exist.") from None
 
     def _create_sync_events(self, request: Request, action: str, project: str, task_id: str) -> Response:
-        sent, keys = _try_read_keys(request)
+        sent, keys = try_read_keys(request)
         try:
             self._pass_gateway(request, action)
             task = self._task(project, task_id)
-            sent, keys = _read_keys(request, task.key_encoding)
+            sent, keys = read_keys(request, task.key_encoding)
             self._check_acceptable(task, keys)
         except GatewayError as error:
             self.calls.append(Call(request.time, sent, keys, error.status, request.connection))
@@ -307,108 +339,24 @@ class Oms(KeyedService):
 
     def _check_acceptable(self, task: Task, keys: list[str]) -> None:
         if task.status != "SYNCHRONIZING":
-            raise _bad_parameters("the synchronization task is stopped")
+            raise bad_parameters("the synchronization task is stopped")
         if self._refused and any(self._refused(key) for key in keys):
-            raise _bad_parameters("object_keys")
+            raise bad_parameters("object_keys")
 
 
-def _bad_parameters(what: str) -> GatewayError:
-    return GatewayError(400, "OMS.0001", f"Invalid parameter: {what}.")
-
-
-def _try_read_keys(request: Request) -> tuple[list[str], list[str]]:
-    """The keys of a call that may be refused for other reasons, as well as they can be read."""
-    try:
-        sent = json.loads(request.body)["object_keys"]
-        return list(sent), [unquote(key) for key in sent]
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return [], []
-
-
-def _read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
-    """The keys as sent and decoded."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise _bad_parameters("Content-Type")
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        raise _bad_parameters("the body is not JSON") from None
-    sent = body.get("object_keys") if isinstance(body, dict) else None
-    if not isinstance(sent, list) or not 1 <= len(sent) <= _MAX_KEYS:
-        raise _bad_parameters(f"object_keys must be a list of 1 to {_MAX_KEYS} keys")
-    if not all(isinstance(key, str) and key for key in sent):
-        raise _bad_parameters("object_keys must hold non-empty strings")
-    if encoding == "raw":
-        return sent, sent
-    if any(quote(unquote(key), safe="") != key for key in sent):
-        raise _bad_parameters("object_keys must be URL-encoded")
-    return sent, [unquote(key) for key in sent]
-
-
-def _object(request: Request) -> dict[str, Any]:
-    """The body, which is a JSON object."""
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        raise _bad_parameters("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise _bad_parameters("the body is no object")
-    return body
-
-
-def _keys_of_both_buckets(request: Request) -> dict[str, str]:
-    """A task is started with the access keys of both buckets, each of at most 100 characters (StartSyncTask)."""
-    body = _object(request)
-    names = ("src_ak", "src_sk", "dst_ak", "dst_sk")
-    _check_texts(body, names)
-    return {name: body[name] for name in names}
-
-
-def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
-    for name in names:
-        given = body.get(name)
-        if not isinstance(given, str) or not 1 <= len(given) <= _LENGTHS[name]:
-            raise _bad_parameters(name)
-
-
-def _task_of(request: Request) -> dict[str, Any]:
-    """What CreateSyncTask is given, checked."""
-    body = _object(request)
-    _check_texts(body, _LENGTHS)
-    for name in body.keys() - _LENGTHS.keys():
-        value = body[name]
-        if name == "description":
-            if not isinstance(value, str) or not re.fullmatch(r"[^<>()\"'&]{0,255}", value):
-                raise _bad_parameters(name)
-        elif name not in _CHOICES or value not in _CHOICES[name]:
-            raise _bad_parameters(f"{name}: the sandbox has no more than {_CHOICES.get(name, 'nothing')}")
-    return body
-
-
-def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    given = request.params.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,6}", given) or not least <= int(given) <= most:
-        raise _bad_parameters(name)
-    return int(given)
+def _no_such_api() -> GatewayError:
+    return GatewayError(404, "APIGW.0101", "The API does not exist or has not been published")
 
 
 def _show_sync_task(task: Task, request: Request) -> Response:
-    return json_response(200, task.description(_milliseconds(request, "query_time") / 1000))
+    return json_response(200, task.description(milliseconds(request, "query_time") / 1000))
 
 
 def _list_sync_task_statistic(task: Task, request: Request) -> Response:
-    start, end = _milliseconds(request, "start_time"), _milliseconds(request, "end_time")
+    start, end = milliseconds(request, "start_time"), milliseconds(request, "end_time")
     data_types = request.params.get("data_type", "").split(",")
     if not set(data_types) <= set(STATISTICS):
-        raise _bad_parameters("data_type")
+        raise bad_parameters("data_type")
     if start > end:
-        raise _bad_parameters("start_time is behind end_time")
+        raise bad_parameters("start_time is behind end_time")
     return json_response(200, task.statistics(data_types, start, end))
-
-
-def _milliseconds(request: Request, name: str) -> int:
-    given = request.params.get(name, "")
-    # 13 digits: a time in seconds is a mistake that the service can see.
-    if not re.fullmatch(r"[0-9]{13}", given):
-        raise _bad_parameters(f"{name} must be a time in milliseconds")
-    return int(given)

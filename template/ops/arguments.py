@@ -290,6 +290,8 @@ def _setup(commands: _Commands) -> None:
     setup.add_argument("--plan", action="store_true", help=say(t("only show what is there, and what would be made")))
     told = say(t("take away what setup made, but the buckets; first remove the functions: s remove -y"))
     setup.add_argument("--remove", action="store_true", help=told)
+    told = say(t("make another key of the functions, for this machine; once it is used, delete the older one"))
+    setup.add_argument("--new-key", action="store_true", help=told)
     setup.add_argument("--yes", metavar="HASH", help=say(t("carry out the plan of this hash, and ask nothing")))
     setup.add_argument("--agree", action="store_true", help=say(t("agree to OMS's privacy statement")))
 

@@ -29,6 +29,7 @@ from oss_oms_sync.answers.text import t
 SANDBOX = "OSS_OMS_SYNC_SANDBOX"
 # A function takes up to 570 seconds, and the tool waits 5 more for it.
 CALL_SECONDS = 660.0
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _ARGUMENTS = Path(__file__).with_name("arguments.js")
 Payload = Mapping[str, Any]
 
@@ -53,6 +54,10 @@ class Caller(Protocol):
 
     def forget_secret(self, key: str) -> None:
         """Take it out of the tool's store; not an error if it is not there."""
+
+    def account(self, alias: str) -> str:
+        """The account of Alibaba Cloud of the keys that the tool has under this alias, with `*` in the place of most
+        digits; empty if it has none."""
 
     def endpoints(self) -> Mapping[str, str]:
         """Where the buckets are, by the names of the functions' settings, where that is not where the clouds have
@@ -124,6 +129,12 @@ class Tool:
     def forget_secret(self, key: str) -> None:
         """See Caller."""
         self._run(self._program(), ["secret", "delete", "--key", key])
+
+    def account(self, alias: str) -> str:
+        """See Caller."""
+        output, _, _ = self._run(self._program(), ["config", "get", "-a", alias])
+        found = re.search(r"^ *AccountID: *([\d*]+)", _COLOURS.sub("", output), re.MULTILINE)
+        return found[1] if found else ""
 
     def _lock_store(self) -> None:
         """Let nobody else read the tool's store, which is encrypted with what everybody can find out."""
@@ -258,6 +269,10 @@ class Sandbox:
     def forget_secret(self, key: str) -> None:
         """See Caller."""
         self._post("forget", key.encode())
+
+    def account(self, alias: str) -> str:
+        """See Caller."""
+        return str(self._post(f"account/{alias}", b"")["account"])
 
     def endpoints(self) -> Mapping[str, str]:
         """See Caller."""

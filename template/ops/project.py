@@ -48,9 +48,12 @@ class Project:
 
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
-    """The texts under `vars` in the file. Raises UsageError if it cannot be read, or lacks one that is `needed`."""
+    """The texts under `vars` in the file, and as `access` the tool's alias. Raises UsageError if it cannot be read, or
+    lacks one that is `needed`."""
     try:
-        given = variables(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        (alias,) = re.findall(r"""^access: *("[^"\n]*"|'[^'\n]*'|[^\s#]+)""", text, re.MULTILINE) or ["default"]
+        given = {**variables(text), "access": unquoted("access", alias)}
     except OSError:
         raise UsageError(_NO_FILE.filled(file=str(file)), _WHERE) from None
     except ValueError as error:

@@ -26,10 +26,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
-from ops.certificates import CANARY  # noqa: E402
 from ops.errors import UsageError  # noqa: E402
 from ops.project import variables  # noqa: E402
-from ops.setup.statements import Role, rights, roles, trust_of  # noqa: E402
+from ops.setup import statements  # noqa: E402
+from ops.setup.statements import Role, rights, trust_of  # noqa: E402
 
 # What lets the commands run as a script, and run again.
 SHELL = r"""
@@ -61,79 +61,48 @@ def main() -> int:
         given = variables(settings.read_text(encoding="utf-8"))
     except ValueError as error:
         sys.exit(str(error))
-    if options.canary:
-        print("\n".join(of_canary(given)))
-        return 0
     try:
-        found = roles(given, deep=options.deep)
+        print("\n".join(shown(given, options)))
     except UsageError as error:
         sys.exit(f"{error.happened.en}: {error.fix.en}")
-    if options.json:
-        lines = written(found, options.json)
-    else:
-        lines = removal(found) if options.remove else creation(found, deep=options.deep)
-    print("\n".join(lines))
     return 0
+
+
+def shown(given: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
+    """What was asked for, line by line. Raises UsageError where s.yaml lacks a name."""
+    if options.canary:
+        return of_canary(given)
+    found = statements.roles(given, deep=options.deep)
+    if options.json:
+        return written(found, options.json)
+    return removal(found) if options.remove else creation(found, given, deep=options.deep)
 
 
 def of_canary(given: Mapping[str, str]) -> Iterator[str]:
     """The rights of the administrator who runs a canary, on both clouds: in no everyday policy."""
-    source, log = (f"acs:oss:*:*:{given.get(name, '')}" for name in ("sourceBucket", "logBucket"))
-    mine = f"{given.get('objectPrefix', '')}{CANARY}*"
-    objects = (
-        "oss:PutObject",
-        "oss:GetObject",
-        "oss:DeleteObject",
-        "oss:DeleteObjectVersion",
-        "oss:AbortMultipartUpload",
-    )
-    bucket = ("oss:ListObjects", "oss:ListObjectVersions", "oss:ListMultipartUploads", "oss:GetBucketVersioning")
-    alibaba = {
-        "Version": "1",
-        "Statement": [
-            {"Effect": "Allow", "Action": list(objects), "Resource": [f"{source}/{mine}"]},
-            {"Effect": "Allow", "Action": [*bucket, "oss:GetBucketWorm"], "Resource": [source]},
-            {"Effect": "Allow", "Action": list(objects[:3]), "Resource": [f"{log}/oms_source_record/*"]},
-            {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": [log]},
-        ],
-    }
-    of_objects = ["obs:object:GetObject", "obs:object:DeleteObject", "obs:object:DeleteObjectVersion"]
-    of_bucket = ["obs:bucket:ListBucket", "obs:bucket:ListBucketVersions", "obs:bucket:GetBucketVersioning"]
-    lock = "obs:bucket:GetBucketObjectLockConfiguration"
-    lists = ["OBS:*:*:object:DESTINATION_BUCKET/oms/sync_task/*"]
-    huawei = {
-        "Version": "1.1",
-        "Statement": [
-            {"Effect": "Allow", "Action": of_objects, "Resource": [f"OBS:*:*:object:DESTINATION_BUCKET/{mine}"]},
-            {"Effect": "Allow", "Action": of_objects[:1], "Resource": lists},
-            {"Effect": "Allow", "Action": [*of_bucket, lock], "Resource": ["OBS:*:*:bucket:DESTINATION_BUCKET"]},
-        ],
-    }
-    oms = {
-        "Version": "1.1",
-        "Statement": [{"Effect": "Allow", "Action": ["oms:synctask:get", "oms:synctask:statistics"]}],
-    }
-    for title, document in (
-        ("Alibaba Cloud, a RAM user or role", alibaba),
-        ("Huawei Cloud, OBS: write the name of the destination bucket into it", huawei),
-        ("Huawei Cloud, OMS", oms),
-    ):
-        yield f"# {title}"
+    alibaba, huawei = statements.canary(given)
+    yield "# Alibaba Cloud, a RAM user or role"
+    yield json.dumps(alibaba, indent=2)
+    for where, document in by_roles(huawei, given):
+        yield f"# Huawei Cloud, {where}"
         yield json.dumps(document, indent=2)
     yield "# Functions are called with the tool's own access, as by every other command of ops.py."
 
 
-def creation(found: list[Role], *, deep: bool) -> Iterator[str]:
+def by_roles(document: statements.Document, given: Mapping[str, str]) -> Iterator[tuple[str, statements.Document]]:
+    """The same rights as custom policies of IAM's roles, which all accounts have, with where each is granted."""
+    for where, policy in statements.by_roles(document, given.get("destinationRegion", "")):
+        yield f"a custom policy of a user group, {where.en}", policy
+
+
+def creation(found: list[Role], given: Mapping[str, str], *, deep: bool) -> Iterator[str]:
     """Commands that make what is not there, and bring up to date what is."""
-    yield "# Huawei Cloud: the custom policies of the IAM user whose AK/SK the functions use. OBS needs one of its own,"
-    yield "# because it is a global service: write the name of the destination bucket into it. Without it, nothing here"
-    yield "# sees what is in OBS and what OMS failed to copy."
-    for name in ("huawei.json", "huawei-obs.json"):
-        text = (HERE / name).read_text(encoding="utf-8")
-        if deep:  # samples are read there as well
-            text = text.replace("/oms/sync_task/*", "/*")
-        yield f"# policies/{name}{', with the right to read all objects' if deep and 'obs' in name else ''}"
-        yield from (f"#   {line}" for line in text.splitlines())
+    yield "# Huawei Cloud: what the IAM user may do whose AK/SK the functions use. Without the rights in OBS, nothing"
+    yield "# here sees what is there and what OMS failed to copy."
+    in_huawei = statements.functions_in_huawei(statements.value(given, "destinationBucket"), deep=deep)
+    for where, policy in by_roles(in_huawei, given):
+        yield f"# {where[0].upper()}{where[1:]}:"
+        yield f"#   {json.dumps(policy)}"
     yield "\n# Alibaba Cloud: pipe this to bash, as somebody who may make RAM roles and policies. It may run again."
     yield SHELL
     for name, held in by_name(found):
@@ -144,10 +113,10 @@ def creation(found: list[Role], *, deep: bool) -> Iterator[str]:
             yield f"\n# What {purposes([role])} may do. RAM keeps five versions of a policy: the oldest makes room."
             yield from (f"#   {right}" for right in rights(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
-            given = ' --PolicyDocument "$document"'
+            text = ' --PolicyDocument "$document"'
             rotate = {"SetAsDefault": "true", "RotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"}
-            yield ram("EntityNotExist", "CreatePolicyVersion", PolicyName=role.policy, **rotate) + given
-            yield ram("EntityAlreadyExist", "CreatePolicy", PolicyName=role.policy) + given
+            yield ram("EntityNotExist", "CreatePolicyVersion", PolicyName=role.policy, **rotate) + text
+            yield ram("EntityAlreadyExist", "CreatePolicy", PolicyName=role.policy) + text
             yield ram("EntityAlreadyExist", "AttachPolicyToRole", **attachment(role))
 
 

@@ -110,7 +110,7 @@ def test_the_package_holds_what_belongs_and_nothing_else(built):
         r"|src/(s\.yaml|readme(\.zh)?\.md|ready\.js|ops\.py|ops/arguments\.js|digests\.py"
         r"|docs/([\w-]+(\.zh)?\.md|certificate\.(json|png))"
         r"|ci/(deploy\.sh|\w+\.yml)"
-        r"|policies/(show\.py|huawei(-obs)?\.json)|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
+        r"|policies/show\.py|code/index\.py|code/oss_oms_sync/(\w+/)*\w+\.py|ops/(\w+/)*\w+\.py"
         r"|code/oss_oms_sync/answers/zh\.json"
         r"|events/put-object\.json\.stpl))"
     )

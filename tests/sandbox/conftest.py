@@ -148,7 +148,7 @@ def ram_key(box: Sandbox) -> Callable[..., Key]:
 @pytest.fixture
 def iam_key(box: Sandbox) -> Callable[..., Key]:
     """The key of an IAM user who may do what statements say."""
-    return lambda *statements: iam_user(box, {"Version": "5.0", "Statement": statements})
+    return lambda *statements: iam_user(box, "user", {"Version": "5.0", "Statement": statements})
 
 
 class RawConnection:

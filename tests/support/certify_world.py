@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oss_oms_sync.clock import timestamp
-from sandbox.oms.task import CopyFault
+from sandbox.oms.copier import CopyFault
 from support.world import FROZEN, HOUR, MINUTE, PART, TICK, World, payload
 
 

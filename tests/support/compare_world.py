@@ -16,7 +16,7 @@ from requests import PreparedRequest
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.jobs import compare
-from sandbox.oms.task import Copy, CopyFailure, CopyFault
+from sandbox.oms.copier import Copy, CopyFailure, CopyFault
 from sandbox.oss.objects import etag_of
 from support.reconcile_world import ReconcileWorld
 from support.stored import Stored

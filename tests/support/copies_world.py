@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from oss_oms_sync.clouds.objects import StoredObject
-from sandbox.oms.task import CopyFailure
+from sandbox.oms.copier import CopyFailure
 from support.replay_world import ReplayWorld
 from support.world import TASK, TICK, record_name
 

@@ -21,14 +21,15 @@ def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -
     return key["AccessKeyId"], key["AccessKeySecret"]
 
 
-def iam_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
-    """The key of an IAM user of this name who may do what the document says, of v5, or of v3 by hand."""
+def iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
+    """The key of an IAM user of this name who may do what the documents say, of v5, or of v3 by hand."""
     user = box.iam.create_user(Asked((), {"name": name}, {}))["user"]["user_id"]
-    if document["Version"] == "1.1":
-        box.iam.grant(user, json.dumps(document))
-    else:
-        body = {"policy_name": name, "policy_document": json.dumps(document)}
-        policy = box.iam.create_policy(Asked((), body, {}))["policy"]["policy_id"]
-        box.iam.attach(Asked((policy,), {"user_id": user}, {}))
+    for document in documents:
+        if document["Version"] == "1.1":
+            box.iam.grant(user, json.dumps(document))
+        else:
+            body = {"policy_name": name, "policy_document": json.dumps(document)}
+            policy = box.iam.create_policy(Asked((), body, {}))["policy"]["policy_id"]
+            box.iam.attach(Asked((policy,), {"user_id": user}, {}))
     key = box.iam.create_key(Asked((user,), {}, {}))["access_key"]
     return key["access_key_id"], key["secret_access_key"]

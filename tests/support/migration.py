@@ -27,7 +27,7 @@ from ops import call, cli
 from ops.clock import Clock as OpsClock
 from sandbox.asking import answer_to
 from sandbox.inprocess import InProcess
-from sandbox.oms.task import CopyFailure, CopyFault
+from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
 from support.ops import SET_UP_RIGHT
 from tools.render import render

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 from sandbox import Sandbox
-from sandbox.oms.task import CopyFailure
+from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from support.uploads import PATIENCE, upload
 from support.world import payload

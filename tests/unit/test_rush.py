@@ -14,7 +14,7 @@ import pytest
 
 from sandbox.inprocess import InProcess
 from sandbox.inprocess.world import CODE
-from sandbox.oms.task import CopyFault
+from sandbox.oms.copier import CopyFault
 from support.world import payload
 
 # Round trips to OMS over the internet, and to OSS within the region.

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from sandbox.oms.task import CopyFailure, CopyFault
+from sandbox.oms.copier import CopyFailure, CopyFault
 from support.world import DAY, HOUR, ROOT, TICK, World, payload
 
 # In parts, so that nothing but its contents would tell it from another one of its size.

@@ -117,13 +117,16 @@ class Bucket(ABC):
 
     def retains(self) -> bool:
         """Whether a rule keeps what is written from being deleted."""
+        return self.configured(self.retention_query) is not None
+
+    def configured(self, what: str) -> ElementTree.Element | None:
+        """What the bucket is configured to do, such as `website`; None where it is not."""
         try:
-            self.call("GET", query={self.retention_query: ""})
+            return self.call("GET", query={what: ""}).xml()
         except RefusedError as error:
             if error.status == 404:
-                return False
+                return None
             raise
-        return True
 
     def call(
         self,

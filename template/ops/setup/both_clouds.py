@@ -12,7 +12,8 @@ from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
 from ops.errors import UsageError
-from ops.setup import statements, storage
+from ops.setup import owners, statements, storage
+from ops.setup.functions_key import FunctionsKey
 from ops.setup.iam_users import IamUser
 from ops.setup.needs import Line, Need, Standing
 from ops.setup.ram_holders import RamHolder
@@ -24,7 +25,6 @@ Holder = IamUser | RamHolder
 
 _READER = t("RAM user with whose key OMS reads the source")
 _WRITER = t("IAM user with whose key OMS writes to the destination")
-_KEY = t("access key of the functions")
 _CALLER = t("IAM user with whose key the functions call OMS and OBS")
 
 
@@ -40,8 +40,9 @@ class BothClouds:
         self._obs = here.get("OBS_ENDPOINT") or f"https://obs.{there}.myhuaweicloud.com"
         self._ram = Ram(alibaba, clock, here.get("RAM_ENDPOINT", ""))
         self._iam = Service(here.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", huawei, clock)
-        self._who = self._ram.whose()
-        self.account = str(self._who["AccountId"])
+        self._alibaba_account = owners.of_alibaba(self._ram)
+        self._huawei_account = owners.of_huawei(self._iam, huawei)
+        self.is_root = self._alibaba_account.is_root or self._huawei_account.is_root
         self.source, self.log = (
             OssBucket(Place.of(oss, given[name]), alibaba, clock, region) for name in ("sourceBucket", "logBucket")
         )
@@ -52,6 +53,7 @@ class BothClouds:
         self.reader = RamHolder(self._ram, "User", f"{self.name}-oms", reads, mark)
         self.writer = IamUser(self._iam, f"{self.name}-oms", statements.destination_writer(target), mark)
         self.functions = IamUser(self._iam, f"{self.name}-functions", statements.functions_in_huawei(target), mark)
+        self.key = FunctionsKey(self.functions, session.caller, self.name, given)
         self._mark = mark
         number = self._project(there)
         oms = here.get("OMS_ENDPOINT") or f"https://oms.{there}.myhuaweicloud.com"
@@ -71,22 +73,17 @@ class BothClouds:
         """The destination, as somebody with these keys sees it."""
         return ObsBucket(Place.of(self._obs, self.given["destinationBucket"]), keys, self._session.clock)
 
-    @property
-    def is_root(self) -> bool:
-        """Whether these are the keys of the account itself, which may do everything."""
-        return str(self._who["IdentityType"]) == "Account"
-
     def account_needs(self) -> Iterator[Need]:
         """Whose the keys are."""
-        what = t("account of Alibaba Cloud")
-        seen = t("{account}, as {arn}", account=self.account, arn=self._who["Arn"])
-        safer = t("A RAM user's key would be safer: this one may do everything") if self.is_root else None
-        yield Need(what, (), lambda: Line(Standing.THERE, what, seen, safer), lambda: None)
+        yield self._alibaba_account.need(t("account of Alibaba Cloud"))
+        yield self._huawei_account.need(t("account of Huawei Cloud"))
 
     def bucket_needs(self) -> Iterator[Need]:
-        """The three buckets."""
+        """The three buckets, after the keys by which the tool deploys."""
+        needed = list(statements.rights(statements.deployer(self.given)))
+        yield owners.alias(self._session.caller, self.given["access"], self._alibaba_account.number, needed)
         yield storage.source(self.source, self.given["region"])
-        yield storage.log(self.log, self.given["region"], self.account)
+        yield storage.log(self.log, self.given["region"], self._alibaba_account.number)
         yield storage.destination(self.with_keys(self._huawei), self.given["destinationRegion"])
 
     def holder_needs(self) -> Iterator[Need]:
@@ -116,35 +113,20 @@ class BothClouds:
         yield self.reader.removal(_READER)
         for what, holder in self._roles():
             yield holder.removal(what)
-        yield Need(_KEY, (), self._look_to_forget, self._forget)
+        yield self.key.removal()
 
-    def _look_to_forget(self) -> Line:
-        if not self._secrets() & set(self._session.caller.secrets()):
-            return Line(Standing.THERE, _KEY, t("nothing of setup's"))
-        return Line(Standing.REMOVE, _KEY, t("from the secret store of this machine"), None, sorted(self._secrets()))
-
-    def _forget(self) -> None:
-        for name in sorted(self._secrets()):
-            self._session.caller.forget_secret(name)
-
-    def _secrets(self) -> set[str]:
-        return {f"{self.name}_{one}" for one in ("HW_AK", "HW_SK")}
-
-    def key_needs(self, keep: Callable[[Keys], None]) -> Iterator[Need]:
-        """Keys whose secrets nobody has go; then the functions get theirs, which `keep` stores."""
+    def key_needs(self) -> Iterator[Need]:
+        """Keys whose secrets nobody has go; then the functions get theirs."""
         for holder in (self.reader, self.writer):
             yield _orphans(holder, lambda: bool(self.tasks.address()))
-        # That of a project which was set up before may be in another machine's store: this one gets a second.
-        yield _orphans(self.functions, lambda: self._has_secrets() or bool(self.given.get("HW_AK")))
-        yield Need(_KEY, (), self._look_at_key, lambda: keep(self.functions.make_key()))
+        yield _orphans(self.functions, self.key.is_used)
+        yield self.key.need()
 
-    def _look_at_key(self) -> Line:
-        if self._has_secrets():
-            return Line(Standing.THERE, _KEY)
-        return Line(Standing.CREATE, _KEY, t("into the secret store of the Serverless Devs tool on this machine"))
-
-    def _has_secrets(self) -> bool:
-        return self._secrets() <= set(self._session.caller.secrets())
+    def renewals(self) -> Iterator[Need]:
+        """Another key of the functions."""
+        yield from self.account_needs()
+        yield self.functions.need(_CALLER)
+        yield self.key.renewal()
 
     def _project(self, region: str) -> str:
         found = self._iam.call("GET", "/v3/projects", {"name": region})["projects"]

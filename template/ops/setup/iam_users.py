@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
@@ -18,6 +18,14 @@ from oss_oms_sync.answers.text import Text, t
 
 _VERSIONS = 5
 _READS = ("iam:users:listUsersV5", "iam:policies:listV5", "iam:users:listAttachedPoliciesV5")
+
+
+class Key(NamedTuple):
+    """An access key, with when it was made and last used, as IAM says it; `used` is empty for one that never was."""
+
+    number: str
+    made: str
+    used: str
 
 
 class IamUser:
@@ -40,6 +48,15 @@ class IamUser:
         """The access keys that the user has."""
         user = self.user()
         return [] if user is None else [one["access_key_id"] for one in self._all(_keys_of(user), "access_keys")]
+
+    def keys(self) -> list[Key]:
+        """The same with what is known of them, the older one first."""
+        path = _keys_of(self.user() or {})
+        found = []
+        for one in self._all(path, "access_keys"):
+            told = self._iam.call("GET", f"{path}/{one['access_key_id']}/last-used")["access_key_last_used"]
+            found.append(Key(one["access_key_id"], one["created_at"], told.get("last_used_at") or ""))
+        return sorted(found, key=lambda key: key.made)
 
     def make_key(self) -> Keys:
         """A new access key, whose secret IAM tells this once. It has no token."""

@@ -42,7 +42,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan; then carry it out, if that is wanted. Raises OpsError."""
     file = options.template or folder / "s.yaml"
     run = Run(session, BothClouds.of(session, file), file)
-    needs = run.removals() if options.remove else run.needs()
+    needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     lines = _seen(session, needs)
     shown = plan.Plan(lines)
     session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else shown.lines(session.lang))
@@ -69,7 +69,7 @@ class Run:
             *clouds.account_needs(),
             *clouds.bucket_needs(),
             *clouds.holder_needs(),
-            *clouds.key_needs(self._keep_key),
+            *clouds.key_needs(),
             clouds.tasks.need(self._make_task),
             Need(t("s.yaml"), (), self._look_at_settings, self._write_settings),
         ]
@@ -77,6 +77,10 @@ class Run:
     def removals(self) -> list[Need]:
         """What goes, and in which order."""
         return [*self._clouds.account_needs(), *self._clouds.removals()]
+
+    def renewals(self) -> list[Need]:
+        """What another key of the functions takes."""
+        return list(self._clouds.renewals())
 
     @property
     def is_root(self) -> bool:
@@ -100,11 +104,6 @@ class Run:
                 lock.take()
         finally:
             lock.release()
-
-    def _keep_key(self, keys: Keys) -> None:
-        """A secret that is told once is stored before anything else happens."""
-        for name, secret in (("HW_AK", keys.access), ("HW_SK", keys.secret)):
-            self._session.caller.keep_secret(f"{self._clouds.name}_{name}", secret.reveal())
 
     def _make_task(self) -> None:
         clouds = self._clouds
@@ -167,13 +166,8 @@ class Run:
         settings_file.write(self._file, self._settings())
 
     def _settings(self) -> dict[str, str]:
-        name = self._clouds.name
-        return {
-            "SYNC_URL": self._clouds.tasks.address(),
-            "HW_AK": f"${{secret('{name}_HW_AK')}}",
-            "HW_SK": f"${{secret('{name}_HW_SK')}}",
-            "logBucket": self._clouds.log.name,
-        }
+        clouds = self._clouds
+        return {"SYNC_URL": clouds.tasks.address(), **clouds.key.settings, "logBucket": clouds.log.name}
 
     def _say(self, text: Text) -> None:
         self._session.screen.say(text.of(self._session.lang))

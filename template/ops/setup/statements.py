@@ -1,7 +1,9 @@
-"""What the project's roles may do in Alibaba Cloud: the one table of statements, which policies/show.py prints too.
+"""What the project's roles, users and administrators may do in both clouds: the one table of statements, from which
+setup and policies/show.py take them.
 
 RAM attaches few custom policies to a role (its page of limits says five, and accounts differ), so a role has one policy
-of this project, whose statements are merged.
+of this project, whose statements are merged. What is granted in Huawei Cloud is written as identity policies of IAM
+("v5"); `by_roles` says the same for an account without them ("v3").
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from ops.certificates import CANARY
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import Text, t
 
@@ -19,6 +22,8 @@ Statement = dict[str, Any]
 
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
+# Where OMS lists what it failed to copy, in the destination.
+_LISTS = "oms/sync_task/"
 
 
 class Role(NamedTuple):
@@ -38,7 +43,7 @@ class Role(NamedTuple):
 def roles(given: Mapping[str, str], *, deep: bool = False) -> list[Role]:
     """The roles that the variables of s.yaml name, with what each may do. `deep`: also what compare and certify need to
     read objects of the source. Raises UsageError where a name is not written out."""
-    name = _value(given, "functionName")
+    name = value(given, "functionName")
     allowed = statements(given, deep=deep)
     shared = _role(given, "forward")
     groups: dict[str, list[str]] = {}
@@ -58,8 +63,8 @@ def roles(given: Mapping[str, str], *, deep: bool = False) -> list[Role]:
 
 def statements(given: Mapping[str, str], *, deep: bool = False) -> dict[str, list[Statement]]:
     """What each function needs, and the triggers; each statement is one that their calls need."""
-    log, source = (f"acs:oss:*:*:{_value(given, name)}" for name in ("logBucket", "sourceBucket"))
-    forward = f"acs:fc:{_value(given, 'region')}:*:functions/{_value(given, 'functionName')}"
+    log, source = (f"acs:oss:*:*:{value(given, name)}" for name in ("logBucket", "sourceBucket"))
+    forward = f"acs:fc:{value(given, 'region')}:*:functions/{value(given, 'functionName')}"
     records = [f"{log}/oms_source_record/*"]
     keep_records = _allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
     # Whether the project is closed.
@@ -93,21 +98,19 @@ def trust_of(held: Sequence[Role]) -> Document:
 
 
 def source_reader(bucket: str) -> Document:
-    """What OMS's key needs of the source: "How do I obtain permissions", in OMS's questions and answers. The first
-    right holds for the names of all buckets; without it the key is refused."""
+    """What OMS's key needs of the source: support.huaweicloud.com/oms_faq, "How Do I Obtain Required Permissions for
+    the Source and Destination Platform Accounts?". The first right holds for the names of all buckets; without it the
+    key is refused."""
     place = f"acs:oss:*:*:{bucket}"
-    return {
-        "Version": "1",
-        "Statement": [
-            _allow("oss:ListBuckets", on=["acs:oss:*:*:*"]),
-            _allow("oss:GetBucketLocation", "oss:GetBucketInfo", "oss:ListObjects", on=[place]),
-            _allow("oss:GetObject", on=[f"{place}/*"]),
-        ],
-    }
+    return _ram_policy(
+        _allow("oss:ListBuckets", on=["acs:oss:*:*:*"]),
+        _allow("oss:GetBucketLocation", "oss:ListObjects", on=[place]),
+        _allow("oss:GetObject", on=[f"{place}/*"]),
+    )
 
 
 def destination_writer(bucket: str) -> Document:
-    """What OMS's key needs of the destination."""
+    """What OMS's key needs of the destination, by the same page."""
     objects = ("obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts")
     return _identity_policy(
         _allow("obs:bucket:listAllMyBuckets", on=["*"]),
@@ -117,13 +120,82 @@ def destination_writer(bucket: str) -> Document:
 
 
 def functions_in_huawei(bucket: str, *, deep: bool = False) -> Document:
-    """What the functions' key needs: policies/huawei.json and policies/huawei-obs.json as one identity policy."""
-    lists = f"obs:*:*:object:{bucket}/{'' if deep else 'oms/sync_task/'}*"
+    """What the functions' key needs. `deep`: also what samples need to read objects."""
+    lists = f"obs:*:*:object:{bucket}/{'' if deep else _LISTS}*"
     return _identity_policy(
         _allow("oms:synctask:createEvent", "oms:synctask:get", "oms:synctask:statistics", on=["*"]),
         _allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
         _allow("obs:object:getObject", on=[lists]),
     )
+
+
+def canary(given: Mapping[str, str]) -> tuple[Document, Document]:
+    """What the administrator of a canary needs in Alibaba Cloud and in Huawei Cloud, and nobody else."""
+    source, log = (f"acs:oss:*:*:{value(given, name)}" for name in ("sourceBucket", "logBucket"))
+    mine, there = f"{given.get('objectPrefix', '')}{CANARY}*", value(given, "destinationBucket")
+    keep = ("oss:PutObject", "oss:GetObject", "oss:DeleteObject")
+    seen = ("oss:ListObjects", "oss:ListObjectVersions", "oss:ListMultipartUploads", "oss:GetBucketVersioning")
+    # A bucket that keeps what is written, whoever deletes it, gets no canary.
+    seen_there = ("listBucket", "listBucketVersions", "getBucketVersioning", "getBucketObjectLockConfiguration")
+    kept_there = ("obs:object:getObject", "obs:object:deleteObject", "obs:object:deleteObjectVersion")
+    return (
+        _ram_policy(
+            _allow(*keep, "oss:DeleteObjectVersion", "oss:AbortMultipartUpload", on=[f"{source}/{mine}"]),
+            _allow(*seen, "oss:GetBucketWorm", on=[source]),
+            _allow(*keep, on=[f"{log}/oms_source_record/*"]),
+            _allow("oss:ListObjects", on=[log]),
+        ),
+        _identity_policy(
+            _allow("oms:synctask:get", "oms:synctask:statistics", on=["*"]),
+            _allow(*(f"obs:bucket:{one}" for one in seen_there), on=[f"obs:*:*:bucket:{there}"]),
+            _allow(*kept_there, on=[f"obs:*:*:object:{there}/{mine}"]),
+            _allow("obs:object:getObject", on=[f"obs:*:*:object:{there}/{_LISTS}*"]),
+        ),
+    )
+
+
+def deployer(given: Mapping[str, str]) -> Document:
+    """What the tool's own user needs to deploy, as the calls of its component are documented."""
+    functions = f"acs:fc:{value(given, 'region')}:*:functions/{value(given, 'functionName')}*"
+    passed = [f"acs:ram::*:role/{role.name}" for role in roles(given)]
+    return _ram_policy(
+        _allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", on=[functions]),
+        _allow("ram:PassRole", "ram:GetRole", on=passed),
+        _allow("log:Create*", "log:Get*", on=["*"]),
+    )
+
+
+def by_roles(document: Document, region: str) -> Iterator[tuple[Text, Document]]:
+    """The same rights for an account without identity policies: custom policies of roles, and where a user's group is
+    granted each.
+
+    Sources: support.huaweicloud.com/usermanual-iam, "Policy syntax"; /api-obs/obs_04_0112.html, which writes actions
+    with a capital, and resources with OBS. A policy is of a region's projects, or of services without regions.
+    """
+    places = {
+        "oms": t("granted on the project {region}", region=region),
+        "obs": t(
+            "twice: as one of global services, granted on the account, and as one of project-level services, granted on"
+            " the project MOS"
+        ),
+    }
+    for service, where in places.items():
+        allowed = [one for one in document["Statement"] if one["Action"][0].startswith(f"{service}:")]
+        if allowed:
+            yield where, {"Version": "1.1", "Statement": [_of_a_role(one) for one in allowed]}
+
+
+def _of_a_role(one: Statement) -> Statement:
+    parts = [action.split(":") for action in one["Action"]]
+    is_of_obs = parts[0][0] == "obs"
+    named = [":".join([*most, f"{last[0].upper()}{last[1:]}" if is_of_obs else last]) for *most, last in parts]
+    if one["Resource"] == ["*"]:
+        return {"Effect": "Allow", "Action": named}
+    return _allow(*named, on=[f"OBS{place.removeprefix('obs')}" for place in one["Resource"]])
+
+
+def _ram_policy(*allowed: Statement) -> Document:
+    return {"Version": "1", "Statement": list(allowed)}
 
 
 def _identity_policy(*allowed: Statement) -> Document:
@@ -147,7 +219,7 @@ def _document(allowed: Iterable[Statement]) -> Document:
         known = merged.setdefault(about, {**one, "Action": []})
         known["Action"] += [action for action in one["Action"] if action not in known["Action"]]
     kept = [one for one in merged.values() if not any(_covers(other, one) for other in merged.values())]
-    return {"Version": "1", "Statement": kept}
+    return _ram_policy(*kept)
 
 
 def _covers(wide: Statement, narrow: Statement) -> bool:
@@ -168,10 +240,11 @@ def _invoke(*functions: str) -> Statement:
 
 
 def _role(given: Mapping[str, str], purpose: str) -> str:
-    return _value(given, "functionRole" if purpose == "forward" else f"{purpose}Role")
+    return value(given, "functionRole" if purpose == "forward" else f"{purpose}Role")
 
 
-def _value(given: Mapping[str, str], name: str) -> str:
+def value(given: Mapping[str, str], name: str) -> str:
+    """What s.yaml says under this name. Raises UsageError where it is not written out."""
     # A role may be given as an ARN, which may hold an expression for the account.
     text = given.get(name, "").rpartition(":role/")[2]
     if not text:

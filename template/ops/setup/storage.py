@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.wire import RefusedError
 from ops.setup.needs import Line, Need, Standing
@@ -15,16 +17,19 @@ _CORRECT = t("Correct the region or the bucket in s.yaml")
 
 
 def source(bucket: OssBucket, region: str) -> Need:
-    """The source has to be there, in this region."""
+    """The source has to be there, in this region; a website in it can be in the way of whoever reads it (OMS's tutorial
+    for Alibaba Cloud has it switched off first)."""
     what = t("source bucket {name}", name=bucket.name)
 
     def look() -> Line:
         found = bucket.info()
         if found is None:
             return Line(Standing.STOP, what, t("there is none"), t("Correct sourceBucket in s.yaml"))
-        return _elsewhere(what, found["Location"].removeprefix("oss-"), region) or Line(Standing.THERE, what)
+        return _elsewhere(what, found["Location"].removeprefix("oss-"), region) or _website(
+            what, bucket.configured("website")
+        )
 
-    return Need(what, ("oss:GetBucketInfo",), look, _nothing)
+    return Need(what, ("oss:GetBucketInfo", "oss:GetBucketWebsite"), look, _nothing)
 
 
 def log(bucket: OssBucket, region: str, account: str) -> Need:
@@ -68,9 +73,12 @@ def destination(bucket: ObsBucket, region: str) -> Need:
                 t("its class is {kept}, which OMS does not write", kept=kept),
                 t("Choose a bucket of the class Standard or Infrequent Access"),
             )
-        return _elsewhere(what, found, region) or Line(Standing.THERE, what)
+        encrypts = bucket.configured("encryption") is not None
+        seen = t("it is encrypted, so that ETags prove less") if encrypts else None
+        return _elsewhere(what, found, region) or Line(Standing.THERE, what, seen)
 
-    return Need(what, ("obs:bucket:GetBucketLocation", "obs:bucket:HeadBucket"), look, lambda: bucket.create(region))
+    rights = ("obs:bucket:GetBucketLocation", "obs:bucket:HeadBucket", "obs:bucket:GetEncryptionConfiguration")
+    return Need(what, rights, look, lambda: bucket.create(region))
 
 
 def _elsewhere(what: Text, found: str, region: str) -> Line | None:
@@ -82,6 +90,22 @@ def _elsewhere(what: Text, found: str, region: str) -> Line | None:
         t("it is in {found}, and s.yaml says {region}", found=found, region=region),
         _CORRECT,
     )
+
+
+def _website(what: Text, found: ElementTree.Element | None) -> Line:
+    rules = [] if found is None else [one.text for one in found.iter("RedirectType")]
+    wrong = [
+        *([t("its static website has subfolder pages")] if found is not None and _has_subfolders(found) else ()),
+        *([t("it fetches what it lacks from elsewhere when it is read")] if "Mirror" in rules else ()),
+    ]
+    if not wrong:
+        return Line(Standing.THERE, what)
+    told = t("Switch that off before old objects are copied, because OMS reads something else then")
+    return Line(Standing.BY_HAND, what, t("{wrong}", wrong=wrong), told)
+
+
+def _has_subfolders(found: ElementTree.Element) -> bool:
+    return found.findtext("IndexDocument/SupportSubDir") == "true"
 
 
 def _nothing() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.inprocess import InProcess
-from sandbox.oms.task import CopyFault
+from sandbox.oms.copier import CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
 

@@ -5,46 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from huaweicloudsdkcore.auth.credentials import BasicCredentials
-from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
-from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkoms import v2
 
-from sandbox.oms.task import PART_SIZE
+from sandbox.oms.copier import PART_SIZE
+from support.oms_sdk import DESTINATION, KEYS, SOURCE, refused, without
 
 BUCKETS = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "photos-obs", "dst_region": "cn-north-4"}
-SOURCE = [
-    {"Effect": "Allow", "Action": ["oss:ListBuckets"], "Resource": ["acs:oss:*:*:*"]},
-    {"Effect": "Allow", "Action": ["oss:GetBucketLocation", "oss:ListObjects"], "Resource": ["acs:oss:*:*:photos"]},
-    {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": ["acs:oss:*:*:photos/*"]},
-]
-KEYS = ("src_ak", "src_sk", "dst_ak", "dst_sk")
-BUCKET = "obs:*:*:bucket:photos-obs"
-DESTINATION = [
-    {"Effect": "Allow", "Action": ["obs:bucket:listAllMyBuckets"], "Resource": ["*"]},
-    {"Effect": "Allow", "Action": ["obs:bucket:getBucketLocation", "obs:bucket:listBucket"], "Resource": [BUCKET]},
-    {
-        "Effect": "Allow",
-        "Action": ["obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts"],
-        "Resource": ["obs:*:*:object:photos-obs/*"],
-    },
-]
-
-
-def without(statements, action):
-    """The same, with one action less."""
-    kept = [{**one, "Action": [name for name in one["Action"] if name != action]} for one in statements]
-    return [one for one in kept if one["Action"]]
-
-
-@pytest.fixture
-def client(box, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    config = HttpConfig.get_default_config()
-    config.timeout = 10
-    credentials = BasicCredentials(*box.huawei_credentials, box.project_id)
-    builder = v2.OmsClient.new_builder().with_credentials(credentials).with_http_config(config)
-    return builder.with_endpoint(box.oms.endpoint).build()
 
 
 @pytest.fixture
@@ -57,12 +23,6 @@ def create(box, client):
         return client.create_sync_task(v2.CreateSyncTaskRequest(body=body)).sync_task_id
 
     return made
-
-
-def refused(call):
-    with pytest.raises(ClientRequestException) as caught:
-        call()
-    return caught.value.status_code, caught.value.error_code
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from sandbox.oms.task import Copy, CopyFailure
+from sandbox.oms.copier import Copy, CopyFailure
 
 ROOT = "oms/sync_task/"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.oms.task import CopyFault, SourceObject
+from sandbox.oms.copier import CopyFault, SourceObject
 
 JSON = {"Content-Type": "application/json"}
 

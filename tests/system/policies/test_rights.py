@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from ops.setup.statements import FUNCTIONS
+from ops.setup.statements import FUNCTIONS, by_roles, functions_in_huawei
 from sandbox import Sandbox
 from sandbox.fc.project import resources
-from sandbox.oms.task import CopyFailure
+from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from support.documents import Document
 from support.policies import Right, rights
@@ -135,18 +135,14 @@ def test_only_what_reads_objects_needs_the_right_to_and_it_is_of_the_source_alon
     assert any(more.allows(call) for call in calls)
 
 
-def test_huaweis_policies_allow_what_is_called_and_nothing_more(box, project):
+@pytest.mark.usefixtures("project")
+def test_huaweis_policies_allow_what_is_called_and_nothing_more(box):
     for job in JOBS.values():
         job(box)
-    statements = json.loads((project / "policies" / "huawei.json").read_text())["Statement"]
-    assert box.oms.actions == {action for one in statements for action in one["Action"]}
-    # The one for OBS is apart.
-    statements = json.loads((project / "policies" / "huawei-obs.json").read_text())["Statement"]
+    (_, oms), (_, obs) = by_roles(functions_in_huawei(box.destination_bucket), "cn-north-4")
+    assert box.oms.actions == {action for one in oms["Statement"] for action in one["Action"]}
     granted = {
-        (action, resource.replace("<OBS bucket>", box.destination_bucket))
-        for one in statements
-        for action in one["Action"]
-        for resource in one["Resource"]
+        (action, resource) for one in obs["Statement"] for action in one["Action"] for resource in one["Resource"]
     }
     (pattern,) = [resource for action, resource in granted if action == "obs:object:GetObject"]
     called = {
@@ -189,6 +185,13 @@ def table(first: str) -> list[list[str]]:
     tables = Document.read(ROOT / "SECURITY.md").tables
     ((_, *rows),) = (one for one in tables if one[0][1].content == first)
     return [[cell.content for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize("name", ["deploy.md", "deploy.zh.md"])
+def test_the_policies_that_are_to_be_pasted_are_those_of_the_table(name):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    pasted = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"1.1"' in one]
+    assert pasted == [one for _, one in by_roles(functions_in_huawei("<OBS bucket>"), "")]
 
 
 def told(cell: str) -> set[str]:

@@ -224,6 +224,8 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     # where
     region: 'cn-hangzhou'
 
+    destinationRegion: cn-north-4
+    destinationBucket: "photos-obs"
     functionName: my-sync
     sourceBucket: photos
     logBucket: ${vars.sourceBucket}-oms-log
@@ -325,7 +327,7 @@ def test_show_outside_of_a_project_says_so(tmp_path):
 
 
 def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(project):
-    right, in_obs = "oss:GetObject on acs:oss:*:*:photos/*", "object:<OBS bucket>/*"
+    right, in_obs = "oss:GetObject on acs:oss:*:*:photos/*", "object:photos-obs/*"
     assert right not in show(project)
     assert in_obs not in show(project)
     assert in_obs in show(project, "--deep")

@@ -156,7 +156,7 @@ def test_nothing_that_stands_in_a_list_ends_the_reading(body, ends):
 @pytest.mark.parametrize("separator", [",", "\t"])
 def test_what_the_sandbox_writes_is_read_and_where_it_lies_is_known(separator):
     written = {}
-    lists = ResultLists("task", lambda key, data, now: written.update({key: data}))
+    lists = ResultLists("oms/sync_task/task", lambda key, data, now: written.update({key: data}))
     lists.separator = separator
     lists.add_failed("山 a", CODE, "no", 1_767_312_005)
     lists.write(1_767_312_005)

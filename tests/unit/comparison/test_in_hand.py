@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
-from sandbox.oms.task import CopyFailure, CopyFault
+from sandbox.oms.copier import CopyFailure, CopyFault
 from support.certify_world import CertifyWorld
 from support.world import DAY, HOUR, MINUTE
 

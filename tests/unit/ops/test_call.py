@@ -158,6 +158,16 @@ def test_a_trigger_is_taken_away_and_put_back_by_the_tool(stand_in, tmp_path):
         Tool(None, tmp_path).remove_trigger("forward", "oss-content")
 
 
+SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22m   123**********456\n"
+
+
+@pytest.mark.parametrize(("output", "account"), [(SHOWN, "123**********456"), ("You have not yet been found", "")])
+def test_whose_keys_it_has_is_read_as_the_tool_shows_it(stand_in, tmp_path, output, account):
+    stand_in.plan({"config get": {"out": output}})
+    assert Tool(None, tmp_path).account("mine") == account
+    assert stand_in.calls == [["config", "get", "-a", "mine"]]
+
+
 @pytest.fixture
 def on_windows(tmp_path, monkeypatch) -> StandInTool:
     """`s` is a batch file, as npm installs it there."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ops.check import findings
 from oss_oms_sync.errors import StorageError
-from sandbox.oms.task import CopyFailure
+from sandbox.oms.copier import CopyFailure
 from support.certify_world import CertifyWorld, check
 from support.law import SCHEDULES
 from support.world import DAY, HOUR, ROOT, World, oss_error

@@ -10,7 +10,7 @@ import pytest
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
-from sandbox.oms.task import CopyFault
+from sandbox.oms.copier import CopyFault
 from sandbox.server.faults import Fault
 from support.certify_world import CertifyWorld, check, failed, results, verdict
 from support.world import DAY, HOUR, MINUTE, PART, ROOT, oms_error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from ops.canary import objects
-from sandbox.oms.task import CopyFault
+from sandbox.oms.copier import CopyFault
 from support.administrator import Administrator
 from support.migration import MODES, Migration, Said
 from tools.render import render

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from ops.canary import hops, objects
-from sandbox.oms.task import CopyFailure, CopyFault
+from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
 from support.administrator import KilledError

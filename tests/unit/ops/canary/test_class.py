@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sandbox.oms.task import CopyFailure, CopyFault
+from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
 from support.migration import CONTENTS

@@ -183,6 +183,7 @@ OBS_CALLS = {
     ),
     "versioning": (lambda ours: ours.versioning(), lambda theirs: theirs.getBucketVersioning(DESTINATION)),
     "retention": (lambda ours: ours.retains(), lambda theirs: theirs.getBucketObjectLock(DESTINATION)),
+    "encryption": (lambda ours: ours.configured("encryption"), lambda theirs: theirs.getBucketEncryption(DESTINATION)),
 }
 
 

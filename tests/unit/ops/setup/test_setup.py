@@ -132,7 +132,7 @@ def test_interrupted_at_a_request_and_begun_again_it_ends_the_same(whole, fate, 
 
 
 def test_a_second_person_waits_for_the_first(world):
-    world.dies_after = 30
+    world.dies_after = 40
     with pytest.raises(KilledError):
         world.setup(typed=YES)
     world.dies_after = -1
@@ -188,6 +188,10 @@ WRONG = {
         "it is in another region than cn-north-4",
     ),
     "a destination of the archive": (archive, "its class is COLD, which OMS does not write"),
+    "an alias of another account": (
+        lambda world: setattr(world, "tool_account", "200**********002"),
+        "alias default of the Serverless Devs tool, which deploys: it is of another account: 200**********002",
+    ),
     "a task of somebody else": (somebody_elses_task, "there is one for these buckets, which setup did not make"),
     "a user of that name": (
         lambda world: world.iam.users.update(x=IAM_USER),
@@ -200,6 +204,28 @@ IAM_USER = {
     "keys": {},
     "attached": {},
 }
+
+
+SUBFOLDERS = "<IndexDocument><Suffix>index.html</Suffix><SupportSubDir>true</SupportSubDir></IndexDocument>"
+MIRROR = "<RoutingRule><Redirect><RedirectType>Mirror</RedirectType></Redirect></RoutingRule>"
+
+
+def test_what_is_in_the_way_and_is_somebody_s_to_mend_is_said_and_the_rest_is_made(world):
+    world.tool_account = ""
+    world.oss.buckets["photos"].website = f"{SUBFOLDERS}<RoutingRules>{MIRROR}</RoutingRules>"
+    world.obs.create_bucket(world.destination_bucket).encrypted = True
+    code, said = world.setup(typed=YES)
+    assert code == 0, said
+    assert "by hand  alias default of the Serverless Devs tool, which deploys: there is none" in said
+    assert "s config add -a default" in said
+    assert "by hand  source bucket photos: its static website has subfolder pages" in said
+    assert "it fetches what it lacks from elsewhere when it is read" in said
+    assert "is there  destination bucket photos-obs: it is encrypted" in said
+
+
+def test_a_website_without_pages_of_subfolders_is_in_nobody_s_way(world):
+    world.oss.buckets["photos"].website = SUBFOLDERS.replace("true", "false")
+    assert "is there  source bucket photos" in world.setup("--plan")[1]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -268,10 +294,14 @@ def test_another_machine_gets_a_key_of_its_own_and_that_of_the_first_goes_on_wor
     assert sorted(user["keys"]) == sorted([first[f"{NAME}_HW_AK"], world.secrets[f"{NAME}_HW_AK"]])
 
 
-def test_the_account_s_own_key_wants_a_second_yes(world):
-    world.ram.add_credentials(*world.user_credentials, holder="root")
+@pytest.mark.parametrize("cloud", ["Alibaba", "Huawei"])
+def test_the_account_s_own_key_wants_a_second_yes(world, cloud):
+    if cloud == "Alibaba":
+        world.ram.add_credentials(*world.user_credentials, holder="root")
+    else:
+        world.iam.add_credentials(*world.huawei_credentials, holder="root")
     code, said = world.setup(typed="yes\nno\n")
-    assert (code, "A RAM user's key would be safer" in said) == (2, True)
+    assert (code, "The key of a user would be safer" in said) == (2, True)
     assert world.setup(typed=f"yes\n{YES}")[0] == 0
 
 

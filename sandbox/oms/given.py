@@ -1,0 +1,213 @@
+"""What OMS's calls are given, checked: each function raises the GatewayError with which OMS refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple, get_args
+from urllib.parse import quote, unquote
+
+from sandbox.gateway import GatewayError
+from sandbox.oms.copier import OverwriteMode
+from sandbox.oms.group import Order
+from sandbox.oms.task import KeyEncoding
+from sandbox.server.message import Request
+
+MAX_PAGE = 100
+_MAX_ACCESS_KEY_LENGTH = 100
+_MAX_KEYS = 10
+# What a task has to be given: names, and how long each may be.
+_LENGTHS: Mapping[str, int] = {
+    "src_region": 100,
+    "src_bucket": 1024,
+    "src_ak": _MAX_ACCESS_KEY_LENGTH,
+    "src_sk": _MAX_ACCESS_KEY_LENGTH,
+    "dst_ak": _MAX_ACCESS_KEY_LENGTH,
+    "dst_sk": _MAX_ACCESS_KEY_LENGTH,
+    "dst_region": 100,
+    "dst_bucket": 1024,
+}
+# What else it may be given, beside a description; the sandbox does no more than these.
+_CHOICES: Mapping[str, tuple[object, ...]] = {
+    "src_cloud_type": ("Aliyun",),
+    "enable_metadata_migration": (True, False),
+    "enable_restore": (False,),
+    "dst_storage_policy": ("STANDARD",),
+    "consistency_check": ("size_last_modified", "crc64", "transmission"),
+}
+# The same for a group, and for its two sides.
+_GROUP_CHOICES: Mapping[str, tuple[object, ...]] = {
+    "task_type": ("PREFIX",),
+    "enable_metadata_migration": (True, False),
+    "enable_failed_object_recording": (True, False),
+    "enable_restore": (False,),
+    "enable_requester_pays": (False,),
+    "object_overwrite_mode": get_args(OverwriteMode),
+    "dst_storage_policy": ("STANDARD",),
+    "consistency_check": ("size_last_modified", "crc64"),
+}
+_SIDE_CHOICES: Mapping[str, tuple[object, ...]] = {
+    "src_cloud_type": ("Aliyun",),
+    "dst_cloud_type": ("HEC",),
+    "src_crypto_type": ("DEFAULT",),
+    "dst_crypto_type": ("DEFAULT",),
+    "dst_save_prefix": ("",),
+}
+_WINDOWS, _LEAST_BANDWIDTH, _MOST_BANDWIDTH = 5, 1_048_576, 209_715_200
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def bad_parameters(what: str) -> GatewayError:
+    return GatewayError(400, "OMS.0001", f"Invalid parameter: {what}.")
+
+
+def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
+    """The keys of a call that may be refused for other reasons, as well as they can be read."""
+    try:
+        sent = json.loads(request.body)["object_keys"]
+        return list(sent), [unquote(key) for key in sent]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return [], []
+
+
+def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
+    """The keys as sent and decoded."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise bad_parameters("Content-Type")
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        raise bad_parameters("the body is not JSON") from None
+    sent = body.get("object_keys") if isinstance(body, dict) else None
+    if not isinstance(sent, list) or not 1 <= len(sent) <= _MAX_KEYS:
+        raise bad_parameters(f"object_keys must be a list of 1 to {_MAX_KEYS} keys")
+    if not all(isinstance(key, str) and key for key in sent):
+        raise bad_parameters("object_keys must hold non-empty strings")
+    if encoding == "raw":
+        return sent, sent
+    if any(quote(unquote(key), safe="") != key for key in sent):
+        raise bad_parameters("object_keys must be URL-encoded")
+    return sent, [unquote(key) for key in sent]
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """The body, which is a JSON object."""
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        raise bad_parameters("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise bad_parameters("the body is no object")
+    return body
+
+
+def keys_of_both_buckets(request: Request) -> dict[str, str]:
+    """A task is started with the access keys of both buckets, each of at most 100 characters (StartSyncTask)."""
+    body = body_of(request)
+    names = ("src_ak", "src_sk", "dst_ak", "dst_sk")
+    check_texts(body, names)
+    return {name: body[name] for name in names}
+
+
+def check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        given = body.get(name)
+        if not isinstance(given, str) or not 1 <= len(given) <= _LENGTHS[name]:
+            raise bad_parameters(name)
+
+
+def task_of(request: Request) -> dict[str, Any]:
+    """What CreateSyncTask is given, checked."""
+    body = body_of(request)
+    check_texts(body, _LENGTHS)
+    _check_rest(body, _LENGTHS, _CHOICES)
+    return body
+
+
+class GroupGiven(NamedTuple):
+    """What CreateTaskGroup is given. `sides`: keys, regions and buckets, named as CreateSyncTask names them."""
+
+    sides: dict[str, Any]
+    order: Order
+    mode: OverwriteMode
+    metadata: bool
+    bandwidth: list[dict[str, Any]]
+
+
+def group_of(request: Request) -> GroupGiven:
+    """What CreateTaskGroup is given, checked."""
+    body = body_of(request)
+    nodes = {side: body.get(f"{side}_node") for side in ("src", "dst")}
+    if not all(isinstance(node, dict) for node in nodes.values()):
+        raise bad_parameters("src_node and dst_node")
+    sides = {f"{side}_{name}": value for side, node in nodes.items() for name, value in (node or {}).items()}
+    prefixes = sides.pop("src_object_key", None)
+    check_texts(sides, _LENGTHS)
+    _check_rest(sides, _LENGTHS, _SIDE_CHOICES)
+    if not isinstance(prefixes, list) or not prefixes or not all(isinstance(one, str) for one in prefixes):
+        raise bad_parameters('object_key: the prefixes, or [""] for the whole bucket')
+    since = body.get("migrate_since", 0)
+    if isinstance(since, bool) or not isinstance(since, int) or not 0 <= since < 10**11:
+        raise bad_parameters("migrate_since must be a time in seconds")
+    _check_rest(body, ("src_node", "dst_node", "migrate_since", "bandwidth_policy"), _GROUP_CHOICES)
+    order = Order(
+        sides["src_bucket"],
+        sides["src_region"],
+        prefixes,
+        since,
+        body.get("enable_failed_object_recording", False),
+        body.get("consistency_check", "size_last_modified"),
+        body.get("description", ""),
+    )
+    mode = body.get("object_overwrite_mode", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
+    return GroupGiven(sides, order, mode, body.get("enable_metadata_migration", False), bandwidth_of(body))
+
+
+def bandwidth_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """At most five windows of the day that do not overlap, each with a limit in bytes a second."""
+    given = body.get("bandwidth_policy", [])
+    if not isinstance(given, list) or len(given) > _WINDOWS or not all(_is_window(one) for one in given):
+        raise bad_parameters("bandwidth_policy")
+    ordered = sorted(given, key=lambda one: str(one["start"]))
+    if any(one["end"] > after["start"] for one, after in pairwise(ordered)):
+        raise bad_parameters("bandwidth_policy: windows overlap")
+    return given
+
+
+def _is_window(one: Any) -> bool:
+    return (
+        isinstance(one, dict)
+        and one.keys() == {"start", "end", "max_bandwidth"}
+        and all(isinstance(one[name], str) and _CLOCK.fullmatch(one[name]) for name in ("start", "end"))
+        and one["start"] < one["end"]
+        and isinstance(one["max_bandwidth"], int)
+        and _LEAST_BANDWIDTH <= one["max_bandwidth"] <= _MOST_BANDWIDTH
+    )
+
+
+def _check_rest(body: Mapping[str, Any], known: Iterable[str], choices: Mapping[str, tuple[object, ...]]) -> None:
+    """What else is given is a description, or one of the choices that the sandbox has."""
+    for name in body.keys() - set(known):
+        value = body[name]
+        if name == "description":
+            if not isinstance(value, str) or not re.fullmatch(r"[^<>()\"'&]{0,255}", value):
+                raise bad_parameters(name)
+        elif name not in choices or value not in choices[name]:
+            raise bad_parameters(f"{name}: the sandbox has no more than {choices.get(name, 'nothing')}")
+
+
+def number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    given = request.params.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,10}", given) or not least <= int(given) <= most:
+        raise bad_parameters(name)
+    return int(given)
+
+
+def milliseconds(request: Request, name: str) -> int:
+    given = request.params.get(name, "")
+    # 13 digits: a time in seconds is a mistake that the service can see.
+    if not re.fullmatch(r"[0-9]{13}", given):
+        raise bad_parameters(f"{name} must be a time in milliseconds")
+    return int(given)

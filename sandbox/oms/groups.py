@@ -1,0 +1,115 @@
+"""What OMS's calls do with task groups: CreateTaskGroup, ListTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup,
+RetryTaskGroup, UpdateTaskGroup, DeleteTaskGroup.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from sandbox.gateway import GatewayError, json_response
+from sandbox.oms.copier import Destination, ReadSource
+from sandbox.oms.given import MAX_PAGE, bad_parameters, bandwidth_of, body_of, group_of, keys_of_both_buckets, number
+from sandbox.oms.group import Group, Order, Status
+from sandbox.server.message import Request, Response
+from sandbox.server.service import Service
+
+_MAX_OFFSET = 2_147_483_647
+
+
+class Between(NamedTuple):
+    """Both buckets, as the holders of the given keys see them. `list_source`: keys and sizes of what an order is about;
+    it raises PermissionError."""
+
+    read_source: ReadSource
+    bucket: Destination
+    list_source: Callable[[Order], Iterable[tuple[str, int]]]
+
+
+class Groups:
+    """Those of all projects. `between` raises the GatewayError with which OMS refuses keys or buckets; `prepare` is
+    called with each new group before it begins."""
+
+    def __init__(self, service: Service, between: Callable[[Mapping[str, Any]], Between]) -> None:
+        self.prepare: Callable[[Group], object] = lambda _: None
+        self._service, self._between = service, between
+        # By project and id, with what the group was given.
+        self._known: dict[tuple[str, str], tuple[Group, dict[str, Any]]] = {}
+
+    def all(self) -> list[Group]:
+        """Of whatever project, the oldest first."""
+        return [group for group, _ in self._known.values()]
+
+    def create(self, request: Request, project: str) -> Response:
+        given = group_of(request)
+        found = self._between(given.sides)
+        group = Group(
+            self._service,
+            found.read_source,
+            found.bucket,
+            given.mode,
+            str(uuid.uuid4()),
+            given.order,
+            lambda: found.list_source(given.order),
+            given.bandwidth,
+            metadata=given.metadata,
+        )
+        self._known[project, group.group_id] = group, given.sides
+        self.prepare(group)
+        group.start()
+        return json_response(200, {"group_id": group.group_id})
+
+    def list(self, request: Request, project: str) -> Response:
+        status = None if "status" not in request.params else number(request, "status", 0, 0, 9)
+        limit = number(request, "limit", 10, 1, MAX_PAGE)
+        offset = number(request, "offset", 0, 0, _MAX_OFFSET)
+        found = [
+            group.description()
+            for (owner, _), (group, _) in self._known.items()
+            if owner == project and status in (None, group.status)
+        ]
+        return json_response(200, {"taskgroups": found[offset : offset + limit], "count": len(found)})
+
+    def manage(self, request: Request, project: str, group_id: str, what: str) -> Response:
+        """Calls about one group; `what`: the end of the path, or the method where there is none."""
+        try:
+            group, given = self._known[project, group_id]
+        except KeyError:
+            raise GatewayError(404, "OMS.0404", "The task group does not exist.") from None
+        if what == "GET":
+            return json_response(200, group.description())
+        if what == "DELETE":
+            if not group.is_deletable:
+                raise bad_parameters("a group that is created, monitored or paused just now cannot be deleted")
+            del self._known[project, group_id]
+        elif what == "stop":
+            _check_status(group, Status.CREATING, Status.MONITORING)
+            group.pause()
+        elif what == "update":
+            _check_status(group, Status.WAITING, Status.CREATING, Status.MONITORING, Status.PAUSED, Status.PAUSING)
+            group.bandwidth = bandwidth_of(body_of(request))
+        else:
+            _check_status(group, Status.PAUSED if what == "start" else Status.FAILED)
+            self._go_on(request, group, given, what)
+        return Response(200)
+
+    def _go_on(self, request: Request, group: Group, given: Mapping[str, Any], what: str) -> None:
+        """Start it again, or retry it, with keys that may be others than before."""
+        only_failed = body_of(request).get("migrate_failed_object", False) is True
+        found = self._between({**given, **keys_of_both_buckets(request)})
+        if only_failed and not group.order.records_failures:
+            raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
+        group.read_source, group.bucket = found.read_source, found.bucket
+        group.list_source = lambda: found.list_source(group.order)
+        if what == "start":
+            group.resume()
+        elif only_failed:
+            group.retry()
+        else:
+            group.start()
+
+
+def _check_status(group: Group, *fitting: Status) -> None:
+    if group.status not in fitting:
+        raise bad_parameters(f"the task group has the status {int(group.status)}")

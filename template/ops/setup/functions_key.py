@@ -1,0 +1,119 @@
+"""The access key of the functions, whose secret is in the Serverless Devs tool's store on the machine that deploys.
+
+A user of IAM has two keys at most: one for each of two machines, or for a while the old one and the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from ops.call import Caller
+from ops.commands import command
+from ops.setup.iam_users import IamUser, Key
+from ops.setup.needs import Line, Need, Standing
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import t
+
+_WHAT = t("access key of the functions")
+_HERE = t("into the secret store of the Serverless Devs tool on this machine")
+_READS = ("iam:credentials:listCredentialsV5", "iam:credentials:showAccessKeyLastUsedV5")
+_MOST = 2
+_AFTERWARDS = t("Deploy, and see whether all is well; then run this again, and the old one goes")
+
+
+class _Turn(NamedTuple):
+    """What a renewal does next. `goes`: the key that is deleted."""
+
+    goes: Key | None
+    is_made: bool
+
+
+class FunctionsKey:
+    """`project`: its name; `given`: the variables of s.yaml."""
+
+    def __init__(self, user: IamUser, caller: Caller, project: str, given: Mapping[str, str]) -> None:
+        self._user, self._caller, self._given = user, caller, given
+        self._names = [f"{project}_{one}" for one in ("HW_AK", "HW_SK")]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How s.yaml names it."""
+        return {name: f"${{secret('{kept}')}}" for name, kept in zip(("HW_AK", "HW_SK"), self._names, strict=True)}
+
+    def is_used(self) -> bool:
+        """Whether a key that the user has may be in use: that of a project which was set up before may be in another
+        machine's store."""
+        return self._is_kept() or bool(self._given.get("HW_AK"))
+
+    def need(self) -> Need:
+        """One for this machine."""
+        return Need(_WHAT, _READS[:1], self._look, self._make)
+
+    def renewal(self) -> Need:
+        """A new key, and once that was used the old one goes."""
+        return Need(_WHAT, _READS, self._look_to_renew, self._renew)
+
+    def removal(self) -> Need:
+        """What the tool's store has of it."""
+        return Need(_WHAT, (), self._look_to_forget, self._forget)
+
+    def _look(self) -> Line:
+        if self._is_kept():
+            return Line(Standing.THERE, _WHAT)
+        if self.is_used() and len(self._user.key_ids()) >= _MOST:
+            return Line(
+                Standing.STOP,
+                _WHAT,
+                t("{name} has two, the most that a user may have, and none is on this machine", name=self._user.name),
+                t("See which one goes: {command}", command=command(Step("setup", {"new_key": True}))),
+            )
+        return Line(Standing.CREATE, _WHAT, _HERE)
+
+    def _make(self) -> None:
+        """A secret that is told once is stored before anything else happens."""
+        keys = self._user.make_key()
+        for name, secret in zip(self._names, (keys.access, keys.secret), strict=True):
+            self._caller.keep_secret(name, secret.reveal())
+
+    def _look_to_renew(self) -> Line:
+        keys = self._user.keys()
+        turn = _turn(keys)
+        facts = [f"{one.number} created_at {one.made} last_used_at {one.used or '-'}" for one in keys]
+        if turn.goes is None:
+            return Line(Standing.CREATE, _WHAT, _HERE, _AFTERWARDS, facts)
+        if turn.is_made:
+            seen = t("{key} was never used: a new one takes its place", key=turn.goes.number)
+            return Line(Standing.CHANGE, _WHAT, seen, _AFTERWARDS, facts)
+        return Line(Standing.REMOVE, _WHAT, t("{key} goes: a newer one is used", key=turn.goes.number), None, facts)
+
+    def _renew(self) -> None:
+        turn = _turn(self._user.keys())
+        if turn.goes:
+            self._user.delete_key(turn.goes.number)
+        if turn.is_made:
+            self._make()
+
+    def _look_to_forget(self) -> Line:
+        if not self._kept():
+            return Line(Standing.THERE, _WHAT, t("nothing of setup's"))
+        return Line(Standing.REMOVE, _WHAT, t("from the secret store of this machine"), None, self._names)
+
+    def _forget(self) -> None:
+        for name in self._names:
+            self._caller.forget_secret(name)
+
+    def _is_kept(self) -> bool:
+        return len(self._kept()) == len(self._names)
+
+    def _kept(self) -> Collection[str]:
+        return set(self._names) & set(self._caller.secrets())
+
+
+def _turn(keys: list[Key]) -> _Turn:
+    """`keys`: the older one first. One that nobody used yet is this machine's, not deployed yet, or its secret never
+    arrived: in both cases another one is as good."""
+    if len(keys) < _MOST:
+        return _Turn(None, is_made=True)
+    older, newer = keys
+    return _Turn(older, is_made=False) if newer.used else _Turn(newer, is_made=True)

@@ -1,0 +1,399 @@
+"""Task groups, judged by the vendor's client: what is refused, what they copy, and what they say of themselves."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+from huaweicloudsdkoms import v2
+
+from sandbox import Sandbox
+from sandbox.inprocess import InProcess
+from sandbox.oms.copier import CopyFailure, CopyFault
+from sandbox.oms.group import Status
+from support.oms_sdk import DESTINATION, KEYS, SOURCE, refused, without
+
+LISTS = "oms/task_group/"
+WINDOW = {"start": "08:00", "end": "20:00", "max_bandwidth": 1_048_576}
+RECORDS = {"enable_failed_object_recording": True}
+
+
+def wanted(source, there, src=None, dst=None, **given):
+    """The body of CreateTaskGroup: of the whole bucket, unless it says otherwise."""
+    src_node = {"ak": source[0], "sk": source[1], "region": "cn-hangzhou", "bucket": "photos"}
+    dst_node = {"ak": there[0], "sk": there[1], "region": "cn-north-4", "bucket": "photos-obs"}
+    return {
+        "src_node": {"cloud_type": "Aliyun", "object_key": [""], **src_node, **(src or {})},
+        "dst_node": {**dst_node, **(dst or {})},
+        "task_type": "PREFIX",
+        **given,
+    }
+
+
+@pytest.fixture
+def create(box, client):
+    """The identifier of a new group, made as `wanted` says."""
+
+    def made(source=box.user_credentials, there=box.huawei_credentials, **given):
+        body = wanted(source, there, **given)
+        nodes = {"src_node": v2.TaskGroupSrcNode(**body.pop("src_node"))}
+        nodes["dst_node"] = v2.TaskGroupDstNode(**body.pop("dst_node"))
+        request = v2.CreateTaskGroupRequest(v2.CreateTaskGroupReq(**nodes, **body))
+        return client.create_task_group(request).group_id
+
+    return made
+
+
+@pytest.fixture
+def show(client):
+    return lambda group: client.show_task_group(v2.ShowTaskGroupRequest(group))
+
+
+def keys_of(box):
+    return dict(zip(KEYS, (*box.user_credentials, *box.huawei_credentials), strict=True))
+
+
+def copied(box):
+    return sorted(key for key in box.obs.objects("photos-obs") if not key.startswith(LISTS))
+
+
+def put(box, **objects):
+    for key, data in objects.items():
+        box.oss.put("photos", key, data)
+
+
+def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_prefixes(
+    box, create, show, ram_key, iam_key
+):
+    for key in ("a/1", "a/2", "b/1", "c/1"):
+        box.oss.put("photos", key, b"hello")
+    box.obs.put("photos-obs", "a/2", b"hello")
+    group = create(
+        ram_key(*SOURCE),
+        iam_key(*DESTINATION),
+        src={"object_key": ["a/", "c/"]},
+        description="oss-oms-sync:sync",
+        enable_metadata_migration=True,
+        consistency_check="crc64",
+        object_overwrite_mode="SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
+    )
+    assert show(group).status in (0, 1)
+    box.oms.wait_copied(10)
+
+    assert copied(box) == ["a/1", "a/2", "c/1"]
+    told = show(group)
+    assert (told.group_id, told.status, told.description) == (group, 6, "oss-oms-sync:sync")
+    assert (told.total_num, told.success_num, told.skip_num, told.fail_num) == (3, 2, 1, 0)
+    assert (told.total_size, told.complete_size, told.migrate_speed) == (15, 10, 0)
+    assert (told.src_node.bucket, told.src_node.object_key, told.dst_node.bucket) == (
+        "photos",
+        ["a/", "c/"],
+        "photos-obs",
+    )
+    assert told.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
+    assert told.enable_metadata_migration
+    assert told.start_time >= 10**12
+    assert told.error_reason.error_code is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"src": {"region": "oss-cn-hangzhou"}},
+        {"src": {"bucket": "never-was"}},
+        {"src": {"object_key": []}},
+        {"src": {"object_key": "a/"}},
+        {"src": {"ak": ""}},
+        {"src": {"cloud_type": "AWS"}},
+        {"src": {"list_file": {"obs_bucket": "b"}}},
+        {"dst": {"region": "cn-east-3"}},
+        {"dst": {"sk": "s" * 101}},
+        {"dst": {"save_prefix": "x/"}},
+        {"task_type": "LIST"},
+        {"object_overwrite_mode": "ALWAYS"},
+        {"consistency_check": "no_check"},
+        {"enable_restore": True},
+        {"dst_storage_policy": "ARCHIVE"},
+        {"migrate_since": 1_767_312_000_000},
+        {"description": "a&b"},
+        {"bandwidth_policy": [WINDOW] * 2},
+        {"bandwidth_policy": [{**WINDOW, "max_bandwidth": 1}]},
+        {"bandwidth_policy": [{**WINDOW, "start": "8:00"}]},
+        {"bandwidth_policy": [{**WINDOW, "start": f"0{n}:00", "end": f"0{n}:01"} for n in range(6)]},
+        {"smn_config": {"topic_urn": "t"}},
+    ],
+    ids=str,
+)
+def test_what_is_wrong_or_lacking_here_is_refused(box, create, given):
+    assert refused(lambda: create(**given)) == (400, "OMS.0001")
+    assert box.oms.groups.all() == []
+
+
+@pytest.mark.parametrize("node", ["src_node", "dst_node"])
+def test_both_sides_have_to_be_said(box, huawei, assert_refused, node):
+    body = wanted(box.user_credentials, box.huawei_credentials)
+    del body[node]
+    url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups"
+    assert_refused(huawei.call("POST", url, json.dumps(body).encode()), 400, "OMS.0001")
+
+
+@pytest.mark.parametrize("action", ["oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects"])
+def test_one_right_less_at_the_source_and_there_is_no_group(box, create, ram_key, action):
+    assert refused(lambda: create(ram_key(*without(SOURCE, action)))) == (400, "OMS.0072")
+
+
+@pytest.mark.parametrize("action", [name for one in DESTINATION[:2] for name in one["Action"]])
+def test_one_right_less_at_the_destination_and_there_is_no_group(box, create, iam_key, action):
+    there = iam_key(*without(DESTINATION, action))
+    assert refused(lambda: create(there=there)) == (400, "OMS.0072")
+
+
+def test_a_key_that_may_not_read_objects_fails_to_copy_them(box, create, show, ram_key):
+    put(box, a=b"hello")
+    group = create(ram_key(*without(SOURCE, "oss:GetObject")), **RECORDS)
+    box.oms.wait_copied(10)
+    assert (show(group).status, show(group).fail_num) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("action", "call"),
+    [
+        ("create", lambda client, create: create()),
+        ("list", lambda client, create: client.list_task_group(v2.ListTaskGroupRequest())),
+        ("get", lambda client, create: client.show_task_group(v2.ShowTaskGroupRequest("x"))),
+        ("update", lambda client, create: client.stop_task_group(v2.StopTaskGroupRequest("x"))),
+        ("delete", lambda client, create: client.delete_task_group(v2.DeleteTaskGroupRequest("x"))),
+    ],
+)
+def test_each_call_needs_its_right(box, client, create, action, call):
+    box.oms.deny(f"oms:taskgroup:{action}")
+    assert refused(lambda: call(client, create)) == (403, "APIGW.0302")
+
+
+def test_a_group_that_is_not_there_is_not_found(client, show):
+    assert refused(lambda: show("x")) == (404, "OMS.0404")
+    assert refused(lambda: client.stop_task_group(v2.StopTaskGroupRequest("x"))) == (404, "OMS.0404")
+
+
+def test_groups_are_listed_by_status_and_page_by_page(box, client, create):
+    put(box, a=b"hello")
+    first = create()
+    box.oms.wait_copied(10)
+    second = create()
+
+    def listed(**query):
+        answer = client.list_task_group(v2.ListTaskGroupRequest(**query))
+        return [one.group_id for one in answer.taskgroups], answer.count
+
+    assert listed() == ([first, second], 2)
+    assert listed(status=6) == ([first], 1)
+    assert listed(limit=1, offset=1) == ([second], 2)
+    assert refused(lambda: listed(limit=101)) == (400, "OMS.0001")
+    assert refused(lambda: listed(status=10)) == (400, "OMS.0001")
+
+
+def test_the_privacy_statement_may_have_to_be_agreed_to(box, client, create):
+    box.oms.needs_agreement = True
+    assert refused(create) == (400, "OMS.0001")
+    client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())
+    assert create()
+
+
+def test_what_fails_is_in_a_list_and_is_tried_again_alone(box, client, create, show):
+    put(box, a=b"hello", b=b"hello", c=b"hello")
+    why = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
+    box.oms.groups.prepare = lambda group: group.failures.add(why, times=1, where=lambda key: key == "b")
+    group = create(**RECORDS)
+    box.oms.wait_copied(10)
+
+    told = show(group)
+    assert (told.status, told.success_num, told.fail_num, told.failed_object_record.result) == (5, 2, 1, True)
+    (listed,) = [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)]
+    assert listed.startswith(f"{LISTS}{group}/failed_object_lists/")
+    assert listed.endswith(".failed_list.txt")
+    line = box.obs.objects("photos-obs")[listed].data.decode()
+    assert line.startswith("GET_SRC_OBJ_FAILURE,")
+    assert line.endswith(",b,b,com.aliyun.oss.ClientException: Connection reset\n")
+
+    box.obs.delete("photos-obs", "a")
+    body = v2.RetryTaskGroupReq(**keys_of(box), migrate_failed_object=True)
+    client.retry_task_group(v2.RetryTaskGroupRequest(group, body))
+    box.oms.wait_copied(10)
+    assert (show(group).status, show(group).success_num, show(group).fail_num) == (6, 3, 0)
+    assert copied(box) == ["b", "c"], "what had not failed is not looked at"
+
+
+def test_a_whole_retry_looks_at_everything_again(box, client, create, show):
+    put(box, a=b"hello", b=b"hello")
+    box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), times=1, where=lambda key: key == "b")
+    group = create()
+    box.oms.wait_copied(10)
+    assert not [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)], "nothing was to be recorded"
+    only_failed = v2.RetryTaskGroupReq(**keys_of(box), migrate_failed_object=True)
+    assert refused(lambda: client.retry_task_group(v2.RetryTaskGroupRequest(group, only_failed))) == (400, "OMS.0001")
+
+    client.retry_task_group(v2.RetryTaskGroupRequest(group, v2.RetryTaskGroupReq(**keys_of(box))))
+    box.oms.wait_copied(10)
+    assert (show(group).status, show(group).success_num, show(group).skip_num) == (6, 1, 1)
+
+
+def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(box, client, create, show):
+    put(box, a=b"hello", b=b"hello", c=b"hello")
+
+    def prepare(group):
+        group.at_once = 1
+        group.copies.then(CopyFault.held())
+
+    box.oms.groups.prepare = prepare
+    group = create()
+    it = box.oms.groups.all()[0]
+    box.oms.wait_copied(10)
+    assert (show(group).status, copied(box)) == (2, ["b", "c"])
+
+    client.stop_task_group(v2.StopTaskGroupRequest(group))
+    box.oms.wait_copied(10)
+    assert show(group).status == 7
+    for call in (
+        lambda: client.delete_task_group(v2.DeleteTaskGroupRequest(group)),
+        lambda: client.stop_task_group(v2.StopTaskGroupRequest(group)),
+        lambda: client.start_task_group(v2.StartTaskGroupRequest(group, v2.StartTaskGroupReq(**keys_of(box)))),
+    ):
+        assert refused(call) == (400, "OMS.0001")
+
+    it.begin(*it.held)
+    it.end(*it.held)
+    assert show(group).status == 3
+    wrong = v2.StartTaskGroupReq(**{**keys_of(box), "src_sk": "wrong"})
+    assert refused(lambda: client.start_task_group(v2.StartTaskGroupRequest(group, wrong))) == (400, "OMS.0068")
+    client.start_task_group(v2.StartTaskGroupRequest(group, v2.StartTaskGroupReq(**keys_of(box))))
+    box.oms.wait_copied(10)
+    assert (show(group).status, copied(box)) == (6, ["a", "b", "c"])
+    client.delete_task_group(v2.DeleteTaskGroupRequest(group))
+    assert refused(lambda: show(group)) == (404, "OMS.0404")
+
+
+def test_a_group_that_ended_well_is_neither_stopped_nor_started_nor_retried(box, client, create):
+    put(box, a=b"hello")
+    group = create()
+    box.oms.wait_copied(10)
+    keys = keys_of(box)
+    for call in (
+        lambda: client.stop_task_group(v2.StopTaskGroupRequest(group)),
+        lambda: client.start_task_group(v2.StartTaskGroupRequest(group, v2.StartTaskGroupReq(**keys))),
+        lambda: client.retry_task_group(v2.RetryTaskGroupRequest(group, v2.RetryTaskGroupReq(**keys))),
+        lambda: client.update_task_group(v2.UpdateTaskGroupRequest(group, v2.UpdateBandwidthPolicyReq([]))),
+    ):
+        assert refused(call) == (400, "OMS.0001")
+
+
+def test_a_source_without_objects_fails_as_a_whole(box, create, show):
+    group = create(src={"object_key": ["nothing/"]})
+    box.oms.wait_copied(10)
+    assert (show(group).status, show(group).error_reason.error_code) == (5, "TRF.0012")
+
+
+def test_a_key_that_is_gone_when_it_is_to_list_fails_the_creation(box, create, show, ram_key):
+    source = ram_key(*SOURCE)
+    box.oms.groups.prepare = lambda _: box.ram.entities.delete_access_key("user", source[0])
+    group = create(source)
+    box.oms.wait_copied(10)
+    assert show(group).status == 4
+    assert "InvalidAccessKeyId" in show(group).error_reason.error_msg
+
+
+def test_only_what_was_modified_since_a_time_is_copied(box, create):
+    box.oss.fill("photos", ["old"], age=3600)
+    put(box, new=b"hello")
+    create(migrate_since=int(box.oms.now()) - 1800)
+    box.oms.wait_copied(10)
+    assert copied(box) == ["new"]
+
+
+# In virtual time, where it costs nothing to wait, and over sockets.
+
+
+def asked(box, huawei, method, tail="", body=None):
+    url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups{tail}"
+    now = datetime.fromtimestamp(box.now(), timezone.utc)
+    headers = {"Content-Type": "application/json", "X-Sdk-Date": f"{now:%Y%m%dT%H%M%SZ}"}
+    return huawei.call(method, url, b"" if body is None else json.dumps(body).encode(), headers=headers)
+
+
+@pytest.mark.parametrize("world", [Sandbox, InProcess])
+def test_both_worlds_copy_alike(world, huawei_of):
+    with world() as box:
+        huawei = huawei_of(box)
+        box.oss.fill("photos", [f"{n:03}" for n in range(250)], size=10)
+        box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), where=lambda key: key == "007")
+        body = wanted(box.user_credentials, box.huawei_credentials, **RECORDS)
+        group = asked(box, huawei, "POST", body=body).json()["group_id"]
+        box.wait_idle(20)
+        told = asked(box, huawei, "GET", f"/{group}").json()
+        assert [told[name] for name in ("status", "total_num", "success_num", "fail_num")] == [5, 250, 249, 1]
+        assert len(copied(box)) == 249
+
+
+@pytest.fixture
+def virtual(huawei_of):
+    """A world in virtual time, and how a group is asked for there."""
+    with InProcess() as box:
+        huawei = huawei_of(box)
+
+        def begin(**given):
+            asked(box, huawei, "POST", body=wanted(box.user_credentials, box.huawei_credentials, **given))
+            return box.oms.groups.all()[-1]
+
+        yield box, huawei, begin
+
+
+def test_a_copy_that_was_begun_before_a_newer_version_lands_after_it_in_any_mode(virtual):
+    box, _, begin = virtual
+    for mode in ("FULL_OVERWRITE", "CRC64_COMPARISON_OVERWRITE", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"):
+        put(box, **{mode: b"version 1"})
+        box.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 60))
+        group = begin(object_overwrite_mode=mode, src={"object_key": [mode]})
+        box.later(10)
+        put(box, **{mode: b"version 2"})
+        box.task.accept([mode])
+        box.later(10)
+        assert box.obs.objects("photos-obs")[mode].data == b"version 2"
+        box.later(60)
+        assert (group.status, box.obs.objects("photos-obs")[mode].data) == (Status.DONE, b"version 1")
+
+
+def test_a_group_is_as_fast_as_its_bandwidth_policy_allows_at_that_hour(virtual):
+    box, huawei, begin = virtual
+    # It begins at 8 o'clock in China; 72 MiB take 72 seconds in the window.
+    box.oss.fill("photos", [str(n) for n in range(36)], size=2 * 1_048_576)
+    box.oms.groups.prepare = lambda group: setattr(group, "at_once", 1)
+    group = begin(bandwidth_policy=[WINDOW])
+    box.later(36)
+    assert 15 <= group.success <= 20
+    answer = asked(box, huawei, "PUT", f"/{group.group_id}/update", {"bandwidth_policy": []})
+    assert answer.status_code == 200
+    box.later(5)
+    assert group.status is Status.DONE
+
+
+def test_a_group_that_loses_an_object_never_ends(virtual):
+    box, _, begin = virtual
+    put(box, a=b"hello", b=b"hello")
+    box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.lost())
+    group = begin()
+    box.later(86_400)
+    assert (group.status, group.success) == (Status.MONITORING, 1)
+
+
+def test_a_group_that_is_paused_before_it_has_listed_begins_anew(virtual):
+    box, huawei, begin = virtual
+    box.oss.fill("photos", [f"{n:06}" for n in range(20_000)], size=1)
+    group = begin()
+    box.later(1)
+    assert group.status is Status.CREATING
+    assert asked(box, huawei, "PUT", f"/{group.group_id}/stop").status_code == 200
+    box.later(60)
+    assert (group.status, copied(box)) == (Status.PAUSED, [])
+    assert asked(box, huawei, "PUT", f"/{group.group_id}/start", keys_of(box)).status_code == 200
+    box.later(60)
+    assert (group.status, len(copied(box))) == (Status.DONE, 20_000)

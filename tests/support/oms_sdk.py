@@ -1,0 +1,54 @@
+"""OMS as the vendor's client (huaweicloudsdkoms) calls it, and what the keys that it is given have to be allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkcore.http.http_config import HttpConfig
+from huaweicloudsdkoms import v2
+
+from sandbox import Sandbox
+
+SOURCE = [
+    {"Effect": "Allow", "Action": ["oss:ListBuckets"], "Resource": ["acs:oss:*:*:*"]},
+    {"Effect": "Allow", "Action": ["oss:GetBucketLocation", "oss:ListObjects"], "Resource": ["acs:oss:*:*:photos"]},
+    {"Effect": "Allow", "Action": ["oss:GetObject"], "Resource": ["acs:oss:*:*:photos/*"]},
+]
+KEYS = ("src_ak", "src_sk", "dst_ak", "dst_sk")
+BUCKET = "obs:*:*:bucket:photos-obs"
+DESTINATION = [
+    {"Effect": "Allow", "Action": ["obs:bucket:listAllMyBuckets"], "Resource": ["*"]},
+    {"Effect": "Allow", "Action": ["obs:bucket:getBucketLocation", "obs:bucket:listBucket"], "Resource": [BUCKET]},
+    {
+        "Effect": "Allow",
+        "Action": ["obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts"],
+        "Resource": ["obs:*:*:object:photos-obs/*"],
+    },
+]
+
+Statements = list[dict[str, object]]
+
+
+def without(statements: Statements, action: str) -> Statements:
+    """The same, with one action less."""
+    kept = [{**one, "Action": [name for name in one["Action"] if name != action]} for one in statements]
+    return [one for one in kept if one["Action"]]
+
+
+def oms_client(box: Sandbox) -> v2.OmsClient:
+    """One over sockets. It heeds this machine's proxy, unless NO_PROXY names loopback."""
+    config = HttpConfig.get_default_config()
+    config.timeout = 10
+    credentials = BasicCredentials(*box.huawei_credentials, box.project_id)
+    builder = v2.OmsClient.new_builder().with_credentials(credentials).with_http_config(config)
+    return builder.with_endpoint(box.oms.endpoint).build()
+
+
+def refused(call: Callable[[], object]) -> tuple[int, str]:
+    """What the client says of a call that is refused."""
+    with pytest.raises(ClientRequestException) as caught:
+        call()
+    return caught.value.status_code, caught.value.error_code
