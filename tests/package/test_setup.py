@@ -15,6 +15,7 @@ from oss_oms_sync.answers.text import t
 from package.internet import OnTheInternet
 from package.tool import Fc3, Shell, answer_prompts
 from sandbox import Sandbox
+from sandbox.account import ACCOUNT_ID
 from support.documents import Document
 from support.uploads import upload
 from tools.package import ROOT
@@ -23,6 +24,8 @@ from tools.serverless import Tool
 # What stands on the screen. To write it anew: WRITE_SCREENS=1 .venv/bin/pytest -n 0 tests/package/test_setup.py
 SCREENS = ROOT / "tests" / "screens"
 DEPLOY = ROOT / "docs" / "deploy.md"
+# With what the tool deploys.
+DEPLOYS = "secretOfTheDeployment000000001"
 LANGUAGES = {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}
 # Each process of Node.js notes what everybody can see of it, and what its environment has.
 NOTE = """
@@ -44,7 +47,7 @@ def secrets(box: Sandbox) -> set[str]:
     users = (*box.ram.entities.users.values(), *box.iam.users.values())
     made = {text for user in users for key, one in user["keys"].items() for text in (key, one["secret"])}
     assert len(made) == 6
-    return made | set(box.administrators().values())
+    return {*made, *box.administrators().values(), DEPLOYS}
 
 
 def texts_in(*places: Path) -> Iterator[str]:
@@ -57,8 +60,10 @@ def texts_in(*places: Path) -> Iterator[str]:
 def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     shell: Shell, fc3: Fc3, box: OnTheInternet, tool: Tool, built: Path, tmp_path: Path, lang: str
 ) -> None:
-    # GIVEN a project whose maker knows only the buckets' names
+    # GIVEN a project whose maker knows only the buckets' names, and has told the tool with which keys it deploys
     tool.environment["LANG"] = LANGUAGES[lang]
+    own = ("--AccountID", ACCOUNT_ID, "--AccessKeyID", "LTAIofDeployment0001", "--AccessKeySecret", DEPLOYS)
+    assert tool.run("config", "add", *own, "-a", "default", "-f").returncode == 0
     left_empty = dict.fromkeys(("logBucket", "objectPrefix", "objectSuffix"), "")
     answers = {**box.answers(), **left_empty, "functionName": "photos-sync"}
     code, said = answer_prompts(tool, built, shell.folder / "photos-sync", answers)
