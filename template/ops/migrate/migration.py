@@ -17,7 +17,7 @@ from ops import answers
 from ops.clock import timestamp
 from ops.clouds.keys import Keys
 from ops.clouds.task_groups import Group, State, TaskGroups, Wanted
-from ops.clouds.wire import UnreachableError, UnreadableError
+from ops.clouds.wire import RefusedError, UnreachableError, UnreadableError
 from ops.cutover import check_set_up
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions
@@ -209,7 +209,10 @@ class Migration:
             self._check_open()
             there_region = clouds.given["destinationRegion"]
             wanted = Wanted(known.source, region, known.destination, there_region, known.prefixes, self._note(known))
-            known.group = Grants(self._session).wait(_GROUP, lambda: self._groups.create(wanted, source, there))
+            # Somebody else may have gone on with it: then their keys hold, and these are gone.
+            known.group = Grants(self._session).wait(
+                _GROUP, lambda: self._id(known) or self._groups.create(wanted, source, there)
+            )
         except OpsError as error:
             if found := self._found(known):
                 return found
@@ -217,7 +220,13 @@ class Migration:
                 self._end(known, "refused")
             raise
         self._intentions.keep(known)
-        return self._found(known) or self._raise_gone(known)
+        self._session.hint = None
+        return self._shown(known)
+
+    def _id(self, known: Intention) -> str:
+        """OMS's id of its group; empty if there is none yet."""
+        found = self._found(known)
+        return found.id if found else ""
 
     def _new_keys(self, known: Intention) -> tuple[Keys, Keys, str]:
         """Two new keys instead of those that the migration had, once they may do what they have to; and the region of
@@ -230,13 +239,14 @@ class Migration:
         return source, there, region
 
     def _again(self, known: Intention, group: Group, call: Callable[[Keys, Keys], None]) -> int:
+        self._session.hint = _LOOK
         source, there, _ = self._new_keys(known)
-        self._check_open()
         try:
-            call(source, there)
+            Grants(self._session).wait(_GROUP, lambda: call(source, there))
         except UnreachableError:
             if self._shown(known).state is group.state:
                 raise
+        self._session.hint = None
         return self._follow(known, self._shown(known))
 
     def _follow(self, known: Intention, group: Group) -> int:
@@ -252,7 +262,7 @@ class Migration:
     def _until_not(self, known: Intention, group: Group, *states: State) -> Group:
         """The group, once it is in none of these states any more."""
         session = self._session
-        session.hint = session.hint if session.hint is _HINT_ENDING else _HINT
+        session.hint = session.hint or _HINT
         session.screen.begin()
         first, began = group, session.clock.monotonic()
         while group.state in states:
@@ -261,7 +271,6 @@ class Migration:
             session.screen.progress(told.how_far(group, left).of(session.lang))
             session.clock.sleep(_LOOK_SECONDS)
             group = self._shown(known, group.id)
-        session.hint = None
         return group
 
     def _left(self, group: Group) -> float | None:
@@ -314,7 +323,7 @@ class Migration:
         for holder in self._holders:
             for key in holder.key_ids():
                 if key not in known.kept:
-                    holder.delete_key(key)
+                    _delete_key(holder, key)
 
     def _end(self, known: Intention, how: str) -> None:
         """Its keys first: while it is written down, somebody knows of them."""
@@ -333,3 +342,12 @@ class Migration:
 def _exit_code(group: Group) -> int:
     """0 while it goes on, and once it is done."""
     return {State.PAUSED: NOT_YET, State.NOT_CREATED: 1, State.FAILED: 1}.get(group.state, 0)
+
+
+def _delete_key(holder: Holder, key: str) -> None:
+    """Not an error if somebody else has just done it."""
+    try:
+        holder.delete_key(key)
+    except RefusedError as error:
+        if error.status != 404:
+            raise

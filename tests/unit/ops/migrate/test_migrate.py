@@ -336,6 +336,31 @@ def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left
             assert len({group.order.note for group in world.oms.groups.all()}) >= 1
 
 
+@pytest.mark.parametrize("first", range(4))
+def test_two_people_at_once_make_one_group_and_leave_no_key(first):
+    for number in range(first, 44, 4):
+        with MigrateWorld() as world:
+            world.fill(50)
+            base, others = world.asked, []
+
+            def before(asked, world=world, at=base + number, others=others):
+                if asked == at and not others:
+                    others.append(None)
+                    others[0] = world.migrate("--yes", typed="")
+
+            with patch.object(world, "before", before):
+                code, said = world.migrate()
+            if not others:  # it was over before
+                break
+            assert {code, others[0][0]} <= {0, 2}, (number, said, others)
+            assert world.migrate("--look")[0] == 0
+            assert world.copied() == 50
+            assert is_over(world), number
+            runs = {group.order.note for group in world.oms.groups.all()}
+            assert len(runs) == len(world.oms.groups.all()), "two groups of one migration"
+    assert number > 30
+
+
 def test_of_two_who_begin_at_once_one_does(world):
     log = world.administrator_log()
     one, other = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))
