@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ops.commands import command
 from ops.setup.needs import OURS, Line, Standing
@@ -14,13 +14,39 @@ from ops.terminal import Marked, Whole
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-NEXT = " && ".join(command(Step(job)) for job in ("deploy", "doctor"))
+_STEPS = t("Or somebody who may does this, and then you run setup again:")
+
+
+class After(NamedTuple):
+    """What is said once all is made, or was there, and the command that comes next."""
+
+    made: Text
+    there: Text
+    command: str
+
+
+_DEPLOY = After(
+    t("Set up. Deploy it, and see whether all is well:"),
+    t("All is there. Deploy it, and see whether all is well:"),
+    " && ".join(command(Step(job)) for job in ("deploy", "doctor")),
+)
+# By the half that was set up alone.
+AFTER = {
+    "": _DEPLOY,
+    "huawei": _DEPLOY,
+    "alibaba": After(
+        t("Set up in Alibaba Cloud. Huawei Cloud is set up with:"),
+        t("All is there in Alibaba Cloud. Huawei Cloud is set up with:"),
+        command(Step("setup", {"only": "huawei"})),
+    ),
+}
 _WORDS = {
     Standing.THERE: (t("is there"), "good"),
     Standing.CREATE: (t("create"), "way"),
     Standing.CHANGE: (t("change"), "open"),
     Standing.REMOVE: (t("remove"), "open"),
     Standing.BY_HAND: (t("by hand"), "open"),
+    Standing.WAIT: (t("wait"), "open"),
     Standing.UNSEEN: (t("not seen"), "bad"),
     Standing.STOP: (t("stop"), "bad"),
 }
@@ -29,13 +55,14 @@ _WORDS = {
 class Plan:
     """How all stands, in the order in which it is made."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Sequence[Line], after: After) -> None:
+        self._lines, self._after = lines, after
         states = [line.state for line in lines]
         self.is_to_do = any(state in OURS for state in states)
         # What nobody could look at is not carried out beside.
         self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
-        self.exit_code = 3 if Standing.UNSEEN in states else 0 if self.can_be_done else 1
+        self.waits = Standing.WAIT in states
+        self.exit_code = 3 if self.waits or Standing.UNSEEN in states else 0 if self.can_be_done else 1
 
     @property
     def hash(self) -> str:
@@ -45,16 +72,10 @@ class Plan:
     def lines(self, language: str) -> Iterator[Shown]:
         """For a terminal."""
         for line in self._lines:
-            word, tone = _WORDS[line.state]
-            seen = t("{what}: {seen}", what=line.what, seen=line.seen) if line.seen else line.what
-            yield Marked("", word.of(language), tone, f"  {seen.of(language)}")
-            for fact in line.facts:
-                yield f"    {fact}"
-            if line.next:
-                yield f"    -> {line.next.of(language)}"
+            yield from drawn(line, language)
         yield self._sum().of(language)
-        if self.can_be_done and not self.is_to_do:
-            yield Whole(f"  {NEXT}")
+        if self.can_be_done and not self.is_to_do and not self.waits:
+            yield Whole(f"  {self._after.command}")
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -63,9 +84,27 @@ class Plan:
     def _sum(self) -> Text:
         if not self.can_be_done:
             return t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
+        if self.waits and not self.is_to_do:
+            return t("All else is there. When that is done, run this again")
         if not self.is_to_do:
-            return t("All is there. Deploy it, and see whether all is well:")
+            return self._after.there
         return t("Buckets that are there are not changed, and none is ever deleted. This plan: {hash}", hash=self.hash)
+
+
+def drawn(line: Line, language: str) -> Iterator[Shown]:
+    """One of its lines for a terminal."""
+    word, tone = _WORDS[line.state]
+    seen = t("{what}: {seen}", what=line.what, seen=line.seen) if line.seen else line.what
+    yield Marked("", word.of(language), tone, f"  {seen.of(language)}")
+    for fact in line.facts:
+        yield f"    {fact}"
+    if line.next:
+        yield f"    -> {line.next.of(language)}"
+    if line.steps:
+        yield f"    {_STEPS.of(language)}"
+    for number, step in enumerate(line.steps, 1):
+        # Documents are to be copied.
+        yield Whole(f"    {number}. {step.of(language)}")
 
 
 def _to_json(line: Line) -> dict[str, Any]:
@@ -75,4 +114,5 @@ def _to_json(line: Line) -> dict[str, Any]:
         "seen": line.seen.to_json() if line.seen else None,
         "next": line.next.to_json() if line.next else None,
         "facts": list(line.facts),
+        "steps": [step.to_json() for step in line.steps],
     }
