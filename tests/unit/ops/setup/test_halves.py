@@ -43,11 +43,11 @@ class Two:
         self.handed = ()
 
     def alibaba(self):
-        keys = {name: value for name, value in self._world.keys().items() if name in ALIBABA}
+        keys = {name: value for name, value in self._world.administrators().items() if name in ALIBABA}
         return self._world.setup("--only", "alibaba", typed="yes\n", keys=keys)
 
     def huawei(self):
-        keys = {name: value for name, value in self._world.keys().items() if name not in ALIBABA}
+        keys = {name: value for name, value in self._world.administrators().items() if name not in ALIBABA}
         return self._world.setup("--only", "huawei", typed=YES, keys=keys, hidden=self.handed)
 
     def hand_over(self):
@@ -241,7 +241,7 @@ def test_no_program_that_setup_starts_has_any_key(world):
 
     with patch("ops.call.caller", lambda *_: Watching(world)):
         for half in ((), ("--only", "alibaba"), ("--only", "huawei")):
-            world.setup("--plan", *half, keys={**world.keys(), **given})
+            world.setup("--plan", *half, keys={**world.administrators(), **given})
     assert len(seen) > 3
     values = set(chain.from_iterable(one.values() for one in seen))
-    assert not values & {*world.keys().values(), *given.values()}
+    assert not values & {*world.administrators().values(), *given.values()}
