@@ -70,8 +70,10 @@ class Sandbox:
         overwrite_mode: OverwriteMode = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
         ssl_context: ssl.SSLContext | None = None,
         forks: bool = False,
+        bare: bool = False,
     ) -> None:
-        """`forks`: instances of the template's code start warm, which hides what its import takes."""
+        """`forks`: instances of the template's code start warm, which hides what its import takes. `bare`: there are
+        only the source bucket and the administrators, as before `ops.py setup`."""
         self._ground, instances = self._stands_on(Forks if forks else Processes)
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
@@ -91,6 +93,7 @@ class Sandbox:
         self.fc = FunctionCompute(self.region, instances)
         self.fc.may_invoke = lambda caller, called: self._may_invoke(self._roles.get(caller), called)
         self._overwrite_mode: OverwriteMode = overwrite_mode
+        self._bare = bare
         # What the tool's store has, by the names that s.yaml gives.
         self.secrets: dict[str, str] = {}
         # Of the keys by which the tool deploys, as it shows it; empty if it has none.
@@ -316,19 +319,32 @@ class Sandbox:
             await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:
-        """This world as answers to the questions of `s init`."""
-        access_key, secret_key = self.huawei_credentials
+        """This world as answers to the questions of `s init`; what setup is to make is left empty."""
+        sync_url, access_key, secret_key = (
+            ("", "", "") if self._bare else (self.task.sync_url, *self.huawei_credentials)
+        )
         return {
             "region": self.region,
             "sourceBucket": self.source_bucket,
             "destinationRegion": self.obs.region,
             "destinationBucket": self.destination_bucket,
-            "SYNC_URL": self.task.sync_url,
+            "SYNC_URL": sync_url,
             "HW_AK": access_key,
             "HW_SK": secret_key,
             "logBucket": self.log_bucket,
             "functionName": "oss-oms-sync",
         }
+
+    def administrators(self) -> dict[str, str]:
+        """The keys of who may do everything in both accounts, by the names that the vendors' SDKs give them in the
+        environment."""
+        names = (
+            "ALIBABA_CLOUD_ACCESS_KEY_ID",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+            "HUAWEICLOUD_SDK_AK",
+            "HUAWEICLOUD_SDK_SK",
+        )
+        return dict(zip(names, (*self.user_credentials, *self.huawei_credentials), strict=True))
 
     def bucket(self, name: str) -> oss2.Bucket:
         """A bucket as a user with credentials of their own sees it."""
@@ -359,14 +375,15 @@ class Sandbox:
 
     def _set_up(self) -> None:
         self.oss.create_bucket(self.source_bucket)
-        self.oss.create_bucket(self.log_bucket)
         self.oss.add_credentials(*self.function_credentials)
         self.oss.add_credentials(*self.user_credentials)
         self.ram.add_credentials(*self.user_credentials)
         self.oms.add_credentials(*self.huawei_credentials)
         self.obs.add_credentials(*self.huawei_credentials)
         self.iam.add_credentials(*self.huawei_credentials)
-        self.task = self.add_task(self.task_id, self.destination_bucket)
+        if not self._bare:
+            self.oss.create_bucket(self.log_bucket)
+            self.task = self.add_task(self.task_id, self.destination_bucket)
 
     def add_task(self, task_id: str, destination: str = "") -> Task:
         """Make a task that copies from the source bucket to a destination of its own."""

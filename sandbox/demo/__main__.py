@@ -21,7 +21,7 @@ from sandbox import Sandbox
 from sandbox.demo.acts import HOUR, outage, recovery, trouble
 from sandbox.demo.cutover import cutover, in_obs
 from sandbox.demo.picture import WIDTH, save
-from sandbox.demo.project import make_project
+from sandbox.demo.project import make_project, set_up
 
 # Made by `make`, and no part of git.
 CERTIFICATE = Path("dist") / "demo-certificate.json"
@@ -36,10 +36,12 @@ def main() -> int:
     given = options.parse_args()
     console = Console(highlight=False, record=True, width=WIDTH) if given.picture else Console(highlight=False)
     console.print("[bold]OSS, OMS and Function Compute on this machine, the function in between.")
-    with Sandbox() as box, TemporaryDirectory() as folder:
+    with Sandbox(bare=True) as box, TemporaryDirectory() as folder:
         # Its clock moves on where time has to pass: no certificate may be of a time that is still to come.
         box.later(-3 * HOUR)
-        box.deploy_project(make_project(box, Path(folder), console), instances=8, retry_delay=0.01)
+        project = make_project(box, Path(folder), console)
+        set_up(box, project, console)
+        box.deploy_project(project, instances=8, retry_delay=0.01)
         stages = [trouble(box, console), outage(box, console), recovery(box, console)]
         in_obs(box, console)
         if given.picture:

@@ -48,7 +48,7 @@ class Books:
 def keep_books(box: Sandbox, lost_events: set[str]) -> Books:
     """What there is now; of `lost_events` no event came."""
     succeeded, failed = set(), {}
-    root = f"oms_source_record/{box.task_id}/"
+    root = f"oms_source_record/{box.task.task_id}/"
     for name, record in box.oss.objects(box.log_bucket).items():
         kind, _, rest = name.removeprefix(root).partition("/")
         if kind.startswith("success_object"):

@@ -1,15 +1,23 @@
-"""The project as a user gets it."""
+"""The project as a user gets it, and what `ops.py setup` makes for it."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from sandbox import Sandbox
+from sandbox.asking import VARIABLE, asked
 from tools.package import build
 from tools.render import render
 from tools.serverless import Tool, available
+
+# What setup does not grant: to read what was copied, for a certificate's sample.
+_READS = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["obs:object:GetObject"]}]}
 
 
 def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:
@@ -24,3 +32,30 @@ def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "p
         render(answers, project)
         console.print("The function's project was rendered by Jinja2: `s init` needs Node.js, which is not here.\n")
     return project
+
+
+def set_up(box: Sandbox, project: Path, console: Console) -> None:
+    """Let `ops.py setup` make what both accounts lack, and show its plan, but not every right."""
+    console.print("There is only the source bucket. `python3 ops.py setup` makes the rest:")
+    with asked(box) as address:
+        environment = {**os.environ, **box.administrators(), VARIABLE: address}
+
+        def setup(*words: str) -> str:
+            command = [sys.executable, "ops.py", "setup", "--lang", "en", *words]
+            done = subprocess.run(
+                command, cwd=project, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+            )
+            if done.returncode:
+                raise SystemExit(done.stdout + done.stderr)
+            return done.stdout
+
+        plan = json.loads(setup("--plan", "--json"))["plan"]
+        shown = setup("--yes", plan, "--agree").splitlines()
+    for line in shown:
+        # Further in stand the names and rights.
+        if line.startswith(("create", "change")):
+            console.out(f"  {line}")
+    (box.task,) = box.oms.tasks
+    (functions,) = (number for number, one in box.iam.users.items() if one["told"]["user_name"].endswith("-functions"))
+    box.iam.grant(functions, json.dumps(_READS))
+    console.print("For the certificate's sample an administrator adds the right to read what was copied.\n")

@@ -148,9 +148,10 @@ class Oms(KeyedService):
             self._tasks[project_id, task_id] = task
         return task
 
-    def task(self, task_id: str) -> Task:
-        """Of whatever project."""
-        return next(task for (_, number), task in self._tasks.items() if number == task_id)
+    @property
+    def tasks(self) -> list[Task]:
+        """Of whatever project, in the order in which they were made."""
+        return list(self._tasks.values())
 
     def deny(self, action: str) -> None:
         """Take away a right, such as oms:synctask:get, from everybody."""

@@ -1,4 +1,4 @@
-"""A short-lived TLS certificate of this machine's loopback address."""
+"""A short-lived TLS certificate of this machine's loopback address, and of names that lead there."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def make_certificate(folder: Path) -> Path:
-    """A certificate of 127.0.0.1 with its key, in one file."""
+def make_certificate(folder: Path, *names: str) -> Path:
+    """A certificate of 127.0.0.1 and of these hosts with its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(timezone.utc)
+    hosts = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1")), *map(x509.DNSName, names)])
     signed = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -24,7 +25,7 @@ def make_certificate(folder: Path) -> Path:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(hosts, critical=False)
         .sign(key, hashes.SHA256())
     )
     file = folder / "certificate.pem"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from package.tool import Fc3, Shell, standing_in
+from sandbox import Sandbox
 from tools import package, serverless
 from tools.package import ROOT
-from tools.serverless import Tool
+from tools.serverless import Tool, served
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +49,19 @@ def a_home(require_tool: None, tmp_path_factory: pytest.TempPathFactory) -> Path
 def tool(a_home: Path, tmp_path: Path) -> Tool:
     """The tool with a home of its own, in which nothing is configured but the credential alias `default`."""
     return Tool(shutil.copytree(a_home, tmp_path / "home"))
+
+
+@pytest.fixture
+def fc3(tool: Tool, box: Sandbox) -> Iterator[Fc3]:
+    """The stand-in for the tool's component, which deploys into the sandbox."""
+    with standing_in(tool, box) as component:
+        yield component
+
+
+@pytest.fixture
+def shell(tool: Tool, built: Path, tmp_path: Path) -> Iterator[Shell]:
+    """bash in an empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    with served(built) as url:
+        yield Shell(tool, folder, url)

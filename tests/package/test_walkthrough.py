@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -24,20 +23,6 @@ from tools.serverless import Tool, served
 DEPLOY, OPERATIONS, CUTOVER, ALARMS = (
     ROOT / "docs" / f"{name}.md" for name in ("deploy", "operations", "cutover", "alarms")
 )
-
-
-@pytest.fixture
-def fc3(tool: Tool, box: Sandbox) -> Iterator[Fc3]:
-    with standing_in(tool, box) as component:
-        yield component
-
-
-@pytest.fixture
-def shell(tool: Tool, built: Path, tmp_path: Path) -> Iterator[Shell]:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    with served(built) as url:
-        yield Shell(tool, folder, url)
 
 
 @pytest.fixture(scope="session")

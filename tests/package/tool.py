@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -199,6 +199,31 @@ class Shell:
         self.folder = Path(where.read_text().strip())
         where.unlink()
         return done
+
+    def on_terminal(
+        self, text: str, dialogue: Sequence[tuple[str, str]], env: Mapping[str, str] | None = None
+    ) -> tuple[int | None, str]:
+        """Runs a line of shell on a terminal, and types an answer to each question of the dialogue. Gives its exit
+        code, and what stands on the screen in the end."""
+        terminal = pexpect.spawn(
+            "bash",
+            ["-euc", text],
+            cwd=str(self.folder),
+            env={**self._tool.environment, **self._environment, "TERM": "xterm", **(env or {})},
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(50, 120),
+        )
+        shown = ""
+        for question, typed in dialogue:
+            terminal.expect_exact(question)
+            shown += f"{terminal.before}{question}"
+            terminal.sendline(typed)
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        shown += terminal.before
+        # What was written over a line stands there in its place.
+        return terminal.exitstatus, plain("\n".join(line.rpartition("\r")[2] for line in shown.split("\r\n")))
 
 
 SECRETS = [ANSWERS["HW_AK"], ANSWERS["HW_SK"]]

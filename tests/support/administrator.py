@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import requests
 
-from ops.clouds import keys, wire
+from ops.clouds import wire
 from sandbox.inprocess import InProcess
 
 if TYPE_CHECKING:
@@ -39,11 +39,6 @@ class Administrator(InProcess):
         self._adapter = self.ground.network.adapter()
         self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
         return self
-
-    def keys(self) -> dict[str, str]:
-        """The keys of both accounts, as the environment has them."""
-        of_alibaba = zip(keys.ALIBABA, self.user_credentials, strict=False)
-        return dict(of_alibaba) | dict(zip(keys.HUAWEI, self.huawei_credentials, strict=False))
 
     def before(self, number: int) -> None:
         """What happens before a request of this number goes out."""

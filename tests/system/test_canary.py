@@ -27,9 +27,8 @@ def canary(box, monkeypatch, capsys, tmp_path):
     box.deploy_project(tmp_path, instances=2)
 
     def run(*words: str) -> tuple[int, str, str]:
-        for names, values in ((keys.ALIBABA, box.user_credentials), (keys.HUAWEI, box.huawei_credentials)):
-            for name, value in zip(names, values, strict=False):
-                monkeypatch.setenv(name, value)
+        for name, value in box.administrators().items():
+            monkeypatch.setenv(name, value)
         code = cli.main(["canary", "--lang", "en", "-t", str(tmp_path / "s.yaml"), *words])
         out, err = capsys.readouterr()
         return code, out, err

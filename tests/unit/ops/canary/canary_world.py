@@ -51,7 +51,7 @@ class CanaryWorld(Administrator, Migration):
         there.mkdir(exist_ok=True)
         settings = (self.project() / "s.yaml").read_text(encoding="utf-8")
         (there / "s.yaml").write_text(self.change_settings(settings), encoding="utf-8")
-        with patch.dict("os.environ", self.keys()):
+        with patch.dict("os.environ", self.administrators()):
             return self.ops("canary", "-t", str(there / "s.yaml"), *words)
 
     def left(self) -> list[str]:

@@ -30,16 +30,12 @@ class SetupWorld(Administrator):
     """Nothing has been made yet, but s.yaml."""
 
     def __init__(self, seed: int = 0) -> None:
-        super().__init__(seed=seed)
+        super().__init__(seed=seed, bare=True)
 
     def __enter__(self) -> Self:
         super().__enter__()
         self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
-        # Whoever sets it up has these, and nothing else is there.
-        self.oms._tasks.clear()
-        self.obs.remove_bucket(self.destination_bucket)
-        self.oss.remove_bucket(self.log_bucket)
-        render({**self.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": "", "functionName": NAME}, self.folder)
+        render({**self.answers(), "functionName": NAME}, self.folder)
         answers = {"functionName": NAME, "SYNC_URL": "", "logBucket": self.log_bucket}
         (self.folder / "answers.json").write_text(json.dumps(answers))
         return self
@@ -48,7 +44,7 @@ class SetupWorld(Administrator):
         """Run the command: its exit code, and what it says."""
         terminal = _Terminal()
         with (
-            patch.dict("os.environ", {**self.keys(), "TERM": "dumb", "COLUMNS": "1000"}),
+            patch.dict("os.environ", {**self.administrators(), "TERM": "dumb", "COLUMNS": "1000"}),
             patch("sys.stdin", _Terminal(typed)),
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
@@ -73,6 +69,6 @@ class SetupWorld(Administrator):
                 (one["told"]["user_name"], len(one["attached"]), len(one["keys"])) for one in iam.users.values()
             ),
             "iam policies": sorted(one["told"]["policy_name"] for one in iam.policies.values()),
-            "tasks": [(one.src_bucket, one.bucket.name, one.metadata) for one in self.oms._tasks.values()],
+            "tasks": [(one.src_bucket, one.bucket.name, one.metadata) for one in self.oms.tasks],
             "secrets": sorted(self.secrets),
         }

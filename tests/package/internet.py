@@ -1,0 +1,75 @@
+"""Both clouds at their own names: whoever goes there by the proxy that HTTPS_PROXY names finds the sandbox's."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from sandbox import Sandbox
+from sandbox.inprocess.network import Network
+from sandbox.server.certificate import make_certificate
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_HOSTS = (
+    *("ram.aliyuncs.com", "sts.aliyuncs.com", "iam.myhuaweicloud.com", "oms.cn-north-4.myhuaweicloud.com"),
+    *("*.oss-cn-hangzhou.aliyuncs.com", "*.obs.cn-north-4.myhuaweicloud.com"),
+)
+
+
+class OnTheInternet(Sandbox):
+    """A sandbox that is found there. `internet`: the variables with which a program goes there. `hosts`: where one
+    went."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        super().__init__(**options)
+        self._certificate = make_certificate(folder, *_HOSTS)
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(self._certificate)
+        self._names = Network(self._ground)
+        self.hosts: set[str] = set()
+        self.internet: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        for service in (self.oss, self.oms, self.obs, self.ram, self.iam):
+            self._names.add(service)
+        proxy = self._ground.call(asyncio.start_server(self._tunnel, "127.0.0.1", 0))
+        address = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        self.internet = {"HTTPS_PROXY": address}
+        self.internet |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self._certificate))
+        return self
+
+    def endpoints(self) -> dict[str, str]:
+        """Functions find the buckets on this machine, and OMS where s.yaml says it is."""
+        return {**super().endpoints(), **self.internet}
+
+    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode().partition(":")[0]
+        self.hosts.add(host)
+        try:
+            there = urlsplit(self._names.service_at(host).endpoint)
+        except requests.ConnectionError:
+            writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+            writer.close()
+            return
+        writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+        await writer.start_tls(self._context)
+        answers, asked = await asyncio.open_connection(there.hostname, there.port)
+        await asyncio.gather(_pass_on(reader, asked), _pass_on(answers, writer))
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:  # the other side is gone
+        pass
+    writer.close()

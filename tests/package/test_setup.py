@@ -1,0 +1,114 @@
+"""A newcomer's whole way, from the package to the first object in OBS: by the real tool, on a terminal, between both
+clouds at their own names, in which there is only the source bucket, by the rights that setup gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oss_oms_sync.answers.text import t
+from package.internet import OnTheInternet
+from package.tool import Fc3, Shell, answer_prompts
+from sandbox import Sandbox
+from sandbox.account import ACCOUNT_ID
+from support.documents import Document
+from support.uploads import upload
+from tools.package import ROOT
+from tools.serverless import Tool
+
+# What stands on the screen. To write it anew: WRITE_SCREENS=1 .venv/bin/pytest -n 0 tests/package/test_setup.py
+SCREENS = ROOT / "tests" / "screens"
+DEPLOY = ROOT / "docs" / "deploy.md"
+# With what the tool deploys.
+DEPLOYS = "secretOfTheDeployment000000001"
+LANGUAGES = {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}
+# Each process of Node.js notes what everybody can see of it, and what its environment has.
+NOTE = """
+const fs = require("fs");
+fs.appendFileSync(%s, fs.readFileSync("/proc/self/cmdline"));
+fs.appendFileSync(%s, JSON.stringify(process.env));
+"""
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[OnTheInternet]:
+    with OnTheInternet(tmp_path, bare=True, forks=True) as sandbox:
+        sandbox.binds_roles = sandbox.oms.needs_agreement = True
+        yield sandbox
+
+
+def secrets(box: Sandbox) -> set[str]:
+    """The administrators' keys, and all that setup has made."""
+    users = (*box.ram.entities.users.values(), *box.iam.users.values())
+    made = {text for user in users for key, one in user["keys"].items() for text in (key, one["secret"])}
+    assert len(made) == 6
+    return {*made, *box.administrators().values(), DEPLOYS}
+
+
+def texts_in(*places: Path) -> Iterator[str]:
+    """What is written in files, and in all that are in folders."""
+    for path in (one for place in places for one in (place, *place.rglob("*")) if one.is_file()):
+        yield path.read_bytes().decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
+    shell: Shell, fc3: Fc3, box: OnTheInternet, tool: Tool, built: Path, tmp_path: Path, lang: str
+) -> None:
+    # GIVEN a project whose maker knows only the buckets' names, and has told the tool with which keys it deploys
+    tool.environment["LANG"] = LANGUAGES[lang]
+    own = ("--AccountID", ACCOUNT_ID, "--AccessKeyID", "LTAIofDeployment0001", "--AccessKeySecret", DEPLOYS)
+    assert tool.run("config", "add", *own, "-a", "default", "-f").returncode == 0
+    left_empty = dict.fromkeys(("logBucket", "objectPrefix", "objectSuffix"), "")
+    answers = {**box.answers(), **left_empty, "functionName": "photos-sync"}
+    code, said = answer_prompts(tool, built, shell.folder / "photos-sync", answers)
+    assert code == 0, said
+    *_, change, set_up, and_deploy = Document.read(DEPLOY).commands_under("Deploy it")[0].splitlines()
+    shell.run(change)
+
+    # WHEN both clouds are set up at a terminal, where each program that is started notes what it sees
+    words, variables, note = (tmp_path / name for name in ("words", "variables", "note.js"))
+    note.write_text(NOTE % (json.dumps(str(words)), json.dumps(str(variables))))
+    node = f"{tool.environment['NODE_OPTIONS']} --require {note}"
+    yes, agree = t("Type {word} to carry it out:", word="yes"), t("Type {word} if you do:", word="agree")
+    code, screen = shell.on_terminal(
+        set_up,
+        [(yes.of(lang), "yes"), (agree.of(lang), "agree")],
+        {**box.internet, **box.administrators(), "NODE_OPTIONS": node},
+    )
+    assert code == 0, screen
+
+    # AND what it prints in the end is done, as the document says, too
+    assert screen.splitlines()[-1].strip() == and_deploy
+    done = shell.run(and_deploy)
+    assert f"\n{t('Setup OK').of(lang)}" in done
+
+    # THEN what is written to the source is in OBS, and all was found where the clouds have it
+    upload(box, "hello")
+    assert box.obs.objects(box.destination_bucket)["hello"].data == b"hello"
+    log = fc3.deployed["forward"]["environmentVariables"]["LOG_BUCKET"]
+    assert box.hosts >= {
+        *("sts.aliyuncs.com", "ram.aliyuncs.com", "iam.myhuaweicloud.com", "oms.cn-north-4.myhuaweicloud.com"),
+        *(f"{bucket}.oss-cn-hangzhou.aliyuncs.com" for bucket in (box.source_bucket, log)),
+        f"{box.destination_bucket}.obs.cn-north-4.myhuaweicloud.com",
+    }
+
+    # AND that is what stood on the screen
+    shown = re.sub(r"(?<=photos-oms-log-)\w{4}\b", "xxxx", re.sub(r"\b[0-9a-f]{8}\b", "xxxxxxxx", screen))
+    kept = SCREENS / f"setup.{lang}.txt"
+    if os.environ.get("WRITE_SCREENS"):
+        kept.write_text(shown, encoding="utf-8")
+    assert shown == kept.read_text(encoding="utf-8")
+
+    # AND no secret is to be seen anywhere, nor did a program that setup started have those of the administrators
+    assert words.read_text().count("/s\0") > 2
+    logged = [line for one in box.fc.invocations for line in one.logs]
+    told = [said, screen, done, *logged, *texts_in(words, shell.folder, tool.home)]
+    told += [one.data.decode("utf-8", "replace") for one in box.oss.objects(log).values()]
+    assert not [(secret, text) for secret in secrets(box) for text in told if secret in text]
+    assert not [secret for secret in box.administrators().values() if secret in variables.read_text()]
