@@ -160,7 +160,8 @@ class Run:
 
     def _look_at_settings(self) -> Line:
         wanted, given = self._settings(), self._clouds.given
-        wrong = [name for name, value in wanted.items() if given.get(name, "") != value]
+        # Where the task is not made yet, nobody knows its address.
+        wrong = [name for name, value in wanted.items() if not value or given.get(name) != value]
         what = t("s.yaml")
         if not wrong:
             return Line(Standing.THERE, what)
