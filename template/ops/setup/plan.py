@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ops.commands import command
+from ops.report.blocks import Block, Finding, Hero, Items, Paragraph, Report, Span
+from ops.report.blocks import Step as BlockStep
 from ops.setup.needs import OURS, Line, Standing
-from ops.terminal import Line as Shown
-from ops.terminal import Marked, Whole
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -40,6 +40,7 @@ AFTER = {
         command(Step("setup", {"only": "huawei"})),
     ),
 }
+_TITLE, _STOPS, _TO_DO, _ALL = t("Plan of both clouds"), t("stop"), t("ready"), t("set up")
 _WORDS = {
     Standing.THERE: (t("is there"), "good"),
     Standing.CREATE: (t("create"), "way"),
@@ -69,13 +70,15 @@ class Plan:
         """Of all that it says."""
         return hashlib.sha256(json.dumps([_to_json(line) for line in self._lines]).encode()).hexdigest()[:8]
 
-    def lines(self, language: str) -> Iterator[Shown]:
-        """For a terminal."""
-        for line in self._lines:
-            yield from drawn(line, language)
-        yield self._sum().of(language)
-        if self.can_be_done and not self.is_to_do and not self.waits:
-            yield Whole(f"  {self._after.command}")
+    def report(self, language: str) -> Report:
+        """For people."""
+        is_done = self.can_be_done and not self.is_to_do and not self.waits
+        word, tone = _WORDS[Standing.WAIT] if self.waits else (_ALL, "good")
+        word, tone = (_STOPS, "bad") if not self.can_be_done else (_TO_DO, "way") if self.is_to_do else (word, tone)
+        step = BlockStep("", self._after.command) if is_done else None
+        hero = Hero(word.of(language), tone, self._sum().of(language), step)
+        blocks = [block for line in self._lines for block in _blocks(line, language)]
+        return Report(hero, language, blocks, title=_TITLE.of(language))
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -85,26 +88,21 @@ class Plan:
         if not self.can_be_done:
             return t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
         if self.waits and not self.is_to_do:
-            return t("All else is there. When that is done, run this again")
+            return t("Not all is there yet. When that is done, run this again: it goes on from here")
         if not self.is_to_do:
             return self._after.there
         return t("Buckets that are there are not changed, and none is ever deleted. This plan: {hash}", hash=self.hash)
 
 
-def drawn(line: Line, language: str) -> Iterator[Shown]:
-    """One of its lines for a terminal."""
+def _blocks(line: Line, language: str) -> Iterator[Block]:
     word, tone = _WORDS[line.state]
     seen = t("{what}: {seen}", what=line.what, seen=line.seen) if line.seen else line.what
-    yield Marked("", word.of(language), tone, f"  {seen.of(language)}")
-    for fact in line.facts:
-        yield f"    {fact}"
-    if line.next:
-        yield f"    -> {line.next.of(language)}"
+    facts = Items([Span("code", fact) for fact in line.facts])
+    next_ = BlockStep(line.next.of(language) if line.next else "")
+    yield Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
     if line.steps:
-        yield f"    {_STEPS.of(language)}"
-    for number, step in enumerate(line.steps, 1):
-        # Documents are to be copied.
-        yield Whole(f"    {number}. {step.of(language)}")
+        yield Paragraph(_STEPS.of(language))
+        yield Items([f"{number}. {step.of(language)}" for number, step in enumerate(line.steps, 1)])
 
 
 def _to_json(line: Line) -> dict[str, Any]:

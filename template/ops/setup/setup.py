@@ -14,10 +14,12 @@ from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import UsageError
+from ops.files import write
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import Alibaba, Holder, Huawei
 from ops.setup.needs import OURS, Line, Need, NotYetError, Standing, nothing
 from ops.setup.tasks import Tasks
+from ops.show import lines, page
 from ops.terminal import Whole
 from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import Text, t
@@ -43,12 +45,18 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     after = plan.AFTER[options.only]
     shown = plan.Plan(_seen(session, needs), after)
-    session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else shown.lines(session.lang))
+    report = shown.report(session.lang)
+    session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else lines.draw(report))
+    if options.html:
+        write(options.html, page.draw(report), session.screen, session.lang)
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
     if waits := run.carry_out(needs, options.agree):
-        raise NotYetError(t("Not all is there yet: {names}", names=waits), _AGAIN)
+        left = plan.Plan(waits, after)
+        for line in lines.draw(left.report(session.lang)):
+            session.screen.say(line)
+        return left.exit_code
     session.screen.say((_REMOVED if options.remove else after.made).of(session.lang))
     if not options.remove:
         session.screen.say(Whole(f"  {after.command}"))
@@ -97,11 +105,11 @@ class Run:
         """Whether somebody has to say yes twice."""
         return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
-    def carry_out(self, needs: Sequence[Need], agreed: bool) -> list[Text]:
+    def carry_out(self, needs: Sequence[Need], agreed: bool) -> list[Line]:
         """Make what is not there; return what somebody else has to do first. Whoever comes second is told who is at
         work."""
         self._agreed = agreed
-        waits: list[Need] = []
+        waits: list[tuple[Need, Line]] = []
         lock = Lock(self._session, self._given["functionName"], self._alibaba.log if self._alibaba else None)
         try:
             for need in needs:
@@ -110,32 +118,30 @@ class Run:
                     raise UsageError(
                         t("Something has changed: {what}", what=need.what), t("Look at the plan again, with --plan")
                     )
-                is_done = line.state not in OURS or self._do(need)
-                if line.state is Standing.WAIT or not is_done:
-                    waits.append(need)
+                line = self._do(need) if line.state in OURS else line
+                if line.state is Standing.WAIT:
+                    waits.append((need, line))
                 lock.take()
         finally:
             lock.release()
-        return [need.what for need in waits if not need.is_settled()]
+        return [line for need, line in waits if not need.is_settled()]
 
-    def _do(self, need: Need) -> bool:
-        """Make it; whether it is there now."""
+    def _do(self, need: Need) -> Line:
+        """Make it; how it stands then."""
         try:
             need.do()
         except NotYetError as error:
-            self._say(t("{what}: {happened}", what=need.what, happened=error.happened))
-            return False
+            told = t("{happened}", happened=error.happened)
+            return Line(Standing.WAIT, need.what, told, t("{fix}", fix=error.fix), steps=need.by_hand)
         except RefusedError as error:
             if error.status != 403:
                 raise
             if not need.by_hand:
                 told = t("{what}: {happened}", what=need.what, happened=error.happened)
                 raise NotYetError(told, need.ask(error)) from None
-            for one in plan.drawn(need.refused(error), self._session.lang):
-                self._session.screen.say(one)
-            return False
+            return need.refused(error)
         self._say(t("Done: {what}", what=need.what))
-        return True
+        return Line(Standing.THERE, need.what)
 
     def _make_task(self, huawei: Huawei) -> None:
         tasks, given = huawei.tasks, self._given
@@ -212,7 +218,8 @@ class Run:
 
     def _look_at_settings(self, huawei: Huawei) -> Line:
         wanted = self._settings(huawei)
-        wrong = [name for name, value in wanted.items() if self._given.get(name, "") != value]
+        # Where the task is not made yet, nobody knows its address.
+        wrong = [name for name, value in wanted.items() if not value or self._given.get(name) != value]
         what = t("s.yaml")
         if not wrong:
             return Line(Standing.THERE, what)
@@ -275,12 +282,12 @@ class Lock:
 
 
 def _seen(session: Session, needs: Sequence[Need]) -> list[Line]:
-    lines = []
+    seen = []
     for need in needs:
         session.screen.progress(t("Looking at {what}", what=need.what).of(session.lang))
-        lines.append(need.see())
+        seen.append(need.see())
     session.screen.begin()
-    return lines
+    return seen
 
 
 def _confirm(session: Session, shown: plan.Plan, given: str | None, is_root: bool) -> None:
