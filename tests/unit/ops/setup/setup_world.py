@@ -46,7 +46,12 @@ class SetupWorld(Administrator):
         return self.run("setup", *words, **given)
 
     def run(
-        self, *words: str, typed: str = "", hidden: Iterable[str] = (), keys: Mapping[str, str] | None = None
+        self,
+        command: str,
+        *words: str,
+        typed: str = "",
+        hidden: Iterable[str] = (),
+        keys: Mapping[str, str] | None = None,
     ) -> tuple[int, str]:
         """Any command in the project, with these keys in the environment, else the administrators'. `hidden`: what
         somebody types that is not shown."""
@@ -58,7 +63,7 @@ class SetupWorld(Administrator):
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
         ):
-            code = cli.main([*words, "-t", str(self.folder / "s.yaml"), "--lang", "en"], Here(self))
+            code = cli.main([command, "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], Here(self))
         return code, terminal.getvalue()
 
     def variables(self) -> dict[str, Any]:
