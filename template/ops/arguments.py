@@ -286,7 +286,9 @@ def _canary(commands: _Commands) -> None:
 
 def _setup(commands: _Commands) -> None:
     say = commands.say
-    setup = commands.add("setup", t("make what the project needs in both clouds: buckets, roles, users, the sync task"))
+    setup = commands.add(
+        "setup", t("make what the project needs in both clouds: buckets, roles, users, the sync task"), page=True
+    )
     setup.add_argument("--plan", action="store_true", help=say(t("only show what is there, and what would be made")))
     told = say(t("take away what setup made, but the buckets; first remove the functions: s remove -y"))
     setup.add_argument("--remove", action="store_true", help=told)

@@ -67,9 +67,7 @@ def alias(caller: Caller, name: str, account: str, rights: Sequence[str]) -> Nee
         if not re.fullmatch(shown.replace("*", r"\d"), account):
             other = t("it is of another account: {shown}", shown=shown)
             return Line(Standing.STOP, what, other, t("Name another alias in s.yaml, under access"))
-        seen = t(
-            "of the same account ({shown}); that it may do what it needs is only seen when it deploys", shown=shown
-        )
+        seen = t("of the same account ({shown}); whether it has these rights shows when it deploys", shown=shown)
         return Line(Standing.THERE, what, seen, None, rights)
 
     return Need(what, (), look, _nothing)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ops.commands import command
+from ops.report.blocks import Finding, Hero, Items, Report, Span
+from ops.report.blocks import Step as BlockStep
 from ops.setup.needs import OURS, Line, Standing
-from ops.terminal import Line as Shown
-from ops.terminal import Marked, Whole
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 NEXT = " && ".join(command(Step(job)) for job in ("deploy", "doctor"))
+_TITLE, _STOPS, _TO_DO, _ALL = t("Plan of both clouds"), t("stop"), t("ready"), t("set up")
 _WORDS = {
     Standing.THERE: (t("is there"), "good"),
     Standing.CREATE: (t("create"), "way"),
@@ -42,19 +43,12 @@ class Plan:
         """Of all that it says."""
         return hashlib.sha256(json.dumps([_to_json(line) for line in self._lines]).encode()).hexdigest()[:8]
 
-    def lines(self, language: str) -> Iterator[Shown]:
-        """For a terminal."""
-        for line in self._lines:
-            word, tone = _WORDS[line.state]
-            seen = t("{what}: {seen}", what=line.what, seen=line.seen) if line.seen else line.what
-            yield Marked("", word.of(language), tone, f"  {seen.of(language)}")
-            for fact in line.facts:
-                yield f"    {fact}"
-            if line.next:
-                yield f"    -> {line.next.of(language)}"
-        yield self._sum().of(language)
-        if self.can_be_done and not self.is_to_do:
-            yield Whole(f"  {NEXT}")
+    def report(self, language: str) -> Report:
+        """For people."""
+        word, tone = (_STOPS, "bad") if not self.can_be_done else (_TO_DO, "way") if self.is_to_do else (_ALL, "good")
+        step = BlockStep("", NEXT) if self.can_be_done and not self.is_to_do else None
+        hero = Hero(word.of(language), tone, self._sum().of(language), step)
+        return Report(hero, language, [_finding(line, language) for line in self._lines], title=_TITLE.of(language))
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -66,6 +60,14 @@ class Plan:
         if not self.is_to_do:
             return t("All is there. Deploy it, and see whether all is well:")
         return t("Buckets that are there are not changed, and none is ever deleted. This plan: {hash}", hash=self.hash)
+
+
+def _finding(line: Line, language: str) -> Finding:
+    word, tone = _WORDS[line.state]
+    seen = t("{what}: {seen}", what=line.what, seen=line.seen) if line.seen else line.what
+    facts = Items([Span("code", fact) for fact in line.facts])
+    next_ = BlockStep(line.next.of(language) if line.next else "")
+    return Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
 
 
 def _to_json(line: Line) -> dict[str, Any]:

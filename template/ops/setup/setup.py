@@ -12,9 +12,11 @@ from pathlib import Path
 from ops.clouds.keys import Keys
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import UsageError
+from ops.files import write
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import BothClouds, Holder
 from ops.setup.needs import OURS, Line, Need, Standing
+from ops.show import lines, page
 from ops.terminal import Whole
 from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import Text, t
@@ -43,9 +45,11 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     file = options.template or folder / "s.yaml"
     run = Run(session, BothClouds.of(session, file), file)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
-    lines = _seen(session, needs)
-    shown = plan.Plan(lines)
-    session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else shown.lines(session.lang))
+    shown = plan.Plan(_seen(session, needs))
+    report = shown.report(session.lang)
+    session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else lines.draw(report))
+    if options.html:
+        write(options.html, page.draw(report), session.screen, session.lang)
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
@@ -156,7 +160,8 @@ class Run:
 
     def _look_at_settings(self) -> Line:
         wanted, given = self._settings(), self._clouds.given
-        wrong = [name for name, value in wanted.items() if given.get(name, "") != value]
+        # Where the task is not made yet, nobody knows its address.
+        wrong = [name for name, value in wanted.items() if not value or given.get(name) != value]
         what = t("s.yaml")
         if not wrong:
             return Line(Standing.THERE, what)
@@ -218,12 +223,12 @@ class Lock:
 
 
 def _seen(session: Session, needs: Sequence[Need]) -> list[Line]:
-    lines = []
+    seen = []
     for need in needs:
         session.screen.progress(t("Looking at {what}", what=need.what).of(session.lang))
-        lines.append(need.see())
+        seen.append(need.see())
     session.screen.begin()
-    return lines
+    return seen
 
 
 def _confirm(session: Session, shown: plan.Plan, given: str | None, is_root: bool) -> None:

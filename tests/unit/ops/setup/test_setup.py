@@ -71,7 +71,20 @@ def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
     assert world.setup("--yes", shown["plan"], "--agree")[0] == 0
     code, said = world.setup("--plan")
     assert (code, "All is there." in said) == (0, True)
-    assert re.findall(r"^(create|change|remove|stop|not seen)", said, re.MULTILINE) == []
+    assert re.findall(r"^ *(create|change|remove|stop|not seen)", said, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Plan of both clouds"), ("zh", "两朵云的计划")])
+def test_a_page_of_the_plan_has_each_right_as_well(world, language, title):
+    file = world.folder / "plan.html"
+    assert world.setup("--plan", "--html", str(file), "--lang", language)[0] == 0
+    page = file.read_text(encoding="utf-8")
+    assert title in page
+    assert "oss:GetObject on acs:oss:*:*:photos/*" in page
+    # A file that cannot be written is noticed before anything is asked.
+    asked = world.asked
+    assert world.setup("--plan", "--html", str(world.folder))[0] == 2
+    assert world.asked == asked
 
 
 def test_what_it_fills_in_is_in_the_answers_that_an_upgrade_takes_and_the_rest_stays_as_it_was(world):
@@ -216,16 +229,16 @@ def test_what_is_in_the_way_and_is_somebody_s_to_mend_is_said_and_the_rest_is_ma
     world.obs.create_bucket(world.destination_bucket).encrypted = True
     code, said = world.setup(typed=YES)
     assert code == 0, said
-    assert "by hand  alias default of the Serverless Devs tool, which deploys: there is none" in said
+    assert "by hand: alias default of the Serverless Devs tool, which deploys: there is none" in said
     assert "s config add -a default" in said
-    assert "by hand  source bucket photos: its static website has subfolder pages" in said
+    assert "by hand: source bucket photos: its static website has subfolder pages" in said
     assert "it fetches what it lacks from elsewhere when it is read" in said
-    assert "is there  destination bucket photos-obs: it is encrypted" in said
+    assert "is there: destination bucket photos-obs: it is encrypted" in said
 
 
 def test_a_website_without_pages_of_subfolders_is_in_nobody_s_way(world):
     world.oss.buckets["photos"].website = SUBFOLDERS.replace("true", "false")
-    assert "is there  source bucket photos" in world.setup("--plan")[1]
+    assert "is there: source bucket photos" in world.setup("--plan")[1]
 
 
 @pytest.mark.parametrize("name", WRONG)
