@@ -287,12 +287,16 @@ def _canary(commands: _Commands) -> None:
 
 def _setup(commands: _Commands) -> None:
     say = commands.say
-    setup = commands.add("setup", t("make what the project needs in both clouds: buckets, roles, users, the sync task"))
+    setup = commands.add(
+        "setup", t("make what the project needs in both clouds: buckets, roles, users, the sync task"), page=True
+    )
     setup.add_argument("--plan", action="store_true", help=say(t("only show what is there, and what would be made")))
     told = say(t("take away what setup made, but the buckets; first remove the functions: s remove -y"))
     setup.add_argument("--remove", action="store_true", help=told)
     told = say(t("make another key of the functions, for this machine; once it is used, delete the older one"))
     setup.add_argument("--new-key", action="store_true", help=told)
+    told = say(t("set up one of both clouds, with the keys of its administrator alone"))
+    setup.add_argument("--only", choices=("alibaba", "huawei"), default="", help=told)
     setup.add_argument("--yes", metavar="HASH", help=say(t("carry out the plan of this hash, and ask nothing")))
     setup.add_argument("--agree", action="store_true", help=say(t("agree to OMS's privacy statement")))
 

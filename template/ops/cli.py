@@ -15,6 +15,7 @@ from ops import answers, arguments, call, checking, closing, cost, cutover, free
 from ops.canary.run import canary
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
+from ops.files import check_writable, write
 from ops.migrate.migration import migrate
 from ops.prices import Prices
 from ops.report import certificate, estimate, jobs, passes, status
@@ -27,7 +28,7 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
 from oss_oms_sync.answers.pass_answers import ReconcileAnswer
 from oss_oms_sync.answers.status_answer import StatusAnswer
-from oss_oms_sync.answers.text import same, t
+from oss_oms_sync.answers.text import t
 
 FOLDER = Path(__file__).resolve().parents[1]
 _INTERRUPTED = 130
@@ -57,7 +58,6 @@ VIEWS = {
 _PAGES = ("status", "certificate")
 
 _STOPPED = t("Stopped.")
-_WRITTEN = t("Written: {file}")
 _NO_ANSWER = t("The input contains no answer that is known here")
 _SHOW_HOW = t(
     "Give it an answer: python3 ops.py status --json | python3 ops.py show, or python3 ops.py show < certificate.json"
@@ -113,16 +113,8 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
     session.screen.answer([Whole(json.dumps(answer))] if options.json else shown)
     if options.html:
-        _write(session, options.html, html)
+        write(options.html, html, session.screen, session.lang)
     return code
-
-
-def _write(session: Session, file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise _unwritable(error) from None
-    session.screen.say(_WRITTEN.filled(file=file).of(session.lang))
 
 
 def _doctor(session: Session, options: Namespace) -> int:
@@ -169,30 +161,15 @@ def _payload(options: Namespace, *names: str) -> dict[str, Any]:
 def _cutover(session: Session, options: Namespace) -> int:
     for file in (options.out or Path("certificate.json"), options.html):
         if file:
-            _check_writable(file)
+            check_writable(file)
     wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
     this = cutover.Cutover(session, cutover.Plan(freeze.moment(session, options), *wishes))
     document = this.run()
     code = _show(session, options, document, "certificate")
-    _write(session, options.out or Path(_file_name(document)), json.dumps(document, indent=1) + "\n")
+    file = options.out or Path(_file_name(document))
+    write(file, json.dumps(document, indent=1) + "\n", session.screen, session.lang)
     this.after(document)
     return code
-
-
-def _check_writable(file: Path) -> None:
-    """Now, and not after an hour: raises UsageError if a file cannot be written there."""
-    try:
-        is_new = not file.exists()
-        with file.open("ab"):
-            pass
-        if is_new:
-            file.unlink()
-    except OSError as error:
-        raise _unwritable(error) from None
-
-
-def _unwritable(error: OSError) -> UsageError:
-    return UsageError(same(str(error)), t("Name another file"))
 
 
 def _file_name(document: Any) -> str:
@@ -240,11 +217,13 @@ def _secrets(session: Session, options: Namespace) -> int:
 
 def _canary(session: Session, options: Namespace) -> int:
     if options.report:
-        _check_writable(options.report)
+        check_writable(options.report)
     return canary(session, options, FOLDER)
 
 
 def _setup(session: Session, options: Namespace) -> int:
+    if options.html:
+        check_writable(options.html)
     return setup(session, options, FOLDER)
 
 

@@ -17,6 +17,7 @@ from ops.canary.objects import UPLOAD_PART, Item, items
 from ops.canary.removal import remove
 from ops.clock import timestamp
 from ops.errors import OpsError, UsageError
+from ops.files import write
 from ops.project import Project
 from ops.terminal import Line, Marked, Whole, width
 from ops.waiting import Session, duration
@@ -72,9 +73,7 @@ _SOME_LACK = t(
 )
 _REPORT = t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.")
 _WRITE_IT = t("Write it to {wanted}? [y/N]")
-_WRITTEN = t("Written: {file}. It helps others: attach it to a field report at the project's issues.")
-_UNWRITABLE = t("{file} cannot be written")
-_ANOTHER = t("Name another file")
+_HELPS = t("It helps others: attach it to a field report at the project's issues.")
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
@@ -243,11 +242,8 @@ class _Run:
             return
         if file is None:
             return
-        try:
-            file.write_text(f"{text}\n", encoding="utf-8")
-        except OSError:
-            raise UsageError(_UNWRITABLE.filled(file=str(file)), _ANOTHER) from None
-        screen.say(_WRITTEN.filled(file=file).of(lang))
+        write(file, f"{text}\n", screen, lang)
+        screen.say(_HELPS.of(lang))
 
 
 def _event(project: Project, one: Followed) -> dict[str, Any]:

@@ -66,6 +66,10 @@ class Group(NamedTuple):
     lists: str
     why: str
 
+    def is_of(self, project: str) -> bool:
+        """Whether a migration of this project made it."""
+        return self.note.startswith(note_of(project, ""))
+
     @property
     def told_of(self) -> int:
         """How many objects have come to an end."""
@@ -99,6 +103,11 @@ class Group(NamedTuple):
             )
         except (LookupError, TypeError, ValueError, AttributeError):
             raise UnreadableError from None
+
+
+def note_of(project: str, run: str) -> str:
+    """The description of the group that a run of a migration makes."""
+    return f"oss-oms-sync:{project}:{run}"
 
 
 class TaskGroups:

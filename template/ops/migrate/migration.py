@@ -10,22 +10,21 @@ from __future__ import annotations
 import json
 import secrets
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ops import answers
+from ops import answers, project
 from ops.clock import timestamp
 from ops.clouds.keys import Keys
-from ops.clouds.task_groups import Group, State, TaskGroups, Wanted
+from ops.clouds.task_groups import Group, State, TaskGroups, Wanted, note_of
 from ops.clouds.wire import RefusedError, UnreachableError, UnreadableError
 from ops.cutover import check_set_up
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions
 from ops.migrate import told
-from ops.project import Project
-from ops.setup.both_clouds import BothClouds, Holder
+from ops.setup.both_clouds import Alibaba, Holder, Huawei
 from ops.setup.needs import Standing
-from ops.setup.setup import NOT_YET, Grants
+from ops.setup.setup import NEEDED, Grants
 from ops.terminal import Line, Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.job_answers import LookAnswer
@@ -33,6 +32,7 @@ from oss_oms_sync.answers.text import Text, t
 
 _LOOK_SECONDS = 10.0
 _MOST_KEYS = 2
+_NOT_YET = 3
 _YES = "yes"
 
 _SUFFIX = t("A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too")
@@ -81,7 +81,7 @@ def migrate(session: Session, options: Namespace, folder: Path) -> int:
     Raises OpsError.
     """
     file = options.template or folder / "s.yaml"
-    this = Migration(session, Project.read(file), BothClouds.of(session, file), options)
+    this = Migration(session, project.read(file, (*NEEDED, "SYNC_URL")), options)
     actions: dict[str, Callable[[], int]] = {
         "look": this.look,
         "pause": this.pause,
@@ -93,13 +93,14 @@ def migrate(session: Session, options: Namespace, folder: Path) -> int:
 
 
 class Migration:
-    """That of one project."""
+    """That of one project. `given`: the variables of s.yaml."""
 
-    def __init__(self, session: Session, project: Project, clouds: BothClouds, options: Namespace) -> None:
-        self._session, self._project, self._clouds, self._options = session, project, clouds, options
-        self._groups: TaskGroups = clouds.tasks.groups()
-        self._intentions = Intentions(clouds.log, project.sync_url, project.name)
-        self._holders: tuple[Holder, Holder] = (clouds.reader, clouds.writer)
+    def __init__(self, session: Session, given: Mapping[str, str], options: Namespace) -> None:
+        self._session, self._given, self._options = session, given, options
+        alibaba, self._huawei = Alibaba(session, given), Huawei(session, given)
+        self._groups: TaskGroups = self._huawei.tasks.groups()
+        self._intentions = Intentions(alibaba.log, given["SYNC_URL"], given["functionName"])
+        self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
 
     def begin(self) -> int:
         """Begin one, or go on with one that was interrupted; follow it to its end."""
@@ -114,7 +115,7 @@ class Migration:
         group = self._found(known) if known else None
         if group is None:
             self._answer(None, [_NOT_BEGUN, _GO_ON] if known else [_NONE])
-            return NOT_YET if known else 0
+            return _NOT_YET if known else 0
         keys = self._keys(known) if known else []
         self._show(group, told.standing(group, keys, self._session.lang, self._left(group)))
         return _exit_code(group)
@@ -162,12 +163,12 @@ class Migration:
 
     def _agreed(self) -> Intention:
         """What is to be done, once somebody wants it and it is written down."""
-        clouds, project = self._clouds, self._project
+        given = self._given
         self._check()
         kept = [key for holder in self._holders for key in holder.key_ids()]
         now = timestamp(self._session.clock.now())
-        target = clouds.given["destinationBucket"]
-        known = Intention(secrets.token_hex(8), now, project.source, target, [project.prefix], kept)
+        buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), [given.get("objectPrefix", "")]
+        known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept)
         compared = answers.of_compare(self._session.caller.ask("compare", {"look": True}))
         for line in told.plan(known, compared, self._session.lang):
             self._session.screen.say(line)
@@ -178,11 +179,11 @@ class Migration:
 
     def _check(self) -> None:
         """Raise OpsError where it must not begin, or could not."""
-        if self._project.suffix:
-            raise UsageError(_SUFFIX.filled(suffix=self._project.suffix), _BACKFILL)
+        if suffix := self._given.get("objectSuffix"):
+            raise UsageError(_SUFFIX.filled(suffix=suffix), _BACKFILL)
         self._check_open()
         for holder in self._holders:
-            if holder.need(_GROUP).see().state is not Standing.THERE:
+            if holder.need(_GROUP, (), lambda: False).see().state is not Standing.THERE:
                 raise UsageError(_NOT_OURS.filled(name=holder.name), _SETUP)
             if len(holder.key_ids()) >= _MOST_KEYS:
                 raise UsageError(_NO_MORE_KEYS.filled(name=holder.name, n=_MOST_KEYS), _ONE_LESS)
@@ -201,13 +202,12 @@ class Migration:
 
     def _created(self, known: Intention) -> Group:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
-        clouds = self._clouds
         self._session.hint = _HINT_BEGINNING
         try:
             source, there, region = self._new_keys(known)
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
             self._check_open()
-            there_region = clouds.given["destinationRegion"]
+            there_region = self._given["destinationRegion"]
             wanted = Wanted(known.source, region, known.destination, there_region, known.prefixes, self._note(known))
             # Somebody else may have gone on with it: then their keys hold, and these are gone.
             known.group = Grants(self._session).wait(
@@ -231,11 +231,11 @@ class Migration:
     def _new_keys(self, known: Intention) -> tuple[Keys, Keys, str]:
         """Two new keys instead of those that the migration had, once they may do what they have to; and the region of
         the source, as OMS names it."""
-        clouds, grants = self._clouds, Grants(self._session)
+        huawei, grants = self._huawei, Grants(self._session)
         self._delete_keys(known)
         source, there = (holder.make_key() for holder in self._holders)
-        region = grants.wait(_READING, lambda: clouds.tasks.region_of("Aliyun", source, known.source))
-        grants.wait(_WRITING, lambda: clouds.with_keys(there).location())
+        region = grants.wait(_READING, lambda: huawei.tasks.region_of("Aliyun", source, known.source))
+        grants.wait(_WRITING, lambda: huawei.with_keys(there).location())
         return source, there, region
 
     def _again(self, known: Intention, group: Group, call: Callable[[Keys, Keys], None]) -> int:
@@ -313,7 +313,7 @@ class Migration:
         return [one for one in self._groups.all() if one.note == self._note(known)]
 
     def _note(self, known: Intention) -> str:
-        return f"oss-oms-sync:{self._project.name}:{known.run}"
+        return note_of(self._given["functionName"], known.run)
 
     def _keys(self, known: Intention) -> list[str]:
         """The access keys that it has."""
@@ -341,7 +341,7 @@ class Migration:
 
 def _exit_code(group: Group) -> int:
     """0 while it goes on, and once it is done."""
-    return {State.PAUSED: NOT_YET, State.NOT_CREATED: 1, State.FAILED: 1}.get(group.state, 0)
+    return {State.PAUSED: _NOT_YET, State.NOT_CREATED: 1, State.FAILED: 1}.get(group.state, 0)
 
 
 def _delete_key(holder: Holder, key: str) -> None:

@@ -108,7 +108,8 @@ def _finding(given: Finding, say: Words) -> Iterator[Line]:
         if value is not None:
             yield f"{_INDENT * 3}{name}{colon}{_flat(value)}"
     if given.keys.rows:
-        yield f"{_INDENT * 3}{given.keys_title}{colon.rstrip()}"
+        if given.keys_title:
+            yield f"{_INDENT * 3}{given.keys_title}{colon.rstrip()}"
         yield from _block(given.keys, say)
     yield from _step(given.next)
 

@@ -35,7 +35,7 @@ class MigrateWorld(SetupWorld):
             file.write_text(file.read_text().replace(f'{name}: ""', f'{name}: "{value}"'))
         code, said = self.setup(typed="yes\nagree\n")
         assert code == 0, said
-        self.task = next(iter(self.oms._tasks.values()))
+        self.task = self.oms.tasks[0]
         self.deploy_project(self.folder)
         return self
 
@@ -50,7 +50,7 @@ class MigrateWorld(SetupWorld):
         self.oss.fill(self.source_bucket, [f"{prefix}{n:06}" for n in range(number)], size=size, age=86_400)
 
     def migrate(self, *words: str, typed: str = "yes\n") -> tuple[int, str]:
-        return self.command("migrate", *words, typed=typed)
+        return self.run("migrate", *words, typed=typed)
 
     def stop_following_after(self, seconds: float) -> None:
         """Let the next command that waits be interrupted, once so many seconds have gone by."""

@@ -116,7 +116,7 @@ CALL = Caller.ask
 
 
 def test_of_a_closed_project_nothing_is_migrated(world):
-    assert world.command("close")[0] == 0
+    assert world.run("close")[0] == 0
     world.fill(10)
     code, said = world.migrate()
     assert (code, "The project is closed" in said) == (2, True)
@@ -145,14 +145,14 @@ def test_a_project_that_is_closed_meanwhile_is_left_alone(world):
 
 def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
     begun(world)
-    code, said = world.command("close")
+    code, said = world.run("close")
     assert code == 1
     assert "a migration of the old objects is not over" in said
     assert "python3 ops.py migrate --look" in said
     assert CALL(Caller(world), "certify", {"look": True})["closed"] is None
 
     assert world.migrate()[0] == 0
-    assert world.command("close")[0] == 0
+    assert world.run("close")[0] == 0
 
 
 def test_setup_does_not_remove_what_a_migration_works_with(world):
@@ -161,6 +161,8 @@ def test_setup_does_not_remove_what_a_migration_works_with(world):
     assert code == 1
     assert "migration of the old objects: it is not over" in said
     assert "End it first: python3 ops.py migrate --remove" in said
+    code, said = world.setup("--remove", "--only", "huawei", typed="yes\n")
+    assert (code, "migration of the old objects: it is not over" in said) == (1, True), said
     assert world.migrate("--remove")[0] == 0
     assert world.setup("--remove", typed="yes\n")[0] == 0
 
@@ -217,7 +219,7 @@ def test_what_failed_is_tried_again_with_new_keys(world):
     assert "98 copied, 0 skipped, 2 failed" in said
     assert f"What failed is listed in OBS, below oms/task_group/{world.group.group_id}/failed_object_lists/" in said
     assert "python3 ops.py migrate --retry" in said
-    assert (world.oms_keys(), world.command("close")[0]) == ((2, 2), 1)
+    assert (world.oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     before = set(world.ram.entities.users[f"{NAME}-oms"]["keys"])
 
     code, said = world.migrate("--retry")
@@ -299,8 +301,8 @@ def test_what_setup_has_not_made_is_for_setup_to_make(world):
 def test_a_comparison_says_how_much_is_missing_and_what_that_costs(world):
     world.fill(1000, size=10**6)
     world.later(86_400)
-    assert world.command("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
-    assert world.command("compare")[0] in (0, 1)
+    assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
+    assert world.run("compare")[0] in (0, 1)
     _, said = world.migrate(typed="no\n")
     assert "1,000 objects, 954 MB, are missing or older in OBS" in said
     assert "(an estimate)" in said
@@ -384,6 +386,6 @@ def test_a_copy_that_landed_late_is_found_by_the_comparison(world):
     assert world.obs.objects(world.destination_bucket)["old/000000"].data == bytes(7)
     assert world.migrate(typed="")[0] == 0
     world.later(7200)
-    code, said = world.command("compare", "--deep")
+    code, said = world.run("compare", "--deep")
     assert code != 0
     assert "old/000000" in said

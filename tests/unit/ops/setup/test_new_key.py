@@ -62,7 +62,7 @@ def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world
 def test_a_plan_of_it_changes_nothing(world):
     before = world.made(), dict(world.secrets)
     code, said = world.setup("--new-key", "--plan")
-    assert (code, "create  access key of the functions" in said) == (0, True)
+    assert (code, "create: access key of the functions" in said) == (0, True)
     assert world.setup("--new-key", typed="no\n")[0] == 2
     assert (world.made(), world.secrets) == before
 

@@ -1,0 +1,34 @@
+"""The files that somebody asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ops.errors import UsageError
+from ops.terminal import Screen
+from oss_oms_sync.answers.text import same, t
+
+
+def check_writable(file: Path) -> None:
+    """Now, and not after an hour: raises UsageError if a file cannot be written there."""
+    try:
+        is_new = not file.exists()
+        with file.open("ab"):
+            pass
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def write(file: Path, text: str, screen: Screen, language: str) -> None:
+    """Write it, and say so. Raises UsageError if that cannot be done."""
+    try:
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise _unwritable(error) from None
+    screen.say(t("Written: {file}", file=file).of(language))
+
+
+def _unwritable(error: OSError) -> UsageError:
+    return UsageError(same(str(error)), t("Name another file"))
