@@ -1,4 +1,4 @@
-"""`python3 ops.py setup` over sockets, on each Python that a user may have: it needs nothing but the standard library."""
+"""`python3 ops.py setup` over sockets, on each Python that a user may have: it needs the standard library alone."""
 
 from __future__ import annotations
 
