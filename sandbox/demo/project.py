@@ -35,7 +35,7 @@ def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "p
 
 
 def set_up(box: Sandbox, project: Path, console: Console) -> None:
-    """Let `ops.py setup` make what both accounts lack, and show its plan, but not every right."""
+    """Let `ops.py setup` make what both accounts lack, and show what that is, but not every right."""
     console.print("There is only the source bucket. `python3 ops.py setup` makes the rest:")
     with asked(box) as address:
         environment = {**os.environ, **box.administrators(), VARIABLE: address}
@@ -49,12 +49,12 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
                 raise SystemExit(done.stdout + done.stderr)
             return done.stdout
 
-        plan = json.loads(setup("--plan", "--json"))["plan"]
-        shown = setup("--yes", plan, "--agree").splitlines()
-    for line in shown:
-        # Further in stand the names and rights.
-        if line.startswith(("create", "change")):
-            console.out(f"  {line}")
+        plan = json.loads(setup("--plan", "--json"))
+        for step in plan["steps"]:
+            if step["state"] in ("create", "change"):
+                seen = f": {step['seen']['en']}" if step["seen"] else ""
+                console.out(f"  {step['state']} {step['what']['en']}{seen}")
+        setup("--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks
     (functions,) = (number for number, one in box.iam.users.items() if one["told"]["user_name"].endswith("-functions"))
     box.iam.grant(functions, json.dumps(_READS))

@@ -294,6 +294,8 @@ def _setup(commands: _Commands) -> None:
     setup.add_argument("--remove", action="store_true", help=told)
     told = say(t("make another key of the functions, for this machine; once it is used, delete the older one"))
     setup.add_argument("--new-key", action="store_true", help=told)
+    told = say(t("set up one of both clouds, with the keys of its administrator alone"))
+    setup.add_argument("--only", choices=("alibaba", "huawei"), default="", help=told)
     setup.add_argument("--yes", metavar="HASH", help=say(t("carry out the plan of this hash, and ask nothing")))
     setup.add_argument("--agree", action="store_true", help=say(t("agree to OMS's privacy statement")))
 

@@ -56,6 +56,13 @@ def texts_in(*places: Path) -> Iterator[str]:
         yield path.read_bytes().decode("utf-8", "replace")
 
 
+def commands() -> str:
+    """The lines of shell with which both the readme and the page on deploying begin."""
+    first = Document.read(DEPLOY).commands_under("Deploy it")[0]
+    assert ("sh", first) in Document.read(ROOT / "README.md").blocks
+    return first
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     shell: Shell, fc3: Fc3, box: OnTheInternet, tool: Tool, built: Path, tmp_path: Path, lang: str
@@ -68,7 +75,7 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     answers = {**box.answers(), **left_empty, "functionName": "photos-sync"}
     code, said = answer_prompts(tool, built, shell.folder / "photos-sync", answers)
     assert code == 0, said
-    *_, change, set_up, and_deploy = Document.read(DEPLOY).commands_under("Deploy it")[0].splitlines()
+    *_, change, set_up, and_deploy = commands().splitlines()
     shell.run(change)
 
     # WHEN both clouds are set up at a terminal, where each program that is started notes what it sees

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ops.errors import UsageError
@@ -14,6 +15,8 @@ from oss_oms_sync.answers.text import t
 # Of each cloud the access key, its secret, and the token of a temporary key: the names that the vendors' SDKs use.
 ALIBABA = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+# Of OMS's keys, where somebody else makes them.
+OMS_SOURCE, OMS_DESTINATION = ("OMS_SOURCE_AK", "OMS_SOURCE_SK"), ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK")
 
 _QUESTION = t("{name} (what you type or paste is not shown):")
 _EMPTY = t("{name} is empty")
@@ -67,7 +70,7 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
     They are taken out of the environment, so that no program that is started later has them. Raises UsageError where
     one is missing or cannot be one.
     """
-    given = {name: os.environ.pop(name, "").strip() for name in names}
+    given = dict(zip(names, taken(names), strict=True))
     *needed, token = names
     if not all(given[name] for name in needed):
         # A key and a token that do not belong together are worse than none.
@@ -78,6 +81,22 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
     for name, value in given.items():
         check_form(name, value)
     return Keys(*(Secret(given[name]) for name in names))
+
+
+def handed_over(session: Session, names: tuple[str, str], given: Sequence[str]) -> Keys | None:
+    """A permanent key that somebody else made: what was `taken` from the environment, or what somebody types now; None
+    where nobody has it yet."""
+    if not all(given):
+        given = [typed(session, name) for name in names]
+    for name, value in zip(names, given, strict=True):
+        check_form(name, value)
+    access, secret = map(Secret, given)
+    return Keys(access, secret, Secret()) if access and secret else None
+
+
+def taken(names: Sequence[str]) -> list[str]:
+    """What the environment has under these names, and has no more."""
+    return [os.environ.pop(name, "").strip() for name in names]
 
 
 def typed(session: Session, name: str) -> str:

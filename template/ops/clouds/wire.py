@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 from ops.clock import Clock
 from ops.errors import OpsError, UsageError
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.text import Text, t
 
 # Nothing that is asked for here is larger: the largest object of a canary has some 60 MB.
 _MAX_BODY = 128 * 1024 * 1024
@@ -29,6 +29,8 @@ _STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
 _T = TypeVar("_T")
 _AGAIN = (429, 500, 502, 503, 504)
 _CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
+
+_DENIAL = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
 
 _NO_ANSWER = t("{host} gives no answer: {error}")
 _DIRECTLY = t(
@@ -43,6 +45,7 @@ _PROXY_LOOKS = t("Give it as http://host:port")
 _STRANGE = t("What came back is nothing that the cloud documents")
 _IN_BETWEEN = t("See that nothing else answers in its place, such as a page to log in at")
 _REFUSED = t("{host} refused {method}: {status} {code} (request {number})")
+_DENIED = t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
 _CLOCK = t("Set this machine's clock: a signature holds for a quarter of an hour")
 _RIGHTS = t("See that the keys have the rights: python3 policies/show.py --canary")
 
@@ -69,6 +72,12 @@ class Answer(NamedTuple):
         found = _CODE.search(self.body[:4096])
         return (found[1] or found[2]).decode() if found else ""
 
+    @property
+    def denial(self) -> Denial:
+        """What it says of a right that is missing."""
+        found = dict(_DENIAL.findall(self.body[:4096]))
+        return Denial(*(found.get(one, b"").decode() for one in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
+
     def xml(self) -> ElementTree.Element:
         """The body as XML, without namespaces, which differ between regions. Raises UnreadableError."""
         try:
@@ -90,6 +99,23 @@ class Answer(NamedTuple):
         return found
 
 
+class Denial(NamedTuple):
+    """What a cloud says of a right that is missing, in its own words (help.aliyun.com/zh/ram/user-guide,
+    "AccessDeniedDetail"): which, whether a policy forbids it or none allows it, and of what type that policy is. Empty
+    where it says nothing."""
+
+    action: str
+    kind: str
+    policy: str
+
+    @property
+    def ask(self) -> Text | None:
+        """Whom to ask."""
+        if self.kind == "ExplicitDeny":
+            return t("A policy forbids {action}, whatever others allow: ask whoever wrote it", action=self.action)
+        return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
+
+
 class UnreadableError(OpsError):
     """What was answered says nothing that is known."""
 
@@ -105,13 +131,14 @@ class RefusedError(OpsError):
     """A cloud answered that it does not do it. `status` and `code` are its own."""
 
     def __init__(self, request: Request, answer: Answer) -> None:
-        self.status, self.code = answer.status, answer.code
+        self.status, self.code, self.denial = answer.status, answer.code, answer.denial
         host = urlsplit(request.url).netloc
         number = next((answer.headers[one] for one in answer.headers if one.endswith("request-id")), "-")
         # Of a call that carries keys only these go out.
+        told = {"host": host, "method": request.method, "status": answer.status, "code": answer.code, "number": number}
         super().__init__(
-            _REFUSED.filled(host=host, method=request.method, status=answer.status, code=answer.code, number=number),
-            _CLOCK if "Skew" in answer.code else _RIGHTS,
+            (_DENIED if answer.denial.action else _REFUSED).filled(**told, **answer.denial._asdict()),
+            _CLOCK if "Skew" in answer.code else answer.denial.ask or _RIGHTS,
         )
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ops import project
 from ops.clouds.buckets import ObsBucket, OssBucket, Place
-from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
+from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
+from ops.commands import command
 from ops.errors import UsageError
 from ops.setup import owners, statements, storage
 from ops.setup.functions_key import FunctionsKey
 from ops.setup.iam_users import IamUser
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import Line, Need, Standing, nothing
 from ops.setup.ram_holders import RamHolder
 from ops.setup.tasks import Pair, Tasks
 from ops.waiting import Session
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 Holder = IamUser | RamHolder
@@ -26,76 +26,62 @@ Holder = IamUser | RamHolder
 _READER = t("RAM user with whose key OMS reads the source")
 _WRITER = t("IAM user with whose key OMS writes to the destination")
 _CALLER = t("IAM user with whose key the functions call OMS and OBS")
+_OTHER_HALF = command(Step("setup", {"only": "huawei"}))
 
 
-class BothClouds:
-    """`given`: the variables of s.yaml. `name` is the project's, with which the names of all begin that setup
-    makes; `reader` and `writer` hold the keys that OMS gets."""
+class Alibaba:
+    """The account of Alibaba Cloud. `given`: the variables of s.yaml; `reader` holds the key with which OMS reads the
+    source, where setup makes it."""
 
-    def __init__(self, session: Session, given: Mapping[str, str], alibaba: Keys, huawei: Keys) -> None:
-        self.given, self._session, self.name = given, session, given["functionName"]
-        clock, here = session.clock, session.caller.endpoints()
-        region, there = given["region"], given["destinationRegion"]
-        oss = here.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
-        self._obs = here.get("OBS_ENDPOINT") or f"https://obs.{there}.myhuaweicloud.com"
-        self._ram = Ram(alibaba, clock, here.get("RAM_ENDPOINT", ""))
-        self._iam = Service(here.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", huawei, clock)
-        self._alibaba_account = owners.of_alibaba(self._ram)
-        self._huawei_account = owners.of_huawei(self._iam, huawei)
-        self.is_root = self._alibaba_account.is_root or self._huawei_account.is_root
+    def __init__(self, session: Session, given: Mapping[str, str]) -> None:
+        keys, clock, here = administrators(session, ALIBABA), session.clock, session.caller.endpoints()
+        self._caller, self._given, self._region = session.caller, given, given["region"]
+        oss = here.get("OSS_ENDPOINT") or f"https://oss-{self._region}.aliyuncs.com"
         self.source, self.log = (
-            OssBucket(Place.of(oss, given[name]), alibaba, clock, region) for name in ("sourceBucket", "logBucket")
+            OssBucket(Place.of(oss, given[name]), keys, clock, self._region) for name in ("sourceBucket", "logBucket")
         )
-        self._huawei = huawei
-        mark = f"oss-oms-sync:{self.name}"
-        target = given["destinationBucket"]
-        reads = {f"{self.name}-oms": statements.source_reader(self.source.name)}
-        self.reader = RamHolder(self._ram, "User", f"{self.name}-oms", reads, mark)
-        self.writer = IamUser(self._iam, f"{self.name}-oms", statements.destination_writer(target), mark)
-        self.functions = IamUser(self._iam, f"{self.name}-functions", statements.functions_in_huawei(target), mark)
-        self.key = FunctionsKey(self.functions, session.caller, self.name, given)
-        self._mark = mark
-        number = self._project(there)
-        oms = here.get("OMS_ENDPOINT") or f"https://oms.{there}.myhuaweicloud.com"
-        service = Service(oms, huawei, clock, {"X-Project-Id": number})
-        pair = Pair(self.source.name, region, target, there)
-        self.tasks = Tasks(service, number, pair, mark, given.get("SYNC_URL", ""))
+        self._ram = Ram(keys, clock, here.get("RAM_ENDPOINT", ""))
+        self.account = owners.of_alibaba(self._ram)
+        name, self._mark = f"{given['functionName']}-oms", mark_of(given)
+        reads = {name: statements.source_reader(self.source.name)}
+        self.reader = RamHolder(self._ram, "User", name, reads, self._mark)
 
-    @classmethod
-    def of(cls, session: Session, file: Path) -> BothClouds:
-        """What s.yaml says, with an administrator's keys. Raises OpsError."""
-        needed = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
-        return cls(
-            session, project.read(file, needed), administrators(session, ALIBABA), administrators(session, HUAWEI)
-        )
-
-    def with_keys(self, keys: Keys) -> ObsBucket:
-        """The destination, as somebody with these keys sees it."""
-        return ObsBucket(Place.of(self._obs, self.given["destinationBucket"]), keys, self._session.clock)
-
-    def account_needs(self) -> Iterator[Need]:
-        """Whose the keys are."""
-        yield self._alibaba_account.need(t("account of Alibaba Cloud"))
-        yield self._huawei_account.need(t("account of Huawei Cloud"))
-
-    def bucket_needs(self) -> Iterator[Need]:
-        """The three buckets, after the keys by which the tool deploys."""
-        needed = list(statements.rights(statements.deployer(self.given)))
-        yield owners.alias(self._session.caller, self.given["access"], self._alibaba_account.number, needed)
-        yield storage.source(self.source, self.given["region"])
-        yield storage.log(self.log, self.given["region"], self._alibaba_account.number)
-        yield storage.destination(self.with_keys(self._huawei), self.given["destinationRegion"])
-
-    def holder_needs(self) -> Iterator[Need]:
-        """Roles and users, each with its policy."""
+    def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
+        """What the project has to have there, but keys. `has_task`: whether OMS has a key of the reader."""
+        yield self._account_need()
+        needed = list(statements.rights(statements.deployer(self._given)))
+        yield owners.alias(self._caller, self._given["access"], self.account.number, needed)
+        yield storage.source(self.source, self._region)
+        yield storage.log(self.log, self._region, self.account.number)
         for what, holder in self._roles():
             yield holder.need(what)
-        yield self.reader.need(_READER)
-        yield self.writer.need(_WRITER)
-        yield self.functions.need(_CALLER)
+        yield self.reader.need(_READER, [_handed(OMS_SOURCE)], has_task)
+
+    def removals(self) -> Iterator[Need]:
+        """All that setup made there, but the log bucket."""
+        yield self._account_need()
+        yield self.reader.removal(_READER)
+        for what, holder in self._roles():
+            yield holder.removal(what)
+
+    def key_to_hand_over(self) -> Need:
+        """With which OMS reads the source, where somebody else makes the task: what one person hands to the other.
+        Setup does not make it, because it would have to show its secret."""
+        what = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
+
+        def look() -> Line:
+            if found := self.reader.key_ids():
+                return Line(Standing.THERE, what, facts=found)
+            told = t("Create one in the RAM console, and hand it over: {command} asks for it", command=_OTHER_HALF)
+            return Line(Standing.BY_HAND, what, t("there is none"), told)
+
+        return Need(what, ("ram:ListAccessKeys",), look, nothing)
+
+    def _account_need(self) -> Need:
+        return self.account.need(t("account of Alibaba Cloud"))
 
     def _roles(self) -> Iterator[tuple[Text, RamHolder]]:
-        found = statements.roles(self.given)
+        found = statements.roles(self._given)
         for name in dict.fromkeys(role.name for role in found):
             held = [role for role in found if role.name == name]
             policies = {role.policy: role.document for role in held}
@@ -103,39 +89,94 @@ class BothClouds:
             holder = RamHolder(self._ram, "Role", name, policies, self._mark, trust)
             yield t("RAM role of {names}", names=[one for role in held for one in role.purposes]), holder
 
-    def removals(self) -> Iterator[Need]:
-        """All that setup made, but the buckets, in the order in which nothing is left that something else needs."""
-        what, first = t("functions and triggers"), t("Remove them first: s remove -y")
-        yield Need(what, (), lambda: Line(Standing.BY_HAND, what, None, first), lambda: None)
-        yield self.tasks.removal()
-        yield self.writer.removal(_WRITER)
-        yield self.functions.removal(_CALLER)
-        yield self.reader.removal(_READER)
-        for what, holder in self._roles():
-            yield holder.removal(what)
-        yield self.key.removal()
 
-    def key_needs(self) -> Iterator[Need]:
-        """Keys whose secrets nobody has go; then the functions get theirs."""
-        for holder in (self.reader, self.writer):
-            yield _orphans(holder, lambda: bool(self.tasks.address()))
+class Huawei:
+    """The account of Huawei Cloud. `writer` holds the key with which OMS writes to the destination, where setup makes
+    it; `functions` that of the functions."""
+
+    def __init__(self, session: Session, given: Mapping[str, str]) -> None:
+        self._keys, self._clock, here = administrators(session, HUAWEI), session.clock, session.caller.endpoints()
+        self._region, target = given["destinationRegion"], given["destinationBucket"]
+        self._bucket = Place.of(here.get("OBS_ENDPOINT") or f"https://obs.{self._region}.myhuaweicloud.com", target)
+        self._iam = Service(here.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", self._keys, self._clock)
+        self.account = owners.of_huawei(self._iam, self._keys)
+        name, mark = given["functionName"], mark_of(given)
+        self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
+        rights = statements.functions_in_huawei(target)
+        self.functions = IamUser(self._iam, f"{name}-functions", rights, mark, self._region)
+        self.key = FunctionsKey(self.functions, session.caller, name, given)
+        number = self._project()
+        oms = here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com"
+        service = Service(oms, self._keys, self._clock, {"X-Project-Id": number})
+        pair = Pair(given["sourceBucket"], given["region"], target, self._region)
+        self.tasks = Tasks(service, number, pair, mark, given.get("SYNC_URL", ""))
+
+    def with_keys(self, keys: Keys) -> ObsBucket:
+        """The destination, as somebody with these keys sees it."""
+        return ObsBucket(self._bucket, keys, self._clock)
+
+    def needs(self) -> Iterator[Need]:
+        """What the project has to have there, but keys and the task."""
+        yield self._account_need()
+        yield storage.destination(self.with_keys(self._keys), self._region)
+        yield self.writer.need(_WRITER, [_handed(OMS_DESTINATION)], self.has_task)
+        yield self._functions_need()
+
+    def has_task(self) -> bool:
+        """Whether OMS has its keys."""
+        return bool(self.tasks.address())
+
+    def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
+        """Keys whose secrets nobody has go, also those of `holders` for OMS; then the functions get theirs."""
+        for holder in holders:
+            yield _orphans(holder, self.has_task)
         yield _orphans(self.functions, self.key.is_used)
         yield self.key.need()
 
+    def key_of_others(self) -> Need:
+        """That with which OMS reads the source, where somebody else has that account."""
+        what = t("access key with which OMS reads the source")
+        told = t("Have it ready: this asks for it, or takes it from the environment ({names})", names=OMS_SOURCE)
+
+        def look() -> Line:
+            return Line(Standing.THERE, what) if self.has_task() else Line(Standing.BY_HAND, what, None, told)
+
+        return Need(what, (), look, nothing)
+
     def renewals(self) -> Iterator[Need]:
         """Another key of the functions."""
-        yield from self.account_needs()
-        yield self.functions.need(_CALLER)
+        yield self._account_need()
+        yield self._functions_need()
         yield self.key.renewal()
 
-    def _project(self, region: str) -> str:
-        found = self._iam.call("GET", "/v3/projects", {"name": region})["projects"]
+    def removals(self) -> Iterator[Need]:
+        """All that setup made there, but the destination, in the order in which nothing is left that something else
+        needs."""
+        yield self._account_need()
+        yield self.tasks.removal()
+        yield self.writer.removal(_WRITER)
+        yield self.functions.removal(_CALLER)
+        yield self.key.removal()
+
+    def _functions_need(self) -> Need:
+        return self.functions.need(_CALLER, self.key.by_hand, self.key.is_kept)
+
+    def _account_need(self) -> Need:
+        return self.account.need(t("account of Huawei Cloud"))
+
+    def _project(self) -> str:
+        found = self._iam.call("GET", "/v3/projects", {"name": self._region})["projects"]
         if not found:
             raise UsageError(
-                t("The account of Huawei Cloud has no project in {region}", region=region),
+                t("The account of Huawei Cloud has no project in {region}", region=self._region),
                 t("Open that region once in the console, or correct destinationRegion in s.yaml"),
             )
         return str(found[0]["id"])
+
+
+def mark_of(given: Mapping[str, str]) -> str:
+    """By which setup knows again what it made."""
+    return f"oss-oms-sync:{given['functionName']}"
 
 
 def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
@@ -150,4 +191,13 @@ def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
         for key in holder.key_ids():
             holder.delete_key(key)
 
-    return Need(what, ("ram:ListAccessKeys", "iam:credentials:listCredentialsV5"), look, remove)
+    by_hand = [t("Once the sync task is there, delete those that nobody has")]
+    return Need(what, holder.key_rights, look, remove, by_hand, lambda: True)
+
+
+def _handed(names: tuple[str, str]) -> Text:
+    return t(
+        "Create an access key for it, and hand it to whoever runs setup: that asks for it, or takes it from the"
+        " environment ({names})",
+        names=names,
+    )

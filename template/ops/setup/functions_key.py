@@ -5,7 +5,7 @@ A user of IAM has two keys at most: one for each of two machines, or for a while
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ops.call import Caller
@@ -13,11 +13,12 @@ from ops.commands import command
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.text import Text, t
 
 _WHAT = t("access key of the functions")
 _HERE = t("into the secret store of the Serverless Devs tool on this machine")
-_READS = ("iam:credentials:listCredentialsV5", "iam:credentials:showAccessKeyLastUsedV5")
+_RIGHTS = ("iam:credentials:listCredentialsV5", "iam:credentials:createCredentialV5")
+_LAST_USE = "iam:credentials:showAccessKeyLastUsedV5"
 _MOST = 2
 _AFTERWARDS = t("Deploy, and see whether all is well; then run this again, and the old one goes")
 
@@ -41,27 +42,39 @@ class FunctionsKey:
         """How s.yaml names it."""
         return {name: f"${{secret('{kept}')}}" for name, kept in zip(("HW_AK", "HW_SK"), self._names, strict=True)}
 
+    @property
+    def by_hand(self) -> Sequence[Text]:
+        """What somebody does who may make keys."""
+        return [
+            t(
+                "Create an access key of {name}, and after this run put it into the tool's store: {command}",
+                name=self._user.name,
+                command=f"{command(Step('secrets'))} HW_AK HW_SK",
+            )
+        ]
+
     def is_used(self) -> bool:
         """Whether a key that the user has may be in use: that of a project which was set up before may be in another
         machine's store."""
-        return self._is_kept() or bool(self._given.get("HW_AK"))
+        return self.is_kept() or bool(self._given.get("HW_AK"))
 
     def need(self) -> Need:
         """One for this machine."""
-        return Need(_WHAT, _READS[:1], self._look, self._make)
+        return Need(_WHAT, _RIGHTS, self._look, self._make, self.by_hand)
 
     def renewal(self) -> Need:
         """A new key, and once that was used the old one goes."""
-        return Need(_WHAT, _READS, self._look_to_renew, self._renew)
+        return Need(_WHAT, (*_RIGHTS, _LAST_USE), self._look_to_renew, self._renew)
 
     def removal(self) -> Need:
         """What the tool's store has of it."""
         return Need(_WHAT, (), self._look_to_forget, self._forget)
 
     def _look(self) -> Line:
-        if self._is_kept():
+        if self.is_kept():
             return Line(Standing.THERE, _WHAT)
-        if self.is_used() and len(self._user.key_ids()) >= _MOST:
+        keys = self._user.key_ids()
+        if self.is_used() and len(keys) >= _MOST:
             return Line(
                 Standing.STOP,
                 _WHAT,
@@ -103,7 +116,8 @@ class FunctionsKey:
         for name in self._names:
             self._caller.forget_secret(name)
 
-    def _is_kept(self) -> bool:
+    def is_kept(self) -> bool:
+        """Whether this machine's store has it."""
         return len(self._kept()) == len(self._names)
 
     def _kept(self) -> Collection[str]:

@@ -7,17 +7,26 @@ like).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
-from ops.setup.needs import Line, Need, Standing, as_it_lacks, not_ours
-from ops.setup.statements import Document, rights
+from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
+from ops.setup.statements import Document, by_roles, rights
 from oss_oms_sync.answers.text import Text, t
 
 _VERSIONS = 5
-_READS = ("iam:users:listUsersV5", "iam:policies:listV5", "iam:users:listAttachedPoliciesV5")
+_RIGHTS = (
+    *("iam:users:listUsersV5", "iam:policies:listV5", "iam:policies:getVersionV5", "iam:users:listAttachedPoliciesV5"),
+    *("iam:users:createUserV5", "iam:policies:createV5", "iam:policies:createVersionV5", "iam:users:attachPolicyV5"),
+)
+
+
+_REMOVES = (
+    *("iam:users:detachPolicyV5", "iam:users:deleteUserV5", "iam:policies:deleteV5", "iam:policies:deleteVersionV5"),
+    *("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5"),
+)
 
 
 class Key(NamedTuple):
@@ -29,20 +38,24 @@ class Key(NamedTuple):
 
 
 class IamUser:
-    """A user and the policy of the same name on it. Those that setup made say so in their description: `mark`."""
+    """A user and the policy of the same name on it. Those that setup made say so in their description: `mark`.
+    `region`: where roles grant what is not global."""
 
-    def __init__(self, iam: Service, name: str, document: Document, mark: str) -> None:
-        self._iam, self.name, self._document, self._mark = iam, name, document, mark
+    key_rights = ("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5")
+
+    def __init__(self, iam: Service, name: str, document: Document, mark: str, region: str) -> None:
+        self._iam, self.name, self._document, self._mark, self._region = iam, name, document, mark, region
         # Made in this run: for a second no list has it.
         self._made: dict[str, Any] | None = None
 
-    def need(self, what: Text) -> Need:
-        """What the plan has of it."""
-        return Need(what, _READS, lambda: self._look(what), self._do)
+    def need(self, what: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
+        """What the plan has of it. `key`: how its key is given to setup, where IAM does not let setup make one."""
+        return Need(what, _RIGHTS, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
-        return Need(what, _READS, lambda: self._look_to_remove(what), self._remove)
+        steps = [delete_by_hand(self.name)]
+        return Need(what, (*_RIGHTS[:4], *_REMOVES), lambda: self._look_to_remove(what), self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -59,8 +72,12 @@ class IamUser:
         return sorted(found, key=lambda key: key.made)
 
     def make_key(self) -> Keys:
-        """A new access key, whose secret IAM tells this once. It has no token."""
-        made = self._iam.call("POST", _keys_of(self.user() or {}), attempts=1, was_made=True)["access_key"]
+        """A new access key, whose secret IAM tells this once. It has no token. Raises NotYetError if there is no such
+        user."""
+        user = self.user()
+        if user is None:
+            raise no_user(self.name)
+        made = self._iam.call("POST", _keys_of(user), attempts=1, was_made=True)["access_key"]
         return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]), Secret())
 
     def delete_key(self, key: str) -> None:
@@ -71,6 +88,20 @@ class IamUser:
         """The user; None if there is none of this name."""
         listed = self._all("/v5/users", "users")
         return self._made or next((one for one in listed if one["user_name"] == self.name), None)
+
+    def _by_hand(self) -> Iterator[Text]:
+        """The same without identity policies; support.huaweicloud.com/api-iam has a call for each."""
+        yield t(
+            "Create the IAM user {name}, for programmatic access only, with the description {mark}, in a user group of"
+            " its own",
+            name=self.name,
+            mark=self._mark,
+        )
+        for where, document in by_roles(self._document, self._region):
+            told = t("Create a custom policy for that group, {where}", where=where)
+            yield t("{told}: {document}", told=told, document=json.dumps(document))
+        instead = t("Or, where the account has identity policies, create this one instead, and attach it to the user")
+        yield t("{told}: {document}", told=instead, document=json.dumps(self._document))
 
     def _look(self, what: Text) -> Line:
         facts = [f"User {self.name}", *rights(self._document)]

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ops.clouds.wire import RefusedError
+from ops.errors import UsageError
 from oss_oms_sync.answers.text import Text, t
 
 
@@ -23,6 +24,8 @@ class Standing(Enum):
     REMOVE = "remove"
     # Somebody else's to do; the rest goes on.
     BY_HAND = "by hand"
+    # The same where a cloud refuses setup to do it: before that is done, not all is there.
+    WAIT = "wait"
     # A right is missing, so it was not seen.
     UNSEEN = "not seen"
     # Nothing is done until somebody has chosen otherwise.
@@ -33,25 +36,38 @@ class Standing(Enum):
 OURS = (Standing.CREATE, Standing.CHANGE, Standing.REMOVE)
 
 
+class NotYetError(UsageError):
+    """What somebody else does, or a grant that was made, is not there yet."""
+
+    exit_code = 3
+
+
 class Line(NamedTuple):
-    """A line of the plan. `seen`: what is there instead, or why; `facts`: names, and each right in full."""
+    """A line of the plan. `seen`: what is there instead, or why; `facts`: names, and each right in full; `steps`: what
+    somebody else does by hand."""
 
     state: Standing
     what: Text
     seen: Text | None = None
     next: Text | None = None
     facts: Sequence[str] = ()
+    steps: Sequence[Text] = ()
 
 
 @dataclass(frozen=True)
 class Need:
-    """`rights`: what an administrator needs to look. `look` and `do` raise RefusedError and UnreachableError; `do` is
-    only called where `look` has just said that it is setup's to do."""
+    """`rights`: what an administrator needs to look, and to make it. `look` and `do` raise RefusedError and
+    UnreachableError; `do` is only called where `look` has just said that it is setup's to do.
+
+    `by_hand`: what somebody does who may, step by step, where setup is refused; the rest goes on meanwhile.
+    `is_settled`: whether nothing waits for it then."""
 
     what: Text
     rights: tuple[str, ...]
     look: Callable[[], Line]
     do: Callable[[], None]
+    by_hand: Sequence[Text] = ()
+    is_settled: Callable[[], bool] = lambda: False
 
     def see(self) -> Line:
         """The same as `look`, where a missing right is a line as well."""
@@ -60,12 +76,33 @@ class Need:
         except RefusedError as error:
             if error.status not in (401, 403):
                 raise
-            return Line(
-                Standing.UNSEEN,
-                self.what,
-                t("cannot be read: {happened}", happened=error.happened),
-                t("Ask for the right {rights:or}", rights=self.rights),
-            )
+            return self.refused(error)
+
+    def ask(self, error: RefusedError) -> Text:
+        """Whom to ask for what, where these keys may not look at it, or not make it."""
+        return error.denial.ask or t("Ask for what this needs: {rights:and}", rights=self.rights)
+
+    def refused(self, error: RefusedError) -> Line:
+        """How it stands then."""
+        ask = self.ask(error)
+        if error.status == 403 and self.by_hand:
+            state = Standing.BY_HAND if self.is_settled() else Standing.WAIT
+            return Line(state, self.what, t("{happened}", happened=error.happened), ask, steps=self.by_hand)
+        return Line(Standing.UNSEEN, self.what, t("cannot be read: {happened}", happened=error.happened), ask)
+
+
+def nothing() -> None:
+    """What setup does where something is somebody else's to do."""
+
+
+def no_user(name: str) -> NotYetError:
+    """For whoever wants a key of one that is not there."""
+    return NotYetError(t("there is no user {name} yet", name=name), t("Run this again once there is"))
+
+
+def delete_by_hand(name: str) -> Text:
+    """The step for who may, where setup may not delete what it made."""
+    return t("Delete {name}, its access keys and its policy", name=name)
 
 
 def not_ours(standing: Standing, what: Text, name: str, next_: Text, facts: Sequence[str] = ()) -> Line:

@@ -15,7 +15,7 @@ from ops.clouds.keys import Keys
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
 from ops.clouds.wire import RefusedError
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import Line, Need, Standing, nothing
 from oss_oms_sync.answers.text import Text, t
 
 _SAFER = t("The key of a user would be safer: this one may do everything")
@@ -32,7 +32,7 @@ class Account(NamedTuple):
     def need(self, what: Text) -> Need:
         """What the plan has of it."""
         seen = t("{account}, as {holder}", account=self.number, holder=self.holder)
-        return Need(what, (), lambda: Line(Standing.THERE, what, seen, _SAFER if self.is_root else None), _nothing)
+        return Need(what, (), lambda: Line(Standing.THERE, what, seen, _SAFER if self.is_root else None), nothing)
 
 
 def of_alibaba(ram: Ram) -> Account:
@@ -70,8 +70,4 @@ def alias(caller: Caller, name: str, account: str, rights: Sequence[str]) -> Nee
         seen = t("of the same account ({shown}); whether it has these rights shows when it deploys", shown=shown)
         return Line(Standing.THERE, what, seen, None, rights)
 
-    return Need(what, (), look, _nothing)
-
-
-def _nothing() -> None:
-    """Nothing is to be made here."""
+    return Need(what, (), look, nothing)

@@ -4,17 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from ops.commands import command
-from ops.report.blocks import Finding, Hero, Items, Report, Span
+from ops.report.blocks import Block, Finding, Hero, Items, Paragraph, Report, Span
 from ops.report.blocks import Step as BlockStep
 from ops.setup.needs import OURS, Line, Standing
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-NEXT = " && ".join(command(Step(job)) for job in ("deploy", "doctor"))
+_STEPS = t("Or somebody who may does this, and then you run setup again:")
+
+
+class After(NamedTuple):
+    """What is said once all is made, or was there, and the command that comes next."""
+
+    made: Text
+    there: Text
+    command: str
+
+
+_DEPLOY = After(
+    t("Set up. Deploy it, and see whether all is well:"),
+    t("All is there. Deploy it, and see whether all is well:"),
+    " && ".join(command(Step(job)) for job in ("deploy", "doctor")),
+)
+# By the half that was set up alone.
+AFTER = {
+    "": _DEPLOY,
+    "huawei": _DEPLOY,
+    "alibaba": After(
+        t("Set up in Alibaba Cloud. Huawei Cloud is set up with:"),
+        t("All is there in Alibaba Cloud. Huawei Cloud is set up with:"),
+        command(Step("setup", {"only": "huawei"})),
+    ),
+}
 _TITLE, _STOPS, _TO_DO, _ALL = t("Plan of both clouds"), t("stop"), t("ready"), t("set up")
 _WORDS = {
     Standing.THERE: (t("is there"), "good"),
@@ -22,6 +47,7 @@ _WORDS = {
     Standing.CHANGE: (t("change"), "open"),
     Standing.REMOVE: (t("remove"), "open"),
     Standing.BY_HAND: (t("by hand"), "open"),
+    Standing.WAIT: (t("wait"), "open"),
     Standing.UNSEEN: (t("not seen"), "bad"),
     Standing.STOP: (t("stop"), "bad"),
 }
@@ -30,13 +56,14 @@ _WORDS = {
 class Plan:
     """How all stands, in the order in which it is made."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Sequence[Line], after: After) -> None:
+        self._lines, self._after = lines, after
         states = [line.state for line in lines]
         self.is_to_do = any(state in OURS for state in states)
         # What nobody could look at is not carried out beside.
         self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
-        self.exit_code = 3 if Standing.UNSEEN in states else 0 if self.can_be_done else 1
+        self.waits = Standing.WAIT in states
+        self.exit_code = 3 if self.waits or Standing.UNSEEN in states else 0 if self.can_be_done else 1
 
     @property
     def hash(self) -> str:
@@ -45,10 +72,13 @@ class Plan:
 
     def report(self, language: str) -> Report:
         """For people."""
-        word, tone = (_STOPS, "bad") if not self.can_be_done else (_TO_DO, "way") if self.is_to_do else (_ALL, "good")
-        step = BlockStep("", NEXT) if self.can_be_done and not self.is_to_do else None
+        is_done = self.can_be_done and not self.is_to_do and not self.waits
+        word, tone = _WORDS[Standing.WAIT] if self.waits else (_ALL, "good")
+        word, tone = (_STOPS, "bad") if not self.can_be_done else (_TO_DO, "way") if self.is_to_do else (word, tone)
+        step = BlockStep("", self._after.command) if is_done else None
         hero = Hero(word.of(language), tone, self._sum().of(language), step)
-        return Report(hero, language, [_finding(line, language) for line in self._lines], title=_TITLE.of(language))
+        blocks = [block for line in self._lines for block in _blocks(line, language)]
+        return Report(hero, language, blocks, title=_TITLE.of(language))
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -57,17 +87,22 @@ class Plan:
     def _sum(self) -> Text:
         if not self.can_be_done:
             return t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
+        if self.waits and not self.is_to_do:
+            return t("Not all is there yet. When that is done, run this again: it goes on from here")
         if not self.is_to_do:
-            return t("All is there. Deploy it, and see whether all is well:")
+            return self._after.there
         return t("Buckets that are there are not changed, and none is ever deleted. This plan: {hash}", hash=self.hash)
 
 
-def _finding(line: Line, language: str) -> Finding:
+def _blocks(line: Line, language: str) -> Iterator[Block]:
     word, tone = _WORDS[line.state]
     seen = t("{what}: {seen}", what=line.what, seen=line.seen) if line.seen else line.what
     facts = Items([Span("code", fact) for fact in line.facts])
     next_ = BlockStep(line.next.of(language) if line.next else "")
-    return Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
+    yield Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
+    if line.steps:
+        yield Paragraph(_STEPS.of(language))
+        yield Items([f"{number}. {step.of(language)}" for number, step in enumerate(line.steps, 1)])
 
 
 def _to_json(line: Line) -> dict[str, Any]:
@@ -77,4 +112,5 @@ def _to_json(line: Line) -> dict[str, Any]:
         "seen": line.seen.to_json() if line.seen else None,
         "next": line.next.to_json() if line.next else None,
         "facts": list(line.facts),
+        "steps": [step.to_json() for step in line.steps],
     }

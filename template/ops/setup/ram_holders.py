@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.ram import Ram
 from ops.clouds.wire import RefusedError
-from ops.setup.needs import Line, Need, Standing, as_it_lacks, not_ours
+from ops.commands import interpreter
+from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, t
 
@@ -27,6 +28,8 @@ class RamHolder:
     """A role or a user (`kind`: Role or User), and the policy on it. Those that setup made say so: `mark` is the
     description of a role, and the comment of a user. `trust`: who takes the role on."""
 
+    key_rights = ("ram:ListAccessKeys", "ram:DeleteAccessKey")
+
     def __init__(
         self, ram: Ram, kind: str, name: str, policies: dict[str, Document], mark: str, trust: str = ""
     ) -> None:
@@ -35,13 +38,14 @@ class RamHolder:
 
         self._reads = (f"ram:Get{kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{kind}")
 
-    def need(self, what: Text) -> Need:
-        """What the plan has of it."""
-        return Need(what, self._reads, lambda: self._look(what), self._do)
+    def need(self, what: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
+        """What the plan has of it. `key`: how its key is given to setup, where RAM does not let setup make one."""
+        return Need(what, self._reads, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
-        return Need(what, self._reads, lambda: self._look_to_remove(what), self._remove)
+        steps = [delete_by_hand(self.name)]
+        return Need(what, self._reads, lambda: self._look_to_remove(what), self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -49,13 +53,32 @@ class RamHolder:
         return [] if found is None else [one["AccessKeyId"] for one in found["AccessKeys"]["AccessKey"]]
 
     def make_key(self) -> Keys:
-        """A new access key, whose secret RAM tells this once."""
-        made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
+        """A new access key, whose secret RAM tells this once. Raises NotYetError if there is no such user."""
+        try:
+            made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
+        except RefusedError as error:
+            if error.code.startswith("EntityNotExist"):
+                raise no_user(self.name) from None
+            raise
         return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]), Secret())
 
     def delete_key(self, key: str) -> None:
         """Delete one of the user's keys."""
         self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
+
+    def _by_hand(self) -> Iterator[Text]:
+        if self._kind == "Role":
+            command = f"{interpreter()} policies/show.py | bash"
+            yield t("Run {command} where aliyun has keys that may make RAM roles and policies", command=command)
+            return
+        yield t(
+            "Create the RAM user {name}, without access to the console, with the comment {mark}",
+            name=self.name,
+            mark=self._mark,
+        )
+        for name, document in self._policies.items():
+            told = t("Create the custom policy {name}, and attach it to that user", name=name)
+            yield t("{told}: {document}", told=told, document=json.dumps(document))
 
     def _look(self, what: Text) -> Line:
         facts = [

@@ -9,19 +9,21 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ops.clouds.keys import Keys
+from ops import project
+from ops.clouds.buckets import OssBucket
+from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import UsageError
 from ops.files import write
 from ops.setup import plan, settings_file
-from ops.setup.both_clouds import BothClouds, Holder
-from ops.setup.needs import OURS, Line, Need, Standing
+from ops.setup.both_clouds import Alibaba, Holder, Huawei
+from ops.setup.needs import OURS, Line, Need, NotYetError, Standing, nothing
+from ops.setup.tasks import Tasks
 from ops.show import lines, page
 from ops.terminal import Whole
 from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import Text, t
 
-NOT_YET = 3
 # How often a new key is tried, and how long grants take at most, by both vendors' pages.
 _TRY_SECONDS = 20.0
 _GRANTS = timedelta(minutes=35)
@@ -30,22 +32,19 @@ _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 # What OMS says of a key whose rights, or which itself, it does not see yet.
 _NOT_YET_SEEN = ("OMS.0068", "OMS.0072")
-_MADE = t("Set up. Deploy it, and see whether all is well:")
+_NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
 _REMOVED = t("Removed. The buckets are still there, with all that is in them.")
-
-
-class GrantsError(UsageError):
-    """What a new key may do does not act yet."""
-
-    exit_code = NOT_YET
+_AGAIN = t("Run this again later: it goes on from here")
+# What is answered to a key that nobody has, or to another secret.
+_UNKNOWN = ("OMS.0068", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan; then carry it out, if that is wanted. Raises OpsError."""
-    file = options.template or folder / "s.yaml"
-    run = Run(session, BothClouds.of(session, file), file)
+    run = Run(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
-    shown = plan.Plan(_seen(session, needs))
+    after = plan.AFTER[options.only]
+    shown = plan.Plan(_seen(session, needs), after)
     report = shown.report(session.lang)
     session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else lines.draw(report))
     if options.html:
@@ -53,48 +52,65 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
-    run.carry_out(needs, options.agree)
-    session.screen.say((_REMOVED if options.remove else _MADE).of(session.lang))
+    if waits := run.carry_out(needs, options.agree):
+        left = plan.Plan(waits, after)
+        for line in lines.draw(left.report(session.lang)):
+            session.screen.say(line)
+        return left.exit_code
+    session.screen.say((_REMOVED if options.remove else after.made).of(session.lang))
     if not options.remove:
-        session.screen.say(Whole(f"  {plan.NEXT}"))
+        session.screen.say(Whole(f"  {after.command}"))
     return 0
 
 
 class Run:
-    """One run of setup."""
+    """One run of setup. `only`: the one cloud that it is about; empty for both."""
 
-    def __init__(self, session: Session, clouds: BothClouds, file: Path) -> None:
-        self._session, self._clouds, self._file = session, clouds, file
+    def __init__(self, session: Session, file: Path, only: str) -> None:
+        self._session, self._file, self._given = session, file, project.read(file, _NEEDED)
+        # No program that is started later has any key.
+        taken(ALIBABA if only == "huawei" else HUAWEI if only == "alibaba" else ())
+        self._handed = {names: taken(names) for names in (OMS_SOURCE, OMS_DESTINATION)}
+        self._alibaba = None if only == "huawei" else Alibaba(session, self._given)
+        self._huawei = None if only == "alibaba" else Huawei(session, self._given)
 
     def needs(self) -> list[Need]:
         """Everything in the order in which it is made: what follows needs what is before it."""
-        clouds = self._clouds
+        alibaba, huawei = self._alibaba, self._huawei
+        if huawei is None:
+            return [*alibaba.needs(lambda: False), alibaba.key_to_hand_over()] if alibaba else []
         return [
-            *clouds.account_needs(),
-            *clouds.bucket_needs(),
-            *clouds.holder_needs(),
-            *clouds.key_needs(),
-            clouds.tasks.need(self._make_task),
-            Need(t("s.yaml"), (), self._look_at_settings, self._write_settings),
+            *(alibaba.needs(huawei.has_task) if alibaba else ()),
+            *huawei.needs(),
+            *huawei.key_needs([alibaba.reader, huawei.writer] if alibaba else [huawei.writer]),
+            *(() if alibaba else (huawei.key_of_others(),)),
+            huawei.tasks.need(lambda: self._make_task(huawei)),
+            Need(t("s.yaml"), (), lambda: self._look_at_settings(huawei), lambda: self._write_settings(huawei)),
         ]
 
     def removals(self) -> list[Need]:
-        """What goes, and in which order."""
-        return [*self._clouds.account_needs(), *self._clouds.removals()]
+        """What goes, in the order in which nothing is left that something else needs."""
+        what, first = t("functions and triggers"), t("Remove them first: s remove -y")
+        by_hand = Need(what, (), lambda: Line(Standing.BY_HAND, what, None, first), nothing)
+        return [by_hand, *(one for cloud in (self._huawei, self._alibaba) if cloud for one in cloud.removals())]
 
     def renewals(self) -> list[Need]:
         """What another key of the functions takes."""
-        return list(self._clouds.renewals())
+        if self._huawei is None:
+            raise UsageError(t("The functions' key is one of Huawei Cloud"), t("Leave out --only alibaba"))
+        return list(self._huawei.renewals())
 
     @property
     def is_root(self) -> bool:
         """Whether somebody has to say yes twice."""
-        return self._clouds.is_root
+        return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
-    def carry_out(self, needs: Sequence[Need], agreed: bool) -> None:
-        """Make what is not there. Whoever comes second is told who is at work."""
+    def carry_out(self, needs: Sequence[Need], agreed: bool) -> list[Line]:
+        """Make what is not there; return what somebody else has to do first. Whoever comes second is told who is at
+        work."""
         self._agreed = agreed
-        lock = Lock(self._session, self._clouds)
+        waits: list[tuple[Need, Line]] = []
+        lock = Lock(self._session, self._given["functionName"], self._alibaba.log if self._alibaba else None)
         try:
             for need in needs:
                 line = need.see()
@@ -102,26 +118,46 @@ class Run:
                     raise UsageError(
                         t("Something has changed: {what}", what=need.what), t("Look at the plan again, with --plan")
                     )
-                if line.state in OURS:
-                    need.do()
-                    self._say(t("Done: {what}", what=need.what))
+                line = self._do(need) if line.state in OURS else line
+                if line.state is Standing.WAIT:
+                    waits.append((need, line))
                 lock.take()
         finally:
             lock.release()
+        return [line for need, line in waits if not need.is_settled()]
 
-    def _make_task(self) -> None:
-        clouds = self._clouds
-        self._agree()
+    def _do(self, need: Need) -> Line:
+        """Make it; how it stands then."""
+        try:
+            need.do()
+        except NotYetError as error:
+            told = t("{happened}", happened=error.happened)
+            return Line(Standing.WAIT, need.what, told, t("{fix}", fix=error.fix), steps=need.by_hand)
+        except RefusedError as error:
+            if error.status != 403:
+                raise
+            if not need.by_hand:
+                told = t("{what}: {happened}", what=need.what, happened=error.happened)
+                raise NotYetError(told, need.ask(error)) from None
+            return need.refused(error)
+        self._say(t("Done: {what}", what=need.what))
+        return Line(Standing.THERE, need.what)
+
+    def _make_task(self, huawei: Huawei) -> None:
+        tasks, given = huawei.tasks, self._given
+        self._agree(tasks)
         made: list[tuple[Holder, Keys]] = []
         self._grants_end = self._session.clock.now() + _GRANTS
         try:
-            made.extend((holder, holder.make_key()) for holder in (clouds.reader, clouds.writer))
-            source, destination = (keys for _, keys in made)
-            self._wait(t("reading the source"), lambda: clouds.tasks.region_of("Aliyun", source, clouds.source.name))
-            self._wait(t("writing to the destination"), lambda: clouds.with_keys(destination).location())
-            self._wait(t("a sync task"), lambda: clouds.tasks.create(source, destination))
+            source = self._key(self._alibaba.reader if self._alibaba else None, OMS_SOURCE, made)
+            destination = self._key(huawei.writer, OMS_DESTINATION, made)
+            ours = [keys for _, keys in made]
+            reads, writes = t("reading the source"), t("writing to the destination")
+            self._wait(reads, lambda: tasks.region_of("Aliyun", source, given["sourceBucket"]), is_new=source in ours)
+            self._wait(writes, lambda: huawei.with_keys(destination).location(), is_new=destination in ours)
+            self._wait(t("a sync task"), lambda: tasks.create(source, destination))
         except BaseException as error:
-            if clouds.tasks.address():
+            if tasks.address():
                 # It was made, and has the keys; only the answer was lost.
                 if isinstance(error, UnreachableError):
                     return
@@ -131,7 +167,25 @@ class Run:
                 holder.delete_key(keys.access.reveal())
             raise
 
-    def _agree(self) -> None:
+    def _key(self, holder: Holder | None, names: tuple[str, str], made: list[tuple[Holder, Keys]]) -> Keys:
+        """A new key of the user with whose key OMS works, or where this may not make one, that which somebody hands
+        over."""
+        if holder:
+            try:
+                made.append((holder, holder.make_key()))
+            except NotYetError:
+                pass
+            except RefusedError as error:
+                if error.status != 403:
+                    raise
+            else:
+                return made[-1][1]
+        found = handed_over(self._session, names, self._handed[names])
+        if found is None:
+            raise NotYetError(t("the key that somebody else makes is missing ({names})", names=names), _AGAIN)
+        return found
+
+    def _agree(self, tasks: Tasks) -> None:
         """OMS's privacy statement is the user's to agree to."""
         if not self._agreed:
             self._say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
@@ -139,40 +193,43 @@ class Run:
                 raise UsageError(
                     t("Nobody agreed, so no sync task was made"), t("Where nobody can be asked, give --agree")
                 )
-        self._clouds.tasks.agree()
+        tasks.agree()
 
-    def _wait(self, what: Text, attempt: Callable[[], object]) -> None:
-        """Try with a new key until its grants act."""
+    def _wait(self, what: Text, attempt: Callable[[], object], *, is_new: bool = True) -> None:
+        """Try with a key until its grants act; one that was handed over is known to the cloud at once."""
         while True:
             try:
                 attempt()
             except RefusedError as error:
+                if not is_new and error.code in _UNKNOWN:
+                    raise UsageError(
+                        t("{what}: no user has the key that was given: {happened}", what=what, happened=error.happened),
+                        t("Run this again, and give its access key and its secret"),
+                    ) from None
                 if not _is_of_rights(error):
                     raise
                 if self._session.clock.now() >= self._grants_end:
-                    raise GrantsError(
-                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened),
-                        t("Run this again later: it goes on from here"),
+                    raise NotYetError(
+                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened), _AGAIN
                     ) from None
             else:
                 return
             pause(self._session, _TRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))
 
-    def _look_at_settings(self) -> Line:
-        wanted, given = self._settings(), self._clouds.given
+    def _look_at_settings(self, huawei: Huawei) -> Line:
+        wanted = self._settings(huawei)
         # Where the task is not made yet, nobody knows its address.
-        wrong = [name for name, value in wanted.items() if not value or given.get(name) != value]
+        wrong = [name for name, value in wanted.items() if not value or self._given.get(name) != value]
         what = t("s.yaml")
         if not wrong:
             return Line(Standing.THERE, what)
         return Line(Standing.CHANGE, what, t("{names} are filled in", names=wrong))
 
-    def _write_settings(self) -> None:
-        settings_file.write(self._file, self._settings())
+    def _write_settings(self, huawei: Huawei) -> None:
+        settings_file.write(self._file, self._settings(huawei))
 
-    def _settings(self) -> dict[str, str]:
-        clouds = self._clouds
-        return {"SYNC_URL": clouds.tasks.address(), **clouds.key.settings, "logBucket": clouds.log.name}
+    def _settings(self, huawei: Huawei) -> dict[str, str]:
+        return {"SYNC_URL": huawei.tasks.address(), **huawei.key.settings, "logBucket": self._given["logBucket"]}
 
     def _say(self, text: Text) -> None:
         self._session.screen.say(text.of(self._session.lang))
@@ -180,29 +237,31 @@ class Run:
 
 class Lock:
     """One person at a time: an object that is written once, in the log bucket, as soon as that is there. That of
-    somebody who went away holds no longer than the longest wait for grants."""
+    somebody who went away holds no longer than the longest wait for grants. Without keys for that bucket (None) there
+    is no lock."""
 
-    def __init__(self, session: Session, clouds: BothClouds) -> None:
-        self._clock, self._bucket = session.clock, clouds.log
-        self._name = f"oms_source_record/setup/{clouds.name}.json"
+    def __init__(self, session: Session, project: str, bucket: OssBucket | None) -> None:
+        self._clock, self._bucket = session.clock, bucket
+        self._name = f"oms_source_record/setup/{project}.json"
         self._owner, self._is_mine = uuid.uuid4().hex, False
 
     def take(self) -> None:
         """Raises UsageError where somebody else has it."""
-        if self._is_mine or self._bucket.info() is None:
+        bucket = self._bucket
+        if bucket is None or self._is_mine or bucket.info() is None:
             return
         now = self._clock.now()
         body = json.dumps({"since": now.isoformat(), "by": self._owner}).encode()
         try:
-            self._bucket.put(self._name, body, {"x-oss-forbid-overwrite": "true"})
+            bucket.put(self._name, body, {"x-oss-forbid-overwrite": "true"})
         except RefusedError as error:
             if error.code != "FileAlreadyExists":
                 raise
-            since, _ = self._held()
+            since, _ = self._held(bucket)
             if now - since >= _LOCK_HOLDS:
-                self._bucket.put(self._name, body)
+                bucket.put(self._name, body)
         # Read back: an answer may have been lost, and two may have taken it over.
-        since, owner = self._held()
+        since, owner = self._held(bucket)
         if owner != self._owner:
             raise UsageError(
                 t("Somebody else has been setting this up since {since}", since=since.isoformat()),
@@ -212,12 +271,12 @@ class Lock:
 
     def release(self) -> None:
         """For whoever comes next."""
-        if self._is_mine and self._held()[1] == self._owner:
+        if self._bucket and self._is_mine and self._held(self._bucket)[1] == self._owner:
             self._bucket.delete(self._name)
 
-    def _held(self) -> tuple[datetime, str]:
+    def _held(self, bucket: OssBucket) -> tuple[datetime, str]:
         """Since when, and by whom; by nobody if there is none any more."""
-        found = self._bucket.get(self._name)
+        found = bucket.get(self._name)
         held = json.loads(found.body) if found else {"since": self._clock.now().isoformat(), "by": ""}
         return datetime.fromisoformat(held["since"]), str(held["by"])
 

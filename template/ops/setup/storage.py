@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.wire import RefusedError
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import Line, Need, Standing, nothing
 from oss_oms_sync.answers.text import Text, t
 
 # What OBS answers of a bucket that is elsewhere.
@@ -29,7 +29,7 @@ def source(bucket: OssBucket, region: str) -> Need:
             what, bucket.configured("website")
         )
 
-    return Need(what, ("oss:GetBucketInfo", "oss:GetBucketWebsite"), look, _nothing)
+    return Need(what, ("oss:GetBucketInfo", "oss:GetBucketWebsite"), look, nothing)
 
 
 def log(bucket: OssBucket, region: str, account: str) -> Need:
@@ -50,7 +50,7 @@ def log(bucket: OssBucket, region: str, account: str) -> Need:
             return Line(Standing.STOP, what, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
         return _elsewhere(what, found["Location"].removeprefix("oss-"), region) or Line(Standing.THERE, what)
 
-    return Need(what, ("oss:GetBucketInfo",), look, bucket.create)
+    return Need(what, ("oss:GetBucketInfo", "oss:PutBucket"), look, bucket.create)
 
 
 def destination(bucket: ObsBucket, region: str) -> Need:
@@ -77,8 +77,13 @@ def destination(bucket: ObsBucket, region: str) -> Need:
         seen = t("it is encrypted, so that ETags prove less") if encrypts else None
         return _elsewhere(what, found, region) or Line(Standing.THERE, what, seen)
 
-    rights = ("obs:bucket:GetBucketLocation", "obs:bucket:HeadBucket", "obs:bucket:GetEncryptionConfiguration")
-    return Need(what, rights, look, lambda: bucket.create(region))
+    rights = (
+        "obs:bucket:GetBucketLocation",
+        "obs:bucket:HeadBucket",
+        "obs:bucket:GetEncryptionConfiguration",
+        "obs:bucket:CreateBucket",
+    )
+    return Need(what, (*rights, "obs:bucket:CreateBucket"), look, lambda: bucket.create(region))
 
 
 def _elsewhere(what: Text, found: str, region: str) -> Line | None:
@@ -106,7 +111,3 @@ def _website(what: Text, found: ElementTree.Element | None) -> Line:
 
 def _has_subfolders(found: ElementTree.Element) -> bool:
     return found.findtext("IndexDocument/SupportSubDir") == "true"
-
-
-def _nothing() -> None:
-    """Nothing is to be made here."""

@@ -35,12 +35,13 @@ class Tasks:
 
     def need(self, create: Callable[[], None]) -> Need:
         """Its part of the plan; `create` makes the keys, and calls `create` here."""
-        return Need(t("sync task"), ("oms:synctask:list",), self._look, create)
+        return Need(t("sync task"), ("oms:synctask:list", "oms:synctask:create"), self._look, create)
 
     def removal(self) -> Need:
         """The same for the plan that takes all away. Nothing that OMS accepted is waited for: it may not copy it any
         more."""
-        return Need(t("sync task"), ("oms:synctask:list",), self._look_to_remove, self._remove)
+        rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
+        return Need(t("sync task"), rights, self._look_to_remove, self._remove)
 
     def address(self) -> str:
         """SYNC_URL: that of s.yaml, or of the task that setup made; empty where there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -40,16 +41,29 @@ class SetupWorld(Administrator):
         (self.folder / "answers.json").write_text(json.dumps(answers))
         return self
 
-    def setup(self, *words: str, typed: str = "") -> tuple[int, str]:
+    def setup(self, *words: str, **given: Any) -> tuple[int, str]:
         """Run the command: its exit code, and what it says."""
-        terminal = _Terminal()
+        return self.run("setup", *words, **given)
+
+    def run(
+        self,
+        command: str,
+        *words: str,
+        typed: str = "",
+        hidden: Iterable[str] = (),
+        keys: Mapping[str, str] | None = None,
+    ) -> tuple[int, str]:
+        """Any command in the project, with these keys in the environment, else the administrators'. `hidden`: what
+        somebody types that is not shown."""
+        terminal, typing, given = _Terminal(), iter(hidden), self.administrators() if keys is None else keys
         with (
-            patch.dict("os.environ", {**self.administrators(), "TERM": "dumb", "COLUMNS": "1000"}),
+            patch.dict("os.environ", {**given, "TERM": "dumb", "COLUMNS": "1000"}),
             patch("sys.stdin", _Terminal(typed)),
+            patch("getpass.getpass", lambda *_: next(typing, "")),
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
         ):
-            code = cli.main(["setup", "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], Here(self))
+            code = cli.main([command, "-t", str(self.folder / "s.yaml"), "--lang", "en", *words], Here(self))
         return code, terminal.getvalue()
 
     def variables(self) -> dict[str, Any]:
