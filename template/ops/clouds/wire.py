@@ -47,7 +47,7 @@ _IN_BETWEEN = t("See that nothing else answers in its place, such as a page to l
 _REFUSED = t("{host} refused {method}: {status} {code} (request {number})")
 _DENIED = t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
 _CLOCK = t("Set this machine's clock: a signature holds for a quarter of an hour")
-_RIGHTS = t("See that the keys have the rights: python3 policies/show.py --canary")
+_RIGHTS = t("See that the keys may do this; what a canary needs: python3 policies/show.py --canary")
 
 
 class Request(NamedTuple):

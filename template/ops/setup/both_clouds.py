@@ -159,7 +159,7 @@ class Huawei:
         yield self.key.removal()
 
     def _functions_need(self) -> Need:
-        return self.functions.need(_CALLER, self.key.by_hand, self.key.is_kept)
+        return self.functions.need(_CALLER, (), self.key.is_kept)
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Huawei Cloud"))

@@ -5,7 +5,7 @@ A user of IAM has two keys at most: one for each of two machines, or for a while
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from ops.call import Caller
@@ -13,7 +13,7 @@ from ops.commands import command
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import t
 
 _WHAT = t("access key of the functions")
 _HERE = t("into the secret store of the Serverless Devs tool on this machine")
@@ -42,17 +42,6 @@ class FunctionsKey:
         """How s.yaml names it."""
         return {name: f"${{secret('{kept}')}}" for name, kept in zip(("HW_AK", "HW_SK"), self._names, strict=True)}
 
-    @property
-    def by_hand(self) -> Sequence[Text]:
-        """What somebody does who may make keys."""
-        return [
-            t(
-                "Create an access key of {name}, and after this run put it into the tool's store: {command}",
-                name=self._user.name,
-                command=f"{command(Step('secrets'))} HW_AK HW_SK",
-            )
-        ]
-
     def is_used(self) -> bool:
         """Whether a key that the user has may be in use: that of a project which was set up before may be in another
         machine's store."""
@@ -60,7 +49,12 @@ class FunctionsKey:
 
     def need(self) -> Need:
         """One for this machine."""
-        return Need(_WHAT, _RIGHTS, self._look, self._make, self.by_hand)
+        by_hand = t(
+            "Create an access key of {name}, and after this run put it into the tool's store: {command}",
+            name=self._user.name,
+            command=f"{command(Step('secrets'))} HW_AK HW_SK",
+        )
+        return Need(_WHAT, _RIGHTS, self._look, self._make, [by_hand])
 
     def renewal(self) -> Need:
         """A new key, and once that was used the old one goes."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ops.commands import command
-from ops.report.blocks import Block, Finding, Hero, Items, Paragraph, Report, Span
+from ops.report.blocks import Block, Finding, Hero, Items, Report, Span
 from ops.report.blocks import Step as BlockStep
 from ops.setup.needs import OURS, Line, Standing
 from oss_oms_sync.answers.step import Step
@@ -68,7 +68,9 @@ class Plan:
     @property
     def hash(self) -> str:
         """Of all that it says."""
-        return hashlib.sha256(json.dumps([_to_json(line) for line in self._lines]).encode()).hexdigest()[:8]
+        # What a cloud refused has another number each time.
+        said = [_to_json(line._replace(seen=None) if line.steps else line) for line in self._lines]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
 
     def report(self, language: str) -> Report:
         """For people."""
@@ -101,8 +103,7 @@ def _blocks(line: Line, language: str) -> Iterator[Block]:
     next_ = BlockStep(line.next.of(language) if line.next else "")
     yield Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
     if line.steps:
-        yield Paragraph(_STEPS.of(language))
-        yield Items([f"{number}. {step.of(language)}" for number, step in enumerate(line.steps, 1)])
+        yield Items([_STEPS.of(language), *(f"{n}. {step.of(language)}" for n, step in enumerate(line.steps, 1))])
 
 
 def _to_json(line: Line) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from ops.clouds.keys import ALIBABA
+from ops.clouds.keys import ALIBABA, OMS_SOURCE
 from sandbox.iam.identities import Asked
 from support.grants import iam_user, ram_user
 from support.migration import Caller
@@ -216,10 +216,11 @@ def test_without_rights_in_ram_the_printed_documents_suffice_and_setup_goes_on(w
     assert "Run python3 policies/show.py | bash where aliyun has keys" in said
     assert (world.made()["tasks"], sorted(world.secrets)) == ([], [f"{NAME}_HW_AK", f"{NAME}_HW_SK"])
 
-    # AND with a user of the printed document OMS reads the source
+    # AND with a user of the printed document OMS reads the source; where nobody is asked, the environment has its key
     ((document,),) = documents(said, "1").values()
-    key = ram_user(world, document, f"{NAME}-oms")
-    code, said = world.setup(typed=YES, hidden=key)
+    key = dict(zip(OMS_SOURCE, ram_user(world, document, f"{NAME}-oms"), strict=True))
+    plan = json.loads(world.setup("--plan", "--json")[1].splitlines()[-1])["plan"]
+    code, said = world.setup("--yes", plan, "--agree", keys={**world.administrators(), **key})
     assert world.made()["tasks"] == [("photos", "photos-obs", True)]
     # The roles are nowhere to be seen, so that not all is known to be there.
     assert code == 3
