@@ -11,6 +11,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 
+_OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
+
 
 def in_oss(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
     """Key and size of each object of an OSS bucket."""
@@ -57,8 +59,8 @@ def main() -> None:
     objects = [one for one in found if not one[0].startswith(canaries)]
     print(told(objects))
     if asked.cloud == "obs":
-        print("of these in oms/sync_task/:", told([one for one in objects if one[0].startswith("oms/sync_task/")]))
-        print("and elsewhere:", told([one for one in objects if not one[0].startswith("oms/sync_task/")]))
+        print("of these OMS's own lists:", told([one for one in objects if one[0].startswith(_OMS_LISTS)]))
+        print("and elsewhere:", told([one for one in objects if not one[0].startswith(_OMS_LISTS)]))
 
 
 if __name__ == "__main__":

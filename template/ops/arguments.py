@@ -44,6 +44,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _secrets(commands)
     _canary(commands)
     _setup(commands)
+    _migrate(commands)
     known = commands.parsers.choices
     if words and not words[0].startswith("-") and words[0] not in known:
         missing = t("there is no command {name!r}", name=words[0])
@@ -298,6 +299,20 @@ def _setup(commands: _Commands) -> None:
     setup.add_argument("--only", choices=("alibaba", "huawei"), default="", help=told)
     setup.add_argument("--yes", metavar="HASH", help=say(t("carry out the plan of this hash, and ask nothing")))
     setup.add_argument("--agree", action="store_true", help=say(t("agree to OMS's privacy statement")))
+
+
+def _migrate(commands: _Commands) -> None:
+    say = commands.say
+    migrate = commands.add(
+        "migrate", t("copy the objects that were there before the project, once, by a task group of OMS")
+    )
+    what = migrate.add_mutually_exclusive_group()
+    what.add_argument("--look", action="store_true", help=say(t("only show how far it is")))
+    what.add_argument("--pause", action="store_true", help=say(t("let it end what it has begun, and begin no more")))
+    what.add_argument("--go-on", action="store_true", help=say(t("go on after a pause, with new keys")))
+    what.add_argument("--retry", action="store_true", help=say(t("try again what failed, with new keys")))
+    what.add_argument("--remove", action="store_true", help=say(t("end it, and leave what is copied")))
+    migrate.add_argument("--yes", action="store_true", help=say(t("ask nothing")))
 
 
 def _prefix(say: _Say) -> Callable[[str], str]:

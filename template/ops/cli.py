@@ -16,6 +16,7 @@ from ops.canary.run import canary
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
 from ops.files import check_writable, write
+from ops.migrate.migration import migrate
 from ops.prices import Prices
 from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
@@ -226,6 +227,10 @@ def _setup(session: Session, options: Namespace) -> int:
     return setup(session, options, FOLDER)
 
 
+def _migrate(session: Session, options: Namespace) -> int:
+    return migrate(session, options, FOLDER)
+
+
 def _show_input(session: Session, options: Namespace) -> int:
     data = sys.stdin.buffer.read()
     # PowerShell writes UTF-16.
@@ -253,5 +258,6 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "secrets": _secrets,
     "canary": _canary,
     "setup": _setup,
+    "migrate": _migrate,
     "show": _show_input,
 }

@@ -27,6 +27,7 @@ _HINT = t(
 _UNDONE = t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again")
 _NOT_CLOSED = t("The project does not stay closed")
 _WHO = t("See who opens it, and run the command again")
+_MIGRATION = t("See how far it is: python3 ops.py migrate --look")
 _OPENED = t("The trigger is there, and a reconcile pass has begun.")
 
 _QUESTION = t("Close the project now, so that nothing is sent any more? [y/N]")
@@ -76,11 +77,15 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
     what certify says of it then, asked about `since` (the freeze), which may be the mark of another run.
 
     The trigger stays: what is written later becomes a failed record, so that it is sent if the project is opened, and
-    seen if not. Raises CloudError if the project does not stay closed, and what calls raise.
+    seen if not. Raises CloudError if the project does not stay closed, or may not be closed while a migration of the
+    old objects is on its way, and what calls raise.
     """
     session.hint = session.hint or _HINT
     for _ in range(_ATTEMPTS):
-        mark = session.ask(MarkAnswer, "certify", {"close": True, **({"run": run} if run else {})}).closed
+        answer = session.ask(MarkAnswer, "certify", {"close": True, **({"run": run} if run else {})})
+        mark = answer.closed
+        if mark is None:
+            raise CloudError(answer.next, _MIGRATION)
         pause(session, CLOSE_SECONDS, _WAITS)
         seen = session.ask(LookAnswer, "certify", {**since, "look": True})
         # Since a mark that somebody else has set meanwhile, two minutes have not gone by.

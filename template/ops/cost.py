@@ -66,11 +66,11 @@ def estimate(plan: Plan) -> Estimate:
     new = plan.a_day * DAYS_A_MONTH
     return Estimate(
         once=[
-            *_copying(plan, plan.objects, plan.size),
+            *copying(plan.prices, plan.objects, plan.size),
             item("backfill", effort.backfill(plan.objects, plan.lanes), plan.objects),
         ],
         month=[
-            *_copying(plan, new, round(new * plan.object_bytes)),
+            *copying(plan.prices, new, round(new * plan.object_bytes)),
             item("events", effort.event().times(new), new),
             item("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_A_MONTH), plan.objects),
             item("compares", effort.compare_pass(plan.objects).times(_COMPARES_A_MONTH), plan.objects),
@@ -87,14 +87,14 @@ def estimate(plan: Plan) -> Estimate:
     )
 
 
-def _copying(plan: Plan, objects: int, size: int) -> list[Item]:
+def copying(prices: Prices, objects: int, size: int) -> list[Item]:
     """What OMS reads and writes."""
     gigabytes = size / GIGABYTE
-    oms = None if plan.prices.oms is None else gigabytes * plan.prices.oms
+    oms = None if prices.oms is None else gigabytes * prices.oms
     return [
-        Item("egress", gigabytes * plan.prices.egress, size=size),
+        Item("egress", gigabytes * prices.egress, size=size),
         Item("oms", oms, size=size),
-        Item("oms_requests", effort.oms_requests(objects, size).dollars(plan.prices), objects),
+        Item("oms_requests", effort.oms_requests(objects, size).dollars(prices), objects),
     ]
 
 

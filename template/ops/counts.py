@@ -15,8 +15,8 @@ _MODULUS = 2**256
 # As in code/oss_oms_sync: where only the destination has them, copies of records are not in scope, and OMS's own lists
 # are there for ever.
 RECORDS = "oms_source_record/"
-_OMS_LISTS = "oms/sync_task/"
-_OWN = (RECORDS.encode(), _OMS_LISTS.encode())
+_OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
+_OWN = tuple(one.encode() for one in (RECORDS, *_OMS_LISTS))
 _SIDES = ("source", "destination")
 _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
 # So many of the objects that were written last are told.

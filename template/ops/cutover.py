@@ -89,6 +89,15 @@ _NOT_ANEW = t(
 )
 
 
+def check_set_up(session: Session, otherwise: Text) -> None:
+    """Raise CloudError, which says what ends here, unless doctor finds all set up right; show what it found."""
+    found = session.ask(DoctorAnswer, "doctor", {})
+    if not found.ok:
+        for line in draw(jobs.doctor(found, session.lang)):
+            session.screen.say(line)
+        raise CloudError(otherwise, _MEND)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What was asked for; `frozen` is None for a rehearsal. `close`: without asking."""
@@ -176,11 +185,7 @@ class Cutover:
 
     def _doctor(self) -> None:
         self._begin(_DOCTOR)
-        found = self._session.ask(DoctorAnswer, "doctor", {})
-        if not found.ok:
-            for line in draw(jobs.doctor(found, self._session.lang)):
-                self._session.screen.say(line)
-            raise CloudError(_NOT_SET_UP, _MEND)
+        check_set_up(self._session, _NOT_SET_UP)
         self._end(is_well=True)
 
     def _replay(self) -> tuple[bool, str]:

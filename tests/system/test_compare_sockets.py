@@ -288,7 +288,7 @@ def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(
     assert of_source == shown(answer["source"])
     assert of_destination == [
         shown(answer["destination"]),
-        f"of these in {OMS_LISTS}: {shown(in_lists._asdict())}",
+        f"of these OMS's own lists: {shown(in_lists._asdict())}",
         f"and elsewhere: {shown(elsewhere._asdict())}",
     ]
     # AND exactly those are sent, once, that are due

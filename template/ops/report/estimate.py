@@ -32,6 +32,11 @@ def report(plan: Plan, found: Estimate, language: str) -> Report:
     return Report(Hero("", "", asked, None), language, blocks)
 
 
+def copying(items: list[Item], about: str, language: str) -> Report:
+    """What it costs to copy something once."""
+    return Report(Hero("", "", about, None), language, [_costs("once", items, Words(language))])
+
+
 def _costs(name: str, items: list[Item], say: Words) -> Table:
     columns = [Column(say("item")), Column(say("amount")), Column(say("dollars"), "n")]
     total = f"{known([item for item in items if item.name != _OPTIONAL]):,.2f}"

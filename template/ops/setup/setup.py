@@ -8,13 +8,16 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from ops import project
 from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
+from ops.clouds.task_groups import State
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import UsageError
 from ops.files import write
+from ops.intention import Intentions
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import Alibaba, Holder, Huawei
 from ops.setup.needs import OURS, Line, Need, NotYetError, Standing, nothing
@@ -24,6 +27,8 @@ from ops.terminal import Whole
 from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import Text, t
 
+T = TypeVar("T")
+
 # How often a new key is tried, and how long grants take at most, by both vendors' pages.
 _TRY_SECONDS = 20.0
 _GRANTS = timedelta(minutes=35)
@@ -32,7 +37,8 @@ _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 # What OMS says of a key whose rights, or which itself, it does not see yet.
 _NOT_YET_SEEN = ("OMS.0068", "OMS.0072")
-_NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
+NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
+_MIGRATION = t("migration of the old objects")
 _REMOVED = t("Removed. The buckets are still there, with all that is in them.")
 _AGAIN = t("Run this again later: it goes on from here")
 # What is answered to a key that nobody has, or to another secret.
@@ -67,7 +73,7 @@ class Run:
     """One run of setup. `only`: the one cloud that it is about; empty for both."""
 
     def __init__(self, session: Session, file: Path, only: str) -> None:
-        self._session, self._file, self._given = session, file, project.read(file, _NEEDED)
+        self._session, self._file, self._given = session, file, project.read(file, NEEDED)
         # No program that is started later has any key.
         taken(ALIBABA if only == "huawei" else HUAWEI if only == "alibaba" else ())
         self._handed = {names: taken(names) for names in (OMS_SOURCE, OMS_DESTINATION)}
@@ -94,7 +100,12 @@ class Run:
         """What goes, in the order in which nothing is left that something else needs."""
         what, first = t("functions and triggers"), t("Remove them first: s remove -y")
         by_hand = Need(what, (), lambda: Line(Standing.BY_HAND, what, None, first), nothing)
-        return [by_hand, *(one for cloud in (self._huawei, self._alibaba) if cloud for one in cloud.removals())]
+        migration = Need(_MIGRATION, ("oss:GetObject", "oms:taskgroup:list"), self._look_at_migration, nothing)
+        return [
+            by_hand,
+            migration,
+            *(one for cloud in (self._huawei, self._alibaba) if cloud for one in cloud.removals()),
+        ]
 
     def renewals(self) -> list[Need]:
         """What another key of the functions takes."""
@@ -149,15 +160,15 @@ class Run:
         tasks, given = huawei.tasks, self._given
         self._agree(tasks)
         made: list[tuple[Holder, Keys]] = []
-        self._grants_end = self._session.clock.now() + _GRANTS
+        grants = Grants(self._session)
         try:
             source = self._key(self._alibaba.reader if self._alibaba else None, OMS_SOURCE, made)
             destination = self._key(huawei.writer, OMS_DESTINATION, made)
             ours = [keys for _, keys in made]
             reads, writes = t("reading the source"), t("writing to the destination")
-            self._wait(reads, lambda: tasks.region_of("Aliyun", source, given["sourceBucket"]), is_new=source in ours)
-            self._wait(writes, lambda: huawei.with_keys(destination).location(), is_new=destination in ours)
-            self._wait(t("a sync task"), lambda: tasks.create(source, destination))
+            grants.wait(reads, lambda: tasks.region_of("Aliyun", source, given["sourceBucket"]), is_new=source in ours)
+            grants.wait(writes, lambda: huawei.with_keys(destination).location(), is_new=destination in ours)
+            grants.wait(t("a sync task"), lambda: tasks.create(source, destination))
         except BaseException as error:
             if tasks.address():
                 # It was made, and has the keys; only the answer was lost.
@@ -198,27 +209,6 @@ class Run:
                 )
         tasks.agree()
 
-    def _wait(self, what: Text, attempt: Callable[[], object], *, is_new: bool = True) -> None:
-        """Try with a key until its grants act; one that was handed over is known to the cloud at once."""
-        while True:
-            try:
-                attempt()
-            except RefusedError as error:
-                if not is_new and error.code in _UNKNOWN:
-                    raise UsageError(
-                        t("{what}: no user has the key that was given: {happened}", what=what, happened=error.happened),
-                        t("Run this again, and give its access key and its secret"),
-                    ) from None
-                if not _is_of_rights(error):
-                    raise
-                if self._session.clock.now() >= self._grants_end:
-                    raise NotYetError(
-                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened), _AGAIN
-                    ) from None
-            else:
-                return
-            pause(self._session, _TRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))
-
     def _look_at_settings(self, huawei: Huawei) -> Line:
         wanted = self._settings(huawei)
         # Where the task is not made yet, nobody knows its address.
@@ -231,11 +221,50 @@ class Run:
     def _write_settings(self, huawei: Huawei) -> None:
         settings_file.write(self._file, self._settings(huawei))
 
+    def _look_at_migration(self) -> Line:
+        """Whoever has no keys for the log bucket looks at OMS's task groups."""
+        name, alibaba, huawei = self._given["functionName"], self._alibaba, self._huawei
+        is_over = True
+        if alibaba:
+            is_over = Intentions(alibaba.log, self._given.get("SYNC_URL", ""), name).read() is None
+        elif huawei:
+            is_over = not any(one.is_of(name) and one.state is not State.DONE for one in huawei.tasks.groups().all())
+        if is_over:
+            return Line(Standing.THERE, _MIGRATION, t("none is on its way"))
+        return Line(Standing.STOP, _MIGRATION, t("it is not over"), t("End it first: python3 ops.py migrate --remove"))
+
     def _settings(self, huawei: Huawei) -> dict[str, str]:
         return {"SYNC_URL": huawei.tasks.address(), **huawei.key.settings, "logBucket": self._given["logBucket"]}
 
     def _say(self, text: Text) -> None:
         self._session.screen.say(text.of(self._session.lang))
+
+
+class Grants:
+    """What new keys may do, which acts some time after they were made: all of it is waited for at most so long."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._end = session, session.clock.now() + _GRANTS
+
+    def wait(self, what: Text, attempt: Callable[[], T], *, is_new: bool = True) -> T:
+        """Try with a key until its grants act; return what `attempt` does. One that was handed over is known to the
+        cloud at once. Raises NotYetError, and what `attempt` raises for other reasons."""
+        while True:
+            try:
+                return attempt()
+            except RefusedError as error:
+                if not is_new and error.code in _UNKNOWN:
+                    raise UsageError(
+                        t("{what}: no user has the key that was given: {happened}", what=what, happened=error.happened),
+                        t("Run this again, and give its access key and its secret"),
+                    ) from None
+                if not _is_of_rights(error):
+                    raise
+                if self._session.clock.now() >= self._end:
+                    raise NotYetError(
+                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened), _AGAIN
+                    ) from None
+            pause(self._session, _TRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))
 
 
 class Lock:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
+from ops.clouds.task_groups import TaskGroups
 from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import t
 
@@ -30,7 +31,7 @@ class Tasks:
 
     def __init__(self, oms: Service, project: str, pair: Pair, mark: str, given: str) -> None:
         self._oms, self._pair, self._mark, self._given = oms, pair, mark, given
-        self._path = f"/v2/{project}/sync-tasks"
+        self._project, self._path = project, f"/v2/{project}/sync-tasks"
         self._account = f"/v2/{project}"
 
     def need(self, create: Callable[[], None]) -> Need:
@@ -48,6 +49,10 @@ class Tasks:
         if self._given:
             return self._given
         return next((self._url(one["sync_task_id"]) for one in self._mine(self._all())), "")
+
+    def groups(self) -> TaskGroups:
+        """The task groups of the same project."""
+        return TaskGroups(self._oms, self._project)
 
     def agree(self) -> None:
         """Record that the user agreed to OMS's privacy statement."""

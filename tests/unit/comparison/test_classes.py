@@ -183,6 +183,9 @@ def test_each_combination_of_source_records_and_destination_is_in_the_class_of_t
     ("key", "found"),
     [
         ("oms/sync_task/1/failed_object_lists/2/3.failed_list.txt", ObjectClass.OMS_OWN),
+        ("oms/task_group/1/failed_object_lists/2/3.failed_list.txt", ObjectClass.OMS_OWN),
+        ("oms/task/1/failed_object_lists/3.failed_list.txt", ObjectClass.OMS_OWN),
+        ("oms/failed_object_lists/1/3.failed_list.txt", ObjectClass.OMS_OWN),
         ("oms/sync_tasks", ObjectClass.UNKNOWN),
         ("oms/photo.jpg", ObjectClass.UNKNOWN),
     ],

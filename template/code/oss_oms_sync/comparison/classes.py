@@ -19,6 +19,8 @@ CUTOVER_SECONDS = 5 * 60
 CLOCKS_SECONDS = 60
 # OMS writes lists of what it did there, for ever (see its "User Guide", "Viewing migration results").
 OMS_LISTS = "oms/sync_task/"
+# What OMS writes of tasks and task groups as well, and wrote of them in former years.
+_OMS_OWN = (OMS_LISTS, "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
 
@@ -80,7 +82,7 @@ def _without_source(
 ) -> ObjectClass:
     if destination is None:
         return ObjectClass.ORPHAN_RECORDS
-    if key.startswith(OMS_LISTS):
+    if key.startswith(_OMS_OWN):
         # Young ones as well: OMS writes them until long after it has copied the last object.
         return ObjectClass.OMS_OWN
     if destination.modified > moments.settled:

@@ -131,6 +131,13 @@ class Closing:
         mark = self._read()
         return mark if isinstance(mark, Closed) else None
 
+    def may_be_open(self) -> bool:
+        """Whether it is known to be open: while that cannot be read, nothing is sent either."""
+        try:
+            return self.state() is None
+        except StorageError:
+            return False
+
     def refusal(self) -> Failure | None:
         """Why nothing may be sent: CLOSED, or MARK_UNREAD if that is not known; None if it may. To be asked before each
         call to OMS, retries too.

@@ -21,12 +21,14 @@ from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificates_folder, number_of
 from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
 from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import write_once
 
 _BY = "certify"
 # How the name of a certificate ends that says GO; that of a NO-GO ends so too.
 _GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO))
 _OPEN = t("The project is open: what was recorded while it was closed is sent in minutes.")
+_MIGRATES = t("The project stays open: a migration of the old objects is not over, and OMS may still write")
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +72,31 @@ def _stored(invocation: Invocation, made: Callable[[int], dict[str, object]]) ->
 
 
 def _close(invocation: Invocation, run: str) -> dict[str, object]:
-    """Close the project, or close it anew: from now on nothing is sent. `run` is the cutover's that closes it."""
+    """Close the project, or close it anew: from now on nothing is sent. `run` is the cutover's that closes it.
+
+    Not while a migration of the old objects is on its way. Who begins one writes that first, and then looks whether the
+    project is closed; here it is the other way round: so at least one of both sees the other.
+    """
     last = _document(invocation, _last_name(_certificates(invocation)))
     found = {name: last[name] for name in ("document", "verdict", "made")} if last else None
     # A cutover closes first: what it comes to is not known yet, and what an earlier one came to is no reason.
     said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
     by, why = ("cutover", run) if run else (_BY, said)
-    closed = MarkAnswer(*_answer(Closing(invocation).close(by, why, run)))
-    return {**to_json(closed), "certificate": found}
+    answer, closing = MarkAnswer(None, _MIGRATES), Closing(invocation)
+    if not _migrates(invocation):
+        may_be_open = closing.may_be_open()
+        answer = MarkAnswer(*_answer(closing.close(by, why, run)))
+        # Of a project that was closed before, the migration sees that, and does not begin.
+        if may_be_open and _migrates(invocation):
+            closing.open(by)
+            answer = MarkAnswer(None, _MIGRATES)
+    return {**to_json(answer), "certificate": found}
+
+
+def _migrates(invocation: Invocation) -> bool:
+    """Whether a migration of the old objects has begun and not ended: `ops.py migrate` writes that down."""
+    name = f"{record_root(invocation.task_id)}state/migrate-{invocation.settings.project}.json"
+    return invocation.log_bucket.get(name) is not None
 
 
 def _open(invocation: Invocation, run: str) -> dict[str, object]:

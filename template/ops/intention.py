@@ -1,0 +1,82 @@
+"""What a migration of the old objects is about, written down before it begins, so that nobody has to remember it.
+
+oms_source_record/{task}/state/migrate-{project}.json        while it is on its way, or can be retried: until then the
+                                                             project is not closed (certify looks for this object)
+oms_source_record/{task}/state/migrated-{project}-{run}.json afterwards
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from ops.clouds.buckets import OssBucket
+from ops.clouds.wire import RefusedError, UnreadableError
+
+_TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
+
+
+@dataclass
+class Intention:
+    """`run` tells one from another; `begun`: when, in UTC. `kept`: the access keys that both of OMS's users had before:
+    whatever else they have is of this. `group`: OMS's id of it, empty until OMS has told that."""
+
+    run: str
+    begun: str
+    source: str
+    destination: str
+    prefixes: Sequence[str]
+    kept: Sequence[str]
+    group: str = field(default="")
+
+
+class Intentions:
+    """That of one project: `address` is its SYNC_URL, `log` the log bucket. All methods raise RefusedError,
+    UnreachableError and UnreadableError."""
+
+    def __init__(self, log: OssBucket, address: str, project: str) -> None:
+        found = _TASK.search(address)
+        root = f"oms_source_record/{found[1]}/state/" if found else ""
+        self._log, self._project, self._root = log, project, root
+        self._name = f"{root}migrate-{project}.json" if root else ""
+
+    def read(self) -> Intention | None:
+        """None if nothing is on its way."""
+        try:
+            found = self._log.get(self._name) if self._name else None
+        except RefusedError as error:
+            if error.code == "NoSuchBucket":
+                return None
+            raise
+        if found is None:
+            return None
+        try:
+            return Intention(**json.loads(found.body))
+        except (TypeError, ValueError):
+            raise UnreadableError from None
+
+    def begin(self, intention: Intention) -> bool:
+        """Write it, if there is none; whether it is the one that is there now."""
+        try:
+            self._log.put(self._name, _body(intention), {"x-oss-forbid-overwrite": "true"})
+        except RefusedError as error:
+            if error.code != "FileAlreadyExists":
+                raise
+        there = self.read()
+        return there is not None and there.run == intention.run
+
+    def keep(self, intention: Intention) -> None:
+        """Write it with what is known now."""
+        self._log.put(self._name, _body(intention))
+
+    def end(self, intention: Intention, ended: str, how: str) -> None:
+        """It is over. What is known of it stays under another name."""
+        told = {**asdict(intention), "ended": ended, "how": how}
+        self._log.put(f"{self._root}migrated-{self._project}-{intention.run}.json", json.dumps(told).encode())
+        self._log.delete(self._name)
+
+
+def _body(intention: Intention) -> bytes:
+    return json.dumps(asdict(intention)).encode()

@@ -1,0 +1,353 @@
+"""The commands of a migration of the old objects.
+
+What it is about is written down first, in the log bucket; then its keys are made, and the task group. So whoever comes
+after an interruption, from whatever machine, goes on where it stands: a group is known by the run in its description,
+and its keys are those that both users did not have before.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from ops import answers, project
+from ops.clock import timestamp
+from ops.clouds.keys import Keys
+from ops.clouds.task_groups import Group, State, TaskGroups, Wanted, note_of
+from ops.clouds.wire import RefusedError, UnreachableError, UnreadableError
+from ops.cutover import check_set_up
+from ops.errors import OpsError, UsageError
+from ops.intention import Intention, Intentions
+from ops.migrate import told
+from ops.setup.both_clouds import Alibaba, Holder, Huawei
+from ops.setup.needs import Standing
+from ops.setup.setup import NEEDED, Grants
+from ops.terminal import Line, Whole
+from ops.waiting import Session
+from oss_oms_sync.answers.job_answers import LookAnswer
+from oss_oms_sync.answers.text import Text, t
+
+_LOOK_SECONDS = 10.0
+_MOST_KEYS = 2
+_NOT_YET = 3
+_YES = "yes"
+
+_SUFFIX = t("A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too")
+_BACKFILL = t("Let the project send what is there, ten keys a call: python3 ops.py reconcile --since 1970-01-01")
+_CLOSED = t("The project is closed: OMS must not write to OBS any more")
+_OPEN = t("Open it first, if that is meant: python3 ops.py open")
+_NOT_SET_UP = t(
+    "The migration does not begin: what is written meanwhile would be missed, because something is not set up right"
+)
+_NOT_OURS = t("{name} is not as setup makes it")
+_SETUP = t("Let setup do it: python3 ops.py setup")
+_NO_MORE_KEYS = t("{name} has {n} access keys, and no more are possible")
+_ONE_LESS = t("Delete the one that the sync task does not use")
+_CONFIRM = t("Type {word} to begin:", word=_YES)
+_CONFIRM_END = t("It is not over. Type {word} to end it, and leave what is copied:", word=_YES)
+_NOTHING_DONE = t("Nothing was done")
+_SAY_YES = t("Where nobody can be asked, give --yes")
+_SOMEBODY = t("Somebody else has just begun one")
+_LOOK = t("See how far it is: python3 ops.py migrate --look")
+_NONE = t("No migration of the old objects is on its way.")
+_NOTHING_TO = t("No migration of the old objects is on its way")
+_BEGIN = t("Begin one: python3 ops.py migrate")
+_NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
+_GO_ON = t("Go on: python3 ops.py migrate. Or end it: python3 ops.py migrate --remove")
+_GONE = t("OMS has no task group {group} any more: somebody has deleted it")
+_SEVERAL = t("OMS has several task groups of this migration: {groups}")
+_END_IT = t("End it: python3 ops.py migrate --remove")
+_NOT_NOW = t("It cannot be done now: {how}")
+_READING = t("reading the source")
+_WRITING = t("writing to the destination")
+_GROUP = t("a task group")
+_HINT = t(
+    "The migration goes on at OMS. See how far it is: python3 ops.py migrate --look. Pause it: python3 ops.py migrate"
+    " --pause"
+)
+_HINT_BEGINNING = t(
+    "The migration has not begun yet. Go on: python3 ops.py migrate. Or end it: python3 ops.py migrate --remove"
+)
+_HINT_ENDING = t("The migration is not ended yet: python3 ops.py migrate --remove")
+_ENDED = t("Ended. What was copied stays; its task group and its access keys are gone.")
+
+
+def migrate(session: Session, options: Namespace, folder: Path) -> int:
+    """Begin a migration, or do with the one that is on its way what `options` say; return the exit code.
+
+    Raises OpsError.
+    """
+    file = options.template or folder / "s.yaml"
+    this = Migration(session, project.read(file, (*NEEDED, "SYNC_URL")), options)
+    actions: dict[str, Callable[[], int]] = {
+        "look": this.look,
+        "pause": this.pause,
+        "go_on": this.go_on,
+        "retry": this.retry,
+        "remove": this.remove,
+    }
+    return next((action for name, action in actions.items() if getattr(options, name)), this.begin)()
+
+
+class Migration:
+    """That of one project. `given`: the variables of s.yaml."""
+
+    def __init__(self, session: Session, given: Mapping[str, str], options: Namespace) -> None:
+        self._session, self._given, self._options = session, given, options
+        alibaba, self._huawei = Alibaba(session, given), Huawei(session, given)
+        self._groups: TaskGroups = self._huawei.tasks.groups()
+        self._intentions = Intentions(alibaba.log, given["SYNC_URL"], given["functionName"])
+        self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
+
+    def begin(self) -> int:
+        """Begin one, or go on with one that was interrupted; follow it to its end."""
+        known = self._intentions.read()
+        if known is None:
+            known = self._agreed()
+        return self._follow(known, self._found(known) or self._created(known))
+
+    def look(self) -> int:
+        """Say how it stands."""
+        known = self._intentions.read()
+        group = self._found(known) if known else None
+        if group is None:
+            self._answer(None, [_NOT_BEGUN, _GO_ON] if known else [_NONE])
+            return _NOT_YET if known else 0
+        keys = self._keys(known) if known else []
+        self._show(group, told.standing(group, keys, self._session.lang, self._left(group)))
+        return _exit_code(group)
+
+    def pause(self) -> int:
+        """Let it begin nothing more, and wait until what it began has come to an end."""
+        known, group = self._on_its_way()
+        group = self._until_not(known, group, State.WAITING)
+        if group.state in (State.CREATING, State.COPYING):
+            self._groups.pause(group.id)
+            group = self._until_not(known, group, *told.MOVING)
+        self._follow(known, group)
+        return 0 if group.state is State.PAUSED else _exit_code(group)
+
+    def go_on(self) -> int:
+        """Let one that is paused go on, with new keys, because nobody has the secrets of the old ones."""
+        known, group = self._on_its_way(State.PAUSED)
+        return self._again(known, group, lambda source, there: self._groups.go_on(group.id, source, there))
+
+    def retry(self) -> int:
+        """Let one that has failed try again, with new keys: what failed alone, if OMS has recorded that."""
+        known, group = self._on_its_way(State.FAILED)
+        only_failed = group.can_retry_failed
+        return self._again(
+            known, group, lambda source, there: self._groups.retry(group.id, source, there, only_failed=only_failed)
+        )
+
+    def remove(self) -> int:
+        """End it, whatever it does; what it has copied stays."""
+        known = self._intentions.read()
+        if known is None:
+            self._answer(None, [_NONE])
+            return 0
+        self._confirm(_CONFIRM_END)
+        self._session.hint = _HINT_ENDING
+        for group in self._all_of(known):
+            resting = self._until_not(known, group, State.WAITING)
+            if resting.state in (State.CREATING, State.COPYING):
+                self._groups.pause(group.id)
+            self._until_not(known, resting, *told.MOVING)
+            self._groups.delete(group.id)
+        self._end(known, "removed")
+        self._answer(None, [_ENDED])
+        return 0
+
+    def _agreed(self) -> Intention:
+        """What is to be done, once somebody wants it and it is written down."""
+        given = self._given
+        self._check()
+        kept = [key for holder in self._holders for key in holder.key_ids()]
+        now = timestamp(self._session.clock.now())
+        buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), [given.get("objectPrefix", "")]
+        known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept)
+        compared = answers.of_compare(self._session.caller.ask("compare", {"look": True}))
+        for line in told.plan(known, compared, self._session.lang):
+            self._session.screen.say(line)
+        self._confirm(_CONFIRM)
+        if not self._intentions.begin(known):
+            raise UsageError(_SOMEBODY, _LOOK)
+        return known
+
+    def _check(self) -> None:
+        """Raise OpsError where it must not begin, or could not."""
+        if suffix := self._given.get("objectSuffix"):
+            raise UsageError(_SUFFIX.filled(suffix=suffix), _BACKFILL)
+        self._check_open()
+        for holder in self._holders:
+            if holder.need(_GROUP, (), lambda: False).see().state is not Standing.THERE:
+                raise UsageError(_NOT_OURS.filled(name=holder.name), _SETUP)
+            if len(holder.key_ids()) >= _MOST_KEYS:
+                raise UsageError(_NO_MORE_KEYS.filled(name=holder.name, n=_MOST_KEYS), _ONE_LESS)
+        check_set_up(self._session, _NOT_SET_UP)
+
+    def _check_open(self) -> None:
+        if self._session.ask(LookAnswer, "certify", {"look": True}).closed:
+            raise UsageError(_CLOSED, _OPEN)
+
+    def _confirm(self, question: Text) -> None:
+        """Raise UsageError unless somebody agrees."""
+        screen = self._session.screen
+        if self._options.yes or (screen.interactive and screen.ask(question.of(self._session.lang)) == _YES):
+            return
+        raise UsageError(_NOTHING_DONE, _SAY_YES)
+
+    def _created(self, known: Intention) -> Group:
+        """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
+        self._session.hint = _HINT_BEGINNING
+        try:
+            source, there, region = self._new_keys(known)
+            # Whoever closes looks for the intention afterwards, so one of both sees the other.
+            self._check_open()
+            there_region = self._given["destinationRegion"]
+            wanted = Wanted(known.source, region, known.destination, there_region, known.prefixes, self._note(known))
+            # Somebody else may have gone on with it: then their keys hold, and these are gone.
+            known.group = Grants(self._session).wait(
+                _GROUP, lambda: self._id(known) or self._groups.create(wanted, source, there)
+            )
+        except OpsError as error:
+            if found := self._found(known):
+                return found
+            if not isinstance(error, (UnreachableError, UnreadableError)):
+                self._end(known, "refused")
+            raise
+        self._intentions.keep(known)
+        self._session.hint = None
+        return self._shown(known)
+
+    def _id(self, known: Intention) -> str:
+        """OMS's id of its group; empty if there is none yet."""
+        found = self._found(known)
+        return found.id if found else ""
+
+    def _new_keys(self, known: Intention) -> tuple[Keys, Keys, str]:
+        """Two new keys instead of those that the migration had, once they may do what they have to; and the region of
+        the source, as OMS names it."""
+        huawei, grants = self._huawei, Grants(self._session)
+        self._delete_keys(known)
+        source, there = (holder.make_key() for holder in self._holders)
+        region = grants.wait(_READING, lambda: huawei.tasks.region_of("Aliyun", source, known.source))
+        grants.wait(_WRITING, lambda: huawei.with_keys(there).location())
+        return source, there, region
+
+    def _again(self, known: Intention, group: Group, call: Callable[[Keys, Keys], None]) -> int:
+        self._session.hint = _LOOK
+        source, there, _ = self._new_keys(known)
+        try:
+            Grants(self._session).wait(_GROUP, lambda: call(source, there))
+        except UnreachableError:
+            if self._shown(known).state is group.state:
+                raise
+        self._session.hint = None
+        return self._follow(known, self._shown(known))
+
+    def _follow(self, known: Intention, group: Group) -> int:
+        """Say how far it is until it rests; then what comes next."""
+        group = self._until_not(known, group, *told.MOVING)
+        if group.state is State.DONE:
+            self._end(known, "done")
+            self._show(group, told.done(group, self._session.lang))
+        else:
+            self._show(group, told.standing(group, self._keys(known), self._session.lang))
+        return _exit_code(group)
+
+    def _until_not(self, known: Intention, group: Group, *states: State) -> Group:
+        """The group, once it is in none of these states any more."""
+        session = self._session
+        session.hint = session.hint or _HINT
+        session.screen.begin()
+        first, began = group, session.clock.monotonic()
+        while group.state in states:
+            passed, ended = session.clock.monotonic() - began, group.told_of - first.told_of
+            left = (group.total - group.told_of) * passed / ended if ended > 0 else None
+            session.screen.progress(told.how_far(group, left).of(session.lang))
+            session.clock.sleep(_LOOK_SECONDS)
+            group = self._shown(known, group.id)
+        return group
+
+    def _left(self, group: Group) -> float | None:
+        """For how many seconds more it copies, by how long it took until now, pauses and all."""
+        passed = self._session.clock.now().timestamp() - group.started
+        is_copying = group.state is State.COPYING and group.told_of and group.started
+        return (group.total - group.told_of) * passed / group.told_of if is_copying else None
+
+    def _on_its_way(self, *states: State) -> tuple[Intention, Group]:
+        """Raise UsageError unless there is one, in one of these states (if any are named)."""
+        known = self._intentions.read()
+        if known is None:
+            raise UsageError(_NOTHING_TO, _BEGIN)
+        group = self._found(known)
+        if group is None:
+            raise UsageError(_NOT_BEGUN, _GO_ON)
+        if states and group.state not in states:
+            raise UsageError(_NOT_NOW.filled(how=told.title(group)), _LOOK)
+        return known, group
+
+    def _found(self, known: Intention) -> Group | None:
+        """Its group; None if there is none yet. Raises UsageError where it is not there any more, or is not one."""
+        if known.group:
+            return self._shown(known)
+        mine = self._all_of(known)
+        if len(mine) > 1:
+            raise UsageError(_SEVERAL.filled(groups=[one.id for one in mine]), _END_IT)
+        if mine:
+            known.group = mine[0].id
+            self._intentions.keep(known)
+        return mine[0] if mine else None
+
+    def _shown(self, known: Intention, group: str = "") -> Group:
+        return self._groups.show(group or known.group) or self._raise_gone(known)
+
+    def _raise_gone(self, known: Intention) -> Group:
+        raise UsageError(_GONE.filled(group=known.group), _END_IT)
+
+    def _all_of(self, known: Intention) -> list[Group]:
+        return [one for one in self._groups.all() if one.note == self._note(known)]
+
+    def _note(self, known: Intention) -> str:
+        return note_of(self._given["functionName"], known.run)
+
+    def _keys(self, known: Intention) -> list[str]:
+        """The access keys that it has."""
+        return [key for holder in self._holders for key in holder.key_ids() if key not in known.kept]
+
+    def _delete_keys(self, known: Intention) -> None:
+        for holder in self._holders:
+            for key in holder.key_ids():
+                if key not in known.kept:
+                    _delete_key(holder, key)
+
+    def _end(self, known: Intention, how: str) -> None:
+        """Its keys first: while it is written down, somebody knows of them."""
+        self._delete_keys(known)
+        self._intentions.end(known, timestamp(self._session.clock.now()), how)
+
+    def _show(self, group: Group, lines: Iterable[Line]) -> None:
+        shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines
+        self._session.screen.answer(shown)
+
+    def _answer(self, group: Group | None, texts: Iterable[Text]) -> None:
+        lines = [one.of(self._session.lang) for one in texts]
+        self._session.screen.answer([Whole(json.dumps(told.to_json(group)))] if self._options.json else lines)
+
+
+def _exit_code(group: Group) -> int:
+    """0 while it goes on, and once it is done."""
+    return {State.PAUSED: _NOT_YET, State.NOT_CREATED: 1, State.FAILED: 1}.get(group.state, 0)
+
+
+def _delete_key(holder: Holder, key: str) -> None:
+    """Not an error if somebody else has just done it."""
+    try:
+        holder.delete_key(key)
+    except RefusedError as error:
+        if error.status != 404:
+            raise

@@ -1,0 +1,66 @@
+"""Each request about task groups equals what the vendor's SDK sends for the same call."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkoms import v2
+
+from sandbox.oms.copier import CopyFailure
+from unit.ops.migrate.migrate_world import MigrateWorld
+from unit.ops.setup.test_requests import compared, huawei
+
+
+@pytest.fixture(scope="module")
+def sent():
+    """The requests of a migration that is paused, goes on, fails, is tried again and ended."""
+    with MigrateWorld() as world:
+        world.fill(200)
+
+        def prepare(group):
+            group.speed, group.at_once = 10.0, 1
+            group.failures.add(CopyFailure("X"), where=lambda key: key == "old/000150")
+
+        world.oms.groups.prepare = prepare
+        world.stop_following_after(30)
+        assert world.migrate()[0] == 130
+        for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):
+            found, said = world.migrate(word)
+            assert found == code, said
+        return [one for one in world.sent if "/taskgroups" in urlsplit(one.url).path]
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def created(src_node, dst_node, **rest):
+    """The body of CreateTaskGroup as the SDK has it."""
+    return v2.CreateTaskGroupReq(v2.TaskGroupSrcNode(**src_node), dst_node=v2.TaskGroupDstNode(**dst_node), **rest)
+
+
+GROUPS = {
+    ("POST", "/v2/{_}/taskgroups"): ("create_task_group", v2.CreateTaskGroupRequest, created),
+    ("GET", "/v2/{_}/taskgroups"): ("list_task_group", v2.ListTaskGroupRequest, None),
+    ("GET", "/v2/{_}/taskgroups/{group_id}"): ("show_task_group", v2.ShowTaskGroupRequest, None),
+    ("PUT", "/v2/{_}/taskgroups/{group_id}/stop"): ("stop_task_group", v2.StopTaskGroupRequest, None),
+    ("PUT", "/v2/{_}/taskgroups/{group_id}/start"): (
+        "start_task_group",
+        v2.StartTaskGroupRequest,
+        v2.StartTaskGroupReq,
+    ),
+    ("PUT", "/v2/{_}/taskgroups/{group_id}/retry"): (
+        "retry_task_group",
+        v2.RetryTaskGroupRequest,
+        v2.RetryTaskGroupReq,
+    ),
+    ("DELETE", "/v2/{_}/taskgroups/{group_id}"): ("delete_task_group", v2.DeleteTaskGroupRequest, None),
+}
+
+
+def test_calls_about_task_groups(box, sent):
+    key = BasicCredentials(*box.huawei_credentials, box.project_id)
+    compared(sent, box.oms, GROUPS, [huawei(v2, box.oms, key, v2.OmsClient)])

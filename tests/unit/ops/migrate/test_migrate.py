@@ -1,0 +1,391 @@
+"""`ops.py migrate`: from the old objects in the source to OBS, and every way there and back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from unittest.mock import patch
+
+import pytest
+
+from ops.intention import Intention, Intentions
+from sandbox.oms.copier import CopyFailure, CopyFault
+from sandbox.oms.group import Status
+from support.administrator import KilledError
+from support.migration import Caller
+from support.ops import SET_UP_RIGHT
+from unit.ops.migrate.migrate_world import STATE, MigrateWorld
+from unit.ops.setup.setup_world import NAME
+
+FAILS = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
+
+
+@pytest.fixture
+def world():
+    with MigrateWorld() as made:
+        yield made
+
+
+def slow(world, seconds):
+    """Let new groups take about so long for what `fill` has made."""
+    size = sum(one.size for one in world.oss.objects(world.source_bucket).values())
+
+    def prepare(group):
+        group.speed, group.at_once = size / seconds, 1
+
+    world.oms.groups.prepare = prepare
+
+
+def begun(world, objects=200, seconds=600):
+    """One that is on its way, and that nobody follows."""
+    world.fill(objects)
+    slow(world, seconds)
+    world.stop_following_after(60)
+    code, said = world.migrate()
+    assert code == 130, said
+    return said
+
+
+def is_over(world):
+    """Nothing is left of it but what it copied, and what is known of it."""
+    return world.oms_keys() == (1, 1) and STATE not in world.written_down()
+
+
+def test_what_was_there_before_is_copied_and_no_key_is_left(world):
+    world.oss.put(world.source_bucket, "new", b"live")
+    world.wait_idle(60)
+    world.fill(1000)
+    code, said = world.migrate()
+    assert code == 0, said
+    assert "The migration is done\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;" in said
+    assert "python3 ops.py compare --deep" in said
+    assert world.copied() == 1001
+    assert is_over(world)
+    (kept,) = world.written_down()
+    told = json.loads(next(one.data for name, one in world.oss.objects(world.log_bucket).items() if kept in name))
+    assert (told["how"], told["group"], told["prefixes"]) == ("done", world.group.group_id, [""])
+    assert told["begun"] < told["ended"]
+
+    group = world.group
+    assert (group.order.src_bucket, group.bucket.name) == ("photos", "photos-obs")
+    assert (group.metadata, group.order.records_failures, group.order.note) == (
+        True,
+        True,
+        f"oss-oms-sync:{NAME}:{told['run']}",
+    )
+
+
+def test_only_the_projects_prefix_is_copied():
+    with MigrateWorld(filter_prefix="old/") as world:
+        world.fill(10)
+        world.fill(10, prefix="other/")
+        code, said = world.migrate()
+        assert code == 0, said
+        assert "Only what begins with old/" in said
+        assert world.copied() == 10
+
+
+def test_a_suffix_is_refused_and_the_backfill_offered():
+    with MigrateWorld(filter_suffix=".jpg") as world:
+        code, said = world.migrate()
+        assert code == 2
+        assert "no suffix such as .jpg" in said
+        assert "python3 ops.py reconcile --since 1970-01-01" in said
+        assert world.oms.groups.all() == []
+
+
+@pytest.mark.parametrize("typed", ["no\n", ""])
+def test_nothing_is_begun_that_nobody_wants(world, typed):
+    world.fill(10)
+    code, said = world.migrate(typed=typed or "\n")
+    assert (code, "Nothing was done" in said) == (2, True)
+    assert (world.oms.groups.all(), world.oms_keys(), world.written_down()) == ([], (1, 1), [])
+    assert world.migrate("--yes", typed="")[0] == 0
+
+
+def test_what_is_not_set_up_right_is_mended_first(world):
+    wrong = {**SET_UP_RIGHT, "ok": False}
+    with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else CALL(self, job, payload)):
+        code, said = world.migrate()
+    assert code == 1
+    assert "The migration does not begin" in said
+    assert world.oms.groups.all() == []
+
+
+CALL = Caller.ask
+
+
+def test_of_a_closed_project_nothing_is_migrated(world):
+    assert world.run("close")[0] == 0
+    world.fill(10)
+    code, said = world.migrate()
+    assert (code, "The project is closed" in said) == (2, True)
+    assert world.oms.groups.all() == []
+
+
+def test_a_project_that_is_closed_meanwhile_is_left_alone(world):
+    """Whoever closes looks for a migration before and after, and it looks whether the project is closed after it was
+    written down: here the closing comes between the first look and the writing down."""
+    world.fill(10)
+    asked = []
+
+    def ask(self, job, payload):
+        answer = CALL(self, job, payload)
+        if job == "certify" and not asked:
+            asked.append(payload)
+            CALL(self, "certify", {"close": True})
+        return answer
+
+    with patch.object(Caller, "ask", ask):
+        code, said = world.migrate()
+    assert (code, "The project is closed" in said) == (2, True)
+    assert world.oms.groups.all() == []
+    assert is_over(world)
+
+
+def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
+    begun(world)
+    code, said = world.run("close")
+    assert code == 1
+    assert "a migration of the old objects is not over" in said
+    assert "python3 ops.py migrate --look" in said
+    assert CALL(Caller(world), "certify", {"look": True})["closed"] is None
+
+    assert world.migrate()[0] == 0
+    assert world.run("close")[0] == 0
+
+
+def test_setup_does_not_remove_what_a_migration_works_with(world):
+    begun(world)
+    code, said = world.setup("--remove", typed="yes\n")
+    assert code == 1
+    assert "migration of the old objects: it is not over" in said
+    assert "End it first: python3 ops.py migrate --remove" in said
+    code, said = world.setup("--remove", "--only", "huawei", typed="yes\n")
+    assert (code, "migration of the old objects: it is not over" in said) == (1, True), said
+    assert world.migrate("--remove")[0] == 0
+    assert world.setup("--remove", typed="yes\n")[0] == 0
+
+
+def test_who_stops_following_leaves_it_running_and_may_come_back(world):
+    said = begun(world)
+    assert "The migration goes on at OMS. See how far it is: python3 ops.py migrate --look" in said
+    code, said = world.migrate("--look")
+    assert code == 0
+    assert "The migration is on its way" in said
+    assert "to go (an estimate)" in said
+    world.later(1200)
+    assert world.group.status is Status.DONE
+    code, said = world.migrate("--look")
+    assert (code, "Delete its access keys:" in said, world.oms_keys()) == (0, True, (2, 2))
+    assert world.migrate(typed="")[0] == 0
+    assert is_over(world)
+    assert len(world.oms.groups.all()) == 1
+
+
+def test_an_estimate_comes_true(world):
+    begun(world, 400, 3600)
+    world.later(1000)
+    _, said = world.migrate("--look")
+    hours = said.partition("; about ")[2].partition(" to go")[0].split(":")
+    left = sum(int(part) * 60**power for power, part in enumerate(reversed(hours)))
+    assert 3600 - 1060 - 120 <= left <= 3600 - 1060 + 120
+
+
+def test_a_pause_and_going_on(world):
+    begun(world)
+    code, said = world.migrate("--pause")
+    assert (code, world.group.status) == (0, Status.PAUSED), said
+    assert "Access keys that are kept for it" in said
+    before = world.copied()
+    world.later(3600)
+    assert (world.copied(), world.migrate("--look")[0]) == (before, 3)
+    assert world.migrate(typed="")[0] == 3, "it does not go on by itself"
+    assert world.migrate("--retry")[0] == 2, "nothing failed"
+
+    code, said = world.migrate("--go-on")
+    assert code == 0, said
+    assert (world.copied(), world.group.success) == (200, 200)
+    assert is_over(world)
+
+
+def test_what_failed_is_tried_again_with_new_keys(world):
+    world.fill(100)
+    failing = "old/000007", "old/000008"
+    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2, where=lambda key: key in failing)
+    code, said = world.migrate()
+    assert code == 1
+    assert "The migration has ended, and something failed" in said
+    assert "98 copied, 0 skipped, 2 failed" in said
+    assert f"What failed is listed in OBS, below oms/task_group/{world.group.group_id}/failed_object_lists/" in said
+    assert "python3 ops.py migrate --retry" in said
+    assert (world.oms_keys(), world.run("close")[0]) == ((2, 2), 1)
+    before = set(world.ram.entities.users[f"{NAME}-oms"]["keys"])
+
+    code, said = world.migrate("--retry")
+    assert code == 0, said
+    assert world.copied() == 100
+    assert set(world.ram.entities.users[f"{NAME}-oms"]["keys"]) < before
+    assert is_over(world)
+
+
+def test_the_end_of_one_that_runs_leaves_what_it_copied(world):
+    begun(world)
+    code, said = world.migrate("--remove", typed="no\n")
+    assert (code, world.group.status) == (2, Status.MONITORING)
+    code, said = world.migrate("--remove")
+    assert code == 0, said
+    assert world.oms.groups.all() == []
+    assert 0 < world.copied() < 200
+    assert is_over(world)
+    # AND another one begins anew
+    assert world.migrate()[0] == 0
+    assert world.copied() == 200
+
+
+def test_a_group_that_could_not_be_created_is_ended(world):
+    world.fill(10)
+
+    def prepare(_):
+        for key in list(world.ram.entities.users[f"{NAME}-oms"]["keys"])[1:]:
+            world.ram.entities.delete_access_key(f"{NAME}-oms", key)
+
+    world.oms.groups.prepare = prepare
+    code, said = world.migrate()
+    assert code == 1
+    assert "OMS could not begin the migration" in said
+    assert "InvalidAccessKeyId" in said
+    assert "python3 ops.py migrate --remove" in said
+    assert world.migrate("--remove")[0] == 0
+    assert is_over(world)
+
+
+def test_nothing_there_to_copy_is_said_and_ended(world):
+    code, said = world.migrate()
+    assert (code, "TRF.0012" in said, "python3 ops.py migrate --remove" in said) == (1, True, True)
+    assert world.migrate("--remove")[0] == 0
+
+
+def test_a_group_that_somebody_deleted_is_said_to_be_gone(world):
+    begun(world)
+    world.oms.groups._known.clear()
+    for word in ("--look", "--pause", "--retry"):
+        code, said = world.migrate(word)
+        assert (code, "somebody has deleted it" in said, "migrate --remove" in said) == (2, True, True)
+    assert world.migrate("--remove")[0] == 0
+    assert is_over(world)
+
+
+def test_without_one_each_command_says_so(world):
+    assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
+    assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
+    for word in ("--pause", "--go-on", "--retry"):
+        code, said = world.migrate(word)
+        assert (code, "Begin one: python3 ops.py migrate" in said) == (2, True)
+
+
+def test_a_user_with_two_keys_has_no_room_for_another(world):
+    world.ram.entities.create_access_key(f"{NAME}-oms")
+    code, said = world.migrate()
+    assert code == 2
+    assert f"{NAME}-oms has 2 access keys" in said
+    assert world.written_down() == []
+
+
+def test_what_setup_has_not_made_is_for_setup_to_make(world):
+    world.ram.entities.detach_policy_from_user("Custom", f"{NAME}-oms", f"{NAME}-oms")
+    code, said = world.migrate()
+    assert (code, "python3 ops.py setup" in said) == (2, True)
+
+
+def test_a_comparison_says_how_much_is_missing_and_what_that_costs(world):
+    world.fill(1000, size=10**6)
+    world.later(86_400)
+    assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
+    assert world.run("compare")[0] in (0, 1)
+    _, said = world.migrate(typed="no\n")
+    assert "1,000 objects, 954 MB, are missing or older in OBS" in said
+    assert "(an estimate)" in said
+    assert "OMS" in said
+
+
+def test_programs_get_json(world):
+    begun(world)
+    code, said = world.migrate("--look", "--json")
+    told = json.loads(said)
+    assert (code, told["state"], told["total"], told["id"]) == (0, "copying", 200, world.group.group_id)
+
+
+@pytest.mark.parametrize("fate", ["dies_after", "loses"])
+@pytest.mark.parametrize("first", range(8))
+def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left(fate, first):
+    for number in range(first, 48, 8):
+        with MigrateWorld() as world:
+            world.fill(50)
+            base = world.asked
+            if fate == "dies_after":
+                world.dies_after = base + number
+            else:
+                world.loses = {base + number}
+            with suppress(KilledError):
+                world.migrate()
+            world.dies_after, world.loses = -1, set()
+            world.later(60)
+            code, said = world.migrate()
+            assert code == 0, (number, said)
+            assert world.copied() == 50
+            assert is_over(world), number
+            assert len({group.order.note for group in world.oms.groups.all()}) >= 1
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_two_people_at_once_make_one_group_and_leave_no_key(first):
+    for number in range(first, 44, 4):
+        with MigrateWorld() as world:
+            world.fill(50)
+            base, others = world.asked, []
+
+            def before(asked, world=world, at=base + number, others=others):
+                if asked == at and not others:
+                    others.append(None)
+                    others[0] = world.migrate("--yes", typed="")
+
+            with patch.object(world, "before", before):
+                code, said = world.migrate()
+            if not others:  # it was over before
+                break
+            assert {code, others[0][0]} <= {0, 2}, (number, said, others)
+            assert world.migrate("--look")[0] == 0
+            assert world.copied() == 50
+            assert is_over(world), number
+            runs = {group.order.note for group in world.oms.groups.all()}
+            assert len(runs) == len(world.oms.groups.all()), "two groups of one migration"
+    assert number > 30
+
+
+def test_of_two_who_begin_at_once_one_does(world):
+    log = world.administrator_log()
+    one, other = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))
+    made = [Intention(run, "2026-01-02T00:00:00Z", "photos", "photos-obs", [""], []) for run in ("a", "b")]
+    assert (one.begin(made[0]), other.begin(made[1])) == (True, False)
+    assert other.read() == made[0]
+    one.end(made[0], "2026-01-02T00:01:00Z", "done")
+    assert other.begin(made[1])
+
+
+def test_a_copy_that_landed_late_is_found_by_the_comparison(world):
+    """A version that was written while it ran, and lost its place to the older one, which is just as long."""
+    world.fill(1, size=7)
+    world.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 120))
+    world.stop_following_after(30)
+    assert world.migrate()[0] == 130
+    world.oss.put(world.source_bucket, "old/000000", b"renewed")
+    world.later(20)
+    assert world.obs.objects(world.destination_bucket)["old/000000"].data == b"renewed"
+    world.later(300)
+    assert world.obs.objects(world.destination_bucket)["old/000000"].data == bytes(7)
+    assert world.migrate(typed="")[0] == 0
+    world.later(7200)
+    code, said = world.run("compare", "--deep")
+    assert code != 0
+    assert "old/000000" in said
