@@ -118,7 +118,7 @@ def _simple(commands: _Commands) -> None:
     status.add_argument("--acknowledge", action="store_true", help=say(t("mark all copy failures so far as resolved")))
     story = commands.add("story", t("show one object's history"))
     story.add_argument("key", metavar="KEY", help=say(t("the object key, as it is")))
-    replay = commands.add("replay", t("resend now what failed, instead of in a few minutes"))
+    replay = commands.add("replay", t("resend now what failed, instead of within a minute"))
     replay.add_argument(
         "--key",
         action="append",

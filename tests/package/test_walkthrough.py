@@ -84,7 +84,7 @@ def test_the_page_on_deploying_leads_from_nothing_to_the_first_object_and_back(s
 
 def test_the_package_can_be_installed_from_the_repository(shell, fc3, box, built, tmp_path):
     # GIVEN what `make package` makes (the tool takes the file away)
-    assert f"s init --uri <this repository>/dist/{built.name}" in DEPLOY.read_text(encoding="utf-8")
+    assert f"s init --uri <repository>/dist/{built.name}" in DEPLOY.read_text(encoding="utf-8")
     copy = shutil.copy(built, tmp_path)
     given = json.dumps(box.answers())
     shell.run(f's init --uri {copy} -y -d mine -a default --parameters "$GIVEN"', env={"GIVEN": given})

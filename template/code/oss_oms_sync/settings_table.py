@@ -69,7 +69,7 @@ SETTINGS = {
     # A tenth of the gateway's usual limit, so that new events go first.
     "OMS_RATE": Setting(
         "20",
-        t("OMS calls per second, for replay and for reconcile each; fewer while OMS throttles batch after batch"),
+        t("OMS calls per second, for replay, reconcile and compare each; fewer while OMS throttles batch after batch"),
     ),
     "RECONCILE_PERIOD": Setting(
         "1d",

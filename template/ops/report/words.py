@@ -74,7 +74,7 @@ _STATES = {
 _STEPS = {
     "then open": t("Only to undo the cutover, or to send what came after the close. This opens the project:"),
     "then doctor": t("This checks the setup, and names what is wrong:"),
-    "then replay": t("Replay resends them every few minutes. To do it now:"),
+    "then replay": t("Replay resends them every minute. To do it now:"),
     "then replay key": t("Remove the cause. Then this sends its objects at once, each by its key:"),
     "then status": t("OMS is still copying. Look again in some minutes:"),
     "then reconcile": t("Look through the source bucket for objects whose events were lost:"),
