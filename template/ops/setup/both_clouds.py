@@ -127,7 +127,8 @@ class Huawei:
         return bool(self.tasks.address())
 
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
-        """Keys whose secrets nobody has go, also those of `holders` for OMS; then the functions get theirs."""
+        """Keys whose secrets nobody has go, also those of `holders`, for whom OMS gets new ones; then the functions get
+        theirs."""
         for holder in holders:
             yield _orphans(holder, self.has_task)
         yield _orphans(self.functions, self.key.is_used)

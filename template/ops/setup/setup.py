@@ -85,10 +85,12 @@ class Run:
         alibaba, huawei = self._alibaba, self._huawei
         if huawei is None:
             return [*alibaba.needs(lambda: False), alibaba.key_to_hand_over()] if alibaba else []
+        made = {OMS_SOURCE: alibaba.reader if alibaba else None, OMS_DESTINATION: huawei.writer}
+        holders = [holder for names, holder in made.items() if holder and not all(self._handed[names])]
         return [
             *(alibaba.needs(huawei.has_task) if alibaba else ()),
             *huawei.needs(),
-            *huawei.key_needs([alibaba.reader, huawei.writer] if alibaba else [huawei.writer]),
+            *huawei.key_needs(holders),
             *(() if alibaba else (huawei.key_of_others(),)),
             huawei.tasks.need(lambda: self._make_task(huawei)),
             Need(t("s.yaml"), (), lambda: self._look_at_settings(huawei), lambda: self._write_settings(huawei)),
@@ -179,9 +181,10 @@ class Run:
             raise
 
     def _key(self, holder: Holder | None, names: tuple[str, str], made: list[tuple[Holder, Keys]]) -> Keys:
-        """A new key of the user with whose key OMS works, or where this may not make one, that which somebody hands
-        over."""
-        if holder:
+        """A key of the user with whose key OMS works: that which somebody hands over, where the environment has it, or
+        this may not make one; else a new one."""
+        given = self._handed[names]
+        if holder and not all(given):
             try:
                 made.append((holder, holder.make_key()))
             except NotYetError:
@@ -191,7 +194,7 @@ class Run:
                     raise
             else:
                 return made[-1][1]
-        found = handed_over(self._session, names, self._handed[names])
+        found = handed_over(self._session, names, given)
         if found is None:
             raise NotYetError(t("the key that somebody else makes is missing ({names})", names=names), _AGAIN)
         return found

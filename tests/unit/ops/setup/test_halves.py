@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from itertools import chain
 from unittest.mock import patch
 
@@ -13,11 +14,14 @@ import pytest
 
 from ops.clouds.keys import ALIBABA, OMS_SOURCE
 from sandbox.iam.identities import Asked
+from support.administrator import KilledError
 from support.grants import iam_user, ram_user
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, SetupWorld
 
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
+# Of the requests of a run one in so many is where it ends.
+EACH = 5
 YES = "yes\nagree\n"
 
 
@@ -93,6 +97,29 @@ def test_who_comes_first_in_huawei_cloud_has_all_but_the_task_and_goes_on_with_t
     code, said = two.huawei()
     assert code == 0, said
     assert world.made() == whole
+
+
+@pytest.mark.parametrize("fate", ["dies_after", "loses"])
+def test_the_second_half_interrupted_at_a_request_and_begun_again_ends_the_same(whole, fate):
+    with SetupWorld() as counted:
+        two = Two(counted)
+        two.alibaba()
+        two.hand_over()
+        first = counted.asked
+        assert two.huawei()[0] == 0
+        requests = range(first + 1, counted.asked, EACH)
+    for number in requests:
+        with SetupWorld() as world:
+            two = Two(world)
+            two.alibaba()
+            two.hand_over()
+            setattr(world, fate, {number} if fate == "loses" else number)
+            with suppress(KilledError):
+                two.huawei()
+            world.dies_after = -1
+            code, said = two.huawei()
+            assert code == 0, said
+            assert world.made() == whole, number
 
 
 @pytest.mark.parametrize("wrong", ["key", "secret"])
@@ -219,12 +246,29 @@ def test_without_rights_in_ram_the_printed_documents_suffice_and_setup_goes_on(w
     # AND with a user of the printed document OMS reads the source; where nobody is asked, the environment has its key
     ((document,),) = documents(said, "1").values()
     key = dict(zip(OMS_SOURCE, ram_user(world, document, f"{NAME}-oms"), strict=True))
-    plan = json.loads(world.setup("--plan", "--json")[1].splitlines()[-1])["plan"]
-    code, said = world.setup("--yes", plan, "--agree", keys={**world.administrators(), **key})
+    keys = {**world.administrators(), **key}
+    plan = json.loads(world.setup("--plan", "--json", keys=keys)[1].splitlines()[-1])["plan"]
+    code, said = world.setup("--yes", plan, "--agree", keys=keys)
     assert world.made()["tasks"] == [("photos", "photos-obs", True)]
     # The roles are nowhere to be seen, so that not all is known to be there.
     assert code == 3
     assert left(said) == [f"RAM role of {FUNCTIONS}", "RAM role of trigger"]
+
+
+def test_a_key_that_somebody_made_is_given_to_oms_and_not_taken_for_one_that_nobody_has(world):
+    # GIVEN an administrator who may make no keys, but delete them, and a key that was made by hand
+    world.ram.deny("ram:CreateAccessKey")
+    code, said = world.setup(typed=YES)
+    assert (code, left(said)) == (3, ["sync task"])
+    del world.ram.entities.denied["CreateAccessKey"]
+    key = world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
+    world.ram.deny("ram:CreateAccessKey")
+
+    # WHEN setup has it from the beginning THEN OMS gets that one
+    given = dict(zip(OMS_SOURCE, (key["AccessKeyId"], key["AccessKeySecret"]), strict=True))
+    code, said = world.setup(typed=YES, keys={**world.administrators(), **given})
+    assert code == 0, said
+    assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key["AccessKeyId"]]
 
 
 def test_a_missing_right_to_make_a_bucket_ends_it_there(world):
