@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -27,10 +29,11 @@ def available() -> bool:
 class Tool:
     """`s` with a home of its own. `home` is a folder that need not exist yet, or a copy of another one's home.
 
-    `also` is in the environment of each.
+    `also` is in the environment of each. `stumbles` counts how often `s init` was tried once more.
     """
 
     also: ClassVar[dict[str, str]] = {}
+    stumbles: ClassVar[int] = 0
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -45,6 +48,10 @@ class Tool:
             **self.also,
         }
         if is_new:
+            # Without this, each command starts a process that looks for a newer version of the tool.
+            notifier = home / ".s" / "config" / "update-notifier.json"
+            notifier.parent.mkdir(parents=True)
+            notifier.write_text(json.dumps({"lastUpdateCheck": int(time.time() * 1e3)}))
             self.run("set", "analysis", "disable")
             access = ("--AccountID", "1234567890", "--AccessKeyID", "id", "--AccessKeySecret", "secret")
             self.run("config", "add", *access, "-a", "default", "-f")
@@ -75,7 +82,20 @@ class Tool:
         """`s init` from a package, as from the registry, into `folder`, with `answers` instead of questions."""
         with served(package) as url:
             words = ["--uri", url, "-d", folder.name, "-y", "-a", "default", "--parameters", json.dumps(dict(answers))]
-            return self.run("init", *words, cwd=folder.parent, env=env)
+            done = self.run("init", *words, cwd=folder.parent, env=env)
+            if self.stumbled(done.stdout, folder):
+                done = self.run("init", *words, cwd=folder.parent, env=env)
+        return done
+
+    @classmethod
+    def stumbled(cls, said: str, folder: Path) -> bool:
+        """Whether `s init` listed `folder` before it was there, as happens now and then on a loaded machine. What it
+        left there is removed then, and the command worth another try: one, and none with --no-overwrite."""
+        if not re.search(rf"ENOENT: no such file or directory, scandir '[^'\n]*/{re.escape(folder.name)}'", said):
+            return False
+        cls.stumbles += 1
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
 
 
 @contextmanager

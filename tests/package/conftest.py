@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,14 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
     """To compile the tool takes more than half of the time of each of its commands."""
     hook = ROOT / "tests" / "support" / "compiled.js"
     Tool.also = {"NODE_OPTIONS": f"--require {hook}", "COMPILED": str(tmp_path_factory.mktemp("compiled"))}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stumbles(count: Callable[[str, str], None]) -> Iterator[None]:
+    """How often `s init` was tried once more is told in the end."""
+    yield
+    for _ in range(Tool.stumbles):
+        count("the Serverless Devs tool", "times `s init` listed a folder that was not there yet, and was tried again")
 
 
 @pytest.fixture(scope="session")

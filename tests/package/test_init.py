@@ -19,6 +19,7 @@ from support.answers import ANSWERS
 from support.documents import Document
 from tools import render
 from tools.package import ROOT, manifest
+from tools.serverless import Tool
 
 SCHEMA = json.loads((COMPONENT / "fc3-schema.json").read_text())
 HOSTILE = [
@@ -213,3 +214,25 @@ def test_hostile_answers_through_the_tool(tool, built, tmp_path):
         render.render(answers, rendered)
         for name in ("s.yaml", "events/put-object.json"):
             assert (project / name).read_text(encoding="utf-8") == (rendered / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("said", "times"),
+    [
+        ("ENOENT: no such file or directory, scandir '$PWD/out'", 2),
+        ("ENOENT: no such file or directory, scandir '$PWD/other'", 1),
+        ("ENOENT: no such file or directory, open '$PWD/out'", 1),
+    ],
+)
+def test_an_init_that_lists_its_folder_too_early_is_tried_once_more(tool, built, tmp_path, monkeypatch, said, times):
+    # GIVEN a tool that fails each time, and leaves a file behind
+    monkeypatch.setattr(Tool, "stumbles", 0)
+    stumbling = tmp_path / "s"
+    stumbling.write_text(f'#!/bin/sh\necho try >> tries; mkdir out || exit 5\necho "Message: {said}"; exit 101\n')
+    stumbling.chmod(0o755)
+    monkeypatch.setattr("tools.serverless._COMMAND", stumbling)
+
+    # WHEN a project is made THEN it is tried again only for that, once, and into no folder
+    assert tool.init(built, tmp_path / "out", ANSWERS).returncode == 101
+    assert (tmp_path / "tries").read_text().count("try") == times
+    assert Tool.stumbles == times - 1

@@ -239,6 +239,13 @@ def answer_prompts(
     tool: Tool, package: Path, folder: Path, answers: Mapping[str, str], wrong: Mapping[str, str] | None = None
 ) -> tuple[int | None, str]:
     """Answers the questions one by one, after `wrong` answers where given; gives the exit code and the screen."""
+    code, screen = _answered(tool, package, folder, answers, wrong)
+    return _answered(tool, package, folder, answers, wrong) if tool.stumbled(screen, folder) else (code, screen)
+
+
+def _answered(
+    tool: Tool, package: Path, folder: Path, answers: Mapping[str, str], wrong: Mapping[str, str] | None
+) -> tuple[int | None, str]:
     with served(package) as url:
         words = tool.command("init", "--uri", url, "-d", folder.name, "-a", "default")
         screen = pexpect.spawn(

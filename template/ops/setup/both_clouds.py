@@ -185,12 +185,8 @@ def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
     what = t("access keys of {who} that nothing uses", who=holder.called)
 
     def look() -> Line:
-        keys = [] if is_used() else holder.key_ids()
-        return (
-            Line(Standing.REMOVE, what, facts=[same(key) for key in keys])
-            if keys
-            else Line(Standing.THERE, what, t("none"))
-        )
+        keys = [] if is_used() else [*map(same, holder.key_ids())]
+        return Line(Standing.REMOVE, what, facts=keys) if keys else Line(Standing.THERE, what, t("none"))
 
     def remove() -> None:
         for key in holder.key_ids():

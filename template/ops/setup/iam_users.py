@@ -17,12 +17,14 @@ from ops.setup.statements import Document, by_roles, rights
 from oss_oms_sync.answers.text import Text, same, t
 
 _VERSIONS = 5
-_RIGHTS = (
-    *("iam:users:listUsersV5", "iam:policies:listV5", "iam:policies:getVersionV5", "iam:users:listAttachedPoliciesV5"),
-    *("iam:users:createUserV5", "iam:policies:createV5", "iam:policies:createVersionV5", "iam:users:attachPolicyV5"),
+_LOOKS = (
+    *("iam:users:listUsersV5", "iam:users:listAttachedPoliciesV5", "iam:policies:listV5", "iam:policies:getVersionV5"),
+    "iam:policies:listVersionsV5",
 )
-
-
+_MAKES = (
+    *("iam:users:createUserV5", "iam:credentials:createCredentialV5", "iam:users:attachPolicyV5"),
+    *("iam:policies:createV5", "iam:policies:createVersionV5", "iam:policies:deleteVersionV5"),
+)
 _REMOVES = (
     *("iam:users:detachPolicyV5", "iam:users:deleteUserV5", "iam:policies:deleteV5", "iam:policies:deleteVersionV5"),
     *("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5"),
@@ -51,12 +53,13 @@ class IamUser:
 
     def need(self, what: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where IAM does not let setup make one."""
-        return Need(what, _RIGHTS, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
+        steps = [*self._by_hand(), *key]
+        return Need(what, (*_LOOKS, *_MAKES), lambda: self._look(what), self._do, steps, is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
         steps = [delete_by_hand(self.name)]
-        return Need(what, (*_RIGHTS[:4], *_REMOVES), lambda: self._look_to_remove(what), self._remove, steps)
+        return Need(what, (*_LOOKS, *_REMOVES), lambda: self._look_to_remove(what), self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""

@@ -36,16 +36,18 @@ class RamHolder:
         self._ram, self._kind, self.name, self._policies = ram, kind, name, policies
         self._mark, self._trust = mark, trust
         self.called = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
-        self._reads = (f"ram:Get{kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{kind}")
 
     def need(self, what: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where RAM does not let setup make one."""
-        return Need(what, self._reads, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
+        of_kind = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
+        makes = self._rights("Create{}", of_kind, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
+        return Need(what, makes, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
-        steps = [delete_by_hand(self.name)]
-        return Need(what, self._reads, lambda: self._look_to_remove(what), self._remove, steps)
+        removes = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
+        keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
+        return Need(what, (*removes, *keys), lambda: self._look_to_remove(what), self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -65,6 +67,11 @@ class RamHolder:
     def delete_key(self, key: str) -> None:
         """Delete one of the user's keys."""
         self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
+
+    def _rights(self, *actions: str) -> tuple[str, ...]:
+        """Those to look, and to do this as well."""
+        looks = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
+        return tuple(f"ram:{one.format(self._kind)}" for one in (*looks, *actions))
 
     def _by_hand(self) -> Iterator[Text]:
         if self._kind == "Role":

@@ -12,8 +12,8 @@ from ops.project import variables
 from ops.setup.statements import by_roles, destination_writer, functions_in_huawei, roles, source_reader, trust_of
 from sandbox import Sandbox
 from sandbox.gateway import GatewayError
+from sandbox.oms.copier import PART_SIZE
 from sandbox.oms.service import Account
-from sandbox.oms.task import PART_SIZE
 from support.grants import Key, iam_user, ram_user
 from support.uploads import PATIENCE, upload
 from tools.render import render

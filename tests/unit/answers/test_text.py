@@ -31,8 +31,8 @@ def phrases(path: Path) -> list[tuple[ast.Call, str]]:
     return found
 
 
-PHRASES = {path: phrases(path) for path in SOURCES}
-SAID = {phrase for found in PHRASES.values() for _, phrase in found}
+# Where each is said.
+PHRASES = [(f"{path.relative_to(ROOT)}:{call.lineno}", call, said) for path in SOURCES for call, said in phrases(path)]
 
 
 def fields(phrase: str) -> set[str]:
@@ -99,34 +99,30 @@ def test_other_formats_are_those_of_python():
     assert t("{yes} {no} {nothing}", yes=True, no=1.5, nothing=None).en == "True 1.5 None"
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if PHRASES[path]], ids=lambda path: path.name)
-def test_each_phrase_is_written_where_it_is_said_and_is_in_the_catalogue(path):
-    for call, phrase in PHRASES[path]:
-        assert phrase, f"line {call.lineno}: a phrase that is computed cannot be found"
-        assert phrase in CATALOGUE or not is_said_in_english(phrase), phrase
+def test_each_phrase_is_written_where_it_is_said_and_is_in_the_catalogue():
+    # One that is computed cannot be found.
+    assert [where for where, _, phrase in PHRASES if not phrase] == []
+    said_in_english = [(where, phrase) for where, _, phrase in PHRASES if is_said_in_english(phrase)]
+    assert [(where, phrase) for where, phrase in said_in_english if phrase not in CATALOGUE] == []
 
 
 def test_nothing_is_in_the_catalogue_that_nobody_says():
-    assert sorted(CATALOGUE.keys() - SAID) == []
+    assert sorted(CATALOGUE.keys() - {phrase for _, _, phrase in PHRASES}) == []
 
 
 def test_the_catalogue_is_sorted():
     assert list(CATALOGUE) == sorted(CATALOGUE)
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if PHRASES[path]], ids=lambda path: path.name)
-def test_each_place_of_a_phrase_has_its_value(path):
-    for call, phrase in PHRASES[path]:
-        # Without any they come later, by `filled`.
-        if call.keywords:
-            assert {one.arg for one in call.keywords} == fields(phrase), phrase
+def test_each_place_of_a_phrase_has_its_value():
+    # Where there is none, they come later, by `filled`.
+    given = [(where, {one.arg for one in call.keywords}, phrase) for where, call, phrase in PHRASES if call.keywords]
+    assert [(where, phrase) for where, names, phrase in given if names != fields(phrase)] == []
 
 
-@pytest.mark.parametrize("phrase", CATALOGUE)
-def test_the_chinese_has_the_same_places_and_no_plurals(phrase):
-    chinese = CATALOGUE[phrase]
-    assert fields(chinese) == fields(phrase)
-    assert not re.search(r"{\w+:[^}]*\||{\w+:(and|or)}", chinese)
+def test_the_chinese_has_the_same_places_and_no_plurals():
+    assert [phrase for phrase, chinese in CATALOGUE.items() if fields(chinese) != fields(phrase)] == []
+    assert [chinese for chinese in CATALOGUE.values() if re.search(r"{\w+:[^}]*\||{\w+:(and|or)}", chinese)] == []
 
 
 def test_english_needs_no_catalogue_and_chinese_reads_it_once(monkeypatch):

@@ -51,9 +51,9 @@ def reads(tree: ast.AST) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(FILES[0].parent)))
-def test_no_sentence_is_compared_or_taken_apart(file):
-    assert reads(ast.parse(file.read_text(encoding="utf-8"))) == []
+def test_no_sentence_is_compared_or_taken_apart():
+    found = {str(file): reads(ast.parse(file.read_text(encoding="utf-8"))) for file in FILES}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize(
