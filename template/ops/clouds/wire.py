@@ -47,6 +47,8 @@ _IN_BETWEEN = t("See that nothing else answers in its place, such as a page to l
 _REFUSED = t("{host} refused {method}: {status} {code} (request {number})")
 _DENIED = t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
 _CLOCK = t("Set this machine's clock: a signature holds for a quarter of an hour")
+_KEYS = t("See that access key and secret belong together, are of this cloud, and were not deleted")
+_LIMIT = t("A limit of the account is reached: delete what nobody needs, or ask the cloud for more")
 _RIGHTS = t("See that the keys may do this; what a canary needs: python3 policies/show.py --canary")
 
 
@@ -138,7 +140,7 @@ class RefusedError(OpsError):
         told = {"host": host, "method": request.method, "status": answer.status, "code": answer.code, "number": number}
         super().__init__(
             (_DENIED if answer.denial.action else _REFUSED).filled(**told, **answer.denial._asdict()),
-            _CLOCK if "Skew" in answer.code else answer.denial.ask or _RIGHTS,
+            _fix(answer),
         )
 
 
@@ -195,6 +197,18 @@ def exchange(request: Request) -> Answer:
     finally:
         connection.close()
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+
+
+def _fix(answer: Answer) -> Text:
+    """What to do about a refusal, by how the clouds call it."""
+    code = answer.code
+    if re.search("Skew|TimeStamp", code):
+        return _CLOCK
+    if answer.status == 401 or re.search("AccessKeyId|Signature", code):
+        return _KEYS
+    if code.startswith("LimitExceeded") or code == "PAP5.0003":
+        return _LIMIT
+    return answer.denial.ask or _RIGHTS
 
 
 def _connection(url: SplitResult) -> http.client.HTTPConnection:

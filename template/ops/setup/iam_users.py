@@ -14,15 +14,17 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
 from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
 from ops.setup.statements import Document, by_roles, rights
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 _VERSIONS = 5
-_RIGHTS = (
-    *("iam:users:listUsersV5", "iam:policies:listV5", "iam:policies:getVersionV5", "iam:users:listAttachedPoliciesV5"),
-    *("iam:users:createUserV5", "iam:policies:createV5", "iam:policies:createVersionV5", "iam:users:attachPolicyV5"),
+_LOOKS = (
+    *("iam:users:listUsersV5", "iam:users:listAttachedPoliciesV5", "iam:policies:listV5", "iam:policies:getVersionV5"),
+    "iam:policies:listVersionsV5",
 )
-
-
+_MAKES = (
+    *("iam:users:createUserV5", "iam:credentials:createCredentialV5", "iam:users:attachPolicyV5"),
+    *("iam:policies:createV5", "iam:policies:createVersionV5", "iam:policies:deleteVersionV5"),
+)
 _REMOVES = (
     *("iam:users:detachPolicyV5", "iam:users:deleteUserV5", "iam:policies:deleteV5", "iam:policies:deleteVersionV5"),
     *("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5"),
@@ -45,17 +47,19 @@ class IamUser:
 
     def __init__(self, iam: Service, name: str, document: Document, mark: str, region: str) -> None:
         self._iam, self.name, self._document, self._mark, self._region = iam, name, document, mark, region
+        self.called = t("IAM user {name}", name=name)
         # Made in this run: for a second no list has it.
         self._made: dict[str, Any] | None = None
 
     def need(self, what: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where IAM does not let setup make one."""
-        return Need(what, _RIGHTS, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
+        steps = [*self._by_hand(), *key]
+        return Need(what, (*_LOOKS, *_MAKES), lambda: self._look(what), self._do, steps, is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
         steps = [delete_by_hand(self.name)]
-        return Need(what, (*_RIGHTS[:4], *_REMOVES), lambda: self._look_to_remove(what), self._remove, steps)
+        return Need(what, (*_LOOKS, *_REMOVES), lambda: self._look_to_remove(what), self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -104,7 +108,7 @@ class IamUser:
         yield t("{told}: {document}", told=instead, document=json.dumps(self._document))
 
     def _look(self, what: Text) -> Line:
-        facts = [f"User {self.name}", *rights(self._document)]
+        facts = [self.called, *rights(self._document)]
         # Both in any case, so that a right which will be missing is noticed now.
         user, policy = self.user(), self._policy()
         if user is None:
@@ -146,7 +150,7 @@ class IamUser:
         user, policy = self.user(), self._policy()
         if not self._is_ours(user) and not self._is_ours(policy):
             return Line(Standing.THERE, what, t("nothing of setup's"))
-        return Line(Standing.REMOVE, what, facts=[f"User {self.name}", *self.key_ids()])
+        return Line(Standing.REMOVE, what, facts=[self.called, *map(same, self.key_ids())])
 
     def _remove(self) -> None:
         user, policy = self.user(), self._policy()

@@ -12,7 +12,7 @@ from ops.clouds.wire import RefusedError
 from ops.commands import interpreter
 from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
 from ops.setup.statements import Document, rights
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 _ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
 
@@ -35,17 +35,19 @@ class RamHolder:
     ) -> None:
         self._ram, self._kind, self.name, self._policies = ram, kind, name, policies
         self._mark, self._trust = mark, trust
-
-        self._reads = (f"ram:Get{kind}", "ram:GetPolicy", f"ram:ListPoliciesFor{kind}")
+        self.called = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
 
     def need(self, what: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where RAM does not let setup make one."""
-        return Need(what, self._reads, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
+        of_kind = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
+        makes = self._rights("Create{}", of_kind, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
+        return Need(what, makes, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
-        steps = [delete_by_hand(self.name)]
-        return Need(what, self._reads, lambda: self._look_to_remove(what), self._remove, steps)
+        removes = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
+        keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
+        return Need(what, (*removes, *keys), lambda: self._look_to_remove(what), self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -66,6 +68,11 @@ class RamHolder:
         """Delete one of the user's keys."""
         self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
 
+    def _rights(self, *actions: str) -> tuple[str, ...]:
+        """Those to look, and to do this as well."""
+        looks = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
+        return tuple(f"ram:{one.format(self._kind)}" for one in (*looks, *actions))
+
     def _by_hand(self) -> Iterator[Text]:
         if self._kind == "Role":
             command = f"{interpreter()} policies/show.py | bash"
@@ -82,7 +89,7 @@ class RamHolder:
 
     def _look(self, what: Text) -> Line:
         facts = [
-            f"{self._kind} {self.name}",
+            self.called,
             *(one for document in self._policies.values() for one in rights(document)),
         ]
         found = self._find()
@@ -140,7 +147,7 @@ class RamHolder:
         ours = [name for name in self._policies if self._is_ours(name)]
         if others and not ours:
             return Line(Standing.THERE, what, t("stays, because {others} of somebody else are attached", others=others))
-        return Line(Standing.REMOVE, what, facts=[f"{self._kind} {self.name}", *ours, *self._keys()])
+        return Line(Standing.REMOVE, what, facts=[self.called, *map(same, [*ours, *self._keys()])])
 
     def _remove(self) -> None:
         attached = self._attached()

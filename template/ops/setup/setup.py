@@ -15,7 +15,7 @@ from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.task_groups import State
 from ops.clouds.wire import RefusedError, UnreachableError
-from ops.errors import UsageError
+from ops.errors import OpsError, UsageError
 from ops.files import write
 from ops.intention import Intentions
 from ops.setup import plan, settings_file
@@ -147,10 +147,10 @@ class Run:
             told = t("{happened}", happened=error.happened)
             return Line(Standing.WAIT, need.what, told, t("{fix}", fix=error.fix), steps=need.by_hand)
         except RefusedError as error:
+            told = t("{what}: {happened}", what=need.what, happened=error.happened)
             if error.status != 403:
-                raise
+                raise OpsError(told, error.fix) from None
             if not need.by_hand:
-                told = t("{what}: {happened}", what=need.what, happened=error.happened)
                 raise NotYetError(told, need.ask(error)) from None
             return need.refused(error)
         self._say(t("Done: {what}", what=need.what))

@@ -50,7 +50,9 @@ def log(bucket: OssBucket, region: str, account: str) -> Need:
             return Line(Standing.STOP, what, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
         return _elsewhere(what, found["Location"].removeprefix("oss-"), region) or Line(Standing.THERE, what)
 
-    return Need(what, ("oss:GetBucketInfo", "oss:PutBucket"), look, bucket.create)
+    # The last three for the lock in it.
+    rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
+    return Need(what, rights, look, bucket.create)
 
 
 def destination(bucket: ObsBucket, region: str) -> Need:

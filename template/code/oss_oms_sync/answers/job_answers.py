@@ -47,6 +47,15 @@ class ReplayRun:
 
 
 @dataclass(frozen=True)
+class Migration:
+    """A migration of the old objects that is not over: when it began, and OMS's id of its task group; both are empty
+    where that is not known. How far it is, OMS tells the administrator who runs it."""
+
+    begun: str
+    group: str
+
+
+@dataclass(frozen=True)
 class ObjectSeen:
     """An object as it is, and when it was written."""
 

@@ -105,3 +105,17 @@ def test_what_oms_said_of_a_refused_key_is_told(world):
     world.fail("a", "REFUSED", message="the key is invalid")
     (one,) = world.status()["backlog"]["keys"]
     assert (one["key"], one["reason"], one["message"]) == ("a", "REFUSED", "the key is invalid")
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ({"begun": "2026-03-06T00:00:00Z", "group": "g", "run": "r"}, ("2026-03-06T00:00:00Z", "g")),
+        ({"something": "else"}, ("", "")),
+    ],
+)
+def test_old_objects_on_their_way_are_named_also_where_what_is_written_of_them_is_not_read(world, written, told):
+    world.keep(f"state/migrate-{world.settings.project}.json", written)
+    migration = world.status()["migration"]
+    assert (migration["begun"], migration["group"]) == told
+    assert "Old objects are still on their way" in world.verdict()[1]

@@ -13,7 +13,7 @@ from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
 from support.administrator import KilledError
 from support.migration import Caller
-from support.ops import SET_UP_RIGHT
+from support.ops import OPS, SET_UP_RIGHT
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
 from unit.ops.setup.setup_world import NAME
 
@@ -181,6 +181,17 @@ def test_who_stops_following_leaves_it_running_and_may_come_back(world):
     assert world.migrate(typed="")[0] == 0
     assert is_over(world)
     assert len(world.oms.groups.all()) == 1
+
+
+def test_status_names_it_until_it_is_over(world):
+    begun(world)
+    _, said = world.run("status", "--json")
+    assert json.loads(said)["migration"]["group"] == world.group.group_id
+    _, said = world.run("status")
+    assert "A migration of the old objects is not over. How far it is:" in said
+    assert f"{OPS} migrate --look" in said
+    assert world.migrate()[0] == 0
+    assert json.loads(world.run("status", "--json")[1])["migration"] is None
 
 
 def test_an_estimate_comes_true(world):

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from ops.clouds.keys import ALIBABA, HUAWEI
+from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
 from unit.ops.setup.setup_world import NAME, SetupWorld
@@ -61,7 +63,9 @@ def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
     states = {one["what"]["en"]: one["state"] for one in shown["steps"]}
     assert states["source bucket photos"] == "there"
     assert states["sync task"] == states["log bucket photos-oms-log"] == "create"
-    assert any("oss:GetObject on acs:oss:*:*:photos/*" in one["facts"] for one in shown["steps"])
+    assert any(
+        "oss:GetObject on acs:oss:*:*:photos/*" in [fact["en"] for fact in one["facts"]] for one in shown["steps"]
+    )
     assert (world.made(), (world.folder / "s.yaml").read_bytes()) == before
     assert {one.method for one in world.sent if "ram." not in one.url} == {"GET"}
 
@@ -80,7 +84,7 @@ def test_a_page_of_the_plan_has_each_right_as_well(world, language, title):
     assert world.setup("--plan", "--html", str(file), "--lang", language)[0] == 0
     page = file.read_text(encoding="utf-8")
     assert title in page
-    assert "oss:GetObject on acs:oss:*:*:photos/*" in page
+    assert all(one in page for one in ("oss:GetObject", "acs:oss:*:*:photos/*"))
     # A file that cannot be written is noticed before anything is asked.
     asked = world.asked
     assert world.setup("--plan", "--html", str(world.folder))[0] == 2
@@ -266,6 +270,28 @@ def test_what_cannot_be_seen_is_named_with_its_right_and_nothing_is_made(world, 
     assert code == 3
     assert right in said
     assert world.made() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "host"), [(ALIBABA[0], "ram."), (ALIBABA[1], "ram."), (HUAWEI[0], "iam."), (HUAWEI[1], "iam.")]
+)
+def test_a_wrong_key_is_told_with_the_cloud_that_does_not_know_it(world, name, host):
+    code, said = world.setup(keys={**world.administrators(), name: "x"})
+    assert code == 1
+    assert re.search(rf"{host}\S+ refused (GET|POST): 40[0-4] ", said)
+    assert "-> See that access key and secret belong together" in said
+
+
+def test_a_limit_that_is_reached_is_told_with_what_it_is_about(world):
+    for number in range(50):
+        world.iam.create_user(Asked((), {"name": f"user-{number}"}, {}))
+    code, said = world.setup(typed=YES)
+    assert code == 1
+    assert (
+        "IAM user with whose key OMS writes to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003"
+        in said
+    )
+    assert "-> A limit of the account is reached" in said
 
 
 def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world):

@@ -20,8 +20,8 @@ from oss_oms_sync.jobs.certify.checks import all_checks
 from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificates_folder, number_of
 from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
+from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closed, Closing
-from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import write_once
 
 _BY = "certify"
@@ -83,20 +83,14 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
     by, why = ("cutover", run) if run else (_BY, said)
     answer, closing = MarkAnswer(None, _MIGRATES), Closing(invocation)
-    if not _migrates(invocation):
+    if not migration.under_way(invocation):
         may_be_open = closing.may_be_open()
         answer = MarkAnswer(*_answer(closing.close(by, why, run)))
         # Of a project that was closed before, the migration sees that, and does not begin.
-        if may_be_open and _migrates(invocation):
+        if may_be_open and migration.under_way(invocation):
             closing.open(by)
             answer = MarkAnswer(None, _MIGRATES)
     return {**to_json(answer), "certificate": found}
-
-
-def _migrates(invocation: Invocation) -> bool:
-    """Whether a migration of the old objects has begun and not ended: `ops.py migrate` writes that down."""
-    name = f"{record_root(invocation.task_id)}state/migrate-{invocation.settings.project}.json"
-    return invocation.log_bucket.get(name) is not None
 
 
 def _open(invocation: Invocation, run: str) -> dict[str, object]:

@@ -35,6 +35,7 @@ from oss_oms_sync.jobs.status.facts import Backlog, Facts, read_backlog
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.jobs.status.verdict import reach_verdict
+from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
@@ -140,11 +141,13 @@ class _StatusReport:
             in_obs=in_obs,
             closed=closed,
             late=late,
+            migration=migration.under_way(self._invocation),
         )
         verdict = reach_verdict(facts)
         report = StatusAnswer(
             verdict=verdict,
             at=timestamp(self._now),
+            migration=facts.migration,
             closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else _task_shown(task),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.answers.status_answer import BacklogShown, KeyWaiting, LeftBehind
 from oss_oms_sync.answers.text import AtLeast
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
@@ -59,7 +60,8 @@ class Backlog(BacklogShown):
 @dataclass(frozen=True)
 class Facts:
     """All that was found. `failures` is None where OMS does not say how many there are. `closed`: the mark of a closed
-    project, in which nothing matters but what came after the close, recorded at the times `late`."""
+    project, in which nothing matters but what came after the close, recorded at the times `late`. `migration`: that of
+    the old objects, while it is not over."""
 
     copying: Copying
     failures: CopyFailures | None
@@ -68,6 +70,7 @@ class Facts:
     in_obs: InObs
     closed: Closed | None
     late: Sequence[int]
+    migration: Migration | None
 
     def numbers(self, now: datetime) -> dict[str, object]:
         """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.

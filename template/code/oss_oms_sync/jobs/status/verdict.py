@@ -241,6 +241,7 @@ def in_step(facts: Facts) -> Verdict:
         t("What OMS counted before {month} was not checked.", month=month) if month else None,
         t("Older objects were not checked.") if is_limited else None,
         _under_way(coverage.open),
+        t("Old objects are still on their way: python3 ops.py migrate --look.") if facts.migration else None,
     )
     return Verdict(VerdictState.IN_STEP, text, Step("cutover" if facts.in_obs.last else "compare"))
 

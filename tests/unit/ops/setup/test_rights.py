@@ -1,0 +1,116 @@
+"""The rights that setup names are those that its administrators need, and all of them; docs/deploy.md says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import pytest
+
+import ops.setup.setup as module
+from ops.clouds.keys import ALIBABA, HUAWEI
+from sandbox.iam.service import _OPERATIONS
+from support.documents import Document
+from support.grants import iam_user, ram_user
+from tools.package import ROOT
+from unit.ops.setup.setup_world import NAME, SetupWorld
+
+YES = "yes\nagree\n"
+# By their pages everybody may ask that of the own account.
+UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCallerIdentity"}
+
+
+def named(world, *words):
+    """The rights that the plan would name."""
+    found = []
+    see = module._seen
+    with patch.object(module, "_seen", lambda session, needs: (found.extend(needs), see(session, needs))[1]):
+        world.setup("--plan", *words)
+    return {right for need in found for right in need.rights}
+
+
+def changed(world):
+    """What setup has made, with everything changed that it mends, and keys that nobody has."""
+    ram, policies = world.ram.entities, world.iam.policies.values()
+    ram.update_role(f"{NAME}-function", json.dumps(TRUST))
+    ram.create_policy_version(f"{NAME}-function", json.dumps(OTHER), set_as_default="true")
+    for policy in policies:
+        for number in range(2, 6):
+            policy["versions"][f"v{number}"] = {"document": json.dumps({**OTHER, "Version": "5.0"}), "created_at": ""}
+        policy["told"]["default_version_id"] = "v5"
+    world.secrets.clear()
+    world.oms._tasks.clear()
+    file = world.folder / "s.yaml"
+    file.write_text(re.sub("(SYNC_URL|HW_AK|HW_SK): .*", r'\1: "" # setup', file.read_text()))
+
+
+TRUSTED = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["ecs.aliyuncs.com"]}}
+TRUST = {"Version": "1", "Statement": [TRUSTED]}
+ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
+OTHER = {"Version": "1", "Statement": [ALLOWED]}
+
+
+def used(world, first):
+    """The rights that its requests needed, from a number on."""
+    actions = {one.name for one in (*world.oss.actions, *world.obs.actions)} | world.oms.actions
+    for one in world.sent[first:]:
+        url = urlsplit(one.url)
+        if "x-acs-action" in one.headers and "ram" in url.netloc:
+            actions.add(f"ram:{one.headers['x-acs-action']}")
+        actions |= {
+            row.action
+            for (method, path), row in _OPERATIONS.items()
+            if "iam" in url.netloc and method == one.method and re.fullmatch(path.replace("*", "[^/]+"), url.path)
+        }
+    return actions - UNRESTRICTED
+
+
+@pytest.fixture
+def world():
+    with SetupWorld() as made:
+        yield made
+
+
+def test_all_rights_that_are_named_are_used_and_no_others(world):
+    rights = named(world)
+    assert world.setup(typed=YES)[0] == 0
+    changed(world)
+    assert world.setup(typed=YES)[0] == 0
+    assert used(world, 0) == rights
+
+
+def test_the_same_for_a_removal(world):
+    assert world.setup(typed=YES)[0] == 0
+    changed(world)
+    assert world.setup(typed=YES)[0] == 0
+    rights, first = named(world, "--remove"), len(world.sent)
+    for one in (world.oss.actions, world.obs.actions, world.oms.actions):
+        one.clear()
+    assert world.setup("--remove", typed="yes\n")[0] == 0
+    # The lock is that of a run which makes something.
+    assert used(world, first) - {"oss:GetBucketInfo", "oss:PutObject", "oss:DeleteObject"} <= rights
+
+
+def test_administrators_who_may_do_just_that_set_it_up(world):
+    # GIVEN two with the rights that are named
+    rights = sorted(named(world))
+    here, there = ([one for one in rights if one.startswith(("ram:", "oss:")) is is_here] for is_here in (True, False))
+    allowed = {"Effect": "Allow", "Action": here, "Resource": ["*"]}
+    alibaba = ram_user(world, {"Version": "1", "Statement": [allowed]}, "administrator-of-alibaba")
+    huawei = iam_user(world, "administrator-of-huawei", {"Version": "5.0", "Statement": [{**allowed, "Action": there}]})
+    keys = {**dict(zip(ALIBABA, alibaba, strict=False)), **dict(zip(HUAWEI, huawei, strict=False))}
+
+    # WHEN they run it THEN nothing is refused
+    code, said = world.setup(typed=YES, keys=keys)
+    assert code == 0, said
+    assert [one.status for one in world.answered if one.status == 403] == []
+
+
+@pytest.mark.parametrize("name", ["deploy.md", "deploy.zh.md"])
+def test_the_document_names_them(world, name):
+    tables = Document.read(ROOT / "docs" / name).tables
+    (told,) = [row[1].content for table in tables for row in table if "`python3 ops.py setup`" in row[0].content]
+    rights = set().union(*(named(world, *words) for words in ((), ("--remove",), ("--new-key",))))
+    assert set(re.findall(r"`(\w+:[\w:]+)`", told)) == rights
