@@ -45,6 +45,14 @@ def command(step: Step | None) -> str:
     return " ".join(map(quoted, [interpreter(), "ops.py", step.job, *words]))
 
 
+def one_after_another(*steps: Step) -> str:
+    """Commands of which each wants that the one before went well. PowerShell has && only since its version 7."""
+    if not IS_WINDOWS:
+        return " && ".join(map(command, steps))
+    first, *others = map(command, steps)
+    return first + "".join(f"; if ($?) {{ {one} }}" for one in others)
+
+
 def quoted(word: str) -> str:
     """A word as a POSIX shell takes it, or PowerShell."""
     if not IS_WINDOWS:

@@ -111,7 +111,7 @@ def creation(found: list[Role], given: Mapping[str, str], *, deep: bool) -> Iter
         yield ram("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
         for role in held:
             yield f"\n# What {purposes([role])} may do. RAM keeps five versions of a policy: the oldest makes room."
-            yield from (f"#   {right}" for right in rights(role.document))
+            yield from (f"#   {right.en}" for right in rights(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
             text = ' --PolicyDocument "$document"'
             rotate = {"SetAsDefault": "true", "RotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"}

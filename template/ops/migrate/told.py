@@ -74,6 +74,7 @@ _NEXT = {
     State.DONE: (t("Delete its access keys:"), {}),
     State.DELETING_SOON: (t("End it:"), {"remove": True}),
 }
+_ONCE_MORE = t("What differs then, if it has a CRC64 on both sides, another migration overwrites:")
 _AFTERWARDS = t("Now see what lacks, and what was written while it ran:")
 
 
@@ -146,6 +147,8 @@ def done(group: Group, language: str) -> Iterator[Line]:
     yield f"  {how_far(group).of(language)}"
     yield f"-> {_AFTERWARDS.of(language)}"
     yield Whole(f"   {command(Step('compare', {'deep': True}))}")
+    yield f"-> {_ONCE_MORE.of(language)}"
+    yield Whole(f"   {command(Step('migrate'))}")
 
 
 def to_json(group: Group | None) -> dict[str, Any]:

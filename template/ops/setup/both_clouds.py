@@ -19,7 +19,7 @@ from ops.setup.ram_holders import RamHolder
 from ops.setup.tasks import Pair, Tasks
 from ops.waiting import Session
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 Holder = IamUser | RamHolder
 
@@ -72,7 +72,7 @@ class Alibaba:
 
         def look() -> Line:
             if found := self.reader.key_ids():
-                return Line(Standing.THERE, what, facts=found)
+                return Line(Standing.THERE, what, facts=[same(one) for one in found])
             return Line(Standing.BY_HAND, what, t("there is none"), told)
 
         return Need(what, ("ram:ListAccessKeys",), look, nothing, [told], lambda: True)
@@ -182,10 +182,10 @@ def mark_of(given: Mapping[str, str]) -> str:
 
 def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
     """Keys of a user of setup's that nothing uses: their secrets were told once, and are lost."""
-    what = t("access keys of {name} that nothing uses", name=holder.name)
+    what = t("access keys of {who} that nothing uses", who=holder.called)
 
     def look() -> Line:
-        keys = [] if is_used() else holder.key_ids()
+        keys = [] if is_used() else [*map(same, holder.key_ids())]
         return Line(Standing.REMOVE, what, facts=keys) if keys else Line(Standing.THERE, what, t("none"))
 
     def remove() -> None:

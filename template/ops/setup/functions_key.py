@@ -13,7 +13,7 @@ from ops.commands import command
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.text import same, t
 
 _WHAT = t("access key of the functions")
 _HERE = t("into the secret store of the Serverless Devs tool on this machine")
@@ -86,7 +86,10 @@ class FunctionsKey:
     def _look_to_renew(self) -> Line:
         keys = self._user.keys()
         turn = _turn(keys)
-        facts = [f"{one.number} created_at {one.made} last_used_at {one.used or '-'}" for one in keys]
+        facts = [
+            t("{key}, made {made}, last used {used}", key=one.number, made=one.made, used=one.used or "-")
+            for one in keys
+        ]
         if turn.goes is None:
             return Line(Standing.CREATE, _WHAT, _HERE, _AFTERWARDS, facts)
         if turn.is_made:
@@ -104,7 +107,7 @@ class FunctionsKey:
     def _look_to_forget(self) -> Line:
         if not self._kept():
             return Line(Standing.THERE, _WHAT, t("nothing of setup's"))
-        return Line(Standing.REMOVE, _WHAT, t("from the secret store of this machine"), None, self._names)
+        return Line(Standing.REMOVE, _WHAT, t("from the secret store of this machine"), None, [*map(same, self._names)])
 
     def _forget(self) -> None:
         for name in self._names:

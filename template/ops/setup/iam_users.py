@@ -14,7 +14,7 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
 from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
 from ops.setup.statements import Document, by_roles, rights
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 _VERSIONS = 5
 _LOOKS = (
@@ -47,6 +47,7 @@ class IamUser:
 
     def __init__(self, iam: Service, name: str, document: Document, mark: str, region: str) -> None:
         self._iam, self.name, self._document, self._mark, self._region = iam, name, document, mark, region
+        self.called = t("IAM user {name}", name=name)
         # Made in this run: for a second no list has it.
         self._made: dict[str, Any] | None = None
 
@@ -107,7 +108,7 @@ class IamUser:
         yield t("{told}: {document}", told=instead, document=json.dumps(self._document))
 
     def _look(self, what: Text) -> Line:
-        facts = [f"User {self.name}", *rights(self._document)]
+        facts = [self.called, *rights(self._document)]
         # Both in any case, so that a right which will be missing is noticed now.
         user, policy = self.user(), self._policy()
         if user is None:
@@ -149,7 +150,7 @@ class IamUser:
         user, policy = self.user(), self._policy()
         if not self._is_ours(user) and not self._is_ours(policy):
             return Line(Standing.THERE, what, t("nothing of setup's"))
-        return Line(Standing.REMOVE, what, facts=[f"User {self.name}", *self.key_ids()])
+        return Line(Standing.REMOVE, what, facts=[self.called, *map(same, self.key_ids())])
 
     def _remove(self) -> None:
         user, policy = self.user(), self._policy()

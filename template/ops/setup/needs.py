@@ -50,7 +50,7 @@ class Line(NamedTuple):
     what: Text
     seen: Text | None = None
     next: Text | None = None
-    facts: Sequence[str] = ()
+    facts: Sequence[Text] = ()
     steps: Sequence[Text] = ()
 
 
@@ -105,12 +105,12 @@ def delete_by_hand(name: str) -> Text:
     return t("Delete {name}, its access keys and its policy", name=name)
 
 
-def not_ours(standing: Standing, what: Text, name: str, next_: Text, facts: Sequence[str] = ()) -> Line:
+def not_ours(standing: Standing, what: Text, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:
     """Something of that name was made by somebody else."""
     return Line(standing, what, t("{name} is there, and setup did not make it", name=name), next_, facts)
 
 
-def as_it_lacks(what: Text, missing: Sequence[Text], facts: Sequence[str]) -> Line:
+def as_it_lacks(what: Text, missing: Sequence[Text], facts: Sequence[Text]) -> Line:
     """It is there, whole or with something `missing`."""
     return (
         Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)

@@ -54,7 +54,7 @@ def of_huawei(iam: Service, keys: Keys) -> Account:
     return Account(f"{domain['name']} ({domain['id']})", holder, is_root)
 
 
-def alias(caller: Caller, name: str, account: str, rights: Sequence[str]) -> Need:
+def alias(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
     """The keys that the tool deploys with, by their alias, have to be of the same account; the tool shows some digits
     of it. What they may do is nowhere to be seen: `rights` says what they need."""
     what = t("alias {name} of the Serverless Devs tool, which deploys", name=name)

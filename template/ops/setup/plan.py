@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ops.commands import command
+from ops.commands import command, one_after_another
 from ops.report.blocks import Block, Finding, Hero, Items, Report, Span
 from ops.report.blocks import Step as BlockStep
 from ops.setup.needs import OURS, Line, Standing
@@ -18,17 +18,22 @@ _STEPS = t("Or somebody who may does this, and then you run setup again:")
 
 
 class After(NamedTuple):
-    """What is said once all is made, or was there, and the command that comes next."""
+    """What is said once all is made, or was there, and what comes next."""
 
     made: Text
     there: Text
-    command: str
+    steps: Sequence[Step]
+
+    @property
+    def command(self) -> str:
+        """The latter, as it is typed."""
+        return one_after_another(*self.steps)
 
 
 _DEPLOY = After(
     t("Set up. Deploy it, and see whether all is well:"),
     t("All is there. Deploy it, and see whether all is well:"),
-    " && ".join(command(Step(job)) for job in ("deploy", "doctor")),
+    [Step("deploy"), Step("doctor")],
 )
 # By the half that was set up alone.
 AFTER = {
@@ -37,7 +42,7 @@ AFTER = {
     "alibaba": After(
         t("Set up in Alibaba Cloud. Huawei Cloud is set up with:"),
         t("All is there in Alibaba Cloud. Huawei Cloud is set up with:"),
-        command(Step("setup", {"only": "huawei"})),
+        [Step("setup", {"only": "huawei"})],
     ),
 }
 _TITLE, _STOPS, _TO_DO, _ALL = t("Plan of both clouds"), t("stop"), t("ready"), t("set up")
@@ -93,13 +98,18 @@ class Plan:
             return t("Not all is there yet. When that is done, run this again: it goes on from here")
         if not self.is_to_do:
             return self._after.there
-        return t("Buckets that are there are not changed, and none is ever deleted. This plan: {hash}", hash=self.hash)
+        return t(
+            "Buckets that are there are not changed, and none is ever deleted. What setup makes costs nothing by"
+            " itself; what a migration costs: {command}. This plan: {hash}",
+            command=command(Step("cost")),
+            hash=self.hash,
+        )
 
 
 def _blocks(line: Line, language: str) -> Iterator[Block]:
     word, tone = _WORDS[line.state]
     seen = t("{what}: {seen}", what=line.what, seen=line.seen) if line.seen else line.what
-    facts = Items([Span("code", fact) for fact in line.facts])
+    facts = Items([Span("code", fact.of(language)) for fact in line.facts])
     next_ = BlockStep(line.next.of(language) if line.next else "")
     yield Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
     if line.steps:
@@ -112,6 +122,6 @@ def _to_json(line: Line) -> dict[str, Any]:
         "what": line.what.to_json(),
         "seen": line.seen.to_json() if line.seen else None,
         "next": line.next.to_json() if line.next else None,
-        "facts": list(line.facts),
+        "facts": [fact.to_json() for fact in line.facts],
         "steps": [step.to_json() for step in line.steps],
     }

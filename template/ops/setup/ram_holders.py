@@ -12,7 +12,7 @@ from ops.clouds.wire import RefusedError
 from ops.commands import interpreter
 from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
 from ops.setup.statements import Document, rights
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 _ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
 
@@ -35,6 +35,7 @@ class RamHolder:
     ) -> None:
         self._ram, self._kind, self.name, self._policies = ram, kind, name, policies
         self._mark, self._trust = mark, trust
+        self.called = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
 
     def need(self, what: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where RAM does not let setup make one."""
@@ -88,7 +89,7 @@ class RamHolder:
 
     def _look(self, what: Text) -> Line:
         facts = [
-            f"{self._kind} {self.name}",
+            self.called,
             *(one for document in self._policies.values() for one in rights(document)),
         ]
         found = self._find()
@@ -146,7 +147,7 @@ class RamHolder:
         ours = [name for name in self._policies if self._is_ours(name)]
         if others and not ours:
             return Line(Standing.THERE, what, t("stays, because {others} of somebody else are attached", others=others))
-        return Line(Standing.REMOVE, what, facts=[f"{self._kind} {self.name}", *ours, *self._keys()])
+        return Line(Standing.REMOVE, what, facts=[self.called, *map(same, [*ours, *self._keys()])])
 
     def _remove(self) -> None:
         attached = self._attached()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ops.certificates import CANARY
 from ops.errors import UsageError
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 Document = dict[str, Any]
 Statement = dict[str, Any]
@@ -202,12 +202,13 @@ def _identity_policy(*allowed: Statement) -> Document:
     return {"Version": "5.0", "Statement": list(allowed)}
 
 
-def rights(document: Document) -> Iterator[str]:
+def rights(document: Document) -> Iterator[Text]:
     """What a policy allows, and on what, a line each."""
     for one in document["Statement"]:
+        actions, places = (same(", ".join(one[name])) for name in ("Action", "Resource"))
+        allowed = t("{actions} on {places}", actions=actions, places=places)
         prefixes = one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
-        within = f", only under {', '.join(prefixes)}" if prefixes else ""
-        yield f"{', '.join(one['Action'])} on {', '.join(one['Resource'])}{within}"
+        yield t("{allowed}, only under {prefixes}", allowed=allowed, prefixes=prefixes) if prefixes else allowed
 
 
 def _document(allowed: Iterable[Statement]) -> Document:

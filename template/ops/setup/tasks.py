@@ -12,7 +12,7 @@ from ops.clouds.keys import Keys
 from ops.clouds.services import Service
 from ops.clouds.task_groups import TaskGroups
 from ops.setup.needs import Line, Need, Standing
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.text import same, t
 
 _MOST = 5
 
@@ -86,23 +86,23 @@ class Tasks:
     def _look(self) -> Line:
         what, found, pair = t("sync task"), self._all(), self._pair
         if self._given:
-            if self._given in [self._url(one["sync_task_id"]) for one in found]:
-                return Line(Standing.THERE, what)
+            if mine := [one for one in found if self._url(one["sync_task_id"]) == self._given]:
+                return _there(mine[0])
             return Line(
                 Standing.STOP,
                 what,
                 t("SYNC_URL is of no task of this account and region"),
                 t("Correct it in s.yaml, or empty it: then a task is made"),
             )
-        same = self._of_pair(found)
-        if self._mine(found):
-            return Line(Standing.THERE, what)
-        if same:
+        others = self._of_pair(found)
+        if mine := self._mine(found):
+            return _there(mine[0])
+        if others:
             return Line(
                 Standing.STOP,
                 what,
                 t("there is one for these buckets, which setup did not make"),
-                t("Use it: write its address into s.yaml, SYNC_URL: {url}", url=self._url(same[0]["sync_task_id"])),
+                t("Use it: write its address into s.yaml, SYNC_URL: {url}", url=self._url(others[0]["sync_task_id"])),
             )
         if len(found) >= _MOST:
             return Line(
@@ -116,7 +116,7 @@ class Tasks:
             what,
             t("with metadata, checked by CRC64; two permanent access keys go to OMS for it"),
             None,
-            [f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"],
+            [same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})")],
         )
 
     def _mine(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -127,7 +127,11 @@ class Tasks:
         if not mine:
             return Line(Standing.THERE, t("sync task"), t("nothing of setup's"))
         return Line(
-            Standing.REMOVE, t("sync task"), t("it is stopped first"), None, [str(one["sync_task_id"]) for one in mine]
+            Standing.REMOVE,
+            t("sync task"),
+            t("it is stopped first"),
+            None,
+            [same(str(one["sync_task_id"])) for one in mine],
         )
 
     def _remove(self) -> None:
@@ -146,3 +150,9 @@ class Tasks:
 
     def _all(self) -> list[dict[str, Any]]:
         return list(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"})["tasks"])
+
+
+def _there(task: dict[str, Any]) -> Line:
+    """With what it really has, which nothing but the console can change."""
+    mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
+    return Line(Standing.THERE, t("sync task"), same(f"{mode}, {check}"))

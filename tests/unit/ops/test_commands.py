@@ -91,3 +91,13 @@ def test_what_is_not_escaped_is_refused(capsys):
     with pytest.raises(SystemExit):
         arguments.parse(["replay", "--escaped-key", "a\\x"])
     assert "is not escaped as in JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("windows", "shown"),
+    [(False, "s deploy -y && python3 ops.py doctor"), (True, "s deploy -y; if ($?) { py ops.py doctor }")],
+)
+def test_the_second_of_two_commands_runs_if_the_first_went_well(monkeypatch, windows, shown):
+    monkeypatch.setattr(commands, "IS_WINDOWS", windows)
+    monkeypatch.setattr(commands, "interpreter", lambda: "py" if windows else "python3")
+    assert commands.one_after_another(Step("deploy"), Step("doctor")) == shown

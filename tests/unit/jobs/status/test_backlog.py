@@ -90,3 +90,26 @@ def test_run_files_count_as_waiting(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/x.json", b"unreadable"))
     backlog = world.status()["backlog"]
     assert (backlog["run_files"], backlog["in_run_files"], backlog["oldest"]) == (2, 1, "2020-01-01T00:00:00Z")
+
+
+def test_the_run_files_of_another_project_are_left_behind_once_its_timers_have_been_still_for_a_day(world):
+    # GIVEN another project of the task with a run file, one of whose jobs' timers strikes
+    of_another = f"{ROOT}replay/thumbnails/20260310T115000Z.json"
+    world.bucket.add(StoredObject(of_another, b"[]"))
+    timer = StoredObject(f"{ROOT}state/reconcile-timer-thumbnails.json", b"{}")
+    world.bucket.add(timer)
+
+    # WHEN its timer has struck within the day THEN it sends them itself
+    world.later(20 * 60 * 60)
+    world.bucket.add(timer)
+    world.later(23 * 60 * 60)
+    assert world.status()["backlog"]["left_behind"] == []
+
+    # WHEN that was longer ago THEN nobody does
+    world.later(2 * 60 * 60)
+    report = world.status()
+    (left,) = report["backlog"]["left_behind"]
+    assert (left["project"], left["run_files"]) == ("thumbnails", 1)
+    assert left["folder"] == f"{ROOT}replay/thumbnails/"
+    assert left["last_run"] == "2026-03-11T08:00:00Z"
+    assert "projects that no longer run hold keys that nobody sends: thumbnails" in report["verdict"]["text"]

@@ -1,0 +1,111 @@
+"""Old objects, a task group that copies them, and applications that write all the time: whoever follows what is printed
+comes to a GO at which none differs.
+
+A copy that the group began before an object was written anew may land after the new version. That is found, and mended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timezone
+
+import pytest
+
+from sandbox.oms.copier import CopyFailure, CopyFault
+from sandbox.server.faults import Fault
+from support.migration import CONTENTS, MINUTE, MODES
+from test_law_of_liveness import printed
+from unit.ops.migrate.migrate_world import MigrateWorld
+
+OLD, WRITES = 60, 200
+WRITTEN_FOR = 25 * MINUTE
+# A cutover, and what each of its checks may want first.
+MOST = 8
+
+
+class Busy(MigrateWorld):
+    """While the group copies, applications write new objects and new versions of old ones, of the same size or not."""
+
+    def begin(self, mode: str, seed: int) -> None:
+        self.dice = self._dice
+        self.task.overwrite_mode = mode
+        dice = self.dice
+        keys = [f"old/{number:03}" for number in range(OLD)]
+        for key in keys:
+            self.oss.put(self.source_bucket, key, CONTENTS[dice.choice("ABCD")])
+        # What is there was there before: no event told of it.
+        self.wait_idle(600)
+        self.obs.bucket(self.destination_bucket).objects.clear()
+        for name in list(self.oss.objects(self.log_bucket)):
+            if "/success_object/" in name:
+                del self.oss._buckets[self.log_bucket].objects[name]
+        self.start_timers()
+        self.later(20 * MINUTE)
+        for _ in range(WRITES):
+            key = dice.choice([*keys, f"new/{dice.randrange(20)}"])
+            when = self.ground.loop.time() + dice.uniform(0, WRITTEN_FOR)
+            contents = CONTENTS[dice.choice("ABCD")]
+            self.ground.loop.call_at(when, self.oss.put, self.source_bucket, key, contents)
+        self.oms.faults.random(0.05, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed)
+        self.oms.groups.prepare = self._prepare
+
+    def _prepare(self, group: object) -> None:
+        dice = self.dice
+        group.at_once, group.speed = 5, 1.5
+        group.copies.random(0.5, [CopyFault.late(0, dice.uniform(60, 900)) for _ in range(9)], dice.randrange(99))
+        group.failures.add(CopyFailure("GET_SRC_OBJ_FAILURE"), times=dice.choice([0, 1, 5]))
+
+    def answer(self, *words: str) -> tuple[int, object]:
+        """What a command answers."""
+        code, said = self.run(*words, "--json", typed="")
+        answers = [line for line in said.splitlines() if line.startswith("{")]
+        return code, json.loads(answers[-1]) if answers else said
+
+    def behind(self) -> list[str]:
+        """The keys of which OBS has not what the source has."""
+        there = self.obs.objects(self.destination_bucket)
+        return [
+            key
+            for key, one in self.oss.objects(self.source_bucket).items()
+            if key not in there or there[key].data != one.data
+        ]
+
+
+@pytest.mark.parametrize(("seed", "mode"), [*enumerate(MODES)])
+def test_who_follows_what_is_printed_comes_to_go_and_none_differs(mode, seed):
+    with Busy(seed) as world:
+        world.begin(mode, seed)
+        code, said = world.answer("migrate", "--yes")
+        for _ in range(9):
+            if code == 0:
+                break
+            code, said = world.answer("migrate", "--retry" if code == 1 else "--yes")
+        assert code == 0, said
+        world.later(WRITTEN_FOR)
+        world.oms.faults.clear()
+        world.oms.groups.prepare = lambda _: None
+        world.later(20 * MINUTE)
+
+        # WHEN what landed late is looked for, THEN none of it counts as equal, AND another migration mends it
+        behind = world.behind()
+        assert behind, "nothing landed late"
+        _, compared = world.answer("compare", "--deep")
+        classes = {name: one["source"]["objects"] for name, one in compared["classes"].items()}
+        equal = sum(number for name, number in classes.items() if name.startswith("equal"))
+        assert sum(classes.values()) - equal >= len(behind)
+        assert world.answer("migrate", "--yes")[0] == 0
+        assert world.behind() == []
+        world.later(5 * MINUTE)
+        frozen = datetime.fromtimestamp(world.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        words = cutover = ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull]
+        for _ in range(MOST):
+            code, said = world.answer(*words)
+            if words is cutover and code == 0:
+                break
+            step = printed(said) if words is cutover else []
+            assert "--accept" not in step, step
+            words = step if step and step[0] != "cutover" else cutover
+            world.later(30)
+        assert (code, said["verdict"]) == (0, "GO"), said
+        assert world.behind() == []
