@@ -77,7 +77,7 @@ class Fc3:
         """What the component prints."""
         options = arguments(action, args)
         if action == "deploy":
-            return self._deploy(resource, props, Path(folder), options.trigger)
+            return self.deploy(resource, props, Path(folder), options.trigger)
         if resource not in self.deployed:
             raise RefusedError(f"function {props['functionName']} does not exist")
         if action == "remove":
@@ -89,7 +89,8 @@ class Fc3:
             return self._invoke(self.box, resource, given)
         return "\n".join(line for one in self.box.fc.invocations if one.function == resource for line in one.logs)
 
-    def _deploy(self, resource: str, props: dict[str, Any], folder: Path, trigger: str | None) -> str:
+    def deploy(self, resource: str, props: dict[str, Any], folder: Path, trigger: str | None = None) -> str:
+        """Put a resource, or one trigger of it, into the sandbox, and print nothing."""
         if self.box and trigger:
             self.box.restore_trigger(resource, trigger)
         elif self.box:

@@ -247,11 +247,14 @@ def test_after_each_interleaving_a_world_that_stands_still_settles(tale, count_s
         world = made(*tale[:2])
         world.compared(during=tale[2])
         for _ in range(4):
+            before = world.task.acceptance_request
             world.copy_all()
             world.pause(HOUR)
             world.replay()
             world.reconcile_all()
             compared = world.compared()
+            if world.task.acceptance_request == before:
+                break  # so would the next ones end
         assert not compared.sent
         for key in world.keys:
             (seen,) = compared.combinations(key)
