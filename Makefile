@@ -50,7 +50,8 @@ check: setup ## Lint, and check types and layers
 
 fuzz: setup ## Try 20,000 schedules of all laws: no key is dropped, a GO stays true, the printed steps lead there
 	@# Each law tries its share of them, by what one costs; together they are some more than that.
-	SCHEDULES=$(or $(SCHEDULES),6000) $(PYTEST) -m law
+	@# A test that takes two minutes elsewhere takes an hour here.
+	SCHEDULES=$(or $(SCHEDULES),6000) $(PYTEST) -m law --timeout 3600
 
 mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="events ledger/state"), and tell what no test notices; SEEDS=1: put mistakes of before back, for the laws to notice
 	@nice $(BIN)/python -m tools.$(if $(SEEDS),mistakes,mutants $(MODULES))

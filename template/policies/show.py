@@ -7,6 +7,7 @@
     python3 policies/show.py --json FOLDER    writes the policies into files, for the RAM console
     python3 policies/show.py --deep           with the right to read objects, which only `deep` and samples need
     python3 policies/show.py --canary         what an administrator needs for `python3 ops.py canary`, and nobody else
+    python3 policies/show.py --migrate        the same for `python3 ops.py migrate`
 
 It goes by what s.yaml says now: after a change there, run the commands again. It changes nothing itself, and needs
 Python 3.10 and nothing else.
@@ -51,6 +52,9 @@ def main() -> int:
     instead.add_argument(
         "--canary", action="store_true", help="show the rights that an administrator needs for a canary"
     )
+    instead.add_argument(
+        "--migrate", action="store_true", help="show the rights that an administrator needs for a migration"
+    )
     parser.add_argument("--deep", action="store_true", help="let compare and certify read objects, to prove more")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
@@ -72,6 +76,8 @@ def shown(given: Mapping[str, str], options: argparse.Namespace) -> Iterator[str
     """What was asked for, line by line. Raises UsageError where s.yaml lacks a name."""
     if options.canary:
         return of_canary(given)
+    if options.migrate:
+        return of_migration(given)
     found = statements.roles(given, deep=options.deep)
     if options.json:
         return written(found, options.json)
@@ -87,6 +93,14 @@ def of_canary(given: Mapping[str, str]) -> Iterator[str]:
         yield f"# Huawei Cloud, {where}"
         yield json.dumps(document, indent=2)
     yield "# Functions are called with the tool's own access, as by every other command of ops.py."
+
+
+def of_migration(given: Mapping[str, str]) -> Iterator[str]:
+    """The rights of the administrator who has OMS copy the old objects."""
+    places = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
+    for where, document in zip(places, statements.migration(given), strict=True):
+        yield f"# {where}"
+        yield json.dumps(document, indent=2)
 
 
 def by_roles(document: statements.Document, given: Mapping[str, str]) -> Iterator[tuple[str, statements.Document]]:

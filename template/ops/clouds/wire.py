@@ -49,7 +49,10 @@ _DENIED = t("{host} refused {action}: {status} {code}, {kind}, {policy} (request
 _CLOCK = t("Set this machine's clock: a signature holds for a quarter of an hour")
 _KEYS = t("See that access key and secret belong together, are of this cloud, and were not deleted")
 _LIMIT = t("A limit of the account is reached: delete what nobody needs, or ask the cloud for more")
-_RIGHTS = t("See that the keys may do this; what a canary needs: python3 policies/show.py --canary")
+_RIGHTS = t(
+    "See that the keys may do this; what a canary needs: python3 policies/show.py --canary, and a migration: python3"
+    " policies/show.py --migrate"
+)
 
 
 class Request(NamedTuple):

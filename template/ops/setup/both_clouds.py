@@ -68,14 +68,14 @@ class Alibaba:
         """With which OMS reads the source, where somebody else makes the task: what one person hands to the other.
         Setup does not make it, because it would have to show its secret."""
         what = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
+        told = t("Create one in the RAM console, and hand it over: {command} asks for it", command=_OTHER_HALF)
 
         def look() -> Line:
             if found := self.reader.key_ids():
                 return Line(Standing.THERE, what, facts=[same(one) for one in found])
-            told = t("Create one in the RAM console, and hand it over: {command} asks for it", command=_OTHER_HALF)
             return Line(Standing.BY_HAND, what, t("there is none"), told)
 
-        return Need(what, ("ram:ListAccessKeys",), look, nothing)
+        return Need(what, ("ram:ListAccessKeys",), look, nothing, [told], lambda: True)
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Alibaba Cloud"))
@@ -192,7 +192,7 @@ def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
         for key in holder.key_ids():
             holder.delete_key(key)
 
-    by_hand = [t("Once the sync task is there, delete those that nobody has")]
+    by_hand = [t("Delete those that nobody has")]
     return Need(what, holder.key_rights, look, remove, by_hand, lambda: True)
 
 

@@ -154,6 +154,28 @@ def canary(given: Mapping[str, str]) -> tuple[Document, Document]:
     )
 
 
+def migration(given: Mapping[str, str]) -> tuple[Document, Document]:
+    """What the administrator of a migration of the old objects needs in the same way: task groups, keys of the users
+    that setup made for OMS, and what is written of it in the log bucket."""
+    user = f"{value(given, 'functionName')}-oms"
+    of_user = ("GetUser", "ListPoliciesForUser", "ListAccessKeys", "CreateAccessKey", "DeleteAccessKey")
+    states = f"acs:oss:*:*:{value(given, 'logBucket')}/oms_source_record/*/state/migrat*"
+    groups = ("create", "list", "get", "update", "delete")
+    policies = ("policies:listV5", "policies:getVersionV5", "users:listAttachedPoliciesV5")
+    keys = (f"credentials:{one}" for one in ("listCredentialsV5", "createCredentialV5", "deleteCredentialV5"))
+    return (
+        _ram_policy(
+            _allow(*(f"ram:{one}" for one in of_user), on=[f"acs:ram:*:*:user/{user}"]),
+            _allow("ram:GetPolicy", on=[f"acs:ram:*:*:policy/{user}"]),
+            _allow("oss:GetObject", "oss:PutObject", "oss:DeleteObject", on=[states]),
+        ),
+        _identity_policy(
+            _allow(*(f"oms:taskgroup:{one}" for one in groups), on=["*"]),
+            _allow(*(f"iam:{one}" for one in ("users:listUsersV5", *policies, *keys)), on=["*"]),
+        ),
+    )
+
+
 def deployer(given: Mapping[str, str]) -> Document:
     """What the tool's own user needs to deploy, as the calls of its component are documented."""
     functions = f"acs:fc:{value(given, 'region')}:*:functions/{value(given, 'functionName')}*"

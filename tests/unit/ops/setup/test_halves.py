@@ -19,6 +19,7 @@ from support.grants import iam_user, ram_user
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, SetupWorld
 
+READER = "RAM user with whose key OMS reads the source"
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 # Of the requests of a run one in so many is where it ends.
 EACH = 5
@@ -253,6 +254,15 @@ def test_without_rights_in_ram_the_printed_documents_suffice_and_setup_goes_on(w
     # The roles are nowhere to be seen, so that not all is known to be there.
     assert code == 3
     assert left(said) == [f"RAM role of {FUNCTIONS}", "RAM role of trigger"]
+
+
+def test_a_half_without_rights_in_ram_goes_on_as_well(world):
+    for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys"):
+        world.ram.deny(action)
+    code, said = Two(world).alibaba()
+    assert code == 3
+    assert left(said) == [f"RAM role of {FUNCTIONS}", "RAM role of trigger", READER]
+    assert world.log_bucket in world.oss.buckets
 
 
 def test_a_key_that_somebody_made_is_given_to_oms_and_not_taken_for_one_that_nobody_has(world):

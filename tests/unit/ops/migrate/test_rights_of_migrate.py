@@ -1,0 +1,69 @@
+"""What `policies/show.py --migrate` prints is what an administrator of a migration needs, and all of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ops.clouds.keys import ALIBABA, HUAWEI
+from ops.project import variables
+from ops.setup.statements import migration
+from sandbox.oms.copier import CopyFailure
+from support.grants import iam_user, ram_user
+from support.migration import project
+from support.policies import show
+from unit.ops.migrate.migrate_world import MigrateWorld
+
+
+def whole(documents):
+    """Whether all commands of a migration come to their ends with the keys of two users who may do this."""
+    with MigrateWorld() as world:
+        world.fill(50)
+        keys = dict(zip(ALIBABA, ram_user(world, documents[0], "mover"), strict=False))
+        keys |= dict(zip(HUAWEI, iam_user(world, "mover", documents[1]), strict=False))
+
+        def prepare(group):
+            group.speed, group.at_once = 5.0, 1
+            group.failures.add(CopyFailure("X"), times=1, where=lambda key: key == "old/000040")
+
+        world.oms.groups.prepare = prepare
+        world.stop_following_after(30)
+        wanted = {"--yes": 130, "--look": 0, "--pause": 0, "--go-on": 1, "--retry": 0}
+        codes = {word: world.run("migrate", word, typed="", keys=keys)[0] for word in wanted}
+        world.stop_following_after(30)
+        again = world.run("migrate", "--yes", typed="", keys=keys)[0]
+        ended = world.run("migrate", "--remove", "--yes", typed="", keys=keys)[0]
+        return (codes, again, ended) == (wanted, 130, 0)
+
+
+def documents():
+    with MigrateWorld() as world:
+        return migration(variables((world.folder / "s.yaml").read_text(encoding="utf-8")))
+
+
+DOCUMENTS = documents()
+RIGHTS = [
+    (side, action)
+    for side, document in enumerate(DOCUMENTS)
+    for statement in document["Statement"]
+    for action in statement["Action"]
+]
+
+
+def test_they_are_enough():
+    assert whole(DOCUMENTS)
+
+
+@pytest.mark.parametrize(("side", "action"), RIGHTS, ids=[action for _, action in RIGHTS])
+def test_none_is_needless(side, action):
+    less = [json.loads(json.dumps(document)) for document in DOCUMENTS]
+    for statement in less[side]["Statement"]:
+        statement["Action"] = [one for one in statement["Action"] if one != action] or ["oss:Nothing"]
+    assert not whole(less)
+
+
+def test_they_are_printed():
+    text = show(project(), "--migrate")
+    printed = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:]]
+    assert printed == list(migration(variables((project() / "s.yaml").read_text(encoding="utf-8"))))
