@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ops.clouds.wire import RefusedError
 from ops.errors import UsageError
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, sentences, t
 
 
 class Standing(Enum):
@@ -60,7 +60,7 @@ class Need:
     UnreachableError; `do` is only called where `look` has just said that it is setup's to do.
 
     `by_hand`: what somebody does who may, step by step, where setup is refused; the rest goes on meanwhile.
-    `is_settled`: whether nothing waits for it then."""
+    `is_settled`: whether nothing waits for it then. `or_else`: what else may be the matter where it cannot be read."""
 
     what: Text
     rights: tuple[str, ...]
@@ -68,6 +68,7 @@ class Need:
     do: Callable[[], None]
     by_hand: Sequence[Text] = ()
     is_settled: Callable[[], bool] = lambda: False
+    or_else: Text | None = None
 
     def see(self) -> Line:
         """The same as `look`, where a missing right is a line as well."""
@@ -88,7 +89,8 @@ class Need:
         if error.status == 403 and self.by_hand:
             state = Standing.BY_HAND if self.is_settled() else Standing.WAIT
             return Line(state, self.what, t("{happened}", happened=error.happened), ask, steps=self.by_hand)
-        return Line(Standing.UNSEEN, self.what, t("cannot be read: {happened}", happened=error.happened), ask)
+        told = sentences(ask, self.or_else)
+        return Line(Standing.UNSEEN, self.what, t("cannot be read: {happened}", happened=error.happened), told)
 
 
 def nothing() -> None:

@@ -13,6 +13,7 @@ from oss_oms_sync.answers.text import Text, t
 _REDIRECTS = (301, 307)
 # The classes that OMS writes (its "Constraints").
 _WRITTEN = ("STANDARD", "WARM")
+_SOMEBODYS = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
 _CORRECT = t("Correct the region or the bucket in s.yaml")
 
 
@@ -52,7 +53,7 @@ def log(bucket: OssBucket, region: str, account: str) -> Need:
 
     # The last three for the lock in it.
     rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
-    return Need(what, rights, look, bucket.create)
+    return Need(what, rights, look, bucket.create, or_else=_SOMEBODYS.filled(name="logBucket"))
 
 
 def destination(bucket: ObsBucket, region: str) -> Need:
@@ -85,7 +86,8 @@ def destination(bucket: ObsBucket, region: str) -> Need:
         "obs:bucket:GetEncryptionConfiguration",
         "obs:bucket:CreateBucket",
     )
-    return Need(what, (*rights, "obs:bucket:CreateBucket"), look, lambda: bucket.create(region))
+    or_else = _SOMEBODYS.filled(name="destinationBucket")
+    return Need(what, rights, look, lambda: bucket.create(region), or_else=or_else)
 
 
 def _elsewhere(what: Text, found: str, region: str) -> Line | None:

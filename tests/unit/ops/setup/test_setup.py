@@ -272,6 +272,17 @@ def test_what_cannot_be_seen_is_named_with_its_right_and_nothing_is_made(world, 
     assert world.made() == before
 
 
+@pytest.mark.parametrize("name", ["logBucket", "destinationBucket"])
+def test_a_bucket_of_somebody_else_is_not_taken_for_a_missing_right_alone(world, name):
+    if name == "logBucket":
+        world.oss.create_bucket(world.log_bucket, owner="2000000000000002")
+    else:
+        world.obs.create_bucket(world.destination_bucket).owner = "somebody"
+    code, said = world.setup(typed=YES)
+    assert code == 3
+    assert f"If the bucket is somebody else's, name another one in s.yaml: {name}" in said
+
+
 @pytest.mark.parametrize(
     ("name", "host"), [(ALIBABA[0], "ram."), (ALIBABA[1], "ram."), (HUAWEI[0], "iam."), (HUAWEI[1], "iam.")]
 )
