@@ -2,7 +2,8 @@
 
 The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`),
 docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), how long a freeze lasts in
-docs/costs.md (`ops.effort`), and the modules of ops.py and of the sandbox in docs/contributing.md (their docstrings).
+docs/costs.md and its twin (`ops.effort`), and the modules of ops.py and of the sandbox in docs/contributing.md (their
+docstrings).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 CONTRIBUTING = ROOT / "docs" / "contributing.md"
-COSTS = ROOT / "docs" / "costs.md"
+COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
@@ -113,12 +114,14 @@ def unconfirmed(chinese: bool) -> str:
     return _table(("未知", "假设", "可更改的设置", "依赖它的内容", "报告字段") if chinese else english, rows)
 
 
-def freezes() -> str:
+def freezes(chinese: bool) -> str:
     """How long a freeze lasts, by the number of objects and of lanes."""
     rows = [
-        (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"]) for lanes in _LANES))
+        (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"], chinese) for lanes in _LANES))
         for objects in _OBJECTS
     ]
+    if chinese:
+        return _table(("对象数", *(f"并行数 {lanes}" for lanes in _LANES)), rows)
     return _table(("objects", *(f"{lanes} lane{'s' if lanes > 1 else ''}" for lanes in _LANES)), rows)
 
 
@@ -137,8 +140,9 @@ def _modules_in(package: Path) -> Iterator[str]:
             yield f"`{path.stem}`: {_escaped(sentence)}"
 
 
-def _minutes(number: int) -> str:
-    return f"{number} min" if number < 120 else f"{number / 60:.1f} h"
+def _minutes(number: int, chinese: bool) -> str:
+    minutes, hours = ("分钟", "小时") if chinese else ("min", "h")
+    return f"{number} {minutes}" if number < 120 else f"{number / 60:.1f} {hours}"
 
 
 def _with_parts(document: Path, *parts: tuple[str, str]) -> str:
@@ -163,7 +167,8 @@ def made() -> dict[Path, str]:
             ("modules of ops.py", modules(ROOT / "template" / "ops")),
             ("modules of the sandbox", modules(ROOT / "sandbox")),
         ),
-        COSTS: _with_parts(COSTS, ("freeze", freezes())),
+        COSTS: _with_parts(COSTS, ("freeze", freezes(chinese=False))),
+        COSTS_TWIN: _with_parts(COSTS_TWIN, ("freeze", freezes(chinese=True))),
         UNKNOWN: _with_parts(UNKNOWN, ("unconfirmed", unconfirmed(chinese=False))),
         UNKNOWN_TWIN: _with_parts(UNKNOWN_TWIN, ("unconfirmed", unconfirmed(chinese=True))),
         ROOT / "docs" / "settings.md": settings(),
