@@ -1,15 +1,13 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
 The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`),
-docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), how long a freeze lasts in
-docs/costs.md and its twin (`ops.effort`), and the modules of ops.py and of the sandbox in docs/contributing.md (their
-docstrings).
+docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and how long a freeze lasts
+in docs/costs.md and its twin (`ops.effort`).
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ops.effort import freeze_minutes
@@ -21,7 +19,6 @@ from oss_oms_sync.unconfirmed import UNCONFIRMED
 from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
-CONTRIBUTING = ROOT / "docs" / "contributing.md"
 COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
@@ -125,21 +122,6 @@ def freezes(chinese: bool) -> str:
     return _table(("objects", *(f"{lanes} lane{'s' if lanes > 1 else ''}" for lanes in _LANES)), rows)
 
 
-def modules(folder: Path) -> str:
-    """The packages in `folder`, itself first, and what each module is, by the first sentence of its docstring."""
-    packages = sorted(path.parent for path in folder.rglob("__init__.py"))
-    rows = [(f"`{one.relative_to(folder.parent).as_posix()}`", "; ".join(_modules_in(one))) for one in packages]
-    return _table(("package", "modules"), [row for row in rows if row[1]])
-
-
-def _modules_in(package: Path) -> Iterator[str]:
-    for path in sorted(package.glob("*.py")):
-        if path.name != "__init__.py":
-            told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-            sentence = " ".join(told.replace("`", "").split()).partition(". ")[0].rstrip(".")
-            yield f"`{path.stem}`: {_escaped(sentence)}"
-
-
 def _minutes(number: int, chinese: bool) -> str:
     minutes, hours = ("分钟", "小时") if chinese else ("min", "h")
     return f"{number} {minutes}" if number < 120 else f"{number / 60:.1f} {hours}"
@@ -162,11 +144,6 @@ def made() -> dict[Path, str]:
     return {
         ENGLISH: _with_parts(ENGLISH, ("questions", questions(chinese=False))),
         CHINESE: _with_parts(CHINESE, ("questions", questions(chinese=True))),
-        CONTRIBUTING: _with_parts(
-            CONTRIBUTING,
-            ("modules of ops.py", modules(ROOT / "template" / "ops")),
-            ("modules of the sandbox", modules(ROOT / "sandbox")),
-        ),
         COSTS: _with_parts(COSTS, ("freeze", freezes(chinese=False))),
         COSTS_TWIN: _with_parts(COSTS_TWIN, ("freeze", freezes(chinese=True))),
         UNKNOWN: _with_parts(UNKNOWN, ("unconfirmed", unconfirmed(chinese=False))),

@@ -133,6 +133,13 @@ def test_one_thing_has_one_word_in_what_is_printed(term):
     assert [text for text in (*texts_of_programs(), *CATALOGUE.values()) if term in text] == [], TERMS[term]
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_one_thing_has_one_word_in_documents(path):
+    # In quotation marks stand the words of others.
+    text = re.sub("“[^”]*”", "", prose_of_markdown(path.read_text(encoding="utf-8")))
+    assert [term for term in TERMS if term in text] == []
+
+
 @pytest.mark.parametrize(
     "text", ["失败,重试", "失败: x", "(见下文)", "对吗?", "见 `status`,然后", "| a | 失败:`x` |", "x)表示", "停止;"]
 )
