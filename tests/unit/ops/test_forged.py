@@ -306,6 +306,7 @@ FORGERIES = [
 ]
 
 
+@pytest.mark.long
 @settings(max_examples=400)
 @given(forgery=st.sampled_from(FORGERIES))
 def test_whatever_is_forged_does_not_agree_with_the_rest(check, forgery):
