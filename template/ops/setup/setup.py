@@ -328,7 +328,7 @@ def _confirm(session: Session, shown: plan.Plan, given: str | None, is_root: boo
         raise UsageError(
             t("The plan is another one now: {hash}", hash=shown.hash), t("Read it, and give its hash with --yes")
         )
-    twice = t("These are the keys of the account itself. Type {word} again, if that is meant:", word=_YES)
+    twice = t("A key is the account's own, or may be. Type {word} again, if that is meant:", word=_YES)
     questions = [t("Type {word} to carry it out:", word=_YES), *([twice] if is_root else [])]
     if given is None and any(_typed(session, question) != _YES for question in questions):
         raise UsageError(
