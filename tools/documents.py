@@ -1,14 +1,13 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
 The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`),
-docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), how long a freeze lasts in
-docs/costs.md (`ops.effort`), and the modules of ops.py and of the sandbox in docs/contributing.md (their docstrings).
+docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and how long a freeze lasts
+in docs/costs.md and its twin (`ops.effort`).
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ops.effort import freeze_minutes
@@ -20,8 +19,7 @@ from oss_oms_sync.unconfirmed import UNCONFIRMED
 from .package import ROOT, manifest
 
 ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
-CONTRIBUTING = ROOT / "docs" / "contributing.md"
-COSTS = ROOT / "docs" / "costs.md"
+COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
@@ -113,32 +111,20 @@ def unconfirmed(chinese: bool) -> str:
     return _table(("未知", "假设", "可更改的设置", "依赖它的内容", "报告字段") if chinese else english, rows)
 
 
-def freezes() -> str:
+def freezes(chinese: bool) -> str:
     """How long a freeze lasts, by the number of objects and of lanes."""
     rows = [
-        (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"]) for lanes in _LANES))
+        (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"], chinese) for lanes in _LANES))
         for objects in _OBJECTS
     ]
+    if chinese:
+        return _table(("对象数", *(f"并行数 {lanes}" for lanes in _LANES)), rows)
     return _table(("objects", *(f"{lanes} lane{'s' if lanes > 1 else ''}" for lanes in _LANES)), rows)
 
 
-def modules(folder: Path) -> str:
-    """The packages in `folder`, itself first, and what each module is, by the first sentence of its docstring."""
-    packages = sorted(path.parent for path in folder.rglob("__init__.py"))
-    rows = [(f"`{one.relative_to(folder.parent).as_posix()}`", "; ".join(_modules_in(one))) for one in packages]
-    return _table(("package", "modules"), [row for row in rows if row[1]])
-
-
-def _modules_in(package: Path) -> Iterator[str]:
-    for path in sorted(package.glob("*.py")):
-        if path.name != "__init__.py":
-            told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-            sentence = " ".join(told.replace("`", "").split()).partition(". ")[0].rstrip(".")
-            yield f"`{path.stem}`: {_escaped(sentence)}"
-
-
-def _minutes(number: int) -> str:
-    return f"{number} min" if number < 120 else f"{number / 60:.1f} h"
+def _minutes(number: int, chinese: bool) -> str:
+    minutes, hours = ("分钟", "小时") if chinese else ("min", "h")
+    return f"{number} {minutes}" if number < 120 else f"{number / 60:.1f} {hours}"
 
 
 def _with_parts(document: Path, *parts: tuple[str, str]) -> str:
@@ -158,12 +144,8 @@ def made() -> dict[Path, str]:
     return {
         ENGLISH: _with_parts(ENGLISH, ("questions", questions(chinese=False))),
         CHINESE: _with_parts(CHINESE, ("questions", questions(chinese=True))),
-        CONTRIBUTING: _with_parts(
-            CONTRIBUTING,
-            ("modules of ops.py", modules(ROOT / "template" / "ops")),
-            ("modules of the sandbox", modules(ROOT / "sandbox")),
-        ),
-        COSTS: _with_parts(COSTS, ("freeze", freezes())),
+        COSTS: _with_parts(COSTS, ("freeze", freezes(chinese=False))),
+        COSTS_TWIN: _with_parts(COSTS_TWIN, ("freeze", freezes(chinese=True))),
         UNKNOWN: _with_parts(UNKNOWN, ("unconfirmed", unconfirmed(chinese=False))),
         UNKNOWN_TWIN: _with_parts(UNKNOWN_TWIN, ("unconfirmed", unconfirmed(chinese=True))),
         ROOT / "docs" / "settings.md": settings(),

@@ -21,9 +21,12 @@ from tools import registry
 ROOT = Path(__file__).parents[1]
 # The documents that a user of the project needs at hand; those about building it stay here.
 DOCUMENTS = (
+    "migration",
     "deploy",
+    "by-hand",
     "how-it-works",
     "operations",
+    "lifecycle",
     "cutover",
     "certificate",
     "troubleshooting",
@@ -33,8 +36,8 @@ DOCUMENTS = (
     "alarms",
     "unconfirmed",
 )
-# Those with a twin in Chinese; reasons and settings have both languages in one.
-IN_CHINESE = ("deploy", "operations", "cutover", "certificate", "troubleshooting", "unconfirmed")
+# Those with a twin in Chinese: all but two, which have both languages in one.
+IN_CHINESE = tuple(name for name in DOCUMENTS if name not in ("reasons", "settings"))
 _NAMES = {
     "s.yaml": "src/s.yaml",
     "publish.yaml": "publish.yaml",

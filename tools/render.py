@@ -36,6 +36,22 @@ def render(answers: dict[str, str], folder: Path) -> None:
 
     Raises ValueError for an answer that has not the form that its question asks for.
     """
+    given = _given(answers)
+    files = {name.removeprefix("src/"): data for name, data in _contents().items() if name.startswith("src/")}
+    for parent in sorted({(folder / name).parent for name in files}):
+        parent.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        templated = name == "s.yaml" or name.endswith(".stpl")
+        made = _template(data).render(given).encode() if templated else data
+        (folder / name.removesuffix(".stpl")).write_bytes(made)
+
+
+def settings(answers: dict[str, str]) -> str:
+    """The project's s.yaml alone."""
+    return _template(_contents()["src/s.yaml"]).render(_given(answers))
+
+
+def _given(answers: dict[str, str]) -> dict[str, str]:
     given = {**defaults(), "HW_AK": "", "HW_SK": "", "access": "default", **answers}
     for name, question in manifest()["Parameters"]["properties"].items():
         if "pattern" in question and not re.fullmatch(question["pattern"], given[name]):
@@ -43,12 +59,13 @@ def render(answers: dict[str, str], folder: Path) -> None:
     # As the hook writes them.
     for name, secret in (("accessKey", "HW_AK"), ("secretKey", "HW_SK")):
         given[name] = f"${{secret('{given['functionName']}_{secret}')}}" if given[secret] else ""
-    for name, data in contents().items():
-        if name.startswith("src/"):
-            target = folder / name.removeprefix("src/").removesuffix(".stpl")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            templated = name == "src/s.yaml" or name.endswith(".stpl")
-            target.write_bytes(_template(data).render(given).encode() if templated else data)
+    return given
+
+
+@cache
+def _contents() -> dict[str, bytes]:
+    """The package's files, read once: to read them takes longer than to write a project."""
+    return contents()
 
 
 @lru_cache

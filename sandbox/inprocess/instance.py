@@ -118,7 +118,7 @@ class CallInstance:
             # What a function prints is for processes to show: here the process's own logging stays as it is.
             log = logging.getLogger("oss_oms_sync")
             kept = log.handlers, log.propagate
-            exec(_compiled(Path(self._setup["code"]) / f"{name}.py"), vars(module))
+            exec(_compiled(Path(self._setup["code"]).resolve() / f"{name}.py"), vars(module))
             log.handlers, log.propagate = kept
             vars(module).update(
                 os=SimpleNamespace(environ=dict(self._environment)),

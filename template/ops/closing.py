@@ -27,7 +27,7 @@ _HINT = t(
 _UNDONE = t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again")
 _NOT_CLOSED = t("The project does not stay closed")
 _WHO = t("See who opens it, and run the command again")
-_MIGRATION = t("See how far it is: python3 ops.py migrate --look")
+HOW_FAR = t("See how far it is: python3 ops.py migrate --look")
 _OPENED = t("The trigger is there, and a reconcile pass has begun.")
 
 _QUESTION = t("Close the project now, so that nothing is sent any more? [y/N]")
@@ -85,7 +85,7 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         answer = session.ask(MarkAnswer, "certify", {"close": True, **({"run": run} if run else {})})
         mark = answer.closed
         if mark is None:
-            raise CloudError(answer.next, _MIGRATION)
+            raise CloudError(answer.next, HOW_FAR)
         pause(session, CLOSE_SECONDS, _WAITS)
         seen = session.ask(LookAnswer, "certify", {**since, "look": True})
         # Since a mark that somebody else has set meanwhile, two minutes have not gone by.

@@ -79,6 +79,7 @@ _IS_CLOSED = t("the project is closed already")
 _SINCE = t("closed since {since}")
 _ASK_AGAIN = t("{seen}. Asked again in {left}")
 
+_MIGRATES = t("A migration of the old objects is not over, and before that no project can be closed")
 _NOT_SET_UP = t("The cutover ends before it begins: something is not set up right")
 _MEND = t("Mend that, and run the command again")
 _STANDS = t("A GO stands: the project has been closed since, and nothing is left to do.")
@@ -137,12 +138,16 @@ class Cutover:
     def run(self) -> Any:
         """Take all steps; return the certificate: the one of this run, or the GO that stands.
 
-        Raises CloudError where something is not set up right, and what calls raise.
+        Raises CloudError where something is not set up right, or old objects are on their way, and what calls raise.
         """
         session = self._session
         self._hint(_HINT)
         seen = session.ask(LookAnswer, "certify", {**self._since, "look": True})
         self._mark, self._is_closed = seen.closed, seen.closed is not None
+        if seen.migration:
+            if self._plan.frozen:
+                raise CloudError(_MIGRATES, closing.HOW_FAR)
+            session.screen.say(Marked("", self._text(_MIGRATES), "open"))
         go = self._standing(seen) or self._prepared()
         if go:
             session.screen.say(self._text(_STANDS))

@@ -160,7 +160,7 @@ def test_the_network_with_a_fixed_address_is_one_the_component_takes(tool, built
     # GIVEN a project, in which the document's lines stand instead of those of s.yaml
     project = tmp_path / "out"
     assert tool.init(built, project, ANSWERS).returncode == 0
-    (lines,) = Document.read(ROOT / "docs" / "operations.md").yaml_under("A fixed address")
+    (lines,) = Document.read(ROOT / "docs" / "lifecycle.md").yaml_under("A fixed address")
     settings = project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
     changed = text.replace("  network: &network\n    internetAccess: true\n", indent(lines, "  "))

@@ -21,8 +21,8 @@ from support.uploads import upload
 from tools.package import ROOT
 from tools.serverless import Tool, served
 
-DEPLOY, OPERATIONS, CUTOVER, ALARMS = (
-    ROOT / "docs" / f"{name}.md" for name in ("deploy", "operations", "cutover", "alarms")
+DEPLOY, BY_HAND, OPERATIONS, LIFE_CYCLE, CUTOVER, ALARMS = (
+    ROOT / "docs" / f"{name}.md" for name in ("deploy", "by-hand", "operations", "lifecycle", "cutover", "alarms")
 )
 
 
@@ -53,10 +53,10 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, 
     return shell.folder
 
 
-def test_the_page_on_deploying_leads_from_nothing_to_the_first_object_and_back(shell, fc3, box):
+def test_the_pages_on_deploying_lead_from_nothing_to_the_first_object_and_back(shell, fc3, box):
     # GIVEN its steps, for the sandbox's task
-    _, _, _, keys, init, git, roles, deploy, *rest = Document.read(DEPLOY).commands_under("Deploy it")
-    story, by_hand, remove = rest
+    _, _, keys, init, git, roles, deploy = Document.read(BY_HAND).commands_under("By hand")
+    _, story, by_hand, remove = Document.read(DEPLOY).commands_under("Deploy it")
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
     assert address in init
 
@@ -88,7 +88,7 @@ def test_the_page_on_deploying_leads_from_nothing_to_the_first_object_and_back(s
 
 def test_the_package_can_be_installed_from_the_repository(shell, fc3, box, built, tmp_path):
     # GIVEN what `make package` makes (the tool takes the file away)
-    assert f"s init --uri <repository>/dist/{built.name}" in DEPLOY.read_text(encoding="utf-8")
+    assert f"s init --uri <repository>/dist/{built.name}" in BY_HAND.read_text(encoding="utf-8")
     copy = shutil.copy(built, tmp_path)
     given = json.dumps(box.answers())
     shell.run(f's init --uri {copy} -y -d mine -a default --parameters "$GIVEN"', env={"GIVEN": given})
@@ -122,9 +122,9 @@ def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
     upload(box, "between")
 
     # WHEN the steps of the document are taken
-    (store,) = Document.read(OPERATIONS).commands_under("Access keys")[:1]
+    (store,) = Document.read(LIFE_CYCLE).commands_under("Access keys")[:1]
     shell.run(store, env=dict(zip(("HW_AK", "HW_SK"), new, strict=True)))
-    (deploy,) = Document.read(OPERATIONS).commands_under("Rotation")
+    (deploy,) = Document.read(LIFE_CYCLE).commands_under("Rotation")
     assert "Setup OK: " in shell.run(deploy)
     upload(box, "after")
 
@@ -135,7 +135,7 @@ def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
 
 def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, fc3, box, tool):
     # GIVEN the file of the document
-    (text,) = Document.read(OPERATIONS).yaml_under("Several environments")
+    (text,) = Document.read(LIFE_CYCLE).yaml_under("Several environments")
     (project / "s.staging.yaml").write_text(text)
     staging = {name: f"Staging{name[-2:]}0001" for name in ("HW_AK", "HW_SK")}
     shell.run("python3 ops.py secrets -t s.staging.yaml", env=staging)
@@ -143,7 +143,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
 
     # WHEN it is deployed (into the sandbox it would not fit)
     fc3.box = None
-    deploy, _ = Document.read(OPERATIONS).commands_under("Several environments")[0].splitlines()
+    deploy, _ = Document.read(LIFE_CYCLE).commands_under("Several environments")[0].splitlines()
     said = shell.run(deploy)
 
     # THEN every property is the first one's, but for what the file says
@@ -186,7 +186,7 @@ def changed_package(built: Path, folder: Path) -> Path:
 
 def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built, tmp_path):
     # GIVEN a project in git, and changes of the user's own
-    once, upgrade, look, back = Document.read(OPERATIONS).commands_under("Upgrade")
+    once, upgrade, look, back = Document.read(LIFE_CYCLE).commands_under("Upgrade")
     shell.run(once)
     settings = project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
@@ -220,7 +220,7 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
 
 def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, project, box):
     # GIVEN a machine that does not have the keys
-    once, upgrade, _, _ = Document.read(OPERATIONS).commands_under("Upgrade")
+    once, upgrade, _, _ = Document.read(LIFE_CYCLE).commands_under("Upgrade")
     shell.run(once)
     name = box.answers()["functionName"]
     shell.run(f"s secret delete --key {name}_HW_AK; s secret delete --key {name}_HW_SK")
@@ -243,7 +243,7 @@ WEBHOOK = "https://oapi.dingtalk.com/robot/send?access_token=fedcba9876543210012
 def test_a_chat_is_told_after_the_documents_steps_and_nobody_sees_its_address(shell, project, fc3, box, tool):
     # GIVEN the steps, for this project
     name = box.answers()["functionName"]
-    (steps,) = Document.read(ALARMS).commands_under("Tell a chat")
+    (steps,) = Document.read(ALARMS).commands_under("Notify a chat")
     (line,) = (text for info, text in Document.read(ALARMS).blocks if info == "yaml")
     settings = project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
@@ -282,7 +282,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
         ci = Shell(other, copy, url)
 
         # WHEN the document's command is run, and each process of the tool notes what everybody can see of it
-        (command,) = Document.read(OPERATIONS).commands_under("CI")
+        (command,) = Document.read(LIFE_CYCLE).commands_under("CI")
         seen, note = tmp_path / "seen", tmp_path / "note.js"
         seen.write_text("")
         note.write_text(NOTE % json.dumps(str(seen)))
@@ -337,7 +337,7 @@ def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
 
 def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
     # GIVEN a project that is paused
-    pause, go_on = Document.read(OPERATIONS).commands_under("Pause")
+    pause, go_on = Document.read(LIFE_CYCLE).commands_under("Pause")
     box.tick("reconcile")
     shell.run(pause)
 

@@ -12,6 +12,8 @@ import requests
 
 from ops.clouds import wire
 from sandbox.inprocess import InProcess
+from tools import render
+from tools.package import ROOT
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -39,6 +41,13 @@ class Administrator(InProcess):
         self._adapter = self.ground.network.adapter()
         self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
         return self
+
+    def put_project(self, folder: Path, answers: dict[str, str]) -> None:
+        """Put there what commands read of a project, its s.yaml, and the functions' code: to write all of a project
+        takes longer than most commands."""
+        folder.mkdir(exist_ok=True)
+        (folder / "s.yaml").write_text(render.settings({**self.answers(), **answers}), encoding="utf-8")
+        (folder / "code").symlink_to(ROOT / "template" / "code")
 
     def before(self, number: int) -> None:
         """What happens before a request of this number goes out."""

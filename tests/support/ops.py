@@ -57,6 +57,8 @@ class FakeCaller:
         # checks for which a cutover waits, look after look.
         self.mark: dict[str, str] | None = None
         self.opened_late = 0
+        # That of the old objects, which is not over.
+        self.migration: dict[str, str] | None = None
         self.go: Any = None
         self.checks: deque[list[dict[str, Any]]] = deque([[]])
         # What is done before a job answers.
@@ -88,7 +90,8 @@ class FakeCaller:
         # Who begins, or has just closed, asks as nobody.
         found = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
         said = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
-        return {"closed": self.mark, "go": self.go, "checks": found if self.mark else [], **said}
+        found = found if self.mark else []
+        return {"closed": self.mark, "go": self.go, "checks": found, "migration": self.migration, **said}
 
     def remove_trigger(self, job: str, trigger: str) -> None:
         self.asked.append(("remove", {"trigger": trigger}))

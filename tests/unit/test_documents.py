@@ -28,7 +28,7 @@ from tools.render import render
 
 README, TWIN = ROOT / "README.md", ROOT / "README.zh.md"
 DEPLOY, DEPLOY_TWIN = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
-DOCUMENTS = [README, TWIN, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [README, TWIN, *sorted(ROOT.glob("SECURITY*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 OF_THE_PROJECT = [ROOT / "template" / "readme.md", ROOT / "template" / "readme.zh.md"]
 IN_CHINESE = [path for path in (*DOCUMENTS, *OF_THE_PROJECT) if path.name.endswith(".zh.md")]
 PAIRS = [(path.with_name(path.name.replace(".zh.", ".")), path) for path in IN_CHINESE]
@@ -173,8 +173,10 @@ def test_a_chinese_document_leads_to_chinese_ones(path):
 
 
 def test_what_chinese_users_need_is_in_chinese():
-    documents = {path.name.partition(".")[0] for path in IN_CHINESE if path.parent.name == "docs"}
-    assert documents >= {"deploy", "cutover", "operations", "troubleshooting", "certificate", "playing"}
+    # Those for whoever changes the code are in English; these two have both languages in one.
+    without = {"contributing", "performance", "reasons", "settings"}
+    english, chinese = ({path.name.partition(".")[0] for path in one} for one in (DOCUMENTS, IN_CHINESE))
+    assert english - chinese == without
     assert OF_THE_PROJECT[1].exists()
 
 
@@ -223,14 +225,14 @@ def test_both_languages_name_the_regions_of_sync_tasks_as_the_consoles_do():
 def test_no_document_calls_crc64_safe_without_saying_what_it_falls_back_to():
     told = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
     explained = [path.name for path, text in told.items() if "falls back" in text or "退回" in text]
-    assert {"deploy.md", "deploy.zh.md", "how-it-works.md"} <= set(explained)
+    assert {"by-hand.md", "by-hand.zh.md", "how-it-works.md", "how-it-works.zh.md"} <= set(explained)
     for path, text in told.items():
         if "CRC64_COMPARISON_OVERWRITE" in text and path.name not in explained:
-            assert "how-it-works.md#what-remains" in text, path
+            assert "how-it-works.md#what-remains" in text or "how-it-works.zh.md#遗留问题" in text, path
 
 
 BREAKS = {
-    "a heading": ("## Permissions", "Permissions", "headings"),
+    "a heading": ("## Undo", "Undo", "headings"),
     "a command": ("python3 ops.py doctor\n", "s doctor check\n", "blocks of code"),
     "a link": ("(settings.md)", "(prices.md)", "links"),
     "a cell": ("| `runtime` |", "| `medic` |", "table"),

@@ -146,7 +146,7 @@ def done(group: Group, language: str) -> Iterator[Line]:
     yield Marked("", said.of(language), tone)
     yield f"  {how_far(group).of(language)}"
     yield f"-> {_AFTERWARDS.of(language)}"
-    yield Whole(f"   {command(Step('compare', {'deep': True}))}")
+    yield Whole(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
     yield f"-> {_ONCE_MORE.of(language)}"
     yield Whole(f"   {command(Step('migrate'))}")
 

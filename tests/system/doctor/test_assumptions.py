@@ -89,7 +89,7 @@ def test_on_a_terminal_each_is_a_line_under_one_step(box, handler, language, tit
     assert shown[begin + 1 + len(told) :] == ["      -> python3 ops.py canary"]
 
 
-@pytest.mark.parametrize("page", ["deploy.md", "deploy.zh.md"])
+@pytest.mark.parametrize("page", ["by-hand.md", "by-hand.zh.md"])
 def test_the_sample_in_the_documents_has_as_many_checks_and_names_these(box, handler, page):
     report, text = handler(box, box.environment()), (ROOT / "docs" / page).read_text(encoding="utf-8")
     (told,) = re.findall(r"^Setup OK: (.*)$", text, re.MULTILINE)

@@ -11,7 +11,7 @@ import pytest
 
 from ops import cli, cutover
 from ops.cutover import Cutover, Plan
-from ops.errors import FunctionError, ToolError
+from ops.errors import CloudError, FunctionError, ToolError
 from ops.words import Text
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.certify_world import CertifyWorld, check
@@ -653,3 +653,15 @@ def test_it_speaks_chinese(command):
     assert command(seen, *WORDS) == 0
     assert "4. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in seen.said
     assert seen.out.getvalue().startswith("GO\n  在 2026-01-31T08:16:00Z 至 ")
+
+
+def test_while_old_objects_are_on_their_way_it_ends_before_it_begins_and_a_rehearsal_says_so():
+    seen = world()
+    seen.session.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g"}
+    with pytest.raises(CloudError) as caught:
+        run(seen)
+    assert caught.value.fix.en.endswith("python3 ops.py migrate --look")
+    assert seen.session.caller.asked == [("certify", {"look": True, "frozen_since": FROZEN_TEXT})]
+
+    Cutover(seen.session, Plan(None)).run()
+    assert "A migration of the old objects is not over" in seen.said

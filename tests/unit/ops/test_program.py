@@ -219,7 +219,7 @@ def test_the_same_off_a_terminal(environment, slow):
 
 def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in, tmp_path):
     # GIVEN a project that is open, of which nobody answers for a certificate
-    looked = {"closed": None, "go": None, "checks": [], "next": "", "next_zh": ""}
+    looked = {"closed": None, "go": None, "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.plan(
         {
             'certify invoke -e {"look": true}': {"out": printed(looked)},

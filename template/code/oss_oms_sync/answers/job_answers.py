@@ -137,7 +137,9 @@ class MarkAnswer:
 
 @dataclass(frozen=True)
 class LookAnswer(MarkAnswer):
-    """The same, with the GO that stands, as the document that it is, and the checks for which a cutover waits."""
+    """The same, with the GO that stands, as the document that it is, and the checks for which a cutover waits; and with
+    the migration of the old objects, while it is not over."""
 
     go: Json
     checks: Sequence[Finding]
+    migration: Migration | None

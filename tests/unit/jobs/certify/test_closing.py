@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.filters import KeyFilter
@@ -258,3 +259,25 @@ def test_a_standstill_pass_from_before_oms_had_finished_shows_nothing(closed):
     assert results(document) == {"STOOD_STILL": "not run"}
     closed.compare(standstill=True)
     assert closed.is_go()
+
+
+@pytest.mark.parametrize("written", [{"begun": "2026-03-06T00:00:00Z", "group": "g"}, {"what": "nobody reads"}])
+def test_while_old_objects_are_on_their_way_no_project_is_closed(world, written):
+    world.keep(f"state/migrate-{world.settings.project}.json", written)
+    answer = world.call(close=True)
+    assert (answer["closed"], "migration of the old objects" in str(answer["next"])) == (None, True)
+    assert world.call(look=True)["closed"] is None
+
+
+def test_one_that_begins_while_a_project_is_closed_opens_it_again_unless_it_was_closed_before(world, mocker):
+    # GIVEN a migration that is written down between the two looks for one
+    found = [None, Migration("2026-03-06T00:00:00Z", "")]
+    mocker.patch("oss_oms_sync.jobs.certify.migration.under_way", lambda _: found.pop(0) if found else None)
+    assert world.call(close=True)["closed"] is None
+    assert world.call(look=True)["closed"] is None
+
+    # WHEN it was closed before, THEN that stays: whoever migrates sees it, and does not begin
+    found[:] = [None, None]
+    assert world.call(close=True)["closed"]
+    found[:] = [None, Migration("2026-03-06T00:00:00Z", "")]
+    assert world.call(close=True)["closed"]

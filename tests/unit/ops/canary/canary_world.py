@@ -14,7 +14,6 @@ from ops.canary import objects
 from sandbox.oms.copier import CopyFault
 from support.administrator import Administrator
 from support.migration import MODES, Migration, Said
-from tools.render import render
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -92,7 +91,7 @@ class DrawnWorld(CanaryWorld):
         folder = self.folder / "project"
         if not folder.exists():
             answers = {"functionName": self.function_name, "objectPrefix": self.prefix, "objectSuffix": self.suffix}
-            render({**self.answers(), **answers}, folder)
+            self.put_project(folder, answers)
         return folder
 
     def __enter__(self) -> Self:

@@ -12,6 +12,7 @@ from ops.intention import Intention, Intentions
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
 from support.administrator import KilledError
+from support.law import requests_of
 from support.migration import Caller
 from support.ops import OPS, SET_UP_RIGHT
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
@@ -328,9 +329,9 @@ def test_programs_get_json(world):
 
 
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
-@pytest.mark.parametrize("first", range(8))
-def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left(fate, first):
-    for number in range(first, 48, 8):
+@pytest.mark.parametrize("block", range(8))
+def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left(fate, block):
+    for number in requests_of(block, 8, 48):
         with MigrateWorld() as world:
             world.fill(50)
             base = world.asked
@@ -349,9 +350,56 @@ def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left
             assert len({group.order.note for group in world.oms.groups.all()}) >= 1
 
 
-@pytest.mark.parametrize("first", range(4))
-def test_two_people_at_once_make_one_group_and_leave_no_key(first):
-    for number in range(first, 44, 4):
+def stands(world):
+    """How the one that there is stands; "none" if there is none."""
+    code, said = world.migrate("--look", "--json", typed="")
+    found = [line for line in said.splitlines() if line.startswith("{")]
+    return json.loads(found[-1])["state"] if found else f"{code}: {said}"
+
+
+@pytest.mark.parametrize("fate", ["dies_after", "loses"])
+@pytest.mark.parametrize(
+    ("state", "command"),
+    [
+        ("copying", "--pause"),
+        ("paused", "--go-on"),
+        ("failed", "--retry"),
+        ("copying", "--remove"),
+        ("failed", "--remove"),
+    ],
+)
+def test_each_command_that_is_interrupted_leaves_a_state_from_which_the_printed_ones_lead_on(state, command, fate):
+    following = {"paused": "--go-on", "failed": "--retry"}
+    for number in range(3, 60, 5):
+        with MigrateWorld() as world:
+            if state == "failed":
+                world.fill(50)
+                world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
+                assert world.migrate()[0] == 1
+            else:
+                begun(world, 50)
+                assert state == "copying" or world.migrate("--pause")[0] == 0
+            last = world.asked + number
+            world.dies_after, world.loses = (last, set()) if fate == "dies_after" else (-1, {last})
+            with suppress(KilledError):
+                world.migrate(command, "--yes")
+            is_reached = world.asked >= last
+            world.dies_after, world.loses = -1, set()
+            for _ in range(6):
+                if (found := stands(world)) == "none":
+                    break
+                world.later(60)
+                word = command if command == "--remove" else following.get(found)
+                world.migrate(*filter(None, [word, "--yes"]))
+            assert (stands(world), is_over(world)) == ("none", True), number
+            assert command == "--remove" or world.copied() == 50
+        if not is_reached:  # it was over before
+            break
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_two_people_at_once_make_one_group_and_leave_no_key(block):
+    for number in requests_of(block, 4, 44):
         with MigrateWorld() as world:
             world.fill(50)
             base, others = world.asked, []

@@ -14,7 +14,6 @@ import yaml
 from ops import cli
 from support.administrator import Administrator
 from support.migration import Caller, Here
-from tools.render import render
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -36,7 +35,7 @@ class SetupWorld(Administrator):
     def __enter__(self) -> Self:
         super().__enter__()
         self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
-        render({**self.answers(), "functionName": NAME}, self.folder)
+        self.put_project(self.folder, {"functionName": NAME})
         answers = {"functionName": NAME, "SYNC_URL": "", "logBucket": self.log_bucket}
         (self.folder / "answers.json").write_text(json.dumps(answers))
         return self

@@ -1,4 +1,4 @@
-"""The rights that setup names are those that its administrators need, and all of them; docs/deploy.md says so."""
+"""The rights that setup names are those that its administrators need, and all of them; SECURITY.md says so."""
 
 from __future__ import annotations
 
@@ -108,9 +108,9 @@ def test_administrators_who_may_do_just_that_set_it_up(world):
     assert [one.status for one in world.answered if one.status == 403] == []
 
 
-@pytest.mark.parametrize("name", ["deploy.md", "deploy.zh.md"])
+@pytest.mark.parametrize("name", ["SECURITY.md", "SECURITY.zh.md"])
 def test_the_document_names_them(world, name):
-    tables = Document.read(ROOT / "docs" / name).tables
+    tables = Document.read(ROOT / name).tables
     (told,) = [row[1].content for table in tables for row in table if "`python3 ops.py setup`" in row[0].content]
     rights = set().union(*(named(world, *words) for words in ((), ("--remove",), ("--new-key",))))
     assert set(re.findall(r"`(\w+:[\w:]+)`", told)) == rights

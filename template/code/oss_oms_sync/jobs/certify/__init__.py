@@ -106,7 +106,7 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
         evidence = gather(invocation, options)
         checks = [check(evidence) for check in (oms_finished, nothing_waits)]
     go = _standing_go(invocation, options, closed) if closed else None
-    return to_json(LookAnswer(*_answer(closed), go, checks))  # type: ignore[no-any-return]
+    return to_json(LookAnswer(*_answer(closed), go, checks, migration.under_way(invocation)))  # type: ignore[no-any-return]
 
 
 def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
