@@ -14,6 +14,11 @@ SCHEDULES = int(os.environ.get("SCHEDULES", "600"))
 SOCKET_SCHEDULES = max(20, SCHEDULES // 20)
 
 
+def schedules(share: int) -> int:
+    """How many a law tries that has this share of them; `make test` alone does with a hundred."""
+    return SCHEDULES // share if EXTRAS or "SCHEDULES" in os.environ else 100
+
+
 def seeds_of(block: int, number: int) -> Sequence[int]:
     """The seeds of a quarter of so many worlds, or those that the environment names."""
     named = os.environ.get("SEEDS")

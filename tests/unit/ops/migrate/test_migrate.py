@@ -373,6 +373,7 @@ def test_programs_get_json(world):
     assert (code, told["state"], told["total"], told["id"]) == (0, "copying", 200, world.group.group_id)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize("block", range(8))
 def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left(fate, block):
@@ -402,6 +403,7 @@ def stands(world):
     return json.loads(found[-1])["state"] if found else f"{code}: {said}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize(
     ("state", "command"),
@@ -442,6 +444,7 @@ def test_each_command_that_is_interrupted_leaves_a_state_from_which_the_printed_
             break
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("block", range(4))
 def test_two_people_at_once_make_one_group_and_leave_no_key(block):
     for number in requests_of(block, 4, 44):
