@@ -12,6 +12,7 @@ from ops.report.blocks import (
     Column,
     Command,
     Detail,
+    Document,
     Facts,
     Figure,
     Figures,
@@ -111,8 +112,8 @@ def _block(block: Block, say: Words) -> Markup:
             return _chart(block, say)
         case Items(rows, kind):
             return element("ul", *(element("li", _phrase(one)) for one in rows), class_=kind)
-        case Command(line):
-            return _command(line)
+        case Command(text) | Document(text):
+            return _command(text)
         case Finding():
             return _finding(block, say)
         case Detail(blocks):
