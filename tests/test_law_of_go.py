@@ -20,13 +20,13 @@ from ops.commands import command
 from oss_oms_sync.answers.step import Step
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from support.law import seeds_of
+from support.law import EXTRAS, seeds_of
 from support.migration import CONTENTS, MINUTE, MODES, Migration, copies, storms
 from support.world import oss_error
 
 LAW = "a GO stays true"
 # Each is a whole migration, and takes as long as dozens of other schedules.
-MIGRATIONS = int(os.environ.get("SCHEDULES", "300")) // 10
+MIGRATIONS = int(os.environ.get("SCHEDULES", "300" if EXTRAS else "240")) // 10
 
 
 # What replay's first run says of a project.

@@ -24,13 +24,13 @@ from ops.commands import command
 from oss_oms_sync.answers.step import Step
 from sandbox.oms.copier import CopyFault
 from sandbox.server.message import Request
-from support.law import seeds_of
+from support.law import EXTRAS, seeds_of
 from support.migration import CONTENTS, MINUTE, MODES, Migration
 from support.world import oss_error
 
 LAW = "whoever follows the printed steps comes to GO"
 # Each is a whole migration, and takes as long as dozens of other schedules.
-WORLDS = int(os.environ.get("SCHEDULES", "600")) // 20
+WORLDS = int(os.environ.get("SCHEDULES", "600" if EXTRAS else "480")) // 20
 DAY = 24 * 60 * MINUTE
 ARCHIVED = oss_error(403, "InvalidObjectState")
 # A page shows the next step of what is worst.

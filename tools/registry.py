@@ -16,9 +16,8 @@ _BUTTON = "https://img.alicdn.com/imgextra/i1/O1CN01w5RFbX1v45s8TIXPz_!!60000000
 _COMMANDS = """```sh
 s init {0}
 cd {0}
-python3 policies/show.py
-s deploy -y
-python3 ops.py doctor
+python3 ops.py setup
+s deploy -y && python3 ops.py doctor
 ```"""
 _DETAIL, _DETAIL_ENDS = '<appdetail id="flushContent">\n\n', "\n</appdetail>\n"
 

@@ -15,7 +15,7 @@ import yaml
 
 from package.tool import COMPONENT, answer_prompts, assert_no_secret, deploy
 from sandbox.fc.project import resources
-from support.answers import ANSWERS
+from support.answers import ANSWERS, KEYLESS
 from support.documents import Document
 from tools import render
 from tools.package import ROOT, manifest
@@ -209,7 +209,7 @@ def test_an_answer_that_its_question_refuses_is_not_rendered(prefix, tmp_path):
 def test_hostile_answers_through_the_tool(tool, built, tmp_path):
     for number, (prefix, suffix) in enumerate(zip(HOSTILE[::2], HOSTILE[1::2], strict=True)):
         project, rendered = tmp_path / f"out{number}", tmp_path / f"rendered{number}"
-        answers = {**ANSWERS, "objectPrefix": prefix, "objectSuffix": suffix}
+        answers = {**KEYLESS, "objectPrefix": prefix, "objectSuffix": suffix}
         assert tool.init(built, project, answers).returncode == 0
         render.render(answers, rendered)
         for name in ("s.yaml", "events/put-object.json"):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from package.tool import commands_in
-from support.answers import ANSWERS
+from support.answers import ANSWERS, KEYLESS
 from tools.serverless import served
 
 
@@ -73,7 +73,7 @@ def test_what_comes_next_has_no_git_where_git_is(tool, built, tmp_path):
 )
 def test_an_unknown_region_of_oms_is_a_warning(tool, built, tmp_path, host, told):
     url = ANSWERS["SYNC_URL"].replace("oms.cn-north-4.myhuaweicloud.com", host)
-    done = tool.init(built, tmp_path / "out", {**ANSWERS, "SYNC_URL": url})
+    done = tool.init(built, tmp_path / "out", {**KEYLESS, "SYNC_URL": url})
     assert done.returncode == 0
     assert f"Note: {told} is not known to offer sync tasks" in done.stdout
     assert "CN East-Shanghai1 (cn-east-3)" in done.stdout
@@ -81,7 +81,7 @@ def test_an_unknown_region_of_oms_is_a_warning(tool, built, tmp_path, host, told
 
 def test_the_region_of_shanghai_that_has_sync_tasks_is_not_warned_of(tool, built, tmp_path):
     url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-east-3")
-    done = tool.init(built, tmp_path / "out", {**ANSWERS, "SYNC_URL": url})
+    done = tool.init(built, tmp_path / "out", {**KEYLESS, "SYNC_URL": url})
     assert done.returncode == 0
     assert "not known to offer" not in done.stdout
     assert "no two of them may overlap in both prefix and suffix" in done.stdout
@@ -89,7 +89,7 @@ def test_the_region_of_shanghai_that_has_sync_tasks_is_not_warned_of(tool, built
 
 def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):
     url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-south-1")
-    answers = {name: value for name, value in ANSWERS.items() if name != "alertLanguage"} | {"SYNC_URL": url}
+    answers = {name: value for name, value in KEYLESS.items() if name != "alertLanguage"} | {"SYNC_URL": url}
     done = tool.init(built, tmp_path / "out", answers, env={"LANG": "zh_CN.UTF-8"})
     assert done.returncode == 0
     assert "项目已生成，位置：out。" in done.stdout
@@ -102,7 +102,7 @@ def test_the_hook_speaks_chinese_where_the_user_does(tool, built, tmp_path):
 
 
 def test_an_upgrade_keeps_the_language_of_alarms_whatever_the_language_of_who_runs_it(tool, built, tmp_path):
-    made = {name: value for name, value in ANSWERS.items() if name != "alertLanguage"}
+    made = {name: value for name, value in KEYLESS.items() if name != "alertLanguage"}
     assert tool.init(built, tmp_path / "first", made, env={"LANG": "zh_CN.UTF-8"}).returncode == 0
     kept = json.loads((tmp_path / "first" / "answers.json").read_text(encoding="utf-8"))
     assert kept["alertLanguage"] == "zh"

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from package.tool import answer_prompts, assert_no_secret, deploy
-from support.answers import ANSWERS
+from support.answers import ANSWERS, KEYLESS
 
 
 @pytest.mark.parametrize("way", ["parameters", "environment", "prompts"])
@@ -18,7 +18,7 @@ def test_no_secret_stands_in_anything_that_the_tool_writes_or_prints(tool, built
     if way == "prompts":
         code, printed = answer_prompts(tool, built, project, ANSWERS)
     else:
-        given = ANSWERS if way == "parameters" else {n: v for n, v in ANSWERS.items() if n not in ("HW_AK", "HW_SK")}
+        given = ANSWERS if way == "parameters" else KEYLESS
         done = tool.init(built, project, given, env={name: ANSWERS[name] for name in ("HW_AK", "HW_SK")})
         code, printed = done.returncode, done.stdout
     assert code == 0, printed
@@ -46,20 +46,19 @@ def test_no_secret_stands_in_anything_that_the_tool_writes_or_prints(tool, built
 
 
 def test_secrets_that_are_in_the_store_stay_there_when_none_are_given_and_are_replaced_by_others(tool, built, tmp_path):
-    answers = {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
     first = tool.init(built, tmp_path / "one", ANSWERS)
-    done = tool.init(built, tmp_path / "two", answers)
+    done = tool.init(built, tmp_path / "two", KEYLESS)
     assert "my-sync_HW_SK stays in the tool's secret store as it is" in done.stdout
     deployed, _ = deploy(tool, tmp_path / "two")
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
 
     # One that is given does not go with one that is stored.
-    done = tool.init(built, tmp_path / "half", answers, env={"HW_AK": "NEW0000000000000001"})
+    done = tool.init(built, tmp_path / "half", KEYLESS, env={"HW_AK": "NEW0000000000000001"})
     assert done.returncode == 1
     assert "HW_SK" in done.stdout
 
     # Another project's are not taken.
-    done = tool.init(built, tmp_path / "three", {**answers, "functionName": "other"})
+    done = tool.init(built, tmp_path / "three", {**KEYLESS, "functionName": "other"})
     assert "s.yaml has no HW_AK, HW_SK yet" in done.stdout
     assert 'HW_SK: "" # setup' in (tmp_path / "three" / "s.yaml").read_text()
 

@@ -55,7 +55,8 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, 
 
 def test_the_pages_on_deploying_lead_from_nothing_to_the_first_object_and_back(shell, fc3, box):
     # GIVEN its steps, for the sandbox's task
-    _, _, keys, init, git, roles, deploy = Document.read(BY_HAND).commands_under("By hand")
+    _, keys, init, roles, deploy = Document.read(BY_HAND).commands_under("By hand")
+    git, *_ = Document.read(LIFE_CYCLE).commands_under("Upgrade")
     _, story, by_hand, remove = Document.read(DEPLOY).commands_under("Deploy it")
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
     assert address in init
@@ -64,8 +65,8 @@ def test_the_pages_on_deploying_lead_from_nothing_to_the_first_object_and_back(s
     typed = "\n".join([*box.huawei_credentials, ""])
     said = shell.run(keys + init.replace(address, box.task.sync_url), typed)
     assert "Ready in photos-sync" in said
-    shell.run(git)
     said = shell.run(roles)
+    shell.run(git)
     assert "aliyun ram CreateRole" in said
     assert "acs:oss:*:*:photos-oms-log/oms_source_record/*" in said
     assert "\nSetup OK: " in shell.run(deploy)

@@ -7,15 +7,28 @@ from collections.abc import Callable, Collection, Sequence
 
 from hypothesis import strategies as st
 
+# `make test` alone tries a part of what takes seconds each: whole migrations, and deaths at each request of a command.
+EXTRAS = bool(os.environ.get("EXTRAS"))
 # How many fault schedules are tried in virtual time, and over sockets. `make fuzz` asks for more.
 SCHEDULES = int(os.environ.get("SCHEDULES", "600"))
 SOCKET_SCHEDULES = max(20, SCHEDULES // 20)
+
+
+def schedules(share: int) -> int:
+    """How many a law tries that has this share of them; `make test` alone does with a hundred."""
+    return SCHEDULES // share if EXTRAS or "SCHEDULES" in os.environ else 100
 
 
 def seeds_of(block: int, number: int) -> Sequence[int]:
     """The seeds of a quarter of so many worlds, or those that the environment names."""
     named = os.environ.get("SEEDS")
     return [int(one) for one in named.split(",")] if named else range(block, number, 4)
+
+
+def requests_of(block: int, blocks: int, end: int) -> Sequence[int]:
+    """One of so many parts of the numbers of requests, up to `end`: of all of them, or of each third."""
+    each = 1 if EXTRAS else 3
+    return range(each * block, end, each * blocks)
 
 
 RETURNED_TRUE, RETURNED_FALSE, RAISED = "all accepted", "some recorded as failed", "raised, so Function Compute's"

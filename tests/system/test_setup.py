@@ -23,7 +23,7 @@ def box():
         yield bare
 
 
-@pytest.fixture(params=["3.10", "3.11", "3.12", "3.13"])
+@pytest.fixture(params=["3.10", *(pytest.param(one, marks=pytest.mark.extras) for one in ("3.11", "3.12")), "3.13"])
 def python(request):
     path, version = find_interpreter(f"python{request.param}")
     if not version.startswith(f"{request.param}."):

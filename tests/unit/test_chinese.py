@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def texts_of_python(path: Path) -> Iterator[str]:
             yield text
 
 
+@cache
+def texts_of_programs() -> list[str]:
+    """Of all that goes into projects."""
+    return [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
+
+
 def texts_of_yaml(path: Path) -> Iterator[str]:
     """Every value that holds Chinese."""
 
@@ -92,7 +99,7 @@ def test_chinese_in_programs_and_questions_has_full_width_punctuation():
     texts = [*texts_of_yaml(ROOT / "publish.yaml")]
     texts += [text for path in (ROOT / ".github").rglob("*.yml") for text in texts_of_yaml(path)]
     texts += [text for path in (ROOT / "hooks").glob("*.js") for text in texts_of_javascript(path)]
-    texts += [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
+    texts += texts_of_programs()
     texts += [re.sub(r"{[^}]*}", "x", text) for text in CATALOGUE.values()]
     assert len(texts) > 300
     assert [wrong for text in texts for wrong in half_width(text)] == []
@@ -123,8 +130,7 @@ TERMS = {
 
 @pytest.mark.parametrize("term", TERMS)
 def test_one_thing_has_one_word_in_what_is_printed(term):
-    texts = [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
-    assert [text for text in (*texts, *CATALOGUE.values()) if term in text] == [], TERMS[term]
+    assert [text for text in (*texts_of_programs(), *CATALOGUE.values()) if term in text] == [], TERMS[term]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.ledger.records import record_name
 from sandbox.server.faults import Fault
-from support.law import SCHEDULES, check, object_keys
+from support.law import check, object_keys, schedules
 from support.world import (
     DRIP,
     DROP_AFTER,
@@ -48,7 +48,7 @@ oss_faults = st.lists(st.sampled_from([*network, *not_earned, *oss_errors]), max
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES)
+@settings(max_examples=schedules(1))
 @given(
     keys=object_keys,
     refused=st.sets(st.integers(0, 24), max_size=4),

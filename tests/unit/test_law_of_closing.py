@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.errors import OmsSyncError
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
-from support.law import SCHEDULES, check
+from support.law import check, schedules
 from support.world import DROP_AFTER, HANG, OK, PAGE, ROOT, World, oms_error, oss_error, payload
 
 MINUTE = 60
@@ -127,7 +127,7 @@ happenings = st.lists(
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 2)
+@settings(max_examples=schedules(2))
 @given(happenings)
 # While an instance is frozen, its monotonic clock stands still.
 @example([("event", 1), ("turn",), ("freeze", 3600), ("event", 1)])

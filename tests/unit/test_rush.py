@@ -109,8 +109,10 @@ def rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCALE) 
     return one
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("oms_rate", "keys_a_call", "minutes"), [(20, 1.7, 12), (100, 4, 4)], ids=["OMS_RATE 20", "OMS_RATE 100"]
+    ("oms_rate", "keys_a_call", "minutes"),
+    [pytest.param(20, 1.7, 12, id="OMS_RATE 20"), pytest.param(100, 4, 4, id="OMS_RATE 100", marks=pytest.mark.extras)],
 )
 def test_five_times_the_limit_for_three_minutes_is_drained_soon_after_by_few_calls(oms_rate, keys_a_call, minutes):
     # The timer strikes at the worst moment: just before the burst, and not again for a minute.
@@ -119,7 +121,10 @@ def test_five_times_the_limit_for_three_minutes_is_drained_soon_after_by_few_cal
     assert one.drained_after <= 60 * minutes
 
 
-@pytest.mark.parametrize(("oms_rate", "uploads"), [(20, 350), (100, 750)])
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("oms_rate", "uploads"), [pytest.param(20, 350, marks=pytest.mark.extras), pytest.param(100, 750)]
+)
 def test_up_to_the_rate_that_the_documents_name_the_backlog_stays_small(oms_rate, uploads):
     # At less than two calls a second, replay is slower than in proportion.
     one = rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate))

@@ -23,6 +23,7 @@ ELSEWHERE = [
     "clouds/test_oms_lists.py",
     "ops/canary",
     "ops/clouds",
+    "ops/migrate",
     "ops/report",
     "ops/setup",
     "ops/test_cost.py",

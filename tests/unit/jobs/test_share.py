@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs import replay
 from oss_oms_sync.ledger.closing import Closing
-from support.law import RETURNED_FALSE, RETURNED_TRUE, SCHEDULES, check
+from support.law import RETURNED_FALSE, RETURNED_TRUE, check, schedules
 from support.world import OK, ROOT, World, oms_error, payload
 
 BUSY = oms_error(429)
@@ -114,7 +114,7 @@ events = st.tuples(
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 3)
+@settings(max_examples=schedules(3))
 @given(arriving=st.lists(events, min_size=1, max_size=15), replays=st.lists(st.sampled_from([BUSY, OK]), max_size=40))
 def test_law1_holds_whatever_is_throttled_and_replay_brings_the_rest(count_schedule, arriving, replays):
     # GIVEN events of some keys each, after pauses, and an OMS that throttles by a schedule

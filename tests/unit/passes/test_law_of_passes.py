@@ -153,6 +153,7 @@ OWN_COPY = {"target": "oss_oms_sync.passes.store.PassStore.write", "new": own_co
 NO_PROOF = {"target": "oss_oms_sync.passes.work.tiles", "new": lambda pieces: True}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("variant", "dies"), [(WRITTEN_AGAIN, False), (OWN_COPY, True)])
 def test_variants_count_wrongly_and_the_proof_stops_them(variant, dies):
     with patch(**variant), patch(**NO_PROOF):

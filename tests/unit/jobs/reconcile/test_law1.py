@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.inprocess.instance import Killed
-from support.law import HOSTILE, SCHEDULES
+from support.law import HOSTILE, schedules
 from support.reconcile_world import ReconcileWorld
 from support.world import World
 
@@ -23,7 +23,7 @@ objects = st.dictionaries(
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 5)
+@settings(max_examples=schedules(5))
 @given(objects=objects, kills=st.lists(st.integers(0, 30), max_size=4), refused=st.booleans())
 def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects, kills, refused, count_schedule):
     # GIVEN any objects and records: the object's version, those of its records, and whether they are older

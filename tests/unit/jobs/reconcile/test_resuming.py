@@ -82,6 +82,7 @@ def test_what_was_done_before_a_listing_failed_is_kept(one_lane, everything):
 
 
 # After five seconds no listing is waited for. Where the ranges split, their names take several pages of these.
+@pytest.mark.long
 @pytest.mark.parametrize(("lanes", "seconds", "of_log"), [(1, 2.0, 2.0), (1, 4.9, 4.9), (16, 4.0, 0.1)])
 def test_however_slow_the_listings_the_ticks_end_a_pass(mocker, lanes, seconds, of_log):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
@@ -100,6 +101,7 @@ def test_however_slow_the_listings_the_ticks_end_a_pass(mocker, lanes, seconds, 
     assert max(world.oms.accepted.values()) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hook", ["before", "after"])
 def test_killed_at_any_write_the_next_ticks_cover_every_key(mocker, small_pages, hook):
     """What is only read changes nothing, so killed there it leaves what it left at the write before."""

@@ -25,6 +25,7 @@ def busy_world() -> ReplayWorld:
     return world
 
 
+@pytest.mark.long
 def test_a_run_killed_at_any_step_loses_no_key_and_the_next_ones_finish_it():
     keys = {*many(12), "k" * 1000, "left"}
 
@@ -42,6 +43,7 @@ def test_a_run_killed_at_any_step_loses_no_key_and_the_next_ones_finish_it():
         assert world.succeeded() == world.oms.accepted.keys() == keys, step
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", ["key 00004", "key 00011", "new"])
 def test_a_failure_recorded_at_any_step_survives_or_is_covered_by_a_later_send(key):
     sent_before = []
@@ -65,6 +67,7 @@ def meeting_world() -> ReplayWorld:
     return world
 
 
+@pytest.mark.long
 def test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies():
     for death in itertools.count():
         died = []
@@ -100,6 +103,7 @@ def copies_world() -> CopiesWorld:
 DUE = {"a", "b", "k" * 1000}
 
 
+@pytest.mark.long
 def test_a_run_killed_at_any_step_loses_no_failure_to_copy_and_the_next_ones_send_it():
     # GIVEN a run that dies at some step
     for step, world in at_each_step(copies_world, CopiesWorld.tick, CopiesWorld.die):
@@ -110,6 +114,7 @@ def test_a_run_killed_at_any_step_loses_no_failure_to_copy_and_the_next_ones_sen
         assert world.failed() == world.in_run_files() == set(), step
 
 
+@pytest.mark.long
 def test_a_log_bucket_that_fails_from_any_step_on_loses_no_failure_to_copy():
     def run(world: CopiesWorld) -> None:
         with contextlib.suppress(StorageError):

@@ -12,6 +12,7 @@ from ops.intention import Intention, Intentions
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
 from support.administrator import KilledError
+from support.law import requests_of
 from support.migration import Caller
 from support.ops import OPS, SET_UP_RIGHT
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
@@ -327,10 +328,11 @@ def test_programs_get_json(world):
     assert (code, told["state"], told["total"], told["id"]) == (0, "copying", 200, world.group.group_id)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
-@pytest.mark.parametrize("first", range(8))
-def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left(fate, first):
-    for number in range(first, 48, 8):
+@pytest.mark.parametrize("block", range(8))
+def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left(fate, block):
+    for number in requests_of(block, 8, 48):
         with MigrateWorld() as world:
             world.fill(50)
             base = world.asked
@@ -356,6 +358,7 @@ def stands(world):
     return json.loads(found[-1])["state"] if found else f"{code}: {said}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize(
     ("state", "command"),
@@ -396,9 +399,10 @@ def test_each_command_that_is_interrupted_leaves_a_state_from_which_the_printed_
             break
 
 
-@pytest.mark.parametrize("first", range(4))
-def test_two_people_at_once_make_one_group_and_leave_no_key(first):
-    for number in range(first, 44, 4):
+@pytest.mark.long
+@pytest.mark.parametrize("block", range(4))
+def test_two_people_at_once_make_one_group_and_leave_no_key(block):
+    for number in requests_of(block, 4, 44):
         with MigrateWorld() as world:
             world.fill(50)
             base, others = world.asked, []

@@ -6,6 +6,7 @@ import html
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,6 @@ from unit.ops.web_page import NASTY, certificate_page, hostile, huge, page_of
 
 PHONE = 320
 LANGUAGES = ("en", "zh")
-PAGES = {
-    **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
-    "no certificate": certificate_page({}, "en"),
-    **{f"huge {language}": page_of(huge(), language) for language in LANGUAGES},
-    **{
-        f"hostile {name} {number}": page_of(hostile(answer(name), text))
-        for name in ("status", "certificate-no-go")
-        for number, text in enumerate(NASTY)
-    },
-}
 # What each page in its frame is like: how wide, what sticks out, its colours, its heading.
 LOOK = """
 addEventListener("load", () => {
@@ -50,11 +41,26 @@ addEventListener("load", () => {
 COLOURS = {"light": ["rgb(255, 255, 255)", "rgb(20, 24, 31)"], "dark": ["rgb(15, 18, 22)", "rgb(231, 235, 241)"]}
 
 
+@cache
+def pages() -> dict[str, str]:
+    """By name."""
+    return {
+        **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
+        "no certificate": certificate_page({}, "en"),
+        **{f"huge {language}": page_of(huge(), language) for language in LANGUAGES},
+        **{
+            f"hostile {name} {number}": page_of(hostile(answer(name), text))
+            for name in ("status", "certificate-no-go")
+            for number, text in enumerate(NASTY)
+        },
+    }
+
+
 def look(folder: Path, *, dark: bool) -> dict[str, Any]:
     """What Chromium shows of each page; its console has to stay empty."""
     frames = "".join(
         f'<iframe title="{name}" srcdoc="{html.escape(page)}" style="width:{PHONE}px;height:600px;border:0"></iframe>'
-        for name, page in PAGES.items()
+        for name, page in pages().items()
     )
     file = folder / "all.html"
     file.write_text(f"<!doctype html><meta charset=utf-8><title></title><script>{LOOK}</script>{frames}", "utf-8")
@@ -72,7 +78,7 @@ def test_each_page_fits_a_phone_follows_the_light_and_has_no_errors(tmp_path, th
             pytest.fail(chromium.MISSING)
         pytest.skip(chromium.MISSING)
     seen = look(tmp_path, dark=theme == "dark")
-    assert seen.keys() == PAGES.keys()
+    assert seen.keys() == pages().keys()
     assert {name: one["out"] for name, one in seen.items() if one["out"] or one["width"] > PHONE} == {}
     assert [name for name, one in seen.items() if one["colours"] != COLOURS[theme]] == []
     headings = {

@@ -100,6 +100,7 @@ def test_who_comes_first_in_huawei_cloud_has_all_but_the_task_and_goes_on_with_t
     assert world.made() == whole
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 def test_the_second_half_interrupted_at_a_request_and_begun_again_ends_the_same(whole, fate):
     with SetupWorld() as counted:

@@ -79,6 +79,7 @@ def test_a_third_machine_is_told_that_there_are_two_and_deletes_neither(world):
     assert len(keys(world)) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 def test_interrupted_at_a_request_and_begun_again_a_key_in_use_is_never_lost(fate):
     with SetupWorld() as whole:

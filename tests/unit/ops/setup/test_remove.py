@@ -54,6 +54,7 @@ def test_a_plan_of_it_removes_nothing(world):
     assert world.made() == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize("first", range(1, 5))
 def test_interrupted_at_a_request_and_begun_again_nothing_is_left(fate, first):

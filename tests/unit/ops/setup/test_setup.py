@@ -130,6 +130,7 @@ def finish(world):
     return world.made()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize("first", range(1, 5))
 def test_interrupted_at_a_request_and_begun_again_it_ends_the_same(whole, fate, first):
