@@ -215,7 +215,7 @@ def _look(bucket: Bucket, side: Side) -> Seen:
 def _told(seen: Seen, language: str) -> Phrase:
     if seen.unread:
         return seen.unread.of(language)
-    return Span("code", seen.shape.told.of(language)) if seen.shape else "-"
+    return Span("outside", seen.shape.told.of(language)) if seen.shape else "-"
 
 
 def _mark(row: Row, language: str) -> Span:

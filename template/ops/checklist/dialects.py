@@ -263,7 +263,7 @@ def referer_document(found: Iterable[Referers], bucket: str, kept: Iterable[Mapp
         }
         for number, one in enumerate(found, 1)
     ]
-    return json.dumps({"Statement": [*others, *made]}, indent=2, ensure_ascii=False)
+    return json.dumps({"Statement": [*others, *made]}, indent=2)
 
 
 _DENY: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Action": ["*"]}
@@ -368,4 +368,6 @@ def _put(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.El
 
 def _drawn(root: ElementTree.Element) -> str:
     ElementTree.indent(root)
-    return ElementTree.tostring(root, "unicode")
+    drawn = ElementTree.tostring(root, "unicode")
+    # Whoever copies it copies what is seen.
+    return "".join(one if one.isprintable() or one == "\n" else f"&#{ord(one)};" for one in drawn)

@@ -92,7 +92,7 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
         case Command(line):
             yield Whole(f"{_INDENT * 3}-> {line}")
         case Document(text):
-            yield from map(Whole, text.splitlines())
+            yield from map(Whole, text.split("\n"))
         case Finding():
             yield from _finding(block, say)
         case Detail():

@@ -82,8 +82,9 @@ def _step(step: Step, say: Words, between: str) -> Iterable[Markup]:
         yield _command(step.command)
 
 
-def _command(line: str) -> Markup:
-    return element("pre", element("code", line), class_="command", dir="ltr", translate="no")
+def _command(text: str) -> Markup:
+    lines = Markup("\n".join(join((line,)) for line in text.split("\n")))
+    return element("pre", element("code", lines), class_="command", dir="ltr", translate="no")
 
 
 def _section(given: Section, say: Words) -> Markup:

@@ -74,7 +74,7 @@ def test_programs_and_pages_have_it_too(world, tmp_path):
     assert by_name["cors"]["document"].startswith("<CORSConfiguration>")
     assert by_name["acl"]["state"] == "none"
     shown = page.read_text(encoding="utf-8")
-    assert "&lt;CORSConfiguration&gt;" in shown
+    assert "&lt;CORSConfiguration&gt;\n  &lt;CORSRule&gt;" in shown
     assert "only at the source" in shown
 
 

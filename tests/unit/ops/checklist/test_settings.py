@@ -321,6 +321,16 @@ def test_a_rule_that_obs_cannot_have_is_named_and_the_others_are_written(world, 
     assert world.state("lifecycle") is State.BY_EYE
 
 
+def test_a_prefix_that_cannot_be_seen_is_written_so_that_it_can_be_copied(world):
+    hidden = "<Prefix>日志\u202e&#9;/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration>"
+    document = f"<LifecycleConfiguration><Rule>{hidden}</Rule></LifecycleConfiguration>"
+    world.box.oss.buckets[HERE].documents["lifecycle"] = document.encode()
+    shown = world.row("lifecycle").document
+    assert shown.replace("\n", "").isprintable()
+    world.paste("lifecycle", shown)
+    assert world.state("lifecycle") is State.EQUAL
+
+
 def test_tags_classes_and_versions_of_a_lifecycle_are_said_in_the_words_of_obs(world):
     tagged = "<Tag><Key>k</Key><Value>v</Value></Tag><Tag><Key>l</Key><Value></Value></Tag>"
     actions = (
