@@ -20,8 +20,9 @@ _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 
 @dataclass
 class Intention:
-    """`run` tells one from another; `begun`: when, in UTC. `kept`: the access keys that both of OMS's users had before:
-    whatever else they have is of this. `group`: OMS's id of it, empty until OMS has told that."""
+    """`run` tells one from another; `begun`: when, in UTC. `keys`: its own access keys, of both of OMS's users. It is
+    empty while they are made: until then whatever those have that is not in `kept` is of this. `group`: OMS's id of it,
+    empty until OMS has told that."""
 
     run: str
     begun: str
@@ -29,7 +30,8 @@ class Intention:
     destination: str
     prefixes: Sequence[str]
     kept: Sequence[str]
-    group: str = field(default="")
+    keys: Sequence[str] = field(default_factory=list)
+    group: str = ""
 
 
 class Intentions:

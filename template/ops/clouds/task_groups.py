@@ -66,9 +66,9 @@ class Group(NamedTuple):
     lists: str
     why: str
 
-    def is_of(self, project: str) -> bool:
-        """Whether a migration of this project made it."""
-        return self.note.startswith(note_of(project, ""))
+    def is_marked(self, mark: str) -> bool:
+        """Whether a migration of the project with this mark made it."""
+        return self.note.startswith(note_of(mark, ""))
 
     @property
     def told_of(self) -> int:
@@ -105,9 +105,9 @@ class Group(NamedTuple):
             raise UnreadableError from None
 
 
-def note_of(project: str, run: str) -> str:
-    """The description of the group that a run of a migration makes."""
-    return f"oss-oms-sync:{project}:{run}"
+def note_of(mark: str, run: str) -> str:
+    """The description of the group that a run of a migration makes. `mark`: that of all that the project has there."""
+    return f"{mark}:{run}"
 
 
 class TaskGroups:

@@ -22,9 +22,9 @@ from ops.cutover import check_set_up
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions
 from ops.migrate import told
-from ops.setup.both_clouds import Alibaba, Holder, Huawei
+from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
+from ops.setup.grants import Grants
 from ops.setup.needs import Standing
-from ops.setup.setup import NEEDED, Grants
 from ops.terminal import Line, Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.job_answers import LookAnswer
@@ -116,7 +116,7 @@ class Migration:
         if group is None:
             self._answer(None, [_NOT_BEGUN, _GO_ON] if known else [_NONE])
             return _NOT_YET if known else 0
-        keys = self._keys(known) if known else []
+        keys = [key for _, key in self._keys(known)] if known else []
         self._show(group, told.standing(group, keys, self._session.lang, self._left(group)))
         return _exit_code(group)
 
@@ -165,7 +165,7 @@ class Migration:
         """What is to be done, once somebody wants it and it is written down."""
         given = self._given
         self._check()
-        kept = [key for holder in self._holders for key in holder.key_ids()]
+        kept = [key for _, key in self._all_keys()]
         now = timestamp(self._session.clock.now())
         buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), [given.get("objectPrefix", "")]
         known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept)
@@ -233,7 +233,12 @@ class Migration:
         the source, as OMS names it."""
         huawei, grants = self._huawei, Grants(self._session)
         self._delete_keys(known)
+        # What somebody else gives both users from now on is not taken for what is made here.
+        known.kept, known.keys = [key for _, key in self._all_keys()], []
+        self._intentions.keep(known)
         source, there = (holder.make_key() for holder in self._holders)
+        known.keys = [keys.access.reveal() for keys in (source, there)]
+        self._intentions.keep(known)
         region = grants.wait(_READING, lambda: huawei.tasks.region_of("Aliyun", source, known.source))
         grants.wait(_WRITING, lambda: huawei.with_keys(there).location())
         return source, there, region
@@ -256,7 +261,7 @@ class Migration:
             self._end(known, "done")
             self._show(group, told.done(group, self._session.lang))
         else:
-            self._show(group, told.standing(group, self._keys(known), self._session.lang))
+            self._show(group, told.standing(group, [key for _, key in self._keys(known)], self._session.lang))
         return _exit_code(group)
 
     def _until_not(self, known: Intention, group: Group, *states: State) -> Group:
@@ -313,17 +318,22 @@ class Migration:
         return [one for one in self._groups.all() if one.note == self._note(known)]
 
     def _note(self, known: Intention) -> str:
-        return note_of(self._given["functionName"], known.run)
+        return note_of(mark_of(self._given), known.run)
 
-    def _keys(self, known: Intention) -> list[str]:
+    def _keys(self, known: Intention) -> list[tuple[Holder, str]]:
         """The access keys that it has."""
-        return [key for holder in self._holders for key in holder.key_ids() if key not in known.kept]
+        return [
+            (holder, key)
+            for holder, key in self._all_keys()
+            if (key in known.keys if known.keys else key not in known.kept)
+        ]
+
+    def _all_keys(self) -> list[tuple[Holder, str]]:
+        return [(holder, key) for holder in self._holders for key in holder.key_ids()]
 
     def _delete_keys(self, known: Intention) -> None:
-        for holder in self._holders:
-            for key in holder.key_ids():
-                if key not in known.kept:
-                    _delete_key(holder, key)
+        for holder, key in self._keys(known):
+            _delete_key(holder, key)
 
     def _end(self, known: Intention, how: str) -> None:
         """Its keys first: while it is written down, somebody knows of them."""

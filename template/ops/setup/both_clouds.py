@@ -23,6 +23,9 @@ from oss_oms_sync.answers.text import Text, same, t
 
 Holder = IamUser | RamHolder
 
+# What both need of s.yaml.
+NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
+
 _READER = t("RAM user with whose key OMS reads the source")
 _WRITER = t("IAM user with whose key OMS writes to the destination")
 _CALLER = t("IAM user with whose key the functions call OMS and OBS")

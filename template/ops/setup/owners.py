@@ -18,12 +18,12 @@ from ops.clouds.wire import RefusedError
 from ops.setup.needs import Line, Need, Standing, nothing
 from oss_oms_sync.answers.text import Text, t
 
-_SAFER = t("The key of a user would be safer: this one may do everything")
+_SAFER = t("The key of a user would be safer: this is the account's own, or may be, and that may do everything")
 
 
 class Account(NamedTuple):
     """The account that a key belongs to, and which of its users has the key; `is_root`: it is the account's own, which
-    may do everything."""
+    may do everything, or nobody knows."""
 
     number: str
     holder: str
@@ -42,7 +42,7 @@ def of_alibaba(ram: Ram) -> Account:
 
 
 def of_huawei(iam: Service, keys: Keys) -> Account:
-    """The same. Where IAM does not tell whose the key is, it is shown as `-`, and counts as the account's own."""
+    """The same. Where IAM does not tell whose the key is, it is shown as `-`, and may be the account's own."""
     domain = iam.call("GET", "/v3/auth/domains")["domains"][0]
     try:
         users = iam.call("GET", "/v5/users", {"access_key_id": keys.access.reveal()})["users"]

@@ -5,44 +5,32 @@ from __future__ import annotations
 import json
 import uuid
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from ops import project
 from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
-from ops.clouds.task_groups import State
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import OpsError, UsageError
 from ops.files import write
 from ops.intention import Intentions
 from ops.setup import plan, settings_file
-from ops.setup.both_clouds import Alibaba, Holder, Huawei
+from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
+from ops.setup.grants import LATER, Grants
 from ops.setup.needs import OURS, Line, Need, NotYetError, Standing, nothing
 from ops.setup.tasks import Tasks
 from ops.show import lines, page
 from ops.terminal import Whole
-from ops.waiting import Session, pause
+from ops.waiting import Session
 from oss_oms_sync.answers.text import Text, t
 
-T = TypeVar("T")
-
-# How often a new key is tried, and how long grants take at most, by both vendors' pages.
-_TRY_SECONDS = 20.0
-_GRANTS = timedelta(minutes=35)
 _LOCK_HOLDS = timedelta(minutes=40)
 _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
-# What OMS says of a key whose rights, or which itself, it does not see yet.
-_NOT_YET_SEEN = ("OMS.0068", "OMS.0072")
-NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
 _MIGRATION = t("migration of the old objects")
 _REMOVED = t("Removed. The buckets are still there, with all that is in them.")
-_AGAIN = t("Run this again later: it goes on from here")
-# What is answered to a key that nobody has, or to another secret.
-_UNKNOWN = ("OMS.0068", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
@@ -100,10 +88,9 @@ class Run:
         """What goes, in the order in which nothing is left that something else needs."""
         what, first = t("functions and triggers"), t("Remove them first: s remove -y")
         by_hand = Need(what, (), lambda: Line(Standing.BY_HAND, what, None, first), nothing)
-        migration = Need(_MIGRATION, ("oss:GetObject", "oms:taskgroup:list"), self._look_at_migration, nothing)
         return [
             by_hand,
-            migration,
+            self._migration_need(),
             *(one for cloud in (self._huawei, self._alibaba) if cloud for one in cloud.removals()),
         ]
 
@@ -196,7 +183,7 @@ class Run:
                 return made[-1][1]
         found = handed_over(self._session, names, given)
         if found is None:
-            raise NotYetError(t("the key that somebody else makes is missing ({names})", names=names), _AGAIN)
+            raise NotYetError(t("the key that somebody else makes is missing ({names})", names=names), LATER)
         return found
 
     def _agree(self, tasks: Tasks) -> None:
@@ -221,50 +208,29 @@ class Run:
     def _write_settings(self, huawei: Huawei) -> None:
         settings_file.write(self._file, self._settings(huawei))
 
-    def _look_at_migration(self) -> Line:
-        """Whoever has no keys for the log bucket looks at OMS's task groups."""
+    def _migration_need(self) -> Need:
+        """It works with the users that setup makes, and with keys of theirs."""
+
+        def look() -> Line:
+            if not self._is_migrating():
+                return Line(Standing.THERE, _MIGRATION, t("none is on its way"))
+            end = t("End it first: python3 ops.py migrate --remove")
+            return Line(Standing.STOP, _MIGRATION, t("it is not over"), end)
+
+        return Need(_MIGRATION, ("oss:GetObject", "oms:taskgroup:list"), look, nothing)
+
+    def _is_migrating(self) -> bool:
+        """Whether it is written down, or OMS works on it: whoever has one cloud's keys sees one of both."""
         name, alibaba, huawei = self._given["functionName"], self._alibaba, self._huawei
-        is_over = True
-        if alibaba:
-            is_over = Intentions(alibaba.log, self._given.get("SYNC_URL", ""), name).read() is None
-        elif huawei:
-            is_over = not any(one.is_of(name) and one.state is not State.DONE for one in huawei.tasks.groups().all())
-        if is_over:
-            return Line(Standing.THERE, _MIGRATION, t("none is on its way"))
-        return Line(Standing.STOP, _MIGRATION, t("it is not over"), t("End it first: python3 ops.py migrate --remove"))
+        if alibaba and Intentions(alibaba.log, self._given.get("SYNC_URL", ""), name).read():
+            return True
+        return huawei is not None and huawei.tasks.is_migrating()
 
     def _settings(self, huawei: Huawei) -> dict[str, str]:
         return {"SYNC_URL": huawei.tasks.address(), **huawei.key.settings, "logBucket": self._given["logBucket"]}
 
     def _say(self, text: Text) -> None:
         self._session.screen.say(text.of(self._session.lang))
-
-
-class Grants:
-    """What new keys may do, which acts some time after they were made: all of it is waited for at most so long."""
-
-    def __init__(self, session: Session) -> None:
-        self._session, self._end = session, session.clock.now() + _GRANTS
-
-    def wait(self, what: Text, attempt: Callable[[], T], *, is_new: bool = True) -> T:
-        """Try with a key until its grants act; return what `attempt` does. One that was handed over is known to the
-        cloud at once. Raises NotYetError, and what `attempt` raises for other reasons."""
-        while True:
-            try:
-                return attempt()
-            except RefusedError as error:
-                if not is_new and error.code in _UNKNOWN:
-                    raise UsageError(
-                        t("{what}: no user has the key that was given: {happened}", what=what, happened=error.happened),
-                        t("Run this again, and give its access key and its secret"),
-                    ) from None
-                if not _is_of_rights(error):
-                    raise
-                if self._session.clock.now() >= self._end:
-                    raise NotYetError(
-                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened), _AGAIN
-                    ) from None
-            pause(self._session, _TRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))
 
 
 class Lock:
@@ -328,7 +294,7 @@ def _confirm(session: Session, shown: plan.Plan, given: str | None, is_root: boo
         raise UsageError(
             t("The plan is another one now: {hash}", hash=shown.hash), t("Read it, and give its hash with --yes")
         )
-    twice = t("These are the keys of the account itself. Type {word} again, if that is meant:", word=_YES)
+    twice = t("A key is the account's own, or may be. Type {word} again, if that is meant:", word=_YES)
     questions = [t("Type {word} to carry it out:", word=_YES), *([twice] if is_root else [])]
     if given is None and any(_typed(session, question) != _YES for question in questions):
         raise UsageError(
@@ -339,7 +305,3 @@ def _confirm(session: Session, shown: plan.Plan, given: str | None, is_root: boo
 def _typed(session: Session, question: Text) -> str:
     """What somebody types; empty where nobody can be asked."""
     return session.screen.ask(question.of(session.lang)) if session.screen.interactive else ""
-
-
-def _is_of_rights(error: RefusedError) -> bool:
-    return error.status in (401, 403) or error.code in _NOT_YET_SEEN

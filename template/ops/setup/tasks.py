@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
-from ops.clouds.task_groups import TaskGroups
+from ops.clouds.task_groups import State, TaskGroups
 from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import same, t
 
@@ -36,7 +36,9 @@ class Tasks:
 
     def need(self, create: Callable[[], None]) -> Need:
         """Its part of the plan; `create` makes the keys, and calls `create` here."""
-        return Need(t("sync task"), ("oms:synctask:list", "oms:synctask:create"), self._look, create)
+        return Need(
+            t("sync task"), ("oms:synctask:list", "oms:synctask:create", "oms:taskgroup:list"), self._look, create
+        )
 
     def removal(self) -> Need:
         """The same for the plan that takes all away. Nothing that OMS accepted is waited for: it may not copy it any
@@ -53,6 +55,10 @@ class Tasks:
     def groups(self) -> TaskGroups:
         """The task groups of the same project."""
         return TaskGroups(self._oms, self._project)
+
+    def is_migrating(self) -> bool:
+        """Whether there is one of a migration which may still need its keys."""
+        return any(one.is_marked(self._mark) and one.state is not State.DONE for one in self.groups().all())
 
     def agree(self) -> None:
         """Record that the user agreed to OMS's privacy statement."""
@@ -110,6 +116,13 @@ class Tasks:
                 what,
                 t("the account has {n} of them, and no more are possible", n=len(found)),
                 t("Delete one"),
+            )
+        if self.is_migrating():
+            return Line(
+                Standing.STOP,
+                what,
+                t("a migration of the old objects is not over, which began beside another one"),
+                t("Write SYNC_URL back into s.yaml as it was, and end it: python3 ops.py migrate --remove"),
             )
         return Line(
             Standing.CREATE,

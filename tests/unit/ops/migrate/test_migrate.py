@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from unittest.mock import patch
 
@@ -154,6 +155,50 @@ def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
 
     assert world.migrate()[0] == 0
     assert world.run("close")[0] == 0
+
+
+def keys_written_down(world):
+    """Those of the migration that is on its way."""
+    (found,) = [one for name, one in world.oss.objects(world.log_bucket).items() if name.endswith(STATE)]
+    return set(json.loads(found.data)["keys"])
+
+
+def keys_of_reader(world):
+    return set(world.ram.entities.users[f"{NAME}-oms"]["keys"])
+
+
+def test_a_key_that_somebody_gives_oms_meanwhile_is_not_taken_for_the_migration_s(world):
+    # GIVEN a migration on its way, and a sync task that gets new keys by hand, instead of those that it had
+    begun(world)
+    ram, user = world.ram.entities, f"{NAME}-oms"
+    (old,) = keys_of_reader(world) - keys_written_down(world)
+    ram.delete_access_key(user, old)
+    new = ram.create_access_key(user)["AccessKey"]["AccessKeyId"]
+
+    # WHEN it is ended THEN its own keys are gone, and that is there
+    assert world.migrate("--remove")[0] == 0
+    assert keys_of_reader(world) == {new}
+    assert world.oms_keys() == (1, 1)
+
+
+def test_without_a_sync_task_the_migration_s_keys_are_not_taken_for_those_that_nobody_has(world):
+    # GIVEN a migration on its way, and no sync task any more
+    begun(world)
+    world.oms._tasks.clear()
+    file, keys = world.folder / "s.yaml", world.oms_keys()
+    before = file.read_text()
+    emptied = re.sub("SYNC_URL: .*", 'SYNC_URL: "" # setup', before)
+    file.write_text(emptied)
+
+    # WHEN it is set up again THEN its keys are not taken for those that nobody has, and how to end it is said
+    code, said = world.setup(typed="yes\nagree\n")
+    assert (code, "stop: sync task: a migration of the old objects is not over" in said) == (1, True), said
+    assert world.oms_keys() == keys
+    file.write_text(before)
+    assert world.migrate("--remove")[0] == 0
+    file.write_text(emptied)
+    assert world.setup(typed="yes\nagree\n")[0] == 0
+    assert world.oms_keys() == (1, 1)
 
 
 def test_setup_does_not_remove_what_a_migration_works_with(world):
