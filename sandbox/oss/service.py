@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import ssl
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -197,15 +199,20 @@ class Oss(Store):
 
 def _operation(request: Request, address: Address) -> _Row:
     """The one that heeds all that the request says; if there is none, one that refuses it."""
-    asked, params = _asked_for(request), request.params.keys()
+    row = _row(request.method, address.target, frozenset(request.params), frozenset(request.headers))
+    return row if request.params.get("list-type", "2") == "2" else _REFUSED
+
+
+@lru_cache
+def _row(method: str, target: str, params: frozenset[str], headers: frozenset[str]) -> _Row:
+    asked = _asked_for(headers)
     selectors = frozenset({*(params - _REFINEMENTS), *(asked & {_COPY})})
-    row = _OPERATIONS.get((request.method, address.target, selectors), _REFUSED)
-    heeded = params <= selectors | row.params and asked <= row.headers
-    return row if heeded and request.params.get("list-type", "2") == "2" else _REFUSED
+    row = _OPERATIONS.get((method, target, selectors), _REFUSED)
+    return row if params <= selectors | row.params and asked <= row.headers else _REFUSED
 
 
-def _asked_for(request: Request) -> set[str]:
+def _asked_for(names: Iterable[str]) -> set[str]:
     """The headers that ask for something: conditions, a range, and OSS's own, but for those of the signature."""
-    headers = {_META if name.startswith(_META) else name for name in request.headers}
+    headers = {_META if name.startswith(_META) else name for name in names}
     own = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS
     return own | headers & {*_CONDITIONS, "range"}

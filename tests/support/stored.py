@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote, unquote_plus
 from xml.etree import ElementTree
 
 from oss_oms_sync.clouds.objects import StoredObject
@@ -24,15 +25,16 @@ class What(NamedTuple):
     names: Sequence[str]
 
     @classmethod
+    @lru_cache
     def of(cls, method: str, host: str, path: str, query: str, body: Any) -> What:
         bucket, key = host.partition(".")[0], unquote(path[1:])
-        asked = parse_qs(query, keep_blank_values=True)
+        asked = dict(part.partition("=")[::2] for part in query.split("&"))
         if "delete" in asked:
             keys = [node.text or "" for node in ElementTree.fromstring(body).iter("Key")]
             return cls("delete", bucket, keys)
         if method == "GET" and not key:
-            kind = "find" if asked.get("max-keys") == ["1"] else "list"
-            return cls(kind, bucket, [asked.get("prefix", [""])[0]])
+            kind = "find" if asked.get("max-keys") == "1" else "list"
+            return cls(kind, bucket, [unquote_plus(asked.get("prefix", ""))])
         return cls(method.lower(), bucket, [key])
 
 
