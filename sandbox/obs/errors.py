@@ -40,6 +40,10 @@ def not_implemented() -> ObsError:
     return ObsError(501, "ServiceNotImplemented", "Your request means something that the sandbox lacks.")
 
 
+def malformed() -> ObsError:
+    return ObsError(400, "MalformedXML", "The document you provided was not well-formed.")
+
+
 def no_such_bucket() -> ObsError:
     return ObsError(404, "NoSuchBucket", "The specified bucket does not exist")
 

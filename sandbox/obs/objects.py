@@ -18,6 +18,10 @@ from sandbox.account import DOMAIN_ID
 from sandbox.versions import History, Marker
 
 _MAX_NAME_BYTES = 1024
+_KMS = (
+    b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>kms</SSEAlgorithm>"
+    b"</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+)
 # The polynomial of ECMA-182, as in obs.crc64mod.
 _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF)
 
@@ -66,7 +70,8 @@ class Bucket:
         self.storage_class = "STANDARD"
         self._lock = lock
         self._now = now
-        self.encrypted = False
+        # What was put of its settings, by the parameters that select them.
+        self.documents: dict[str, bytes] = {}
         self.crc64_header = ""
         self.has_versions = False
         self.is_file_system = False
@@ -75,6 +80,16 @@ class Bucket:
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
         self.history: History[ObsObject] = History(self.objects)
+
+    @property
+    def encrypted(self) -> bool:
+        return b"kms" in self.documents.get("encryption", b"")
+
+    @encrypted.setter
+    def encrypted(self, on: bool) -> None:
+        self.documents.pop("encryption", None)
+        if on:
+            self.documents["encryption"] = _KMS
 
     def put(
         self, key: str, data: bytes, part_size: int | None = None, headers: Mapping[str, str] | None = None

@@ -14,10 +14,11 @@ from xml.etree import ElementTree
 
 from sandbox.account import DOMAIN_ID
 from sandbox.keys import Credential, KeyedService
-from sandbox.obs.errors import ObsError, access_denied, invalid_argument, no_such_bucket, not_implemented
+from sandbox.obs.errors import ObsError, access_denied, invalid_argument, malformed, no_such_bucket, not_implemented
 from sandbox.obs.listing import LISTING_PARAMETERS, VERSIONS_PARAMETERS, list_objects, list_versions
 from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
 from sandbox.obs.reading import get_object, head_object
+from sandbox.obs.settings import READ_ONLY, SETTINGS, get_setting, put_setting
 from sandbox.obs.signature import SIGNED, verify_signature
 from sandbox.server.message import Request, Response
 from sandbox.server.throttle import RateLimit
@@ -92,9 +93,16 @@ class Obs(KeyedService):
             ),
             ("PUT", False, ""): _Row(_CREATE, self._create_bucket, headers={"x-obs-storage-class"}),
             ("GET", False, "location"): _Row("obs:bucket:GetBucketLocation", self._location, {"location"}),
-            ("GET", False, "encryption"): _Row(
-                "obs:bucket:GetEncryptionConfiguration", self._encryption, {"encryption"}
-            ),
+            ("PUT", False, "versioning"): _Row("obs:bucket:PutBucketVersioning", self._put_versioning, {"versioning"}),
+            **{
+                ("GET", False, name): _Row(f"obs:bucket:Get{one.action}", get_setting, {name})
+                for name, one in SETTINGS.items()
+            },
+            **{
+                ("PUT", False, name): _Row(f"obs:bucket:Put{one.action}", put_setting, {name})
+                for name, one in SETTINGS.items()
+                if name not in READ_ONLY
+            },
             ("HEAD", False, ""): _Row("obs:bucket:HeadBucket", self._head_bucket),
             ("GET", True, ""): _Row("obs:object:GetObject", get_object, headers={"range"}),
             ("HEAD", True, ""): _Row("obs:object:GetObject", head_object),
@@ -235,6 +243,13 @@ class Obs(KeyedService):
         status = "<Status>Enabled</Status>" if bucket.has_versions else ""
         return self._xml("VersioningConfiguration", status)
 
+    def _put_versioning(self, bucket: Bucket, _key: str, request: Request) -> Response:
+        """It is only ever switched on here."""
+        if b"<Status>Enabled</Status>" not in request.body:
+            raise not_implemented()
+        bucket.has_versions = True
+        return Response(200)
+
     def _object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
         """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0167.html: 404 where there is no such rule."""
         if not bucket.retains:
@@ -282,16 +297,6 @@ class Obs(KeyedService):
     def _location(self, bucket: Bucket, _key: str, _request: Request) -> Response:
         return self._xml("Location", bucket.region)
 
-    def _encryption(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        """https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0063.html: 404 where none is set."""
-        if not bucket.encrypted:
-            message = "The server side encryption configuration was not found."
-            raise ObsError(404, "NoSuchEncryptionConfiguration", message)
-        rule = (
-            "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>kms</SSEAlgorithm></ApplyServerSideEncryptionByDefault>"
-        )
-        return self._xml("ServerSideEncryptionConfiguration", f"<Rule>{rule}</Rule>")
-
 
 def _location_of(body: bytes) -> str:
     try:
@@ -299,7 +304,7 @@ def _location_of(body: bytes) -> str:
     except ElementTree.ParseError:
         configured = ElementTree.Element("")
     if configured.tag != "CreateBucketConfiguration" or [one.tag for one in configured] != ["Location"]:
-        raise ObsError(400, "MalformedXML", "The XML you provided was not well-formed.")
+        raise malformed()
     return configured[0].text or ""
 
 

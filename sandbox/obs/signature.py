@@ -21,7 +21,23 @@ from sandbox.server.message import Request
 _AUTHORIZATION = re.compile(r"OBS ([^:\s]+):([A-Za-z0-9+/=]+)")
 _MAX_SKEW_SECONDS = 15 * 60
 # The parameters that are signed, of those that the sandbox heeds.
-SIGNED = ("encryption", "location", "object-lock", "versionId", "versioning", "versions")
+SIGNED = (
+    "acl",
+    "cors",
+    "customdomain",
+    "encryption",
+    "lifecycle",
+    "location",
+    "logging",
+    "mirrorBackToSource",
+    "object-lock",
+    "policy",
+    "tagging",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+)
 _TOKEN = "x-obs-security-token"
 
 

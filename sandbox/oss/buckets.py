@@ -1,7 +1,7 @@
-"""What is asked and ordered of buckets themselves: GetService (ListBuckets), PutBucket, GetBucketInfo, and settings.
+"""What is asked and ordered of buckets themselves: GetService (ListBuckets), PutBucket, GetBucketInfo, and versioning.
 
 https://help.aliyun.com/zh/oss/developer-reference/listbuckets, .../putbucket, .../getbucketinfo, .../getbucketlocation,
-.../getbucketwebsite, .../putbucketversioning, .../getbucketversioning, .../getbucketworm.
+.../putbucketversioning, .../getbucketversioning, .../getbucketworm.
 """
 
 from __future__ import annotations
@@ -69,18 +69,11 @@ def _storage_class(body: bytes) -> str:
     return given
 
 
-def get_bucket_website(call: Call) -> Response:
-    if not call.bucket.website:
-        message = "The specified bucket does not have a website configuration."
-        raise OssError(404, "NoSuchWebsiteConfiguration", message, ec="0025-00000101", BucketName=call.bucket.name)
-    return xml_response("WebsiteConfiguration", call.bucket.website)
-
-
 def get_bucket_info(call: Call) -> Response:
     versioning = call.bucket.versioning
     encrypted = call.bucket.encryption.get("x-oss-server-side-encryption", "None")
     inner = (
-        f"{_bucket_xml(call.bucket)}{OWNER}<AccessControlList><Grant>private</Grant></AccessControlList>"
+        f"{_bucket_xml(call.bucket)}{OWNER}<AccessControlList><Grant>{call.bucket.acl}</Grant></AccessControlList>"
         "<DataRedundancyType>LRS</DataRedundancyType><Comment></Comment>"
         + (f"<Versioning>{versioning}</Versioning>" if versioning else "")
         + f"<ServerSideEncryptionRule><SSEAlgorithm>{encrypted}</SSEAlgorithm></ServerSideEncryptionRule>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -123,11 +124,11 @@ class Bucket:
         self.created = created
         self.owner = owner
         self.storage_class = "Standard"
-        # Pages and back-to-source rules, as XML.
-        self.website = ""
+        self.acl = "private"
+        # What was put of other settings, by the parameters that select them; and the domains bound to it.
+        self.documents: dict[str, bytes] = {}
+        self.domains: list[str] = []
         self.versioning: Literal["", "Enabled", "Suspended"] = ""
-        # What answers say of how objects are encrypted, where they are.
-        self.encryption: dict[str, str] = {}
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
         self.history: History[OssObject] = History(self.objects)
@@ -138,6 +139,12 @@ class Bucket:
         self.triggers: list[Trigger] = []
         self.deliveries = Deliveries()
         self.uploads: dict[str, Upload] = {}
+
+    @property
+    def encryption(self) -> dict[str, str]:
+        """What answers say of how objects are encrypted, where they are."""
+        rule = re.search(rb"<SSEAlgorithm>(\w+)</SSEAlgorithm>", self.documents.get("encryption", b""))
+        return {"x-oss-server-side-encryption": rule[1].decode()} if rule else {}
 
     def find(self, key: str) -> OssObject:
         """Raises the OssError NoSuchKey where there is none. If a delete marker is the current version, it says so."""

@@ -17,7 +17,6 @@ from sandbox.oss.buckets import (
     get_bucket_info,
     get_bucket_location,
     get_bucket_versioning,
-    get_bucket_website,
     get_bucket_worm,
     list_buckets,
     put_bucket,
@@ -36,6 +35,7 @@ from sandbox.oss.multipart import (
 )
 from sandbox.oss.objects import Bucket, object_name
 from sandbox.oss.reading import get_object, get_object_meta, head_object
+from sandbox.oss.settings import SETTINGS, get_bucket_acl, get_setting, list_cname, put_bucket_acl, put_setting
 from sandbox.oss.signature import verify_signature
 from sandbox.oss.store import Store, new_request_id
 from sandbox.oss.writing import (
@@ -88,7 +88,17 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("PUT", "bucket", frozenset({"versioning"})): _Row("oss:PutBucketVersioning", put_bucket_versioning),
     ("GET", "bucket", frozenset({"versions"})): _Row("oss:ListObjectVersions", list_object_versions, _VERSIONS),
     ("PUT", "bucket", frozenset()): _Row("oss:PutBucket", put_bucket),
-    ("GET", "bucket", frozenset({"website"})): _Row("oss:GetBucketWebsite", get_bucket_website),
+    **{
+        ("GET", "bucket", frozenset({name})): _Row(f"oss:Get{one.action}", get_setting)
+        for name, one in SETTINGS.items()
+    },
+    **{
+        ("PUT", "bucket", frozenset({name})): _Row(f"oss:Put{one.action}", put_setting)
+        for name, one in SETTINGS.items()
+    },
+    ("GET", "bucket", frozenset({"acl"})): _Row("oss:GetBucketAcl", get_bucket_acl),
+    ("PUT", "bucket", frozenset({"acl"})): _Row("oss:PutBucketAcl", put_bucket_acl, headers={"x-oss-acl"}),
+    ("GET", "bucket", frozenset({"cname"})): _Row("oss:ListCname", list_cname),
     ("GET", "bucket", frozenset({"worm"})): _Row("oss:GetBucketWorm", get_bucket_worm),
     ("GET", "bucket", frozenset({"uploads"})): _Row(
         "oss:ListMultipartUploads", list_multipart_uploads, {"encoding-type", "prefix"}

@@ -26,6 +26,10 @@ OBJECT_ACTIONS = {
     "oss:ListParts",
     "oss:PutObject",
 }
+_KMS = (
+    b"<ServerSideEncryptionRule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>KMS</SSEAlgorithm>"
+    b"</ApplyServerSideEncryptionByDefault></ServerSideEncryptionRule>"
+)
 # These may be asked of any region's endpoint.
 _ANYWHERE = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
@@ -79,7 +83,7 @@ class Store(KeyedService):
     def encrypt(self, name: str) -> None:
         """Encrypt what is put into this bucket from now on with KMS."""
         with self.lock:
-            self.buckets[name].encryption = {"x-oss-server-side-encryption": "KMS"}
+            self.buckets[name].documents["encryption"] = _KMS
 
     def objects(self, bucket: str) -> Mapping[str, OssObject]:
         """The bucket's objects in listing order, live: copy it before walking it while requests go on."""

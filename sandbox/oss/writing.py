@@ -25,7 +25,7 @@ def put_object(call: Call) -> Response:
     check_overwrite(call)
     encryption = call.bucket.encryption
     obj = call.store.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
-    if encryption:  # then the ETag is not an MD5
+    if "KMS" in encryption.values():  # then the ETag is not an MD5
         obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
     obj = call.save(obj, "ObjectCreated:PutObject")
     return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})

@@ -45,6 +45,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     _canary(commands)
     _setup(commands)
     _migrate(commands)
+    _checklist(commands)
     known = commands.parsers.choices
     if words and not words[0].startswith("-") and words[0] not in known:
         missing = t("there is no command {name!r}", name=words[0])
@@ -313,6 +314,12 @@ def _migrate(commands: _Commands) -> None:
     what.add_argument("--retry", action="store_true", help=say(t("try again what failed, with new keys")))
     what.add_argument("--remove", action="store_true", help=say(t("end it, and leave what is copied")))
     migrate.add_argument("--yes", action="store_true", help=say(t("ask nothing")))
+
+
+def _checklist(commands: _Commands) -> None:
+    commands.add(
+        "checklist", t("compare the settings of both buckets, and say what has to be moved by hand"), page=True
+    )
 
 
 def _prefix(say: _Say) -> Callable[[str], str]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ops import answers, arguments, call, checking, closing, cost, cutover, freeze, secret_store
 from ops.canary.run import canary
+from ops.checklist.checklist import checklist
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
 from ops.files import check_writable, write
@@ -231,6 +232,12 @@ def _migrate(session: Session, options: Namespace) -> int:
     return migrate(session, options, FOLDER)
 
 
+def _checklist(session: Session, options: Namespace) -> int:
+    if options.html:
+        check_writable(options.html)
+    return checklist(session, options, FOLDER)
+
+
 def _show_input(session: Session, options: Namespace) -> int:
     data = sys.stdin.buffer.read()
     # PowerShell writes UTF-16.
@@ -259,5 +266,6 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "canary": _canary,
     "setup": _setup,
     "migrate": _migrate,
+    "checklist": _checklist,
     "show": _show_input,
 }

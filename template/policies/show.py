@@ -8,6 +8,7 @@
     python3 policies/show.py --deep           with the right to read objects, which only `deep` and samples need
     python3 policies/show.py --canary         what an administrator needs for `python3 ops.py canary`, and nobody else
     python3 policies/show.py --migrate        the same for `python3 ops.py migrate`
+    python3 policies/show.py --checklist      the same for `python3 ops.py checklist`
 
 It goes by what s.yaml says now: after a change there, run the commands again. It changes nothing itself, and needs
 Python 3.10 and nothing else.
@@ -55,6 +56,9 @@ def main() -> int:
     instead.add_argument(
         "--migrate", action="store_true", help="show the rights that an administrator needs for a migration"
     )
+    instead.add_argument(
+        "--checklist", action="store_true", help="show the rights that reading the settings of both buckets needs"
+    )
     parser.add_argument("--deep", action="store_true", help="let compare and certify read objects, to prove more")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
@@ -77,7 +81,9 @@ def shown(given: Mapping[str, str], options: argparse.Namespace) -> Iterator[str
     if options.canary:
         return of_canary(given)
     if options.migrate:
-        return of_migration(given)
+        return of_both(statements.migration(given))
+    if options.checklist:
+        return of_both(statements.checklist(given))
     found = statements.roles(given, deep=options.deep)
     if options.json:
         return written(found, options.json)
@@ -95,10 +101,10 @@ def of_canary(given: Mapping[str, str]) -> Iterator[str]:
     yield "# Functions are called with the tool's own access, as by every other command of ops.py."
 
 
-def of_migration(given: Mapping[str, str]) -> Iterator[str]:
-    """The rights of the administrator who has OMS copy the old objects."""
+def of_both(documents: tuple[statements.Document, statements.Document]) -> Iterator[str]:
+    """The rights of an administrator in one cloud and in the other."""
     places = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
-    for where, document in zip(places, statements.migration(given), strict=True):
+    for where, document in zip(places, documents, strict=True):
         yield f"# {where}"
         yield json.dumps(document, indent=2)
 

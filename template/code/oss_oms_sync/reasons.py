@@ -11,7 +11,7 @@ from oss_oms_sync.answers.text import Text, t
 def grant(action: str) -> Text:
     """What to do if Huawei Cloud forbids an OMS action such as "createEvent"."""
     return t(
-        "Grant the IAM user behind HW_AK the action oms:synctask:{action}. The policy: python3 policies/show.py",
+        "Grant the IAM user behind HW_AK the action oms:synctask:{action}: python3 policies/show.py prints the policy.",
         action=action,
     )
 

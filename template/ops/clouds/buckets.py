@@ -121,10 +121,15 @@ class Bucket(ABC):
 
     def configured(self, what: str) -> ElementTree.Element | None:
         """What the bucket is configured to do, such as `website`; None where it is not."""
+        found = self.document(what)
+        return None if found is None else found.xml()
+
+    def document(self, what: str) -> Answer | None:
+        """The same as the cloud answers it: XML, or JSON of a policy."""
         try:
-            return self.call("GET", query={what: ""}).xml()
+            return self.call("GET", query={what: ""})
         except RefusedError as error:
-            if error.status == 404:
+            if error.status == 404 and error.code != "NoSuchBucket":
                 return None
             raise
 

@@ -27,7 +27,24 @@ Query = Mapping[str, str]
 _OSS, _SDK, _ACS = "OSS4-HMAC-SHA256", "SDK-HMAC-SHA256", "ACS3-HMAC-SHA256"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 # The parameters that OBS signs, of those that are sent from here.
-_OBS_SIGNED = ("encryption", "location", "object-lock", "uploads", "versionId", "versioning", "versions")
+_OBS_SIGNED = (
+    "acl",
+    "cors",
+    "customdomain",
+    "encryption",
+    "lifecycle",
+    "location",
+    "logging",
+    "mirrorBackToSource",
+    "object-lock",
+    "policy",
+    "tagging",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+)
 
 
 def oss(

@@ -154,6 +154,12 @@ class Command(NamedTuple):
     line: str
 
 
+class Document(NamedTuple):
+    """A text to be copied as it stands, over lines."""
+
+    text: str
+
+
 class Finding(NamedTuple):
     """What is not as it has to be, and what to do about it."""
 
@@ -179,7 +185,7 @@ class Detail(NamedTuple):
 
 
 Block: TypeAlias = (
-    "Figures | Paragraph | Heading | Facts | Table | Picture | Chart | Items | Command | Finding | Detail"
+    "Figures | Paragraph | Heading | Facts | Table | Picture | Chart | Items | Command | Document | Finding | Detail"
 )
 
 

@@ -176,6 +176,21 @@ def migration(given: Mapping[str, str]) -> tuple[Document, Document]:
     )
 
 
+def checklist(given: Mapping[str, str]) -> tuple[Document, Document]:
+    """What whoever reads the settings of both buckets needs in the same way: nothing that changes any."""
+    here, there = (value(given, name) for name in ("sourceBucket", "destinationBucket"))
+    both = ("Acl", "Logging", "Policy", "Tagging", "Versioning", "Website")
+    own = ("Cors", "Encryption", "Lifecycle", "Referer")
+    own_there = ("BucketCORS", "BucketCustomDomainConfiguration", "EncryptionConfiguration", "LifecycleConfiguration")
+    names_there = (*(f"Bucket{one}" for one in both), *own_there, "MirrorBackToSource")
+    return (
+        _ram_policy(
+            _allow(*(f"oss:GetBucket{one}" for one in (*both, *own)), "oss:ListCname", on=[f"acs:oss:*:*:{here}"])
+        ),
+        _identity_policy(_allow(*(f"obs:bucket:get{one}" for one in names_there), on=[f"obs:*:*:bucket:{there}"])),
+    )
+
+
 def deployer(given: Mapping[str, str]) -> Document:
     """What the tool's own user needs to deploy, as the calls of its component are documented."""
     functions = f"acs:fc:{value(given, 'region')}:*:functions/{value(given, 'functionName')}*"

@@ -11,6 +11,7 @@ from ops.report.blocks import (
     Chart,
     Command,
     Detail,
+    Document,
     Facts,
     Figure,
     Figures,
@@ -90,6 +91,8 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
             yield from (f"{_INDENT * 3}{_flat(one)}" for one in rows[: _SHOWN_KEYS if kind == "keys" else None])
         case Command(line):
             yield Whole(f"{_INDENT * 3}-> {line}")
+        case Document(text):
+            yield from map(Whole, text.split("\n"))
         case Finding():
             yield from _finding(block, say)
         case Detail():

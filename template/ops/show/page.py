@@ -12,6 +12,7 @@ from ops.report.blocks import (
     Column,
     Command,
     Detail,
+    Document,
     Facts,
     Figure,
     Figures,
@@ -81,8 +82,9 @@ def _step(step: Step, say: Words, between: str) -> Iterable[Markup]:
         yield _command(step.command)
 
 
-def _command(line: str) -> Markup:
-    return element("pre", element("code", line), class_="command", dir="ltr", translate="no")
+def _command(text: str) -> Markup:
+    lines = Markup("\n".join(join((line,)) for line in text.split("\n")))
+    return element("pre", element("code", lines), class_="command", dir="ltr", translate="no")
 
 
 def _section(given: Section, say: Words) -> Markup:
@@ -111,8 +113,8 @@ def _block(block: Block, say: Words) -> Markup:
             return _chart(block, say)
         case Items(rows, kind):
             return element("ul", *(element("li", _phrase(one)) for one in rows), class_=kind)
-        case Command(line):
-            return _command(line)
+        case Command(text) | Document(text):
+            return _command(text)
         case Finding():
             return _finding(block, say)
         case Detail(blocks):

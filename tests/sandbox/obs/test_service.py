@@ -43,7 +43,7 @@ LACKING = [
             for method, key, params in [
                 ("GET", "", {"list-type": "2"}),
                 ("GET", "a", {"versionId": "1"}),
-                ("GET", "", {"website": ""}),
+                ("GET", "", {"notification": ""}),
                 ("GET", "", {"uploads": ""}),
                 ("HEAD", "", {"prefix": "a"}),
                 ("GET", "a", {"prefix": "a"}),

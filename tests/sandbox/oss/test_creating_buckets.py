@@ -72,6 +72,6 @@ def test_a_new_bucket_is_not_seen_at_once_and_the_hundredth_is_the_last(box, ref
 def test_pages_and_back_to_source_rules_are_told(box, refused, oss_requests):
     assert refused(box.bucket("photos").get_bucket_website) == (404, "NoSuchWebsiteConfiguration")
     page = "<IndexDocument><Suffix>index.html</Suffix><SupportSubDir>true</SupportSubDir></IndexDocument>"
-    box.oss.buckets["photos"].website = page
+    box.oss.buckets["photos"].documents["website"] = f"<WebsiteConfiguration>{page}</WebsiteConfiguration>".encode()
     assert box.bucket("photos").get_bucket_website().index_file == "index.html"
     assert page.encode() in oss_requests.send("GET", "", params={"website": ""}).content

@@ -77,7 +77,7 @@ def test_a_header_that_is_another_operations_is_refused(oss_requests, method, ke
         *[(method, "a", {"versionId": "null"}) for method in ("GET", "PUT")],
         ("POST", "a", {"append": "", "position": "5", "versionId": "null"}),
         ("GET", "", {"versions": "", "delimiter": "/"}),
-        ("GET", "", {"acl": ""}),
+        ("GET", "", {"inventory": ""}),
         ("GET", "a", {"acl": ""}),
         ("GET", "a", {"tagging": ""}),
         ("GET", "a", {"x-oss-process": "image/resize,w_100"}),

@@ -162,6 +162,26 @@ OSS_CALLS = {
         lambda theirs: theirs.get_bucket_worm(sdk.GetBucketWormRequest(bucket=SOURCE)),
     ),
 }
+# Those that checklist reads.
+OSS_SETTINGS = {
+    "acl": (sdk.Client.get_bucket_acl, sdk.GetBucketAclRequest),
+    "cname": (sdk.Client.list_cname, sdk.ListCnameRequest),
+    "cors": (sdk.Client.get_bucket_cors, sdk.GetBucketCorsRequest),
+    "encryption": (sdk.Client.get_bucket_encryption, sdk.GetBucketEncryptionRequest),
+    "lifecycle": (sdk.Client.get_bucket_lifecycle, sdk.GetBucketLifecycleRequest),
+    "logging": (sdk.Client.get_bucket_logging, sdk.GetBucketLoggingRequest),
+    "policy": (sdk.Client.get_bucket_policy, sdk.GetBucketPolicyRequest),
+    "referer": (sdk.Client.get_bucket_referer, sdk.GetBucketRefererRequest),
+    "tagging": (sdk.Client.get_bucket_tags, sdk.GetBucketTagsRequest),
+    "website": (sdk.Client.get_bucket_website, sdk.GetBucketWebsiteRequest),
+}
+OSS_CALLS |= {
+    name: (
+        lambda ours, name=name: ours.document(name),
+        lambda theirs, ask=ask, request=request: ask(theirs, request(bucket=SOURCE)),
+    )
+    for name, (ask, request) in OSS_SETTINGS.items()
+}
 OBS_CALLS = {
     "head": (lambda ours: ours.head("there"), lambda theirs: theirs.getObjectMetadata(DESTINATION, "there")),
     "get": (
@@ -183,7 +203,21 @@ OBS_CALLS = {
     ),
     "versioning": (lambda ours: ours.versioning(), lambda theirs: theirs.getBucketVersioning(DESTINATION)),
     "retention": (lambda ours: ours.retains(), lambda theirs: theirs.getBucketObjectLock(DESTINATION)),
-    "encryption": (lambda ours: ours.configured("encryption"), lambda theirs: theirs.getBucketEncryption(DESTINATION)),
+}
+OBS_SETTINGS = {
+    "acl": ObsClient.getBucketAcl,
+    "cors": ObsClient.getBucketCors,
+    "customdomain": ObsClient.getBucketCustomDomain,
+    "encryption": ObsClient.getBucketEncryption,
+    "lifecycle": ObsClient.getBucketLifecycle,
+    "logging": ObsClient.getBucketLogging,
+    "policy": ObsClient.getBucketPolicy,
+    "tagging": ObsClient.getBucketTagging,
+    "website": ObsClient.getBucketWebsite,
+}
+OBS_CALLS |= {
+    name: (lambda ours, name=name: ours.document(name), lambda theirs, ask=ask: ask(theirs, DESTINATION))
+    for name, ask in OBS_SETTINGS.items()
 }
 
 
@@ -299,7 +333,8 @@ SIGNED_HEADERS = {
 }
 SIGNED_QUERY = {
     "oss": re.compile(r".*"),
-    "obs": re.compile(r"object-lock|versions|versioning|versionId"),
+    # By its page; the SDK does not sign customdomain.
+    "obs": re.compile("|".join((*OBS_SETTINGS, "mirrorBackToSource|object-lock|versions|versioning|versionId"))),
     "oms": re.compile(r".*"),
 }
 # What is added where nothing of it was.
@@ -358,6 +393,8 @@ ALL_CALLS = {
     **{f"oss {name}": ours for name, (ours, _) in OSS_CALLS.items()},
     "oss upload": lambda ours: ours.upload(KEY, bytes(200_000), 150_000, HEADERS),
     **{f"obs {name}": ours for name, (ours, _) in OBS_CALLS.items()},
+    # The SDK has no such call.
+    "obs mirrorBackToSource": lambda ours: ours.document("mirrorBackToSource"),
     "oms show": lambda ours: ours.show(),
     "oms statistics": lambda ours: ours.statistics(dt.datetime.now(dt.timezone.utc)),
 }

@@ -228,9 +228,14 @@ SUBFOLDERS = "<IndexDocument><Suffix>index.html</Suffix><SupportSubDir>true</Sup
 MIRROR = "<RoutingRule><Redirect><RedirectType>Mirror</RedirectType></Redirect></RoutingRule>"
 
 
+def website(world, pages):
+    document = f"<WebsiteConfiguration>{pages}</WebsiteConfiguration>".encode()
+    world.oss.buckets["photos"].documents["website"] = document
+
+
 def test_what_is_in_the_way_and_is_somebody_s_to_mend_is_said_and_the_rest_is_made(world):
     world.tool_account = ""
-    world.oss.buckets["photos"].website = f"{SUBFOLDERS}<RoutingRules>{MIRROR}</RoutingRules>"
+    website(world, f"{SUBFOLDERS}<RoutingRules>{MIRROR}</RoutingRules>")
     world.obs.create_bucket(world.destination_bucket).encrypted = True
     code, said = world.setup(typed=YES)
     assert code == 0, said
@@ -242,7 +247,7 @@ def test_what_is_in_the_way_and_is_somebody_s_to_mend_is_said_and_the_rest_is_ma
 
 
 def test_a_website_without_pages_of_subfolders_is_in_nobody_s_way(world):
-    world.oss.buckets["photos"].website = SUBFOLDERS.replace("true", "false")
+    website(world, SUBFOLDERS.replace("true", "false"))
     assert "is there: source bucket photos" in world.setup("--plan")[1]
 
 

@@ -1,0 +1,250 @@
+"""`ops.py checklist`: reads the settings of both buckets, and says of each whether somebody has to see to it. It
+changes nothing."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ops import project
+from ops.checklist.dialects import Shape
+from ops.checklist.settings import SETTINGS, Setting, Side
+from ops.clouds.buckets import Bucket, ObsBucket, OssBucket, Place
+from ops.clouds.keys import ALIBABA, HUAWEI, administrators
+from ops.clouds.wire import Answer, RefusedError, UnreadableError
+from ops.files import write
+from ops.report.blocks import (
+    Block,
+    Column,
+    Document,
+    Facts,
+    Hero,
+    Items,
+    Paragraph,
+    Phrase,
+    Report,
+    Section,
+    Span,
+    Table,
+)
+from ops.show import lines, page
+from ops.terminal import Whole
+from ops.waiting import Session
+from oss_oms_sync.answers.text import Text, t
+
+_NEEDED = ("region", "sourceBucket", "destinationRegion", "destinationBucket")
+# Of the keys themselves, or of where the bucket is; another setting is answered no better.
+_OF_ALL = (301, 307, 401, 404)
+# What a cloud says of a right that is missing.
+_DENIED = "AccessDenied"
+
+
+class State(Enum):
+    """How a setting stands on both sides."""
+
+    EQUAL = "equal"
+    NONE = "none"
+    DIFFERS = "differs"
+    # Both are set, and no program can say whether they mean the same.
+    BY_EYE = "compare by eye"
+    ONLY_SOURCE = "only at the source"
+    ONLY_DESTINATION = "only at the destination"
+    UNREAD = "cannot be read"
+
+
+_WORDS = {
+    State.EQUAL: (t("equal"), "good"),
+    State.NONE: (t("none on both sides"), "good"),
+    State.DIFFERS: (t("differs"), "open"),
+    State.BY_EYE: (t("compare by eye"), "open"),
+    State.ONLY_SOURCE: (t("only at the source"), "open"),
+    State.ONLY_DESTINATION: (t("only at the destination"), "open"),
+    State.UNREAD: (t("cannot be read"), "bad"),
+}
+_DONE = (State.EQUAL, State.NONE)
+
+
+class Seen(NamedTuple):
+    """One side: what is set there, or why nobody knows (`unread`), with what the cloud answered."""
+
+    shape: Shape | None = None
+    unread: Text | None = None
+    answer: Answer | None = None
+
+
+class Row(NamedTuple):
+    """A setting on both sides. `document`: the destination's, to be put there by hand; empty where there is none to
+    write."""
+
+    setting: Setting
+    source: Seen
+    destination: Seen
+    document: str
+
+    @property
+    def state(self) -> State:
+        """What is not known is never equal, or absent."""
+        if self.source.unread or self.destination.unread:
+            return State.UNREAD
+        here, there = self.source.shape, self.destination.shape
+        if here is None:
+            return State.NONE if there is None else State.ONLY_DESTINATION
+        if there is None:
+            return State.ONLY_SOURCE
+        if list(here.common) != list(there.common):
+            return State.DIFFERS
+        return State.BY_EYE if here.own or there.own else State.EQUAL
+
+    @property
+    def left_out(self) -> Sequence[Text]:
+        """What the document does not say, because OBS has no word for it."""
+        return self.source.shape.own if self.document and self.source.shape else ()
+
+
+def checklist(session: Session, options: Namespace, folder: Path) -> int:
+    """Show it. Raises OpsError where the keys or the buckets are not what they should be."""
+    given = project.read(options.template or folder / "s.yaml", _NEEDED)
+    source, destination = _buckets(session, given)
+    rows = []
+    for setting in SETTINGS:
+        session.screen.progress(t("Looking at {what}", what=setting.called).of(session.lang))
+        rows.append(compared(setting, source, destination))
+    session.screen.begin()
+    drawn = report(rows, source.name, destination.name, session.lang)
+    session.screen.answer([Whole(json.dumps(to_json(rows)))] if options.json else lines.draw(drawn))
+    if options.html:
+        write(options.html, page.draw(drawn), session.screen, session.lang)
+    return exit_code(rows)
+
+
+def exit_code(rows: Sequence[Row]) -> int:
+    """0: nothing is left to do; 1: something is; 3: something could not be read."""
+    states = [row.state for row in rows]
+    return 3 if State.UNREAD in states else 0 if all(state in _DONE for state in states) else 1
+
+
+def report(rows: Sequence[Row], source: str, destination: str, language: str) -> Report:
+    """For people."""
+    left = [row for row in rows if row.state not in _DONE]
+    unread = sum(row.state is State.UNREAD for row in rows)
+    word, tone = _WORDS[State.UNREAD] if unread else (t("to do"), "open") if left else (t("nothing left"), "good")
+    lead = (
+        t("{n:setting|settings} could not be read, so that nobody knows what has to be moved by hand", n=unread)
+        if unread
+        else t("{n:setting|settings} to be seen to by hand; this command changes nothing", n=len(left))
+        if left
+        else t("Both buckets are set alike: nothing is left to be moved by hand")
+    )
+    titles = (t("Setting"), t("source {name}", name=source), t("destination {name}", name=destination), t("Result"))
+    table = Table(
+        [Column(title.of(language)) for title in titles],
+        [
+            (
+                row.setting.called.of(language),
+                _told(row.source, language),
+                _told(row.destination, language),
+                _mark(row, language),
+            )
+            for row in rows
+        ],
+    )
+    sections = [
+        Section(row.setting.name, row.setting.called.of(language), None, [*_blocks(row, language)]) for row in left
+    ]
+    hero = Hero(word.of(language), tone, lead.of(language), None)
+    return Report(hero, language, [table], sections, title=t("What has to be moved by hand").of(language))
+
+
+def to_json(rows: Sequence[Row]) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "exit_code": exit_code(rows),
+        "settings": [
+            {
+                "name": row.setting.name,
+                "state": row.state.value,
+                "source": _side_json(row.setting.source, row.source),
+                "destination": _side_json(row.setting.destination, row.destination),
+                "document": row.document,
+                "left_out": [one.to_json() for one in row.left_out],
+            }
+            for row in rows
+        ],
+    }
+
+
+def _buckets(session: Session, given: Mapping[str, str]) -> tuple[OssBucket, ObsBucket]:
+    alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
+    clock, here = session.clock, session.caller.endpoints()
+    oss = here.get("OSS_ENDPOINT") or f"https://oss-{given['region']}.aliyuncs.com"
+    obs = here.get("OBS_ENDPOINT") or f"https://obs.{given['destinationRegion']}.myhuaweicloud.com"
+    return (
+        OssBucket(Place.of(oss, given["sourceBucket"]), alibaba, clock, given["region"]),
+        ObsBucket(Place.of(obs, given["destinationBucket"]), huawei, clock),
+    )
+
+
+def compared(setting: Setting, source: Bucket, destination: Bucket) -> Row:
+    """Read a setting on both sides. Raises RefusedError where the keys, or a bucket, are refused altogether."""
+    here, there = _look(source, setting.source), _look(destination, setting.destination)
+    row = Row(setting, here, there, "")
+    is_to_write = row.state in (State.ONLY_SOURCE, State.DIFFERS, State.BY_EYE)
+    if not (is_to_write and setting.document and here.shape and here.shape.common):
+        return row
+    return row._replace(document=setting.document(here.shape.common, destination.name, there.answer))
+
+
+def _look(bucket: Bucket, side: Side) -> Seen:
+    try:
+        answer = bucket.document(side.query)
+        return Seen(side.read(answer), None, answer) if answer else Seen()
+    except RefusedError as error:
+        if error.status in _OF_ALL or (error.status == 403 and error.code != _DENIED):
+            raise
+        if error.code != _DENIED:
+            return Seen(unread=t("cannot be read: {happened}", happened=error.happened))
+        return Seen(unread=t("cannot be read: right {right}", right=side.right))
+    except UnreadableError as error:
+        return Seen(unread=t("cannot be read: {happened}", happened=error.happened))
+
+
+def _told(seen: Seen, language: str) -> Phrase:
+    if seen.unread:
+        return seen.unread.of(language)
+    return Span("outside", seen.shape.told.of(language)) if seen.shape else "-"
+
+
+def _mark(row: Row, language: str) -> Span:
+    word, tone = _WORDS[row.state]
+    return Span("mark", word.of(language), tone)
+
+
+def _blocks(row: Row, language: str) -> Iterator[Block]:
+    sides = ((t("source"), row.setting.source), (t("destination"), row.setting.destination))
+    pages = [(name.of(language), Span("code", side.page.of(language))) for name, side in sides]
+    yield Paragraph(_mark(row, language))
+    yield Facts(pages)
+    if row.state is State.UNREAD:
+        yield Items([one.unread.of(language) for one in (row.source, row.destination) if one.unread])
+        return
+    if row.setting.note:
+        yield Paragraph(row.setting.note.of(language))
+    if row.document:
+        yield Paragraph(t("For the destination, to be put there by hand:").of(language))
+        yield Document(row.document)
+    if row.left_out:
+        yield Paragraph(t("OBS has no like of these, which are not in it:").of(language))
+        yield Items([one.of(language) for one in row.left_out])
+
+
+def _side_json(side: Side, seen: Seen) -> dict[str, Any]:
+    return {
+        "told": seen.shape.told.to_json() if seen.shape else None,
+        "unread": seen.unread.to_json() if seen.unread else None,
+        "right": side.right,
+        "page": side.page.to_json(),
+    }

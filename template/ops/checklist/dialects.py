@@ -1,0 +1,373 @@
+"""What is set in a bucket of either cloud, in words of both: what the two languages say the same way is comparable, and
+the rest is named.
+
+Sources: help.aliyun.com/zh/oss/developer-reference/ (getbucketlifecycle, getbucketcors, getbucketreferer and so on) and
+support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0027 to obs_04_0074).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from ops.clouds.wire import Answer, UnreadableError
+from oss_oms_sync.answers.text import Text, same, t
+
+# In OBS's names; the other classes of OSS have no like.
+_CLASSES = {"IA": "WARM", "Archive": "COLD"}
+_OBS_CLASSES = ("WARM", "COLD")
+_NAMES = {"AbortMultipartUpload": "AbortIncompleteMultipartUpload"}
+_DAYS = {"AbortIncompleteMultipartUpload": "DaysAfterInitiation"}
+_ACTIONS = (
+    "Expiration",
+    "Transition",
+    "AbortIncompleteMultipartUpload",
+    "NoncurrentVersionExpiration",
+    "NoncurrentVersionTransition",
+)
+_COUNTS = ("Days", "NoncurrentDays", "DaysAfterInitiation", "ExpiredObjectDeleteMarker")
+_BLANK = "${null}"
+
+
+class Shape(NamedTuple):
+    """What is set: in a few words; what both languages can say of it; and what only its own can."""
+
+    told: Text
+    common: Sequence[Any] = ()
+    own: Sequence[Text] = ()
+
+
+class Action(NamedTuple):
+    """What a rule of a lifecycle does, in OBS's names: `Expiration`, `Days`, `30`."""
+
+    name: str
+    unit: str
+    value: str
+    storage: str
+
+
+class Rule(NamedTuple):
+    """A rule of a lifecycle; its name is no part of what it does."""
+
+    prefix: str
+    status: str
+    tags: tuple[tuple[str, str], ...]
+    actions: tuple[Action, ...]
+
+
+class Cors(NamedTuple):
+    """A rule of CORS."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...]
+    headers: tuple[str, ...]
+    exposed: tuple[str, ...]
+    seconds: str
+
+
+class Referers(NamedTuple):
+    """Whom OBS turns away by a statement of the bucket's policy: by the operator of its condition, and referers."""
+
+    operator: str
+    referers: tuple[str, ...]
+
+
+def versioning(answer: Answer) -> Shape | None:
+    status = answer.xml().findtext("Status")
+    return Shape(same(status), [status]) if status else None
+
+
+def lifecycle(answer: Answer) -> Shape | None:
+    """Rules act together, so that their order is none."""
+    rules, common, own = answer.xml().findall("Rule"), [], []
+    for number, one in enumerate(rules, 1):
+        if (rule := _rule(one)) is None:
+            own.append(t("rule {name}", name=one.findtext("ID") or str(number)))
+        else:
+            common.append(rule)
+    return Shape(t("{n:rule|rules}", n=len(rules)), sorted(common), own) if rules else None
+
+
+def cors(answer: Answer) -> Shape | None:
+    """The first rule that fits counts."""
+    root = answer.xml()
+    rules = [_cors(one) for one in root.findall("CORSRule")]
+    own = [same("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
+    return Shape(t("{n:rule|rules}", n=len(rules)), rules, own) if rules else None
+
+
+def tags(answer: Answer) -> Shape | None:
+    found = sorted((one.findtext("Key") or "", one.findtext("Value") or "") for one in answer.xml().iter("Tag"))
+    return Shape(same(", ".join(f"{key}={value}" for key, value in found)), found) if found else None
+
+
+def encryption(answer: Answer) -> Shape | None:
+    """The keys of one cloud's KMS are unknown to the other."""
+    algorithm = next((one.text or "" for one in answer.xml().iter("SSEAlgorithm")), "")
+    key = next((one.text for one in answer.xml().iter("KMSMasterKeyID")), None)
+    if algorithm in ("", "None"):
+        return None
+    told = same(f"{algorithm} {key}" if key else algorithm)
+    return Shape(told, [algorithm]) if algorithm == "AES256" else Shape(told, [], [told])
+
+
+def logging(answer: Answer) -> Shape | None:
+    enabled = answer.xml().find("LoggingEnabled")
+    if enabled is None:
+        return None
+    told = same("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix")))
+    return Shape(told, [], [told])
+
+
+def website(answer: Answer) -> Shape | None:
+    """Pages and redirections; back-to-source rules are a setting of their own."""
+    root = answer.xml()
+    pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
+    own = [t("subfolder pages")] if root.findtext("IndexDocument/SupportSubDir") == "true" else []
+    own += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
+    if redirections := sum(not _is_mirror(one) for one in root.iter("RoutingRule")):
+        own.append(t("{n:redirection|redirections}", n=redirections))
+    return Shape(same(", ".join(filter(None, pages)) or "-"), pages, own) if any(pages) or own else None
+
+
+def back_to_source_of_oss(answer: Answer) -> Shape | None:
+    rules = [one for one in answer.xml().iter("RoutingRule") if _is_mirror(one)]
+    return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
+
+
+def back_to_source_of_obs(answer: Answer) -> Shape | None:
+    rules = answer.json().get("rules")
+    return _only_own(t("{n:rule|rules}", n=len(rules))) if isinstance(rules, list) and rules else None
+
+
+def acl_of_oss(answer: Answer) -> Shape | None:
+    """A private bucket grants nothing to others."""
+    grant = next((one.text or "" for one in answer.xml().iter("Grant")), "")
+    if not grant:
+        raise UnreadableError
+    return None if grant == "private" else _only_own(same(grant))
+
+
+def acl_of_obs(answer: Answer) -> Shape | None:
+    root = answer.xml()
+    owner = root.findtext("Owner/ID")
+    grants = [one for one in root.iter("Grant") if owner is None or one.findtext("Grantee/ID") != owner]
+    told = [
+        f"{one.findtext('Grantee/Canned') or one.findtext('Grantee/ID')} {one.findtext('Permission')}" for one in grants
+    ]
+    return _only_own(same(", ".join(told))) if told else None
+
+
+def policy_of_oss(answer: Answer) -> Shape | None:
+    return _policy(statements(answer))
+
+
+def policy_of_obs(answer: Answer) -> Shape | None:
+    """But the statements by referer."""
+    return _policy([one for one in statements(answer) if not _asks_for_referer(one)])
+
+
+def referer_of_oss(answer: Answer) -> Shape | None:
+    """OSS turns away only what comes without a signature, or with one in its URL; OBS any request."""
+    root = answer.xml()
+    allowed = [one.text or "" for one in root.findall("RefererList/Referer")]
+    denied = [one.text or "" for one in root.findall("RefererBlacklist/Referer")]
+    blank = root.findtext("AllowEmptyReferer") != "false"
+    found = []
+    if allowed:
+        found.append(_referers("Not", [*allowed, *([_BLANK] if blank else [])]))
+    if denied:
+        found.append(_referers("", denied))
+    own = [
+        *([t("requests without a referer are turned away")] if denied and not allowed and not blank else []),
+        *([same("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
+        *([same("AllowTruncateQueryString=false")] if root.findtext("AllowTruncateQueryString") == "false" else []),
+    ]
+    told = t("{n:referer|referers}", n=len(allowed) + len(denied))
+    return Shape(told, sorted(found), own) if found else None
+
+
+def referer_of_obs(answer: Answer) -> Shape | None:
+    """The bucket's policy has it."""
+    common, own = [], []
+    for number, one in enumerate(statements(answer), 1):
+        if not _asks_for_referer(one):
+            continue
+        (operator, about), *others = one["Condition"].items()
+        if others or set(about) != {"Referer"} or not _is_for_all(one):
+            own.append(t("statement {name}", name=one.get("Sid") or str(number)))
+        else:
+            common.append(Referers(operator, tuple(sorted(_listed(about["Referer"])))))
+    told = t("{n:statement|statements}", n=len(common) + len(own))
+    return Shape(told, sorted(common), own) if common or own else None
+
+
+def domains_of_oss(answer: Answer) -> Shape | None:
+    return _domains(answer.xml().iter("Domain"))
+
+
+def domains_of_obs(answer: Answer) -> Shape | None:
+    return _domains(answer.xml().iter("DomainName"))
+
+
+def statements(answer: Answer | None) -> list[dict[str, Any]]:
+    """Those of a bucket's policy; none where there is none. Raises UnreadableError."""
+    found = answer.json().get("Statement") if answer else []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise UnreadableError
+    return found
+
+
+def lifecycle_document(rules: Iterable[Rule]) -> str:
+    """OBS's of these rules."""
+    root = ElementTree.Element("LifecycleConfiguration")
+    for number, rule in enumerate(rules, 1):
+        one = _put(root, "Rule", ID=f"rule-{number}")
+        if rule.tags:
+            within = _put(_put(one, "Filter"), "And", Prefix=rule.prefix)
+            for key, value in rule.tags:
+                _put(within, "Tag", Key=key, Value=value)
+        else:
+            ElementTree.SubElement(one, "Prefix").text = rule.prefix
+        ElementTree.SubElement(one, "Status").text = rule.status
+        for action in rule.actions:
+            storage = {"StorageClass": action.storage} if action.storage else {}
+            _put(one, action.name, **{action.unit: action.value, **storage})
+    return _drawn(root)
+
+
+def cors_document(rules: Iterable[Cors]) -> str:
+    """OBS's of these rules."""
+    root = ElementTree.Element("CORSConfiguration")
+    for rule in rules:
+        one = ElementTree.SubElement(root, "CORSRule")
+        names = ("AllowedOrigin", "AllowedMethod", "AllowedHeader", "ExposeHeader", "MaxAgeSeconds")
+        for name, texts in zip(names, (*rule[:4], (rule.seconds,)), strict=True):
+            for text in filter(None, texts):
+                ElementTree.SubElement(one, name).text = text
+    return _drawn(root)
+
+
+def referer_document(found: Iterable[Referers], bucket: str, kept: Iterable[Mapping[str, Any]]) -> str:
+    """The bucket's whole policy, because putting one replaces the one before: statements by these referers beside those
+    that it has for other reasons. support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html."""
+    others = [one for one in kept if not _asks_for_referer(one)]
+    made = [
+        {
+            "Sid": f"referer-{number}",
+            **_DENY,
+            "Resource": [f"{bucket}/*"],
+            "Condition": {one.operator: {"Referer": list(one.referers)}},
+        }
+        for number, one in enumerate(found, 1)
+    ]
+    return json.dumps({"Statement": [*others, *made]}, indent=2)
+
+
+_DENY: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Action": ["*"]}
+
+
+def _rule(one: ElementTree.Element) -> Rule | None:
+    """None where the other language has no word for something in it."""
+    prefix, status, tagged, actions = "", "", [], []
+    for part in _unfolded(one):
+        name = _NAMES.get(part.tag, part.tag)
+        if name == "Prefix":
+            prefix = part.text or ""
+        elif name == "Status":
+            status = part.text or ""
+        elif name == "Tag":
+            tagged.append((part.findtext("Key") or "", part.findtext("Value") or ""))
+        elif name in _ACTIONS and (action := _action(name, part)):
+            actions.append(action)
+        elif name != "ID":
+            return None
+    return Rule(prefix, status, tuple(sorted(tagged)), tuple(sorted(actions)))
+
+
+def _unfolded(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
+    """Its parts; OBS has prefix and tags in a filter, which OSS uses for other things."""
+    for part in rule:
+        inner = part.find("And") if part.tag == "Filter" else None
+        if part.tag == "Filter" and {one.tag for one in part} <= {"And", "Prefix", "Tag"}:
+            yield from part if inner is None else inner
+        else:
+            yield part
+
+
+def _action(name: str, part: ElementTree.Element) -> Action | None:
+    given = {one.tag: (one.text or "").strip() for one in part}
+    storage = given.pop("StorageClass", "")
+    storage = _CLASSES.get(storage, storage)
+    if given.get("IsAccessTime") == "false":
+        del given["IsAccessTime"]
+    if len(given) != 1 or (storage and storage not in _OBS_CLASSES):
+        return None
+    ((count, value),) = given.items()
+    count = _DAYS.get(name, count) if count == "Days" else count
+    return Action(name, count, value, storage) if count in _COUNTS else None
+
+
+def _cors(rule: ElementTree.Element) -> Cors:
+    def texts(name: str) -> tuple[str, ...]:
+        return tuple(sorted(one.text or "" for one in rule.findall(name)))
+
+    # HTTP takes headers in any case.
+    headers, exposed = (tuple(sorted(map(str.lower, texts(name)))) for name in ("AllowedHeader", "ExposeHeader"))
+    return Cors(texts("AllowedOrigin"), texts("AllowedMethod"), headers, exposed, rule.findtext("MaxAgeSeconds") or "")
+
+
+def _is_mirror(rule: ElementTree.Element) -> bool:
+    return rule.findtext("Redirect/RedirectType") == "Mirror"
+
+
+def _only_own(told: Text) -> Shape:
+    return Shape(told, [], [told])
+
+
+def _policy(found: Sequence[Mapping[str, Any]]) -> Shape | None:
+    return _only_own(t("{n:statement|statements}", n=len(found))) if found else None
+
+
+def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
+    conditions = statement.get("Condition") or {}
+    return any("referer" in str(key).lower() for about in conditions.values() for key in about)
+
+
+def _is_for_all(statement: Mapping[str, Any]) -> bool:
+    """Whether it turns everybody away from all objects."""
+    place = statement.get("Resource")
+    found = {**statement, "Action": _listed(statement.get("Action"))}
+    is_whole = [one.partition("/")[2] for one in _listed(place)] == ["*"]
+    return is_whole and all(found.get(name) == value for name, value in _DENY.items())
+
+
+def _referers(negation: str, given: Sequence[str]) -> Referers:
+    """With wildcards where one is among them."""
+    kind = "Like" if any(sign in one for one in given for sign in "*?") else "Equals"
+    return Referers(f"String{negation}{kind}", tuple(sorted(given)))
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+
+
+def _domains(found: Iterable[ElementTree.Element]) -> Shape | None:
+    names = sorted(one.text or "" for one in found)
+    return Shape(same(", ".join(names)), names) if names else None
+
+
+def _put(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.Element:
+    made = ElementTree.SubElement(parent, name)
+    for tag, text in texts.items():
+        ElementTree.SubElement(made, tag).text = text
+    return made
+
+
+def _drawn(root: ElementTree.Element) -> str:
+    ElementTree.indent(root)
+    drawn = ElementTree.tostring(root, "unicode")
+    # Whoever copies it copies what is seen.
+    return "".join(one if one.isprintable() or one == "\n" else f"&#{ord(one)};" for one in drawn)

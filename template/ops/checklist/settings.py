@@ -1,0 +1,143 @@
+"""The table of settings: how each is asked for in both clouds, which right that takes, what it means, and where the
+vendors describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ops.checklist import dialects
+from ops.checklist.dialects import Shape
+from ops.clouds.wire import Answer
+from oss_oms_sync.answers.text import Text, t
+
+Read = Callable[[Answer], Shape | None]
+
+
+class Side(NamedTuple):
+    """`query`: the parameter that asks for it; `read` returns None where the answer says that nothing is set."""
+
+    query: str
+    right: str
+    page: Text
+    read: Read
+
+
+class Setting(NamedTuple):
+    """`document`: the destination's of what both languages can say, for a bucket of this name, whose answer is given;
+    `note`: what to know before it is set there."""
+
+    name: str
+    called: Text
+    source: Side
+    destination: Side
+    document: Callable[[Sequence[Any], str, Answer | None], str] | None = None
+    note: Text | None = None
+
+
+def _oss(query: str, action: str, read: Read) -> Side:
+    page = f"oss/developer-reference/{action.lower()}"
+    where = Text(f"https://www.alibabacloud.com/help/en/{page}", f"https://help.aliyun.com/zh/{page}")
+    return Side(query, f"oss:{action}", where, read)
+
+
+def _obs(query: str, action: str, page: str, read: Read) -> Side:
+    """The page is that of setting it."""
+    where = (f"https://support.huaweicloud.com/{part}api-obs/obs_04_{page}.html" for part in ("intl/en-us/", ""))
+    return Side(query, f"obs:bucket:{action}", Text(*where), read)
+
+
+_REPLACED = t("What is put replaces all rules that the destination has")
+SETTINGS = (
+    Setting(
+        "lifecycle",
+        t("Lifecycle rules"),
+        _oss("lifecycle", "GetBucketLifecycle", dialects.lifecycle),
+        _obs("lifecycle", "GetLifecycleConfiguration", "0034", dialects.lifecycle),
+        lambda rules, _name, _there: dialects.lifecycle_document(rules),
+        t(
+            "{replaced}. OBS counts days from when OMS copied an object, not from when it was written",
+            replaced=_REPLACED,
+        ),
+    ),
+    Setting(
+        "cors",
+        t("CORS rules"),
+        _oss("cors", "GetBucketCors", dialects.cors),
+        _obs("cors", "GetBucketCORS", "0074", dialects.cors),
+        lambda rules, _name, _there: dialects.cors_document(rules),
+        _REPLACED,
+    ),
+    Setting(
+        "policy",
+        t("Bucket policy"),
+        _oss("policy", "GetBucketPolicy", dialects.policy_of_oss),
+        _obs("policy", "GetBucketPolicy", "0027", dialects.policy_of_obs),
+        note=t("It names users, actions and resources of one cloud"),
+    ),
+    Setting(
+        "acl",
+        t("ACL"),
+        _oss("acl", "GetBucketAcl", dialects.acl_of_oss),
+        _obs("acl", "GetBucketAcl", "0030", dialects.acl_of_obs),
+        note=t("A private bucket is one without an ACL for others. What others may read there is not the same in OBS"),
+    ),
+    Setting(
+        "website",
+        t("Static website"),
+        _oss("website", "GetBucketWebsite", dialects.website),
+        _obs("website", "GetBucketWebsite", "0071", dialects.website),
+    ),
+    Setting(
+        "back-to-source",
+        t("Back-to-source rules"),
+        _oss("website", "GetBucketWebsite", dialects.back_to_source_of_oss),
+        _obs("mirrorBackToSource", "GetMirrorBackToSource", "0119", dialects.back_to_source_of_obs),
+        note=t("With such a rule in OBS, reading an object that is missing creates it: set it after GO"),
+    ),
+    Setting(
+        "referer",
+        t("Hotlink protection (referers)"),
+        _oss("referer", "GetBucketReferer", dialects.referer_of_oss),
+        _obs("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
+        lambda found, name, there: dialects.referer_document(found, name, dialects.statements(there)),
+        t(
+            "OBS has it in the bucket policy, and holds signed requests to it as well: without {blank} it turns OMS and"
+            " SDKs away. Set it after GO",
+            blank="${null}",
+        ),
+    ),
+    Setting(
+        "encryption",
+        t("Default encryption"),
+        _oss("encryption", "GetBucketEncryption", dialects.encryption),
+        _obs("encryption", "GetEncryptionConfiguration", "0062", dialects.encryption),
+        note=t("ETags of encrypted objects prove less: set it after GO"),
+    ),
+    Setting(
+        "versioning",
+        t("Versioning"),
+        _oss("versioning", "GetBucketVersioning", dialects.versioning),
+        _obs("versioning", "GetBucketVersioning", "0037", dialects.versioning),
+    ),
+    Setting(
+        "logging",
+        t("Access logs"),
+        _oss("logging", "GetBucketLogging", dialects.logging),
+        _obs("logging", "GetBucketLogging", "0032", dialects.logging),
+        note=t("They go to a bucket of the same cloud and region"),
+    ),
+    Setting(
+        "tags",
+        t("Tags of the bucket"),
+        _oss("tagging", "GetBucketTags", dialects.tags)._replace(right="oss:GetBucketTagging"),
+        _obs("tagging", "GetBucketTagging", "0049", dialects.tags),
+    ),
+    Setting(
+        "domains",
+        t("Custom domains"),
+        _oss("cname", "ListCname", dialects.domains_of_oss),
+        _obs("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.domains_of_obs),
+        note=t("Bind it to the destination before the cutover, and change its DNS then"),
+    ),
+)

@@ -1,0 +1,256 @@
+"""The vendors' own clients set what a bucket does, and are told so; where nothing is set, as the clouds tell it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import alibabacloud_oss_v2 as v2
+import oss2
+import pytest
+from obs import (
+    ACL,
+    CorsRule,
+    Grant,
+    Grantee,
+    Lifecycle,
+    Logging,
+    ObsClient,
+    Owner,
+    Rule,
+    Tag,
+    TagInfo,
+    WebsiteConfiguration,
+)
+from obs.model import Expiration, IndexDocument
+
+from sandbox.account import DOMAIN_ID
+from support.names import lead_huawei_here
+
+HERE, THERE = "photos", "photos-obs"
+POLICY = (
+    '{"Version":"1","Statement":[{"Effect":"Allow","Principal":["*"],"Action":["oss:GetObject"],"Resource":["*"]}]}'
+)
+
+
+def refused(call):
+    with pytest.raises(oss2.exceptions.OssError) as caught:
+        call()
+    return caught.value.status, caught.value.code
+
+
+@pytest.fixture
+def oss(box):
+    config = v2.config.load_default()
+    config.credentials_provider = v2.credentials.StaticCredentialsProvider(*box.user_credentials)
+    config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
+    config.retry_max_attempts = 1
+    return v2.Client(config)
+
+
+@pytest.fixture
+def obs(box, monkeypatch):
+    lead_huawei_here(monkeypatch)
+    port = urlsplit(box.obs.endpoint).port
+    server = f"http://obs.cn-north-4.myhuaweicloud.com:{port}"
+    made = ObsClient(
+        *box.huawei_credentials, server=server, is_signature_negotiation=False, max_retry_count=0, timeout=10
+    )
+    yield made
+    made.close()
+
+
+def rule():
+    return oss2.models.LifecycleRule("a", "logs/", expiration=oss2.models.LifecycleExpiration(days=3))
+
+
+# By the setting: how oss2 puts it, and what it is told then.
+OSS2 = {
+    "lifecycle": (
+        lambda bucket: bucket.put_bucket_lifecycle(oss2.models.BucketLifecycle([rule()])),
+        lambda bucket: [(one.prefix, one.expiration.days) for one in bucket.get_bucket_lifecycle().rules],
+        [("logs/", 3)],
+    ),
+    "cors": (
+        lambda bucket: bucket.put_bucket_cors(
+            oss2.models.BucketCors([oss2.models.CorsRule(allowed_origins=["*"], allowed_methods=["GET"])])
+        ),
+        lambda bucket: [one.allowed_origins for one in bucket.get_bucket_cors().rules],
+        [["*"]],
+    ),
+    "policy": (
+        lambda bucket: bucket.put_bucket_policy(POLICY),
+        lambda bucket: bucket.get_bucket_policy().policy,
+        POLICY,
+    ),
+    "website": (
+        lambda bucket: bucket.put_bucket_website(oss2.models.BucketWebsite("index.html", "error.html")),
+        lambda bucket: bucket.get_bucket_website().error_file,
+        "error.html",
+    ),
+    "encryption": (
+        lambda bucket: bucket.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="AES256")),
+        lambda bucket: bucket.get_bucket_encryption().sse_algorithm,
+        "AES256",
+    ),
+    "referer": (
+        lambda bucket: bucket.put_bucket_referer(oss2.models.BucketReferer(False, ["http://a.example"])),
+        lambda bucket: (bucket.get_bucket_referer().allow_empty_referer, bucket.get_bucket_referer().referers),
+        (False, ["http://a.example"]),
+    ),
+    "logging": (
+        lambda bucket: bucket.put_bucket_logging(oss2.models.BucketLogging("photos", "log/")),
+        lambda bucket: bucket.get_bucket_logging().target_prefix,
+        "log/",
+    ),
+    "tags": (
+        lambda bucket: bucket.put_bucket_tagging(oss2.models.Tagging(tagging_rules())),
+        lambda bucket: bucket.get_bucket_tagging().tag_set.tagging_rule,
+        {"team": "a"},
+    ),
+    "acl": (
+        lambda bucket: bucket.put_bucket_acl("public-read"),
+        lambda bucket: (bucket.get_bucket_acl().acl, bucket.get_bucket_info().acl.grant),
+        ("public-read", "public-read"),
+    ),
+}
+# What it is told where nothing was put: what the clouds answer with 404, or what they answer without.
+NOTHING_IN_OSS = {
+    "lifecycle": (404, "NoSuchLifecycle"),
+    "cors": (404, "NoSuchCORSConfiguration"),
+    "policy": (404, "NoSuchBucketPolicy"),
+    "website": (404, "NoSuchWebsiteConfiguration"),
+    "encryption": (404, "NoSuchServerSideEncryptionRule"),
+    "referer": (True, []),
+    "logging": "",
+    "tags": {},
+    "acl": ("private", "private"),
+}
+
+
+def tagging_rules():
+    rules = oss2.models.TaggingRule()
+    rules.add("team", "a")
+    return rules
+
+
+@pytest.mark.parametrize("name", OSS2)
+def test_oss2_sets_it_and_is_told_so(box, name):
+    bucket = box.bucket(HERE)
+    put, told, expected = OSS2[name]
+    nothing = NOTHING_IN_OSS[name]
+    before = refused(lambda: told(bucket)) if isinstance(nothing, tuple) and nothing[0] == 404 else told(bucket)
+    assert (before or "") == (nothing or "")
+    put(bucket)
+    assert told(bucket) == expected
+
+
+def test_domains_are_told_by_oss(box, oss):
+    assert refused(lambda: box.bucket(HERE).list_bucket_cname()) == (404, "NoSuchCname")
+    box.oss.buckets[HERE].domains.append("img.example.com")
+    assert [one.domain for one in box.bucket(HERE).list_bucket_cname().cname] == ["img.example.com"]
+    assert [one.domain for one in oss.list_cname(v2.ListCnameRequest(bucket=HERE)).cnames] == ["img.example.com"]
+
+
+def test_what_one_client_sets_the_other_reads(box, oss):
+    rules = [v2.LifecycleRule(id="a", prefix="logs/", status="Enabled", expiration=v2.LifecycleRuleExpiration(days=3))]
+    configured = v2.LifecycleConfiguration(rules=rules)
+    oss.put_bucket_lifecycle(v2.PutBucketLifecycleRequest(bucket=HERE, lifecycle_configuration=configured))
+    assert OSS2["lifecycle"][1](box.bucket(HERE)) == [("logs/", 3)]
+
+
+@pytest.mark.parametrize(
+    ("params", "body", "code"),
+    [
+        ({"cors": ""}, b"<CORSConfiguration>", "MalformedXML"),
+        ({"cors": ""}, b"<LifecycleConfiguration/>", "MalformedXML"),
+        ({"policy": ""}, b"{}", "InvalidPolicyDocument"),
+        ({"acl": ""}, b"", "InvalidArgument"),
+        ({"cname": ""}, b"", "NotImplemented"),
+        ({"cors": "", "policy": ""}, b"{}", "NotImplemented"),
+    ],
+)
+def test_what_is_no_setting_is_refused_by_oss(box, oss_requests, params, body, code):
+    answer = oss_requests.send("PUT", "", body, params=params)
+    assert f"<Code>{code}</Code>" in answer.text
+    assert not box.oss.buckets[HERE].documents
+
+
+EVERYONE = ACL(Owner(DOMAIN_ID), [Grant(Grantee(group="Everyone"), "READ")])
+ESDK = {
+    "lifecycle": (
+        lambda client: client.setBucketLifecycle(THERE, Lifecycle([Rule("a", "logs/", "Enabled", Expiration(days=3))])),
+        lambda client: client.getBucketLifecycle(THERE),
+        lambda body: [(one.prefix, one.expiration.days) for one in body.lifecycleConfig.rule] == [("logs/", 3)],
+        "NoSuchLifecycleConfiguration",
+    ),
+    "cors": (
+        lambda client: client.setBucketCors(THERE, [CorsRule("a", ["GET"], ["*"])]),
+        lambda client: client.getBucketCors(THERE),
+        lambda body: [one.allowedOrigin for one in body] == [["*"]],
+        "NoSuchCORSConfiguration",
+    ),
+    "policy": (
+        lambda client: client.setBucketPolicy(THERE, POLICY),
+        lambda client: client.getBucketPolicy(THERE),
+        lambda body: body.policyJSON == POLICY,
+        "NoSuchBucketPolicy",
+    ),
+    "website": (
+        lambda client: client.setBucketWebsite(THERE, WebsiteConfiguration(indexDocument=IndexDocument("i.html"))),
+        lambda client: client.getBucketWebsite(THERE),
+        lambda body: body.indexDocument.suffix == "i.html",
+        "NoSuchWebsiteConfiguration",
+    ),
+    "tags": (
+        lambda client: client.setBucketTagging(THERE, TagInfo([Tag("team", "a")])),
+        lambda client: client.getBucketTagging(THERE),
+        lambda body: [(one.key, one.value) for one in body.tagSet] == [("team", "a")],
+        "NoSuchTagSet",
+    ),
+    "encryption": (
+        lambda client: client.setBucketEncryption(THERE, "kms"),
+        lambda client: client.getBucketEncryption(THERE),
+        lambda body: body.encryption == "kms",
+        "NoSuchEncryptionConfiguration",
+    ),
+    "logging": (
+        lambda client: client.setBucketLogging(THERE, Logging("photos-obs", "log/", agency="logs")),
+        lambda client: client.getBucketLogging(THERE),
+        lambda body: body.targetPrefix == "log/",
+        None,
+    ),
+    "acl": (
+        lambda client: client.setBucketAcl(THERE, EVERYONE),
+        lambda client: client.getBucketAcl(THERE),
+        lambda body: [one.grantee.group for one in body.grants] == ["Everyone"],
+        None,
+    ),
+    "versioning": (
+        lambda client: client.setBucketVersioning(THERE, "Enabled"),
+        lambda client: client.getBucketVersioning(THERE),
+        lambda body: body == "Enabled",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ESDK)
+def test_esdk_sets_it_and_is_told_so(obs, name):
+    put, get, is_set, code = ESDK[name]
+    before = get(obs)
+    assert (before.status, before.errorCode) == ((404, code) if code else (200, None))
+    assert code or not is_set(before.body)
+    assert put(obs).status == 200
+    assert is_set(get(obs).body)
+
+
+def test_an_encrypted_bucket_of_obs_encrypts(box, obs):
+    ESDK["encryption"][0](obs)
+    assert box.obs.put(THERE, "a", b"a").encrypted
+
+
+@pytest.mark.parametrize("body", ["<Tagging>", "<CORSConfiguration/>"])
+def test_what_is_no_setting_is_refused_by_obs(box, obs, body):
+    answer = obs._make_put_request(THERE, pathArgs={"tagging": None}, entity=body)
+    assert (answer.status, answer.errorCode) == (400, "MalformedXML")
+    assert not box.obs.bucket(THERE).documents

@@ -1,0 +1,115 @@
+"""`ops.py checklist` as a person sees it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from ops.checklist.settings import SETTINGS
+from ops.clouds.keys import ALIBABA, HUAWEI
+from ops.setup import statements
+from support.grants import iam_user, ram_user
+from support.policies import show
+from unit.ops.setup.setup_world import SetupWorld
+
+TAGS = b"<Tagging><TagSet><Tag><Key>team</Key><Value>a</Value></Tag></TagSet></Tagging>"
+CORS = (
+    b"<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>"
+    b"</CORSConfiguration>"
+)
+
+
+@pytest.fixture
+def world():
+    with SetupWorld() as made:
+        made.obs.create_bucket(made.destination_bucket)
+        yield made
+
+
+def here(world):
+    return world.oss.buckets["photos"].documents
+
+
+def there(world):
+    return world.obs.bucket(world.destination_bucket).documents
+
+
+def test_buckets_without_settings_have_nothing_to_be_moved(world):
+    code, said = world.run("checklist")
+    assert code == 0
+    assert said.count("none on both sides") == len(SETTINGS)
+
+
+def test_what_is_left_to_do_is_said_with_pages_and_the_document(world):
+    here(world)["cors"], here(world)["tagging"], there(world)["tagging"] = CORS, TAGS, TAGS
+    code, said = world.run("checklist")
+    assert code == 1
+    assert "1 setting to be seen to by hand" in said
+    assert re.search(r"CORS rules +1 rule +- +only at the source", said)
+    assert re.search(r"Tags of the bucket +team=a +team=a +equal", said)
+    assert "https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0074.html" in said
+    assert "<CORSConfiguration>\n  <CORSRule>\n    <AllowedOrigin>*</AllowedOrigin>\n" in said
+
+
+def test_what_cannot_be_read_comes_before_what_is_to_do(world):
+    here(world)["cors"] = CORS
+    world.oss.deny("oss:GetBucketAcl", "photos")
+    code, said = world.run("checklist")
+    assert code == 3
+    assert "1 setting could not be read" in said
+    assert "cannot be read: right oss:GetBucketAcl" in said
+    assert "only at the source" in said
+
+
+def test_programs_and_pages_have_it_too(world, tmp_path):
+    here(world)["cors"], page = CORS, tmp_path / "page.html"
+    code, said = world.run("checklist", "--json", "--html", str(page))
+    told = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
+    assert (code, told["exit_code"]) == (1, 1)
+    by_name = {one["name"]: one for one in told["settings"]}
+    assert by_name["cors"]["state"] == "only at the source"
+    assert by_name["cors"]["source"]["right"] == "oss:GetBucketCors"
+    assert by_name["cors"]["document"].startswith("<CORSConfiguration>")
+    assert by_name["acl"]["state"] == "none"
+    shown = page.read_text(encoding="utf-8")
+    assert "&lt;CORSConfiguration&gt;\n  &lt;CORSRule&gt;" in shown
+    assert "only at the source" in shown
+
+
+def test_it_is_said_in_chinese(world):
+    here(world)["cors"] = CORS
+    _, said = world.run("checklist", "--lang", "zh")
+    assert "仅源端有" in said
+    assert "https://help.aliyun.com/zh/oss/developer-reference/getbucketcors" in said
+
+
+def test_it_only_reads_and_no_key_is_told(world):
+    keys = world.administrators()
+    _, said = world.run("checklist")
+    assert {one.method for one in world.sent} == {"GET"}
+    assert not [value for value in keys.values() if value in said]
+
+
+def test_what_show_prints_is_what_it_needs_and_all_of_it(world):
+    # GIVEN two who may do what policies/show.py --checklist prints
+    documents = statements.checklist(world.variables())
+    shown = show(world.folder, "--checklist")
+    for document in documents:
+        assert json.dumps(document, indent=2) in shown
+    alibaba, huawei = ram_user(world, documents[0], "reader"), iam_user(world, "reader", documents[1])
+    keys = {**dict(zip(ALIBABA, alibaba, strict=False)), **dict(zip(HUAWEI, huawei, strict=False))}
+
+    # WHEN they run it THEN all is read, with each right of the table, and those are all that is printed
+    assert world.run("checklist", keys=keys)[0] == 0
+    named = {side.right.lower() for one in SETTINGS for side in (one.source, one.destination)}
+    printed = [action.lower() for document in documents for action in document["Statement"][0]["Action"]]
+    assert sorted(printed) == sorted(named)
+
+
+def test_keys_that_nobody_has_are_an_error_and_no_table(world):
+    code, said = world.run("checklist", keys={**world.administrators(), "HUAWEICLOUD_SDK_AK": "NOBODYS"})
+    assert code == 1
+    assert "InvalidAccessKeyId" in said
+    assert "cannot be read: right" not in said

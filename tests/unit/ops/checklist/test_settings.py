@@ -1,0 +1,419 @@
+"""Settings that the vendors' own clients make: how each stands where it is on neither side, on one, on both, or cannot
+be read."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+import alibabacloud_oss_v2 as v2
+import oss2
+import pytest
+from obs import (
+    ACL,
+    CorsRule,
+    Grant,
+    Grantee,
+    Lifecycle,
+    Logging,
+    ObsClient,
+    Owner,
+    Rule,
+    Tag,
+    TagInfo,
+    WebsiteConfiguration,
+)
+from obs.model import AbortIncompleteMultipartUpload, ErrorDocument, Expiration, IndexDocument
+
+from ops.checklist.checklist import State, compared
+from ops.checklist.settings import SETTINGS
+from ops.clock import Clock
+from ops.clouds.buckets import ObsBucket, OssBucket, Place
+from ops.clouds.keys import Keys, Secret
+from ops.clouds.wire import RefusedError
+from sandbox.account import DOMAIN_ID
+from support.names import lead_huawei_here
+
+HERE, THERE = "photos", "photos-obs"
+BY_NAME = {one.name: one for one in SETTINGS}
+POLICY = (
+    '{"Version":"1","Statement":[{"Effect":"Allow","Principal":["*"],"Action":["oss:GetObject"],"Resource":["*"]}]}'
+)
+OTHERS = {"Sid": "team", "Effect": "Allow", "Principal": {"ID": ["domain/a"]}, "Action": ["*"], "Resource": ["*"]}
+MIRROR = {"id": "a", "condition": {"httpErrorCodeReturnedEquals": "404"}, "redirect": {"agency": "a"}}
+
+
+def made(credentials):
+    access, secret = credentials
+    return Keys(Secret(access), Secret(secret), Secret())
+
+
+class World:
+    """Both buckets as clients of the vendors set them, and as checklist reads them."""
+
+    def __init__(self, box, obs, v2_client):
+        self.box, self.oss, self.obs, self.v2 = box, box.bucket(HERE), obs, v2_client
+        self.here = OssBucket(Place.of(box.oss.endpoint, HERE), made(box.user_credentials), Clock(), box.region)
+        self.there = ObsBucket(Place.of(box.obs.endpoint, THERE), made(box.huawei_credentials), Clock())
+
+    def row(self, name):
+        return compared(BY_NAME[name], self.here, self.there)
+
+    def state(self, name):
+        return self.row(name).state
+
+    def paste(self, name, document):
+        """As somebody puts it there by hand."""
+        query = BY_NAME[name].destination.query
+        answer = self.obs._make_put_request(THERE, pathArgs={query: None}, entity=document)
+        assert answer.status < 300, answer.errorMessage
+
+    def fetch_from_elsewhere(self, rules):
+        """The vendor's client has no such call."""
+        self.there.call("PUT", query={"mirrorBackToSource": ""}, body=json.dumps({"rules": rules}).encode())
+
+
+@pytest.fixture
+def world(box, monkeypatch):
+    lead_huawei_here(monkeypatch)
+    server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
+    obs = ObsClient(
+        *box.huawei_credentials, server=server, is_signature_negotiation=False, max_retry_count=0, timeout=10
+    )
+    config = v2.config.load_default()
+    config.credentials_provider = v2.credentials.StaticCredentialsProvider(*box.user_credentials)
+    config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
+    yield World(box, obs, v2.Client(config))
+    obs.close()
+
+
+def oss_rule(days):
+    models = oss2.models
+    return models.LifecycleRule(
+        "expire",
+        "logs/",
+        expiration=models.LifecycleExpiration(days=days),
+        abort_multipart_upload=models.AbortMultipartUpload(days=2),
+    )
+
+
+def obs_rule(days):
+    abort = AbortIncompleteMultipartUpload(2)
+    return Rule("other-name", "logs/", "Enabled", Expiration(days=days), abortIncompleteMultipartUpload=abort)
+
+
+def oss_cors(origin):
+    rule = oss2.models.CorsRule(
+        allowed_origins=[origin], allowed_methods=["GET", "PUT"], allowed_headers=["X-A"], max_age_seconds=9
+    )
+    return oss2.models.BucketCors([rule])
+
+
+def oss_tags(value):
+    rules = oss2.models.TaggingRule()
+    rules.add("team", value)
+    return oss2.models.Tagging(rules)
+
+
+def mirror(world):
+    redirect = v2.RoutingRuleRedirect(redirect_type="Mirror", mirror_url="https://old.example/")
+    condition = v2.RoutingRuleCondition(http_error_code_returned_equals=404)
+    rules = v2.RoutingRules(routing_rules=[v2.RoutingRule(rule_number=1, condition=condition, redirect=redirect)])
+    configured = v2.WebsiteConfiguration(routing_rules=rules)
+    world.v2.put_bucket_website(v2.PutBucketWebsiteRequest(bucket=HERE, website_configuration=configured))
+
+
+def policy(*statements):
+    return json.dumps({"Statement": list(statements)})
+
+
+def turned_away(referer):
+    return {
+        "Sid": "1",
+        "Effect": "Deny",
+        "Principal": {"ID": ["*"]},
+        "Action": ["*"],
+        "Resource": [f"{THERE}/*"],
+        "Condition": {"StringNotEquals": {"Referer": ["${null}", referer]}},
+    }
+
+
+def domain(world, name):
+    told = f"<Domains><DomainName>{name}</DomainName></Domains>"
+    namespace = "http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"
+    document = f'<ListBucketCustomDomainsResult xmlns="{namespace}">{told}</ListBucketCustomDomainsResult>'
+    world.box.obs.bucket(THERE).documents["customdomain"] = document.encode()
+
+
+EVERYONE = ACL(Owner(DOMAIN_ID), [Grant(Grantee(DOMAIN_ID), "FULL_CONTROL"), Grant(Grantee(group="Everyone"), "READ")])
+# By the setting: how it is set at the source; the same and something else at the destination, and how both stand.
+CASES = {
+    "lifecycle": (
+        lambda w: w.oss.put_bucket_lifecycle(oss2.models.BucketLifecycle([oss_rule(3)])),
+        (lambda w: w.obs.setBucketLifecycle(THERE, Lifecycle([obs_rule(3)])), State.EQUAL),
+        (lambda w: w.obs.setBucketLifecycle(THERE, Lifecycle([obs_rule(4)])), State.DIFFERS),
+    ),
+    "cors": (
+        lambda w: w.oss.put_bucket_cors(oss_cors("https://a.example")),
+        (
+            lambda w: w.obs.setBucketCors(
+                THERE, [CorsRule("a", ["PUT", "GET"], ["https://a.example"], ["x-a"], maxAgeSecond=9)]
+            ),
+            State.EQUAL,
+        ),
+        (lambda w: w.obs.setBucketCors(THERE, [CorsRule("a", ["GET"], ["*"])]), State.DIFFERS),
+    ),
+    "policy": (
+        lambda w: w.oss.put_bucket_policy(POLICY),
+        (lambda w: w.obs.setBucketPolicy(THERE, policy(OTHERS)), State.BY_EYE),
+        (lambda w: w.obs.setBucketPolicy(THERE, policy(OTHERS, OTHERS)), State.BY_EYE),
+    ),
+    "acl": (
+        lambda w: w.oss.put_bucket_acl("public-read"),
+        (lambda w: w.obs.setBucketAcl(THERE, EVERYONE), State.BY_EYE),
+        (lambda w: w.obs.setBucketAcl(THERE, EVERYONE), State.BY_EYE),
+    ),
+    "website": (
+        lambda w: w.oss.put_bucket_website(oss2.models.BucketWebsite("index.html", "error.html")),
+        (
+            lambda w: w.obs.setBucketWebsite(
+                THERE,
+                WebsiteConfiguration(
+                    indexDocument=IndexDocument("index.html"), errorDocument=ErrorDocument("error.html")
+                ),
+            ),
+            State.EQUAL,
+        ),
+        (
+            lambda w: w.obs.setBucketWebsite(THERE, WebsiteConfiguration(indexDocument=IndexDocument("index.html"))),
+            State.DIFFERS,
+        ),
+    ),
+    "back-to-source": (
+        mirror,
+        (lambda w: w.fetch_from_elsewhere([MIRROR]), State.BY_EYE),
+        (lambda w: w.fetch_from_elsewhere([MIRROR, MIRROR]), State.BY_EYE),
+    ),
+    "referer": (
+        lambda w: w.oss.put_bucket_referer(oss2.models.BucketReferer(True, ["https://a.example"])),
+        (lambda w: w.obs.setBucketPolicy(THERE, policy(OTHERS, turned_away("https://a.example"))), State.EQUAL),
+        (lambda w: w.obs.setBucketPolicy(THERE, policy(turned_away("https://b.example"))), State.DIFFERS),
+    ),
+    "encryption": (
+        lambda w: w.oss.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="AES256")),
+        (lambda w: w.obs.setBucketEncryption(THERE, "AES256"), State.EQUAL),
+        (lambda w: w.obs.setBucketEncryption(THERE, "kms"), State.DIFFERS),
+    ),
+    "versioning": (
+        lambda w: w.oss.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled")),
+        (lambda w: w.obs.setBucketVersioning(THERE, "Enabled"), State.EQUAL),
+        (
+            lambda w: (
+                w.obs.setBucketVersioning(THERE, "Enabled"),
+                w.oss.put_bucket_versioning(oss2.models.BucketVersioningConfig("Suspended")),
+            ),
+            State.DIFFERS,
+        ),
+    ),
+    "logging": (
+        lambda w: w.oss.put_bucket_logging(oss2.models.BucketLogging(HERE, "log/")),
+        (lambda w: w.obs.setBucketLogging(THERE, Logging(THERE, "log/", agency="logs")), State.BY_EYE),
+        (lambda w: w.obs.setBucketLogging(THERE, Logging(THERE, "other/", agency="logs")), State.BY_EYE),
+    ),
+    "tags": (
+        lambda w: w.oss.put_bucket_tagging(oss_tags("a")),
+        (lambda w: w.obs.setBucketTagging(THERE, TagInfo([Tag("team", "a")])), State.EQUAL),
+        (lambda w: w.obs.setBucketTagging(THERE, TagInfo([Tag("team", "b")])), State.DIFFERS),
+    ),
+    "domains": (
+        lambda w: w.box.oss.buckets[HERE].domains.append("img.example.com"),
+        (lambda w: domain(w, "img.example.com"), State.EQUAL),
+        (lambda w: domain(w, "www.example.com"), State.DIFFERS),
+    ),
+}
+
+
+def test_all_settings_have_a_case():
+    assert CASES.keys() == BY_NAME.keys()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_on_neither_side_and_at_the_source(world, name):
+    here, _, _ = CASES[name]
+    assert world.state(name) is State.NONE
+    here(world)
+    assert world.state(name) is State.ONLY_SOURCE
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_at_the_destination_and_alike_on_both_sides(world, name):
+    here, (same, expected), _ = CASES[name]
+    same(world)
+    assert world.state(name) is State.ONLY_DESTINATION
+    here(world)
+    assert world.state(name) is expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_another_at_the_destination(world, name):
+    here, _, (other, expected) = CASES[name]
+    here(world)
+    other(world)
+    assert world.state(name) is expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_without_the_right_it_is_never_none(world, name):
+    # GIVEN one that may not read it on one side THEN the right is named, whatever is on the other
+    setting, (here, _, _) = BY_NAME[name], CASES[name]
+    world.box.obs.deny(setting.destination.right)
+    for step in (lambda: None, lambda: here(world)):
+        step()
+        row = world.row(name)
+        assert (row.state, row.source.unread, row.document) == (State.UNREAD, None, "")
+        assert row.destination.unread.en == f"cannot be read: right {setting.destination.right}"
+    world.box.oss.deny(setting.source.right, HERE)
+    assert world.row(name).source.unread.en == f"cannot be read: right {setting.source.right}"
+
+
+@pytest.mark.parametrize("name", ["lifecycle", "cors", "referer"])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_the_document_put_there_makes_both_equal_and_keeps_what_else_is_there(world, name, is_there):
+    here, _, (other, _) = CASES[name]
+    here(world)
+    if is_there:
+        other(world)
+    if name == "referer":
+        world.obs.setBucketPolicy(THERE, policy(OTHERS, *([turned_away("https://b.example")] if is_there else [])))
+    row = world.row(name)
+    world.paste(name, row.document)
+    assert world.state(name) is State.EQUAL
+    if name == "referer":
+        kept = json.loads(world.box.obs.bucket(THERE).documents["policy"])["Statement"]
+        assert kept[0] == OTHERS
+        assert len(kept) == 2
+
+
+RULE = "<Prefix>a/</Prefix><Status>Enabled</Status>"
+# What OBS has no like of.
+LEFT_OUT = [
+    "<Transition><Days>9</Days><StorageClass>ColdArchive</StorageClass></Transition>",
+    "<Expiration><CreatedBeforeDate>2026-01-01T00:00:00.000Z</CreatedBeforeDate></Expiration>",
+    "<Transition><Days>9</Days><StorageClass>IA</StorageClass><IsAccessTime>true</IsAccessTime></Transition>",
+    "<Filter><Not><Prefix>a/b</Prefix></Not></Filter><Expiration><Days>9</Days></Expiration>",
+    "<Filter><ObjectSizeGreaterThan>9</ObjectSizeGreaterThan></Filter><Expiration><Days>9</Days></Expiration>",
+]
+
+
+@pytest.mark.parametrize("part", LEFT_OUT)
+def test_a_rule_that_obs_cannot_have_is_named_and_the_others_are_written(world, part):
+    fine = (
+        "<Rule><ID>fine</ID><Prefix>b/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
+    )
+    document = f"<LifecycleConfiguration>{fine}<Rule><ID>own</ID>{RULE}{part}</Rule></LifecycleConfiguration>"
+    world.box.oss.buckets[HERE].documents["lifecycle"] = document.encode()
+    row = world.row("lifecycle")
+    assert [one.en for one in row.left_out] == ["rule own"]
+    assert "b/" in row.document
+    assert "a/" not in row.document
+    # WHEN it is put there THEN both are still not equal
+    world.paste("lifecycle", row.document)
+    assert world.state("lifecycle") is State.BY_EYE
+
+
+def test_a_prefix_that_cannot_be_seen_is_written_so_that_it_can_be_copied(world):
+    hidden = "<Prefix>日志\u202e&#9;/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration>"
+    document = f"<LifecycleConfiguration><Rule>{hidden}</Rule></LifecycleConfiguration>"
+    world.box.oss.buckets[HERE].documents["lifecycle"] = document.encode()
+    shown = world.row("lifecycle").document
+    assert shown.replace("\n", "").isprintable()
+    world.paste("lifecycle", shown)
+    assert world.state("lifecycle") is State.EQUAL
+
+
+def test_tags_classes_and_versions_of_a_lifecycle_are_said_in_the_words_of_obs(world):
+    tagged = "<Tag><Key>k</Key><Value>v</Value></Tag><Tag><Key>l</Key><Value></Value></Tag>"
+    actions = (
+        "<Transition><Days>30</Days><StorageClass>IA</StorageClass><IsAccessTime>false</IsAccessTime></Transition>"
+        "<Transition><Days>60</Days><StorageClass>Archive</StorageClass></Transition>"
+        "<NoncurrentVersionExpiration><NoncurrentDays>5</NoncurrentDays></NoncurrentVersionExpiration>"
+    )
+    document = f"<LifecycleConfiguration><Rule>{RULE}{tagged}{actions}</Rule></LifecycleConfiguration>"
+    world.box.oss.buckets[HERE].documents["lifecycle"] = document.encode()
+    world.paste("lifecycle", world.row("lifecycle").document)
+    assert world.state("lifecycle") is State.EQUAL
+    (told,) = world.obs.getBucketLifecycle(THERE).body.lifecycleConfig.rule
+    assert [(one.days, one.storageClass) for one in told.transition] == [(30, "WARM"), (60, "COLD")]
+    assert told.noncurrentVersionExpiration.noncurrentDays == 5
+
+
+@pytest.mark.parametrize(
+    ("put", "own"),
+    [
+        (lambda w: w.oss.put_bucket_referer(oss2.models.BucketReferer(True, ["https://*.a.example"])), []),
+        (lambda w: w.oss.put_bucket_referer(oss2.models.BucketReferer(False, ["https://a.example"])), []),
+        (
+            lambda w: w.v2.put_bucket_referer(
+                v2.PutBucketRefererRequest(
+                    bucket=HERE,
+                    referer_configuration=v2.RefererConfiguration(
+                        allow_empty_referer=True,
+                        referer_list=v2.RefererList(referers=["https://a.example"]),
+                        referer_blacklist=v2.RefererBlacklist(referers=["https://bad.example", "https://?.example"]),
+                        truncate_path=True,
+                        allow_truncate_query_string=False,
+                    ),
+                )
+            ),
+            ["TruncatePath", "AllowTruncateQueryString=false"],
+        ),
+    ],
+)
+def test_referers_of_all_kinds(world, put, own):
+    put(world)
+    row = world.row("referer")
+    assert [one.en for one in row.left_out] == own
+    world.paste("referer", row.document)
+    assert world.state("referer") is (State.BY_EYE if own else State.EQUAL)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {**turned_away("https://a.example"), "Resource": [f"{THERE}/a/*"]},
+        {**turned_away("https://a.example"), "Action": ["GetObject"]},
+        {**turned_away("https://a.example"), "Effect": "Allow"},
+    ],
+)
+def test_a_statement_by_referer_that_means_something_else_is_not_equal(world, statement):
+    CASES["referer"][0](world)
+    world.obs.setBucketPolicy(THERE, policy(statement))
+    assert world.state("referer") is State.DIFFERS
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<IndexDocument><Suffix>index.html</Suffix><SupportSubDir>true</SupportSubDir></IndexDocument>",
+        "<IndexDocument><Suffix>index.html</Suffix></IndexDocument><RoutingRules><RoutingRule><Redirect>"
+        "<RedirectType>External</RedirectType></Redirect></RoutingRule></RoutingRules>",
+    ],
+)
+def test_pages_that_one_cloud_alone_has_are_compared_by_eye(world, part):
+    document = f"<WebsiteConfiguration>{part}</WebsiteConfiguration>"
+    world.box.oss.buckets[HERE].documents["website"] = document.encode()
+    world.obs.setBucketWebsite(THERE, WebsiteConfiguration(indexDocument=IndexDocument("index.html")))
+    assert world.state("website") is State.BY_EYE
+
+
+@pytest.mark.parametrize(("query", "name"), [("policy", "policy"), ("lifecycle", "lifecycle")])
+def test_what_nobody_understands_is_unread(world, query, name):
+    world.box.obs.bucket(THERE).documents[query] = b"?"
+    assert world.state(name) is State.UNREAD
+
+
+def test_a_bucket_that_is_not_there_has_no_settings_that_are_none(world):
+    world.box.obs.remove_bucket(THERE)
+    with pytest.raises(RefusedError) as refused:
+        world.row("cors")
+    assert refused.value.code == "NoSuchBucket"
