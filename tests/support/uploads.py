@@ -13,3 +13,9 @@ def upload(box: Sandbox, *keys: str) -> None:
     for key in keys:
         box.oss.put(box.source_bucket, key, key.encode())
     box.wait_idle(PATIENCE)
+
+
+def migrating(box: Sandbox) -> None:
+    """Write down a migration of the old objects, as the administrator does who begins one."""
+    name = f"oms_source_record/{box.task.task_id}/state/migrate-oss-oms-sync.json"
+    box.oss.put(box.log_bucket, name, b'{"begun": "2026-03-06T00:00:00Z", "group": "g"}')

@@ -8,10 +8,11 @@ from enum import Enum
 from oss_oms_sync.answers.text import Text, t
 
 
-def grant(action: str) -> Text:
+def grant(action: str, of: str = "synctask") -> Text:
     """What to do if Huawei Cloud forbids an OMS action such as "createEvent"."""
     return t(
-        "Grant the IAM user behind HW_AK the action oms:synctask:{action}: python3 policies/show.py prints the policy.",
+        "Grant the IAM user behind HW_AK the action oms:{of}:{action}: python3 policies/show.py prints the policy.",
+        of=of,
         action=action,
     )
 
@@ -95,9 +96,9 @@ class Failure:
     error_code: str | None = None
     message: str = ""
 
-    def remedy(self, action: str) -> Text:
+    def remedy(self, action: str, of: str = "synctask") -> Text:
         """What to do if `action` of OMS failed, such as "get": being forbidden one is not being forbidden another."""
-        return grant(action) if self.reason is Reason.FORBIDDEN else self.reason.fix
+        return grant(action, of) if self.reason is Reason.FORBIDDEN else self.reason.fix
 
 
 # Reasons that concern every key, and do not pass by themselves.

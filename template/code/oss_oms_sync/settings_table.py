@@ -30,7 +30,7 @@ SETTINGS = {
         None,
         t(
             "access key ID (AK) of a Huawei Cloud IAM user with the permissions `oms:synctask:createEvent`,"
-            " `oms:synctask:get` and `oms:synctask:statistics`"
+            " `oms:synctask:get`, `oms:synctask:statistics` and `oms:taskgroup:get`"
         ),
     ),
     "HW_SK": Setting(None, t("the secret access key (SK) for the AK")),

@@ -10,29 +10,14 @@ was done, whose answer is lost, who needs to know looks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
 from ops.clouds.wire import RefusedError, UnreadableError
+from oss_oms_sync.answers.task_group import TaskGroup
 
 _PAGE = 100
-
-
-class State(IntEnum):
-    """How a group stands."""
-
-    WAITING = 0
-    CREATING = 1
-    COPYING = 2
-    PAUSED = 3
-    NOT_CREATED = 4
-    FAILED = 5
-    DONE = 6
-    PAUSING = 7
-    DELETING_SOON = 8
-    DELETING = 9
 
 
 class Wanted(NamedTuple):
@@ -44,65 +29,6 @@ class Wanted(NamedTuple):
     destination_region: str
     prefixes: Sequence[str]
     note: str
-
-
-class Group(NamedTuple):
-    """What OMS tells of a group. `total` is 0 until it has listed the source. `size`: bytes in all; `copied_size`: of
-    what it `copied`; `speed`: bytes a second. `started`: when, in seconds since 1970. `can_retry_failed`: whether it
-    can try again what failed, and nothing else. `lists`: where it lists that in the destination. `why` it failed."""
-
-    id: str
-    state: State
-    note: str
-    total: int
-    copied: int
-    skipped: int
-    failed: int
-    size: int
-    copied_size: int
-    speed: int
-    started: float
-    can_retry_failed: bool
-    lists: str
-    why: str
-
-    def is_marked(self, mark: str) -> bool:
-        """Whether a migration of the project with this mark made it."""
-        return self.note.startswith(note_of(mark, ""))
-
-    @property
-    def told_of(self) -> int:
-        """How many objects have come to an end."""
-        return self.copied + self.skipped + self.failed
-
-    @classmethod
-    def of(cls, told: dict[str, Any]) -> Group:
-        """Raises UnreadableError for what is no group."""
-        # Where there is nothing to tell, OMS leaves these out, or says an empty text.
-        failed, why = told.get("failed_object_record") or {}, told.get("error_reason") or {}
-
-        def number(name: str) -> int:
-            return int(told.get(name) or 0)
-
-        try:
-            return cls(
-                id=str(told["group_id"]),
-                state=State(told["status"]),
-                note=str(told.get("description") or ""),
-                total=number("total_num"),
-                copied=number("success_num"),
-                skipped=number("skip_num"),
-                failed=number("fail_num"),
-                size=number("total_size"),
-                copied_size=number("complete_size"),
-                speed=number("migrate_speed"),
-                started=number("start_time") / 1000,
-                can_retry_failed=failed.get("result") is True,
-                lists=str(failed.get("list_file_key") or ""),
-                why=" ".join(str(why[name]) for name in ("error_code", "error_msg") if why.get(name)),
-            )
-        except (LookupError, TypeError, ValueError, AttributeError):
-            raise UnreadableError from None
 
 
 def note_of(mark: str, run: str) -> str:
@@ -146,21 +72,21 @@ class TaskGroups:
         }
         return str(self._oms.call("POST", self._path, body=given, attempts=1)["group_id"])
 
-    def all(self) -> Iterator[Group]:
+    def all(self) -> Iterator[TaskGroup]:
         """All of the project, whoever made them."""
         offset = 0
         while True:
             page = self._oms.call("GET", self._path, {"limit": str(_PAGE), "offset": str(offset)})
             found = page.get("taskgroups") or []
-            yield from (Group.of(one) for one in found)
+            yield from map(_group, found)
             offset += len(found)
             if not found or offset >= int(page.get("count") or 0):
                 return
 
-    def show(self, group: str) -> Group | None:
+    def show(self, group: str) -> TaskGroup | None:
         """One of them; None if there is none of this id."""
         try:
-            return Group.of(self._oms.call("GET", f"{self._path}/{group}"))
+            return _group(self._oms.call("GET", f"{self._path}/{group}"))
         except RefusedError as error:
             if error.status == 404:
                 return None
@@ -182,6 +108,13 @@ class TaskGroups:
     def delete(self, group: str) -> None:
         """Delete one that neither lists nor copies."""
         self._oms.call("DELETE", f"{self._path}/{group}", attempts=1)
+
+
+def _group(told: dict[str, Any]) -> TaskGroup:
+    try:
+        return TaskGroup.of(told)
+    except ValueError:
+        raise UnreadableError from None
 
 
 def _four(source: Keys, destination: Keys) -> dict[str, Any]:

@@ -16,18 +16,20 @@ from pathlib import Path
 from ops import answers, project
 from ops.clock import timestamp
 from ops.clouds.keys import Keys
-from ops.clouds.task_groups import Group, State, TaskGroups, Wanted, note_of
+from ops.clouds.task_groups import TaskGroups, Wanted, note_of
 from ops.clouds.wire import RefusedError, UnreachableError, UnreadableError
 from ops.cutover import check_set_up
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions
 from ops.migrate import told
+from ops.report import old_objects
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.grants import Grants
 from ops.setup.needs import Standing
 from ops.terminal import Line, Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.job_answers import LookAnswer
+from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 _LOOK_SECONDS = 10.0
@@ -123,21 +125,21 @@ class Migration:
     def pause(self) -> int:
         """Let it begin nothing more, and wait until what it began has come to an end."""
         known, group = self._on_its_way()
-        group = self._until_not(known, group, State.WAITING)
-        if group.state in (State.CREATING, State.COPYING):
+        group = self._until_not(known, group, GroupState.WAITING)
+        if group.state in (GroupState.CREATING, GroupState.COPYING):
             self._groups.pause(group.id)
-            group = self._until_not(known, group, *told.MOVING)
+            group = self._until_not(known, group, *MOVING)
         self._follow(known, group)
-        return 0 if group.state is State.PAUSED else _exit_code(group)
+        return 0 if group.state is GroupState.PAUSED else _exit_code(group)
 
     def go_on(self) -> int:
         """Let one that is paused go on, with new keys, because nobody has the secrets of the old ones."""
-        known, group = self._on_its_way(State.PAUSED)
+        known, group = self._on_its_way(GroupState.PAUSED)
         return self._again(known, group, lambda source, there: self._groups.go_on(group.id, source, there))
 
     def retry(self) -> int:
         """Let one that has failed try again, with new keys: what failed alone, if OMS has recorded that."""
-        known, group = self._on_its_way(State.FAILED)
+        known, group = self._on_its_way(GroupState.FAILED)
         only_failed = group.can_retry_failed
         return self._again(
             known, group, lambda source, there: self._groups.retry(group.id, source, there, only_failed=only_failed)
@@ -152,10 +154,10 @@ class Migration:
         self._confirm(_CONFIRM_END)
         self._session.hint = _HINT_ENDING
         for group in self._all_of(known):
-            resting = self._until_not(known, group, State.WAITING)
-            if resting.state in (State.CREATING, State.COPYING):
+            resting = self._until_not(known, group, GroupState.WAITING)
+            if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
-            self._until_not(known, resting, *told.MOVING)
+            self._until_not(known, resting, *MOVING)
             self._groups.delete(group.id)
         self._end(known, "removed")
         self._answer(None, [_ENDED])
@@ -200,7 +202,7 @@ class Migration:
             return
         raise UsageError(_NOTHING_DONE, _SAY_YES)
 
-    def _created(self, known: Intention) -> Group:
+    def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
         self._session.hint = _HINT_BEGINNING
         try:
@@ -243,7 +245,7 @@ class Migration:
         grants.wait(_WRITING, lambda: huawei.with_keys(there).location())
         return source, there, region
 
-    def _again(self, known: Intention, group: Group, call: Callable[[Keys, Keys], None]) -> int:
+    def _again(self, known: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
         self._session.hint = _LOOK
         source, there, _ = self._new_keys(known)
         try:
@@ -254,17 +256,17 @@ class Migration:
         self._session.hint = None
         return self._follow(known, self._shown(known))
 
-    def _follow(self, known: Intention, group: Group) -> int:
+    def _follow(self, known: Intention, group: TaskGroup) -> int:
         """Say how far it is until it rests; then what comes next."""
-        group = self._until_not(known, group, *told.MOVING)
-        if group.state is State.DONE:
+        group = self._until_not(known, group, *MOVING)
+        if group.state is GroupState.DONE:
             self._end(known, "done")
             self._show(group, told.done(group, self._session.lang))
         else:
             self._show(group, told.standing(group, [key for _, key in self._keys(known)], self._session.lang))
         return _exit_code(group)
 
-    def _until_not(self, known: Intention, group: Group, *states: State) -> Group:
+    def _until_not(self, known: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
         """The group, once it is in none of these states any more."""
         session = self._session
         session.hint = session.hint or _HINT
@@ -278,13 +280,13 @@ class Migration:
             group = self._shown(known, group.id)
         return group
 
-    def _left(self, group: Group) -> float | None:
+    def _left(self, group: TaskGroup) -> float | None:
         """For how many seconds more it copies, by how long it took until now, pauses and all."""
         passed = self._session.clock.now().timestamp() - group.started
-        is_copying = group.state is State.COPYING and group.told_of and group.started
+        is_copying = group.state is GroupState.COPYING and group.told_of and group.started
         return (group.total - group.told_of) * passed / group.told_of if is_copying else None
 
-    def _on_its_way(self, *states: State) -> tuple[Intention, Group]:
+    def _on_its_way(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
         """Raise UsageError unless there is one, in one of these states (if any are named)."""
         known = self._intentions.read()
         if known is None:
@@ -293,10 +295,10 @@ class Migration:
         if group is None:
             raise UsageError(_NOT_BEGUN, _GO_ON)
         if states and group.state not in states:
-            raise UsageError(_NOT_NOW.filled(how=told.title(group)), _LOOK)
+            raise UsageError(_NOT_NOW.filled(how=old_objects.title(group)[0]), _LOOK)
         return known, group
 
-    def _found(self, known: Intention) -> Group | None:
+    def _found(self, known: Intention) -> TaskGroup | None:
         """Its group; None if there is none yet. Raises UsageError where it is not there any more, or is not one."""
         if known.group:
             return self._shown(known)
@@ -308,13 +310,13 @@ class Migration:
             self._intentions.keep(known)
         return mine[0] if mine else None
 
-    def _shown(self, known: Intention, group: str = "") -> Group:
+    def _shown(self, known: Intention, group: str = "") -> TaskGroup:
         return self._groups.show(group or known.group) or self._raise_gone(known)
 
-    def _raise_gone(self, known: Intention) -> Group:
+    def _raise_gone(self, known: Intention) -> TaskGroup:
         raise UsageError(_GONE.filled(group=known.group), _END_IT)
 
-    def _all_of(self, known: Intention) -> list[Group]:
+    def _all_of(self, known: Intention) -> list[TaskGroup]:
         return [one for one in self._groups.all() if one.note == self._note(known)]
 
     def _note(self, known: Intention) -> str:
@@ -340,18 +342,18 @@ class Migration:
         self._delete_keys(known)
         self._intentions.end(known, timestamp(self._session.clock.now()), how)
 
-    def _show(self, group: Group, lines: Iterable[Line]) -> None:
+    def _show(self, group: TaskGroup, lines: Iterable[Line]) -> None:
         shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines
         self._session.screen.answer(shown)
 
-    def _answer(self, group: Group | None, texts: Iterable[Text]) -> None:
+    def _answer(self, group: TaskGroup | None, texts: Iterable[Text]) -> None:
         lines = [one.of(self._session.lang) for one in texts]
         self._session.screen.answer([Whole(json.dumps(told.to_json(group)))] if self._options.json else lines)
 
 
-def _exit_code(group: Group) -> int:
+def _exit_code(group: TaskGroup) -> int:
     """0 while it goes on, and once it is done."""
-    return {State.PAUSED: _NOT_YET, State.NOT_CREATED: 1, State.FAILED: 1}.get(group.state, 0)
+    return {GroupState.PAUSED: _NOT_YET, GroupState.NOT_CREATED: 1, GroupState.FAILED: 1}.get(group.state, 0)
 
 
 def _delete_key(holder: Holder, key: str) -> None:

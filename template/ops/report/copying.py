@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ops.commands import command
 from ops.report import units
-from ops.report.blocks import Block, Chart, Column, Command, Facts, Figure, Paragraph, Span, Table
+from ops.report.blocks import Block, Chart, Column, Facts, Figure, Paragraph, Span, Table
+from ops.report.old_objects import under_way
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import Counters, Silence, StatusAnswer, TaskShown
-from oss_oms_sync.answers.step import Step
 
 # How long OMS's steps are, in seconds, by their names; and over how many of them its speed is taken.
 _STEPS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
@@ -79,19 +78,7 @@ def _drain(answer: StatusAnswer, say: Words) -> Figure:
 def copying(answer: StatusAnswer, say: Words) -> list[Block]:
     """The section's contents: the task, the picture, the counts."""
     task = [_task(answer.oms, say)] if answer.oms else _silent(answer.oms_silence, say)
-    return [*_migration(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
-
-
-def _migration(answer: StatusAnswer, say: Words) -> list[Block]:
-    """What OMS copies besides, and who tells how far that is."""
-    if answer.migration is None:
-        return []
-    began, group = answer.migration.begun, answer.migration.group
-    return [
-        Paragraph(say("migration"), "way"),
-        Facts([(say("began"), began or None), (say("task group"), Span("code", group) if group else None)]),
-        Command(command(Step("migrate", {"look": True}))),
-    ]
+    return [*under_way(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
 
 
 def _silent(said: Silence | None, say: Words) -> list[Block]:

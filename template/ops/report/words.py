@@ -81,6 +81,11 @@ _STEPS = {
     "then compare": t("This compares both buckets, and sends what is missing in OBS:"),
     "then compare again": t("What may be resent has been. Judge these objects again:"),
     "then compare deep": t("Read at the source what looks different, to know what differs:"),
+    "then migrate": t("The old objects are there. Delete the access keys of their migration:"),
+    "then migrate look": t("See what became of the old objects:"),
+    "then migrate go_on": t("Let the migration of the old objects go on:"),
+    "then migrate retry": t("Remove the cause. Then try again what failed:"),
+    "then migrate remove": t("Mend what OMS says, end the migration, and begin anew:"),
     "then cutover": t("Nothing has to be done. To rehearse the cutover:"),
 }
 
@@ -89,7 +94,7 @@ _STATUS = {
     "waiting": t("Waiting to be resent"),
     "waiting note": t("Keys that OMS did not accept, or failed to copy."),
     "nothing waits": t("Nothing waits."),
-    "migration": t("A migration of the old objects is not over. How far it is:"),
+    "migration unknown": t("A migration of the old objects is not over. How far it is, is not known."),
     "began": t("began"),
     "task group": t("task group"),
     "oldest": t("the oldest failed {age}"),

@@ -123,7 +123,7 @@ def functions_in_huawei(bucket: str, *, deep: bool = False) -> Document:
     """What the functions' key needs. `deep`: also what samples need to read objects."""
     lists = f"obs:*:*:object:{bucket}/{'' if deep else _LISTS}*"
     return _identity_policy(
-        _allow("oms:synctask:createEvent", "oms:synctask:get", "oms:synctask:statistics", on=["*"]),
+        _allow(*(f"oms:synctask:{one}" for one in ("createEvent", "get", "statistics")), "oms:taskgroup:get", on=["*"]),
         _allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
         _allow("obs:object:getObject", on=[lists]),
     )

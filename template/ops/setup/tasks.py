@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
-from ops.clouds.task_groups import State, TaskGroups
+from ops.clouds.task_groups import TaskGroups, note_of
 from ops.setup.needs import Line, Need, Standing
+from oss_oms_sync.answers.task_group import GroupState
 from oss_oms_sync.answers.text import same, t
 
 _MOST = 5
@@ -58,7 +59,8 @@ class Tasks:
 
     def is_migrating(self) -> bool:
         """Whether there is one of a migration which may still need its keys."""
-        return any(one.is_marked(self._mark) and one.state is not State.DONE for one in self.groups().all())
+        mine = (one for one in self.groups().all() if one.note.startswith(note_of(self._mark, "")))
+        return any(one.state is not GroupState.DONE for one in mine)
 
     def agree(self) -> None:
         """Record that the user agreed to OMS's privacy statement."""

@@ -17,7 +17,7 @@ from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from support.documents import Document
 from support.policies import Right, rights
-from support.uploads import upload
+from support.uploads import migrating, upload
 from tools.package import ROOT
 from tools.render import render
 
@@ -80,7 +80,9 @@ def doctor(box: Sandbox) -> None:
 
 
 def status(box: Sandbox) -> None:
+    """While old objects are on their way."""
     upload(box, "a")
+    migrating(box)
     del box.oss.actions[:]
     for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
         box.fc.invoke("status", asked)

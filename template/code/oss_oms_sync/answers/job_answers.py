@@ -49,7 +49,7 @@ class ReplayRun:
 @dataclass(frozen=True)
 class Migration:
     """A migration of the old objects that is not over: when it began, and OMS's id of its task group; both are empty
-    where that is not known. How far it is, OMS tells the administrator who runs it."""
+    where that is not known."""
 
     begun: str
     group: str

@@ -9,6 +9,7 @@ from enum import Enum
 from oss_oms_sync.answers.job_answers import Mark, Migration, ReplayRun
 from oss_oms_sync.answers.pass_answers import Compared, Ranges
 from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.answers.text import Text
 
 
@@ -250,15 +251,17 @@ class Sum:
 
 @dataclass(frozen=True)
 class StatusAnswer:
-    """How far everything is. `migration`: that of the old objects, while it is not over. What OMS does not say is a
-    Silence beside None. `overdue` names the jobs whose last pass is too old to rely on; `fixes` say what to do about
-    each reason in the backlog, and `lasting` are those of them that concern every key and do not pass by
-    themselves."""
+    """How far everything is. `migration`: that of the old objects, while it is not over; `old_objects`: how far it is,
+    if OMS has told its id. What OMS does not say is a Silence beside None. `overdue` names the jobs whose last pass is
+    too old to rely on; `fixes` say what to do about each reason in the backlog, and `lasting` are those of them that
+    concern every key and do not pass by themselves."""
 
     verdict: Verdict
     at: str
     closed: Mark | None
     migration: Migration | None
+    old_objects: TaskGroup | None
+    old_objects_silence: Silence | None
     task: TaskNamed
     oms: TaskShown | None
     oms_silence: Silence | None

@@ -26,6 +26,7 @@ from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 
 if TYPE_CHECKING:
+    from oss_oms_sync.answers.task_group import TaskGroup
     from oss_oms_sync.clouds.counters import Statistics
     from oss_oms_sync.clouds.task import TaskInfo
 
@@ -82,7 +83,7 @@ class OmsClient:
         # Imported here because `forward` never needs it, and its cold start would compile it.
         from oss_oms_sync.clouds.task import TaskInfo
 
-        answer = self._ask("", (("query_time", _milliseconds(at or self._clock.now())),), deadline)
+        answer = self._ask(self._task_path, (("query_time", _milliseconds(at or self._clock.now())),), deadline)
         return answer if isinstance(answer, Failure) else TaskInfo.parse(answer)
 
     def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> Statistics | Failure:
@@ -90,21 +91,36 @@ class OmsClient:
         from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
 
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
-        answer = self._ask("/statistics", (("data_type", ",".join(DATA_TYPES)), *window), deadline)
+        answer = self._ask(f"{self._task_path}/statistics", (("data_type", ",".join(DATA_TYPES)), *window), deadline)
         return answer if isinstance(answer, Failure) else Statistics.parse(start, answer)
+
+    def group(self, group: str, deadline: Deadline) -> TaskGroup | Failure:
+        """Return the task group of this id (ShowTaskGroup) in the task's project, or the failure."""
+        from oss_oms_sync.answers.task_group import TaskGroup
+
+        groups = f"{self._task_path.rpartition('/sync-tasks/')[0]}/taskgroups"
+        answer = self._ask(f"{groups}/{quote(group, safe='')}", (), deadline)
+        if isinstance(answer, Failure):
+            return answer
+        try:
+            found = TaskGroup.of(answer)
+        except ValueError as error:
+            return Failure(Reason.UNEXPECTED, 200, message=self._clean(str(error)))
+        return found if found.id == group else Failure(Reason.UNEXPECTED, 200, message="another task group")
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """Submit `keys` in one signed call."""
         body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
-        return self._in_time(lambda: self._send("POST", "/events", (), body, self._acceptance, deadline), deadline)
+        path = f"{self._task_path}/events"
+        return self._in_time(lambda: self._send("POST", path, (), body, self._acceptance, deadline), deadline)
 
     def close_connections(self) -> None:
         """Close all connections; the next call opens a new one."""
         self._session.close()
 
-    def _ask(self, what: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
+    def _ask(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
         def call() -> Attempt[dict[str, object] | Failure]:
-            return self._in_time(lambda: self._send("GET", what, query, b"", self._value, deadline), deadline)
+            return self._in_time(lambda: self._send("GET", path, query, b"", self._value, deadline), deadline)
 
         too_late: dict[str, object] | Failure = Failure(Reason.DEADLINE, message="not asked: the time was up")
         return RetryBudget(deadline, self._clock).run(call, self.close_connections, if_not_attempted=too_late)
@@ -129,14 +145,14 @@ class OmsClient:
     def _send(
         self,
         method: str,
-        what: str,
+        path: str,
         query: Sequence[tuple[str, str]],
         body: bytes,
         read: Callable[[bytes], T],
         deadline: Deadline,
     ) -> Attempt[T | Failure]:
         """Make one signed call; return what `read` makes of the body of a 200, or the failure."""
-        settings, path = self._settings, f"{self._task_path}{what}"
+        settings = self._settings
         headers = sign(
             method,
             self._host,

@@ -229,15 +229,32 @@ def test_who_stops_following_leaves_it_running_and_may_come_back(world):
     assert len(world.oms.groups.all()) == 1
 
 
-def test_status_names_it_until_it_is_over(world):
+def test_status_says_how_far_it_is_until_it_is_over(world):
     begun(world)
-    _, said = world.run("status", "--json")
-    assert json.loads(said)["migration"]["group"] == world.group.group_id
+    seen = json.loads(world.run("status", "--json")[1])
+    assert seen["migration"]["group"] == seen["old_objects"]["id"] == world.group.group_id
+    assert (seen["old_objects"]["state"], seen["old_objects"]["total"]) == ("copying", 200)
+    assert 0 < seen["old_objects"]["copied"] == world.group.success < 200
     _, said = world.run("status")
-    assert "A migration of the old objects is not over. How far it is:" in said
+    assert f"{100 * world.group.success / 200:.1f} % of 200 objects: " in said
     assert f"{OPS} migrate --look" in said
     assert world.migrate()[0] == 0
-    assert json.loads(world.run("status", "--json")[1])["migration"] is None
+    seen = json.loads(world.run("status", "--json")[1])
+    assert (seen["migration"], seen["old_objects"]) == (None, None)
+
+
+def test_status_names_what_failed_where_it_is_listed_and_the_way_to_try_it_again(world):
+    world.fill(100)
+    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
+    assert world.migrate()[0] == 1
+    _, said = world.run("status")
+    assert "98 copied, 0 skipped, 2 failed" in said
+    assert f"What failed is listed in OBS, below oms/task_group/{world.group.group_id}/failed_object_lists/" in said
+    assert f"{OPS} migrate --retry" in said
+    _, said = world.run("status", "--lang", "zh")
+    assert "已复制 98，跳过 0，失败 2" in said
+    assert world.migrate("--retry")[0] == 0
+    assert "migrate --retry" not in world.run("status")[1]
 
 
 def test_an_estimate_comes_true(world):

@@ -133,6 +133,9 @@ class _StatusReport:
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
         late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
+        under_way, old_objects = migration.under_way(self._invocation), None
+        if under_way and under_way.group:
+            old_objects = self._invocation.oms.group(under_way.group, self._invocation.deadline)
         facts = Facts(
             copying=copying,
             failures=failures,
@@ -141,13 +144,16 @@ class _StatusReport:
             in_obs=in_obs,
             closed=closed,
             late=late,
-            migration=migration.under_way(self._invocation),
+            migration=under_way,
+            old_objects=old_objects,
         )
         verdict = reach_verdict(facts)
         report = StatusAnswer(
             verdict=verdict,
             at=timestamp(self._now),
             migration=facts.migration,
+            old_objects=None if isinstance(old_objects, Failure) else old_objects,
+            old_objects_silence=_silence(old_objects, "get", "taskgroup"),
             closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else _task_shown(task),
@@ -259,10 +265,10 @@ def _statistics_shown(statistics: Statistics) -> StatisticsShown:
     return StatisticsShown(timestamp(statistics.start), statistics.step, statistics.series, statistics.unread)
 
 
-def _silence(answer: object, action: str) -> Silence | None:
+def _silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
     if not isinstance(answer, Failure):
         return None
-    return Silence(answer.reason.name, answer.status, answer.message, answer.remedy(action))
+    return Silence(answer.reason.name, answer.status, answer.message, answer.remedy(action, of))
 
 
 def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> list[Sum]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.answers.status_answer import BacklogShown, KeyWaiting, LeftBehind
+from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.answers.text import AtLeast
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -20,7 +21,7 @@ from oss_oms_sync.ledger.records import FailedKey, record_prefix
 from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import list_failed, read_failed
-from oss_oms_sync.reasons import MAY_NOT_SEND
+from oss_oms_sync.reasons import MAY_NOT_SEND, Failure
 
 # Counting is limited: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
@@ -61,7 +62,7 @@ class Backlog(BacklogShown):
 class Facts:
     """All that was found. `failures` is None where OMS does not say how many there are. `closed`: the mark of a closed
     project, in which nothing matters but what came after the close, recorded at the times `late`. `migration`: that of
-    the old objects, while it is not over."""
+    the old objects, while it is not over; `old_objects`: how far it is, None where OMS was not asked."""
 
     copying: Copying
     failures: CopyFailures | None
@@ -71,6 +72,7 @@ class Facts:
     closed: Closed | None
     late: Sequence[int]
     migration: Migration | None
+    old_objects: TaskGroup | Failure | None
 
     def numbers(self, now: datetime) -> dict[str, object]:
         """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.

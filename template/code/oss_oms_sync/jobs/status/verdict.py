@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
@@ -17,20 +18,30 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     differing_in_obs,
     failed_to_copy,
     lacking_in_obs,
+    old_objects_stopped,
+    old_objects_unknown,
+    on_their_way,
     seen_in_obs,
     stuck_at_oms,
+    unknown,
     yet_to_copy,
 )
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
 _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
-_unknown = partial(Verdict, VerdictState.NOT_KNOWN)
 
 
 def reach_verdict(facts: Facts) -> Verdict:
-    """The verdict on what matters most: the first rule that has something to say."""
-    return next(filter(None, (rule(facts) for rule in _RULES)), None) or in_step(facts)
+    """The verdict on what matters most: the first rule that has something to say. Old objects on their way are named
+    beside it."""
+    verdict = next(filter(None, (rule(facts) for rule in _RULES)), None) or in_step(facts)
+    also = on_their_way(facts)
+    if also is None:
+        return verdict
+    # It may end in a command.
+    text = verdict.text if verdict.text.en.endswith(".") else t("{text}.", text=verdict.text)
+    return replace(verdict, text=sentences(text, also))
 
 
 def closed(facts: Facts) -> Verdict | None:
@@ -144,7 +155,7 @@ def events_lost(facts: Facts) -> Verdict | None:
 def not_looked(facts: Facts) -> Verdict | None:
     """What no recent pass has looked at, and which command ends that: one sentence each."""
     coverage, in_obs = facts.coverage, facts.in_obs
-    unknown = (
+    kinds = (
         (
             coverage.recent is None,
             Step("reconcile"),
@@ -171,14 +182,14 @@ def not_looked(facts: Facts) -> Verdict | None:
             ),
         ),
     )
-    found = [(step, text) for is_so, step, text in unknown if is_so]
+    found = [(step, text) for is_so, step, text in kinds if is_so]
     if not found:
         return None
     told = found[0][1]
     for _, text in found[1:]:
         told = t("{one} And {other}", one=told, other=text)
     told = t("Not known: nothing waits, but {why}", why=told)
-    return _unknown(sentences(told, _under_way(coverage.open)), found[0][0])
+    return unknown(sentences(told, _under_way(coverage.open)), found[0][0])
 
 
 def nothing_in_scope(facts: Facts) -> Verdict | None:
@@ -187,7 +198,7 @@ def nothing_in_scope(facts: Facts) -> Verdict | None:
     if last is None or not last.found_nothing:
         return None
     prefix, suffix = last.scope.key_filter.prefix, last.scope.key_filter.suffix
-    return _unknown(
+    return unknown(
         t(
             "Not known: the pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
             " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they"
@@ -211,10 +222,12 @@ _RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
     events_lost,
     failed_to_copy,
     yet_to_copy,
+    old_objects_stopped,
     lacking_in_obs,
     differing_in_obs,
     not_looked,
     nothing_in_scope,
+    old_objects_unknown,
 )
 
 
@@ -241,7 +254,6 @@ def in_step(facts: Facts) -> Verdict:
         t("What OMS counted before {month} was not checked.", month=month) if month else None,
         t("Older objects were not checked.") if is_limited else None,
         _under_way(coverage.open),
-        t("Old objects are still on their way: python3 ops.py migrate --look.") if facts.migration else None,
     )
     return Verdict(VerdictState.IN_STEP, text, Step("cutover" if facts.in_obs.last else "compare"))
 

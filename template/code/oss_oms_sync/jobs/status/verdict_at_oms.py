@@ -8,6 +8,7 @@ from functools import partial
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs.status.facts import Facts
@@ -16,10 +17,33 @@ from oss_oms_sync.reasons import Failure
 
 ACKNOWLEDGE = "python3 ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
+unknown = partial(Verdict, VerdictState.NOT_KNOWN)
 _RESEND = Step("replay", {"key": "KEY"})
 _COUNTERS_MISSING = t(
     "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console."
 )
+
+_PAUSED = t("Behind: the migration of the old objects is paused. To let it go on: python3 ops.py migrate --go-on")
+_FAILED = t(
+    "Behind: the migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them"
+    " again: python3 ops.py migrate --retry"
+)
+_IN_VAIN = t(
+    "Behind: the old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
+    " the cause is gone: python3 ops.py migrate --remove"
+)
+_GONE = t(
+    "Behind: somebody has deleted the task group that copies the old objects. To end their migration, and begin anew:"
+    " python3 ops.py migrate --remove"
+)
+_NO_GROUP = t(
+    "Not known: nothing waits, but a migration of the old objects has begun, and its task group is not known here. To"
+    " see what became of it: python3 ops.py migrate --look"
+)
+_NOT_TOLD = t("Not known: nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}")
+_ON_THEIR_WAY = t("Old objects are still on their way, {percent:.1f} % of {total}: python3 ops.py migrate --look.")
+_LISTED = t("Old objects are still on their way, and OMS lists them: python3 ops.py migrate --look.")
+_COPIED = t("The old objects are copied. To end their migration: python3 ops.py migrate.")
 
 
 def stuck_at_oms(facts: Facts) -> Verdict | None:
@@ -144,6 +168,40 @@ def differing_in_obs(facts: Facts) -> Verdict | None:
         ),
         Step("compare", {"deep": True}),
     )
+
+
+def old_objects_stopped(facts: Facts) -> Verdict | None:
+    """A migration of the old objects that does not go on by itself."""
+    group = facts.old_objects
+    if isinstance(group, Failure) and group.status == 404:
+        return behind(_GONE, Step("migrate", {"remove": True}))
+    if not isinstance(group, TaskGroup) or not group.step.options:
+        return None
+    told = _PAUSED if group.state is GroupState.PAUSED else _FAILED if "retry" in group.step.options else _IN_VAIN
+    return behind(told.filled(failed=group.failed, total=group.total, why=group.why), group.step)
+
+
+def old_objects_unknown(facts: Facts) -> Verdict | None:
+    """A migration of the old objects of which OMS does not tell how far it is."""
+    group = facts.old_objects
+    if facts.migration is None or isinstance(group, TaskGroup):
+        return None
+    look = Step("migrate", {"look": True})
+    if group is None:
+        return unknown(_NO_GROUP, look)
+    return unknown(_NOT_TOLD.filled(reason=group.reason.name, fix=group.remedy("get", "taskgroup")), look)
+
+
+def on_their_way(facts: Facts) -> Text | None:
+    """How far the old objects are, for any verdict while OMS copies them, or has done so."""
+    group = facts.old_objects
+    if not isinstance(group, TaskGroup):
+        return None
+    if group.state is GroupState.DONE:
+        return _COPIED
+    if group.state not in MOVING:
+        return None
+    return _LISTED if group.percent is None else _ON_THEIR_WAY.filled(percent=group.percent, total=group.total)
 
 
 def seen_in_obs(in_obs: InObs) -> Text:

@@ -1,0 +1,112 @@
+"""A migration task group of OMS, which copies what is there once.
+
+Source: support.huaweicloud.com/api-oms (ShowTaskGroup, ListTaskGroup).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from oss_oms_sync.answers.step import Step
+
+
+class GroupState(Enum):
+    """How a group stands, in the order of OMS's numbers."""
+
+    WAITING = "waiting"
+    CREATING = "creating"
+    COPYING = "copying"
+    PAUSED = "paused"
+    NOT_CREATED = "not_created"
+    FAILED = "failed"
+    DONE = "done"
+    PAUSING = "pausing"
+    DELETING_SOON = "deleting_soon"
+    DELETING = "deleting"
+
+
+# What a group lists, or copies, until it rests.
+MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
+# What ends a state in which a group does not go on.
+_ENDS = {
+    GroupState.PAUSED: "go_on",
+    GroupState.NOT_CREATED: "remove",
+    GroupState.FAILED: "retry",
+    GroupState.DELETING_SOON: "remove",
+    GroupState.DELETING: "remove",
+}
+
+
+@dataclass(frozen=True)
+class TaskGroup:
+    """What OMS tells of a group. `total` is 0 until it has listed the source. `size`: bytes in all; `copied_size`: of
+    what it `copied`; `speed`: bytes a second. `started`: when, in seconds since 1970. `can_retry_failed`: whether it
+    can try again what failed, and nothing else. `lists`: where it lists that in the destination. `why` it failed."""
+
+    id: str
+    state: GroupState
+    note: str
+    total: int
+    copied: int
+    skipped: int
+    failed: int
+    size: int
+    copied_size: int
+    speed: int
+    started: float
+    can_retry_failed: bool
+    lists: str
+    why: str
+
+    @property
+    def told_of(self) -> int:
+        """How many objects have come to an end."""
+        return self.copied + self.skipped + self.failed
+
+    @property
+    def percent(self) -> float | None:
+        """How many of all objects those are; None until it has listed them."""
+        return 100 * self.told_of / self.total if self.total else None
+
+    @property
+    def step(self) -> Step:
+        """What comes next: without an option to follow it, or to delete its access keys once it is done."""
+        # What failed before anything was copied fails again.
+        is_in_vain = self.state is GroupState.FAILED and not self.total
+        option = "remove" if is_in_vain else _ENDS.get(self.state)
+        return Step("migrate", {option: True} if option else {})
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> TaskGroup:
+        """Raises ValueError for what is no group."""
+        # Where there is nothing to tell, OMS leaves these out, or says an empty text.
+        failed, why = told.get("failed_object_record") or {}, told.get("error_reason") or {}
+
+        def number(name: str) -> int:
+            return int(told.get(name) or 0)
+
+        try:
+            return cls(
+                id=str(told["group_id"]),
+                state=_STATES[told["status"]],
+                note=str(told.get("description") or ""),
+                total=number("total_num"),
+                copied=number("success_num"),
+                skipped=number("skip_num"),
+                failed=number("fail_num"),
+                size=number("total_size"),
+                copied_size=number("complete_size"),
+                speed=number("migrate_speed"),
+                started=number("start_time") / 1000,
+                can_retry_failed=failed.get("result") is True,
+                lists=str(failed.get("list_file_key") or ""),
+                why=" ".join(str(why[name]) for name in ("error_code", "error_msg") if why.get(name)),
+            )
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"no task group: {error}") from error
+
+
+_STATES = dict(enumerate(GroupState))

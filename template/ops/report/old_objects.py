@@ -1,0 +1,88 @@
+"""The migration of the old objects, as far as its task group tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ops.commands import command
+from ops.quantities import in_bytes
+from ops.report.blocks import Block, Command, Facts, Paragraph, Span
+from ops.report.words import Words
+from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import GroupState, TaskGroup
+from oss_oms_sync.answers.text import Text, t
+
+_LISTING = t("OMS lists the source: nothing is copied yet")
+_HOW_FAR = t(
+    "{share:.1f} % of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed; {size} of {whole},"
+    " {speed}/s"
+)
+_STATES = {
+    GroupState.WAITING: (t("The migration is about to begin"), "way"),
+    GroupState.CREATING: (t("The migration has begun"), "way"),
+    GroupState.COPYING: (t("The migration is on its way"), "way"),
+    GroupState.PAUSED: (t("The migration is paused"), "open"),
+    GroupState.NOT_CREATED: (t("OMS could not begin the migration"), "bad"),
+    GroupState.FAILED: (t("The migration has ended, and something failed"), "bad"),
+    GroupState.DONE: (t("The migration is done"), "good"),
+    GroupState.PAUSING: (t("The migration is about to pause"), "way"),
+    GroupState.DELETING_SOON: (t("OMS deletes the task group"), "open"),
+    GroupState.DELETING: (t("OMS deletes the task group"), "open"),
+}
+_WHY = t("OMS says: {why}")
+_LISTED = t("What failed is listed in OBS, below {folder}")
+
+
+def title(group: TaskGroup) -> tuple[Text, str]:
+    """How it stands, in a few words, and the tone of that."""
+    return _STATES[group.state]
+
+
+def how_far(group: TaskGroup) -> Text:
+    """How much of it has come to an end, and what became of that."""
+    if group.percent is None:
+        return _LISTING
+    return _HOW_FAR.filled(
+        share=group.percent,
+        total=group.total,
+        copied=f"{group.copied:,}",
+        skipped=f"{group.skipped:,}",
+        failed=f"{group.failed:,}",
+        size=in_bytes(group.copied_size),
+        whole=in_bytes(group.size),
+        speed=in_bytes(group.speed),
+    )
+
+
+def failures(group: TaskGroup) -> Iterator[Text]:
+    """What OMS says of them, and where it lists them."""
+    if group.why:
+        yield _WHY.filled(why=group.why)
+    if group.lists:
+        yield _LISTED.filled(folder=group.lists)
+
+
+def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
+    """The migration while it is not over, and what comes next."""
+    migration, group, silence = answer.migration, answer.old_objects, answer.old_objects_silence
+    if migration is None:
+        return []
+    began, known = migration.begun, migration.group
+    facts = Facts([(say("began"), began or None), (say("task group"), Span("code", known) if known else None)])
+    if group is None:
+        return [
+            Paragraph(say("migration unknown"), "open"),
+            facts,
+            *([Paragraph(silence.fix.of(say.language))] if silence else ()),
+            Command(command(Step("migrate", {"look": True}))),
+        ]
+    said, tone = title(group)
+    texts = [said, how_far(group), *failures(group)]
+    step = group.step if group.step.options or group.state is GroupState.DONE else Step("migrate", {"look": True})
+    return [
+        Paragraph(texts[0].of(say.language), tone),
+        *(Paragraph(one.of(say.language)) for one in texts[1:]),
+        facts,
+        Command(command(step)),
+    ]
