@@ -40,12 +40,13 @@ class Item(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The costs, in the order in which they come; how long the freeze lasts, step by step, and how long `deep` would
-    take."""
+    """The costs, in the order in which they come; how many seconds the old objects take at least, by a task group and
+    sent by the project; how long the freeze lasts, step by step, and how long `deep` would take."""
 
     once: list[Item]
     month: list[Item]
     cutover: list[Item]
+    old_seconds: dict[str, float]
     freeze_minutes: dict[str, int]
     deep_hours: float
 
@@ -53,7 +54,8 @@ class Estimate(NamedTuple):
         """For `--json`."""
         costs = {name: [item._asdict() for item in getattr(self, name)] for name in ("once", "month", "cutover")}
         asked = {**plan._asdict(), "prices": plan.prices._asdict()}
-        return {"plan": asked, **costs, "freeze_minutes": self.freeze_minutes, "deep_hours": self.deep_hours}
+        times = {name: getattr(self, name) for name in ("old_seconds", "freeze_minutes", "deep_hours")}
+        return {"plan": asked, **costs, **times}
 
 
 def estimate(plan: Plan) -> Estimate:
@@ -82,6 +84,10 @@ def estimate(plan: Plan) -> Estimate:
             item("sample", effort.sample(plan.sample, sampled), plan.sample, sampled),
             item("deep", effort.deep(plan.objects, plan.size), plan.objects, plan.size),
         ],
+        old_seconds={
+            "group": effort.group_seconds(plan.objects, plan.size),
+            "sent": effort.sent_seconds(plan.objects, plan.size),
+        },
         freeze_minutes=effort.freeze_minutes(plan.objects, plan.lanes, sampled),
         deep_hours=effort.deep_hours(plan.size, plan.lanes),
     )

@@ -112,9 +112,14 @@ def backfill_seconds(objects: int) -> float:
 
 
 def group_seconds(objects: int, size: int) -> float:
-    """How long a task group takes at least: OMS lists so many objects an hour, by its page of assessing, and copies no
-    faster than an account's usual quota."""
-    return objects * 3600 / _OMS_LISTED_AN_HOUR + size / _OMS_BYTES_A_SECOND
+    """How long a task group takes at least: OMS lists so many objects an hour, by its page of assessing, and copies
+    meanwhile, no faster than an account's usual quota."""
+    return max(objects * 3600 / _OMS_LISTED_AN_HOUR, size / _OMS_BYTES_A_SECOND)
+
+
+def sent_seconds(objects: int, size: int) -> float:
+    """The same where the project itself sends them, ten keys a call, and OMS copies them meanwhile."""
+    return max(backfill_seconds(objects), size / _OMS_BYTES_A_SECOND)
 
 
 def oms_requests(objects: int, size: int) -> Effort:

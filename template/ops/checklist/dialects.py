@@ -7,7 +7,6 @@ support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0027 to obs_04_0074).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -29,6 +28,8 @@ _ACTIONS = (
 )
 _COUNTS = ("Days", "NoncurrentDays", "DaysAfterInitiation", "ExpiredObjectDeleteMarker")
 _BLANK = "${null}"
+# A statement of OBS by which everybody is turned away.
+DENY: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Action": ["*"]}
 
 
 class Shape(NamedTuple):
@@ -75,13 +76,13 @@ class Referers(NamedTuple):
 
 
 def versioning(answer: Answer) -> Shape | None:
-    status = answer.xml().findtext("Status")
+    status = _root(answer, "VersioningConfiguration").findtext("Status")
     return Shape(same(status), [status]) if status else None
 
 
 def lifecycle(answer: Answer) -> Shape | None:
     """Rules act together, so that their order is none."""
-    rules, common, own = answer.xml().findall("Rule"), [], []
+    rules, common, own = _root(answer, "LifecycleConfiguration").findall("Rule"), [], []
     for number, one in enumerate(rules, 1):
         if (rule := _rule(one)) is None:
             own.append(t("rule {name}", name=one.findtext("ID") or str(number)))
@@ -92,21 +93,25 @@ def lifecycle(answer: Answer) -> Shape | None:
 
 def cors(answer: Answer) -> Shape | None:
     """The first rule that fits counts."""
-    root = answer.xml()
+    root = _root(answer, "CORSConfiguration")
     rules = [_cors(one) for one in root.findall("CORSRule")]
     own = [same("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
     return Shape(t("{n:rule|rules}", n=len(rules)), rules, own) if rules else None
 
 
 def tags(answer: Answer) -> Shape | None:
-    found = sorted((one.findtext("Key") or "", one.findtext("Value") or "") for one in answer.xml().iter("Tag"))
+    found = sorted(
+        (one.findtext("Key") or "", one.findtext("Value") or "") for one in _root(answer, "Tagging").iter("Tag")
+    )
     return Shape(same(", ".join(f"{key}={value}" for key, value in found)), found) if found else None
 
 
 def encryption(answer: Answer) -> Shape | None:
     """The keys of one cloud's KMS are unknown to the other."""
-    algorithm = next((one.text or "" for one in answer.xml().iter("SSEAlgorithm")), "")
-    key = next((one.text for one in answer.xml().iter("KMSMasterKeyID")), None)
+    root = _root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
+    algorithm, key = (
+        next((one.text or "" for one in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")
+    )
     if algorithm in ("", "None"):
         return None
     told = same(f"{algorithm} {key}" if key else algorithm)
@@ -114,7 +119,7 @@ def encryption(answer: Answer) -> Shape | None:
 
 
 def logging(answer: Answer) -> Shape | None:
-    enabled = answer.xml().find("LoggingEnabled")
+    enabled = _root(answer, "BucketLoggingStatus").find("LoggingEnabled")
     if enabled is None:
         return None
     told = same("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix")))
@@ -123,7 +128,7 @@ def logging(answer: Answer) -> Shape | None:
 
 def website(answer: Answer) -> Shape | None:
     """Pages and redirections; back-to-source rules are a setting of their own."""
-    root = answer.xml()
+    root = _root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
     own = [t("subfolder pages")] if root.findtext("IndexDocument/SupportSubDir") == "true" else []
     own += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
@@ -133,25 +138,27 @@ def website(answer: Answer) -> Shape | None:
 
 
 def back_to_source_of_oss(answer: Answer) -> Shape | None:
-    rules = [one for one in answer.xml().iter("RoutingRule") if _is_mirror(one)]
+    rules = [one for one in _root(answer, "WebsiteConfiguration").iter("RoutingRule") if _is_mirror(one)]
     return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
 def back_to_source_of_obs(answer: Answer) -> Shape | None:
     rules = answer.json().get("rules")
-    return _only_own(t("{n:rule|rules}", n=len(rules))) if isinstance(rules, list) and rules else None
+    if not isinstance(rules, list):
+        raise UnreadableError
+    return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
 def acl_of_oss(answer: Answer) -> Shape | None:
     """A private bucket grants nothing to others."""
-    grant = next((one.text or "" for one in answer.xml().iter("Grant")), "")
+    grant = next((one.text or "" for one in _root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
         raise UnreadableError
     return None if grant == "private" else _only_own(same(grant))
 
 
 def acl_of_obs(answer: Answer) -> Shape | None:
-    root = answer.xml()
+    root = _root(answer, "AccessControlPolicy")
     owner = root.findtext("Owner/ID")
     grants = [one for one in root.iter("Grant") if owner is None or one.findtext("Grantee/ID") != owner]
     told = [
@@ -171,7 +178,7 @@ def policy_of_obs(answer: Answer) -> Shape | None:
 
 def referer_of_oss(answer: Answer) -> Shape | None:
     """OSS turns away only what comes without a signature, or with one in its URL; OBS any request."""
-    root = answer.xml()
+    root = _root(answer, "RefererConfiguration")
     allowed = [one.text or "" for one in root.findall("RefererList/Referer")]
     denied = [one.text or "" for one in root.findall("RefererBlacklist/Referer")]
     blank = root.findtext("AllowEmptyReferer") != "false"
@@ -193,23 +200,31 @@ def referer_of_obs(answer: Answer) -> Shape | None:
     """The bucket's policy has it."""
     common, own = [], []
     for number, one in enumerate(statements(answer), 1):
-        if not _asks_for_referer(one):
-            continue
-        (operator, about), *others = one["Condition"].items()
-        if others or set(about) != {"Referer"} or not _is_for_all(one):
+        if found := turned_away(one):
+            common.append(found)
+        elif _asks_for_referer(one):
             own.append(t("statement {name}", name=one.get("Sid") or str(number)))
-        else:
-            common.append(Referers(operator, tuple(sorted(_listed(about["Referer"])))))
     told = t("{n:statement|statements}", n=len(common) + len(own))
     return Shape(told, sorted(common), own) if common or own else None
 
 
 def domains_of_oss(answer: Answer) -> Shape | None:
-    return _domains(answer.xml().iter("Domain"))
+    return _domains(_root(answer, "ListCnameResult").iter("Domain"))
 
 
 def domains_of_obs(answer: Answer) -> Shape | None:
-    return _domains(answer.xml().iter("DomainName"))
+    return _domains(_root(answer, "ListBucketCustomDomainsResult").iter("DomainName"))
+
+
+def turned_away(statement: Mapping[str, Any]) -> Referers | None:
+    """Whom a statement of OBS turns away from all objects, as documents here say it; None where it means something
+    else."""
+    (operator, about), *others = (statement.get("Condition") or {"": {}}).items()
+    given = {**statement, "Action": _listed(statement.get("Action"))}
+    is_whole = [one.partition("/")[2] for one in _listed(statement.get("Resource"))] == ["*"]
+    if others or set(about) != {"Referer"} or not is_whole or any(given.get(name) != DENY[name] for name in DENY):
+        return None
+    return Referers(operator, tuple(sorted(_listed(about["Referer"]))))
 
 
 def statements(answer: Answer | None) -> list[dict[str, Any]]:
@@ -220,53 +235,18 @@ def statements(answer: Answer | None) -> list[dict[str, Any]]:
     return found
 
 
-def lifecycle_document(rules: Iterable[Rule]) -> str:
-    """OBS's of these rules."""
-    root = ElementTree.Element("LifecycleConfiguration")
-    for number, rule in enumerate(rules, 1):
-        one = _put(root, "Rule", ID=f"rule-{number}")
-        if rule.tags:
-            within = _put(_put(one, "Filter"), "And", Prefix=rule.prefix)
-            for key, value in rule.tags:
-                _put(within, "Tag", Key=key, Value=value)
-        else:
-            ElementTree.SubElement(one, "Prefix").text = rule.prefix
-        ElementTree.SubElement(one, "Status").text = rule.status
-        for action in rule.actions:
-            storage = {"StorageClass": action.storage} if action.storage else {}
-            _put(one, action.name, **{action.unit: action.value, **storage})
-    return _drawn(root)
+def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
+    conditions = statement.get("Condition") or {}
+    return any("referer" in str(key).lower() for about in conditions.values() for key in about)
 
 
-def cors_document(rules: Iterable[Cors]) -> str:
-    """OBS's of these rules."""
-    root = ElementTree.Element("CORSConfiguration")
-    for rule in rules:
-        one = ElementTree.SubElement(root, "CORSRule")
-        names = ("AllowedOrigin", "AllowedMethod", "AllowedHeader", "ExposeHeader", "MaxAgeSeconds")
-        for name, texts in zip(names, (*rule[:4], (rule.seconds,)), strict=True):
-            for text in filter(None, texts):
-                ElementTree.SubElement(one, name).text = text
-    return _drawn(root)
-
-
-def referer_document(found: Iterable[Referers], bucket: str, kept: Iterable[Mapping[str, Any]]) -> str:
-    """The bucket's whole policy, because putting one replaces the one before: statements by these referers beside those
-    that it has for other reasons. support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html."""
-    others = [one for one in kept if not _asks_for_referer(one)]
-    made = [
-        {
-            "Sid": f"referer-{number}",
-            **_DENY,
-            "Resource": [f"{bucket}/*"],
-            "Condition": {one.operator: {"Referer": list(one.referers)}},
-        }
-        for number, one in enumerate(found, 1)
-    ]
-    return json.dumps({"Statement": [*others, *made]}, indent=2)
-
-
-_DENY: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Action": ["*"]}
+def _root(answer: Answer, *names: str) -> ElementTree.Element:
+    """What is answered; a cloud that does not know what was asked for may list objects instead. Raises
+    UnreadableError."""
+    root = answer.xml()
+    if root.tag not in names:
+        raise UnreadableError
+    return root
 
 
 def _rule(one: ElementTree.Element) -> Rule | None:
@@ -331,19 +311,6 @@ def _policy(found: Sequence[Mapping[str, Any]]) -> Shape | None:
     return _only_own(t("{n:statement|statements}", n=len(found))) if found else None
 
 
-def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
-    conditions = statement.get("Condition") or {}
-    return any("referer" in str(key).lower() for about in conditions.values() for key in about)
-
-
-def _is_for_all(statement: Mapping[str, Any]) -> bool:
-    """Whether it turns everybody away from all objects."""
-    place = statement.get("Resource")
-    found = {**statement, "Action": _listed(statement.get("Action"))}
-    is_whole = [one.partition("/")[2] for one in _listed(place)] == ["*"]
-    return is_whole and all(found.get(name) == value for name, value in _DENY.items())
-
-
 def _referers(negation: str, given: Sequence[str]) -> Referers:
     """With wildcards where one is among them."""
     kind = "Like" if any(sign in one for one in given for sign in "*?") else "Equals"
@@ -357,17 +324,3 @@ def _listed(value: Any) -> list[str]:
 def _domains(found: Iterable[ElementTree.Element]) -> Shape | None:
     names = sorted(one.text or "" for one in found)
     return Shape(same(", ".join(names)), names) if names else None
-
-
-def _put(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.Element:
-    made = ElementTree.SubElement(parent, name)
-    for tag, text in texts.items():
-        ElementTree.SubElement(made, tag).text = text
-    return made
-
-
-def _drawn(root: ElementTree.Element) -> str:
-    ElementTree.indent(root)
-    drawn = ElementTree.tostring(root, "unicode")
-    # Whoever copies it copies what is seen.
-    return "".join(one if one.isprintable() or one == "\n" else f"&#{ord(one)};" for one in drawn)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ops.checklist import dialects
+from ops.checklist import dialects, documents
 from ops.checklist.dialects import Shape
 from ops.clouds.wire import Answer
 from oss_oms_sync.answers.text import Text, t
@@ -54,7 +54,7 @@ SETTINGS = (
         t("Lifecycle rules"),
         _oss("lifecycle", "GetBucketLifecycle", dialects.lifecycle),
         _obs("lifecycle", "GetLifecycleConfiguration", "0034", dialects.lifecycle),
-        lambda rules, _name, _there: dialects.lifecycle_document(rules),
+        lambda rules, _name, _there: documents.lifecycle(rules),
         t(
             "{replaced}. OBS counts days from when OMS copied an object, not from when it was written",
             replaced=_REPLACED,
@@ -65,7 +65,7 @@ SETTINGS = (
         t("CORS rules"),
         _oss("cors", "GetBucketCors", dialects.cors),
         _obs("cors", "GetBucketCORS", "0074", dialects.cors),
-        lambda rules, _name, _there: dialects.cors_document(rules),
+        lambda rules, _name, _there: documents.cors(rules),
         _REPLACED,
     ),
     Setting(
@@ -100,7 +100,7 @@ SETTINGS = (
         t("Hotlink protection (referers)"),
         _oss("referer", "GetBucketReferer", dialects.referer_of_oss),
         _obs("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
-        lambda found, name, there: dialects.referer_document(found, name, dialects.statements(there)),
+        lambda found, name, there: documents.referer(found, name, dialects.statements(there)),
         t(
             "OBS has it in the bucket policy, and holds signed requests to it as well: without {blank} it turns OMS and"
             " SDKs away. Set it after GO",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ops.cost import Estimate, Item, Plan, known
 from ops.quantities import in_bytes
 from ops.report.blocks import Block, Column, Hero, Paragraph, Phrase, Report, Table
+from ops.report.units import duration
 from ops.report.words import Words
 
 # Only if it is asked for.
@@ -18,6 +19,7 @@ def report(plan: Plan, found: Estimate, language: str) -> Report:
     *steps, total = ((name, f"{minutes:,}") for name, minutes in found.freeze_minutes.items())
     blocks: list[Block] = [
         _costs("once", found.once, say),
+        Paragraph(say("old objects", **{name: duration(one, say) for name, one in found.old_seconds.items()})),
         _costs("month", found.month, say),
         _costs("cutover", found.cutover, say),
         Table(

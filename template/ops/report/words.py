@@ -471,6 +471,10 @@ _JOBS = {
 _COST = {
     "estimate": t("{objects} objects of {size}, {a_day} new ones a day, {lanes} lanes; list prices in US dollars"),
     "cost once": t("Once: what is in the bucket already"),
+    "old objects": t(
+        "Copying it takes a task group {group} at least (python3 ops.py migrate), and {sent} where this project sends"
+        " it, ten keys a call: both by OMS's usual limits, an estimate."
+    ),
     "cost month": t("A month: what is written every day"),
     "cost cutover": t("Cutover day"),
     "item": t("for"),

@@ -170,6 +170,18 @@ def test_amounts_stand_below_each_other(monkeypatch, lang):
     assert [len({width(line) for line in lines}) for lines in tables] == [1, 1, 1, 1]
 
 
+def test_of_many_small_objects_a_task_group_takes_hours_where_ten_keys_a_call_take_days():
+    objects, size = 100_000_000, 200 * 1024**3
+    group, sent = effort.group_seconds(objects, size), effort.sent_seconds(objects, size)
+    # By OMS's pages 27 million an hour and 500 Mbit/s; by OMS_RATE 20 calls a second.
+    assert group == objects / 27_000_000 * 3600
+    assert sent == objects / 10 / 20
+    assert sent > 30 * group
+    # What is large takes what its bytes take, whoever sends it.
+    large = 100 * 1024**4
+    assert effort.group_seconds(1000, large) == effort.sent_seconds(1000, large) == large / 62_500_000
+
+
 def test_as_json_it_says_what_was_asked_and_at_which_prices(monkeypatch):
     code, out, _ = run(monkeypatch, *GIVEN, "--lanes", "64", "--egress-price", "0.1", "--json")
     answer = json.loads(out)

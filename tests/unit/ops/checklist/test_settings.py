@@ -388,7 +388,12 @@ def test_referers_of_all_kinds(world, put, own):
 def test_a_statement_by_referer_that_means_something_else_is_not_equal(world, statement):
     CASES["referer"][0](world)
     world.obs.setBucketPolicy(THERE, policy(statement))
-    assert world.state("referer") is State.DIFFERS
+    row = world.row("referer")
+    assert row.state is State.DIFFERS
+    # AND the document keeps it, so that somebody has to look
+    world.paste("referer", row.document)
+    assert statement in json.loads(row.document)["Statement"]
+    assert world.state("referer") is State.BY_EYE
 
 
 @pytest.mark.parametrize(
@@ -406,9 +411,10 @@ def test_pages_that_one_cloud_alone_has_are_compared_by_eye(world, part):
     assert world.state("website") is State.BY_EYE
 
 
-@pytest.mark.parametrize(("query", "name"), [("policy", "policy"), ("lifecycle", "lifecycle")])
-def test_what_nobody_understands_is_unread(world, query, name):
-    world.box.obs.bucket(THERE).documents[query] = b"?"
+@pytest.mark.parametrize("name", [name for name in BY_NAME if name != "versioning"])
+@pytest.mark.parametrize("answer", [b"?", b"{}", b"<ListBucketResult></ListBucketResult>"])
+def test_an_answer_that_is_about_something_else_is_unread(world, name, answer):
+    world.box.obs.bucket(THERE).documents[BY_NAME[name].destination.query] = answer
     assert world.state(name) is State.UNREAD
 
 
