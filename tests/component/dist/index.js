@@ -4,7 +4,7 @@ const http = require("http");
 const path = require("path");
 const { component } = require("../commands.json");
 
-/** Stands in for the fc3 component: hands what the tool asks for to tests/standin.py, and prints what that answers. */
+/** Stands in for the fc3 component: hands what the tool asks for to tests/package/tool.py, and prints what that answers. */
 exports.default = class Fc3 {
   // The tool refuses a resource that is called as one of these.
   commands = Object.fromEntries(component.map((name) => [name, {}]));

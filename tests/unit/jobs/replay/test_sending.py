@@ -31,6 +31,7 @@ def test_nothing_to_replay_is_finished(world):
     assert not world.oms.calls
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_small_pages")
 def test_25_pages_of_failed_records_go_out_in_batches_and_their_cost_is_bounded():
     # GIVEN failed records of all kinds: hostile and long keys, and the empty ones of the vendor's handler

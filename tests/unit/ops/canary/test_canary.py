@@ -69,6 +69,7 @@ def count_late(world):
     world.task.lag = 3600
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "missing"),
     [

@@ -377,6 +377,40 @@ def test_referers_of_all_kinds(world, put, own):
     assert world.state("referer") is (State.BY_EYE if own else State.EQUAL)
 
 
+def test_whether_requests_without_a_referer_pass_is_part_of_it(world):
+    world.oss.put_bucket_referer(oss2.models.BucketReferer(False, ["https://a.example"]))
+    assert "${null}" not in world.row("referer").document
+    CASES["referer"][1][0](world)
+    assert world.state("referer") is State.DIFFERS
+
+
+def test_a_blacklist_that_turns_blanks_away_too_is_said_to_have_no_like(world):
+    denied = v2.RefererBlacklist(referers=["https://bad.example"])
+    configured = v2.RefererConfiguration(
+        allow_empty_referer=False, referer_list=v2.RefererList(), referer_blacklist=denied
+    )
+    world.v2.put_bucket_referer(v2.PutBucketRefererRequest(bucket=HERE, referer_configuration=configured))
+    row = world.row("referer")
+    assert [one.en for one in row.left_out] == ["requests without a referer are turned away"]
+    assert '"StringEquals"' in row.document
+
+
+def test_keys_of_both_clouds_are_compared_by_eye(world):
+    world.oss.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="KMS"))
+    world.obs.setBucketEncryption(THERE, "kms")
+    assert world.state("encryption") is State.BY_EYE
+
+
+def test_what_oss_alone_says_of_cors_is_left_out_and_named(world):
+    rules = [v2.CORSRule(allowed_origins=["*"], allowed_methods=["GET"])]
+    configured = v2.CORSConfiguration(cors_rules=rules, response_vary=True)
+    world.v2.put_bucket_cors(v2.PutBucketCorsRequest(bucket=HERE, cors_configuration=configured))
+    row = world.row("cors")
+    assert [one.en for one in row.left_out] == ["ResponseVary"]
+    world.paste("cors", row.document)
+    assert world.state("cors") is State.BY_EYE
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -13,7 +13,7 @@ from ops.intention import Intention, Intentions
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
 from support.administrator import KilledError
-from support.law import requests_of
+from support.law import EXTRAS, requests_of
 from support.migration import Caller
 from support.ops import OPS, SET_UP_RIGHT
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
@@ -434,7 +434,7 @@ def stands(world):
 )
 def test_each_command_that_is_interrupted_leaves_a_state_from_which_the_printed_ones_lead_on(state, command, fate):
     following = {"paused": "--go-on", "failed": "--retry"}
-    for number in range(3, 60, 5):
+    for number in range(3, 60, 5 if EXTRAS else 15):
         with MigrateWorld() as world:
             if state == "failed":
                 world.fill(50)

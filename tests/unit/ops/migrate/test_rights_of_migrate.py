@@ -55,6 +55,7 @@ def test_they_are_enough():
     assert whole(DOCUMENTS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("side", "action"), RIGHTS, ids=[action for _, action in RIGHTS])
 def test_none_is_needless(side, action):
     less = [json.loads(json.dumps(document)) for document in DOCUMENTS]

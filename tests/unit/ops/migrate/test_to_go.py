@@ -75,6 +75,7 @@ class Busy(MigrateWorld):
         ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("seed", "mode"), [*enumerate(MODES)])
 def test_who_follows_what_is_printed_comes_to_go_and_none_differs(mode, seed):
     with Busy(seed) as world:

@@ -163,6 +163,8 @@ IAM = {
 }
 OMS = {
     ("GET", "/v2/{_}/sync-tasks"): ("list_sync_tasks", v2.ListSyncTasksRequest, None),
+    # Whether a migration is on its way.
+    ("GET", "/v2/{_}/taskgroups"): ("list_task_group", v2.ListTaskGroupRequest, None),
     ("POST", "/v2/{_}/sync-tasks"): ("create_sync_task", v2.CreateSyncTaskRequest, v2.CreateSyncTaskReq),
     ("POST", "/v2/{_}/privacy-agreements"): (
         "update_privacy_agreement_record",
