@@ -22,6 +22,7 @@ from sandbox.fc.instance import Instances, Processes
 from sandbox.fc.project import resources
 from sandbox.fc.service import FunctionCompute, Invocation
 from sandbox.fc.timers import Timer
+from sandbox.functions import Functions
 from sandbox.iam.service import Iam
 from sandbox.keys import Credential
 from sandbox.obs.service import Obs
@@ -82,7 +83,9 @@ class Sandbox:
         self.iam = Iam(
             {self.obs.region: self.project_id, "MOS": f"{self.project_id[:-4]}0b05"}, ssl_context=ssl_context
         )
-        self.oss.account = self.ram.find_key
+        self.functions = Functions(self.region, ssl_context)
+        self.functions.deployed = self._triggers_by_cloud_name
+        self.oss.account = self.functions.account = self.ram.find_key
         self.obs.account = self.oms.account = self.iam.find_key
         self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
         # Whether functions and triggers that are deployed from now on may only do what their roles may.
@@ -109,7 +112,7 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         self._ground.start()
-        for service in (self.oss, self.oms, self.obs, self.ram, self.iam, self.fc):
+        for service in (self.oss, self.oms, self.obs, self.ram, self.iam, self.functions, self.fc):
             service.start(self._ground)
         self._set_up()
         return self
@@ -119,7 +122,7 @@ class Sandbox:
     ) -> None:
         with contextlib.ExitStack() as steps:
             steps.callback(self._ground.stop)  # in reverse: functions first, the loop last
-            for service in (self.iam, self.ram, self.obs, self.oms, self.oss, self.fc):
+            for service in (self.functions, self.iam, self.ram, self.obs, self.oms, self.oss, self.fc):
                 steps.callback(service.stop)
             self._http.session.close()
 
@@ -151,6 +154,7 @@ class Sandbox:
             **self.endpoints(),
             "OMS_ENDPOINT": self.oms.endpoint,
             "RAM_ENDPOINT": self.ram.endpoint,
+            "FC_ENDPOINT": self.functions.endpoint,
             "IAM_ENDPOINT": self.iam.endpoint,
         }
 
@@ -246,6 +250,18 @@ class Sandbox:
         timer = self._timers.get(function)
         if timer and timer.name == trigger:
             del self._timers[function]
+
+    def _triggers_by_cloud_name(self) -> dict[str, list[Mapping[str, Any]]]:
+        """The triggers of the functions that were deployed as a project's, without those that were removed."""
+        return {
+            cloud_name: [
+                trigger
+                for (function, name), trigger in self._deployed.items()
+                if function == local and f"{function}/{name}" in self._triggers[function]
+            ]
+            for cloud_name, local in self._local_names.items()
+            if local in self.fc.names
+        }
 
     def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
         config = trigger["triggerConfig"]
@@ -378,6 +394,7 @@ class Sandbox:
         self.oss.add_credentials(*self.function_credentials)
         self.oss.add_credentials(*self.user_credentials)
         self.ram.add_credentials(*self.user_credentials)
+        self.functions.add_credentials(*self.user_credentials)
         self.oms.add_credentials(*self.huawei_credentials)
         self.obs.add_credentials(*self.huawei_credentials)
         self.iam.add_credentials(*self.huawei_credentials)

@@ -82,6 +82,11 @@ class FunctionCompute:
         self._killer: Killer | None = None
         self._stopped = False
 
+    @property
+    def names(self) -> set[str]:
+        """Of its functions."""
+        return {*self._functions}
+
     def start(self, ground: Ground) -> None:
         self._ground = ground
 

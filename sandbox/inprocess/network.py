@@ -14,6 +14,7 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter
 
+from sandbox.account import ACCOUNT_ID
 from sandbox.server.message import Request, Response
 from sandbox.server.service import Connection, Service
 
@@ -61,6 +62,11 @@ class Network:
         (re.compile(r"oms\.[a-z0-9-]+\.myhuaweicloud\.com"), "Oms", "https://oms.{}.myhuaweicloud.com"),
         (re.compile(r"(ram|sts)\.aliyuncs\.com"), "Ram", "https://ram.aliyuncs.com"),
         (re.compile(r"iam(\.[a-z0-9-]+)?\.myhuaweicloud\.com"), "Iam", "https://iam.myhuaweicloud.com"),
+        (
+            re.compile(r"\d+\.[a-z0-9-]+\.fc\.aliyuncs\.com"),
+            "Functions",
+            f"https://{ACCOUNT_ID}.{{}}.fc.aliyuncs.com",
+        ),
         (re.compile(r".+"), "Robots", "https://alerts.example.com"),
     )
 

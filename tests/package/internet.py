@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 
 from sandbox import Sandbox
+from sandbox.account import ACCOUNT_ID
 from sandbox.inprocess.network import Network
 from sandbox.server.certificate import make_certificate
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _HOSTS = (
     *("ram.aliyuncs.com", "sts.aliyuncs.com", "iam.myhuaweicloud.com", "oms.cn-north-4.myhuaweicloud.com"),
     *("*.oss-cn-hangzhou.aliyuncs.com", "*.obs.cn-north-4.myhuaweicloud.com"),
+    f"{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com",
 )
 
 
@@ -38,7 +40,7 @@ class OnTheInternet(Sandbox):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        for service in (self.oss, self.oms, self.obs, self.ram, self.iam):
+        for service in (self.oss, self.oms, self.obs, self.ram, self.iam, self.functions):
             self._names.add(service)
         proxy = self._ground.call(asyncio.start_server(self._tunnel, "127.0.0.1", 0))
         address = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"

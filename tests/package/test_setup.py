@@ -102,6 +102,7 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     assert box.hosts >= {
         *("sts.aliyuncs.com", "ram.aliyuncs.com", "iam.myhuaweicloud.com", "oms.cn-north-4.myhuaweicloud.com"),
         *(f"{bucket}.oss-cn-hangzhou.aliyuncs.com" for bucket in (box.source_bucket, log)),
+        f"{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com",
         f"{box.destination_bucket}.obs.cn-north-4.myhuaweicloud.com",
     }
 

@@ -6,16 +6,14 @@ Sources: help.aliyun.com/zh/ram/developer-reference (RAM, version 2015-05-01); .
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
 from ops.clock import Clock
-from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import RefusedError, Request, ask, patiently
+from ops.clouds.services import Acs
+from ops.clouds.wire import RefusedError, patiently
 
 _RAM, _STS = "2015-05-01", "2015-04-01"
 _RAM_HOST, _STS_HOST = "https://ram.aliyuncs.com", "https://sts.aliyuncs.com"
@@ -53,12 +51,5 @@ class Ram:
     def _call(
         self, endpoint: str, version: str, action: str, parameters: Mapping[str, str], attempts: int = 4
     ) -> dict[str, Any]:
-        host = urlsplit(endpoint).netloc
-
-        def made() -> Request:
-            now = self._clock.now()
-            # A nonce belongs to a request: one that is sent again is another.
-            signed = signers.acs(host, action, version, parameters, keys=self._keys, now=now, nonce=uuid.uuid4().hex)
-            return Request("POST", f"{endpoint}/?{urlencode(sorted(parameters.items()), quote_via=quote)}", signed)
-
-        return ask(self._clock, made, attempts=attempts).json()
+        acs = Acs(endpoint, version, self._keys, self._clock)
+        return acs.call("POST", "/", action, parameters, attempts)

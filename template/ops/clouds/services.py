@@ -1,8 +1,10 @@
-"""Huawei Cloud's services that take JSON: IAM and OMS."""
+"""Huawei Cloud's services that take JSON, IAM and OMS, and those of Alibaba Cloud that are signed by ACS3: RAM, STS and
+Function Compute."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -47,3 +49,26 @@ class Service:
         asked_once = partial(ask, self._clock, made, (200, 201, 204), attempts)
         answer = patiently(self._clock, asked_once, lambda error: error.status == 404) if was_made else asked_once()
         return answer.json() if answer.body else {}
+
+
+class Acs:
+    """A service of Alibaba Cloud at `origin` (scheme and host), as somebody with these keys sees it."""
+
+    def __init__(self, origin: str, version: str, keys: Keys, clock: Clock) -> None:
+        self._origin, self._version, self._keys, self._clock = origin, version, keys, clock
+
+    def call(
+        self, method: str, path: str, action: str, query: Mapping[str, str] = _NOTHING, attempts: int = 4
+    ) -> dict[str, Any]:
+        """What it answers. Raises RefusedError, UnreachableError and UnreadableError."""
+        host, asked = urlsplit(self._origin).netloc, urlencode(sorted(query.items()), quote_via=quote)
+
+        def made() -> Request:
+            # A nonce belongs to a request: one that is sent again is another.
+            now, nonce = self._clock.now(), uuid.uuid4().hex
+            signed = signers.acs(
+                method, host, path, action, self._version, query, keys=self._keys, now=now, nonce=nonce
+            )
+            return Request(method, f"{self._origin}{path}?{asked}", signed)
+
+        return ask(self._clock, made, attempts=attempts).json()

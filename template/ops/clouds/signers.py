@@ -134,9 +134,20 @@ def sdk(
     return {**sent, "Authorization": authorization}
 
 
-def acs(host: str, action: str, version: str, query: Query, *, keys: Keys, now: datetime, nonce: str) -> dict[str, str]:
-    """Sign a POST of all parameters in the query, which is how Alibaba Cloud's RPC services are called. `nonce` is one
-    that was never sent before."""
+def acs(
+    method: str,
+    host: str,
+    path: str,
+    action: str,
+    version: str,
+    query: Query,
+    *,
+    keys: Keys,
+    now: datetime,
+    nonce: str,
+) -> dict[str, str]:
+    """Sign a request to Alibaba Cloud's other services, with all parameters in the query and no body. `path` is quoted,
+    as it is sent; `nonce` is one that was never sent before."""
     sent = {
         "Host": host,
         "x-acs-action": action,
@@ -151,8 +162,8 @@ def acs(host: str, action: str, version: str, query: Query, *, keys: Keys, now: 
     names = ";".join(name for name, _ in lines)
     canonical = "\n".join(
         (
-            "POST",
-            "/",
+            method,
+            path,
             "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(query.items())),
             "".join(f"{name}:{value}\n" for name, value in lines),
             names,

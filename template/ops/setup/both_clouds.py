@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ops.clouds.buckets import ObsBucket, OssBucket, Place
+from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
@@ -26,6 +27,11 @@ Holder = IamUser | RamHolder
 # What both need of s.yaml.
 NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
 
+# The events of forward's trigger in s.yaml.
+CONTENT_EVENTS = tuple(
+    f"oss:ObjectCreated:{one}"
+    for one in ("PutObject", "PostObject", "CopyObject", "AppendObject", "CompleteMultipartUpload")
+)
 _READER = t("RAM user with whose key OMS reads the source")
 _WRITER = t("IAM user with whose key OMS writes to the destination")
 _CALLER = t("IAM user with whose key the functions call OMS and OBS")
@@ -45,6 +51,8 @@ class Alibaba:
         )
         self._ram = Ram(keys, clock, here.get("RAM_ENDPOINT", ""))
         self.account = owners.of_alibaba(self._ram)
+        number, there = self.account.number, here.get("FC_ENDPOINT", "")
+        self._functions = Functions(self._region, number, keys, clock, there)
         name, self._mark = f"{given['functionName']}-oms", mark_of(given)
         reads = {name: statements.source_reader(self.source.name)}
         self.reader = RamHolder(self._ram, "User", name, reads, self._mark)
@@ -55,6 +63,9 @@ class Alibaba:
         needed = list(statements.rights(statements.deployer(self._given)))
         yield owners.alias(self._caller, self._given["access"], self.account.number, needed)
         yield storage.source(self.source, self._region)
+        prefix, suffix = (self._given.get(name, "") for name in ("objectPrefix", "objectSuffix"))
+        own = OssTrigger(self._given["functionName"], "", CONTENT_EVENTS, prefix, suffix)
+        yield storage.triggers(self._functions, self.source.name, own)
         yield storage.log(self.log, self._region, self.account.number)
         for what, holder in self._roles():
             yield holder.need(what)

@@ -1,10 +1,12 @@
-"""The three buckets. One that is there is never changed: what is wrong with it is told, and somebody chooses."""
+"""The three buckets, and what else listens to the source. One that is there is never changed: what is wrong with it is
+told, and somebody chooses."""
 
 from __future__ import annotations
 
 from xml.etree import ElementTree
 
 from ops.clouds.buckets import ObsBucket, OssBucket
+from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
 from ops.setup.needs import Line, Need, Standing, nothing
 from oss_oms_sync.answers.text import Text, t
@@ -14,6 +16,11 @@ _REDIRECTS = (301, 307)
 # The classes that OMS writes (its "Constraints").
 _WRITTEN = ("STANDARD", "WARM")
 _SOMEBODYS = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
+_MOST_TRIGGERS = 10
+_CHOOSE = t(
+    "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these triggers, or remove"
+    " them"
+)
 _CORRECT = t("Correct the region or the bucket in s.yaml")
 
 
@@ -31,6 +38,38 @@ def source(bucket: OssBucket, region: str) -> Need:
         )
 
     return Need(what, ("oss:GetBucketInfo", "oss:GetBucketWebsite"), look, nothing)
+
+
+def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
+    """Function Compute refuses `own`, the trigger of forward, where one of another function overlaps with it, or where
+    the bucket has ten; those who may not look at it can still set up the rest."""
+    what = t("OSS triggers on the source bucket")
+
+    def look() -> Line:
+        others = [one for one in functions.oss_triggers(bucket) if one.function != own.function]
+        if found := [one for one in others if one.overlaps(own)]:
+            seen = t("these overlap with that of {name}, which Function Compute refuses then", name=own.function)
+            return Line(Standing.STOP, what, seen, _CHOOSE, [_trigger(one) for one in found])
+        if len(others) >= _MOST_TRIGGERS:
+            seen = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
+            return Line(Standing.STOP, what, seen, t("Remove one of them"), [_trigger(one) for one in others])
+        return Line(Standing.THERE, what, t("none is in the way"))
+
+    by_hand = [
+        t("If Function Compute is not switched on in this account yet, do that in its console"),
+        t("See in the Function Compute console that no other OSS trigger on {name} overlaps", name=bucket),
+    ]
+    return Need(what, ("fc:ListFunctions", "fc:ListTriggers"), look, nothing, by_hand, lambda: True)
+
+
+def _trigger(one: OssTrigger) -> Text:
+    return t(
+        'trigger {name} of function {function}: prefix "{prefix}", suffix "{suffix}"',
+        name=one.name,
+        function=one.function,
+        prefix=one.prefix,
+        suffix=one.suffix,
+    )
 
 
 def log(bucket: OssBucket, region: str, account: str) -> Need:

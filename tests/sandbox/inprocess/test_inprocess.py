@@ -152,6 +152,7 @@ def test_a_name_that_leads_nowhere_is_a_failed_call(world):
     [
         ("ram.aliyuncs.com", "ram"),
         ("sts.aliyuncs.com", "ram"),
+        ("1000000000000001.cn-hangzhou.fc.aliyuncs.com", "functions"),
         ("iam.myhuaweicloud.com", "iam"),
         ("iam.cn-north-4.myhuaweicloud.com", "iam"),
         ("oms.cn-north-4.myhuaweicloud.com", "oms"),

@@ -176,11 +176,14 @@ def test_blanks_within_a_key_are_refused(monkeypatch):
     token=st.sampled_from(["", TOKEN]),
     now=moments,
     nonce=st.from_regex("[0-9a-f]{32}", fullmatch=True),
+    method=st.sampled_from(["GET", "POST"]),
+    path=st.sampled_from(["/", "/2023-03-30/functions/photos%24thumbnails/triggers"]),
 )
-def test_the_signature_of_alibabas_services_equals_the_vendors(action, query, token, now, nonce):
-    ours = signers.acs("ram.example.com", action, "2015-05-01", query, keys=made(token), now=now, nonce=nonce)
+def test_the_signature_of_alibabas_services_equals_the_vendors(action, query, token, now, nonce, method, path):
+    about = (method, "fc.example.com", path, action, "2015-05-01", query)
+    ours = signers.acs(*about, keys=made(token), now=now, nonce=nonce)
     theirs = DaraRequest()
-    theirs.method, theirs.pathname, theirs.query = "POST", "/", query
+    theirs.method, theirs.pathname, theirs.query = method, path, query
     theirs.headers = {name.lower(): value for name, value in ours.items() if name != "Authorization"}
     payload = ours["x-acs-content-sha256"]
     expected = Utils.get_authorization(theirs, "ACS3-HMAC-SHA256", payload, ID, SECRET)

@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import alibabacloud_oss_v2 as oss_sdk
 import pytest
+from alibabacloud_fc20230330 import models as fc_models
+from alibabacloud_fc20230330.client import Client as FcClient
 from alibabacloud_ram20150501 import models
 from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_tea_openapi.utils_models import Config
@@ -18,7 +20,7 @@ from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkiam import v3, v5
 from huaweicloudsdkoms import v2
 
-from sandbox.account import DOMAIN_ID
+from sandbox.account import ACCOUNT_ID, DOMAIN_ID
 from unit.ops.setup.setup_world import SetupWorld
 
 PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
@@ -32,6 +34,7 @@ def document(version, action, **about):
 def sent():
     """The requests of runs in which all is made, and then changed and made right again."""
     with SetupWorld() as world:
+        world.functions.others = {"album$resize": [], **{f"thumbnails-{n}": [] for n in range(100)}}
         world.setup(typed="yes\nagree\n")
         ram = world.ram.entities
         ram.update_role(
@@ -105,6 +108,31 @@ def test_calls_of_ram(box, sent):
         assert asked(ours) == (method, path, query, body), action
         for header in ("x-acs-action", "x-acs-version", "x-acs-content-sha256"):
             assert ours.headers[header] == theirs.headers[header], action
+
+
+def test_calls_of_function_compute(box, sent):
+    host = box.functions.endpoint.removeprefix("http://")
+    key, secret = box.user_credentials
+    client = FcClient(Config(access_key_id=key, access_key_secret=secret, endpoint=host, protocol="http"))
+    ours = {one.url: one for one in of(sent, f"{ACCOUNT_ID}.cn-hangzhou.fc.")}
+    first, second = (
+        fc_models.ListFunctionsRequest(limit=100),
+        fc_models.ListFunctionsRequest(limit=100, next_token="100"),
+    )
+    triggers = fc_models.ListTriggersRequest(limit=100)
+    for path, call in {
+        "functions?limit=100": lambda: client.list_functions_with_options(first, {}, PATIENCE),
+        "functions?limit=100&nextToken=100": lambda: client.list_functions_with_options(second, {}, PATIENCE),
+        "functions/album%24resize/triggers?limit=100": lambda: client.list_triggers_with_options(
+            "album$resize", triggers, {}, PATIENCE
+        ),
+    }.items():
+        mine = ours.get(f"https://{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com/2023-03-30/{path}")
+        assert mine, list(ours)[:3]
+        theirs = told(box.functions, call)
+        assert asked(mine) == asked(theirs)
+        for header in ("x-acs-action", "x-acs-version", "x-acs-content-sha256"):
+            assert mine.headers[header] == theirs.headers[header], path
 
 
 def huawei(version, service, credentials, client):

@@ -54,7 +54,9 @@ OTHER = {"Version": "1", "Statement": [ALLOWED]}
 
 def used(world, first):
     """The rights that its requests needed, from a number on."""
-    actions = {one.name for one in (*world.oss.actions, *world.obs.actions)} | world.oms.actions
+    actions = (
+        {one.name for one in (*world.oss.actions, *world.obs.actions)} | world.oms.actions | world.functions.actions
+    )
     for one in world.sent[first:]:
         url = urlsplit(one.url)
         if "x-acs-action" in one.headers and "ram" in url.netloc:
@@ -70,6 +72,7 @@ def used(world, first):
 @pytest.fixture
 def world():
     with SetupWorld() as made:
+        made.functions.others["thumbnails"] = []
         yield made
 
 
@@ -86,7 +89,7 @@ def test_the_same_for_a_removal(world):
     changed(world)
     assert world.setup(typed=YES)[0] == 0
     rights, first = named(world, "--remove"), len(world.sent)
-    for one in (world.oss.actions, world.obs.actions, world.oms.actions):
+    for one in (world.oss.actions, world.obs.actions, world.oms.actions, world.functions.actions):
         one.clear()
     assert world.setup("--remove", typed="yes\n")[0] == 0
     # The lock is that of a run which makes something.
@@ -96,7 +99,9 @@ def test_the_same_for_a_removal(world):
 def test_administrators_who_may_do_just_that_set_it_up(world):
     # GIVEN two with the rights that are named
     rights = sorted(named(world))
-    here, there = ([one for one in rights if one.startswith(("ram:", "oss:")) is is_here] for is_here in (True, False))
+    here, there = (
+        [one for one in rights if one.startswith(("ram:", "oss:", "fc:")) is is_here] for is_here in (True, False)
+    )
     allowed = {"Effect": "Allow", "Action": here, "Resource": ["*"]}
     alibaba = ram_user(world, {"Version": "1", "Statement": [allowed]}, "administrator-of-alibaba")
     huawei = iam_user(world, "administrator-of-huawei", {"Version": "5.0", "Statement": [{**allowed, "Action": there}]})
