@@ -48,7 +48,9 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
     def look() -> Line:
         others = [one for one in functions.oss_triggers(bucket) if one.function != own.function]
         if found := [one for one in others if one.overlaps(own)]:
-            seen = t("these overlap with that of {name}, which Function Compute refuses then", name=own.function)
+            seen = t(
+                "these overlap with the trigger of {name}, so that Function Compute would refuse it", name=own.function
+            )
             return Line(Standing.STOP, what, seen, _CHOOSE, [_trigger(one) for one in found])
         if len(others) >= _MOST_TRIGGERS:
             seen = t("there are {n} of other functions, and a bucket takes no more", n=len(others))

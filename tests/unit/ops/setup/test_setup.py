@@ -390,7 +390,9 @@ def test_no_secret_is_in_what_it_says_of_a_request_that_is_refused(whole, status
         with SetupWorld() as world:
 
             def refuse(at, world=world, number=number):
-                for service in (world.ram, world.iam, world.oms, world.oss, world.obs) if at == number else ():
+                for service in (
+                    (world.ram, world.iam, world.functions, world.oms, world.oss, world.obs) if at == number else ()
+                ):
                     service.faults.add(Fault.status(status, b'{"message": "SECRET of the cloud"}'), times=1)
 
             world.before = refuse
@@ -402,7 +404,7 @@ def test_no_secret_is_in_what_it_says_of_a_request_that_is_refused(whole, status
 
 
 def test_a_service_that_is_away_for_a_moment_is_asked_again(world):
-    for service in (world.ram, world.iam, world.oms, world.oss, world.obs):
+    for service in (world.ram, world.iam, world.functions, world.oms, world.oss, world.obs):
         service.faults.add(Fault.status(503), times=1)
     code, said = world.setup(typed=YES)
     assert code == 0, said
