@@ -33,7 +33,10 @@ _STATES = {
 _WHY = t("OMS says: {why}")
 _LISTED = t("What failed is listed in OBS, below {folder}")
 
-_FAILED = t("Of {total:old object|old objects} {failed} failed. Their migration tries them again, and replay does not.")
+_FAILED = t(
+    "Of {total:old object|old objects} {failed} failed. Replay does not resend them: their migration tries them again"
+    " (python3 ops.py migrate --retry)."
+)
 
 
 def title(group: TaskGroup) -> tuple[Text, str]:
