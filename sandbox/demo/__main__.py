@@ -1,6 +1,6 @@
-"""The whole job, seen: objects are uploaded while OMS misbehaves, then is down; replay and reconcile submit what was
-not accepted. Then OMS fails to copy some objects, and somebody changes others in OBS: the certificate says NO-GO and
-names them; they are put right, and it says GO.
+"""The whole job, seen: a task group copies what was there before; objects are uploaded while OMS misbehaves, then is
+down; replay and reconcile submit what was not accepted. Then OMS fails to copy some objects, and somebody changes
+others in OBS: the certificate says NO-GO and names them; they are put right, and it says GO.
 
 Exit code 0 only if every uploaded object is accounted for all the time, the destination equals the source, and the
 last certificate is a GO.
@@ -19,9 +19,10 @@ from rich.markup import escape
 
 from sandbox import Sandbox
 from sandbox.demo.acts import HOUR, outage, recovery, trouble
+from sandbox.demo.books import OLD, contents_of
 from sandbox.demo.cutover import cutover, in_obs
 from sandbox.demo.picture import WIDTH, save
-from sandbox.demo.project import make_project, set_up
+from sandbox.demo.project import make_project, migrate, set_up
 
 # Made by `make`, and no part of git.
 CERTIFICATE = Path("dist") / "demo-certificate.json"
@@ -39,9 +40,12 @@ def main() -> int:
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:
         # Its clock moves on where time has to pass: no certificate may be of a time that is still to come.
         box.later(-3 * HOUR)
+        for key in OLD:
+            box.oss.put(box.source_bucket, key, contents_of(key))
         project = make_project(box, Path(folder), console)
         set_up(box, project, console)
         box.deploy_project(project, instances=8, retry_delay=0.01)
+        migrate(box, project, console)
         stages = [trouble(box, console), outage(box, console), recovery(box, console)]
         in_obs(box, console)
         if given.picture:

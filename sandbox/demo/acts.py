@@ -13,10 +13,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sandbox import Sandbox
-from sandbox.demo.books import Books, keep_books, show
+from sandbox.demo.books import Books, contents_of, keep_books, show
 from sandbox.server.faults import Fault
 
-PLAIN_OBJECTS = 300
+PLAIN_OBJECTS = 200
 SEED = 20260101
 OMS_RATE, OMS_BURST = 25, 60
 TROUBLE = 0.12
@@ -113,7 +113,7 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
         uploads = progress.add_task("uploaded ", total=len(keys))
         forwarded = progress.add_task("handled  ", total=events)
         for key in keys:
-            bucket.put_object(key, f"contents of {key!a}".encode())
+            bucket.put_object(key, contents_of(key))
             progress.update(uploads, advance=1)
             progress.update(forwarded, completed=handled(box) - before)
         give_up = time.monotonic() + PATIENCE_SECONDS

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sandbox import Sandbox
 from sandbox.asking import VARIABLE, asked
+from sandbox.demo.books import OLD
 from tools.package import build
 from tools.render import render
 from tools.serverless import Tool, available
@@ -37,25 +38,39 @@ def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "p
 def set_up(box: Sandbox, project: Path, console: Console) -> None:
     """Let `ops.py setup` make what both accounts lack, and show what that is, but not every right."""
     console.print("There is only the source bucket. `python3 ops.py setup` makes the rest:")
-    with asked(box) as address:
-        environment = {**os.environ, **box.administrators(), VARIABLE: address}
-
-        def setup(*words: str) -> str:
-            command = [sys.executable, "ops.py", "setup", "--lang", "en", *words]
-            done = subprocess.run(
-                command, cwd=project, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
-            )
-            if done.returncode:
-                raise SystemExit(done.stdout + done.stderr)
-            return done.stdout
-
-        plan = json.loads(setup("--plan", "--json"))
-        for step in plan["steps"]:
-            if step["state"] in ("create", "change"):
-                seen = f": {step['seen']['en']}" if step["seen"] else ""
-                console.out(f"  {step['state']} {step['what']['en']}{seen}")
-        setup("--yes", plan["plan"], "--agree")
+    plan = json.loads(_ops(box, project, "setup", "--plan", "--json"))
+    for step in plan["steps"]:
+        if step["state"] in ("create", "change"):
+            seen = f": {step['seen']['en']}" if step["seen"] else ""
+            console.out(f"  {step['state']} {step['what']['en']}{seen}")
+    _ops(box, project, "setup", "--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks
     (functions,) = (number for number, one in box.iam.users.items() if one["told"]["user_name"].endswith("-functions"))
     box.iam.grant(functions, json.dumps(_READS))
     console.print("For the certificate's sample an administrator adds the right to read what was copied.\n")
+
+
+def migrate(box: Sandbox, project: Path, console: Console) -> None:
+    """Let `ops.py migrate` have OMS copy what was there before, and show what became of it."""
+    console.print(f"{len(OLD)} objects are older than the project. `python3 ops.py migrate` lets OMS copy them:")
+    said = _ops(box, project, "migrate", "--yes").partition("-> ")[0].splitlines()
+    for line in said[-2:]:
+        console.out(f"  {line.strip()}")
+    console.print()
+
+
+def _ops(box: Sandbox, project: Path, *words: str) -> str:
+    """What a command of the project says to an administrator of both clouds."""
+    with asked(box) as address:
+        done = subprocess.run(
+            [sys.executable, "ops.py", *words, "--lang", "en"],
+            cwd=project,
+            env={**os.environ, **box.administrators(), VARIABLE: address},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    return done.stdout

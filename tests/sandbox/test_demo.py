@@ -5,11 +5,12 @@ from __future__ import annotations
 from rich.console import Console
 
 from sandbox import Sandbox
-from sandbox.demo.project import set_up
+from sandbox.demo.books import OLD, contents_of, keep_books
+from sandbox.demo.project import migrate, set_up
 from tools.render import render
 
 
-def test_setup_makes_what_the_demo_needs_and_it_says_what_that_is(tmp_path):
+def test_setup_and_migrate_do_what_the_demo_needs_and_it_says_what_that_is(tmp_path):
     console = Console(record=True, width=200)
     with Sandbox(bare=True) as box:
         render(box.answers(), tmp_path)
@@ -20,3 +21,12 @@ def test_setup_makes_what_the_demo_needs_and_it_says_what_that_is(tmp_path):
         assert len(shown) < 20
         assert box.task.sync_url in (tmp_path / "s.yaml").read_text()
         assert f"{box.answers()['functionName']}_HW_SK" in box.secrets
+
+        # WHEN there are old objects, THEN they are copied, and the books say by what
+        for key in OLD:
+            box.oss.put(box.source_bucket, key, contents_of(key))
+        box.deploy_project(tmp_path)
+        migrate(box, tmp_path, console)
+        assert f"{len(OLD)} copied, 0 skipped, 0 failed" in console.export_text()
+        books = keep_books(box, set())
+        assert (books.problems(), books.missing, books.old) == ([], set(), set(OLD))

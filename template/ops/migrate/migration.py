@@ -32,6 +32,8 @@ from oss_oms_sync.answers.job_answers import LookAnswer
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
+# What is little is copied at once.
+_FIRST_LOOK_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
 _MOST_KEYS = 2
 _NOT_YET = 3
@@ -271,12 +273,13 @@ class Migration:
         session = self._session
         session.hint = session.hint or _HINT
         session.screen.begin()
-        first, began = group, session.clock.monotonic()
+        first, began, seconds = group, session.clock.monotonic(), _FIRST_LOOK_SECONDS
         while group.state in states:
             passed, ended = session.clock.monotonic() - began, group.told_of - first.told_of
             left = (group.total - group.told_of) * passed / ended if ended > 0 else None
             session.screen.progress(told.how_far(group, left).of(session.lang))
-            session.clock.sleep(_LOOK_SECONDS)
+            session.clock.sleep(seconds)
+            seconds = min(2 * seconds, _LOOK_SECONDS)
             group = self._shown(known, group.id)
         return group
 

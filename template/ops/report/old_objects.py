@@ -33,6 +33,11 @@ _STATES = {
 _WHY = t("OMS says: {why}")
 _LISTED = t("What failed is listed in OBS, below {folder}")
 
+_FAILED = t(
+    "Of {total:old object|old objects} {failed} failed. Replay does not resend them: their migration tries them again"
+    " (python3 ops.py migrate --retry)."
+)
+
 
 def title(group: TaskGroup) -> tuple[Text, str]:
     """How it stands, in a few words, and the tone of that."""
@@ -61,6 +66,14 @@ def failures(group: TaskGroup) -> Iterator[Text]:
         yield _WHY.filled(why=group.why)
     if group.lists:
         yield _LISTED.filled(folder=group.lists)
+
+
+def failed(answer: StatusAnswer, say: Words) -> list[Block]:
+    """That some of them did, beside what the sync task failed to copy."""
+    group = answer.old_objects
+    if group is None or not group.failed:
+        return []
+    return [Paragraph(_FAILED.filled(total=group.total, failed=group.failed).of(say.language), "open")]
 
 
 def under_way(answer: StatusAnswer, say: Words) -> list[Block]:

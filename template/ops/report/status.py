@@ -29,6 +29,7 @@ from ops.report.blocks import (
 from ops.report.comparison import NONE_APART
 from ops.report.copying import copying, speed_figures
 from ops.report.failures import Cause, failures, tables
+from ops.report.old_objects import failed
 from ops.report.words import Words
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import (
@@ -60,6 +61,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
     """`language` is "en" or "zh"."""
     say, now, last = Words(language), units.moment(answer.at), answer.compare.last
     in_detail = [Detail([comparison.folders(last, NONE_APART, say)])] if last else []
+    failing = [*failed(answer, say), *failures(answer.copying, now, say)]
     return Report(
         _hero(answer.verdict, say),
         language,
@@ -67,7 +69,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
         [
             Section("waiting", say("waiting"), say("waiting note"), _backlog(answer, now, say)),
             Section("oms", say("oms"), say("oms note"), copying(answer, say)),
-            Section("failures", say("failures"), say("failures note"), failures(answer.copying, now, say)),
+            Section("failures", say("failures"), say("failures note"), failing),
             Section("in-obs", say("in obs"), say("in obs note"), _compared(answer, now, say)),
             Section("lag", say("lag"), say("lag note"), comparison.lag(last.lag, say)) if last else None,
             Section("folders", say("folders"), say("folders note"), in_detail) if last else None,

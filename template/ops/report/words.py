@@ -147,7 +147,7 @@ _STATUS = {
     "overwrite mode": t("overwrite mode"),
     "failures": t("What OMS failed to copy"),
     "failures note": t("What became of each."),
-    "nothing failed": t("OMS failed to copy nothing."),
+    "nothing failed": t("Of what was submitted, OMS failed to copy nothing."),
     "counted since": t("acknowledged up to"),
     "counted by OMS": t("counted by OMS"),
     "what became of them": t("what became of them"),

@@ -249,6 +249,7 @@ def test_status_names_what_failed_where_it_is_listed_and_the_way_to_try_it_again
     assert world.migrate()[0] == 1
     _, said = world.run("status")
     assert "98 copied, 0 skipped, 2 failed" in said
+    assert "Of 100 old objects 2 failed." in said
     assert f"What failed is listed in OBS, below oms/task_group/{world.group.group_id}/failed_object_lists/" in said
     assert f"{OPS} migrate --retry" in said
     _, said = world.run("status", "--lang", "zh")

@@ -220,7 +220,7 @@ def test_what_is_stuck_says_by_which_code_and_what_to_do():
         (None, "not known"),
         (
             {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}},
-            "OMS failed to copy nothing.",
+            "Of what was submitted, OMS failed to copy nothing.",
         ),
         (
             {"counted": 5, "done": 0, "waiting": 6, "stuck": 0, "outside": 0, "unknown": 0, "codes": {}},
