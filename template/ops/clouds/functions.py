@@ -16,6 +16,7 @@ from urllib.parse import quote
 from ops.clock import Clock
 from ops.clouds.keys import Keys
 from ops.clouds.services import Acs
+from ops.clouds.wire import UnreadableError
 
 _VERSION, _PAGE = "2023-03-30", "100"
 
@@ -52,10 +53,7 @@ class Functions:
             name = str(function["functionName"])
             for one in self._pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
                 if one["triggerType"] == "oss" and one["sourceArn"].rpartition(":")[2] == bucket:
-                    config = json.loads(one["triggerConfig"])
-                    key = config.get("filter", {}).get("key", {})
-                    found = (str(key.get(part, "")) for part in ("prefix", "suffix"))
-                    yield OssTrigger(name, str(one["triggerName"]), config["events"], *found)
+                    yield _read(name, one)
 
     def _pages(self, path: str, action: str, what: str) -> Iterator[dict[str, Any]]:
         query = {"limit": _PAGE}
@@ -65,3 +63,13 @@ class Functions:
             if not answer.get("nextToken"):
                 return
             query["nextToken"] = str(answer["nextToken"])
+
+
+def _read(function: str, told: dict[str, Any]) -> OssTrigger:
+    try:
+        config = json.loads(told["triggerConfig"])
+        key = config.get("filter", {}).get("key", {})
+        found = (str(key.get(part, "")) for part in ("prefix", "suffix"))
+        return OssTrigger(function, str(told["triggerName"]), config["events"], *found)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise UnreadableError from None
