@@ -68,7 +68,7 @@ class Identities(KeyedService):
         for number, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and key["status"] == "active" and not self._is_stale(key):
-                key["used"] = self._date()
+                key["used"] = self.now()
                 return Credential(key["secret"], None, partial(self._in_force, number), f"user/{number}")
         return None
 
@@ -131,7 +131,7 @@ class Identities(KeyedService):
     def show_last_used(self, call: Asked) -> object:
         """Nothing of a key that was never used."""
         used = self._key(call).get("used")
-        return {"access_key_last_used": {"last_used_at": used} if used else {}}
+        return {"access_key_last_used": {"last_used_at": _iso(used)} if used else {}}
 
     def update_key(self, call: Asked) -> None:
         if call.body["status"] not in ("active", "inactive"):

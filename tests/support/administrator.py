@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,21 @@ class Administrator(InProcess):
         folder.mkdir(exist_ok=True)
         (folder / "s.yaml").write_text(render.settings({**self.answers(), **answers}), encoding="utf-8")
         (folder / "code").symlink_to(ROOT / "template" / "code")
+
+    @contextmanager
+    def cut_off(self, fate: str, number: int) -> Iterator[None]:
+        """What is run within, cut off at the request of this number, counted from now: the machine is no more after it
+        (`dies_after`), or its answer is lost (`loses`). Afterwards there is a machine again, and a killed one is known
+        to be away."""
+        if fate == "loses":
+            self.loses = {self.asked + number}
+        else:
+            self.dies_after = self.asked + number
+        try:
+            yield
+        except KilledError:
+            self.later(41 * 60)
+        self.dies_after = -1
 
     def before(self, number: int) -> None:
         """What happens before a request of this number goes out."""

@@ -1,11 +1,17 @@
-"""Names of hosts, for clients that only know the clouds' own."""
+"""Names of hosts, for clients that only know the clouds' own, and the vendor's client of OBS that asks at them."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from obs import ObsClient
+
+from sandbox import Sandbox
 
 
 def lead_huawei_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,3 +22,15 @@ def lead_huawei_here(monkeypatch: pytest.MonkeyPatch) -> None:
         return resolve("127.0.0.1" if host.endswith(".myhuaweicloud.com") else host, *details, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
+
+
+@contextmanager
+def esdk(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObsClient]:
+    """esdk-obs-python, which asks once, by the scheme that is OBS's own."""
+    lead_huawei_here(monkeypatch)
+    server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
+    client = ObsClient(
+        *box.huawei_credentials, server=server, is_signature_negotiation=False, max_retry_count=0, timeout=10
+    )
+    yield client
+    client.close()

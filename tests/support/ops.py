@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,23 @@ OPS = f"{interpreter()} ops.py"
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=timezone.utc)
 # Markup, quotes, a sequence that clears the screen, a character that turns the writing, line ends, an 8-bit control.
 NASTY = "<script>alert(1)</script>&\"'\x1b[2J\u202egnp.exe\u2028\x9b31m\r\n\t\x07"
+
+
+PROMPTLY = 120
+
+
+def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str], *words: str) -> str:
+    """What `ops.py` prints, run by a program of its own in the project of a folder; it has to end well."""
+    done = subprocess.run(
+        [*python, TEMPLATE / "ops.py", *words, "-t", folder / "s.yaml", "--lang", "en"],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=PROMPTLY,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 class FakeClock(Clock):

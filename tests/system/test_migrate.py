@@ -4,17 +4,15 @@ event."""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
+from functools import partial
 
 from sandbox import Sandbox
 from sandbox.asking import VARIABLE, asked
-from tools.package import ROOT
+from support.ops import run_ops
 from tools.render import render
 
 OLD = 2_000
-PROMPTLY = 120
 
 
 def test_two_thousand_old_objects_are_copied_beside_a_live_one(tmp_path):
@@ -22,18 +20,7 @@ def test_two_thousand_old_objects_are_copied_beside_a_live_one(tmp_path):
         render({**box.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}, tmp_path)
         (tmp_path / "answers.json").write_text("{}")
 
-        def ops(*words: str) -> str:
-            done = subprocess.run(
-                [sys.executable, ROOT / "template" / "ops.py", *words, "-t", tmp_path / "s.yaml", "--lang", "en"],
-                env={"PATH": os.environ["PATH"], VARIABLE: address, **box.administrators()},
-                capture_output=True,
-                text=True,
-                timeout=PROMPTLY,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
-
+        ops = partial(run_ops, [sys.executable], tmp_path, {VARIABLE: address, **box.administrators()})
         ops("setup", "--yes", json.loads(ops("setup", "--plan", "--json"))["plan"], "--agree")
         box.oss.fill(box.source_bucket, [f"old/{number:04}" for number in range(OLD)], size=10, age=86_400)
         box.deploy_project(tmp_path, instances=2)

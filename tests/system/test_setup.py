@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
+from functools import partial
 
 import pytest
 
 from sandbox import Sandbox
 from sandbox.asking import VARIABLE, asked
 from sandbox.runtimes import find_interpreter
-from tools.package import ROOT
+from support.ops import run_ops
 from tools.render import render
-
-PROMPTLY = 120
 
 
 @pytest.fixture
@@ -36,30 +33,8 @@ def test_all_is_made_and_removed_by_the_hashes_of_its_plans(box, python, tmp_pat
     (tmp_path / "answers.json").write_text("{}")
 
     with asked(box) as address:
-
-        def setup(*words):
-            done = subprocess.run(
-                # Without what is installed beside it.
-                [
-                    python,
-                    "-S",
-                    ROOT / "template" / "ops.py",
-                    "setup",
-                    "-t",
-                    tmp_path / "s.yaml",
-                    "--lang",
-                    "en",
-                    *words,
-                ],
-                env={"PATH": os.environ["PATH"], VARIABLE: address, **box.administrators()},
-                capture_output=True,
-                text=True,
-                timeout=PROMPTLY,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
-
+        # Without what is installed beside it.
+        setup = partial(run_ops, [python, "-S"], tmp_path, {VARIABLE: address, **box.administrators()}, "setup")
         setup("--yes", json.loads(setup("--plan", "--json"))["plan"], "--agree")
         assert "All is there." in setup("--plan")
         assert len(box.oms.tasks) == 1

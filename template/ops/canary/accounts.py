@@ -9,7 +9,7 @@ from typing import Any
 
 from ops.canary.objects import items
 from ops.certificates import CANARY
-from ops.clouds.buckets import Bucket, ObsBucket, OssBucket, Place
+from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.sync_task import SyncTask
 from ops.errors import UsageError
@@ -53,12 +53,10 @@ class Accounts:
         clock, here = session.clock, session.caller.endpoints()
         task = SyncTask(project.sync_url, huawei, clock)
         shown = task.show()
-        oss = here.get("OSS_ENDPOINT") or f"https://oss-{project.region}.aliyuncs.com"
-        obs = here.get("OBS_ENDPOINT") or f"https://obs.{shown['dst_region']}.myhuaweicloud.com"
         source, log = (
-            OssBucket(Place.of(oss, name), alibaba, clock, project.region) for name in (project.source, project.log)
+            OssBucket.at(here, project.region, name, alibaba, clock) for name in (project.source, project.log)
         )
-        destination = ObsBucket(Place.of(obs, str(shown["dst_bucket"])), huawei, clock)
+        destination = ObsBucket.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock)
         return cls(project, source, log, destination, task, shown)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ops import project
 from ops.checklist.dialects import Shape
 from ops.checklist.settings import SETTINGS, Setting, Side
-from ops.clouds.buckets import Bucket, ObsBucket, OssBucket, Place
+from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.wire import Answer, RefusedError, UnreadableError
 from ops.files import write
@@ -180,11 +180,9 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
 def _buckets(session: Session, given: Mapping[str, str]) -> tuple[OssBucket, ObsBucket]:
     alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
     clock, here = session.clock, session.caller.endpoints()
-    oss = here.get("OSS_ENDPOINT") or f"https://oss-{given['region']}.aliyuncs.com"
-    obs = here.get("OBS_ENDPOINT") or f"https://obs.{given['destinationRegion']}.myhuaweicloud.com"
     return (
-        OssBucket(Place.of(oss, given["sourceBucket"]), alibaba, clock, given["region"]),
-        ObsBucket(Place.of(obs, given["destinationBucket"]), huawei, clock),
+        OssBucket.at(here, given["region"], given["sourceBucket"], alibaba, clock),
+        ObsBucket.at(here, given["destinationRegion"], given["destinationBucket"], huawei, clock),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+from ops.clouds.buckets import has_subfolder_pages, is_mirror
 from ops.clouds.wire import Answer, UnreadableError
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -130,15 +131,15 @@ def website(answer: Answer) -> Shape | None:
     """Pages and redirections; back-to-source rules are a setting of their own."""
     root = _root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
-    own = [t("subfolder pages")] if root.findtext("IndexDocument/SupportSubDir") == "true" else []
+    own = [t("subfolder pages")] if has_subfolder_pages(root) else []
     own += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
-    if redirections := sum(not _is_mirror(one) for one in root.iter("RoutingRule")):
+    if redirections := sum(not is_mirror(one) for one in root.iter("RoutingRule")):
         own.append(t("{n:redirection|redirections}", n=redirections))
     return Shape(same(", ".join(filter(None, pages)) or "-"), pages, own) if any(pages) or own else None
 
 
 def back_to_source_of_oss(answer: Answer) -> Shape | None:
-    rules = [one for one in _root(answer, "WebsiteConfiguration").iter("RoutingRule") if _is_mirror(one)]
+    rules = [one for one in _root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(one)]
     return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
@@ -297,10 +298,6 @@ def _cors(rule: ElementTree.Element) -> Cors:
     # HTTP takes headers in any case.
     headers, exposed = (tuple(sorted(map(str.lower, texts(name)))) for name in ("AllowedHeader", "ExposeHeader"))
     return Cors(texts("AllowedOrigin"), texts("AllowedMethod"), headers, exposed, rule.findtext("MaxAgeSeconds") or "")
-
-
-def _is_mirror(rule: ElementTree.Element) -> bool:
-    return rule.findtext("Redirect/RedirectType") == "Mirror"
 
 
 def _only_own(told: Text) -> Shape:

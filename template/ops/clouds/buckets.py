@@ -198,6 +198,12 @@ class OssBucket(Bucket):
         super().__init__(place, keys, clock)
         self._region = region
 
+    @classmethod
+    def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: Clock) -> OssBucket:
+        """The one of this name in a region, or where OSS is by `here` (`Caller.endpoints`)."""
+        endpoint = here.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
+        return cls(Place.of(endpoint, name), keys, clock, region)
+
     def put(self, key: str, body: bytes, headers: Mapping[str, str] = _NOTHING) -> Answer:
         """Store an object."""
         return self.call("PUT", key, headers={**_typed(headers), "Content-MD5": _md5(body)}, body=body)
@@ -242,6 +248,12 @@ class ObsBucket(Bucket):
 
     retention_query = "object-lock"
 
+    @classmethod
+    def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: Clock) -> ObsBucket:
+        """The one of this name in a region, or where OBS is by `here` (`Caller.endpoints`)."""
+        endpoint = here.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com"
+        return cls(Place.of(endpoint, name), keys, clock)
+
     def location(self) -> str | None:
         """The region in which it is; None if there is none of this name."""
         page = self._of_bucket("location")
@@ -258,6 +270,16 @@ class ObsBucket(Bucket):
 
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         return signers.obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())
+
+
+def has_subfolder_pages(website: ElementTree.Element) -> bool:
+    """Whether OSS answers a folder's page for keys that end with a slash."""
+    return website.findtext("IndexDocument/SupportSubDir") == "true"
+
+
+def is_mirror(rule: ElementTree.Element) -> bool:
+    """Whether by a rule of OSS's website what is missing is fetched from elsewhere when it is read."""
+    return rule.findtext("Redirect/RedirectType") == "Mirror"
 
 
 def _listed(one: ElementTree.Element) -> Listed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ops.clouds.buckets import ObsBucket, OssBucket, Place
+from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
 from ops.clouds.ram import Ram
@@ -45,9 +45,8 @@ class Alibaba:
     def __init__(self, session: Session, given: Mapping[str, str]) -> None:
         keys, clock, here = administrators(session, ALIBABA), session.clock, session.caller.endpoints()
         self._caller, self._given, self._region = session.caller, given, given["region"]
-        oss = here.get("OSS_ENDPOINT") or f"https://oss-{self._region}.aliyuncs.com"
         self.source, self.log = (
-            OssBucket(Place.of(oss, given[name]), keys, clock, self._region) for name in ("sourceBucket", "logBucket")
+            OssBucket.at(here, self._region, given[name], keys, clock) for name in ("sourceBucket", "logBucket")
         )
         self._ram = Ram(keys, clock, here.get("RAM_ENDPOINT", ""))
         self.account = owners.of_alibaba(self._ram)
@@ -111,7 +110,7 @@ class Huawei:
     def __init__(self, session: Session, given: Mapping[str, str]) -> None:
         self._keys, self._clock, here = administrators(session, HUAWEI), session.clock, session.caller.endpoints()
         self._region, target = given["destinationRegion"], given["destinationBucket"]
-        self._bucket = Place.of(here.get("OBS_ENDPOINT") or f"https://obs.{self._region}.myhuaweicloud.com", target)
+        self._endpoints, self._target = here, target
         self._iam = Service(here.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", self._keys, self._clock)
         self.account = owners.of_huawei(self._iam, self._keys)
         name, mark = given["functionName"], mark_of(given)
@@ -127,7 +126,7 @@ class Huawei:
 
     def with_keys(self, keys: Keys) -> ObsBucket:
         """The destination, as somebody with these keys sees it."""
-        return ObsBucket(self._bucket, keys, self._clock)
+        return ObsBucket.at(self._endpoints, self._region, self._target, keys, self._clock)
 
     def needs(self) -> Iterator[Need]:
         """What the project has to have there, but keys and the task."""

@@ -45,7 +45,6 @@ AFTER = {
         [Step("setup", {"only": "huawei"})],
     ),
 }
-_TITLE, _STOPS, _TO_DO, _ALL = t("Plan of both clouds"), t("stop"), t("ready"), t("set up")
 _WORDS = {
     Standing.THERE: (t("is there"), "good"),
     Standing.CREATE: (t("create"), "way"),
@@ -79,31 +78,34 @@ class Plan:
 
     def report(self, language: str) -> Report:
         """For people."""
+        word, tone, told = self._verdict()
         is_done = self.can_be_done and not self.is_to_do and not self.waits
-        word, tone = _WORDS[Standing.WAIT] if self.waits else (_ALL, "good")
-        word, tone = (_STOPS, "bad") if not self.can_be_done else (_TO_DO, "way") if self.is_to_do else (word, tone)
         step = BlockStep("", self._after.command) if is_done else None
-        hero = Hero(word.of(language), tone, self._sum().of(language), step)
+        hero = Hero(word.of(language), tone, told.of(language), step)
         blocks = [block for line in self._lines for block in _blocks(line, language)]
-        return Report(hero, language, blocks, title=_TITLE.of(language))
+        return Report(hero, language, blocks, title=t("Plan of both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
         return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(line) for line in self._lines]}
 
-    def _sum(self) -> Text:
+    def _verdict(self) -> tuple[Text, str, Text]:
+        """In a word, with its tone, and in a sentence."""
         if not self.can_be_done:
-            return t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
-        if self.waits and not self.is_to_do:
-            return t("Not all is there yet. When that is done, run this again: it goes on from here")
-        if not self.is_to_do:
-            return self._after.there
-        return t(
-            "Buckets that are there are not changed, and none is ever deleted. What setup makes costs nothing by"
-            " itself; what a migration costs: {command}. This plan: {hash}",
-            command=command(Step("cost")),
-            hash=self.hash,
-        )
+            told = t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
+            return t("stop"), "bad", told
+        if self.is_to_do:
+            told = t(
+                "Buckets that are there are not changed, and none is ever deleted. What setup makes costs nothing by"
+                " itself; what a migration costs: {command}. This plan: {hash}",
+                command=command(Step("cost")),
+                hash=self.hash,
+            )
+            return t("ready"), "way", told
+        if self.waits:
+            told = t("Not all is there yet. When that is done, run this again: it goes on from here")
+            return t("wait"), "open", told
+        return t("set up"), "good", self._after.there
 
 
 def _blocks(line: Line, language: str) -> Iterator[Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from ops.clouds.buckets import ObsBucket, OssBucket
+from ops.clouds.buckets import ObsBucket, OssBucket, has_subfolder_pages, is_mirror
 from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
 from ops.setup.needs import Line, Need, Standing, nothing
@@ -143,16 +143,12 @@ def _elsewhere(what: Text, found: str, region: str) -> Line | None:
 
 
 def _website(what: Text, found: ElementTree.Element | None) -> Line:
-    rules = [] if found is None else [one.text for one in found.iter("RedirectType")]
-    wrong = [
-        *([t("its static website has subfolder pages")] if found is not None and _has_subfolders(found) else ()),
-        *([t("it fetches what it lacks from elsewhere when it is read")] if "Mirror" in rules else ()),
-    ]
+    wrong = []
+    if found is not None and has_subfolder_pages(found):
+        wrong.append(t("its static website has subfolder pages"))
+    if found is not None and any(map(is_mirror, found.iter("RoutingRule"))):
+        wrong.append(t("it fetches what it lacks from elsewhere when it is read"))
     if not wrong:
         return Line(Standing.THERE, what)
     told = t("Switch that off before old objects are copied, because OMS reads something else then")
     return Line(Standing.BY_HAND, what, t("{wrong}", wrong=wrong), told)
-
-
-def _has_subfolders(found: ElementTree.Element) -> bool:
-    return found.findtext("IndexDocument/SupportSubDir") == "true"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import alibabacloud_oss_v2 as v2
 import oss2
 import pytest
@@ -14,7 +12,6 @@ from obs import (
     Grantee,
     Lifecycle,
     Logging,
-    ObsClient,
     Owner,
     Rule,
     Tag,
@@ -24,7 +21,7 @@ from obs import (
 from obs.model import Expiration, IndexDocument
 
 from sandbox.account import DOMAIN_ID
-from support.names import lead_huawei_here
+from support.names import esdk
 
 HERE, THERE = "photos", "photos-obs"
 POLICY = (
@@ -49,14 +46,8 @@ def oss(box):
 
 @pytest.fixture
 def obs(box, monkeypatch):
-    lead_huawei_here(monkeypatch)
-    port = urlsplit(box.obs.endpoint).port
-    server = f"http://obs.cn-north-4.myhuaweicloud.com:{port}"
-    made = ObsClient(
-        *box.huawei_credentials, server=server, is_signature_negotiation=False, max_retry_count=0, timeout=10
-    )
-    yield made
-    made.close()
+    with esdk(box, monkeypatch) as made:
+        yield made
 
 
 def rule():

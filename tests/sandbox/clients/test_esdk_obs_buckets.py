@@ -1,23 +1,15 @@
 """The vendor's own client (esdk-obs-python) creates buckets in the simulated OBS, and asks what they are."""
 
-from urllib.parse import urlsplit
-
 import pytest
-from obs import CreateBucketHeader, ObsClient
+from obs import CreateBucketHeader
 
-from support.names import lead_huawei_here
+from support.names import esdk
 
 
 @pytest.fixture
 def client(box, monkeypatch):
-    lead_huawei_here(monkeypatch)
-    port = urlsplit(box.obs.endpoint).port
-    server = f"http://obs.cn-north-4.myhuaweicloud.com:{port}"
-    made = ObsClient(
-        *box.huawei_credentials, server=server, is_signature_negotiation=False, max_retry_count=0, timeout=10
-    )
-    yield made
-    made.close()
+    with esdk(box, monkeypatch) as made:
+        yield made
 
 
 def create(client, name, location="cn-north-4", **header):

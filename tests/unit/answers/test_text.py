@@ -88,6 +88,14 @@ def test_sentences_follow_one_another(monkeypatch):
     assert sentences(None).en == ""
 
 
+def test_a_sentence_that_ends_in_a_command_has_a_full_stop_if_another_follows(monkeypatch):
+    monkeypatch.setattr(text, "_chinese", lambda: {"Do: {it}": "执行：{it}", "Two.": "二。"})
+    do = t("Do: {it}", it="x")
+    said = sentences(do, t("Two."))
+    assert (said.en, said.zh) == ("Do: x. Two.", "执行：x。二。")
+    assert sentences(t("Two."), do).en == "Two. Do: x"
+
+
 @pytest.mark.parametrize("hostile", ["{n}", "{n:key|keys}", "{0}", "}{", "%s", "\n"])
 def test_what_stands_in_a_value_is_taken_as_it_is(hostile):
     assert t("{it}, {n}", it=hostile, n=1).en == f"{hostile}, 1"

@@ -7,7 +7,8 @@ this module, which nobody reads who speaks English. How values are shown:
     {n:key|keys}  with what there are so many of: 1 key, 2 keys (Chinese has no plural, and {n} alone)
     {names}       a list: a, b, c; in Chinese a、b、c
     {names:and}   a, b and c; {names:or}: a, b or c; the same in Chinese as without
-    {parts:sentences}  a list of sentences, with spaces between English ones
+    {parts:sentences}  a list of sentences, with spaces between English ones; one that ends in a command, which has no
+                       full stop, gets one where another follows
     {text}        another Text, in the same language
 
 Everything else is Python's: {share:.0%}, {name!r}. A phrase of places alone needs no translation.
@@ -79,6 +80,8 @@ def sentences(*parts: Text | None) -> Text:
 
 
 NOTHING = Text("")
+# By what a sentence ends, or what follows it is about.
+_ENDS = (*".!?:", *"。！？：")
 
 
 class _Shown:
@@ -106,8 +109,9 @@ class _Shown:
 
     def _joined(self, shown: Sequence[str], how: str) -> str:
         if how == "sentences":
-            between = "" if self._language == "zh" else " "
-            return between.join(shown)
+            stop, between = ("。", "") if self._language == "zh" else (".", " ")
+            ended = [one if one.endswith(_ENDS) else f"{one}{stop}" for one in shown[:-1]]
+            return between.join([*ended, *shown[-1:]])
         if self._language == "zh":
             return "、".join(shown)
         return f" {how} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:]))) if how else ", ".join(shown)

@@ -4,7 +4,6 @@ be read."""
 from __future__ import annotations
 
 import json
-from urllib.parse import urlsplit
 
 import alibabacloud_oss_v2 as v2
 import oss2
@@ -16,7 +15,6 @@ from obs import (
     Grantee,
     Lifecycle,
     Logging,
-    ObsClient,
     Owner,
     Rule,
     Tag,
@@ -32,7 +30,7 @@ from ops.clouds.buckets import ObsBucket, OssBucket, Place
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.wire import RefusedError
 from sandbox.account import DOMAIN_ID
-from support.names import lead_huawei_here
+from support.names import esdk
 
 HERE, THERE = "photos", "photos-obs"
 BY_NAME = {one.name: one for one in SETTINGS}
@@ -75,16 +73,11 @@ class World:
 
 @pytest.fixture
 def world(box, monkeypatch):
-    lead_huawei_here(monkeypatch)
-    server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
-    obs = ObsClient(
-        *box.huawei_credentials, server=server, is_signature_negotiation=False, max_retry_count=0, timeout=10
-    )
     config = v2.config.load_default()
     config.credentials_provider = v2.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
-    yield World(box, obs, v2.Client(config))
-    obs.close()
+    with esdk(box, monkeypatch) as obs:
+        yield World(box, obs, v2.Client(config))
 
 
 def oss_rule(days):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from support.administrator import KilledError
 from unit.ops.setup.setup_world import NAME, SetupWorld
 
 STORED = f"{NAME}_HW_AK"
@@ -93,15 +92,8 @@ def test_interrupted_at_a_request_and_begun_again_a_key_in_use_is_never_lost(fat
             use(world)
             old = world.secrets[STORED]
             world.later(60)
-            if fate == "loses":
-                world.loses = {world.asked + number}
-            else:
-                world.dies_after = world.asked + number
-            try:
+            with world.cut_off(fate, number):
                 world.setup("--new-key", typed="yes\n")
-            except KilledError:
-                world.later(41 * 60)
-            world.dies_after = -1
             assert old in keys(world), number
             code, said = world.setup("--new-key", typed="yes\n")
             assert code == 0, said

@@ -61,15 +61,8 @@ def test_interrupted_at_a_request_and_begun_again_nothing_is_left(fate, first):
     for number in range(first, 80, EACH):
         with SetupWorld() as world:
             world.setup(typed=YES)
-            if fate == "loses":
-                world.loses = {world.asked + number}
-            else:
-                world.dies_after = world.asked + number
-            try:
+            with world.cut_off(fate, number):
                 world.setup("--remove", typed="yes\n")
-            except KilledError:
-                world.later(41 * 60)
-            world.dies_after = -1
             code, said = world.setup("--remove", typed="yes\n")
             assert code == 0, said
             assert left(world) == NOTHING, number

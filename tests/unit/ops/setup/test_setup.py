@@ -124,7 +124,6 @@ def test_who_does_not_say_yes_changes_nothing(world):
 
 def finish(world):
     """Go on until all is there; what there is then."""
-    world.dies_after = -1
     code, said = world.setup(typed=YES)
     assert code == 0, said
     return world.made()
@@ -137,15 +136,8 @@ def test_interrupted_at_a_request_and_begun_again_it_ends_the_same(whole, fate, 
     made, requests = whole
     for number in range(first, requests, EACH):
         with SetupWorld() as world:
-            if fate == "loses":
-                world.loses = {number}
-            else:
-                world.dies_after = number
-            try:
+            with world.cut_off(fate, number):
                 world.setup(typed=YES)
-            except KilledError:
-                # Whoever was at work is known to be away by then.
-                world.later(41 * 60)
             assert finish(world) == made, number
 
 

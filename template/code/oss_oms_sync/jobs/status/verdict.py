@@ -37,11 +37,7 @@ def reach_verdict(facts: Facts) -> Verdict:
     beside it."""
     verdict = next(filter(None, (rule(facts) for rule in _RULES)), None) or in_step(facts)
     also = on_their_way(facts)
-    if also is None:
-        return verdict
-    # It may end in a command.
-    text = verdict.text if verdict.text.en.endswith(".") else t("{text}.", text=verdict.text)
-    return replace(verdict, text=sentences(text, also))
+    return verdict if also is None else replace(verdict, text=sentences(verdict.text, also))
 
 
 def closed(facts: Facts) -> Verdict | None:
