@@ -22,9 +22,6 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
-# What a comparison counts in the source, and no task group copies.
-_LEFT_OUT = (ObjectClass.CANARY, ObjectClass.OUTSIDE)
-
 _WHAT = t(
     "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it. With"
     " metadata; what is there with the same CRC64 is skipped."
