@@ -63,6 +63,7 @@ CHECKS = {
     "PROOF_IMPOSSIBLE": Rule(("impossible",), accepts=True),
     "UNKNOWN": Rule(("unknown",), accepts=True),
     "SAMPLE": Rule(),
+    "METADATA": Rule(),
     "NOTHING_WAITS": Rule(),
     "TASK": Rule(),
     "CLOCK": Rule(),
@@ -92,7 +93,9 @@ NOT_COUNTED = {"source": ("outside", "canary"), "destination": ("outside", "cana
 SAMPLED = ("equal_contents", "equal_version", "equal_size")
 # What OMS has not finished, by its counts.
 OMS_UNFINISHED = "oms_unfinished"
-ACCEPTABLE = (*(rule.classes[0] for rule in CHECKS.values() if rule.accepts), OMS_UNFINISHED)
+# What of the objects' headers is not in OBS.
+METADATA = "metadata"
+ACCEPTABLE = (*(rule.classes[0] for rule in CHECKS.values() if rule.accepts), OMS_UNFINISHED, METADATA)
 
 
 def side_of(title: str) -> str:
@@ -101,9 +104,10 @@ def side_of(title: str) -> str:
 
 
 def gates(check: object) -> bool:
-    """Whether a check counts. Only that of a sample may not, where nothing was to be sampled."""
-    left_out = {"gates": False, "id": "SAMPLE", "result": "not run"}
-    return not (isinstance(check, Mapping) and all(check.get(name) == value for name, value in left_out.items()))
+    """Whether a check counts. Only those of a sample and of its headers may not, where nothing was to be sampled."""
+    left_out = {"gates": False, "result": "not run"}
+    is_left_out = isinstance(check, Mapping) and all(check.get(name) == value for name, value in left_out.items())
+    return not (is_left_out and check.get("id") in ("SAMPLE", "METADATA"))
 
 
 def sha256(document: Mapping[str, Any]) -> str:
@@ -134,13 +138,29 @@ def said(document: Mapping[str, Any]) -> Text:
         number, number_zh = ("an unknown number of", "数量未知的") if left is None else (f"{left:,}", f"{left:,} 个")
         oms = f"but OMS may still write: it has not finished {number} objects (accepted by name)"
         oms_zh = f"但 OMS 仍可能写入：有{number_zh}对象未处理完（已具名认可）"
+    headers, headers_zh = _of_headers(document["headers"])
     # Nobody knows of OBS what happens there after that.
     return Text(
         f"Each object of the source ({source['objects']:,} objects, {source['bytes']:,} bytes) was in OBS when it was"
         f" looked at, between {began} and {as_of}{but}. Both buckets were still so at {still}; nothing has been sent"
-        f" since two minutes after {since}, {oms}.",
+        f" since two minutes after {since}, {oms}. {headers}",
         f"在 {began} 至 {as_of} 期间逐个检查时，源端的对象（{source['objects']:,} 个，{source['bytes']:,} 字节）"
-        f"均在 OBS 中{but_zh}。{still} 时两侧的桶仍是如此；自 {since} 之后两分钟起不再发送任何对象，{oms_zh}。",
+        f"均在 OBS 中{but_zh}。{still} 时两侧的桶仍是如此；自 {since} 之后两分钟起不再发送任何对象，{oms_zh}。{headers_zh}",
+    )
+
+
+def _of_headers(headers: Mapping[str, Any]) -> tuple[str, str]:
+    number = headers["drawn"] + len(headers["more"])
+    if not number:
+        return "Headers were not compared.", "未比对头域。"
+    if headers["documented"] or headers["unexpected"]:
+        return (
+            f"The headers of {number:,} objects were compared: not all are in OBS (accepted by name).",
+            f"已比对 {number:,} 个对象的头域：并非全部都在 OBS 中（已具名认可）。",
+        )
+    return (
+        f"The headers of {number:,} objects were compared: all are the same in OBS.",
+        f"已比对 {number:,} 个对象的头域：在 OBS 中全部相同。",
     )
 
 

@@ -172,7 +172,7 @@ class Migration:
         kept = [key for _, key in self._all_keys()]
         now = timestamp(self._session.clock.now())
         buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), [given.get("objectPrefix", "")]
-        known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept)
+        known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept, overwrite=self._options.overwrite)
         compared = answers.of_compare(self._session.caller.ask("compare", {"look": True}))
         for line in told.plan(known, compared, self._session.lang):
             self._session.screen.say(line)
@@ -212,7 +212,8 @@ class Migration:
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
             self._check_open()
             there_region = self._given["destinationRegion"]
-            wanted = Wanted(known.source, region, known.destination, there_region, known.prefixes, self._note(known))
+            buckets = (known.source, region, known.destination, there_region)
+            wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite)
             # Somebody else may have gone on with it: then their keys hold, and these are gone.
             known.group = Grants(self._session).wait(
                 _GROUP, lambda: self._id(known) or self._groups.create(wanted, source, there)

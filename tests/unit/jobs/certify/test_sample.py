@@ -62,7 +62,7 @@ def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready)
     sample = ready.certify(sample=2)["sample"]
     drawing = Drawn(sample["seed"])
     for key, one in ready.source.objects.items():
-        drawing.add(key, digest(key.encode(), len(one.body)))
+        drawing.add(key, digest(key.encode(), len(one.body)), "", len(one.body))
     assert sample["keys"] == drawing.keys[:2]
     # Another pass has another seed.
     ready.prove()
@@ -144,7 +144,7 @@ def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claim
     for number in range(200):
         drawing = Drawn(hashlib.md5(str(number).encode()).hexdigest())
         for key, of in digests:
-            drawing.add(key, of)
+            drawing.add(key, of, "photos/", 1)
         drawn = drawing.keys
         for number in missed:
             missed[number] += not bad.intersection(drawn[:number])

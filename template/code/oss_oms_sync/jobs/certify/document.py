@@ -130,6 +130,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         },
         **_counted(found),
         "sample": _sampled(evidence.sample) if evidence.sample else None,
+        "headers": to_json(evidence.headers),
         "accepted": dict(evidence.options.accept),
         "rehearsal": to_json(rehearsal) if rehearsal else None,
         "shown": _shown(evidence),
@@ -172,10 +173,20 @@ def _text(verdict: CutoverVerdict, checks: Sequence[Finding], evidence: Evidence
     if work.left != 0:
         left = t("an unknown number of objects") if work.left is None else t("{n:object|objects}", n=work.left)
         oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=left)
+    headers = t("Headers were not compared.")
+    if evidence.headers.compared:
+        lost = {**evidence.headers.documented, **evidence.headers.unexpected}
+        headers = t(
+            "The headers of {n:object|objects} were compared: {what}.",
+            n=evidence.headers.compared,
+            what=t("not all are in OBS (accepted by name)") if lost else t("all are the same in OBS"),
+        )
     # Nobody knows of OBS what happens there after that.
     return t(
         "GO: each object of the source ({n:object|objects}, {bytes} bytes) was in OBS when it was looked at, {when}."
-        " Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed}, {oms}.",
+        " Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed}, {oms}."
+        " {headers}",
+        headers=headers,
         n=source.objects,
         bytes=source.bytes,
         when=looked,

@@ -67,12 +67,10 @@ class Sample:
                 "All that count as equal were read ({population:object|objects} of up to 1 GiB): none differs",
                 population=self.population,
             )
-        # In thousandths, rounded up: no float stands in a certificate.
-        share = min(1000, -(-3000 // len(self.equal)))
         bound = t(
             "With 95 % confidence, fewer than {percent} of the {population:object|objects} of up to 1 GiB that count as"
             " equal differ",
-            percent=f"{share // 10}.{share % 10} %",
+            percent=bound_of(len(self.equal)),
             population=self.population,
         )
         if not self.unreadable:
@@ -113,6 +111,13 @@ class Sample:
             problem=problem,
             unreadable=[key for key, is_equal in read.outcomes.items() if is_equal is None],
         )
+
+
+def bound_of(number: int) -> str:
+    """Fewer than this share of all are so with a confidence of 95 %, if none of so many that were drawn is. In
+    thousandths, rounded up: no float stands in a certificate."""
+    share = min(1000, -(-3000 // number))
+    return f"{share // 10}.{share % 10} %"
 
 
 @dataclass
