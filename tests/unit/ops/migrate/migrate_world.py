@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from ops.clouds.buckets import OssBucket, Place
@@ -51,6 +52,12 @@ class MigrateWorld(SetupWorld):
 
     def migrate(self, *words: str, typed: str = "yes\n") -> tuple[int, str]:
         return self.run("migrate", *words, typed=typed)
+
+    def answer(self, *words: str) -> tuple[int, Any]:
+        """What a command answers."""
+        code, said = self.run(*words, "--json", typed="")
+        answers = [line for line in said.splitlines() if line.startswith("{")]
+        return code, json.loads(answers[-1]) if answers else said
 
     def stop_following_after(self, seconds: float) -> None:
         """Let the next command that waits be interrupted, once so many seconds have gone by."""

@@ -6,7 +6,6 @@ A copy that the group began before an object was written anew may land after the
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import datetime, timezone
 
@@ -58,12 +57,6 @@ class Busy(MigrateWorld):
         group.copies.add(CopyFault.late(0, 900), times=1, where=lambda key: key == LATE)
         group.copies.random(0.5, [CopyFault.late(0, dice.uniform(60, 900)) for _ in range(9)], dice.randrange(99))
         group.failures.add(CopyFailure("X"), times=dice.choice([0, 1, 5]), where=lambda key: key != LATE)
-
-    def answer(self, *words: str) -> tuple[int, object]:
-        """What a command answers."""
-        code, said = self.run(*words, "--json", typed="")
-        answers = [line for line in said.splitlines() if line.startswith("{")]
-        return code, json.loads(answers[-1]) if answers else said
 
     def behind(self) -> list[str]:
         """The keys of which OBS has not what the source has."""
