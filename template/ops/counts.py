@@ -246,7 +246,8 @@ def headers_fit(document: Document) -> Finding:
     holds = {
         "drawn": drawn == (len(keys - gone) if is_compared else 0),
         "more": not more & (keys | gone) and len(more) <= _MAX_FOLDERS + 2 and (bool(sample["asked"]) or not more),
-        "sample": not is_compared or not sample["unread"],
+        "sample": not is_compared or not (sample["unread"] or headers["problem"]),
+        "problem": not headers["problem"] or bool(sample["asked"]),
         "folders": not is_compared or len(equal) > _MAX_FOLDERS or equal <= seen,
         "lost": all(0 < named <= objects <= drawn + len(more) for objects, named in counts),
         "documented": "content-type" not in headers["documented"] and headers["migrated"] in (True, False, None),

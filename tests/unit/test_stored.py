@@ -101,7 +101,12 @@ TALLY_FORM = {
     "destination_listed": NO_SIDE,
     "twin_listed": "0" * 64,
     "largest": 20,
-    "drawn": {"seed": "5eed", "population": 1, "ranked": [[f"{7:064x}", "a/1"]], "firsts": {"a/": [f"{7:064x}", "a/1"]}},
+    "drawn": {
+        "seed": "5eed",
+        "population": 1,
+        "ranked": [[f"{7:064x}", "a/1"]],
+        "firsts": {"a/": [f"{7:064x}", "a/1"]},
+    },
     "last_written": [[1_700_000_000, "a/1"]],
     "unread": {"encrypted": ["a/1"]},
     "parts": ["oms_source_record/differences/x.txt"],

@@ -167,7 +167,7 @@ def a_sample(read: int = 3) -> dict[str, Any]:
 
 def of_headers(sample: Mapping[str, Any] | None, **changes: Any) -> dict[str, Any]:
     """What is said of the headers of what was sampled, none of which is lost."""
-    drawn = sample["drawn"] if sample and not sample["unread"] else 0
+    drawn = sample["drawn"] if sample and not sample.get("unread") else 0
     nothing = {"more": [], "gone": [], "documented": {}, "unexpected": {}, "problem": ""}
     return {"migrated": True, "drawn": drawn, **nothing, **changes}
 

@@ -110,7 +110,8 @@ class CompareCount(Count):
         into = tally.classes.get(found.title)
         if into is None:
             into = tally.classes[found.title] = ClassCount()
-        name, folder = self._folder(entry.key, found.title)
+        name = entry.key[: entry.key.find("/") + 1]
+        folder = self._folder(name, found.title)
         of_source = 0
         if source:
             size = source.size
@@ -139,9 +140,9 @@ class CompareCount(Count):
         if len(into.keys) < MAX_KEYS:
             into.keys.append(entry.key)
 
-    def _folder(self, key: str, title: str) -> tuple[str, list[int]]:
-        """The first-level folder of `key`, its name with the slash or "" for none, and its count of a class."""
-        name, folders = key[: key.find("/") + 1], self._tally.folders
+    def _folder(self, name: str, title: str) -> list[int]:
+        """The count of a class in a first-level folder: its name with the slash, or "" for none."""
+        folders = self._tally.folders
         folder = folders.get(name)
         if folder is None:
             if name and self._named == MAX_FOLDERS:
@@ -152,7 +153,7 @@ class CompareCount(Count):
         counts = folder.get(title)
         if counts is None:
             counts = folder[title] = [0, 0, 0, 0]
-        return name, counts
+        return counts
 
     def _note_written(self, key: str, modified: int) -> None:
         """Keep an object while it is one of those that were written last."""

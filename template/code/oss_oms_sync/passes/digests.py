@@ -60,7 +60,7 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
 class Drawn:
     """The objects drawn from a `population` of so many, in the order in which a sample takes them: ranks and keys. It
     grows. `seed` has the hex digits of half of the number, rounded down, by which they are ranked. `firsts`: of each
-    folder, whether it is one that is counted by its name or all others, the object of whatever size that is ranked
+    first-level folder, up to MAX_FOLDERS of them and of all others as one, the object of whatever size that is ranked
     first."""
 
     seed: str = ""
@@ -79,10 +79,12 @@ class Drawn:
         return [key for _, key in self.ranked]
 
     def add(self, key: str, digest: int, folder: str, size: int) -> None:
-        """One more object."""
-        rank, ranked, first = digest * self._factor & _MASK, self.ranked, self.firsts.get(folder)
-        if first is None or rank < first[0]:
-            self.firsts[folder] = (rank, key)
+        """One more object, behind those that were added before."""
+        rank, ranked, firsts = digest * self._factor & _MASK, self.ranked, self.firsts
+        if folder and folder not in firsts and len(firsts) - ("" in firsts) - (OTHERS in firsts) >= MAX_FOLDERS:
+            folder = OTHERS
+        if folder not in firsts or rank < firsts[folder][0]:
+            firsts[folder] = (rank, key)
         if size > LARGEST:
             return
         self.population += 1

@@ -178,4 +178,3 @@ def test_what_is_lost_of_a_share_is_found_as_often_as_is_claimed_and_each_folder
         of_drawn = [key for one in document["headers"]["unexpected"].values() for key in one["keys"]]
         missed += not {*of_drawn}.intersection(document["sample"]["keys"])
     assert missed <= max(2, 0.05 * SEEDS)
-

@@ -101,7 +101,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
     side = getattr(ready, bucket)
     side.fail(oss_error(403), "get")
     document = ready.certify(sample=3)
-    assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run"})
+    assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run", "METADATA": "not run"})
     assert "AccessDenied" in check(document, "SAMPLE")["seen"]
     assert not check(document, "SAMPLE")["waits"]
     assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
@@ -113,7 +113,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
 def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
     first = ready.certify(sample=3)
-    assert results(first) == {"SAMPLE": "not run"}
+    assert results(first) == {"SAMPLE": "not run", "METADATA": "not run"}
     assert first["sample"]["read"] == 2
     assert check(first, "SAMPLE")["waits"]
     assert "the next call goes on" in check(first, "SAMPLE")["seen"]

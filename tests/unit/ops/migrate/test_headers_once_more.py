@@ -47,7 +47,7 @@ class Losing(MigrateWorld):
     def headers(self, key: str) -> Mapping[str, str]:
         """Those of an object in OBS."""
         found: Any = self.obs.objects(self.destination_bucket)[key]
-        return {name: value for name, value in found.headers.items()}
+        return dict(found.headers)
 
     def cut_over(self, *words: str) -> Any:
         """The certificate of a cutover that begins with a freeze now."""

@@ -243,7 +243,9 @@ def _metadata(evidence: Evidence) -> Finding:
     is_known_to_lack = headers.migrated is False or bool(headers.documented)
     finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is False)
     if options.sample and not headers.compared:
-        return finding(Result.NOT_RUN, sentences(*told), t("Go on with the cutover, which asks again"), options.cutover())
+        return finding(
+            Result.NOT_RUN, sentences(*told), t("Go on with the cutover, which asks again"), options.cutover()
+        )
     if why is not None and (headers.unexpected or is_known_to_lack):
         told.append(t("Accepted by name: {why}", why=why))
         return finding(Result.PASSED, sentences(*told))
