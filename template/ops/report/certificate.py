@@ -104,8 +104,8 @@ def read(document: Mapping[str, Any]) -> Certificate | None:
     try:
         found = from_json(Certificate, document)
         compared, closed = found.passes.compare, found.closed
-        times = (found.as_of, found.frozen_since, compared and compared.amended, closed and closed.since)
-        for time in (found.made, *filter(None, times)):
+        judged, closed_since = compared.amended if compared else None, closed.since if closed else None
+        for time in filter(None, (found.made, found.as_of, found.frozen_since, judged, closed_since)):
             units.moment(time)
     except ValueError:  # UnreadableError is one, too
         return None
