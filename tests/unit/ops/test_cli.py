@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
+import inspect
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -220,6 +224,40 @@ def test_in_chinese_too(language, capsys):
     with pytest.raises(SystemExit):
         cli.main(["status", "--help", *language])
     assert "显示进度、积压及原因。退出码：0 正常；" in capsys.readouterr().out
+
+
+def words_of_argparse() -> set[str]:
+    """What argparse would say by itself, in pieces, between what it puts in."""
+    calls = [one for one in ast.walk(ast.parse(inspect.getsource(argparse))) if isinstance(one, ast.Call)]
+    asked = [one.args for one in calls if isinstance(one.func, ast.Name) and one.func.id in ("_", "ngettext")]
+    phrases = [one.value for args in asked for one in args if isinstance(one, ast.Constant) and one.value]
+    parts = (part.strip(" .:,()'\"\n") for phrase in phrases for part in re.split(r"%\(\w+\)[sr]|%[sr]", str(phrase)))
+    return {part for part in parts if len(part) > 3}
+
+
+# What argparse itself finds wrong with a command line, of each kind.
+MISTAKEN = [
+    [],
+    ["story"],
+    ["compare", "--all"],
+    ["status", "--hours"],
+    ["status", "--json=1"],
+    ["cutover", "--rehearse", "--frozen-since", "now"],
+    ["migrate", "--look", "--pause"],
+    ["cost", "--objects", "x"],
+    ["setup", "--only", "azure"],
+]
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in cli._COMMANDS)], ids=" ".join)
+def test_what_argparse_says_is_in_chinese_too(words, capsys):
+    mistaken = [one for one in MISTAKEN if one[:1] == words] or [[*words, "--json=1"]]
+    for asked in ([*words, "--help"], *mistaken):
+        with pytest.raises(SystemExit):
+            cli.main([*asked[:1], "--lang=zh", *asked[1:]] if words else [*asked, "--lang=zh"])
+        said = "".join(capsys.readouterr())
+        assert said.startswith("用法：ops.py")
+        assert [one for one in words_of_argparse() if re.search(rf"\b{re.escape(one)}\b", said)] == [], asked
 
 
 def test_it_says_its_version(capsys):
