@@ -131,7 +131,7 @@ def test_as_json_only_the_answer_is_printed(run):
 def test_a_page_is_written_beside_the_text(run, tmp_path):
     page = tmp_path / "status.html"
     code, out, said = run(FakeCaller(status=report()), "status", "--html", str(page))
-    assert (code, out.splitlines()[0], said) == (1, "Now behind.", f"Written: {page}\n")
+    assert (code, out.splitlines()[0], said) == (1, "Behind", f"Written: {page}\n")
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
 
@@ -303,7 +303,7 @@ def show(monkeypatch, capsys):
     ("answer", "code", "first"),
     [
         (SET_UP_RIGHT, 0, "Setup OK: "),
-        (report("in step"), 0, "Now in step."),
+        (report("in step"), 0, "In step"),
         ({**STORY, "accepted": True}, 0, "'a b': OMS accepted an older version."),
         (REPLAYED, 0, "Nothing is left to send again."),
         (a_pass(), 0, "The pass has ended."),
