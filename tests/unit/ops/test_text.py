@@ -42,7 +42,7 @@ def pass_lines(given, lang="en"):
 
 def test_the_status_has_numbers_remedies_and_sums():
     out = text(status_lines(report()))
-    assert out.startswith("Now behind.\n")
+    assert out.startswith("Behind\n  Now behind.\n")
     codes = report()["copying"]["failures"]["codes"]
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, out.splitlines()) if line}
     expected = {
@@ -86,7 +86,7 @@ def test_what_was_acknowledged_is_told_apart():
 
 def test_the_status_speaks_chinese():
     out = text(status_lines(report(), "zh"))
-    assert out.startswith("现在 behind。")
+    assert out.startswith("有积压\n  现在 behind。")
     assert report()["fixes"]["THROTTLED"]["zh"] in out
     for part in ("OMS 统计的失败数：9", "photos → photos-obs", "接收请求", "OMS 已接受"):
         assert part in out
@@ -362,14 +362,14 @@ def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):
 
 # What has a form: states, digests, times.
 KEPT = {"state", "result", "id", "digests", "digest", "state_digest", "twin", "stop", "at", "from", "since"}
-KEPT |= {"started", "ended", "oldest", "watermark", "acknowledged", "as_of", "frozen_since", "made"}
+KEPT |= {"started", "ended", "oldest", "watermark", "acknowledged", "as_of", "frozen_since", "made", "amended", "busy"}
 
 
 def hostile(value: object) -> object:
     """`value` with what would act on a terminal in each text, but for those that the views go by."""
     match value:
         case dict():
-            return {name: one if name in KEPT else hostile(one) for name, one in value.items()}
+            return {name: one if name in KEPT or one == "GO" else hostile(one) for name, one in value.items()}
         case list():
             return [hostile(one) for one in value]
         case str():

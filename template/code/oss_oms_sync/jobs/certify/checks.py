@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 
+from oss_oms_sync.answers.certificate import HeaderLost, bound_of
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.answers.step import Step
@@ -16,8 +17,6 @@ from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
 from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, Comparison, Evidence
-from oss_oms_sync.jobs.certify.headers import Lost
-from oss_oms_sync.jobs.certify.sample import bound_of
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount, Side
 from oss_oms_sync.reasons import Failure, Reason
@@ -228,7 +227,7 @@ def _sample(evidence: Evidence) -> Finding:
             t("There is nothing to sample: go on without"),
             options.cutover(sample=0),
         )
-    bound = sample.bound or t("There is nothing to sample")
+    bound = sample.shown().bound or t("There is nothing to sample")
     return finding(
         Result.PASSED,
         t("{read:object|objects}, {bytes} bytes. {bound}", read=read, bytes=sample.bytes, bound=bound),
@@ -288,7 +287,7 @@ def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
         )
 
 
-def _listed(lost: Mapping[str, Lost]) -> list[Text]:
+def _listed(lost: Mapping[str, HeaderLost]) -> list[Text]:
     return [t("{name} ({n:object|objects})", name=name, n=one.objects) for name, one in sorted(lost.items())]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import options
+from oss_oms_sync.answers.certificate import Headers
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import parse_time, timestamp
@@ -21,7 +22,7 @@ from oss_oms_sync.comparison.again import entries
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.errors import PayloadError, StorageError
-from oss_oms_sync.jobs.certify.headers import Headers
+from oss_oms_sync.jobs.certify.headers import compare_headers
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
@@ -268,7 +269,7 @@ def _headers(
     migrated = task.enable_metadata_migration if isinstance(task, TaskInfo) else None
     if not (destination and comparison and sample) or migrated is None:
         return Headers(migrated)
-    return Headers.take(invocation, destination, migrated, sample, comparison.tally.drawn)
+    return compare_headers(invocation, destination, migrated, sample, comparison.tally.drawn)
 
 
 def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:
