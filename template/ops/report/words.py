@@ -176,6 +176,8 @@ _STATUS = {
     "covered": t("accepted by OMS"),
     "submitted": t("sent by this pass"),
     "failed_before": t("failed before"),
+    "migrating": t("migrating"),
+    "unsent": t("left: too many"),
     "pending": t("younger than 15 minutes"),
     "orphans": t("deleted at the source since"),
     "lost events": t("Of {new} new objects, the events of {missing} did not arrive."),
@@ -227,6 +229,7 @@ _COMPARISON = {
     "class failed_before": t("failed before"),
     "class moving": t("moving"),
     "class in_flight": t("in flight"),
+    "class migrating": t("migrating"),
     "class impossible": t("impossible"),
     "class arriving": t("arriving"),
     "class oms_own": t("OMS's own lists"),
@@ -244,6 +247,7 @@ _COMPARISON = {
     "means failed_before": t("It has a failed record: replay resends it."),
     "means moving": t("Written just before or during the comparison."),
     "means in_flight": t("Accepted by OMS, and not in OBS yet."),
+    "means migrating": t("Missing or older in OBS: the migration of the old objects is about to copy it."),
     "means impossible": t("A symbolic link, a key that looks like a record's, or one that OBS cannot hold."),
     "means arriving": t("Only in OBS, for less than 15 minutes."),
     "means oms_own": t("Written to OBS by OMS itself."),
@@ -337,6 +341,7 @@ _CERTIFICATE = {
     "check STOOD_STILL": t("Both buckets stood still"),
     "check SCOPE": t("All in scope was compared"),
     "check SUMS": t("The sums add up"),
+    "check MIGRATING": t("No migration has anything left to copy"),
     "check MISSING": t("Nothing is missing in OBS"),
     "check OLDER": t("Nothing in OBS is older"),
     "check OVERWRITTEN": t("Nothing was overwritten in OBS"),
@@ -443,6 +448,12 @@ _JOBS = {
     "stop storage": t("a bucket cannot be listed, read or written"),
     "stop no_progress": t("a range came nowhere"),
     "stop too_large": t("there is more than one pass can do"),
+    "stop too_many": t("too much is missing to be sent"),
+    "too many": t(
+        "{unsent} objects that are missing were not sent: a migration copies as many sooner. Let OMS copy them; once it"
+        " has, compare again:"
+    ),
+    "all the same": t("Or send them all the same, ten keys a call:"),
     "stop period_off": t("no pass begins by itself"),
     "stop busy": t("another run is at it"),
     "read again": t(

@@ -53,6 +53,7 @@ IDS = [
     "STOOD_STILL",
     "SCOPE",
     "SUMS",
+    "MIGRATING",
     "MISSING",
     "OLDER",
     "OVERWRITTEN",
