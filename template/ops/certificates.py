@@ -20,6 +20,8 @@ SCHEMA = 2
 KIND = "oss-oms-sync certificate"
 # What the keys of a canary begin with, after the prefix.
 CANARY = ".oss-oms-sync-canary/"
+# What the names of OMS's own lists in the destination begin with.
+OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 
 class Sides(Enum):

@@ -147,6 +147,9 @@ EXAMPLES = [
             pages=1,
             lists={"oms/1.failed_list.txt": ListRead("ABC", 1_700_000_000, 64, "ff00", ended=True, lines=2, outside=1)},
             listed={"2026-02": Listed(2, 1)},
+            group="0f0f",
+            folder="oms/task_group/0f0f/",
+            of_group=3,
         ),
         {
             "looked": "2026-02-02T00:00:00Z",
@@ -158,6 +161,9 @@ EXAMPLES = [
             "example": "",
             "said": "",
             "listed": {"2026-02": [2, 1]},
+            "group": "0f0f",
+            "folder": "oms/task_group/0f0f/",
+            "of_group": 3,
         },
     ),
     (

@@ -8,7 +8,7 @@ oms_source_record/{task}/state/migrated-{project}-{run}.json   the same, with "e
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from oss_oms_sync import jsontext
@@ -18,7 +18,10 @@ from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import record_root
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.reasons import Failure
 
 # By so much the clock may be wrong of who begins one: beyond that both clouds refuse his requests.
 _CLOCK_SECONDS = 15 * 60
@@ -98,17 +101,12 @@ def known(invocation: Invocation) -> Migrations:
     reaches = [_reach(one.body, now) for one in ended if one]
     if begun is None:
         return Migrations(tuple(filter(None, reaches)))
-    group = _group(invocation, _migration(begun.body).group)
+    found = how_far(invocation, _migration(begun.body))
+    group = found if isinstance(found, TaskGroup) else None
     reaches.append(_reach(begun.body, now, group))
     is_unknown = group is None or reaches[-1] is None
     step = group.step if group else Step("migrate", {"look": True})
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)
-
-
-def _group(invocation: Invocation, name: str) -> TaskGroup | None:
-    """A task group; None if OMS does not tell of it."""
-    found = invocation.oms.group(name, invocation.deadline) if name else None
-    return found if isinstance(found, TaskGroup) else None
 
 
 def _reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach | None:
@@ -130,6 +128,20 @@ def _migration(body: bytes) -> Migration:
         case {"begun": str(begun), "group": str(group)}:
             return Migration(begun, group)
     return Migration("", "")
+
+
+def how_far(invocation: Invocation, migration: Migration | None) -> TaskGroup | Failure | None:
+    """Its task group as OMS tells of it now, or why that does not tell; None where there is none, or none is known.
+
+    Raises StorageError.
+    """
+    if migration is None or not migration.group:
+        return None
+    group = invocation.oms.group(migration.group, invocation.deadline)
+    if isinstance(group, Failure) or not group.can_be_resent:
+        return group
+    positions = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
+    return replace(group, resent=positions.has_all_of(group))
 
 
 def _name(invocation: Invocation) -> str:

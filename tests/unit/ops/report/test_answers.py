@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
+from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, OMS_LISTS, SAMPLED, said
 from ops.report.words import Words
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.comparison import classes
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
@@ -115,6 +116,7 @@ def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certif
     of_classes = {one.id: (tuple(of.title for of in one.classes), one.classes[0].can_be_accepted) for one in _CHECKS}
     assert of_classes == {name: (rule.classes, rule.accepts) for name, rule in CHECKS.items() if rule.classes}
     assert {*ACCEPTABLE} == {*evidence.ACCEPTABLE}
+    assert {*OMS_LISTS} == {*classes.OMS_LISTS}
     assert {*SAMPLED} == {one.title for one in ObjectClass if one.is_equal}
 
 

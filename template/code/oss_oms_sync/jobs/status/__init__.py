@@ -133,9 +133,8 @@ class _StatusReport:
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
         late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
-        under_way, old_objects = migration.under_way(self._invocation), None
-        if under_way and under_way.group:
-            old_objects = self._invocation.oms.group(under_way.group, self._invocation.deadline)
+        under_way = migration.under_way(self._invocation)
+        old_objects = migration.how_far(self._invocation, under_way)
         facts = Facts(
             copying=copying,
             failures=failures,
