@@ -3,7 +3,6 @@ missing to be sent ten keys a call."""
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import timedelta
 
@@ -11,12 +10,9 @@ import pytest
 
 from oss_oms_sync.answers.task_group import LISTED_A_SECOND, most_sent
 from oss_oms_sync.clock import timestamp
-from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld
+from support.task_group import DONE, FAILED, PAUSED, begun, over, says
 from support.world import HOUR, MINUTE
-
-COPYING, PAUSED, FAILED, DONE = 2, 3, 5, 6
-TOLD = {"group_id": "g", "total_num": 9, "success_num": 4}
 
 
 @pytest.fixture
@@ -26,32 +22,6 @@ def world() -> CompareWorld:
     for key in ("old/1", "old/2", "new"):
         world.upload(key, minutes_ago=(40 if key == "new" else 1500))
     return world
-
-
-def begun(world: CompareWorld, status: int = COPYING, ago: float = HOUR, **fields: object) -> None:
-    """A migration has begun an hour ago, and so its task group stands now."""
-    world.keep(f"state/migrate-{world.settings.project}.json", intention(world, ago, **{"group": "g", **fields}))
-    says(world, {**TOLD, "status": status})
-
-
-def over(world: CompareWorld, how: str, run: str = "ab12", **fields: object) -> None:
-    """It is over, and was written down as that."""
-    for name in [one for one in world.bucket.objects if "/state/migrate-" in one]:
-        world.bucket.objects.pop(name)
-    told = {**intention(world, HOUR), "ended": timestamp(world.clock.now()), "how": how, **fields}
-    world.keep(f"state/migrated-{world.settings.project}-{run}.json", told)
-
-
-def intention(world: CompareWorld, ago: float, **fields: object) -> dict[str, object]:
-    at = timestamp(world.clock.now() - timedelta(seconds=ago))
-    return {"begun": at, "group": "", "prefixes": [""], "found_without": "", **fields}
-
-
-def says(world: CompareWorld, told: dict[str, object]) -> None:
-    """What OMS answers who asks for the group."""
-    world.oms.faults.clear()
-    fault = Fault.status(200, json.dumps(told).encode())
-    world.oms.faults.add(fault, where=lambda request: request.raw_path.endswith("/taskgroups/g"))
 
 
 def classes(result: dict[str, object]) -> dict[str, list[str]]:
