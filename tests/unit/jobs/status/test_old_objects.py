@@ -112,6 +112,7 @@ def test_one_that_is_done_asks_for_its_end(world):
 
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
 def test_too_much_to_be_sent_is_behind_and_asks_for_a_migration(world, job):
+    world.later(60)
     world.passed(job=job, unsent=5, scanned=9)
     verdict = world.status()["verdict"]
     assert (verdict["state"], verdict["step"]) == (BEHIND, {"job": "migrate", "options": {}})
