@@ -438,6 +438,7 @@ def _shown(document: Answer, say: Words) -> list[Block]:
     new, missing = (units.count(whole(shown, "trigger", name), say) for name in ("new", "missing"))
     volume = say("of objects", number=units.count(whole(gone, "objects"), say)), units.size(whole(gone, "bytes"), say)
     problem = text(oms, "problem")
+    migrated = [(say("migrated"), _migrated(one, say)) for one in rows(shown, "migrations")]
     return [
         Facts(
             [
@@ -448,6 +449,7 @@ def _shown(document: Answer, say: Words) -> list[Block]:
                     say("lost events", new=new, missing=missing) if fields(shown, "trigger") else say("not known"),
                 ),
                 (say("class deleted_at_source"), say("pause").join(volume)),
+                *migrated,
                 (say("project"), _closed(part(document, "closed"), say)),
             ]
         ),
@@ -455,6 +457,11 @@ def _shown(document: Answer, say: Words) -> list[Block]:
         if problem
         else counters({"this month": {name: whole(oms, name) for name in oms}}, say, say("oms")),
     ]
+
+
+def _migrated(one: object, say: Words) -> str:
+    numbers = {name: units.count(whole(one, name), say) for name in ("total", "copied", "skipped", "failed")}
+    return say("migration", begun=text(one, "begun"), ended=text(one, "ended"), **numbers)
 
 
 def _closed(closed: object, say: Words) -> Phrase:

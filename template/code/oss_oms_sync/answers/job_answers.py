@@ -48,11 +48,12 @@ class ReplayRun:
 
 @dataclass(frozen=True)
 class Migration:
-    """A migration of the old objects that is not over: when it began, and OMS's id of its task group; both are empty
-    where that is not known."""
+    """A migration of the old objects that is not over: when it began, OMS's id of its task group, and its access keys;
+    each is empty where that is not known."""
 
     begun: str
     group: str
+    keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

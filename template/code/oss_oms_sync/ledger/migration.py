@@ -1,11 +1,13 @@
-"""Whether OMS copies what was there before the project. `ops.py migrate` writes that down before it begins, and takes
-it away once it is over:
+"""Whether OMS copies what was there before the project. `ops.py migrate` writes that down before it begins, and moves
+it once it is over:
 
-oms_source_record/{task}/state/migrate-{project}.json    {"begun", "group", ...}
+oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", ...}
+oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from oss_oms_sync import jsontext
@@ -17,20 +19,41 @@ from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import Failure
 
+_RUN = re.compile(r"[0-9a-f]+\.json")
+_TOLD = ("begun", "ended", "how", "group", "total", "copied", "skipped", "failed")
+
 
 def under_way(invocation: Invocation) -> Migration | None:
     """The migration that has begun and is not over; None if there is none. What cannot be read is one, too.
 
     Raises StorageError.
     """
-    name = f"{record_root(invocation.task_id)}state/migrate-{invocation.settings.project}.json"
-    found = invocation.log_bucket.get(name)
+    found = invocation.log_bucket.get(f"{_states(invocation)}migrate-{invocation.settings.project}.json")
     if found is None:
         return None
     match jsontext.load(found):
-        case {"begun": str(begun), "group": str(group)}:
-            return Migration(begun, group)
+        case {"begun": str(begun), "group": str(group), **rest}:
+            keys = rest.get("keys")
+            return Migration(begun, group, keys if isinstance(keys, list) else [])
     return Migration("", "")
+
+
+def over(invocation: Invocation) -> list[dict[str, object]]:
+    """What is told of those that are over, in the order in which they began: `begun`, `ended`, `how` ("done", "removed"
+    or "refused"), and how many objects there were in all, were `copied` and `skipped`, and `failed`.
+
+    Raises StorageError.
+    """
+    begin = f"{_states(invocation)}migrated-{invocation.settings.project}-"
+    # Another project's name may begin with this one's.
+    names = [one.name for one in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(one.name[len(begin) :])]
+    found = (jsontext.load(one.body) for one in invocation.log_bucket.get_all(names) if one)
+    told = [{name: one.get(name) for name in _TOLD} for one in found if isinstance(one, dict)]
+    return sorted(told, key=lambda one: str(one["begun"]))
+
+
+def _states(invocation: Invocation) -> str:
+    return f"{record_root(invocation.task_id)}state/"
 
 
 def how_far(invocation: Invocation, migration: Migration | None) -> TaskGroup | Failure | None:

@@ -249,6 +249,7 @@ def _shown(evidence: Evidence) -> dict[str, object]:
         if isinstance(task, TaskInfo)
         else None,
         "trigger": {"new": counts.get(NEW, 0), "missing": counts.get(NEW_MISSING, 0)} if reconciled else None,
+        "migrations": [dict(one) for one in evidence.migrated],
         "deleted_at_source": {"objects": deleted.objects, "bytes": deleted.bytes} if deleted else None,
         "lag": {
             "accepted": _lag(found.tally.accepted_lag),
