@@ -346,9 +346,8 @@ class Migration:
     def _end(self, known: Intention, how: str, group: TaskGroup | None = None) -> None:
         """Its keys first: while it is written down, somebody knows of them."""
         self._delete_keys(known)
-        told = {"ended": timestamp(self._session.clock.now()), "how": how}
-        numbers = {name: getattr(group, name) for name in ("total", "copied", "skipped", "failed")} if group else {}
-        self._intentions.end(known, {**told, **numbers})
+        numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
+        self._intentions.end(known, {"ended": timestamp(self._session.clock.now()), "how": how, **numbers})
 
     def _show(self, group: TaskGroup, lines: Iterable[Line]) -> None:
         shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines

@@ -57,6 +57,21 @@ class Migration:
 
 
 @dataclass(frozen=True)
+class Migrated:
+    """One that is over: when it began and `ended`, `how` ("done", "removed" or "refused"), OMS's id of its task group,
+    and how many objects there were in all, how many it copied and skipped, and how many failed."""
+
+    begun: str
+    ended: str
+    how: str
+    group: str
+    total: int
+    copied: int
+    skipped: int
+    failed: int
+
+
+@dataclass(frozen=True)
 class ObjectSeen:
     """An object as it is, and when it was written."""
 

@@ -8,10 +8,12 @@ oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.job_answers import Migration
+from oss_oms_sync.answers.codec import UnreadableError, from_json
+from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.ledger.list_positions import ListPositions
@@ -20,7 +22,6 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import Failure
 
 _RUN = re.compile(r"[0-9a-f]+\.json")
-_TOLD = ("begun", "ended", "how", "group", "total", "copied", "skipped", "failed")
 
 
 def under_way(invocation: Invocation) -> Migration | None:
@@ -38,18 +39,19 @@ def under_way(invocation: Invocation) -> Migration | None:
     return Migration("", "")
 
 
-def over(invocation: Invocation) -> list[dict[str, object]]:
-    """What is told of those that are over, in the order in which they began: `begun`, `ended`, `how` ("done", "removed"
-    or "refused"), and how many objects there were in all, were `copied` and `skipped`, and `failed`.
+def over(invocation: Invocation) -> list[Migrated]:
+    """Those that are over and can be read, in the order in which they began.
 
     Raises StorageError.
     """
     begin = f"{_states(invocation)}migrated-{invocation.settings.project}-"
     # Another project's name may begin with this one's.
     names = [one.name for one in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(one.name[len(begin) :])]
-    found = (jsontext.load(one.body) for one in invocation.log_bucket.get_all(names) if one)
-    told = [{name: one.get(name) for name in _TOLD} for one in found if isinstance(one, dict)]
-    return sorted(told, key=lambda one: str(one["begun"]))
+    found = []
+    for one in filter(None, invocation.log_bucket.get_all(names)):
+        with suppress(UnreadableError):
+            found.append(from_json(Migrated, jsontext.load(one.body)))
+    return sorted(found, key=lambda one: one.begun)
 
 
 def _states(invocation: Invocation) -> str:

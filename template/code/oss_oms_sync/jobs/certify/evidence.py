@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import options
-from oss_oms_sync.answers.job_answers import Migration
+from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import TaskGroup
@@ -184,7 +184,7 @@ class Evidence:
     oms: OmsWork
     migration: Migration | None
     old_objects: TaskGroup | Failure | None
-    migrated: Sequence[Mapping[str, object]]
+    migrated: Sequence[Migrated]
     sample: Sample | None
 
     @property
