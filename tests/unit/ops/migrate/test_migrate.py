@@ -586,7 +586,7 @@ def test_of_two_who_begin_at_once_one_does(world):
     made = [Intention(run, "2026-01-02T00:00:00Z", "photos", "photos-obs", [""], []) for run in ("a", "b")]
     assert (one.begin(made[0]), other.begin(made[1])) == (True, False)
     assert other.read() == made[0]
-    one.end(made[0], "2026-01-02T00:01:00Z", "done")
+    one.end(made[0], {"how": "done"})
     assert other.begin(made[1])
 
 
