@@ -1,18 +1,20 @@
 """Whether OMS copies what was there before the project, or has done so. `ops.py migrate` writes that down before it
-begins, and elsewhere once it is over:
+begins, and moves it once it is over:
 
-oms_source_record/{task}/state/migrate-{project}.json          {"begun", "group", "prefixes", "found_without", ...}
-oms_source_record/{task}/state/migrated-{project}-{run}.json   the same, with "ended" and "how"
+oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", "prefixes", ...}
+oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.job_answers import Migration
+from oss_oms_sync.answers.codec import UnreadableError, from_json
+from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.clock import parse_time
@@ -22,6 +24,8 @@ from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.reasons import Failure
+
+_RUN = re.compile(r"[0-9a-f]+\.json")
 
 # By so much the clock may be wrong of who begins one: beyond that both clouds refuse his requests.
 _CLOCK_SECONDS = 15 * 60
@@ -83,8 +87,20 @@ def under_way(invocation: Invocation) -> Migration | None:
 
     Raises StorageError.
     """
-    found = invocation.log_bucket.get(_name(invocation))
+    found = _begun(invocation)
     return None if found is None else _migration(found)
+
+
+def over(invocation: Invocation) -> list[Migrated]:
+    """Those that are over and can be read, in the order in which they began.
+
+    Raises StorageError.
+    """
+    found = []
+    for body in _over(invocation):
+        with suppress(UnreadableError):
+            found.append(from_json(Migrated, jsontext.load(body)))
+    return sorted(found, key=lambda one: one.begun)
 
 
 def known(invocation: Invocation) -> Migrations:
@@ -92,42 +108,16 @@ def known(invocation: Invocation) -> Migrations:
 
     Raises StorageError.
     """
-    bucket, now, name = invocation.log_bucket, invocation.clock.now(), _name(invocation)
-    over = name.replace("/state/migrate-", "/state/migrated-").removesuffix(".json")
-    names = [one.name for one in bucket.iter_objects(f"{over}-")]
-    # Another project's name may begin with this one's.
-    mine = [one for one in names if re.fullmatch(r"-[0-9a-f]+\.json", one.removeprefix(over))]
-    begun, *ended = bucket.get_all([name, *mine])
-    reaches = [_reach(one.body, now) for one in ended if one]
+    now, begun = invocation.clock.now(), _begun(invocation)
+    reaches = [_reach(body, now) for body in _over(invocation)]
     if begun is None:
         return Migrations(tuple(filter(None, reaches)))
-    found = how_far(invocation, _migration(begun.body))
+    found = how_far(invocation, _migration(begun))
     group = found if isinstance(found, TaskGroup) else None
-    reaches.append(_reach(begun.body, now, group))
+    reaches.append(_reach(begun, now, group))
     is_unknown = group is None or reaches[-1] is None
     step = group.step if group else Step("migrate", {"look": True})
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)
-
-
-def _reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach | None:
-    """What one copies, of which OMS tells where it is not over; None if that cannot be read."""
-    match jsontext.load(body):
-        case {"begun": str(begun), "prefixes": list(prefixes), "found_without": str(found), **rest} if (
-            time := parse_time(begun)
-        ):
-            will_copy = group is not None and group.will_copy
-            is_done = rest.get("how") == "done" if group is None else group.state is GroupState.DONE
-            until = parse_time(str(rest.get("ended"))) or (now if will_copy else time)
-            seconds = int(time.timestamp()), int(until.timestamp())
-            return Reach(tuple(map(str, prefixes)), *seconds, will_copy, is_done, bool(found))
-    return None
-
-
-def _migration(body: bytes) -> Migration:
-    match jsontext.load(body):
-        case {"begun": str(begun), "group": str(group)}:
-            return Migration(begun, group)
-    return Migration("", "")
 
 
 def how_far(invocation: Invocation, migration: Migration | None) -> TaskGroup | Failure | None:
@@ -144,5 +134,40 @@ def how_far(invocation: Invocation, migration: Migration | None) -> TaskGroup | 
     return replace(group, resent=positions.has_all_of(group))
 
 
-def _name(invocation: Invocation) -> str:
-    return f"{record_root(invocation.task_id)}state/migrate-{invocation.settings.project}.json"
+def _begun(invocation: Invocation) -> bytes | None:
+    return invocation.log_bucket.get(f"{_states(invocation)}migrate-{invocation.settings.project}.json")
+
+
+def _over(invocation: Invocation) -> list[bytes]:
+    begin = f"{_states(invocation)}migrated-{invocation.settings.project}-"
+    # Another project's name may begin with this one's.
+    names = [one.name for one in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(one.name[len(begin) :])]
+    return [one.body for one in invocation.log_bucket.get_all(names) if one]
+
+
+def _states(invocation: Invocation) -> str:
+    return f"{record_root(invocation.task_id)}state/"
+
+
+def _migration(body: bytes) -> Migration:
+    match jsontext.load(body):
+        case {"begun": str(begun), "group": str(group), **rest}:
+            keys = rest.get("keys")
+            return Migration(begun, group, keys if isinstance(keys, list) else [])
+    return Migration("", "")
+
+
+def _reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach | None:
+    """What one copies, of which OMS tells where it is not over; None if that cannot be read."""
+    match jsontext.load(body):
+        case {"begun": str(begun), "prefixes": list(prefixes), "found_without": str(found), **rest} if (
+            time := parse_time(begun)
+        ):
+            will_copy = group is not None and group.will_copy
+            is_done = group.state is GroupState.DONE if group else rest.get("how") == "done"
+            has_failed = group.failed if group else rest.get("failed")
+            until = parse_time(str(rest.get("ended"))) or (now if will_copy else time)
+            seconds = int(time.timestamp()), int(until.timestamp())
+            has_copied = is_done and not has_failed
+            return Reach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(found))
+    return None
