@@ -91,6 +91,7 @@ _STATUS = {
     "migration unknown": t("A migration of the old objects is not over. How far it is, is not known."),
     "began": t("began"),
     "task group": t("task group"),
+    "access keys": t("access keys"),
     "oldest": t("the oldest failed {age}"),
     "records": t("failed records"),
     "in replay": t("in replay's hands"),
@@ -378,6 +379,10 @@ _CERTIFICATE = {
     "open": t("open"),
     "events": t("events"),
     "project": t("project"),
+    "migrated": t("old objects"),
+    "migration": t(
+        "a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed"
+    ),
     "closed since": t("closed since {time}"),
     "the document": t("This document"),
     "the document note": t("How to check it."),
