@@ -44,9 +44,9 @@ def how_far(group: TaskGroup) -> Text:
     return _HOW_FAR.filled(
         share=group.percent,
         total=group.total,
-        copied=f"{group.copied:,}",
-        skipped=f"{group.skipped:,}",
-        failed=f"{group.failed:,}",
+        copied=group.copied,
+        skipped=group.skipped,
+        failed=group.failed,
         size=in_bytes(group.copied_size),
         whole=in_bytes(group.size),
         speed=in_bytes(group.speed),
