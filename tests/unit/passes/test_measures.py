@@ -62,6 +62,7 @@ def test_what_is_within_a_time_is_counted_exactly(seconds):
 def test_an_object_that_is_earlier_by_the_clocks_difference_is_not_late():
     summary = histogram([-3, 0]).summary()
     assert (summary.objects, summary.p99, summary.max) == (2, 0, 0)
+    assert histogram([0, 0, 9]).summary().p50 == 0
 
 
 @given(lags, st.integers(0, 9))
