@@ -107,9 +107,10 @@ class Group(Copier):
             self._to(Status.MONITORING, _SOON, self._step)
 
     def retry(self) -> None:
-        """Try again what failed, and nothing else."""
-        self._left, self.reason = list(self.failed_sizes.items()), None
-        self.failed_sizes.clear()
+        """Try again what failed and was listed, and nothing else."""
+        self._left, self.reason = list(self.failed_sizes.items())[:_MAX_LINES], None
+        for key, _ in self._left:
+            del self.failed_sizes[key]
         self._to(Status.MONITORING, _SOON, self._step)
 
     def tell(self, copy: Copy, became: Became) -> None:

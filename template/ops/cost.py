@@ -41,12 +41,14 @@ class Item(NamedTuple):
 
 class Estimate(NamedTuple):
     """The costs, in the order in which they come; how many seconds the old objects take at least, by a task group and
-    sent by the project; how long the freeze lasts, step by step, and how long `deep` would take."""
+    sent by the project, and how many requests (without OMS's own); how long the freeze lasts, step by step, and how
+    long `deep` would take."""
 
     once: list[Item]
     month: list[Item]
     cutover: list[Item]
     old_seconds: dict[str, float]
+    old_requests: dict[str, int]
     freeze_minutes: dict[str, int]
     deep_hours: float
 
@@ -54,7 +56,7 @@ class Estimate(NamedTuple):
         """For `--json`."""
         costs = {name: [item._asdict() for item in getattr(self, name)] for name in ("once", "month", "cutover")}
         asked = {**plan._asdict(), "prices": plan.prices._asdict()}
-        times = {name: getattr(self, name) for name in ("old_seconds", "freeze_minutes", "deep_hours")}
+        times = {name: getattr(self, name) for name in ("old_seconds", "old_requests", "freeze_minutes", "deep_hours")}
         return {"plan": asked, **costs, **times}
 
 
@@ -87,6 +89,10 @@ def estimate(plan: Plan) -> Estimate:
         old_seconds={
             "group": effort.group_seconds(plan.objects, plan.size),
             "sent": effort.sent_seconds(plan.objects, plan.size),
+        },
+        old_requests={
+            "group": effort.group_requests(plan.objects, plan.size),
+            "sent": effort.sent_requests(plan.objects),
         },
         freeze_minutes=effort.freeze_minutes(plan.objects, plan.lanes, sampled),
         deep_hours=effort.deep_hours(plan.size, plan.lanes),

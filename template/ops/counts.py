@@ -8,15 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from ops.certificates import CANARY, CLASSES, NOT_COUNTED, SAMPLED, Sides
+from ops.certificates import CANARY, CLASSES, NOT_COUNTED, OMS_LISTS, SAMPLED, Sides
 from ops.words import Text
 
 _MODULUS = 2**256
 # As in code/oss_oms_sync: where only the destination has them, copies of records are not in scope, and OMS's own lists
 # are there for ever.
 RECORDS = "oms_source_record/"
-_OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
-_OWN = tuple(one.encode() for one in (RECORDS, *_OMS_LISTS))
+_OWN = tuple(one.encode() for one in (RECORDS, *OMS_LISTS))
 _SIDES = ("source", "destination")
 _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
 # So many of the objects that were written last are told.
@@ -143,7 +142,7 @@ def _is_possible(title: str, one: Document, document: Document) -> bool:
     is_named = len(keys) <= four[0] + four[2] and (
         title == "outside" or all(_is_in_scope(document, key) for key in keys)
     )
-    is_lists = title != "oms_own" or all(key.startswith(_OMS_LISTS) for key in keys)
+    is_lists = title != "oms_own" or all(key.startswith(OMS_LISTS) for key in keys)
     # Every key of a canary that is in scope is of its class, and no other.
     canaries = [key for key in keys if key.startswith(document["scope"]["prefix"] + CANARY)]
     is_lists &= title == "outside" or len(canaries) == (len(keys) if title == "canary" else 0)
@@ -211,7 +210,7 @@ def sample_fits(document: Document) -> Finding:
         whole(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
     )
     keys, differing, unread = (_different(sample[name]) for name in ("keys", "differing", "unread"))
-    unreadable = _different(sample.get("unreadable", []))
+    unreadable = _different(sample["unreadable"])
     equal = [numbers(classes[title]) for title in SAMPLED] if classes else []
     # Of what counts as equal, only larger objects than the largest are not drawn from.
     larger = sum(four[0] for four in equal) - population

@@ -31,10 +31,12 @@ _DEEP_BYTES_A_SECOND, _SAMPLE_BYTES_A_SECOND = 100_000_000, 30_000_000
 _OMS_PART_BYTES = 50_000_000
 # OMS's task groups: 27 million objects an hour, and 500 Mbit/s.
 _OMS_LISTED_AN_HOUR, _OMS_BYTES_A_SECOND = 27_000_000, 62_500_000
+# What `ops.py migrate` asks of both clouds once, and how often it then looks.
+_GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 60, 10
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
 # Each timer's minutes, and its requests to OSS when there is nothing to do.
-TIMERS = {"replay": (1, 10), "reconcile": (10, 6), "compare": (10, 6)}
+TIMERS = {"replay": (1, 11), "reconcile": (10, 6), "compare": (10, 6)}
 # Steps of a freeze that do not depend on the number of objects: what waits is sent again; what is younger may still be
 # on its way; late keys are judged again; what was begun before the closing ends; OMS has to do nothing for a while.
 _REPLAY_MINUTES, _SETTLE_MINUTES, _AGAIN_MINUTES, _CLOSE_MINUTES, _OMS_MINUTES = 1, 5, 5, 2, 10
@@ -120,6 +122,16 @@ def group_seconds(objects: int, size: int) -> float:
 def sent_seconds(objects: int, size: int) -> float:
     """The same where the project itself sends them, ten keys a call, and OMS copies them meanwhile."""
     return max(backfill_seconds(objects), size / _OMS_BYTES_A_SECOND)
+
+
+def group_requests(objects: int, size: int) -> int:
+    """What a task group takes of requests to both clouds, without OMS's own, if somebody follows it to its end."""
+    return _GROUP_REQUESTS + round(group_seconds(objects, size) / _GROUP_LOOK_SECONDS)
+
+
+def sent_requests(objects: int) -> int:
+    """The same where the project itself sends them: a call for ten keys, a record for each, and listings."""
+    return math.ceil(objects / _KEYS_A_CALL + backfill(objects, 1).oss)
 
 
 def oms_requests(objects: int, size: int) -> Effort:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from urllib.parse import quote, quote_plus
 
-from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary
 from sandbox.server.faults import Fault
 from support.world import KNOWN
 
@@ -31,6 +31,11 @@ def _contents(one: ObjectSummary, key: str) -> str:
         f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{one.etag}&quot;</ETag>"
         f"<Type>{one.type}</Type><Size>{one.size}</Size><StorageClass>Standard</StorageClass></Contents>"
     )
+
+
+def page_of(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> ListPage:
+    """What reading a page of these objects gives."""
+    return ListPage(Columns(*([one[place] for one in objects] for place in range(5))), more, token)
 
 
 def answer(*names: str, token: str = "") -> Fault:

@@ -36,6 +36,8 @@ from oss_oms_sync.answers.text import Text, t
 _FIRST_LOOK_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
 _MOST_KEYS = 2
+# What a list of failed objects holds at most.
+_MOST_LISTED = 100_000
 _NOT_YET = 3
 _YES = "yes"
 
@@ -142,7 +144,8 @@ class Migration:
     def retry(self) -> int:
         """Let one that has failed try again, with new keys: what failed alone, if OMS has recorded that."""
         known, group = self._on_its_way(GroupState.FAILED)
-        only_failed = group.can_retry_failed
+        # A list that is full lacks the others.
+        only_failed = group.can_retry_failed and group.failed < _MOST_LISTED
         return self._again(
             known, group, lambda source, there: self._groups.retry(group.id, source, there, only_failed=only_failed)
         )

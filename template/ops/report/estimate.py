@@ -20,6 +20,7 @@ def report(plan: Plan, found: Estimate, language: str) -> Report:
     blocks: list[Block] = [
         _costs("once", found.once, say),
         Paragraph(say("old objects", **{name: duration(one, say) for name, one in found.old_seconds.items()})),
+        Paragraph(say("old requests", **{name: f"{one:,}" for name, one in found.old_requests.items()})),
         _costs("month", found.month, say),
         _costs("cutover", found.cutover, say),
         Table(

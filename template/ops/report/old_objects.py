@@ -10,7 +10,7 @@ from ops.report.blocks import Block, Command, Facts, Paragraph, Span
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import MOST_RESENT, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 _LISTING = t("OMS lists the source: nothing is copied yet")
@@ -33,10 +33,10 @@ _STATES = {
 _WHY = t("OMS says: {why}")
 _LISTED = t("What failed is listed in OBS, below {folder}")
 
-_FAILED = t(
-    "Of {total:old object|old objects} {failed} failed. Replay does not resend them: their migration tries them again"
-    " (python3 ops.py migrate --retry)."
-)
+_FAILED = t("Of {total:old object|old objects} {failed} failed.")
+_RESENT = t("Replay has the keys of all that failed, and resends them.")
+_TO_BE_RESENT = t("Replay reads in OMS's lists which failed, and resends them; so does python3 ops.py migrate --retry.")
+_TOO_MANY = t("These are too many for replay, which resends up to {most}: python3 ops.py migrate --retry")
 
 
 def title(group: TaskGroup) -> tuple[Text, str]:
@@ -61,11 +61,19 @@ def how_far(group: TaskGroup) -> Text:
 
 
 def failures(group: TaskGroup) -> Iterator[Text]:
-    """What OMS says of them, and where it lists them."""
+    """What OMS says of them, where it lists them, and who tries them again."""
     if group.why:
         yield _WHY.filled(why=group.why)
     if group.lists:
         yield _LISTED.filled(folder=group.lists)
+    if (resending := _resending(group)) is not None:
+        yield resending
+
+
+def _resending(group: TaskGroup) -> Text | None:
+    if group.can_be_resent:
+        return _RESENT if group.resent else _TO_BE_RESENT
+    return _TOO_MANY.filled(most=MOST_RESENT) if group.failed > MOST_RESENT else None
 
 
 def failed(answer: StatusAnswer, say: Words) -> list[Block]:
@@ -73,7 +81,8 @@ def failed(answer: StatusAnswer, say: Words) -> list[Block]:
     group = answer.old_objects
     if group is None or not group.failed:
         return []
-    return [Paragraph(_FAILED.filled(total=group.total, failed=group.failed).of(say.language), "open")]
+    told = (_FAILED.filled(total=group.total, failed=group.failed), _resending(group))
+    return [Paragraph(one.of(say.language), "open") for one in told if one]
 
 
 def under_way(answer: StatusAnswer, say: Words) -> list[Block]:

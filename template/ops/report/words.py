@@ -85,7 +85,7 @@ _STEPS = {
     "then migrate look": t("See what became of the old objects:"),
     "then migrate go_on": t("Let the migration of the old objects go on:"),
     "then migrate retry": t("Remove the cause. Then try again what failed:"),
-    "then migrate remove": t("Mend what OMS says, end the migration, and begin anew:"),
+    "then migrate remove": t("End the migration:"),
     "then cutover": t("Nothing has to be done. To rehearse the cutover:"),
 }
 
@@ -479,6 +479,10 @@ _COST = {
     "old objects": t(
         "Copying it takes a task group {group} at least (python3 ops.py migrate), and {sent} where this project sends"
         " it, ten keys a call: both by OMS's usual limits, an estimate."
+    ),
+    "old requests": t(
+        "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its end, and"
+        " {sent} where this project sends it."
     ),
     "cost month": t("A month: what is written every day"),
     "cost cutover": t("Cutover day"),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from ops.certificates import CANARY
+from ops.certificates import CANARY, OMS_LISTS
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -22,8 +22,6 @@ Statement = dict[str, Any]
 
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
-# Where OMS lists what it failed to copy, in the destination.
-_LISTS = "oms/sync_task/"
 
 
 class Role(NamedTuple):
@@ -121,11 +119,11 @@ def destination_writer(bucket: str) -> Document:
 
 def functions_in_huawei(bucket: str, *, deep: bool = False) -> Document:
     """What the functions' key needs. `deep`: also what samples need to read objects."""
-    lists = f"obs:*:*:object:{bucket}/{'' if deep else _LISTS}*"
+    lists = [f"obs:*:*:object:{bucket}/{one}*" for one in (("",) if deep else OMS_LISTS)]
     return _identity_policy(
         _allow(*(f"oms:synctask:{one}" for one in ("createEvent", "get", "statistics")), "oms:taskgroup:get", on=["*"]),
         _allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
-        _allow("obs:object:getObject", on=[lists]),
+        _allow("obs:object:getObject", on=lists),
     )
 
 
@@ -149,7 +147,7 @@ def canary(given: Mapping[str, str]) -> tuple[Document, Document]:
             _allow("oms:synctask:get", "oms:synctask:statistics", on=["*"]),
             _allow(*(f"obs:bucket:{one}" for one in seen_there), on=[f"obs:*:*:bucket:{there}"]),
             _allow(*kept_there, on=[f"obs:*:*:object:{there}/{mine}"]),
-            _allow("obs:object:getObject", on=[f"obs:*:*:object:{there}/{_LISTS}*"]),
+            _allow("obs:object:getObject", on=[f"obs:*:*:object:{there}/oms/sync_task/*"]),
         ),
     )
 

@@ -277,3 +277,11 @@ def test_what_doctor_has_no_time_to_look_at_is_known_once_a_pass_has_looked(box,
     report = handler(box, environment)
     assert NAME in states(report, "ok")
     assert "by the pass of" in the_check(report, NAME)["seen"]
+
+
+def test_without_the_right_to_see_task_groups_doctor_says_so_and_what_does_not_work_then(box, handler):
+    name = "right oms:taskgroup:get"
+    assert name in states(handler(box, box.environment()), "ok")
+    box.oms.deny("oms:taskgroup:get")
+    check = the_check(handler(box, box.environment()), name)
+    assert (check["state"], "oms:taskgroup:get" in check["fix"]) == ("warning", True)

@@ -155,6 +155,7 @@ def a_sample(read: int = 3) -> dict[str, Any]:
         "largest": 2**30,
         "differing": [],
         "unread": keys[read:],
+        "unreadable": [],
     }
 
 

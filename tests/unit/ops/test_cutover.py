@@ -28,7 +28,7 @@ from support.ops import (
     open_compare,
     sides,
 )
-from unit.ops.certificates import certificate, rehearsal
+from unit.ops.certificates import a_sample, certificate, rehearsal
 from unit.ops.certificates import check as a_check
 
 FROZEN = NOW - timedelta(hours=1)
@@ -457,7 +457,7 @@ def reading() -> Callable[[int], dict]:
     seen.prove()
     seen.source.before = lambda kind, _: seen.later(180) if kind == "get" else None
     unread = check(seen.certify(sample=3), "SAMPLE")
-    return lambda read: certificate({"SAMPLE": unread}, "NOT PROVEN", sample={"read": read, "drawn": 300})
+    return lambda read: certificate({"SAMPLE": unread}, "NOT PROVEN", sample={**a_sample(), "read": read, "drawn": 300})
 
 
 def test_certify_is_called_until_the_sample_is_read(monkeypatch, reading):

@@ -362,14 +362,14 @@ def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):
 
 # What has a form: states, digests, times.
 KEPT = {"state", "result", "id", "digests", "digest", "state_digest", "twin", "stop", "at", "from", "since"}
-KEPT |= {"started", "ended", "oldest", "watermark", "acknowledged", "as_of", "frozen_since", "made"}
+KEPT |= {"started", "ended", "oldest", "watermark", "acknowledged", "as_of", "frozen_since", "made", "amended", "busy"}
 
 
 def hostile(value: object) -> object:
     """`value` with what would act on a terminal in each text, but for those that the views go by."""
     match value:
         case dict():
-            return {name: one if name in KEPT else hostile(one) for name, one in value.items()}
+            return {name: one if name in KEPT or one == "GO" else hostile(one) for name, one in value.items()}
         case list():
             return [hostile(one) for one in value]
         case str():

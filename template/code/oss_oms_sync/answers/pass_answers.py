@@ -60,9 +60,9 @@ class Lag:
 
     objects: int
     not_yet: int
-    p50: float | None
-    p90: float | None
-    p99: float | None
+    p50: int | None
+    p90: int | None
+    p99: int | None
     max: int | None
     within: Mapping[int, int]
 

@@ -28,6 +28,8 @@ class GroupState(Enum):
     DELETING = "deleting"
 
 
+# Of so many objects that a group failed to copy, replay reads in its lists which they are, and resends them.
+MOST_RESENT = 10_000
 # What a group lists, or copies, until it rests.
 MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
 # What ends a state in which a group does not go on.
@@ -44,7 +46,8 @@ _ENDS = {
 class TaskGroup:
     """What OMS tells of a group. `total` is 0 until it has listed the source. `size`: bytes in all; `copied_size`: of
     what it `copied`; `speed`: bytes a second. `started`: when, in seconds since 1970. `can_retry_failed`: whether it
-    can try again what failed, and nothing else. `lists`: where it lists that in the destination. `why` it failed."""
+    can try again what failed, and nothing else. `lists`: where it lists that in the destination. `why` it failed.
+    `resent`: replay has the keys of all that failed, so nothing of it is left to be done."""
 
     id: str
     state: GroupState
@@ -60,6 +63,12 @@ class TaskGroup:
     can_retry_failed: bool
     lists: str
     why: str
+    resent: bool = False
+
+    @property
+    def can_be_resent(self) -> bool:
+        """Whether replay resends what it failed to copy."""
+        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MOST_RESENT
 
     @property
     def told_of(self) -> int:
@@ -76,7 +85,7 @@ class TaskGroup:
         """What comes next: without an option to follow it, or to delete its access keys once it is done."""
         # What failed before anything was copied fails again.
         is_in_vain = self.state is GroupState.FAILED and not self.total
-        option = "remove" if is_in_vain else _ENDS.get(self.state)
+        option = "remove" if is_in_vain or self.resent else _ENDS.get(self.state)
         return Step("migrate", {option: True} if option else {})
 
     @classmethod

@@ -45,7 +45,7 @@ class Bucket(ABC):
 
         Raises StorageError.
         """
-        return next((one.name for one in self._listed(prefix, after, 1).objects), "")
+        return next(iter(self._listed(prefix, after, 1).columns.names), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
         """What a listing says of each of these objects; None for one that does not exist, as none does whose name is
@@ -190,7 +190,7 @@ class Pages:
         guess = unread.guess_next()
         self._ahead = self._ask(guess)
         page = self._read(unread)
-        self._after = page.objects[-1].name if page.more else ""
+        self._after = page.columns.names[-1] if page.more else ""
         if self._after != guess:
             self._leave()
             self._ahead = self._ask(self._after)
@@ -204,7 +204,7 @@ class Pages:
             page = unread.read()
         except NotAListing:
             return self._bucket.list_page(self._prefix, self._after)
-        if page.more and not page.objects:
+        if page.more and not page.columns.names:
             return self._bucket.list_page(self._prefix, self._after)
         return self._bucket.checked(page, self._after)
 

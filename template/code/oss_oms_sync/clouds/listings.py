@@ -8,19 +8,23 @@ little else, and this takes a third of the time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from operator import lt
+from operator import add, lt
+from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
+from oss_oms_sync.clouds.objects import Columns, ListPage
 
 _TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 _URL_ENCODED = b"<EncodingType>url</EncodingType>"
 _BOOLEANS = {"true": True, "false": False}
+# An attribute that no page has, so that the element is told from all others.
+_MARK = f"here-{os.urandom(8).hex()}"
 # How a time of OSS ends.
 _SECONDS = {f":{second:02}.000Z": second for second in range(60)}
 
@@ -31,11 +35,12 @@ class NotAListing(ValueError):  # noqa: N818  what it is, as in "not a number"
 
 @dataclass(frozen=True)
 class Dialect:
-    """What differs in the two clouds' listings: how a name and a time are read, and whether a page tells the types of
-    its objects and, by a token, where it goes on."""
+    """What differs in the two clouds' listings: how a name and a time are read, by which expression a time ends, and
+    whether a page tells the types of its objects and, by a token, where it goes on."""
 
     unquote: Callable[[str], str]
     seconds: Callable[[str], int]
+    end: str
     tells_types: bool
     has_token: bool
 
@@ -61,12 +66,23 @@ class UnreadPage:
         Raises NotAListing.
         """
         try:
-            return _read(self._body, self._dialect)
+            return _read_alike(self._body, self._dialect) or _read(self._body, self._dialect)
         except (ElementTree.ParseError, ValueError, LookupError) as error:
             raise NotAListing("the answer is not a listing") from error
 
 
-def _read(body: bytes, dialect: Dialect) -> ListPage:
+class _Frame(NamedTuple):
+    """A page but for its objects' own properties: the elements that tell of them, how their tags begin, how their names
+    are decoded, and what ListPage has of the rest."""
+
+    contents: list[ElementTree.Element]
+    tag: str
+    decode: Callable[[str], str]
+    more: bool
+    token: str
+
+
+def _frame(body: bytes, dialect: Dialect) -> _Frame:
     root = parse_xml(body)
     # The namespace of OBS differs from region to region.
     namespace, _, name = root.tag.rpartition("}")
@@ -78,17 +94,50 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
     token = root.findtext(f"{tag}NextContinuationToken", "") if more and dialect.has_token else ""
     if more and dialect.has_token and not token:
         raise ValueError("a listing goes on, and does not say where")
-    contents = root.findall(f"{tag}Contents")
+    return _Frame(root.findall(f"{tag}Contents"), tag, decode, more, decode(token))
+
+
+def _read(body: bytes, dialect: Dialect) -> ListPage:
+    contents, tag, decode, more, token = _frame(body, dialect)
     # Column by column, which is faster than object by object.
-    columns = (
-        map(decode, _texts(contents, f"{tag}Key")),
+    columns = Columns(
+        list(map(decode, _texts(contents, f"{tag}Key"))),
         [etag.strip('"').upper() for etag in _texts(contents, f"{tag}ETag")],
-        map(int, _texts(contents, f"{tag}Size")),
-        map(dialect.seconds, _texts(contents, f"{tag}LastModified")),
+        list(map(int, _texts(contents, f"{tag}Size"))),
+        list(map(dialect.seconds, _texts(contents, f"{tag}LastModified"))),
         # OBS says the type of some, and nobody asks: what cannot be copied is told by the source's.
         _texts(contents, f"{tag}Type") if dialect.tells_types else ["Normal"] * len(contents),
     )
-    return ListPage(list(map(ObjectSummary._make, zip(*columns, strict=True))), more, decode(token))
+    return ListPage(columns, more, token)
+
+
+def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
+    """The same without parsing; None where only that tells."""
+    # Here, because forward has no use for it.
+    from oss_oms_sync.clouds.alike import cut
+
+    try:
+        rest, text = cut(body.decode("ascii"), f'<Contents {_MARK}=""/>', dialect.end) or ("", {})
+        frame = _frame(rest.encode(), dialect)
+        # Where all the objects of a page are, there is the mark now, and no other.
+        if [one.attrib for one in frame.contents] != [{_MARK: ""}]:
+            return None
+        columns = Columns(
+            text["name"] if frame.decode is str else _unquoted(text["name"], dialect),
+            "\n".join(text["etag"]).upper().split("\n"),
+            list(map(int, text["size"])),
+            list(map(add, map(add, map(_day, text["day"]), map(_minute, text["minute"])), map(int, text["second"]))),
+            text["type"] if dialect.tells_types else ["Normal"] * len(text["name"]),
+        )
+    except (ElementTree.ParseError, ValueError, LookupError):
+        return None
+    return ListPage(columns, frame.more, frame.token)
+
+
+def _unquoted(names: list[str], dialect: Dialect) -> list[str]:
+    # All at once, where nothing but slashes is encoded. They are in one line each.
+    text = "\n".join(names).replace("%2F", "/")
+    return list(map(dialect.unquote, names)) if "%" in text or "+" in text else text.split("\n")
 
 
 def parse_xml(body: bytes) -> ElementTree.Element:
@@ -129,22 +178,22 @@ def minutes(modified: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _day(text: str) -> int:
-    """Of "2026-01-31T"."""
+    """Seconds since 1970 of "2026-01-31T"."""
     return int(datetime.strptime(f"{text}+0000", "%Y-%m-%dT%z").timestamp())
 
 
 @lru_cache(maxsize=24 * 60)
 def _minute(text: str) -> int:
-    """Of "12:00"."""
+    """Seconds of "12:00"."""
     time = datetime.strptime(f"{text}+0000", "%H:%M%z")
     return 3600 * time.hour + 60 * time.minute
 
 
-OSS = Dialect(_unquote, _seconds, tells_types=True, has_token=True)
+OSS = Dialect(_unquote, _seconds, r"\.000Z", tells_types=True, has_token=True)
 
 
 def rises(page: ListPage, after: str) -> bool:
     """Whether a page can follow the name `after`: its names rise from there on in the order of their UTF-8 bytes, and
     it has some if there are more. What merges listings would pass over objects otherwise, and paging on never end."""
-    names = [after, *(one.name for one in page.objects)]
-    return all(map(lt, names, names[1:])) and not (page.more and not page.objects)
+    names = [after, *page.columns.names]
+    return all(map(lt, names, names[1:])) and not (page.more and not page.columns.names)

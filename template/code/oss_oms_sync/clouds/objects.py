@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from oss_oms_sync import jsontext
@@ -45,14 +46,29 @@ class ObjectSummary(NamedTuple):
     type: str = "Normal"
 
 
+class Columns(NamedTuple):
+    """Objects of a listing, column by column: what ObjectSummary has of each, in the same order."""
+
+    names: list[str]
+    etags: list[str]
+    sizes: list[int]
+    modified: list[int]
+    types: list[str]
+
+
 @dataclass(frozen=True)
 class ListPage:
     """Up to 1000 objects in byte order, and whether there are more after them. `token` is how OSS names the place where
     it goes on: empty if there are no more."""
 
-    objects: list[ObjectSummary]
+    columns: Columns
     more: bool
     token: str = ""
+
+    @cached_property
+    def objects(self) -> list[ObjectSummary]:
+        """Object by object, for who asks: most of a pass goes by columns."""
+        return list(map(ObjectSummary._make, zip(*self.columns, strict=True)))
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _seconds(modified: str) -> int:
     return minutes(modified) + _SECONDS[modified[16:19]]
 
 
-OBS_LISTING = Dialect(_unquote, _seconds, tells_types=False, has_token=False)
+OBS_LISTING = Dialect(_unquote, _seconds, r"(?:\.[0-9]{3})?Z", tells_types=False, has_token=False)
 
 
 class ObsClient:

@@ -50,9 +50,14 @@ class Lines:
     open_line: bool
 
 
+def task_folder(task_id: str) -> str:
+    """The prefix of the names of all lists of a sync task."""
+    return f"oms/sync_task/{task_id}/"
+
+
 def lists_folder(task_id: str) -> str:
-    """The prefix of the names of a task's lists."""
-    return f"oms/sync_task/{task_id}/failed_object_lists/"
+    """The prefix of the names of those about this module."""
+    return f"{task_folder(task_id)}failed_object_lists/"
 
 
 def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) -> Lines:

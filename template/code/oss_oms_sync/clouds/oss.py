@@ -251,7 +251,7 @@ def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket)
     token, last_token = "", None
     while token != last_token:
         page = _request_page(prefix, after, token, size, clock, bucket).read()
-        if page.objects or not page.more:
+        if page.columns.names or not page.more:
             break
         token, last_token = page.token, token
     return page

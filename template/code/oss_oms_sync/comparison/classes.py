@@ -17,10 +17,9 @@ SETTLED_SECONDS = SETTLED.total_seconds()
 CUTOVER_SECONDS = 5 * 60
 # The clouds' clocks may differ by so much: what was written later than this before a listing may not be in it.
 CLOCKS_SECONDS = 60
-# OMS writes lists of what it did there, for ever (see its "User Guide", "Viewing migration results").
-OMS_LISTS = "oms/sync_task/"
-# What OMS writes of tasks and task groups as well, and wrote of them in former years.
-_OMS_OWN = (OMS_LISTS, "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
+# OMS writes lists of what it did there, for ever: for sync tasks (see its "User Guide", "Viewing migration results"),
+# task groups and tasks, and in former years for these elsewhere.
+OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
 
@@ -82,7 +81,7 @@ def _without_source(
 ) -> ObjectClass:
     if destination is None:
         return ObjectClass.ORPHAN_RECORDS
-    if key.startswith(_OMS_OWN):
+    if key.startswith(OMS_LISTS):
         # Young ones as well: OMS writes them until long after it has copied the last object.
         return ObjectClass.OMS_OWN
     if destination.modified > moments.settled:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.counters import month_name
 
@@ -68,7 +69,8 @@ class ListPositions:
     `looked`: when the last complete look began, in the format of records; empty before the first. `began`: when the one
     began that is done with all names up to `after`, on `pages` pages. `lists`: by their names. `unread`: how many lines
     could not be read so far, and `example` one of them. `said`: why lists were not read last time. `listed`: by the
-    month in which a list was modified ("2026-01", in China), what it told, each line once.
+    month in which a list was modified ("2026-01", in China), what it told, each line once. `group`: OMS's id of the
+    task group whose lists below `folder` are read beside those of the sync task; `of_group`: how many lines they told.
     """
 
     looked: str = ""
@@ -80,6 +82,24 @@ class ListPositions:
     example: str = ""
     said: str = ""
     listed: dict[str, Listed] = field(default_factory=dict)
+    group: str = ""
+    folder: str = ""
+    of_group: int = 0
+
+    def read_too(self, group: TaskGroup) -> None:
+        """Whose lists are read from now on."""
+        if group.id != self.group:
+            self.group, self.of_group = group.id, 0
+        self.folder = group.lists
+
+    def is_of_group(self, name: str) -> bool:
+        """Whether a list is of the task group."""
+        return bool(self.folder) and name.startswith(self.folder)
+
+    def has_all_of(self, group: TaskGroup) -> bool:
+        """Whether the lists told as many lines as objects which the group failed to copy. What it fails once more when
+        it is retried has been told before."""
+        return group.can_be_resent and self.group == group.id and self.of_group >= group.failed
 
     def begin_look(self, now: datetime) -> bool:
         """Go on with the look that was begun, or begin one; return False if it is too early for that."""
@@ -103,16 +123,24 @@ class ListPositions:
     def move(self, name: str, at: ListRead) -> None:
         """A list was read so far."""
         before, month = self.lists.get(name, ListRead()), month_name(from_epoch(at.modified))
-        lines, outside = self.listed.get(month, Listed())
         # It counts once, also if it has changed and is read anew.
-        self.listed[month] = Listed(lines + at.lines - before.lines, outside + at.outside - before.outside)
+        lines, outside = at.lines - before.lines, at.outside - before.outside
+        if self.is_of_group(name):
+            self.of_group += lines
+        else:
+            known = self.listed.get(month, Listed())
+            self.listed[month] = Listed(known.lines + lines, known.outside + outside)
         self.lists[name] = at
 
     def kept(self) -> ListPositions:
         """What of it is worth storing."""
         looked = parse_time(self.looked)
         forgotten = (looked - _MARGIN - _GROWS).timestamp() if looked else 0
-        kept = {name: one for name, one in self.lists.items() if not one.ended or one.modified >= forgotten}
+        kept = {
+            name: one
+            for name, one in self.lists.items()
+            if not one.ended or one.modified >= forgotten or self.is_of_group(name)
+        }
         newest = sorted(kept.items(), key=lambda item: (not item[1].ended, item[1].modified))[-MAX_LISTS:]
         return replace(self, lists=dict(newest), listed=dict(sorted(self.listed.items())[-_MAX_MONTHS:]))
 

@@ -52,7 +52,7 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     still = document["passes"]["standstill"]["began"]
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
-        "GO: each object of the source (4 objects, 6 bytes) was in OBS when it was looked at, between"
+        "GO. Each object of the source (4 objects, 6 bytes) was in OBS when it was looked at, between"
         f" {began} and {document['as_of']}. Both buckets were still so at {still}; nothing has been sent since two"
         f" minutes after {document['closed']['written']}, and OMS had finished."
     )
@@ -266,7 +266,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     world.fail("gone too")
     assert world.is_go()
     document = world.certify()
-    assert document["shown"]["deleted_at_source"] == {"objects": 1, "bytes": 1}
+    assert document["classes"]["deleted_at_source"]["destination"] == {"objects": 1, "bytes": 1}
     assert "1 key needs nothing" in check(document, "NOTHING_WAITS")["seen"]
 
 

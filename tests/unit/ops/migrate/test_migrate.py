@@ -258,6 +258,61 @@ def test_status_names_what_failed_where_it_is_listed_and_the_way_to_try_it_again
     assert "migrate --retry" not in world.run("status")[1]
 
 
+def failed_and_waited(world, number=100, failing=2):
+    """A migration of which some failed, and replay's timer has had its time."""
+    world.fill(number)
+    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=failing)
+    assert world.migrate()[0] == 1
+    world.start_timers()
+    world.later(300)
+    return json.loads(world.run("status", "--json", typed="")[1])
+
+
+def test_what_failed_is_resent_by_replay_and_then_the_migration_is_to_be_ended(world):
+    seen = failed_and_waited(world)
+    assert seen["old_objects"]["resent"]
+    assert seen["verdict"]["step"] == {"job": "migrate", "options": {"remove": True}}
+    assert world.copied() == 100
+    keys = {key for call in world.oms.calls for key in call.keys}
+    assert len(keys) == 2, "the group's failures, and nothing else"
+    # The sync task failed nothing.
+    assert seen["copying"]["failures"]["counted"] == 0
+    assert world.migrate("--remove")[0] == 0
+    assert is_over(world)
+    assert json.loads(world.run("status", "--json", typed="")[1])["old_objects"] is None
+
+
+def test_too_many_for_replay_are_to_be_tried_again_by_the_migration(world, mocker):
+    mocker.patch("oss_oms_sync.answers.task_group.MOST_RESENT", 1)
+    seen = failed_and_waited(world)
+    assert not seen["old_objects"]["resent"]
+    assert seen["verdict"]["step"] == {"job": "migrate", "options": {"retry": True}}
+    assert (world.copied(), world.oms.calls) == (98, [])
+
+
+def test_lists_from_long_before_the_end_are_read_too_and_once(world):
+    # GIVEN a group that lists what failed when it pauses, and ends hours later
+    begun(world)
+    world.group.failures.add(FAILS, times=1)
+    world.later(60)
+    world.migrate("--pause")
+    world.tick("replay")
+    world.later(5 * 3600)
+    world.tick("replay")
+
+    # WHEN it has ended
+    assert world.migrate("--go-on")[0] == 1
+    read = world.tick("replay").value["copies"]
+
+    # THEN what it listed then is resent, AND also after days it is read no second time
+    assert (read["lists"], read["recorded"]) == (1, 1)
+    for _ in range(3):
+        world.later(40 * 3600)
+        assert world.tick("replay").value["copies"]["lists"] == 0
+    assert world.copied() == 200
+    assert json.loads(world.run("status", "--json", typed="")[1])["old_objects"]["resent"]
+
+
 def test_an_estimate_comes_true(world):
     begun(world, 400, 3600)
     world.later(1000)

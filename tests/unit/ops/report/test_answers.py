@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, SAMPLED, said
+from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, OMS_LISTS, SAMPLED
 from ops.report.words import Words
-from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.certificate import Certificate
+from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.comparison import classes
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
@@ -115,6 +117,7 @@ def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certif
     of_classes = {one.id: (tuple(of.title for of in one.classes), one.classes[0].can_be_accepted) for one in _CHECKS}
     assert of_classes == {name: (rule.classes, rule.accepts) for name, rule in CHECKS.items() if rule.classes}
     assert {*ACCEPTABLE} == {*evidence.ACCEPTABLE}
+    assert {*OMS_LISTS} == {*classes.OMS_LISTS}
     assert {*SAMPLED} == {one.title for one in ObjectClass if one.is_equal}
 
 
@@ -134,7 +137,9 @@ def test_the_sentence_under_a_verdict_is_of_the_documents_numbers(certified, lan
         "zh": ["2 个，3 字节", "结论将为 GO。", "但 UNKNOWN 未通过", "未通过：MISSING。"],
     }
     for document, told in zip(made, words[lang], strict=True):
-        assert told in said(document).of(lang)
+        said = from_json(Certificate, document).said.of(lang)
+        assert told in said
+        assert document["text" if lang == "en" else "text_zh"].endswith(said)
 
 
 @pytest.mark.parametrize("name", ["certificate-go", "certificate-rehearsal"])

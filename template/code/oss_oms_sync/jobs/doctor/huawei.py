@@ -58,6 +58,15 @@ def right_to_statistics(context: CheckContext) -> Finding:
     return _user_right("statistics", answer, t("Without it, status shows no history."))
 
 
+def right_to_groups(context: CheckContext) -> Finding:
+    """Whoever may ask is told that there is no such group."""
+    answer = context.invocation.oms.group("none", context.invocation.deadline)
+    if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
+        without = t("Without it, nobody knows here how far the old objects are, and what failed of them is not resent.")
+        return warning(_describe(answer), sentences(answer.remedy("get", "taskgroup"), without))
+    return ok(t("the IAM user of HW_AK has the permission oms:taskgroup:get"))
+
+
 def step_of_counts(context: CheckContext) -> Finding:
     if in_hand(context.invocation).left is not None:
         return ok(t("OMS counts a day in steps of five minutes"))
@@ -299,6 +308,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("task options"), ("task",), task_options),
     Check(t("OMS region"), ("settings",), oms_region),
     Check(t("right oms:synctask:statistics"), ("task",), right_to_statistics),
+    Check(t("right oms:taskgroup:get"), ("task",), right_to_groups),
     Check(t("step of counts"), ("right oms:synctask:statistics",), step_of_counts),
     Check(t("OBS connection"), ("task",), obs_connection),
     Check(t("OBS clock"), ("OBS connection",), obs_clock),

@@ -14,10 +14,10 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.clouds.oms_lists import task_folder
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import OMS_LISTS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.runs import RunFiles
@@ -128,7 +128,7 @@ class CheckContext:
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
         """One of the lists that OMS writes into the destination; None if there is none."""
-        folder = f"{OMS_LISTS}{self.invocation.task_id}/"
+        folder = task_folder(self.invocation.task_id)
         try:
             listed = self.destination.list_page(folder, "").objects[:1]
             return self.destination.head(listed[0].name) if listed else None

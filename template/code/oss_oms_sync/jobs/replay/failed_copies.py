@@ -1,5 +1,6 @@
-"""Reads OMS's lists of what it failed to copy, for replay's timer: all that are new, wherever they are; and writes a
-failed record for each object in them that has to be sent again.
+"""Reads OMS's lists of what it failed to copy, for replay's timer: all of the sync task that are new, and those of the
+task group that copied the old objects, if it has ended and failed few; and writes a failed record for each object in
+them that has to be sent again.
 
 The position moves past a line after its key is dealt with, and in one of these states:
 - resolved: the source has nothing to send of it (see `resting`);
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.task_group import MOST_RESENT, TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
@@ -24,8 +26,10 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
+from oss_oms_sync.comparison.classes import OMS_LISTS
 from oss_oms_sync.errors import StorageError, presentable
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, rest, version
+from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
 from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at, record_name
 from oss_oms_sync.ledger.state import JobState
@@ -113,24 +117,36 @@ class FailedCopies:
             raise StorageError(
                 "SOURCE_BUCKET is empty, so what OMS failed to copy cannot be looked at. Name the bucket"
             )
-        positions, folder = self._positions, lists_folder(self._invocation.task_id)
-        bucket = destination(self._invocation)
+        positions, bucket = self._positions, destination(self._invocation)
         installed = self._clock.now() if positions.looked else self._state.installed(note=False)
         read_before = positions.read_before(installed).timestamp()
-        more = positions.begin_look(self._clock.now())
-        while more:
-            self._check_time()
-            page = bucket.list_page(folder, positions.after)
-            for one in page.objects:
-                known = positions.lists.get(one.name)
-                was_read = known.ended and known.etag == one.etag if known else one.modified < read_before
-                if not was_read:
-                    self._read_unless_refused(bucket, one, page.objects)
-                positions.after = one.name
-            positions.pages += 1
-            more = page.more
-            if not more:
-                positions.end_look()
+        if not positions.begin_look(self._clock.now()):
+            return
+        for folder in self._folders():
+            more = folder > positions.after or positions.after.startswith(folder)
+            while more:
+                self._check_time()
+                page = bucket.list_page(folder, positions.after if positions.after.startswith(folder) else "")
+                for one in page.objects:
+                    known = positions.lists.get(one.name)
+                    # A task group's may be older than its end, before which none of them is read.
+                    is_old = one.modified < read_before and not positions.is_of_group(one.name)
+                    if not (known.ended and known.etag == one.etag if known else is_old):
+                        self._read_unless_refused(bucket, one, page.objects)
+                    positions.after = one.name
+                positions.pages += 1
+                more = page.more
+        positions.end_look()
+
+    def _folders(self) -> list[str]:
+        """What the names of the lists begin with, in the order of names."""
+        positions, folders = self._positions, [lists_folder(self._invocation.task_id)]
+        group = migration.how_far(self._invocation, migration.under_way(self._invocation))
+        if isinstance(group, TaskGroup) and group.can_be_resent and group.lists.startswith(OMS_LISTS):
+            positions.read_too(group)
+            if positions.of_group < MOST_RESENT:
+                folders.append(group.lists)
+        return sorted(folders)
 
     def _read_unless_refused(self, bucket: ObsBucket, one: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
         """Read a list. One that OBS refuses for what it is, because it is archived or another one of the page can be
@@ -166,11 +182,11 @@ class FailedCopies:
 
     def _read_part(self, name: str, at: ListRead, part: ObjectPart) -> ListRead:
         """Deal with what lines behind `at` tell, group by group; return where it is then."""
-        body, start = part.body, at.offset - part.start
+        body, start, of_group = part.body, at.offset - part.start, self._positions.is_of_group(name)
         ends = part.start + len(body) == part.head.size
         while True:
             lines = read_lines(body, start, begins=part.start == 0, ends=ends, most=_GROUP)
-            outside = self._records.record(lines.failures, at.modified)
+            outside = self._records.record(lines.failures, at.modified, of_group=of_group)
             if lines.unread:
                 self._note_unread(name, lines.unread, lines.example)
             at_end = ends and (lines.open_line or lines.end == len(body))
@@ -211,9 +227,9 @@ class CopyRecords:
         self.lines: Counter[str] = Counter()
         self.outside = 0
 
-    def record(self, failures: Sequence[CopyFailure], listed: int) -> int:
-        """Deal with failures of a list that was written at `listed`, in seconds since 1970; return how many are outside
-        of the project's filter.
+    def record(self, failures: Sequence[CopyFailure], listed: int, *, of_group: bool) -> int:
+        """Deal with failures of a list that was written at `listed`, in seconds since 1970, of the sync task or of a
+        task group; return how many are outside of the project's filter.
 
         Raises StorageError if one is not known to be written, or cannot be looked at.
         """
@@ -228,10 +244,10 @@ class CopyRecords:
                 self.lines[why] += 1
             else:
                 due.append((one, source))
-        self._write(due, listed)
+        self._write(due, listed, of_group=of_group)
         return outside
 
-    def _write(self, due: Sequence[tuple[CopyFailure, ObjectSummary]], listed: int) -> None:
+    def _write(self, due: Sequence[tuple[CopyFailure, ObjectSummary]], listed: int, *, of_group: bool) -> None:
         task_id, bucket = self._invocation.task_id, self._invocation.log_bucket
         success = bucket.get_all([record_name(task_id, "success", one.key) for one, _ in due])
         failed = bucket.get_all([record_name(task_id, "failed", one.key) for one, _ in due])
@@ -244,18 +260,25 @@ class CopyRecords:
                 self.lines["accepted_again"] += 1
             else:
                 self.lines["recorded"] += 1
-                records.append(self._failed_record(one, source, accepted, waiting))
+                # The sync task did not fail where a group did.
+                attempts = (copy_attempts(accepted) if accepted else 0) + (not of_group)
+                records.append(self._failed_record(one, source, accepted, waiting, attempts))
         for problem in bucket.try_put_all(records):
             if problem:
                 raise problem.to_error()
 
     def _failed_record(
-        self, one: CopyFailure, source: ObjectSummary, accepted: StoredObject | None, waiting: StoredObject | None
+        self,
+        one: CopyFailure,
+        source: ObjectSummary,
+        accepted: StoredObject | None,
+        waiting: StoredObject | None,
+        attempt: int,
     ) -> StoredObject:
-        """`accepted`: the success record of this very version; `waiting`: the failed record that is there."""
+        """`accepted`: the success record of this very version; `waiting`: the failed record that is there; `attempt`:
+        the how manieth it is of the sync task because that failed."""
         invocation = self._invocation
         before = failed_key(invocation.task_id, waiting) if waiting else None
-        attempt = copy_attempts(accepted) + 1 if accepted else 1
         first = before.first_failure if before else ""
         key = FailedKey(version(source), first_failure=first, copy_attempts=attempt)
         message = presentable(one.message, invocation.settings.secrets)

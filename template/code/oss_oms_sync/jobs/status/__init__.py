@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import eq, le
 
@@ -12,20 +12,18 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
 from oss_oms_sync.answers.job_answers import Mark, ReplayRun
 from oss_oms_sync.answers.status_answer import (
-    Counters,
     ListsUnread,
-    Silence,
     StatisticsShown,
     StatusAnswer,
     Sum,
     TaskNamed,
-    TaskShown,
     Verdict,
 )
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.shown import silence, task_shown
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
@@ -133,9 +131,8 @@ class _StatusReport:
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed = Closing(self._invocation).state()
         late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
-        under_way, old_objects = migration.under_way(self._invocation), None
-        if under_way and under_way.group:
-            old_objects = self._invocation.oms.group(under_way.group, self._invocation.deadline)
+        under_way = migration.under_way(self._invocation)
+        old_objects = migration.how_far(self._invocation, under_way)
         facts = Facts(
             copying=copying,
             failures=failures,
@@ -153,14 +150,14 @@ class _StatusReport:
             at=timestamp(self._now),
             migration=facts.migration,
             old_objects=None if isinstance(old_objects, Failure) else old_objects,
-            old_objects_silence=_silence(old_objects, "get", "taskgroup"),
+            old_objects_silence=silence(old_objects, "get", "taskgroup"),
             closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
-            oms=None if isinstance(task, Failure) else _task_shown(task),
-            oms_silence=_silence(task, "get"),
+            oms=None if isinstance(task, Failure) else task_shown(task),
+            oms_silence=silence(task, "get"),
             copying=copying.shown(failures),
             statistics=None if isinstance(shown, Failure) else _statistics_shown(shown),
-            statistics_silence=_silence(shown, "statistics"),
+            statistics_silence=silence(shown, "statistics"),
             backlog=backlog,
             replay=self._last_run(),
             reconcile=coverage.shown(),
@@ -249,26 +246,8 @@ def _reasons(backlog: Backlog) -> list[Reason]:
     return [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
 
 
-def _task_shown(task: TaskInfo) -> TaskShown:
-    return TaskShown(
-        status=task.status,
-        src_bucket=task.src_bucket,
-        src_region=task.src_region,
-        dst_bucket=task.dst_bucket,
-        dst_region=task.dst_region,
-        object_overwrite_mode=task.object_overwrite_mode,
-        month=Counters(**asdict(task.month)),
-    )
-
-
 def _statistics_shown(statistics: Statistics) -> StatisticsShown:
     return StatisticsShown(timestamp(statistics.start), statistics.step, statistics.series, statistics.unread)
-
-
-def _silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
-    if not isinstance(answer, Failure):
-        return None
-    return Silence(answer.reason.name, answer.status, answer.message, answer.remedy(action, of))
 
 
 def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> list[Sum]:

@@ -28,6 +28,10 @@ _FAILED = t(
     "Behind: the migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them"
     " again: python3 ops.py migrate --retry"
 )
+_RESENT = t(
+    "Behind: the migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
+    " their keys, and resends them. To end the migration: python3 ops.py migrate --remove"
+)
 _IN_VAIN = t(
     "Behind: the old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
     " the cause is gone: python3 ops.py migrate --remove"
@@ -178,6 +182,7 @@ def old_objects_stopped(facts: Facts) -> Verdict | None:
     if not isinstance(group, TaskGroup) or not group.step.options:
         return None
     told = _PAUSED if group.state is GroupState.PAUSED else _FAILED if "retry" in group.step.options else _IN_VAIN
+    told = _RESENT if group.resent else told
     return behind(told.filled(failed=group.failed, total=group.total, why=group.why), group.step)
 
 
