@@ -53,6 +53,13 @@ def test_the_sum_of_ranges_is_the_same_in_any_order_and_however_they_were_cut(pa
     assert total == whole
 
 
+def test_a_sum_shares_nothing_with_what_it_is_of():
+    one, other = histogram([1]), histogram([1, 2])
+    total = one.plus(other)
+    total.add(1)
+    assert (one, other) == (histogram([1]), histogram([1, 2]))
+
+
 @given(lags)
 def test_what_is_within_a_time_is_counted_exactly(seconds):
     within = histogram(seconds).summary().within

@@ -184,7 +184,7 @@ def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
     assert document["rehearsal"]["would_be"] == "NOT PROVEN"
 
 
-def test_a_rehearsals_minutes_are_rounded_up_and_each_step_that_lists_takes_as_long_as_the_comparison():
+def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
     # GIVEN a comparison of 121 seconds, 601 keys to send at a call of ten a second, and a sample of 100 of ten objects
     # of 20 MB each, read on both sides at 30 MB a second
     began, ended = "2026-01-01T00:00:00Z", "2026-01-01T00:02:01Z"
@@ -194,7 +194,6 @@ def test_a_rehearsals_minutes_are_rounded_up_and_each_step_that_lists_takes_as_l
     evidence = SimpleNamespace(comparison=found, due=range(601), sample=Sample(100))
     # WHEN it is told how long the freeze would last
     minutes = Rehearsal.of([], evidence, SimpleNamespace(oms_rate=1.0)).minutes
-    # THEN no step is told as shorter than it is
     of_steps = {"settle": 5, "replay": 2, "compare": 3, "again": 5, "close": 2, "oms": 10, "standstill": 3, "sample": 3}
     assert minutes == {**of_steps, "total": 33}
 
