@@ -398,8 +398,8 @@ MISTAKES = (
         "return self.matches(key)",
     ),
     Mistake(
-        "records forwarded",
-        f"{_UNIT}/test_events.py::test_events_of_the_log_bucket_and_records_are_never_forwarded",
+        "a pass that sends records",
+        f"{_UNIT}/passes/test_classify.py::test_records_in_the_source_bucket_are_never_sent",
         f"{_CODE}/filters.py",
         " and key.endswith(self.suffix) and not key.startswith(RECORD_ROOT)",
         " and key.endswith(self.suffix)",
