@@ -89,7 +89,8 @@ def _hero(verdict: Verdict, say: Words) -> Hero:
     name = " ".join(["then", verdict.step.job, *verdict.step.options])
     step = Step(say(name) if say.knows(name) else "", command(verdict.step))
     tone = "bad" if verdict.alarm else _TONES[verdict.state]
-    return Hero(say(f"state {verdict.state.value}"), tone, verdict.text.of(say.language), step)
+    word = say(f"state {verdict.state.value}")
+    return Hero(word, tone, verdict.text.of(say.language), step, word)
 
 
 def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:

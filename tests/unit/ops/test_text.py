@@ -42,7 +42,7 @@ def pass_lines(given, lang="en"):
 
 def test_the_status_has_numbers_remedies_and_sums():
     out = text(status_lines(report()))
-    assert out.startswith("Now behind.\n")
+    assert out.startswith("Behind\n  Now behind.\n")
     codes = report()["copying"]["failures"]["codes"]
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, out.splitlines()) if line}
     expected = {
@@ -86,7 +86,7 @@ def test_what_was_acknowledged_is_told_apart():
 
 def test_the_status_speaks_chinese():
     out = text(status_lines(report(), "zh"))
-    assert out.startswith("现在 behind。")
+    assert out.startswith("有积压\n  现在 behind。")
     assert report()["fixes"]["THROTTLED"]["zh"] in out
     for part in ("OMS 统计的失败数：9", "photos → photos-obs", "接收请求", "OMS 已接受"):
         assert part in out

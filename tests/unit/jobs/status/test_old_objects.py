@@ -73,7 +73,7 @@ def test_one_that_somebody_deleted_is_behind(world):
     begun(world)
     verdict = world.status()["verdict"]
     assert (verdict["state"], verdict["step"]["options"]) == (BEHIND, REMOVE)
-    assert "somebody has deleted" in verdict["text"]
+    assert "Somebody has deleted" in verdict["text"]
 
 
 @pytest.mark.parametrize(
