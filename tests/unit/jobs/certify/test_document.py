@@ -11,7 +11,7 @@ import pytest
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import certify
-from oss_oms_sync.jobs.certify.document import Rehearsal
+from oss_oms_sync.jobs.certify.document import _minutes
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import PassState
@@ -193,7 +193,7 @@ def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
     found = SimpleNamespace(state=PassState(about, tally, ended, 0, 1, 1), tally=tally)
     evidence = SimpleNamespace(comparison=found, due=range(601), sample=Sample(100))
     # WHEN it is told how long the freeze would last
-    minutes = Rehearsal.of([], evidence, SimpleNamespace(oms_rate=1.0)).minutes
+    minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
     of_steps = {"settle": 5, "replay": 2, "compare": 3, "again": 5, "close": 2, "oms": 10, "standstill": 3, "sample": 3}
     assert minutes == {**of_steps, "total": 33}
 
