@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from ops.clouds.buckets import OssBucket
@@ -73,10 +73,10 @@ class Intentions:
         """Write it with what is known now."""
         self._log.put(self._name, _body(intention))
 
-    def end(self, intention: Intention, ended: str, how: str) -> None:
-        """It is over. What is known of it stays under another name."""
-        told = {**asdict(intention), "ended": ended, "how": how}
-        self._log.put(f"{self._root}migrated-{self._project}-{intention.run}.json", json.dumps(told).encode())
+    def end(self, intention: Intention, told: Mapping[str, object]) -> None:
+        """It is over. What is known of it, and `told`, stays under another name, and certificates tell it."""
+        body = json.dumps({**asdict(intention), **told}).encode()
+        self._log.put(f"{self._root}migrated-{self._project}-{intention.run}.json", body)
         self._log.delete(self._name)
 
 

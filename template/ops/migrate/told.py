@@ -80,8 +80,7 @@ def how_far(group: TaskGroup, left: float | None = None) -> Text:
 
 def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:
     """How a group stands; `keys`: those that it still has."""
-    said, tone = old_objects.title(group)
-    yield Marked("", said.of(language), tone)
+    yield Marked("", group.title.of(language), old_objects.tone(group))
     if group.total:
         yield f"  {how_far(group, left).of(language)}"
     for text in old_objects.failures(group):
@@ -96,8 +95,7 @@ def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float |
 
 def done(group: TaskGroup, language: str) -> Iterator[Line]:
     """The end of it, when nothing of it is left but what it copied."""
-    said, tone = old_objects.title(group)
-    yield Marked("", said.of(language), tone)
+    yield Marked("", group.title.of(language), old_objects.tone(group))
     yield f"  {how_far(group).of(language)}"
     yield f"-> {_AFTERWARDS.of(language)}"
     yield Whole(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")

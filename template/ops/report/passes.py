@@ -69,10 +69,10 @@ def _compared(found: Compared, say: Words) -> list[Block]:
             blocks += [Paragraph(Span("code", name.title)), keys(one.keys)]
     blocks += comparison.remedies(found, say)
     for kind, names in found.deep.keys.items() if found.deep else ():
-        blocks += [Paragraph(say(f"unread {kind}", number=f"{getattr(found.deep, kind):,}")), keys(names)]
+        blocks += [Paragraph(say(f"unread {kind}", number=getattr(found.deep, kind))), keys(names)]
     if found.watermark:
         unproven = sum(one.source.objects for name, one in held(found).items() if name in UNPROVEN)
-        beside = Span("note", say("not proven too", number=f"{unproven:,}")) if unproven else None
+        beside = Span("note", say("not proven too", number=unproven)) if unproven else None
         blocks.append(Facts([(say("watermark"), (found.watermark, beside))]))
     return [*blocks, *comparison.lag(found.lag, say)]
 
@@ -82,11 +82,10 @@ def how_far(found: PassAnswer | None, language: str) -> str:
     say = Words(language)
     if found is None or found.finished or found.pass_ is None:
         return say("begins")
-    left = None if found.minutes_left is None else say("minutes", number=f"{found.minutes_left:,}")
     known = (
         None if found.share is None else f"{found.share:.0%}",
-        None if found.objects is None else say("of objects", number=f"{found.objects:,}"),
-        say("a minute", number=f"{found.objects_per_minute or 0:,}"),
-        None if left is None else say("time left", minutes=left),
+        None if found.objects is None else say("of objects", number=found.objects),
+        say("a minute", number=found.objects_per_minute or 0),
+        None if found.minutes_left is None else say("time left", left=60 * found.minutes_left),
     )
     return say("pause").join(filter(None, known)).replace("\u00a0", " ")

@@ -663,7 +663,7 @@ def test_it_speaks_chinese(command):
 
 def test_while_old_objects_are_on_their_way_it_ends_before_it_begins_and_a_rehearsal_says_so():
     seen = world()
-    seen.session.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g"}
+    seen.session.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g", "keys": []}
     with pytest.raises(CloudError) as caught:
         run(seen)
     assert caught.value.fix.en.endswith("python3 ops.py migrate --look")

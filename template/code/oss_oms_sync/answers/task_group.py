@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, t
 
 
 class GroupState(Enum):
@@ -27,6 +28,19 @@ class GroupState(Enum):
     DELETING_SOON = "deleting_soon"
     DELETING = "deleting"
 
+
+_TITLES = {
+    GroupState.WAITING: t("The migration is about to begin"),
+    GroupState.CREATING: t("The migration has begun"),
+    GroupState.COPYING: t("The migration is on its way"),
+    GroupState.PAUSED: t("The migration is paused"),
+    GroupState.NOT_CREATED: t("OMS could not begin the migration"),
+    GroupState.FAILED: t("The migration has ended, and something failed"),
+    GroupState.DONE: t("The migration is done"),
+    GroupState.PAUSING: t("The migration is about to pause"),
+    GroupState.DELETING_SOON: t("OMS deletes the task group"),
+    GroupState.DELETING: t("OMS deletes the task group"),
+}
 
 # Of so many objects that a group failed to copy, replay reads in its lists which they are, and resends them.
 MOST_RESENT = 10_000
@@ -47,7 +61,8 @@ class TaskGroup:
     """What OMS tells of a group. `total` is 0 until it has listed the source. `size`: bytes in all; `copied_size`: of
     what it `copied`; `speed`: bytes a second. `started`: when, in seconds since 1970. `can_retry_failed`: whether it
     can try again what failed, and nothing else. `lists`: where it lists that in the destination. `why` it failed.
-    `resent`: replay has the keys of all that failed, so nothing of it is left to be done."""
+    `ended`: like `started`, where it rests. `resent`: replay has the keys of all that failed, so nothing of it is left
+    to be done."""
 
     id: str
     state: GroupState
@@ -63,7 +78,13 @@ class TaskGroup:
     can_retry_failed: bool
     lists: str
     why: str
+    ended: float = 0
     resent: bool = False
+
+    @property
+    def title(self) -> Text:
+        """How it stands, in a few words."""
+        return _TITLES[self.state]
 
     @property
     def can_be_resent(self) -> bool:
@@ -112,6 +133,7 @@ class TaskGroup:
                 started=number("start_time") / 1000,
                 can_retry_failed=failed.get("result") is True,
                 lists=str(failed.get("list_file_key") or ""),
+                ended=(number("start_time") + number("total_time")) / 1000,
                 why=" ".join(str(why[name]) for name in ("error_code", "error_msg") if why.get(name)),
             )
         except (LookupError, TypeError, ValueError, AttributeError) as error:

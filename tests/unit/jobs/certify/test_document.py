@@ -37,6 +37,7 @@ PARTS = {
     "frozen_since",
     "run",
     "closed",
+    "migration",
     "open_projects",
     "oms",
     "checks",

@@ -19,6 +19,7 @@ from oss_oms_sync.answers.status_answer import (
     TaskNamed,
     Verdict,
 )
+from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
@@ -143,6 +144,7 @@ class _StatusReport:
             late=late,
             migration=under_way,
             old_objects=old_objects,
+            keys_left=under_way.keys if under_way and self._has_been_done(old_objects) else (),
         )
         verdict = reach_verdict(facts)
         report = StatusAnswer(
@@ -171,6 +173,12 @@ class _StatusReport:
             lasting=[reason.name for reason in _reasons(backlog) if reason in PERMANENT],
         )
         return verdict, facts, report
+
+    def _has_been_done(self, group: TaskGroup | Failure | None) -> bool:
+        """For a day: whoever began it has forgotten it."""
+        if not isinstance(group, TaskGroup) or group.state is not GroupState.DONE:
+            return False
+        return group.ended < (self._now - DAY).timestamp()
 
     def _last_run(self) -> ReplayRun | None:
         """How the last run of replay over all records ended, as far as that is known."""

@@ -32,6 +32,10 @@ _RESENT = t(
     "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
     " their keys, and resends them. To end the migration: python3 ops.py migrate --remove"
 )
+_KEYS_LEFT = t(
+    "The migration of the old objects was done over a day ago, and OMS's users still have the access keys that"
+    " it was given: {keys}. To end it, which deletes them: python3 ops.py migrate"
+)
 _IN_VAIN = t(
     "The old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
     " the cause is gone: python3 ops.py migrate --remove"
@@ -179,6 +183,8 @@ def old_objects_stopped(facts: Facts) -> Verdict | None:
     group = facts.old_objects
     if isinstance(group, Failure) and group.status == 404:
         return behind(_GONE, Step("migrate", {"remove": True}))
+    if facts.keys_left:
+        return behind(_KEYS_LEFT.filled(keys=facts.keys_left), Step("migrate"))
     if not isinstance(group, TaskGroup) or not group.step.options:
         return None
     told = _PAUSED if group.state is GroupState.PAUSED else _FAILED if "retry" in group.step.options else _IN_VAIN
