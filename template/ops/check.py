@@ -162,7 +162,7 @@ def _of_mark(document: Document) -> str:
 def _of_oms(document: Document) -> str:
     """Whether OMS had finished when the document was made, or what it had not was accepted by name."""
     oms, is_accepted = document["oms"], OMS_UNFINISHED in document["accepted"]
-    if document["closed"] is None:
+    if document["closed"] is None or document["migration"] is not None:
         return "not run"
     if oms["left"] is None:
         return "passed" if is_accepted else "not run"

@@ -173,8 +173,7 @@ def _freeze(found: Certificate, say: Words) -> Figure:
     """Since when writes are stopped, or how long they will be."""
     minutes = found.rehearsal.minutes.get("total") if found.rehearsal else None
     if minutes is not None:
-        long = units.duration(60 * minutes, say)
-        return Figure(say("freeze"), say("freeze about", duration=long), say("rehearsal note"))
+        return Figure(say("freeze"), say("freeze about", duration=60 * minutes), say("rehearsal note"))
     if found.frozen_since is None:
         return Figure(say("frozen"), say("none"), say("not frozen"))
     return _at(say("frozen"), found.frozen_since, "")
@@ -187,7 +186,7 @@ def _as_of(found: Certificate, say: Words) -> Figure:
     note = ""
     if found.frozen_since:
         into = (units.moment(found.as_of) - units.moment(found.frozen_since)).total_seconds()
-        note = " · " + say("frozen after", duration=units.duration(into, say))
+        note = " · " + say("frozen after", duration=into)
     return _at(say("as of"), found.as_of, note)
 
 
@@ -436,7 +435,7 @@ def _shown(found: Certificate, shown: NotJudged, say: Words) -> list[Block]:
         say("of objects", number=units.count(gone.objects if gone else None, say)),
         units.size(gone.bytes if gone else None, say),
     )
-    events = say("lost events", new=f"{lost.new:,}", missing=f"{lost.missing:,}") if lost else say("not known")
+    events = say("lost events", new=lost.new, missing=lost.missing) if lost else say("not known")
     task = shown.task
     return [
         Facts(
@@ -445,6 +444,7 @@ def _shown(found: Certificate, shown: NotJudged, say: Words) -> list[Block]:
                 (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
                 (say("events"), events),
                 (say("class deleted_at_source"), say("pause").join(volume)),
+                *((say("migrated"), say("migration", **vars(one))) for one in shown.migrations),
                 (say("project"), _closed(found.closed, say)),
             ]
         ),

@@ -112,7 +112,7 @@ def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
 
 def lag(found: Lags, say: Words) -> list[Block]:
     """How long objects took until OMS accepted them, and until they were in OBS."""
-    again = [Paragraph(say("sent again", number=f"{found.again:,}"), "note")] if found.again else []
+    again = [Paragraph(say("sent again", number=found.again), "note")] if found.again else []
     return [
         *_one_lag(found.accepted, say("lag accepted"), say),
         *_one_lag(found.copied, say("lag copied"), say),
@@ -145,7 +145,7 @@ def _columns(quads: Iterable[Sequence[int]]) -> list[int]:
 def _folder_name(name: str, folder: _Folder, say: Words) -> Phrase:
     special = {"": "no folder", "*": "other folders"}.get(name)
     parts = [Part(folder.tones[tone], tone) for tone in _ORDER if folder.tones[tone]]
-    said = say("comma").join(say("bar part", name=say(f"tone {one.tone}"), number=f"{one.number:,}") for one in parts)
+    said = say("comma").join(say("bar part", name=say(f"tone {one.tone}"), number=one.number) for one in parts)
     return say(special) if special else Span("key", name), Bar(parts, said, thin=True)
 
 
@@ -169,7 +169,7 @@ def _side_bar(found: BothBuckets, names: Sequence[ObjectClass], side: str, say: 
     known = {name: _side(found.classes[name], side).objects for name in names}
     total = f"{sum(known.values()):,}"
     said = say("comma").join(
-        say("bar part", name=say(f"class {name.title}"), number=f"{objects:,}") for name, objects in known.items()
+        say("bar part", name=say(f"class {name.title}"), number=objects) for name, objects in known.items()
     )
     label = say("bar", side=say(f"in {side}"), total=total, parts=said or say("none"))
     parts = [Part(objects, name.tone) for name, objects in known.items()]

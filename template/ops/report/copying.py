@@ -51,8 +51,8 @@ def speed_figures(answer: StatusAnswer, say: Words) -> list[Figure]:
     if fast is None:
         throughput = Figure(say("throughput"), say("not known"), say("oms silent"), "open")
     else:
-        lately = say("throughput note", duration=units.duration(fast.seconds, say))
-        volume = say("a second", size=units.size(fast.bytes, say))
+        lately = say("throughput note", duration=fast.seconds)
+        volume = say("a second", size=fast.bytes)
         shown = (units.rate(fast.objects), " ", Span("small", say("objects a minute")))
         throughput = Figure(say("throughput"), shown, f"{lately} · {volume}")
     return [throughput, _drain(answer, say)]
@@ -66,7 +66,7 @@ def _drain(answer: StatusAnswer, say: Words) -> Figure:
     left = backlog.failed + backlog.in_run_files + unfinished.objects
     if not left and not backlog.at_least:
         return Figure(say("drain"), say("none"), say("nothing to drain"))
-    objects = say("at least", number=f"{left:,}") if backlog.at_least else f"{left:,}"
+    objects = say("at least", number=left) if backlog.at_least else f"{left:,}"
     note = say("drain note", objects=objects)
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not fastest:

@@ -30,15 +30,9 @@ _GENERAL = {
     "not known": t("not known"),
     "none": t("none"),
     "colon": t(": "),
-    "bytes": t("{number} bytes"),
     "a minute": t("{number} objects a minute"),
     "objects a minute": t("objects a minute"),
-    "days": t("{number} d"),
-    "hours": t("{number} h"),
-    "minutes": t("{number} min"),
-    "seconds": t("{number} s"),
-    "under a second": t("< 1 s"),
-    "ago": t("{duration} ago"),
+    "ago": t("{duration:time} ago"),
     "just now": t("just now"),
     "at least": t("at least {number}"),
     "utc": t("All times are UTC. Ages are as of {time}."),
@@ -57,7 +51,7 @@ _GENERAL = {
     "first keys": t("The first {number}"),
     "started": t("started"),
     "ended": t("ended"),
-    "took": t("took {duration}"),
+    "took": t("took {duration:time}"),
 }
 
 _STATES = {
@@ -97,6 +91,7 @@ _STATUS = {
     "migration unknown": t("A migration of the old objects is not over. How far it is, is not known."),
     "began": t("began"),
     "task group": t("task group"),
+    "access keys": t("access keys"),
     "oldest": t("the oldest failed {age}"),
     "records": t("failed records"),
     "in replay": t("in replay's hands"),
@@ -120,8 +115,8 @@ _STATUS = {
     "oms silent": t("OMS does not say"),
     "OMS says": t("OMS's message"),
     "throughput": t("Throughput"),
-    "throughput note": t("copied by OMS in the last {duration}"),
-    "a second": t("{size} a second"),
+    "throughput note": t("copied by OMS in the last {duration:time}"),
+    "a second": t("{size:size} a second"),
     "drain": t("Time to drain"),
     "drain note": t("for {objects} that wait here or at OMS, as fast as it ever was in the picture"),
     "nothing to drain": t("nothing to drain"),
@@ -176,13 +171,15 @@ _STATUS = {
     "covered": t("accepted by OMS"),
     "submitted": t("sent by this pass"),
     "failed_before": t("failed before"),
+    "migrating": t("migrating"),
+    "unsent": t("left: too many"),
     "pending": t("younger than 15 minutes"),
     "orphans": t("deleted at the source since"),
-    "lost events": t("Of {new} new objects, the events of {missing} did not arrive."),
+    "lost events": t("Of {new:new object|new objects}, the events of {missing} did not arrive."),
     "under way since": t("A pass is under way since {age}"),
     "comparison under way since": t("A comparison is under way since {age}"),
     "so far": t("{scanned} so far"),
-    "time left": t("{minutes} left"),
+    "time left": t("{left:time} left"),
     "end not known": t("end not known"),
     "sums": t("Do the numbers add up?"),
     "sums note": t("Counts that have to agree."),
@@ -201,7 +198,7 @@ _COMPARISON = {
     "watermark": t("In OBS up to"),
     "when accepted": t("accepted by OMS"),
     "written at": t("written {time}"),
-    "later by": t("{duration} later"),
+    "later by": t("{duration:time} later"),
     "watermark note": t(
         "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be equal"
     ),
@@ -227,6 +224,7 @@ _COMPARISON = {
     "class failed_before": t("failed before"),
     "class moving": t("moving"),
     "class in_flight": t("in flight"),
+    "class migrating": t("migrating"),
     "class impossible": t("impossible"),
     "class arriving": t("arriving"),
     "class oms_own": t("OMS's own lists"),
@@ -244,6 +242,7 @@ _COMPARISON = {
     "means failed_before": t("It has a failed record: replay resends it."),
     "means moving": t("Written just before or during the comparison."),
     "means in_flight": t("Accepted by OMS, and not in OBS yet."),
+    "means migrating": t("Missing or older in OBS: the migration of the old objects is about to copy it."),
     "means impossible": t("A symbolic link, a key that looks like a record's, or one that OBS cannot hold."),
     "means arriving": t("Only in OBS, for less than 15 minutes."),
     "means oms_own": t("Written to OBS by OMS itself."),
@@ -256,7 +255,7 @@ _COMPARISON = {
     "lag accepted": t("Written until accepted by OMS"),
     "lag copied": t("Written until in OBS"),
     "lag key figure": t("Written until in OBS"),
-    "lag key note": t("99 % within; the longest {longest}"),
+    "lag key note": t("99 % within; the longest {longest:time}"),
     "no lag": t("No object was written in that time."),
     "p50": t("half within"),
     "p90": t("90 % within"),
@@ -271,7 +270,7 @@ _COMPARISON = {
     "not yet": t("not yet"),
     "time taken": t("time"),
     "part": t("share"),
-    "sent again": t("{number} objects that were resent are not in these figures."),
+    "sent again": t("{number:object that was resent is|objects that were resent are} not in these figures."),
     "folders": t("Folders"),
     "folders note": t("First-level folders; those with differences first."),
     "folder": t("folder"),
@@ -302,7 +301,7 @@ _CERTIFICATE = {
     "frozen": t("Writes stopped"),
     "frozen since": t("writes stopped"),
     "not frozen": t("not stopped: a rehearsal"),
-    "frozen after": t("{duration} into the freeze"),
+    "frozen after": t("{duration:time} into the freeze"),
     "looked at": t("What was looked at"),
     "buckets": t("from and to"),
     "scope": t("scope"),
@@ -337,6 +336,7 @@ _CERTIFICATE = {
     "check STOOD_STILL": t("Both buckets stood still"),
     "check SCOPE": t("All in scope was compared"),
     "check SUMS": t("The sums add up"),
+    "check MIGRATING": t("No migration has anything left to copy"),
     "check MISSING": t("Nothing is missing in OBS"),
     "check OLDER": t("Nothing in OBS is older"),
     "check OVERWRITTEN": t("Nothing was overwritten in OBS"),
@@ -365,7 +365,7 @@ _CERTIFICATE = {
     "state digest": t("source, with times and ETags"),
     "same": t("the same on both sides"),
     "digests not known": t("Digests are not known."),
-    "of objects": t("{number} objects"),
+    "of objects": t("{number:object|objects}"),
     "sample": t("Sample"),
     "sample note": t("Read wholly on both sides, and compared."),
     "no sample": t("Nothing was sampled."),
@@ -385,6 +385,10 @@ _CERTIFICATE = {
     "open": t("open"),
     "events": t("events"),
     "project": t("project"),
+    "migrated": t("old objects"),
+    "migration": t(
+        "a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed"
+    ),
     "closed since": t("closed since {time}"),
     "the document": t("This document"),
     "the document note": t("How to check it."),
@@ -401,7 +405,7 @@ _CERTIFICATE = {
     "rehearsal note": t("From the times that the passes took."),
     "would be": t("Would be {verdict}"),
     "freeze": t("Freeze"),
-    "freeze about": t("about {duration}"),
+    "freeze about": t("about {duration:time}"),
     "freeze bar": t("{total}: {parts}"),
     "step": t("step"),
     "step settle": t("let the last writes settle"),
@@ -444,6 +448,12 @@ _JOBS = {
     "stop storage": t("a bucket cannot be listed, read or written"),
     "stop no_progress": t("a range came nowhere"),
     "stop too_large": t("there is more than one pass can do"),
+    "stop too_many": t("too much is missing to be sent"),
+    "too many": t(
+        "{unsent:object that is missing was|objects that are missing were} not sent: a migration copies as many sooner."
+        " Let OMS copy them; once it has, compare again:"
+    ),
+    "all the same": t("Or send them all the same, ten keys a call:"),
     "stop period_off": t("no pass begins by itself"),
     "stop busy": t("another run is at it"),
     "read again": t(
@@ -463,13 +473,13 @@ _JOBS = {
     "resent counts": t("{submitted}: accepted {accepted}, failed {failed}"),
     "would send": t("It would send, first:"),
     "twin digest": t("twin digest of OBS"),
-    "not proven too": t("{number} objects are not proven to be equal"),
+    "not proven too": t("{number:object is|objects are} not proven to be equal"),
     "unread unreadable": t(
         "{number} could not be read: archived, or encrypted with a key that the function's role may not use, or that"
         " role may not read at all (python3 policies/show.py --deep)"
     ),
-    "unread too_big": t("{number} are too large for the time of a piece"),
-    "unread encrypted": t("{number} are encrypted in OBS, or may be"),
+    "unread too_big": t("{number:is|are} too large for the time of a piece"),
+    "unread encrypted": t("{number:is|are} encrypted in OBS, or may be"),
     "unread unknown_parts": t("{number} came into OBS in parts that are not OMS's"),
     "begins": t("begins"),
 }
@@ -478,8 +488,8 @@ _COST = {
     "estimate": t("{objects} objects of {size}, {a_day} new ones a day, {lanes} lanes; list prices in US dollars"),
     "cost once": t("Once: what is in the bucket already"),
     "old objects": t(
-        "Copying it takes a task group {group} at least (python3 ops.py migrate), and {sent} where this project sends"
-        " it, ten keys a call: both by OMS's usual limits, an estimate."
+        "Copying it takes a task group {group:time} at least (python3 ops.py migrate), and {sent:time} where this"
+        " project sends it, ten keys a call: both by OMS's usual limits, an estimate."
     ),
     "old requests": t(
         "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its end, and"

@@ -9,7 +9,7 @@ from enum import Enum
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.job_answers import Mark
+from oss_oms_sync.answers.job_answers import Mark, Migrated
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Lags, LastWritten, Listed, ListedSource
 from oss_oms_sync.answers.status_answer import Silence, TaskShown
@@ -213,11 +213,13 @@ class EventsLost:
 
 @dataclass(frozen=True)
 class NotJudged:
-    """What decides nothing. What OMS does not say is a Silence beside None."""
+    """What decides nothing. `migrations` are those of the old objects that are over. What OMS does not say is a Silence
+    beside None."""
 
     task: TaskShown | None
     silence: Silence | None
     trigger: EventsLost | None
+    migrations: Sequence[Migrated]
     lag: Lags | None
 
 
@@ -225,7 +227,8 @@ class NotJudged:
 class Certificate:
     """The document without its hash. `text` is for who reads the JSON: it says the verdict, and what `said` says.
     `as_of` is when the comparison was last judged; `run` the run of a cutover that asked; `frozen_since` is None in a
-    rehearsal. What a comparison counts is None if there is none."""
+    rehearsal. `migration`: when one of the old objects began that is not over (empty if that is not known), or None.
+    What a comparison counts is None if there is none."""
 
     schema: int
     kind: str
@@ -244,6 +247,7 @@ class Certificate:
     checks: Sequence[Finding]
     run: str
     closed: ClosedMark | None
+    migration: str | None
     open_projects: Sequence[str]
     oms: OmsLeft
     passes: CertifiedPasses

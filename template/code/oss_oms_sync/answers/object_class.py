@@ -11,7 +11,7 @@ AGAIN = "+*~"
 _TONES = {
     "equal_contents": "good",
     **dict.fromkeys(("equal_version", "equal_size", "suspicious", "impossible", "unknown"), "open"),
-    **dict.fromkeys(("failed_before", "moving", "in_flight", "arriving"), "way"),
+    **dict.fromkeys(("failed_before", "moving", "in_flight", "migrating", "arriving"), "way"),
     **dict.fromkeys(("missing", "older", "overwritten"), "bad"),
 }
 
@@ -27,6 +27,7 @@ class ObjectClass(Enum):
     EQUAL_CONTENTS = ("equal_contents", "=")
     FAILED_BEFORE = ("failed_before", "~")
     IN_FLIGHT = ("in_flight", "~")
+    MIGRATING = ("migrating", "~")
     MISSING = ("missing", "+")
     OLDER = ("older", "*")
     OVERWRITTEN = ("overwritten", "*")
@@ -60,7 +61,7 @@ class ObjectClass(Enum):
         # How good or bad it is to find one, as reports show it: proven; not proven; on its way; lacking; not judged.
         self.tone = _TONES.get(title, "calm")
         # The current version of such an object is not known to be in the destination bucket.
-        self.is_lacking = title in ("failed_before", "in_flight", "missing", "older", "overwritten")
+        self.is_lacking = title in ("failed_before", "in_flight", "migrating", "missing", "older", "overwritten")
         # Whether its objects are in the destination bucket alone, and count there.
         self.is_only_there = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
         # Whether somebody may accept it by its name, although nobody has proven it.

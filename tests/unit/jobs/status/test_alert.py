@@ -73,6 +73,7 @@ def test_the_same_for_machines(world):
         "waiting": 1,
         "oldest": "2026-03-10T12:30:00Z",
         "copy_failures": 0,
+        "task_group": None,
     }
 
 

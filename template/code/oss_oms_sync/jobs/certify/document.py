@@ -94,6 +94,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         checks=checks,
         run=evidence.options.run,
         closed=ClosedMark(**asdict(evidence.closed)) if evidence.closed else None,
+        migration=evidence.migration.begun if evidence.migration else None,
         open_projects=evidence.open_projects,
         oms=evidence.oms,
         passes=CertifiedPasses(
@@ -168,6 +169,7 @@ def _not_judged(evidence: Evidence) -> NotJudged:
         task=task_shown(task) if isinstance(task, TaskInfo) else None,
         silence=silence(task, "get"),
         trigger=EventsLost(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
+        migrations=evidence.migrated,
         lag=found.tally.lags() if found else None,
     )
 

@@ -19,6 +19,7 @@ from oss_oms_sync.answers.status_answer import (
     TaskNamed,
     Verdict,
 )
+from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
@@ -39,7 +40,7 @@ from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS
+from oss_oms_sync.passes.tally import COUNTS, PARTS
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
 _HOUR = timedelta(hours=1)
@@ -50,7 +51,7 @@ DAY = timedelta(days=1)
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
 # What counts have to do, and what it means if they do not.
-_PARTS_OF_PASS = t("scanned = covered + failed before + submitted + pending")
+_PARTS_OF_PASS = t("scanned = covered + failed before + submitted + pending + migrating + unsent")
 _OUTCOMES = t("submitted = accepted + failed")
 _PARTS_OF_FAILURES = t("objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known")
 _PARTS_OF_MONTH = t("objects that OMS accepted this month <= copied + failed + skipped")
@@ -143,6 +144,7 @@ class _StatusReport:
             late=late,
             migration=under_way,
             old_objects=old_objects,
+            keys_left=under_way.keys if under_way and self._has_been_done(old_objects) else (),
         )
         verdict = reach_verdict(facts)
         report = StatusAnswer(
@@ -171,6 +173,12 @@ class _StatusReport:
             lasting=[reason.name for reason in _reasons(backlog) if reason in PERMANENT],
         )
         return verdict, facts, report
+
+    def _has_been_done(self, group: TaskGroup | Failure | None) -> bool:
+        """For a day: whoever began it has forgotten it."""
+        if not isinstance(group, TaskGroup) or group.state is not GroupState.DONE:
+            return False
+        return group.ended < (self._now - DAY).timestamp()
 
     def _last_run(self) -> ReplayRun | None:
         """How the last run of replay over all records ended, as far as that is known."""
@@ -261,7 +269,7 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
 
 def _sums_of_pass(last: PassState) -> list[Sum]:
     count = {name: last.counts.get(name, 0) for name in COUNTS}
-    parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
+    parts = [count[name] for name in PARTS]
     outcomes = [count[name] for name in ("accepted", "failed")]
     return [
         _sum(_PARTS_OF_PASS, count["scanned"], eq, parts, _INEXACT_COUNTS),

@@ -32,6 +32,10 @@ _RESENT = t(
     "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
     " their keys, and resends them. To end the migration: python3 ops.py migrate --remove"
 )
+_KEYS_LEFT = t(
+    "The migration of the old objects was done over a day ago, and OMS's users still have the access keys that"
+    " it was given: {keys}. To end it, which deletes them: python3 ops.py migrate"
+)
 _IN_VAIN = t(
     "The old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
     " the cause is gone: python3 ops.py migrate --remove"
@@ -45,6 +49,10 @@ _NO_GROUP = t(
     " see what became of it: python3 ops.py migrate --look"
 )
 _NOT_TOLD = t("Nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}")
+_TOO_MANY = t(
+    "The pass of {began} has not sent {n:object|objects}, because a migration copies as many sooner: python3"
+    " ops.py migrate. Once that is done: python3 ops.py compare, and python3 ops.py reconcile"
+)
 _ON_THEIR_WAY = t("Old objects are still on their way, {percent:.1f} % of {total}: python3 ops.py migrate --look.")
 _LISTED = t("Old objects are still on their way, and OMS lists them: python3 ops.py migrate --look.")
 _COPIED = t("The old objects are copied. To end their migration: python3 ops.py migrate.")
@@ -139,6 +147,16 @@ def yet_to_copy(facts: Facts) -> Verdict | None:
     )
 
 
+def too_many(facts: Facts) -> Verdict | None:
+    """What a pass has left, because a migration copies it sooner."""
+    compared = facts.in_obs.last.state if facts.in_obs.last else None
+    for last in filter(None, (compared, facts.coverage.recent)):
+        if last.unsent:
+            told = _TOO_MANY.filled(began=last.started, n=last.unsent)
+            return behind(told, last.of.migrations.step)
+    return None
+
+
 def lacking_in_obs(facts: Facts) -> Verdict | None:
     """What the last comparison did not find in OBS."""
     in_obs = facts.in_obs
@@ -179,6 +197,8 @@ def old_objects_stopped(facts: Facts) -> Verdict | None:
     group = facts.old_objects
     if isinstance(group, Failure) and group.status == 404:
         return behind(_GONE, Step("migrate", {"remove": True}))
+    if facts.keys_left:
+        return behind(_KEYS_LEFT.filled(keys=facts.keys_left), Step("migrate"))
     if not isinstance(group, TaskGroup) or not group.step.options:
         return None
     told = _PAUSED if group.state is GroupState.PAUSED else _FAILED if "retry" in group.step.options else _IN_VAIN
