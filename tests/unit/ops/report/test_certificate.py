@@ -291,6 +291,21 @@ def test_what_is_not_compared_is_in_no_total():
     assert total[2].startswith(f"{given['destination']['objects']:,}")
 
 
+def test_a_folder_has_the_objects_and_bytes_of_both_sides_and_what_lacks_is_red():
+    given = answer(GO)
+    given["folders"] = {
+        "a/": {"equal_contents": [7, 7000, 7, 7000], "missing": [3, 1500, 0, 0], "equal_size": [2, 20, 2, 20]},
+        "b/": {"equal_contents": [1, 10, 1, 10]},
+    }
+    table = section(page(given), "folders").one("tbody")
+    first, second = ([cell for cell in row.children if isinstance(cell, Element)] for row in table.every("tr"))
+    assert [cell.text for cell in first[1:]] == ["128.52 kB", "97.02 kB", "3", "0", "2"]
+    assert [cell.text for cell in second[1:]] == ["110 bytes", "110 bytes", "0", "0", "0"]
+    # The tones of what lacks, is on its way, and is not proven.
+    tones = [[cell.attributes["class"].split()[-1] for cell in row[3:]] for row in (first, second)]
+    assert tones == [["bad", "nil", "open"], ["nil", "nil", "nil"]]
+
+
 def test_what_oms_does_not_say_is_not_known_and_gates_nothing():
     given = answer(GO)
     said = {"problem": "FORBIDDEN", "status": 403, "message": "no such right"}
