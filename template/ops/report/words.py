@@ -171,6 +171,8 @@ _STATUS = {
     "covered": t("accepted by OMS"),
     "submitted": t("sent by this pass"),
     "failed_before": t("failed before"),
+    "migrating": t("migrating"),
+    "unsent": t("left: too many"),
     "pending": t("younger than 15 minutes"),
     "orphans": t("deleted at the source since"),
     "lost events": t("Of {new:new object|new objects}, the events of {missing} did not arrive."),
@@ -298,6 +300,7 @@ _CERTIFICATE = {
     "check STOOD_STILL": t("Both buckets stood still"),
     "check SCOPE": t("All in scope was compared"),
     "check SUMS": t("The sums add up"),
+    "check MIGRATING": t("No migration has anything left to copy"),
     "check MISSING": t("Nothing is missing in OBS"),
     "check OLDER": t("Nothing in OBS is older"),
     "check OVERWRITTEN": t("Nothing was overwritten in OBS"),
@@ -408,6 +411,12 @@ _JOBS = {
     "stop storage": t("a bucket cannot be listed, read or written"),
     "stop no_progress": t("a range came nowhere"),
     "stop too_large": t("there is more than one pass can do"),
+    "stop too_many": t("too much is missing to be sent"),
+    "too many": t(
+        "{unsent:object that is missing was|objects that are missing were} not sent: a migration copies as many sooner."
+        " Let OMS copy them; once it has, compare again:"
+    ),
+    "all the same": t("Or send them all the same, ten keys a call:"),
     "stop period_off": t("no pass begins by itself"),
     "stop busy": t("another run is at it"),
     "read again": t(

@@ -13,7 +13,7 @@ AGAIN = "+*~"
 _TONES = {
     "equal_contents": "good",
     **dict.fromkeys(("equal_version", "equal_size", "suspicious", "impossible", "unknown"), "open"),
-    **dict.fromkeys(("failed_before", "moving", "in_flight", "arriving"), "way"),
+    **dict.fromkeys(("failed_before", "moving", "in_flight", "migrating", "arriving"), "way"),
     **dict.fromkeys(("missing", "older", "overwritten"), "bad"),
 }
 
@@ -35,6 +35,12 @@ class ObjectClass(Enum):
     EQUAL_CONTENTS = ("equal_contents", "=", t("equal contents"), t("Sizes and checksums agree."))
     FAILED_BEFORE = ("failed_before", "~", t("failed before"), t("It has a failed record: replay resends it."))
     IN_FLIGHT = ("in_flight", "~", t("in flight"), t("Accepted by OMS, and not in OBS yet."))
+    MIGRATING = (
+        "migrating",
+        "~",
+        t("migrating"),
+        t("Missing or older in OBS: the migration of the old objects is about to copy it."),
+    )
     MISSING = ("missing", "+", t("missing"), t("Not in OBS."))
     OLDER = ("older", "*", t("older"), t("OBS has an older version."))
     OVERWRITTEN = ("overwritten", "*", t("overwritten"), t("OBS has a newer version of another size."))
@@ -76,7 +82,7 @@ class ObjectClass(Enum):
         # How good or bad it is to find one, as reports show it: proven; not proven; on its way; lacking; not judged.
         self.tone = _TONES.get(title, "calm")
         # The current version of such an object is not known to be in the destination bucket.
-        self.is_lacking = title in ("failed_before", "in_flight", "missing", "older", "overwritten")
+        self.is_lacking = title in ("failed_before", "in_flight", "migrating", "missing", "older", "overwritten")
         # Whether its objects are in the destination bucket alone, and count there.
         self.is_only_there = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
         # Whether somebody may accept it by its name, although nobody has proven it.

@@ -61,6 +61,7 @@ IDS = [
     "STOOD_STILL",
     "SCOPE",
     "SUMS",
+    "MIGRATING",
     "MISSING",
     "OLDER",
     "OVERWRITTEN",
