@@ -142,6 +142,7 @@ def _simple(commands: _Commands) -> None:
     replay.add_argument(
         "--key",
         action="append",
+        dest="keys",
         metavar="KEY",
         help=say(t("only this object key, whether it failed or not (repeatable)")),
     )
@@ -152,7 +153,7 @@ def _simple(commands: _Commands) -> None:
         "--escaped-key",
         action="append",
         type=_unescaped(say),
-        dest="key",
+        dest="keys",
         metavar="KEY",
         help=say(t("the same, escaped as in JSON, for what cannot be typed")),
     )

@@ -177,6 +177,7 @@ class Migration:
         buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), [given.get("objectPrefix", "")]
         known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept)
         compared = answers.of_compare(self._session.caller.ask("compare", {"look": True}))
+        known.found_without = told.found_without(compared)
         for line in told.plan(known, compared, self._session.lang):
             self._session.screen.say(line)
         self._confirm(_CONFIRM)

@@ -72,6 +72,12 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
     yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))
 
 
+def found_without(found: CompareAnswer) -> str:
+    """The digest of the destination, if a comparison found nothing that is there alone; else it is empty."""
+    is_known = isinstance(found, Compared) and not held(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}
+    return f"{found.destination.digest:064x}" if is_known and isinstance(found, Compared) else ""
+
+
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
     """A line of progress; `left`: for how many seconds more, if that can be estimated."""
     told = old_objects.how_far(group)

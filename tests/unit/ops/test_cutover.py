@@ -302,6 +302,12 @@ def test_what_is_not_proven_and_not_accepted_is_not_closed_over(accept, is_close
     assert asked(seen, "certify")[-1] == {"frozen_since": FROZEN_TEXT, **({"accept": accept} if accept else {})}
 
 
+def test_what_may_yet_come_to_obs_is_not_closed_over():
+    seen = world(compare=compared({"arriving": sides(0, 1)}))
+    run(seen)
+    assert seen.session.caller.mark is None
+
+
 @pytest.mark.parametrize(
     ("written", "is_closed"), [(["08:01:00", "07:00:00"], True), (["08:01:01", "07:00:00"], False), ([], False)]
 )

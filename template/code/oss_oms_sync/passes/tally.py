@@ -19,8 +19,11 @@ from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, Drawn
 from oss_oms_sync.passes.marks import Mark, Marks
 
-# Of reconcile. scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
-COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
+# What is to be sent, and was left, because it is too much.
+UNSENT = "unsent"
+# Of reconcile, with UNSENT. scanned = PARTS, and submitted = accepted + failed.
+PARTS = ("covered", "failed_before", "submitted", "pending", "migrating", UNSENT)
+COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
 # Kept next to them, of the objects written since the last pass: those of which it is known whether their event arrived,
 # and those whose event did not. If most did not, the trigger is dead. A pass without any takes both from the last one.
 NEW, NEW_MISSING = "new", "new_missing"

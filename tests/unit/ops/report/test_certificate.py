@@ -105,12 +105,12 @@ def test_a_go_that_does_not_rest_on_its_checks_is_not_green(made):
 
 def test_the_sample_need_not_gate_where_nothing_was_to_be_sampled():
     given = answer(GO)
-    given["checks"][17] |= {"result": "not run", "gates": False}
+    given["checks"][18] |= {"result": "not run", "gates": False}
     given["sample"] = None
     shown = page(signed(given))
     assert word(shown) == ("GO", "good")
     assert "does not gate" in section(shown, "checks").text
-    assert "20 of 20" in shown.one(class_="figures").text
+    assert "21 of 21" in shown.one(class_="figures").text
     assert "Nothing was sampled" in section(shown, "sample").text
 
 
@@ -192,7 +192,7 @@ def test_every_check_is_there_with_what_was_seen(name, language):
 
 def test_what_has_not_passed_comes_first_the_worst_before_all():
     given = answer("certificate-not-proven")
-    given["checks"][20] |= {"result": "failed", "next": "Set the clock.", "step": {"job": "deploy", "options": {}}}
+    given["checks"][21] |= {"result": "failed", "next": "Set the clock.", "step": {"job": "deploy", "options": {}}}
     given |= {"verdict": "NO-GO", "document": given["document"].replace("not-proven", "no-go")}
     shown = page(signed(given))
     order = [one.text for one in section(shown, "checks").every("code") if one.text in CHECKS]
@@ -289,6 +289,21 @@ def test_what_is_not_compared_is_in_no_total():
     total = section(page(given), "folders").one("tfoot").cells()[0]
     assert total[1].startswith(f"{given['source']['objects']:,}")
     assert total[2].startswith(f"{given['destination']['objects']:,}")
+
+
+def test_a_folder_has_the_objects_and_bytes_of_both_sides_and_what_lacks_is_red():
+    given = answer(GO)
+    given["folders"] = {
+        "a/": {"equal_contents": [7, 7000, 7, 7000], "missing": [3, 1500, 0, 0], "equal_size": [2, 20, 2, 20]},
+        "b/": {"equal_contents": [1, 10, 1, 10]},
+    }
+    table = section(page(given), "folders").one("tbody")
+    first, second = ([cell for cell in row.children if isinstance(cell, Element)] for row in table.every("tr"))
+    assert [cell.text for cell in first[1:]] == ["128.52 kB", "97.02 kB", "3", "0", "2"]
+    assert [cell.text for cell in second[1:]] == ["110 bytes", "110 bytes", "0", "0", "0"]
+    # The tones of what lacks, is on its way, and is not proven.
+    tones = [[cell.attributes["class"].split()[-1] for cell in row[3:]] for row in (first, second)]
+    assert tones == [["bad", "nil", "open"], ["nil", "nil", "nil"]]
 
 
 def test_what_oms_does_not_say_is_not_known_and_gates_nothing():

@@ -23,6 +23,7 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     on_their_way,
     seen_in_obs,
     stuck_at_oms,
+    too_many,
     unknown,
     yet_to_copy,
 )
@@ -216,6 +217,7 @@ _RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
     failed_to_copy,
     yet_to_copy,
     old_objects_stopped,
+    too_many,
     lacking_in_obs,
     differing_in_obs,
     not_looked,
