@@ -83,6 +83,11 @@ class MigrateWorld(SetupWorld):
         """What the log bucket has of migrations: those on their way, and those that are over."""
         return [name.rpartition("/")[2] for name in self.oss.objects(self.log_bucket) if "/state/migrate" in name]
 
+    def all_oms_keys(self) -> set[str]:
+        """The access keys that OMS's users have."""
+        of_iam = next(one for one in self.iam.users.values() if one["told"]["user_name"] == f"{NAME}-oms")
+        return {*self.ram.entities.users[f"{NAME}-oms"]["keys"], *of_iam["keys"]}
+
     def oms_keys(self) -> tuple[int, int]:
         """How many access keys OMS's users have: of RAM, and of IAM."""
         users = self.iam.users.values()
