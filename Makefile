@@ -53,8 +53,8 @@ fuzz: setup ## Try 20,000 schedules of all laws: no key is dropped, a GO stays t
 	@# A test that takes two minutes elsewhere takes an hour here.
 	SCHEDULES=$(or $(SCHEDULES),6000) $(PYTEST) -m law --timeout 3600
 
-mutants: setup .venv/.mutants ## Change the core in some thousand places (MODULES="events ledger/state"), and tell what no test notices; SEEDS=1: put mistakes of before back, for the laws to notice
-	@nice $(BIN)/python -m tools.$(if $(SEEDS),mistakes,mutants $(MODULES))
+mutants: setup ## Change the code in 400 places (NUMBER=100 SEED=7), and tell what no test notices; SEEDS=1: put mistakes back that were made once, for the test of each to notice
+	@nice $(if $(SEEDS),$(PYTEST) -q -m "" tests/test_mistakes.py,$(BIN)/python -m tools.mutants $(or $(NUMBER),400) $(SEED))
 
 bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way and a pass against its baseline, count requests, spread passes over processes and simulate them
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.speed
@@ -91,8 +91,7 @@ clean: ## Remove all that `make` made
 	@$(call INSTALL,-r $<)
 	@touch $@
 
-# What else goes into .venv: the tests and checks (dev), the benchmarks (bench), what
-# changes the core (mutants).
+# What else goes into .venv: the tests and checks (dev), the benchmarks (bench).
 .venv/.%: requirements-%.txt constraints.txt .venv/.ready
 	@echo "Setting up what requirements-$*.txt names ..."
 	@$(call INSTALL,-r $<)

@@ -1,113 +1,219 @@
 """Changes the core in one place after another, and tells which changes no test notices: `python -m tools.mutants`.
 
-It works in dist/mutants/{module}, on a copy that is laid out as mutmut wants it, with the fast tests of that module
-alone. Arguments choose modules.
+Arguments: how many changes are drawn, and the seed; without one it is drawn, too, and printed in any case. A tenth is
+drawn from each of GROUPS, and the rest from all. What is said and logged is left alone: other tests read that.
 """
 
 from __future__ import annotations
 
-import json
+import ast
+import copy
+import difflib
 import os
+import random
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .package import ROOT
 
-# Each module's tests, which take virtual time. A name that ends in "/" is a folder.
-TESTS = {
-    "events": ["events"],
-    "clouds/obs": ["clouds/obs"],
-    "clouds/listings": ["clouds/obs_listing", "clouds/oss_listing", "clouds/pages"],
-    "clouds/oms": ["clouds/oms", "delivery/batches"],
-    "clouds/retry": ["clouds/retry"],
-    "ledger/records": ["ledger/records"],
-    "ledger/runs": ["ledger/runs", "jobs/replay/"],
-    "ledger/state": ["ledger/state", "jobs/reconcile/", "jobs/replay/"],
-    "delivery/batches": ["delivery/batches", "delivery/sender", "jobs/forward"],
-    "delivery/sender": ["delivery/sender", "jobs/replay/"],
-    "passes/classify": ["passes/", "jobs/reconcile/"],
-    "passes/driver": ["passes/driver", "jobs/reconcile/"],
-    "passes/listing": ["passes/", "jobs/reconcile/"],
-    "passes/marks": ["passes/"],
-    "passes/names": ["passes/"],
-    "passes/pieces": ["passes/"],
-    "passes/scope": ["passes/", "jobs/reconcile/"],
-    "passes/states": ["passes/", "jobs/compare/"],
-    "passes/store": ["passes/", "jobs/reconcile/"],
-    "passes/work": ["passes/", "jobs/reconcile/"],
-    "jobs/reconcile": ["jobs/reconcile/"],
-    "jobs/forward": ["jobs/forward", "law1"],
-    "passes/range_walk": ["jobs/reconcile/", "passes/"],
-    "jobs/replay": ["jobs/replay/"],
+_TEMPLATE, _UNIT = "template", "tests/unit"
+_CODE = "code/oss_oms_sync"
+GROUPS = (
+    f"{_CODE}/comparison",
+    f"{_CODE}/passes",
+    f"{_CODE}/jobs/certify",
+    f"{_CODE}/jobs/replay",
+    f"{_CODE}/ledger",
+    "ops",
+)
+# Of what is done as well: how keys come in, and how they go out.
+_OTHERS = tuple(f"{_CODE}/{name}" for name in ("delivery", "clouds", "jobs/status", "jobs/forward.py", "events.py"))
+_SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
 }
-# What mutates a test of another interpreter cannot read.
-_OTHER_INTERPRETERS = "not every_runtime"
-_SCHEDULES = "60"
-
-_CONFIG = """
-[tool.pytest.ini_options]
-pythonpath = ["src", ".", "tests"]
-addopts = "--strict-markers --import-mode=importlib -p no:cacheprovider --hypothesis-seed=0"
-filterwarnings = ["error", "ignore:datetime.datetime.utcnow:DeprecationWarning"]
-
-[tool.mutmut]
-source_paths = ["src"]
-only_mutate = ["src/oss_oms_sync/{module}.py"]
-also_copy = ["sandbox"]
-pytest_add_cli_args = ["-k", "{keywords}"]
-pytest_add_cli_args_test_selection = {tests}
-use_git_change_detection = false
-"""
+_NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
+# What calls of these are given is for people to read.
+_SAID = ("t", "log", "StorageError", "PayloadError", "UsageError", "CloudError")
+_LARGE = 100
+_SECONDS, _SCHEDULES = 600, "60"
 
 
-def test_path(name: str) -> str:
-    """The tests that `name` in TESTS means."""
-    folder, slash, file = f"tests/unit/{name}".rpartition("/")
-    return f"{folder}{slash}test_{file}.py" if file else folder
+@dataclass(frozen=True)
+class Mutant:
+    """A module, below template/, and the how manieth of its changes this is."""
+
+    module: str
+    number: int
+
+    def source(self) -> tuple[str, str]:
+        """The module as it is, and with the change."""
+        tree = ast.parse((ROOT / _TEMPLATE / self.module).read_text())
+        before = ast.unparse(tree)
+        list(changes(tree))[self.number]()
+        return before, ast.unparse(ast.fix_missing_locations(tree))
+
+    def tests(self) -> list[str]:
+        """The unit tests that import the module, those named after it first, and the folder of it or of its package."""
+        name = self.module.removeprefix("code/").removesuffix(".py").removesuffix("/__init__")
+        dotted, own = name.replace("/", "."), Path(name).name
+        imported = re.compile(rf"\b{dotted}\b|from {dotted.rpartition('.')[0]} import .*\b{own}\b")
+        files = [path for path in (ROOT / _UNIT).rglob("test_*.py") if imported.search(path.read_text())]
+        files.sort(key=lambda path: (path.stem != f"test_{own}", path))
+        folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
+        # What is directly in these is of many modules.
+        folders = [one for one in (folder, folder.parent) if one.is_dir() and one.name not in ("unit", "jobs", "ops")]
+        return [str(path.relative_to(ROOT)) for path in (*files, *folders[:1])]
 
 
-def copy(module: str) -> Path:
-    """A copy of the project as far as it is needed."""
-    folder = ROOT / "dist" / "mutants" / module
-    shutil.rmtree(folder, ignore_errors=True)  # mutmut would keep what it knows, whatever test is new
-    for source, target in (("template/code", "src"), ("tests", "tests"), ("sandbox", "sandbox")):
-        shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
-    tests = [test_path(name) for name in TESTS[module]]
-    config = _CONFIG.format(module=module, keywords=_OTHER_INTERPRETERS, tests=json.dumps(tests))
-    (folder / "pyproject.toml").write_text(config)
-    return folder
+def changes(tree: ast.AST) -> Iterator[Callable[[], None]]:
+    """All changes that are made to a tree, one at a time."""
+    for field, value in ast.iter_fields(tree):
+        if field in ("annotation", "returns", "decorator_list", "type_params"):
+            continue
+        for place, node in enumerate(value) if isinstance(value, list) else ((None, value),):
+            if isinstance(node, ast.AST) and not _is_said(node):
+                yield from _changes_of(node, partial(_put, tree, field, place))
+                yield from changes(node)
 
 
-def mutmut(folder: Path, *words: str) -> str:
-    """What a command of mutmut prints. Raises CalledProcessError."""
+def _put(parent: ast.AST, field: str, place: int | None, new: ast.AST) -> None:
+    if place is None:
+        setattr(parent, field, new)
+    else:
+        getattr(parent, field)[place] = new
+
+
+def _is_said(node: ast.AST) -> bool:
+    call = node.value if isinstance(node, ast.Expr) else node
+    if not isinstance(call, ast.Call):
+        return isinstance(call, ast.Constant | ast.JoinedStr) and not isinstance(
+            getattr(call, "value", ""), int | float
+        )
+    function = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+    return isinstance(function, ast.Name) and function.id in _SAID
+
+
+def _changes_of(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Callable[[], None]]:
+    """The changes of one node; `put` puts another in its place."""
+    if type(node) in _SWAPPED:
+        yield lambda: put(_SWAPPED[type(node)]())
+    match node:
+        case ast.Constant(value=bool(value)):
+            yield lambda: put(ast.Constant(not value))
+        case ast.Constant(value=int(number) | float(number)):
+            # By one more a large limit is hardly another.
+            yield lambda: put(ast.Constant(number + 1 if number < _LARGE else 2 * number))
+        case ast.Name(id=name) if name in _NAMES:
+            yield lambda: put(ast.Name(_NAMES[name]))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield lambda: put(operand)
+        case ast.If() | ast.IfExp() | ast.While():
+            negated = copy.copy(node)
+            negated.test = ast.UnaryOp(ast.Not(), node.test)
+            yield lambda: put(negated)
+        case ast.Return(value=ast.AST() as value) if not isinstance(value, ast.Constant):
+            yield lambda: put(ast.Return(ast.Constant(None)))
+        case ast.Expr(value=ast.Call()) | ast.Break() | ast.Continue():
+            yield lambda: put(ast.Pass())
+
+
+def modules(place: str) -> Iterator[str]:
+    """The modules of a package, or the one that is named."""
+    path = ROOT / _TEMPLATE / place
+    found = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return (str(one.relative_to(ROOT / _TEMPLATE)) for one in found)
+
+
+def mutants(place: str) -> list[Mutant]:
+    """All that there are of a package or module."""
+    trees = ((module, ast.parse((ROOT / _TEMPLATE / module).read_text())) for module in modules(place))
+    return [Mutant(module, number) for module, tree in trees for number, _ in enumerate(changes(tree))]
+
+
+def drawn(number: int, dice: random.Random) -> list[Mutant]:
+    """So many, a tenth of them of each group."""
+    every = {place: mutants(place) for place in (*GROUPS, *_OTHERS)}
+    chosen = [one for place in GROUPS for one in dice.sample(every[place], -(-number // 10))]
+    rest = [one for some in every.values() for one in some if one not in chosen]
+    chosen += dice.sample(rest, number - len(chosen))
+    dice.shuffle(chosen)
+    return chosen
+
+
+def outcome(mutant: Mutant, folder: Path) -> str:
+    """What became of a mutant in a copy of the project: which test failed first, or what else ended it; empty if it
+    lives."""
+    path = folder / _TEMPLATE / mutant.module
+    kept = path.read_text()
+    path.write_text(mutant.source()[1])
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     environment = {**os.environ, "SCHEDULES": _SCHEDULES, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [str(Path(sys.executable).with_name("mutmut")), *words]
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed in {folder}:\n{done.stdout[-5000:]}")
-    return done.stdout
+    try:
+        done = subprocess.run(
+            [*words, *mutant.tests()],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return "hangs"
+    finally:
+        path.write_text(kept)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    return (failed[1] if failed else done.stdout[-500:]) if done.returncode else ""
 
 
-def survivors(module: str) -> int:
-    """Tries one module's mutants, tells the score, and shows those that survive; returns how many do."""
-    folder = copy(module)
-    mutmut(folder, "run", "--max-children", "1")
-    mutmut(folder, "export-cicd-stats")
-    counts = json.loads((folder / "mutants" / "mutmut-cicd-stats.json").read_text())
-    alive = [line.split(":")[0].strip() for line in mutmut(folder, "results").splitlines() if "timeout" not in line]
-    for name in alive:
-        print(mutmut(folder, "show", name))
-    died = counts["total"] - len(alive)
-    print(f"{module}: {died} of {counts['total']} mutants die, {died / counts['total']:.1%}", flush=True)
-    return len(alive)
+def shown(mutant: Mutant) -> str:
+    """The lines that it changes."""
+    before, after = (text.splitlines() for text in mutant.source())
+    lines = difflib.unified_diff(before, after, mutant.module, mutant.module, lineterm="", n=1)
+    return "\n".join(list(lines)[1:])
 
 
 def main() -> None:
-    """Every module, or those that the arguments name."""
-    for module in sys.argv[1:] or TESTS:
-        survivors(module)
+    """Draw, try, and tell."""
+    given = list(map(int, sys.argv[1:]))
+    number, seed = (*given, *(400, random.randrange(10**6))[len(given) :])
+    print(f"{number} changes drawn with the seed {seed}", flush=True)
+    folder = ROOT / "dist" / "mutants"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "dist", "node_modules"))
+    lived: Counter[str] = Counter()
+    for at, mutant in enumerate(drawn(number, random.Random(seed)), 1):
+        died = outcome(mutant, folder)
+        print(f"{at}. {mutant.module} {mutant.number}: {died or 'lives'}", flush=True)
+        if not died:
+            print(shown(mutant), flush=True)
+            lived[mutant.module] += 1
+    print(f"{number - lived.total()} of {number} died, {1 - lived.total() / number:.1%}", *lived.items(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from ops import quantities
 from ops.certificates import ACCEPTABLE
 from ops.language import usual
 from ops.prices import Prices
-from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.answers.text import Text, same, sentences, t
 
 _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
@@ -27,12 +27,31 @@ _ABOUT = t(
     "Operate the deployed project. Each command calls `s <function> invoke` in this folder, waits, and shows the"
     " answer."
 )
+# What argparse says itself, in its own phrases.
+_OF_ARGPARSE = {
+    text.phrase: text
+    for text in (
+        t("usage: "),
+        t("positional arguments"),
+        t("options"),
+        t("show this help message and exit"),
+        t("%(prog)s: error: %(message)s\n"),
+        t("argument %(argument_name)s: %(message)s"),
+        t("the following arguments are required: %s"),
+        t("expected one argument"),
+        t("ignored explicit argument %r"),
+        t("not allowed with argument %s"),
+        t("invalid choice: %(value)r (choose from %(choices)s)"),
+    )
+}
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
     """The command and its options; ends the program where they are not as they should be."""
     words = sys.argv[1:] if words is None else words
     say = _in_language_of(words)
+    # It asks gettext for each of its phrases, by this name of its own.
+    vars(argparse)["_"] = lambda phrase: say(_OF_ARGPARSE.get(phrase, same(phrase)))
     parser = argparse.ArgumentParser(prog="ops.py", description=say(sentences(_ABOUT, _CODES)), allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
     commands = _Commands(parser.add_subparsers(dest="command", metavar="COMMAND", required=True), say)
@@ -123,6 +142,7 @@ def _simple(commands: _Commands) -> None:
     replay.add_argument(
         "--key",
         action="append",
+        dest="keys",
         metavar="KEY",
         help=say(t("only this object key, whether it failed or not (repeatable)")),
     )
@@ -133,7 +153,7 @@ def _simple(commands: _Commands) -> None:
         "--escaped-key",
         action="append",
         type=_unescaped(say),
-        dest="key",
+        dest="keys",
         metavar="KEY",
         help=say(t("the same, escaped as in JSON, for what cannot be typed")),
     )

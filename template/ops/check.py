@@ -27,7 +27,7 @@ _CLOSED_AFTER, _QUIET = timedelta(minutes=2), timedelta(minutes=10)
 _PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
 # What a document without it raises is a form that certificates do not have.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-_NO_FORM = Text("It has the form of a certificate", "文件具有证书的格式")
+NO_FORM = Finding(Text("It has the form of a certificate", "文件具有证书的格式"), holds=False)
 
 
 def doubts(document: Document) -> list[Finding]:
@@ -35,7 +35,7 @@ def doubts(document: Document) -> list[Finding]:
     try:
         return [one for one in findings(document) if not one.holds]
     except FORMLESS:
-        return [Finding(_NO_FORM, holds=False)]
+        return [NO_FORM]
 
 
 def findings(document: Document) -> Iterator[Finding]:
@@ -158,7 +158,7 @@ def _of_mark(document: Document) -> str:
 def _of_oms(document: Document) -> str:
     """Whether OMS had finished when the document was made, or what it had not was accepted by name."""
     oms, is_accepted = document["oms"], OMS_UNFINISHED in document["accepted"]
-    if document["closed"] is None:
+    if document["closed"] is None or document["migration"] is not None:
         return "not run"
     if oms["left"] is None:
         return "passed" if is_accepted else "not run"

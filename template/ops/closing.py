@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ops.call import Payload
 from ops.errors import CloudError
 from ops.terminal import Marked
 from ops.waiting import Session, call_once, pause
+from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
+from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer
 from oss_oms_sync.answers.text import t
 
@@ -109,14 +109,14 @@ def open_again(session: Session, run: str = "") -> MarkAnswer:
     return answer
 
 
-def afterwards(session: Session, document: Any, mark: Mark | None, *, is_closed: bool) -> None:
+def afterwards(session: Session, found: Certificate, mark: Mark | None, *, is_closed: bool) -> None:
     """After a cutover's certificate: GO takes the trigger away; if something has to be sent, the project is opened
     whose `mark` this cutover or one before has set (None: it has to stay). Waiting opens nothing."""
-    failed = [one["id"] for one in document["checks"] if one["result"] == "failed" and one["id"] in _OPENS]
-    if document["verdict"] == "GO":
+    failed = [one.id for one in found.checks if one.result is Result.FAILED and one.id in _OPENS]
+    if found.verdict is CutoverVerdict.GO:
         session.caller.remove_trigger(FORWARD, TRIGGER)
         session.screen.say(Marked("", _SWITCH.of(session.lang), "good"))
-        session.screen.say(_STOP_TASK.filled(task=document["task"]).of(session.lang))
+        session.screen.say(_STOP_TASK.filled(task=found.task).of(session.lang))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
     elif is_closed:

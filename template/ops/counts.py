@@ -210,7 +210,7 @@ def sample_fits(document: Document) -> Finding:
         whole(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
     )
     keys, differing, unread = (_different(sample[name]) for name in ("keys", "differing", "unread"))
-    unreadable = _different(sample.get("unreadable", []))
+    unreadable = _different(sample["unreadable"])
     equal = [numbers(classes[title]) for title in SAMPLED] if classes else []
     # Of what counts as equal, only larger objects than the largest are not drawn from.
     larger = sum(four[0] for four in equal) - population

@@ -23,6 +23,7 @@ from ops.report.comparison import LACKING, UNPROVEN, held
 from ops.show.lines import draw
 from ops.terminal import Marked
 from ops.waiting import Session, pause, run_pass
+from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, Mark, ReplayAnswer
 from oss_oms_sync.answers.object_class import ObjectClass
@@ -158,7 +159,8 @@ class Cutover:
     def after(self, document: Any) -> None:
         """What follows from the certificate, in the cloud."""
         if self._plan.frozen:
-            closing.afterwards(self._session, document, self._mark, is_closed=self._is_closed)
+            found = answers.of(Certificate, document)
+            closing.afterwards(self._session, found, self._mark, is_closed=self._is_closed)
 
     def _standing(self, seen: LookAnswer) -> Any:
         """The GO that stands and is enough, if there is one: who compares anew wants another."""
@@ -353,12 +355,13 @@ class Cutover:
         read, began = -1, session.clock.monotonic()
         while True:
             document = session.caller.ask("certify", payload)
-            sample, waits = document["sample"], {one["id"] for one in document["checks"] if one["waits"]}
+            found = answers.of(Certificate, document)
+            sample, waits = found.sample, {one.id for one in found.checks if one.waits}
             has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
             # Where nothing more was read, calling again would not help.
-            if sample and "SAMPLE" in waits and sample["read"] > read:
-                read = sample["read"]
-                session.screen.progress(self._text(_READING, read=read, drawn=sample["drawn"]))
+            if sample and "SAMPLE" in waits and sample.read > read:
+                read = sample.read
+                session.screen.progress(self._text(_READING, read=read, drawn=sample.drawn))
             elif "NOTHING_WAITS" in waits and has_time:
                 pause(session, _LISTS_SECONDS, _LISTS)
             else:

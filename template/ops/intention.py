@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from ops.clouds.buckets import OssBucket
@@ -22,7 +22,8 @@ _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 class Intention:
     """`run` tells one from another; `begun`: when, in UTC. `keys`: its own access keys, of both of OMS's users. It is
     empty while they are made: until then whatever those have that is not in `kept` is of this. `group`: OMS's id of it,
-    empty until OMS has told that."""
+    empty until OMS has told that. `found_without`: the digest of the destination, if the comparison before it found
+    nothing that was there alone; else it is empty."""
 
     run: str
     begun: str
@@ -32,6 +33,7 @@ class Intention:
     kept: Sequence[str]
     keys: Sequence[str] = field(default_factory=list)
     group: str = ""
+    found_without: str = ""
 
 
 class Intentions:
@@ -73,10 +75,10 @@ class Intentions:
         """Write it with what is known now."""
         self._log.put(self._name, _body(intention))
 
-    def end(self, intention: Intention, ended: str, how: str) -> None:
-        """It is over. What is known of it stays under another name."""
-        told = {**asdict(intention), "ended": ended, "how": how}
-        self._log.put(f"{self._root}migrated-{self._project}-{intention.run}.json", json.dumps(told).encode())
+    def end(self, intention: Intention, told: Mapping[str, object]) -> None:
+        """It is over. What is known of it, and `told`, stays under another name, and certificates tell it."""
+        body = json.dumps({**asdict(intention), **told}).encode()
+        self._log.put(f"{self._root}migrated-{self._project}-{intention.run}.json", body)
         self._log.delete(self._name)
 
 

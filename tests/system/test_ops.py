@@ -58,7 +58,7 @@ def copied(deployed: Sandbox) -> Sandbox:
 # In an order in which none changes what the next one is to find.
 SHOWN = [
     ("doctor", 0, "Setup OK: "),
-    ("status", 1, "Not known: nothing waits, but no reconcile pass"),
+    ("status", 1, "Not known\n  Nothing waits, but no reconcile pass"),
     ("story a/1", 0, "'a/1': It is in OBS, with the same contents."),
     ("story nowhere", 1, "'nowhere': There is no such object"),
     ("replay", 0, "Nothing is left to send again."),
@@ -168,7 +168,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     copied.bucket(copied.source_bucket).put_object("late", b"1")
     copied.wait_idle(PATIENCE)
     assert asked_functions(copied, before) == set()
-    assert ops("status")[1].startswith("The project has been closed")
+    assert ops("status")[1].startswith("Closed\n  The project has been closed")
     frozen = json.loads((tmp_path / "go.json").read_text())["frozen_since"]
     code, _, said = ops("cutover", "--frozen-since", frozen, "--out", "again.json")
     assert (code, "A GO stands" in said) == (0, True)

@@ -55,7 +55,7 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
     assert all(one["holds"] for one in report["sums"])
     assert len(report["sums"]) == 4
     assert report["verdict"]["state"] == "behind"
-    assert report["verdict"]["text"].startswith("Behind: 4 objects waiting since 20")
+    assert report["verdict"]["text"].startswith("4 objects waiting since 20")
     assert report["fixes"]["REFUSED"]["zh"]
 
 

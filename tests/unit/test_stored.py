@@ -7,9 +7,10 @@ import json
 import typing
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
+from pathlib import Path
 from types import NoneType
 from typing import Any
 
@@ -17,21 +18,39 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops.canary.journal import Journal
+from ops.certificates import CANARY
+from ops.intention import Intention
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
 from oss_oms_sync.answers.stop import Stop, Stopped
+from oss_oms_sync.clouds.counters import MonthCounts
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.comparison.proof import Proof, kept
+from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.jobs import replay
+from oss_oms_sync.jobs.certify.oms_work import _Recorded
 from oss_oms_sync.jobs.replay.resting import ReplayState, Rest
+from oss_oms_sync.jobs.status.alarm import _Watch
+from oss_oms_sync.jobs.status.copying import Acknowledged
+from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
+from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
+from oss_oms_sync.ledger.runs import RunFile, RunFiles
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import Drawn
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally, Written
+from oss_oms_sync.reasons import Failure, Reason
+from support.world import TASK, World
 
-SIDE, NO_SIDE = Side(2, 30, 255), {"objects": 0, "bytes": 0, "digest": "0" * 64}
-SIDE_FORM = {"objects": 2, "bytes": 30, "digest": f"{255:064x}"}
+STORED = Path(__file__).parents[1] / "stored"
+SIDE = Side(2, 30, 255)
 SINCE = datetime(2026, 1, 31, tzinfo=timezone.utc)
 ABOUT = Pass(
     "0123456789abcdef-20260202T000000000000Z",
@@ -42,26 +61,6 @@ ABOUT = Pass(
     destination_bucket="photos-obs",
     seed="5eed",
 )
-ABOUT_FORM = {
-    "name": "0123456789abcdef-20260202T000000000000Z",
-    "source_bucket": "photos",
-    "scope": {
-        "key_filter": {"prefix": "a/", "suffix": ".jpg"},
-        "since": "2026-01-31T00:00:00Z",
-        "everything": False,
-        "deep": True,
-        "overwrite": False,
-        "standstill": False,
-        "cutover": False,
-    },
-    "started": "2026-02-02T00:00:00Z",
-    "installed": "2026-01-01T00:00:00Z",
-    "before": "",
-    "before_started": "",
-    "destination_bucket": "photos-obs",
-    "seed": "5eed",
-    "classes": 1,
-}
 TALLY = Tally(
     counts=Counter(accepted=1),
     marks=(Mark("a/1", 2),),
@@ -78,110 +77,117 @@ TALLY = Tally(
     parts=("oms_source_record/differences/x.txt",),
     lines=1,
 )
-TALLY_FORM = {
-    "counts": {"accepted": 1},
-    "marks": [["a/1", 2]],
-    "state": f"{1:064x}",
-    "twin": "0" * 64,
-    "classes": {
-        "older": {
-            "source": SIDE_FORM,
-            "destination": NO_SIDE,
-            "keys": ["a/1"],
-            "proven_different": 0,
-            "in_vain": 1,
-        }
-    },
-    "folders": {"a/": {"older": [2, 30, 0, 0]}},
-    "accepted_lag": {"buckets": {"9": 1}, "within": {"60": 1}, "longest": 2, "not_yet": 1},
-    "copied_lag": {"buckets": {}, "within": {}, "longest": 0, "not_yet": 0},
-    "again": 0,
-    "oldest_not_there": 1_700_000_000,
-    "source_listed": SIDE_FORM,
-    "destination_listed": NO_SIDE,
-    "twin_listed": "0" * 64,
-    "largest": 20,
-    "drawn": {"seed": "5eed", "population": 1, "ranked": [[f"{7:064x}", "a/1"]]},
-    "last_written": [[1_700_000_000, "a/1"]],
-    "unread": {"encrypted": ["a/1"]},
-    "parts": ["oms_source_record/differences/x.txt"],
-    "lines": 1,
+STOPPED = Stopped(Stop.REFUSED, "OMS refuses")
+# By the files in tests/stored/.
+FORMS = {
+    "piece": Piece(Kind.REST, "m", "c", "a", stopped=STOPPED, tally=TALLY, about=ABOUT, stuck=2),
+    "total": PassState(ABOUT, TALLY, "2026-02-02T01:00:00Z", ranges_open=0, ranges_done=3, pieces=9),
+    "amendment": Amendment(3, "2026-02-02T02:00:00Z", TALLY),
+    "failed_copies": ListPositions(
+        looked="2026-02-02T00:00:00Z",
+        pages=1,
+        lists={"oms/1.failed_list.txt": ListRead("ABC", 1_700_000_000, 64, "ff00", ended=True, lines=2, outside=1)},
+        listed={"2026-02": Listed(2, 1)},
+        group="0f0f",
+        folder="oms/task_group/0f0f/",
+        of_group=3,
+    ),
+    "replay": ReplayState("a", {"0f0f": Rest("2026-02-03T00:00:00Z", "ABC", 0)}, {"at": "2026-02-02T00:00:00Z"}),
+    "replay-busy": replay._Busy("2026-02-02T00:04:00Z"),
+    "status": Acknowledged(SINCE, MonthCounts(9, 7, 1, None, 30), 1, Listed(2, 1)),
+    "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z"),
+    "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
+    "migrate": Intention("run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77"),
+    "canary": Journal(
+        "20260202T000000Z-0f0f",
+        f"a/{CANARY}20260202T000000Z-0f0f/",
+        "2026-02-02T00:00:00Z",
+        [f"a/{CANARY}20260202T000000Z-0f0f/plain"],
+        is_settled=True,
+    ),
 }
-EXAMPLES = [
-    (
-        Piece(
-            Kind.REST, "m", "c", "a", stopped=Stopped(Stop.REFUSED, "OMS refuses"), tally=TALLY, about=ABOUT, stuck=2
-        ),
-        {
-            "kind": "rest",
-            "until": "m",
-            "after": "c",
-            "begin": "a",
-            "cut": "",
-            "stopped": ["refused", "OMS refuses"],
-            "tally": TALLY_FORM,
-            "about": ABOUT_FORM,
-            "stuck": 2,
-        },
-    ),
-    (
-        PassState(ABOUT, TALLY, "2026-02-02T01:00:00Z", ranges_open=0, ranges_done=3, pieces=9),
-        {
-            "of": ABOUT_FORM,
-            "passed": TALLY_FORM,
-            "ended": "2026-02-02T01:00:00Z",
-            "ranges_open": 0,
-            "ranges_done": 3,
-            "pieces": 9,
-            "amendment": None,
-            "stuck": None,
-        },
-    ),
-    (
-        Amendment(3, "2026-02-02T02:00:00Z", TALLY),
-        {"number": 3, "at": "2026-02-02T02:00:00Z", "tally": TALLY_FORM},
-    ),
-    (
-        ListPositions(
-            looked="2026-02-02T00:00:00Z",
-            pages=1,
-            lists={"oms/1.failed_list.txt": ListRead("ABC", 1_700_000_000, 64, "ff00", ended=True, lines=2, outside=1)},
-            listed={"2026-02": Listed(2, 1)},
-            group="0f0f",
-            folder="oms/task_group/0f0f/",
-            of_group=3,
-        ),
-        {
-            "looked": "2026-02-02T00:00:00Z",
-            "began": "",
-            "after": "",
-            "pages": 1,
-            "lists": {"oms/1.failed_list.txt": ["ABC", 1_700_000_000, 64, "ff00", True, 2, 1]},
-            "unread": 0,
-            "example": "",
-            "said": "",
-            "listed": {"2026-02": [2, 1]},
-            "group": "0f0f",
-            "folder": "oms/task_group/0f0f/",
-            "of_group": 3,
-        },
-    ),
-    (
-        ReplayState("a", {"0f0f": Rest("2026-02-03T00:00:00Z", "ABC", 0)}, {"at": "2026-02-02T00:00:00Z"}),
-        {
-            "after": "a",
-            "resting": {"0f0f": ["2026-02-03T00:00:00Z", "ABC", 0]},
-            "last": {"at": "2026-02-02T00:00:00Z"},
-        },
-    ),
-]
-TYPES = [type(value) for value, _ in EXAMPLES]
+TYPES = [type(value) for value in FORMS.values()]
 
 
-@pytest.mark.parametrize(("value", "form"), EXAMPLES, ids=[kind.__name__ for kind in TYPES])
-def test_what_is_stored_has_this_form(value: object, form: object) -> None:
-    assert to_json(value) == form
-    assert from_json(type(value), json.loads(json.dumps(form))) == value
+def stored(name: str) -> bytes:
+    """What stands in tests/stored/, as it was written once."""
+    (path,) = STORED.glob(f"{name}.*")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_is_stored_has_this_form(name: str) -> None:
+    value = FORMS[name]
+    assert to_json(value) == json.loads(stored(name))
+    assert from_json(type(value), json.loads(stored(name))) == value
+
+
+KEY = FailedKey(
+    ObjectChange("a/山", "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC"),
+    first_failure="2026-01-01T00:00:01Z",
+    reason="COPY_FAILED",
+    last_failure="2026-01-02T00:00:00Z",
+    not_before="2026-01-02T00:10:00Z",
+    copy_attempts=2,
+    error_code="GET_SRC_OBJ_FAILURE",
+    message="Connection reset",
+)
+
+
+def test_a_failed_record_has_this_form() -> None:
+    failure = Failure(Reason.COPY_FAILED, error_code=KEY.error_code, message=KEY.message)
+    now = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    record = failed_record(TASK, KEY, failure, now, KEY.not_before)
+    assert json.loads(record.body) == json.loads(stored("failed_object"))
+    assert failed_key(TASK, StoredObject(record.name, stored("failed_object"))) == KEY
+
+
+def test_a_run_file_has_this_form() -> None:
+    world = World()
+    runs = RunFiles(world.invocation())
+    key = replace(KEY, message="")
+    run = runs.new([key], [key.key], 60)
+    assert json.loads(world.bucket.objects[run.name].body) == json.loads(stored("run_file"))
+    world.bucket.add(StoredObject(run.name, stored("run_file")))
+    assert list(runs.leftovers()) == [run_of([key], run.name)]
+
+
+def run_of(keys: Sequence[FailedKey], name: str) -> RunFile:
+    return RunFile(name, keys, {key.key for key in keys}, lease_expired=False)
+
+
+@pytest.mark.parametrize("name", ["closed", "open"])
+def test_a_mark_has_this_form(name: str) -> None:
+    world = World()
+    closing, at = Closing(world.invocation()), "2026-01-02T00:00:00Z"
+    if name == "closed":
+        closing.close("Li Lei", "cut over", "run 1")
+        read: Closed | str = Closed(at, "Li Lei", "cut over", "run 1", at)
+    else:
+        closing.open("Li Lei", "rolled back")
+        read = at
+    assert json.loads(world.bucket.objects[closing.name].body) == json.loads(stored(name))
+    assert read_mark(StoredObject(closing.name, stored(name))) == read
+
+
+def test_a_note_of_the_installation_has_this_form() -> None:
+    world = World(OBJECT_PREFIX="a/", OBJECT_SUFFIX=".jpg")
+    JobState(world.invocation()).installed(note=True)
+    (name,) = world.bucket.objects
+    assert json.loads(world.bucket.objects[name].body) == json.loads(stored("installed"))
+    world.bucket.add(StoredObject(name, stored("installed")))
+    world.later(3600)
+    assert JobState(world.invocation()).installed(note=True) == datetime(2026, 1, 2, tzinfo=timezone.utc)
+
+
+SOURCE = ObjectSummary("a", "AB12", 30, 1_700_000_000, "Normal")
+THERE = SOURCE._replace(etag="AB12-2")
+
+
+@pytest.mark.parametrize("proof", [Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER], ids=lambda one: one.value)
+def test_a_kept_proof_has_this_form(proof: Proof) -> None:
+    record = ObjectSummary("a", etag_of(stored(f"proven_{proof.value}")), 9, 0, "Normal")
+    assert kept(Entry("a", SOURCE, destination=THERE, proof=record)) is proof
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

@@ -22,7 +22,6 @@ from ops.cutover import check_set_up
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions
 from ops.migrate import told
-from ops.report import old_objects
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.grants import Grants
 from ops.setup.needs import Standing
@@ -158,13 +157,14 @@ class Migration:
             return 0
         self._confirm(_CONFIRM_END)
         self._session.hint = _HINT_ENDING
+        resting = None
         for group in self._all_of(known):
             resting = self._until_not(known, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
             self._until_not(known, resting, *MOVING)
             self._groups.delete(group.id)
-        self._end(known, "removed")
+        self._end(known, "removed", resting)
         self._answer(None, [_ENDED])
         return 0
 
@@ -177,6 +177,7 @@ class Migration:
         buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), [given.get("objectPrefix", "")]
         known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept)
         compared = answers.of_compare(self._session.caller.ask("compare", {"look": True}))
+        known.found_without = told.found_without(compared)
         for line in told.plan(known, compared, self._session.lang):
             self._session.screen.say(line)
         self._confirm(_CONFIRM)
@@ -265,7 +266,7 @@ class Migration:
         """Say how far it is until it rests; then what comes next."""
         group = self._until_not(known, group, *MOVING)
         if group.state is GroupState.DONE:
-            self._end(known, "done")
+            self._end(known, "done", group)
             self._show(group, told.done(group, self._session.lang))
         else:
             self._show(group, told.standing(group, [key for _, key in self._keys(known)], self._session.lang))
@@ -301,7 +302,7 @@ class Migration:
         if group is None:
             raise UsageError(_NOT_BEGUN, _GO_ON)
         if states and group.state not in states:
-            raise UsageError(_NOT_NOW.filled(how=old_objects.title(group)[0]), _LOOK)
+            raise UsageError(_NOT_NOW.filled(how=group.title), _LOOK)
         return known, group
 
     def _found(self, known: Intention) -> TaskGroup | None:
@@ -343,10 +344,11 @@ class Migration:
         for holder, key in self._keys(known):
             _delete_key(holder, key)
 
-    def _end(self, known: Intention, how: str) -> None:
+    def _end(self, known: Intention, how: str, group: TaskGroup | None = None) -> None:
         """Its keys first: while it is written down, somebody knows of them."""
         self._delete_keys(known)
-        self._intentions.end(known, timestamp(self._session.clock.now()), how)
+        numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
+        self._intentions.end(known, {"ended": timestamp(self._session.clock.now()), "how": how, **numbers})
 
     def _show(self, group: TaskGroup, lines: Iterable[Line]) -> None:
         shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines

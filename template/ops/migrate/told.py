@@ -72,6 +72,12 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
     yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))
 
 
+def found_without(found: CompareAnswer) -> str:
+    """The digest of the destination, if a comparison found nothing that is there alone; else it is empty."""
+    is_known = isinstance(found, Compared) and not held(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}
+    return f"{found.destination.digest:064x}" if is_known and isinstance(found, Compared) else ""
+
+
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
     """A line of progress; `left`: for how many seconds more, if that can be estimated."""
     told = old_objects.how_far(group)
@@ -80,8 +86,7 @@ def how_far(group: TaskGroup, left: float | None = None) -> Text:
 
 def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:
     """How a group stands; `keys`: those that it still has."""
-    said, tone = old_objects.title(group)
-    yield Marked("", said.of(language), tone)
+    yield Marked("", group.title.of(language), old_objects.tone(group))
     if group.total:
         yield f"  {how_far(group, left).of(language)}"
     for text in old_objects.failures(group):
@@ -96,8 +101,7 @@ def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float |
 
 def done(group: TaskGroup, language: str) -> Iterator[Line]:
     """The end of it, when nothing of it is left but what it copied."""
-    said, tone = old_objects.title(group)
-    yield Marked("", said.of(language), tone)
+    yield Marked("", group.title.of(language), old_objects.tone(group))
     yield f"  {how_far(group).of(language)}"
     yield f"-> {_AFTERWARDS.of(language)}"
     yield Whole(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")

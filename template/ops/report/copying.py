@@ -51,8 +51,8 @@ def speed_figures(answer: StatusAnswer, say: Words) -> list[Figure]:
     if fast is None:
         throughput = Figure(say("throughput"), say("not known"), say("oms silent"), "open")
     else:
-        lately = say("throughput note", duration=units.duration(fast.seconds, say))
-        volume = say("a second", size=units.size(fast.bytes, say))
+        lately = say("throughput note", duration=fast.seconds)
+        volume = say("a second", size=fast.bytes)
         shown = (units.rate(fast.objects), " ", Span("small", say("objects a minute")))
         throughput = Figure(say("throughput"), shown, f"{lately} · {volume}")
     return [throughput, _drain(answer, say)]
@@ -66,7 +66,7 @@ def _drain(answer: StatusAnswer, say: Words) -> Figure:
     left = backlog.failed + backlog.in_run_files + unfinished.objects
     if not left and not backlog.at_least:
         return Figure(say("drain"), say("none"), say("nothing to drain"))
-    objects = say("at least", number=f"{left:,}") if backlog.at_least else f"{left:,}"
+    objects = say("at least", number=left) if backlog.at_least else f"{left:,}"
     note = say("drain note", objects=objects)
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not fastest:
@@ -77,11 +77,11 @@ def _drain(answer: StatusAnswer, say: Words) -> Figure:
 
 def copying(answer: StatusAnswer, say: Words) -> list[Block]:
     """The section's contents: the task, the picture, the counts."""
-    task = [_task(answer.oms, say)] if answer.oms else _silent(answer.oms_silence, say)
+    task = [_task(answer.oms, say)] if answer.oms else silent(answer.oms_silence, say)
     return [*under_way(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
 
 
-def _silent(said: Silence | None, say: Words) -> list[Block]:
+def silent(said: Silence | None, say: Words) -> list[Block]:
     """What OMS said instead of an answer, and what to do about it."""
     if said is None:
         return []
@@ -110,7 +110,7 @@ def _over_time(answer: StatusAnswer, say: Words) -> list[Block]:
     if statistics is None:
         # The task's silence is told already.
         is_same = answer.oms_silence == answer.statistics_silence
-        return [] if is_same else _silent(answer.statistics_silence, say)
+        return [] if is_same else silent(answer.statistics_silence, say)
     start = units.moment(statistics.from_)
     line = Timeline(start, end, _STEPS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}

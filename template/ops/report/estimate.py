@@ -5,7 +5,6 @@ from __future__ import annotations
 from ops.cost import Estimate, Item, Plan, known
 from ops.quantities import in_bytes
 from ops.report.blocks import Block, Column, Hero, Paragraph, Phrase, Report, Table
-from ops.report.units import duration
 from ops.report.words import Words
 
 # Only if it is asked for.
@@ -15,12 +14,12 @@ _OPTIONAL = "deep"
 def report(plan: Plan, found: Estimate, language: str) -> Report:
     """The costs, and the freeze."""
     say, size = Words(language), in_bytes(plan.size)
-    asked = say("estimate", objects=f"{plan.objects:,}", size=size, a_day=f"{plan.a_day:,}", lanes=plan.lanes)
+    asked = say("estimate", objects=plan.objects, size=size, a_day=plan.a_day, lanes=plan.lanes)
     *steps, total = ((name, f"{minutes:,}") for name, minutes in found.freeze_minutes.items())
     blocks: list[Block] = [
         _costs("once", found.once, say),
-        Paragraph(say("old objects", **{name: duration(one, say) for name, one in found.old_seconds.items()})),
-        Paragraph(say("old requests", **{name: f"{one:,}" for name, one in found.old_requests.items()})),
+        Paragraph(say("old objects", **found.old_seconds)),
+        Paragraph(say("old requests", **found.old_requests)),
         _costs("month", found.month, say),
         _costs("cutover", found.cutover, say),
         Table(

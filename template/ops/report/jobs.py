@@ -106,7 +106,7 @@ def _seen(one: ObjectSeen | None, say: Words) -> str | None:
 
 def _after(time: str, seconds: int | None, say: Words) -> str:
     """When something was done, and how long after the object was written that was."""
-    return time if seconds is None else f"{time} ({say('later by', duration=units.duration(seconds, say))})"
+    return time if seconds is None else f"{time} ({say('later by', duration=seconds)})"
 
 
 def mark(found: MarkAnswer, language: str) -> Report:

@@ -10,7 +10,7 @@ from ops.report.blocks import Block, Command, Facts, Paragraph, Span
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import MOST_RESENT, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import MOST_RESENT, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 _LISTING = t("OMS lists the source: nothing is copied yet")
@@ -18,17 +18,10 @@ _HOW_FAR = t(
     "{share:.1f} % of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed; {size} of {whole},"
     " {speed}/s"
 )
-_STATES = {
-    GroupState.WAITING: (t("The migration is about to begin"), "way"),
-    GroupState.CREATING: (t("The migration has begun"), "way"),
-    GroupState.COPYING: (t("The migration is on its way"), "way"),
-    GroupState.PAUSED: (t("The migration is paused"), "open"),
-    GroupState.NOT_CREATED: (t("OMS could not begin the migration"), "bad"),
-    GroupState.FAILED: (t("The migration has ended, and something failed"), "bad"),
-    GroupState.DONE: (t("The migration is done"), "good"),
-    GroupState.PAUSING: (t("The migration is about to pause"), "way"),
-    GroupState.DELETING_SOON: (t("OMS deletes the task group"), "open"),
-    GroupState.DELETING: (t("OMS deletes the task group"), "open"),
+_TONES = {
+    **dict.fromkeys(MOVING, "way"),
+    GroupState.DONE: "good",
+    **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
 }
 _WHY = t("OMS says: {why}")
 _LISTED = t("What failed is listed in OBS, below {folder}")
@@ -39,9 +32,9 @@ _TO_BE_RESENT = t("Replay reads in OMS's lists which failed, and resends them; s
 _TOO_MANY = t("These are too many for replay, which resends up to {most}: python3 ops.py migrate --retry")
 
 
-def title(group: TaskGroup) -> tuple[Text, str]:
-    """How it stands, in a few words, and the tone of that."""
-    return _STATES[group.state]
+def tone(group: TaskGroup) -> str:
+    """How good or bad it is."""
+    return _TONES.get(group.state, "open")
 
 
 def how_far(group: TaskGroup) -> Text:
@@ -51,9 +44,9 @@ def how_far(group: TaskGroup) -> Text:
     return _HOW_FAR.filled(
         share=group.percent,
         total=group.total,
-        copied=f"{group.copied:,}",
-        skipped=f"{group.skipped:,}",
-        failed=f"{group.failed:,}",
+        copied=group.copied,
+        skipped=group.skipped,
+        failed=group.failed,
         size=in_bytes(group.copied_size),
         whole=in_bytes(group.size),
         speed=in_bytes(group.speed),
@@ -91,7 +84,13 @@ def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
     if migration is None:
         return []
     began, known = migration.begun, migration.group
-    facts = Facts([(say("began"), began or None), (say("task group"), Span("code", known) if known else None)])
+    facts = Facts(
+        [
+            (say("began"), began or None),
+            (say("task group"), Span("code", known) if known else None),
+            (say("access keys"), ", ".join(migration.keys) or None),
+        ]
+    )
     if group is None:
         return [
             Paragraph(say("migration unknown"), "open"),
@@ -99,12 +98,10 @@ def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
             *([Paragraph(silence.fix.of(say.language))] if silence else ()),
             Command(command(Step("migrate", {"look": True}))),
         ]
-    said, tone = title(group)
-    texts = [said, how_far(group), *failures(group)]
-    step = group.step if group.step.options or group.state is GroupState.DONE else Step("migrate", {"look": True})
+    step = Step("migrate", {"look": True}) if group.state in MOVING else group.step
     return [
-        Paragraph(texts[0].of(say.language), tone),
-        *(Paragraph(one.of(say.language)) for one in texts[1:]),
+        Paragraph(group.title.of(say.language), tone(group)),
+        *(Paragraph(one.of(say.language)) for one in (how_far(group), *failures(group))),
         facts,
         Command(command(step)),
     ]

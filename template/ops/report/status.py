@@ -49,7 +49,14 @@ _TONES = {
     VerdictState.NOT_KNOWN: "calm",
     VerdictState.CLOSED: "way",
 }
-_PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "pending": "calm"}
+_PASS_PARTS = {
+    "covered": "good",
+    "submitted": "way",
+    "failed_before": "open",
+    "migrating": "way",
+    "unsent": "bad",
+    "pending": "calm",
+}
 
 
 def exit_code(answer: StatusAnswer) -> int:
@@ -89,13 +96,14 @@ def _hero(verdict: Verdict, say: Words) -> Hero:
     name = " ".join(["then", verdict.step.job, *verdict.step.options])
     step = Step(say(name) if say.knows(name) else "", command(verdict.step))
     tone = "bad" if verdict.alarm else _TONES[verdict.state]
-    return Hero(say(f"state {verdict.state.value}"), tone, verdict.text.of(say.language), step)
+    word = say(f"state {verdict.state.value}")
+    return Hero(word, tone, verdict.text.of(say.language), step, word)
 
 
 def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     backlog, last = answer.backlog, answer.compare.last
     here = backlog.failed + backlog.in_run_files
-    shown = say("at least", number=f"{here:,}") if backlog.at_least else f"{here:,}"
+    shown = say("at least", number=here) if backlog.at_least else f"{here:,}"
     since = _since(backlog.oldest, "oldest", now, say) if backlog.oldest else None
     waits = Figure(say("waiting"), shown, since, "open" if here or backlog.at_least else None)
     mark = last.watermark if last else None
@@ -105,12 +113,12 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     watermark = Figure(
         say("watermark"),
         units.age(units.moment(mark), now, say) if mark else say("not known"),
-        say("watermark note", total=f"{sum(counts.values()):,}", rest=f"{rest:,}") if mark else say("never compared"),
+        say("watermark note", total=sum(counts.values()), rest=rest) if mark else say("never compared"),
         None if mark else "open",
     )
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)
-    note = say("lag key note", longest=units.duration(longest, say)) if p99 is not None else None
+    note = say("lag key note", longest=longest) if p99 is not None else None
     lag = Figure(say("lag key figure"), units.duration(p99, say), note, None if note else "open")
     return [waits, *speed_figures(answer, say), watermark, lag]
 
@@ -146,7 +154,7 @@ def _reasons(answer: StatusAnswer, say: Words) -> list[Block]:
         fix = answer.fixes.get(name)
         group = "unknown" if fix is None else "lasting" if name in answer.lasting else "passing"
         causes.append(Cause(name, number, fix.of(say.language) if fix else None, group))
-    read = say("by reason", number=f"{answer.backlog.read:,}")
+    read = say("by reason", number=answer.backlog.read)
     return [Paragraph(read, "note"), *tables(say("reason"), causes, say)]
 
 
@@ -214,14 +222,14 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
         return [Paragraph(say("no pass"), "open"), *under_way]
     counts = {name: int(getattr(last, name)) for name in _PASS_PARTS}
     scanned = f"{last.scanned:,}"
-    said = say("comma").join(say("bar part", name=say(name), number=f"{one:,}") for name, one in counts.items())
+    said = say("comma").join(say("bar part", name=say(name), number=one) for name, one in counts.items())
     label = say("bar", side=say("last pass"), total=scanned, parts=said)
     bar = Bar([Part(one, _PASS_PARTS[name]) for name, one in counts.items()], label)
     body = [
         ((Span("swatch", tone=_PASS_PARTS[name]), say(name)), units.number(one, say)) for name, one in counts.items()
     ]
     foot = [(say("scanned"), scanned), (say("orphans"), units.number(last.orphans, say))]
-    lost = say("lost events", new=f"{last.new:,}", missing=f"{last.new_missing:,}")
+    lost = say("lost events", new=last.new, missing=last.new_missing)
     return [
         Facts([(say("last pass"), units.ran(last.started, last.ended, now, say))]),
         Detail([Picture(say("scanned"), scanned, bar)]),
@@ -234,13 +242,13 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
 def _under_way(one: PassUnderWay | CompareUnderWay, name: str, now: datetime, say: Words) -> Block:
     """A pass that is not at its end: how much of it is done, how fast it is, how long the rest takes."""
     since = Span("mark", _since(one.started, name, now, say), "way")
-    known = [say("so far", scanned=f"{one.scanned:,}")] if isinstance(one, PassUnderWay) else []
+    known = [say("so far", scanned=one.scanned)] if isinstance(one, PassUnderWay) else []
     rate = units.a_minute(one.objects_per_minute, say)
     if one.share is None or one.minutes_left is None:
         return Paragraph((since, say("colon"), say("pause").join([*known, rate, say("end not known")])))
     done = round(one.share * 1000)
-    minutes = say("time left", minutes=units.duration(60 * one.minutes_left, say))
-    said = say("pause").join([units.share(done, 1000), *known, rate, minutes])
+    left = say("time left", left=60 * one.minutes_left)
+    said = say("pause").join([units.share(done, 1000), *known, rate, left])
     return Picture(since, said, Bar([Part(done, "way"), Part(1000 - done, "rest")], said))
 
 

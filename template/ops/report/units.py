@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from datetime import datetime, timezone
 
 from ops.report.blocks import Cell, Phrase, Rounded, Span, Time
 from ops.report.words import Words
 from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.answers.pass_answers import PassAnswer
-
-_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+from oss_oms_sync.answers.text import t
 
 
 def count(number: int | None, say: Words) -> str:
@@ -20,28 +17,9 @@ def count(number: int | None, say: Words) -> str:
     return say("not known") if number is None else f"{number:,}"
 
 
-def added(numbers: Iterable[object]) -> int | None:
-    """The sum of counts; None if one of them is none."""
-    total = 0
-    for one in numbers:
-        if type(one) is not int:
-            return None
-        total += one
-    return total
-
-
 def size(number: int | None, say: Words) -> str:
-    """Bytes, with three digits: 1.24 TB. Units are powers of 1000."""
-    if number is None:
-        return say("not known")
-    if abs(number) < 1000:
-        return say("bytes", number=number)
-    value, power = number / 1000, 0
-    # What would be rounded up to 1000 is one of the next unit.
-    while abs(value) >= 999.5 and power < len(_UNITS) - 1:
-        value, power = value / 1000, power + 1
-    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    return f"{value:,.{digits}f}\u00a0{_UNITS[power]}"
+    """Bytes, with three digits: 1.24 TB."""
+    return t("{n:size}", n=number).of(say.language)
 
 
 def limit(number: int | None, say: Words) -> str:
@@ -63,14 +41,7 @@ def rate(number: float) -> str:
 
 def duration(seconds: float | None, say: Words) -> str:
     """In the one unit that a person would say."""
-    if seconds is None:
-        return say("not known")
-    if seconds < 1:
-        return say("under a second")
-    for unit, length in (("days", _DAY), ("hours", _HOUR), ("minutes", _MINUTE)):
-        if seconds >= 2 * length or seconds == length:
-            return say(unit, number=f"{seconds / length:,.0f}")
-    return say("seconds", number=f"{seconds:.0f}")
+    return t("{s:time}", s=seconds).of(say.language)
 
 
 def moment(given: str) -> datetime:
@@ -84,7 +55,7 @@ def moment(given: str) -> datetime:
 def age(time: datetime, now: datetime, say: Words) -> str:
     """How long before `now` it was."""
     past = (now - time).total_seconds()
-    return say("ago", duration=duration(past, say)) if past >= 1 else say("just now")
+    return say("ago", duration=past) if past >= 1 else say("just now")
 
 
 def share(number: int, whole: int) -> str:
@@ -111,7 +82,7 @@ def volume(given: int | None, say: Words) -> Cell:
 
 def exact(given: int | None, say: Words) -> str:
     """Bytes in full."""
-    return say("not known") if given is None else say("bytes", number=f"{given:,}")
+    return say("not known") if given is None else t("{n:byte|bytes}", n=given).of(say.language)
 
 
 def time(given: str | None, now: datetime | None, say: Words) -> Phrase:
@@ -129,7 +100,7 @@ def ran(started: str | None, ended: str | None, now: datetime | None, say: Words
     """When a pass took place, how long it took, and how fast it was."""
     took, rate = None, None if pace is None else a_minute(pace, say)
     with contextlib.suppress(ValueError):  # of one that is open, or a document that somebody made himself
-        took = say("took", duration=duration((moment(ended or "") - moment(started or "")).total_seconds(), say))
+        took = say("took", duration=(moment(ended or "") - moment(started or "")).total_seconds())
     below = Span("below", say("pause").join(filter(None, (took, rate))))
     return time(started, now, say), " – ", time(ended, now, say), below
 

@@ -41,7 +41,7 @@ def fields(phrase: str) -> set[str]:
 
 
 def is_said_in_english(phrase: str) -> bool:
-    return bool(re.search("[A-Za-z]", re.sub(r"{\w*}", "", phrase)))
+    return bool(re.search("[A-Za-z]", re.sub(r"{\w*(:size|:time)?}", "", phrase)))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,27 @@ def test_a_number_and_what_there_are_so_many_of(number, said):
 def test_a_number_that_may_be_larger(number, said):
     assert t("{n:key|keys}", n=AtLeast(number)).en == said
     assert t("{n}", n=AtLeast(number)).zh == f"至少 {number:,}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "value", "english", "chinese"),
+    [
+        ("size", 0, "0 bytes", "0 字节"),
+        ("size", 1, "1 byte", "1 字节"),
+        ("size", 2, "2 bytes", "2 字节"),
+        ("size", 1_240_000, "1.24 MB", "1.24 MB"),
+        ("size", None, "not known", "未知"),
+        ("time", 0, "< 1 s", "不到 1 秒"),
+        ("time", 1, "1 s", "1 秒"),
+        ("time", 2, "2 s", "2 秒"),
+        ("time", 60, "1 min", "1 分钟"),
+        ("time", 7200, "2 h", "2 小时"),
+        ("time", None, "not known", "未知"),
+    ],
+)
+def test_quantities_have_their_unit(spec, value, english, chinese):
+    said = t(f"{{it:{spec}}}", it=value)
+    assert [one.replace("\u00a0", " ") for one in (said.en, said.zh)] == [english, chinese]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,8 @@ def test_what_has_arrived_meanwhile_is_equal_without_another_pass(world):
     assert (after["destination"]["objects"], after["destination"]["bytes"]) == (7, 16)
     assert after["pass"] == before["pass"]
     assert (before["amended"], after["amended"] is None) == (None, False)
+    # AND whoever lists both buckets sees in OBS what was judged
+    assert before["twin"] != after["twin"] == world.compare({"dry_run": True})["twin"]
     # AND that is what is seen from now on
     assert classes(world.compare({"look": True})) == classes(after)
     assert world.compare({"look": True})["amended"] == after["amended"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from support.compare_world import CompareWorld
 from support.reconcile_world import refusing
@@ -67,6 +68,23 @@ def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
     assert (lag["copied"]["objects"], lag["copied"]["not_yet"], lag["copied"]["max"]) == (2, 1, 240)
     assert lag["copied"]["within"] == {"60": 1, "300": 2, "900": 2, "3600": 2, "86400": 2}
     assert lag["copied"]["p99"] == pytest.approx(240, rel=0.05)
+
+
+def test_what_is_older_or_of_another_size_in_obs_has_not_arrived(world):
+    # GIVEN two objects that OMS has copied, both written once more; and somebody writes one to OBS
+    for key in ("older", "overwritten"):
+        world.put(key, "1", "md5", "copied")
+    world.later(HOUR)
+    for key in ("older", "overwritten"):
+        world.put(key, "22", "md5", "lost")
+    world.later(60)
+    world.there.add(StoredObject("overwritten", b"333"))
+    world.later(HOUR)
+    # WHEN they are compared
+    answer = world.compare()
+    # THEN neither counts as a copy, and only that which OMS may still bring as one to come
+    assert [answer["classes"][name]["keys"] for name in ("older", "overwritten")] == [["older"], ["overwritten"]]
+    assert (answer["lag"]["copied"]["objects"], answer["lag"]["copied"]["not_yet"]) == (1, 1)
 
 
 def test_what_was_sent_again_counts_apart(world):

@@ -73,6 +73,15 @@ def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, c
     assert [*whole.last_written] == written[:3]
 
 
+@given(worlds, st.integers(0, 25))
+def test_what_is_stored_of_a_piece_stays_what_it_is_while_counting_goes_on(world, cut):
+    entries = [Entry(key, *world[key]) for key in sorted(world)]
+    piece = count(entries[:cut])
+    before = told(piece)
+    count(entries[cut:], piece)
+    assert told(piece) == before
+
+
 @given(worlds)
 def test_the_classes_are_all_that_was_listed_and_the_digests_are_those_of_the_listings(world):
     entries = [Entry(key, *world[key]) for key in sorted(world)]

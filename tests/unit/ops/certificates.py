@@ -11,12 +11,13 @@ from support.answers import answer
 
 IDS = (
     *("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SCOPE", "SUMS"),
-    *("MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
+    *("MIGRATING", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
     *("SAMPLE", "NOTHING_WAITS", "TASK", "CLOCK"),
 )
 # The class by which a check is told; MOVING by arriving as well.
 TOLD_BY = {
+    "MIGRATING": "migrating",
     "MISSING": "missing",
     "OLDER": "older",
     "OVERWRITTEN": "overwritten",
@@ -155,6 +156,7 @@ def a_sample(read: int = 3) -> dict[str, Any]:
         "largest": 2**30,
         "differing": [],
         "unread": keys[read:],
+        "unreadable": [],
     }
 
 

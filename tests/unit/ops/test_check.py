@@ -165,6 +165,7 @@ PASSES = certificate()["passes"]
         {"run": "run-2"},
         {"closed": None},
         {"open_projects": ["other"]},
+        {"migration": "2026-01-20T00:00:00Z"},
         # The buckets changed, or OMS had something left, or counted less than was recorded.
         {"passes": {**PASSES, "standstill": {**PASSES["standstill"], "twin": "3" * 64}}},
         {"passes": {**PASSES, "compare": {**PASSES["compare"], "state": "3" * 64}}},

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
+import inspect
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -127,7 +131,7 @@ def test_as_json_only_the_answer_is_printed(run):
 def test_a_page_is_written_beside_the_text(run, tmp_path):
     page = tmp_path / "status.html"
     code, out, said = run(FakeCaller(status=report()), "status", "--html", str(page))
-    assert (code, out.splitlines()[0], said) == (1, "Now behind.", f"Written: {page}\n")
+    assert (code, out.splitlines()[0], said) == (1, "Behind", f"Written: {page}\n")
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
 
@@ -222,6 +226,40 @@ def test_in_chinese_too(language, capsys):
     assert "显示进度、积压及原因。退出码：0 正常；" in capsys.readouterr().out
 
 
+def words_of_argparse() -> set[str]:
+    """What argparse would say by itself, in pieces, between what it puts in."""
+    calls = [one for one in ast.walk(ast.parse(inspect.getsource(argparse))) if isinstance(one, ast.Call)]
+    asked = [one.args for one in calls if isinstance(one.func, ast.Name) and one.func.id in ("_", "ngettext")]
+    phrases = [one.value for args in asked for one in args if isinstance(one, ast.Constant) and one.value]
+    parts = (part.strip(" .:,()'\"\n") for phrase in phrases for part in re.split(r"%\(\w+\)[sr]|%[sr]", str(phrase)))
+    return {part for part in parts if len(part) > 3}
+
+
+# What argparse itself finds wrong with a command line, of each kind.
+MISTAKEN = [
+    [],
+    ["story"],
+    ["compare", "--all"],
+    ["status", "--hours"],
+    ["status", "--json=1"],
+    ["cutover", "--rehearse", "--frozen-since", "now"],
+    ["migrate", "--look", "--pause"],
+    ["cost", "--objects", "x"],
+    ["setup", "--only", "azure"],
+]
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in cli._COMMANDS)], ids=" ".join)
+def test_what_argparse_says_is_in_chinese_too(words, capsys):
+    mistaken = [one for one in MISTAKEN if one[:1] == words] or [[*words, "--json=1"]]
+    for asked in ([*words, "--help"], *mistaken):
+        with pytest.raises(SystemExit):
+            cli.main([*asked[:1], "--lang=zh", *asked[1:]] if words else [*asked, "--lang=zh"])
+        said = "".join(capsys.readouterr())
+        assert said.startswith("用法：ops.py")
+        assert [one for one in words_of_argparse() if re.search(rf"\b{re.escape(one)}\b", said)] == [], asked
+
+
 def test_it_says_its_version(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
@@ -265,7 +303,7 @@ def show(monkeypatch, capsys):
     ("answer", "code", "first"),
     [
         (SET_UP_RIGHT, 0, "Setup OK: "),
-        (report("in step"), 0, "Now in step."),
+        (report("in step"), 0, "In step"),
         ({**STORY, "accepted": True}, 0, "'a b': OMS accepted an older version."),
         (REPLAYED, 0, "Nothing is left to send again."),
         (a_pass(), 0, "The pass has ended."),

@@ -28,7 +28,7 @@ from support.ops import (
     open_compare,
     sides,
 )
-from unit.ops.certificates import certificate, rehearsal
+from unit.ops.certificates import a_sample, certificate, rehearsal
 from unit.ops.certificates import check as a_check
 
 FROZEN = NOW - timedelta(hours=1)
@@ -302,6 +302,12 @@ def test_what_is_not_proven_and_not_accepted_is_not_closed_over(accept, is_close
     assert asked(seen, "certify")[-1] == {"frozen_since": FROZEN_TEXT, **({"accept": accept} if accept else {})}
 
 
+def test_what_may_yet_come_to_obs_is_not_closed_over():
+    seen = world(compare=compared({"arriving": sides(0, 1)}))
+    run(seen)
+    assert seen.session.caller.mark is None
+
+
 @pytest.mark.parametrize(
     ("written", "is_closed"), [(["08:01:00", "07:00:00"], True), (["08:01:01", "07:00:00"], False), ([], False)]
 )
@@ -457,7 +463,7 @@ def reading() -> Callable[[int], dict]:
     seen.prove()
     seen.source.before = lambda kind, _: seen.later(180) if kind == "get" else None
     unread = check(seen.certify(sample=3), "SAMPLE")
-    return lambda read: certificate({"SAMPLE": unread}, "NOT PROVEN", sample={"read": read, "drawn": 300})
+    return lambda read: certificate({"SAMPLE": unread}, "NOT PROVEN", sample={**a_sample(), "read": read, "drawn": 300})
 
 
 def test_certify_is_called_until_the_sample_is_read(monkeypatch, reading):
@@ -657,7 +663,7 @@ def test_it_speaks_chinese(command):
 
 def test_while_old_objects_are_on_their_way_it_ends_before_it_begins_and_a_rehearsal_says_so():
     seen = world()
-    seen.session.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g"}
+    seen.session.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g", "keys": []}
     with pytest.raises(CloudError) as caught:
         run(seen)
     assert caught.value.fix.en.endswith("python3 ops.py migrate --look")

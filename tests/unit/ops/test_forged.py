@@ -223,6 +223,7 @@ FREE = {
     "passes.standstill.began": "the same, and that it is not too early",
     "closed": "the mark in the log bucket tells; what it says is held against the standstill pass",
     "run": "the same",
+    "migration": "the log bucket tells",
     "open_projects": "the same",
     "oms": "OMS's console tells; what is said is held against the check",
     "passes.*.ended": "the same",

@@ -42,7 +42,7 @@ def pass_lines(given, lang="en"):
 
 def test_the_status_has_numbers_remedies_and_sums():
     out = text(status_lines(report()))
-    assert out.startswith("Now behind.\n")
+    assert out.startswith("Behind\n  Now behind.\n")
     codes = report()["copying"]["failures"]["codes"]
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, out.splitlines()) if line}
     expected = {
@@ -86,7 +86,7 @@ def test_what_was_acknowledged_is_told_apart():
 
 def test_the_status_speaks_chinese():
     out = text(status_lines(report(), "zh"))
-    assert out.startswith("现在 behind。")
+    assert out.startswith("有积压\n  现在 behind。")
     assert report()["fixes"]["THROTTLED"]["zh"] in out
     for part in ("OMS 统计的失败数：9", "photos → photos-obs", "接收请求", "OMS 已接受"):
         assert part in out
@@ -195,6 +195,21 @@ def test_why_a_call_ended_early_is_said_in_chinese_too():
     assert "  提前停止：本次调用时间已用尽 (" in shown
 
 
+@pytest.mark.parametrize("answer", [a_pass, compared])
+def test_too_much_that_is_missing_is_said_with_both_ways_to_have_it_copied(answer):
+    step, other = {"job": "migrate", "options": {}}, {"job": "reconcile", "options": {"all": True}}
+    left = {"unsent": 1234, "step": step, "all_the_same": other, "stop": "too_many", "stopped": "too many"}
+    for lang, said in (("en", "1,234 objects that are missing were not sent"), ("zh", "有 1,234 个缺失的对象未补交")):
+        shown = text(pass_lines(answer(**left), lang))
+        assert said in shown
+        assert [command in shown for command in ("ops.py migrate\n", "ops.py reconcile --all\n")] == [True, True]
+
+
+def test_that_it_is_not_known_what_a_migration_copies_is_said():
+    shown = text(pass_lines(a_pass(is_migration_unknown=True)))
+    assert "A migration of the old objects is not over. How far it is, is not known." in shown
+
+
 def test_a_long_key_does_not_push_the_others_aside():
     keys = [
         {"key": key, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""} for key in ("x" * 900, "y")
@@ -247,6 +262,7 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         ),
         (a_pass(), 0, "The pass has ended."),
         (a_pass(failed=1), 1, "The pass has ended."),
+        (a_pass(unsent=1), 1, "The pass has ended."),
         (open_pass(), 1, "The pass has not ended."),
         (a_pass(**NONE), 1, "No pass of this scope has begun."),
         (a_pass(**{**NONE, "finished": True}), 0, "One call without a pass, which is not continued."),
@@ -362,14 +378,14 @@ def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):
 
 # What has a form: states, digests, times.
 KEPT = {"state", "result", "id", "digests", "digest", "state_digest", "twin", "stop", "at", "from", "since"}
-KEPT |= {"started", "ended", "oldest", "watermark", "acknowledged", "as_of", "frozen_since", "made"}
+KEPT |= {"started", "ended", "oldest", "watermark", "acknowledged", "as_of", "frozen_since", "made", "amended", "busy"}
 
 
 def hostile(value: object) -> object:
     """`value` with what would act on a terminal in each text, but for those that the views go by."""
     match value:
         case dict():
-            return {name: one if name in KEPT else hostile(one) for name, one in value.items()}
+            return {name: one if name in KEPT or one == "GO" else hostile(one) for name, one in value.items()}
         case list():
             return [hostile(one) for one in value]
         case str():

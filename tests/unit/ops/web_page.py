@@ -78,7 +78,13 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
                 "oldest",
                 "watermark",
                 "acknowledged",
+                "as_of",
+                "frozen_since",
+                "amended",
+                "busy",
+                "would_be",
             )
+            and path[-2:] != ("closed", "since")
         ):
             return text
     return value

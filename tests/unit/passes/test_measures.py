@@ -53,6 +53,13 @@ def test_the_sum_of_ranges_is_the_same_in_any_order_and_however_they_were_cut(pa
     assert total == whole
 
 
+def test_a_sum_shares_nothing_with_what_it_is_of():
+    one, other = histogram([1]), histogram([1, 2])
+    total = one.plus(other)
+    total.add(1)
+    assert (one, other) == (histogram([1]), histogram([1, 2]))
+
+
 @given(lags)
 def test_what_is_within_a_time_is_counted_exactly(seconds):
     within = histogram(seconds).summary().within
@@ -62,6 +69,7 @@ def test_what_is_within_a_time_is_counted_exactly(seconds):
 def test_an_object_that_is_earlier_by_the_clocks_difference_is_not_late():
     summary = histogram([-3, 0]).summary()
     assert (summary.objects, summary.p99, summary.max) == (2, 0, 0)
+    assert histogram([0, 0, 9]).summary().p50 == 0
 
 
 @given(lags, st.integers(0, 9))

@@ -129,7 +129,7 @@ def test_only_the_newest_pass_of_a_scope_is_open(world):
     begun(world)
     newer, other = begun(world), begun(world, ELSEWHERE)
     ended(world, Scope(KeyFilter("b"), None, everything=False))
-    assert {one.of for one in open_passes(world.passes())} == {newer, other}
+    assert {one.of.name for one in open_passes(world.passes())} == {newer.name, other.name}
 
 
 def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
@@ -138,6 +138,12 @@ def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
     assert kept(world) == {other.name, first.name, second.name}
     third = ended(world)
     assert kept(world) == {other.name, second.name, third.name}
+
+
+def test_the_last_pass_without_wishes_is_kept_however_many_with_wishes_came_after_it(world):
+    usual = ended(world)
+    deep = [ended(world, replace(USUAL, deep=True)) for _ in range(4)]
+    assert kept(world) == {usual.name, *(one.name for one in deep[-2:])}
 
 
 def test_passes_that_cannot_be_cleared_away_are_logged_and_the_next_pass_does_it(world, lines):

@@ -48,11 +48,27 @@ class ReplayRun:
 
 @dataclass(frozen=True)
 class Migration:
-    """A migration of the old objects that is not over: when it began, and OMS's id of its task group; both are empty
-    where that is not known."""
+    """A migration of the old objects that is not over: when it began, OMS's id of its task group, and its access keys;
+    each is empty where that is not known."""
 
     begun: str
     group: str
+    keys: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """One that is over: when it began and `ended`, `how` ("done", "removed" or "refused"), OMS's id of its task group,
+    and how many objects there were in all, how many it copied and skipped, and how many failed."""
+
+    begun: str
+    ended: str
+    how: str
+    group: str
+    total: int
+    copied: int
+    skipped: int
+    failed: int
 
 
 @dataclass(frozen=True)

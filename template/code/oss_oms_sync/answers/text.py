@@ -10,6 +10,10 @@ this module, which nobody reads who speaks English. How values are shown:
     {parts:sentences}  a list of sentences, with spaces between English ones; one that ends in a command, which has no
                        full stop, gets one where another follows
     {text}        another Text, in the same language
+    {n:size}      bytes, with three digits: 999 bytes, 1.24 TB; units are powers of 1000
+    {n:time}      seconds, in the one unit that a person would say: 90 s, 3 h
+
+Of a size or time that is None it says that it is not known.
 
 Everything else is Python's: {share:.0%}, {name!r}. A phrase of places alone needs no translation.
 """
@@ -17,10 +21,11 @@ Everything else is Python's: {share:.0%}, {name!r}. A phrase of places alone nee
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,9 @@ def sentences(*parts: Text | None) -> Text:
 
 
 NOTHING = Text("")
+_SIZES = ("kB", "MB", "GB", "TB", "PB", "EB")
+# The seconds of each.
+_TIMES = ((86400, t("{n:,.0f}\u00a0d")), (3600, t("{n:,.0f}\u00a0h")), (60, t("{n:,.0f}\u00a0min")))
 # By what a sentence ends, or what follows it is about.
 _ENDS = (*".!?:", *"。！？：")
 
@@ -96,6 +104,8 @@ class _Shown:
 
     def __format__(self, spec: str) -> str:
         value = self._value
+        if spec in _QUANTITIES:
+            value, spec = t("not known") if value is None else _QUANTITIES[spec](value), ""
         if isinstance(value, Text):
             return value.of(self._language)
         if isinstance(value, (list, tuple)):
@@ -115,6 +125,29 @@ class _Shown:
         if self._language == "zh":
             return "、".join(shown)
         return f" {how} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:]))) if how else ", ".join(shown)
+
+
+def _size(number: int) -> Text:
+    if abs(number) < 1000:
+        return t("{n:byte|bytes}", n=number)
+    value, power = number / 1000, 0
+    # What would be rounded up to 1000 is one of the next unit.
+    while abs(value) >= 999.5 and power < len(_SIZES) - 1:
+        value, power = value / 1000, power + 1
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    return same(f"{value:,.{digits}f}\u00a0{_SIZES[power]}")
+
+
+def _time(seconds: float) -> Text:
+    if seconds < 1:
+        return t("<\u00a01\u00a0s")
+    for length, text in _TIMES:
+        if seconds >= 2 * length or seconds == length:
+            return text.filled(n=seconds / length)
+    return t("{n:.0f}\u00a0s", n=seconds)
+
+
+_QUANTITIES: Mapping[str, Callable[[Any], Text]] = {"size": _size, "time": _time}
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Lags, LastWritten, Listed, ListedSource
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Listed, ListedSource
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
@@ -55,21 +55,12 @@ class CompareResult:
         tally, source, there = self.tally, self.tally.side("source"), self.tally.side("destination")
         return Compared(
             **self._answer(),
-            classes={
-                one: tally.classes.get(one.title, ClassCount()).found()
-                for one in ObjectClass
-                if one is not ObjectClass.ORPHAN_RECORDS
-            },
-            folders={
-                name: {ObjectClass[title.upper()]: quad for title, quad in folder.items()}
-                for name, folder in sorted(tally.folders.items())
-            },
+            **tally.shown(),
             source=ListedSource(source.objects, source.bytes, source.digest, tally.state),
             destination=Listed(there.objects, there.bytes, there.digest),
             adds_up=tally.adds_up(),
             remedies=self.remedies,
             watermark=self.watermark,
-            last_written=[LastWritten(one.key, timestamp(from_epoch(one.modified))) for one in tally.last_written],
             differences=tally.parts,
         )
 
@@ -80,7 +71,7 @@ class CompareResult:
             **vars(self.how_far.answer()),
             **{name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")},
             "deep": self._deep(),
-            "lag": Lags(tally.accepted_lag.summary(), tally.copied_lag.summary(), tally.again),
+            "lag": tally.lags(),
             "standstill": state is not None and state.scope.standstill,
             "wishes": [name for name in _WISHES if state and getattr(state.scope, name)],
             "state": f"{tally.state:064x}" if finished else None,

@@ -8,6 +8,7 @@ from operator import lt
 from typing import NamedTuple
 
 from oss_oms_sync.clouds.objects import Columns, ObjectSummary, StoredObject, etag_of, first, first_difference
+from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import again, modified_at, success_etag
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import Settings
@@ -23,8 +24,11 @@ class ObjectClass(Enum):
     PENDING = "pending"
     COVERED = "covered"
     FAILED_BEFORE = "failed_before"
-    # No record of this version, so it is submitted.
+    # No record of this version: a migration of the old objects copies it, or has done so.
+    MIGRATING = "migrating"
+    # The same, so it is submitted; or left, because they are too many.
     UNRECORDED = "submitted"
+    UNSENT = "unsent"
     # A record without an object.
     ORPHAN = "orphans"
 
@@ -34,7 +38,8 @@ class ObjectClass(Enum):
 
 
 # Whether the event of such an object arrived may be known.
-_TELLING = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
+_NO_RECORD = (ObjectClass.MIGRATING, ObjectClass.UNRECORDED, ObjectClass.UNSENT)
+_TELLING = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, *_NO_RECORD)
 
 
 class Entry(NamedTuple):
@@ -53,8 +58,15 @@ class Classifier:
     """Classifies objects for one pass. `before`: when the last pass of its scope began, if there was one."""
 
     def __init__(
-        self, settings: Settings, scope: Scope, installed: datetime, now: datetime, before: datetime | None = None
+        self,
+        settings: Settings,
+        scope: Scope,
+        installed: datetime,
+        now: datetime,
+        before: datetime | None = None,
+        migrations: Migrations = NONE,
     ) -> None:
+        self._migrations = migrations
         self._key_filter = settings.key_filter
         self._everything = scope.everything
         self._since = scope.begin(installed).timestamp()
@@ -80,7 +92,8 @@ class Classifier:
             return ObjectClass.COVERED
         if not self._everything and failed and failed.modified >= source.modified:
             return ObjectClass.FAILED_BEFORE
-        return ObjectClass.UNRECORDED
+        is_copied = not self._everything and (self._migrations.will_copy(source) or self._migrations.copied(source))
+        return ObjectClass.MIGRATING if is_copied else ObjectClass.UNRECORDED
 
     def covered(self, source: Columns, success: Columns) -> int:
         """How many of the first objects, whose keys the filter tells of, are covered by these records of theirs, and
@@ -100,7 +113,7 @@ class Classifier:
         # A pass over everything looks at no records.
         if self._everything or source is None or source.modified < self._new or object_class not in _TELLING:
             return None
-        if object_class is ObjectClass.UNRECORDED:
+        if object_class in _NO_RECORD:
             return False
         written = source.modified
         if success and not failed:

@@ -10,15 +10,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
-from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag, Lags, LastWritten
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, Drawn
 from oss_oms_sync.passes.marks import Mark, Marks
 
-# Of reconcile. scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
-COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
+# What is to be sent, and was left, because it is too much.
+UNSENT = "unsent"
+# Of reconcile, with UNSENT. scanned = PARTS, and submitted = accepted + failed.
+PARTS = ("covered", "failed_before", "submitted", "pending", "migrating", UNSENT)
+COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
 # Kept next to them, of the objects written since the last pass: those of which it is known whether their event arrived,
 # and those whose event did not. If most did not, the trigger is dead. A pass without any takes both from the last one.
 NEW, NEW_MISSING = "new", "new_missing"
@@ -143,13 +148,14 @@ class Histogram:
             self.not_yet + other.not_yet,
         )
 
-    def percentile(self, percent: float) -> float | None:
+    def percentile(self, percent: float) -> int | None:
         """The lag within which so many percent arrived, in seconds, within 5 %; None if nothing arrived."""
         wanted, seen = math.ceil(self.objects * percent / 100), 0
         for bucket in sorted(self.buckets):
             seen += self.buckets[bucket]
             if seen >= max(1, wanted):
-                return min(_middle(bucket), self.longest)
+                # Whole: no float stands in a certificate, because languages write them differently.
+                return min(round(_middle(bucket)), self.longest)
         return None
 
     def summary(self) -> Lag:
@@ -246,6 +252,25 @@ class Tally:
         for count in self.classes.values():
             total = total.plus(count.source if name == "source" else count.destination)
         return total
+
+    def shown(self) -> dict[str, Any]:
+        """What is found in both buckets, by its names in answers and certificates."""
+        return {
+            "classes": {
+                one: self.classes.get(one.title, ClassCount()).found()
+                for one in ObjectClass
+                if one is not ObjectClass.ORPHAN_RECORDS
+            },
+            "folders": {
+                name: {ObjectClass[title.upper()]: four for title, four in folder.items()}
+                for name, folder in sorted(self.folders.items())
+            },
+            "last_written": [LastWritten(one.key, timestamp(from_epoch(one.modified))) for one in self.last_written],
+        }
+
+    def lags(self) -> Lags:
+        """How late objects were."""
+        return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:
         """Whether the classes are all that the listings brought."""

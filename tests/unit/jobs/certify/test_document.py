@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from oss_oms_sync.errors import PayloadError, SettingsError
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import certify
+from oss_oms_sync.jobs.certify.document import _minutes
+from oss_oms_sync.jobs.certify.sample import Sample
+from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.certify_world import CertifyWorld, check
 from support.world import HOUR
 
@@ -30,6 +37,7 @@ PARTS = {
     "frozen_since",
     "run",
     "closed",
+    "migration",
     "open_projects",
     "oms",
     "checks",
@@ -53,6 +61,7 @@ IDS = [
     "STOOD_STILL",
     "SCOPE",
     "SUMS",
+    "MIGRATING",
     "MISSING",
     "OLDER",
     "OVERWRITTEN",
@@ -175,6 +184,20 @@ def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):
     assert document["rehearsal"]["minutes"]["compare"] is None
     assert document["rehearsal"]["minutes"]["total"] is None
     assert document["rehearsal"]["would_be"] == "NOT PROVEN"
+
+
+def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
+    # GIVEN a comparison of 121 seconds, 601 keys to send at a call of ten a second, and a sample of 100 of ten objects
+    # of 20 MB each, read on both sides at 30 MB a second
+    began, ended = "2026-01-01T00:00:00Z", "2026-01-01T00:02:01Z"
+    about = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
+    tally = Tally(classes={"equal_contents": ClassCount(Side(10, 200_000_000))})
+    found = SimpleNamespace(state=PassState(about, tally, ended, 0, 1, 1), tally=tally)
+    evidence = SimpleNamespace(comparison=found, due=range(601), sample=Sample(100))
+    # WHEN it is told how long the freeze would last
+    minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
+    of_steps = {"settle": 5, "replay": 2, "compare": 3, "again": 5, "close": 2, "oms": 10, "standstill": 3, "sample": 3}
+    assert minutes == {**of_steps, "total": 33}
 
 
 # Closing.

@@ -76,7 +76,11 @@ def test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later(ready
     ready.certify(sample=3)
     document = ready.certify(sample=asked)
     assert verdict(document) == ("NO-GO", {"SAMPLE": "failed"})
-    assert check(document, "SAMPLE")["keys"] == ["b"] == document["sample"]["differing"]
+    found = check(document, "SAMPLE")
+    assert found["keys"] == ["b"] == document["sample"]["differing"]
+    # What is read anew may tell what the sample has found.
+    options = found["step"]["options"]
+    assert (found["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
 
 
 def test_another_comparison_does_not_hide_what_differs(ready):

@@ -47,7 +47,7 @@ def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(wor
     assert world.verdict()[0] == IN_STEP
     assert world.status()["closed"] is None
     world.fail("a", "CLOSED")
-    assert world.verdict()[1].startswith("Behind: 1 object waiting since")
+    assert world.verdict()[1].startswith("1 object waiting since")
 
 
 def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):

@@ -73,7 +73,7 @@ def test_one_that_somebody_deleted_is_behind(world):
     begun(world)
     verdict = world.status()["verdict"]
     assert (verdict["state"], verdict["step"]["options"]) == (BEHIND, REMOVE)
-    assert "somebody has deleted" in verdict["text"]
+    assert "Somebody has deleted" in verdict["text"]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,15 @@ def test_one_that_is_done_asks_for_its_end(world):
     says(world, {**GROUP, "status": 6})
     state, text = world.verdict()
     assert (state, "The old objects are copied. To end their migration" in text) == (IN_STEP, True)
+
+
+@pytest.mark.parametrize("job", ["reconcile", "compare"])
+def test_too_much_to_be_sent_is_behind_and_asks_for_a_migration(world, job):
+    world.later(60)
+    world.passed(job=job, unsent=5, scanned=9)
+    verdict = world.status()["verdict"]
+    assert (verdict["state"], verdict["step"]) == (BEHIND, {"job": "migrate", "options": {}})
+    assert "has not sent 5 objects" in verdict["text"]
 
 
 def test_a_failed_one_is_told_to_the_webhook_once():

@@ -16,7 +16,7 @@ from support.world import DROP_BEFORE, ROOT
 def test_where_every_key_is_refused_it_is_broken_and_says_what_to_do(world, status, reason):
     # GIVEN a task that OMS does not show, which breaks what keys need as well, unless it is a right to look at it
     world.oms.faults.add(Fault.status(status))
-    broken = ("broken", f"Broken, {reason}: {Reason[reason].fix.en}")
+    broken = ("broken", f"{reason}: {Reason[reason].fix.en}")
     assert (world.verdict() == broken) == (reason != "FORBIDDEN")
 
     # AND a key that it refused for a reason that lasts, after a passing one

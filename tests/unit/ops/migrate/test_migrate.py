@@ -258,6 +258,43 @@ def test_status_names_what_failed_where_it_is_listed_and_the_way_to_try_it_again
     assert "migrate --retry" not in world.run("status")[1]
 
 
+def test_the_keys_of_one_that_was_done_a_day_ago_are_named_and_status_is_behind(world):
+    begun(world, seconds=300)
+    world.later(3600)
+    keys = {*keys_written_down(world)}
+    seen = json.loads(world.run("status", "--json", typed="")[1])
+    assert (seen["old_objects"]["state"], {*seen["migration"]["keys"]}) == ("done", keys)
+    assert "was done over a day ago" not in str(seen["verdict"]["text"])
+    _, said = world.run("status")
+    assert all(key in said for key in keys)
+
+    world.later(86_400)
+    verdict = json.loads(world.run("status", "--json", typed="")[1])["verdict"]
+    assert (verdict["state"], verdict["step"]) == ("behind", {"job": "migrate", "options": {}})
+    assert all(key in str(verdict["text"]) for key in keys)
+    assert world.migrate(typed="")[0] == 0
+    assert is_over(world)
+
+
+def test_a_certificate_says_what_was_migrated_and_one_that_is_not_over_gates_it(world):
+    def finished():
+        document = CALL(Caller(world), "certify", {})
+        (one,) = [check for check in document["checks"] if check["id"] == "OMS_FINISHED"]
+        return one["result"], one["seen"], one["step"], document["shown"]["migrations"]
+
+    world.fill(100)
+    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
+    assert world.migrate()[0] == 1
+    seen = "The migration has ended, and something failed: of 100 old objects 98 copied, 0 skipped, 2 failed"
+    assert finished() == ("not run", seen, {"job": "migrate", "options": {"retry": True}}, [])
+
+    assert world.migrate("--retry")[0] == 0
+    result, seen, _, (migrated,) = finished()
+    assert (result, "migration" in seen) == ("not run", False)
+    told = {name: migrated[name] for name in ("how", "total", "copied", "skipped", "failed")}
+    assert told == {"how": "done", "total": 100, "copied": 100, "skipped": 0, "failed": 0}
+
+
 def failed_and_waited(world, number=100, failing=2):
     """A migration of which some failed, and replay's timer has had its time."""
     world.fill(number)
@@ -549,7 +586,7 @@ def test_of_two_who_begin_at_once_one_does(world):
     made = [Intention(run, "2026-01-02T00:00:00Z", "photos", "photos-obs", [""], []) for run in ("a", "b")]
     assert (one.begin(made[0]), other.begin(made[1])) == (True, False)
     assert other.read() == made[0]
-    one.end(made[0], "2026-01-02T00:01:00Z", "done")
+    one.end(made[0], {"how": "done"})
     assert other.begin(made[1])
 
 

@@ -90,6 +90,7 @@ def test_no_text_of_an_answer_breaks_out(name):
     # The languages differ in words only.
     for text, language in zip(NASTY, cycle(LANGUAGES)):
         shown = parse(page_of(hostile(answer(name), text), language))
+        assert len([*shown.every("section")]) > 5
         assert {one.name for one in shown.every()} <= TAGS
         for one in shown.every():
             assert not any(re.match("on|src|href", attribute) for attribute in one.attributes if one.name != "link")

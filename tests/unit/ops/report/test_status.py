@@ -32,15 +32,15 @@ def given() -> dict[str, Any]:
     example = answer("status")
     series = example["statistics"]["series"]
     example["statistics"]["series"] = {name: points[-3:] for name, points in series.items()}
-    example["verdict"].update(state="in step", text="In step: all of it.", text_zh="已同步：全部。")
+    example["verdict"].update(state="in step", text="All of it.", text_zh="全部。")
     return example
 
 
 def test_the_verdict_is_one_word_and_its_sentence(given):
     assert word(page(given)) == ("In step", "good")
     assert word(page(given, "zh")) == ("已同步", "good")
-    assert page(given).one("p", class_="lead").text == "In step: all of it."
-    assert page(given, "zh").one("p", class_="lead").text == "已同步：全部。"
+    assert page(given).one("p", class_="lead").text == "All of it."
+    assert page(given, "zh").one("p", class_="lead").text == "全部。"
 
 
 @pytest.mark.parametrize("state", VerdictState)

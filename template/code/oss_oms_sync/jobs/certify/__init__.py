@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from oss_oms_sync import jsontext
+from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer
 from oss_oms_sync.answers.text import Text, t
@@ -18,7 +19,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import SettingsError
 from oss_oms_sync.jobs.certify.checks import all_checks
 from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
-from oss_oms_sync.jobs.certify.document import CutoverVerdict, build, certificates_folder, number_of
+from oss_oms_sync.jobs.certify.document import build, certificates_folder, number_of
 from oss_oms_sync.jobs.certify.evidence import CutoverOptions, gather
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closed, Closing

@@ -200,7 +200,7 @@ def _sample(evidence: Evidence) -> Finding:
             t("There is nothing to sample: go on without"),
             options.cutover(sample=0),
         )
-    bound = sample.bound or t("There is nothing to sample")
+    bound = sample.shown().bound or t("There is nothing to sample")
     return finding(
         Result.PASSED,
         t("{read:object|objects}, {bytes} bytes. {bound}", read=read, bytes=sample.bytes, bound=bound),

@@ -8,6 +8,7 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.jobs.certify.class_checks import unseen
@@ -15,10 +16,12 @@ from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS
+from oss_oms_sync.reasons import Failure
 
 REHEARSED = t("Nothing is frozen: this is a rehearsal")
 _GO_ON = t("Go on with the cutover")
 _GB = 10**9
+_LOOK = {"look": True}
 _CLOSED = partial(
     Finding,
     "CLOSED",
@@ -111,6 +114,8 @@ def closed(evidence: Evidence) -> Finding:
 def oms_finished(evidence: Evidence) -> Finding:
     """Whether OMS has nothing left to do that it accepted before the project was closed. It needs no comparison."""
     work, go_on = evidence.oms, evidence.options.cutover()
+    if evidence.migration:
+        return _migrates(evidence.old_objects)
     if evidence.frozen_since is None or evidence.closed is None:
         return _OMS_FINISHED(
             Result.NOT_RUN,
@@ -130,6 +135,23 @@ def oms_finished(evidence: Evidence) -> Finding:
     if work.busy:
         seen = t("Nothing is left, and it has accepted nothing since {busy}", busy=timestamp(work.busy))
     return _OMS_FINISHED(Result.PASSED, seen)
+
+
+def _migrates(group: TaskGroup | Failure | None) -> Finding:
+    """While a migration of the old objects is not over, which may still write."""
+    seen, step = t("A migration of the old objects is not over. How far it is, is not known."), Step("migrate", _LOOK)
+    if isinstance(group, TaskGroup):
+        step = step if group.state in MOVING else group.step
+        seen = t(
+            "{how}: of {total:old object|old objects} {copied} copied, {skipped} skipped, {failed} failed",
+            how=group.title,
+            total=group.total,
+            copied=group.copied,
+            skipped=group.skipped,
+            failed=group.failed,
+        )
+    following = t("Before the cutover the migration of the old objects has to be over, because it may still write")
+    return _OMS_FINISHED(Result.NOT_RUN, seen, following, step)
 
 
 def _oms_is_busy(evidence: Evidence) -> Text | None:

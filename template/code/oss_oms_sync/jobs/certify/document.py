@@ -9,28 +9,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import timedelta
-from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import oss_oms_sync
+from oss_oms_sync.answers.certificate import (
+    Certificate,
+    CertifiedComparison,
+    CertifiedPasses,
+    CertifiedScope,
+    CertifiedStandstill,
+    ClosedMark,
+    CutoverVerdict,
+    EventsLost,
+    MadeBy,
+    NotJudged,
+    Rehearsal,
+)
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.text import Text, same, t
-from oss_oms_sync.clock import from_epoch, parse_time, timestamp
+from oss_oms_sync.answers.pass_answers import Listed, ListedSource
+from oss_oms_sync.answers.text import NOTHING, same, sentences
+from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
+from oss_oms_sync.clouds.shown import silence, task_shown
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
-from oss_oms_sync.jobs.certify.sample import Sample
-from oss_oms_sync.passes.digests import LARGEST
 from oss_oms_sync.passes.states import PassState, Progress
-from oss_oms_sync.passes.tally import NEW, NEW_MISSING, ClassCount, Histogram, Side
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Side
 from oss_oms_sync.settings import Settings
 
 _KIND = "oss-oms-sync certificate"
@@ -42,40 +53,6 @@ _OF_THE_FREEZE = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "MOVING", "
 _SAMPLE_BYTES_A_SECOND = 30_000_000
 # What is five minutes old is judged; judging the late keys again takes a minute, and OMS some before it.
 _SETTLE_MINUTES, _AGAIN_MINUTES = 5, 5
-
-
-class CutoverVerdict(Enum):
-    """What a certificate says, by its name in the document."""
-
-    GO = "GO"
-    NO_GO = "NO-GO"
-    NOT_PROVEN = "NOT PROVEN"
-    REHEARSAL = "REHEARSAL"
-
-    @classmethod
-    def of(cls, checks: Sequence[Finding]) -> CutoverVerdict:
-        """What follows from checks: one that failed is a no; short of that, only what all passed is a go."""
-        results = {check.result for check in checks if check.gates}
-        if Result.FAILED in results:
-            return cls.NO_GO
-        return cls.GO if results == {Result.PASSED} else cls.NOT_PROVEN
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """`minutes` has each step's, and the total; None where nothing tells. `failing` are the checks that would not
-    pass."""
-
-    would_be: CutoverVerdict
-    minutes: dict[str, int | None]
-    failing: Sequence[str]
-
-    @classmethod
-    def of(cls, checks: Sequence[Finding], evidence: Evidence, settings: Settings) -> Rehearsal:
-        """What `checks` would say after a freeze, as far as is known now."""
-        lasting = [check for check in checks if check.id not in _OF_THE_FREEZE]
-        failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
-        return cls(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
 
 
 def certificates_folder(invocation: Invocation) -> str:
@@ -94,47 +71,45 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
     nor which of two that instances with different clocks made."""
     settings, found = invocation.settings, evidence.comparison
     still = found.standstill if found else None
-    rehearsal = None if evidence.frozen_since else Rehearsal.of(checks, evidence, settings)
+    rehearsal = None if evidence.frozen_since else _rehearsal(checks, evidence, settings)
     verdict = CutoverVerdict.REHEARSAL if rehearsal else CutoverVerdict.of(checks)
-    text = _rehearsed(rehearsal) if rehearsal else _text(verdict, checks, evidence)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
     name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
-    document: dict[str, object] = {
-        "schema": _SCHEMA,
-        "kind": _KIND,
-        "verdict": verdict.value,
-        "text": text.en,
-        "text_zh": text.zh,
-        "as_of": found.state.as_of if found else None,
-        "made": made,
-        "made_by": {
-            "version": oss_oms_sync.VERSION,
-            "code_sha256": code_sha256(Path(oss_oms_sync.__file__).parents[1]),
-        },
-        "task": invocation.task_id,
-        "project": settings.project,
-        "source_bucket": settings.source_bucket,
-        "destination_bucket": evidence.task.dst_bucket if isinstance(evidence.task, TaskInfo) else None,
-        "log_bucket": settings.log_bucket,
-        "scope": asdict(settings.key_filter),
-        "frozen_since": timestamp(evidence.frozen_since) if evidence.frozen_since else None,
-        "checks": [to_json(check) for check in checks],
-        "run": evidence.options.run,
-        "closed": asdict(evidence.closed) if evidence.closed else None,
-        "open_projects": list(evidence.open_projects),
-        "oms": to_json(evidence.oms),
-        "passes": {
-            "compare": _pass(found.state, evidence, amended=found.state.amended or None) if found else None,
-            "standstill": _pass(still.state, evidence, began=timestamp(still.began)) if still else None,
-        },
+    certificate = Certificate(
+        schema=_SCHEMA,
+        kind=_KIND,
+        verdict=verdict,
+        text=NOTHING,
+        as_of=found.state.as_of if found else None,
+        made=made,
+        made_by=MadeBy(oss_oms_sync.VERSION, code_sha256(Path(oss_oms_sync.__file__).parents[1])),
+        task=invocation.task_id,
+        project=settings.project,
+        source_bucket=settings.source_bucket,
+        destination_bucket=evidence.task.dst_bucket if isinstance(evidence.task, TaskInfo) else None,
+        log_bucket=settings.log_bucket,
+        scope=CertifiedScope(settings.key_filter.prefix, settings.key_filter.suffix),
+        frozen_since=timestamp(evidence.frozen_since) if evidence.frozen_since else None,
+        checks=checks,
+        run=evidence.options.run,
+        closed=ClosedMark(**asdict(evidence.closed)) if evidence.closed else None,
+        migration=evidence.migration.begun if evidence.migration else None,
+        open_projects=evidence.open_projects,
+        oms=evidence.oms,
+        passes=CertifiedPasses(
+            CertifiedComparison(**_pass(found.state, evidence), amended=found.state.amended or None) if found else None,
+            CertifiedStandstill(**_pass(still.state, evidence), began=timestamp(still.began)) if still else None,
+        ),
         **_counted(found),
-        "sample": _sampled(evidence.sample) if evidence.sample else None,
-        "accepted": dict(evidence.options.accept),
-        "rehearsal": to_json(rehearsal) if rehearsal else None,
-        "shown": _shown(evidence),
-        "document": f"{certificates_folder(invocation)}{name}",
-    }
+        sample=evidence.sample.shown() if evidence.sample else None,
+        accepted=evidence.options.accept,
+        rehearsal=rehearsal,
+        shown=_not_judged(evidence),
+        document=f"{certificates_folder(invocation)}{name}",
+    )
+    text = sentences(same(verdict.value), certificate.said)
+    document: dict[str, object] = to_json(replace(certificate, text=text))
     return {**document, "sha256": sha256_of(document)}
 
 
@@ -155,119 +130,47 @@ def sha256_of(document: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _text(verdict: CutoverVerdict, checks: Sequence[Finding], evidence: Evidence) -> Text:
-    open_ones = [check.id for check in checks if check.gates and check.result is not Result.PASSED]
-    failed = [check.id for check in checks if check.gates and check.result is Result.FAILED]
-    if verdict is CutoverVerdict.NO_GO:
-        return t("NO-GO: {failed} failed.", failed=failed)
-    if verdict is CutoverVerdict.NOT_PROVEN or evidence.comparison is None:
-        return t("Not proven: nothing is known to be wrong, but {open_ones} did not pass.", open_ones=open_ones)
-    found, still, closed, work = evidence.comparison, evidence.comparison.standstill, evidence.closed, evidence.oms
-    source, began, ended = found.in_scope("source"), found.state.started, found.state.as_of
-    is_used = any(found.tally.classes.get(name, ClassCount()) != ClassCount() for name in evidence.options.accept)
-    looked = t("between {began} and {ended}", began=began, ended=ended)
-    if is_used:
-        looked = t("{when}, but for what was accepted by name", when=looked)
-    oms = t("and OMS had finished")
-    if work.left != 0:
-        left = t("an unknown number of objects") if work.left is None else t("{n:object|objects}", n=work.left)
-        oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=left)
-    # Nobody knows of OBS what happens there after that.
-    return t(
-        "GO: each object of the source ({n:object|objects}, {bytes} bytes) was in OBS when it was looked at, {when}."
-        " Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed}, {oms}.",
-        n=source.objects,
-        bytes=source.bytes,
-        when=looked,
-        stood=timestamp(still.began) if still else "?",
-        closed=closed.written if closed else "?",
-        oms=oms,
-    )
+def _rehearsal(checks: Sequence[Finding], evidence: Evidence, settings: Settings) -> Rehearsal:
+    """What `checks` would say after a freeze, as far as is known now."""
+    lasting = [check for check in checks if check.id not in _OF_THE_FREEZE]
+    failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
+    return Rehearsal(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
 
 
-def _rehearsed(rehearsal: Rehearsal) -> Text:
-    total, would = rehearsal.minutes["total"], same(rehearsal.would_be.value)
-    lasts = t("how long the freeze would last is not known")
-    if total:
-        lasts = t("the freeze would last about {n:minute|minutes}", n=total)
-    if rehearsal.failing:
-        would = t("{verdict}, because of {failing}", verdict=would, failing=rehearsal.failing)
-    return t("A rehearsal: {lasts}, and the verdict would be {would}.", lasts=lasts, would=would)
-
-
-def _counted(found: Comparison | None) -> dict[str, object]:
+def _counted(found: Comparison | None) -> dict[str, Any]:
+    """What a comparison counts, by the names of Certificate."""
     if found is None:
-        return {"source": None, "destination": None, "last_written": None, "classes": None, "folders": None}
-    tally = found.tally
+        return dict.fromkeys(("source", "destination", "last_written", "classes", "folders"))
+    tally, source, there = found.tally, found.in_scope("source"), found.in_scope("destination")
     return {
-        "source": {**to_json(found.in_scope("source")), "state_digest": f"{tally.state:064x}"},
-        "destination": to_json(found.in_scope("destination")),
-        "last_written": [{"key": one.key, "at": timestamp(from_epoch(one.modified))} for one in tally.last_written],
-        "classes": {
-            one.title: to_json(tally.classes.get(one.title, ClassCount()).found())
-            for one in ObjectClass
-            if one is not ObjectClass.ORPHAN_RECORDS
-        },
-        "folders": tally.folders,
+        "source": ListedSource(source.objects, source.bytes, source.digest, tally.state),
+        "destination": Listed(there.objects, there.bytes, there.digest),
+        **tally.shown(),
     }
 
 
-def _pass(state: PassState, evidence: Evidence, **more: str | None) -> dict[str, object]:
-    pace = Progress.of(state, None, evidence.now).objects_per_minute
-    digests = {"state": f"{state.tally.state:064x}", "twin": f"{state.tally.twin:064x}"}
-    told = {"pass": state.of.name, "started": state.started, "ended": state.ended, "objects_per_minute": pace}
-    return {**told, **digests, **more}
-
-
-def _sampled(sample: Sample) -> dict[str, object]:
+def _pass(state: PassState, evidence: Evidence) -> dict[str, Any]:
+    """What is told of any pass, by the names of CertifiedPass."""
     return {
-        "asked": sample.asked,
-        "population": sample.population,
-        "drawn": len(sample.drawn),
-        "read": len(sample.equal) + len(sample.differing),
-        "bytes": sample.bytes,
-        "seed": sample.seed,
-        "keys": list(sample.drawn),
-        "largest": LARGEST,
-        "differing": list(sample.differing),
-        "unread": sample.unread,
-        "unreadable": list(sample.unreadable),
+        "pass_": state.of.name,
+        "started": state.started,
+        "ended": state.ended,
+        "objects_per_minute": Progress.of(state, None, evidence.now).objects_per_minute,
+        "state": state.tally.state,
+        "twin": state.tally.twin,
     }
 
 
-def _shown(evidence: Evidence) -> dict[str, object]:
-    """What decides nothing."""
+def _not_judged(evidence: Evidence) -> NotJudged:
     task, found, reconciled = evidence.task, evidence.comparison, evidence.reconciled
-    deleted = found.tally.classes.get(ObjectClass.DELETED_AT_SOURCE.title, ClassCount()).destination if found else None
     counts = reconciled.counts if reconciled else {}
-    return {
-        "oms": asdict(task.month) if isinstance(task, TaskInfo) else _problem(task),
-        "task": {
-            name: getattr(task, name)
-            for name in ("status", "src_bucket", "src_region", "dst_bucket", "dst_region", "object_overwrite_mode")
-        }
-        if isinstance(task, TaskInfo)
-        else None,
-        "trigger": {"new": counts.get(NEW, 0), "missing": counts.get(NEW_MISSING, 0)} if reconciled else None,
-        "deleted_at_source": {"objects": deleted.objects, "bytes": deleted.bytes} if deleted else None,
-        "lag": {
-            "accepted": _lag(found.tally.accepted_lag),
-            "copied": _lag(found.tally.copied_lag),
-            "again": found.tally.again,
-        }
-        if found
-        else None,
-    }
-
-
-def _lag(histogram: Histogram) -> dict[str, object]:
-    """In whole seconds: no float stands in a certificate, because languages write them differently."""
-    summary = to_json(histogram.summary())
-    return {name: round(value) if isinstance(value, float) else value for name, value in summary.items()}
-
-
-def _problem(failure: Failure) -> dict[str, object]:
-    return {"problem": failure.reason.name, "message": failure.message, "fix": failure.remedy("get").to_json()}
+    return NotJudged(
+        task=task_shown(task) if isinstance(task, TaskInfo) else None,
+        silence=silence(task, "get"),
+        trigger=EventsLost(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
+        migrations=evidence.migrated,
+        lag=found.tally.lags() if found else None,
+    )
 
 
 def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:

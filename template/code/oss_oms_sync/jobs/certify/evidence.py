@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import options
+from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.invocation import Invocation
@@ -23,6 +25,7 @@ from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
+from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import FailedKey
@@ -163,7 +166,8 @@ class Evidence:
     be sent. A record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied: replay
     keeps them for longer than a freeze lasts. `lists`: how far replay has read OMS's lists of failures. `clocks`: how
     far the function's clock is off each cloud's; None where that does not tell. `open_projects`: others of the task
-    that were not closed in time. `sample` is None if nothing was to be sampled.
+    that were not closed in time. `migration`: that of the old objects, while it is not over; `old_objects`: how far it
+    is; `migrated`: those that are over. `sample` is None if nothing was to be sampled.
     """
 
     options: CutoverOptions
@@ -178,6 +182,9 @@ class Evidence:
     closed: Closed | None
     open_projects: Sequence[str]
     oms: OmsWork
+    migration: Migration | None
+    old_objects: TaskGroup | Failure | None
+    migrated: Sequence[Migrated]
     sample: Sample | None
 
     @property
@@ -201,6 +208,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
     urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
+    under_way = migration.under_way(invocation)
     evidence = Evidence(
         options=asked,
         # After the passes: a certificate tells of none that ended after it was made.
@@ -216,6 +224,9 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         # Two minutes before the standstill pass began they had to be closed, too: by OSS's clock, both.
         open_projects=open_projects(invocation, (still.began - CLOSED_AFTER).timestamp() if still else math.inf),
         oms=OmsWork.ask(invocation, task, closed, largest),
+        migration=under_way,
+        old_objects=migration.how_far(invocation, under_way),
+        migrated=migration.over(invocation),
         sample=_sample(invocation, destination, comparison, asked.sample),
     )
     # Somebody may have opened it while all this was looked at.

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
+from oss_oms_sync.answers.certificate import OmsLeft
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time
 from oss_oms_sync.clouds.counters import month_of
 from oss_oms_sync.clouds.invocation import Invocation
@@ -42,20 +43,8 @@ _STEP = 300
 _WRITING_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class OmsWork:
-    """`left`: how many objects OMS has accepted and not finished; None if it does not tell, or only by the hour. It may
-    still finish them, as far as one can know, if it `may_finish`. It was `busy` until then: when it last accepted or
-    finished anything, by its counts or our records; None if it never was. It counted so many `accepted` in the hour
-    before the mark and since, and our records so many `recorded`; None while they are being counted. `largest` is the
-    size of the largest object."""
-
-    left: int | None
-    may_finish: bool
-    busy: datetime | None
-    accepted: int
-    recorded: int | None
-    largest: int
+class OmsWork(OmsLeft):
+    """What is left, by OMS's counts and our records."""
 
     @property
     def finished(self) -> datetime | None:

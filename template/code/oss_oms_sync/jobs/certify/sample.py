@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.certificate import Sampled
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
@@ -56,28 +56,21 @@ class Sample:
         known = {*self.equal, *self.differing}
         return [key for key in self.drawn if key not in known]
 
-    @property
-    def bound(self) -> Text | None:
-        """What it shows if nothing differs; None if nothing was read, or something differs. With n objects read and
-        none differing, a share of 3/n or more would have shown with a probability of 95 %."""
-        if not self.equal or self.differing:
-            return None
-        if len(self.equal) == self.population:
-            return t(
-                "All that count as equal were read ({population:object|objects} of up to 1 GiB): none differs",
-                population=self.population,
-            )
-        # In thousandths, rounded up: no float stands in a certificate.
-        share = min(1000, -(-3000 // len(self.equal)))
-        bound = t(
-            "With 95 % confidence, fewer than {percent} of the {population:object|objects} of up to 1 GiB that count as"
-            " equal differ",
-            percent=f"{share // 10}.{share % 10} %",
+    def shown(self) -> Sampled:
+        """As certificates have it."""
+        return Sampled(
+            asked=self.asked,
             population=self.population,
+            drawn=len(self.drawn),
+            read=len(self.equal) + len(self.differing),
+            bytes=self.bytes,
+            seed=self.seed,
+            keys=self.drawn,
+            largest=LARGEST,
+            differing=self.differing,
+            unread=self.unread,
+            unreadable=self.unreadable,
         )
-        if not self.unreadable:
-            return bound
-        return t("{bound} ({n} drawn could not be read)", bound=bound, n=len(self.unreadable))
 
     @classmethod
     def take(cls, invocation: Invocation, destination: ObsBucket, pass_name: str, drawn: Drawn, asked: int) -> Sample:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import eq, le
 
@@ -12,20 +12,19 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
 from oss_oms_sync.answers.job_answers import Mark, ReplayRun
 from oss_oms_sync.answers.status_answer import (
-    Counters,
     ListsUnread,
-    Silence,
     StatisticsShown,
     StatusAnswer,
     Sum,
     TaskNamed,
-    TaskShown,
     Verdict,
 )
+from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.shown import silence, task_shown
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
@@ -41,7 +40,7 @@ from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS
+from oss_oms_sync.passes.tally import COUNTS, PARTS
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
 _HOUR = timedelta(hours=1)
@@ -52,7 +51,7 @@ DAY = timedelta(days=1)
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
 # What counts have to do, and what it means if they do not.
-_PARTS_OF_PASS = t("scanned = covered + failed before + submitted + pending")
+_PARTS_OF_PASS = t("scanned = covered + failed before + submitted + pending + migrating + unsent")
 _OUTCOMES = t("submitted = accepted + failed")
 _PARTS_OF_FAILURES = t("objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known")
 _PARTS_OF_MONTH = t("objects that OMS accepted this month <= copied + failed + skipped")
@@ -145,6 +144,7 @@ class _StatusReport:
             late=late,
             migration=under_way,
             old_objects=old_objects,
+            keys_left=under_way.keys if under_way and self._has_been_done(old_objects) else (),
         )
         verdict = reach_verdict(facts)
         report = StatusAnswer(
@@ -152,14 +152,14 @@ class _StatusReport:
             at=timestamp(self._now),
             migration=facts.migration,
             old_objects=None if isinstance(old_objects, Failure) else old_objects,
-            old_objects_silence=_silence(old_objects, "get", "taskgroup"),
+            old_objects_silence=silence(old_objects, "get", "taskgroup"),
             closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
-            oms=None if isinstance(task, Failure) else _task_shown(task),
-            oms_silence=_silence(task, "get"),
+            oms=None if isinstance(task, Failure) else task_shown(task),
+            oms_silence=silence(task, "get"),
             copying=copying.shown(failures),
             statistics=None if isinstance(shown, Failure) else _statistics_shown(shown),
-            statistics_silence=_silence(shown, "statistics"),
+            statistics_silence=silence(shown, "statistics"),
             backlog=backlog,
             replay=self._last_run(),
             reconcile=coverage.shown(),
@@ -173,6 +173,12 @@ class _StatusReport:
             lasting=[reason.name for reason in _reasons(backlog) if reason in PERMANENT],
         )
         return verdict, facts, report
+
+    def _has_been_done(self, group: TaskGroup | Failure | None) -> bool:
+        """For a day: whoever began it has forgotten it."""
+        if not isinstance(group, TaskGroup) or group.state is not GroupState.DONE:
+            return False
+        return group.ended < (self._now - DAY).timestamp()
 
     def _last_run(self) -> ReplayRun | None:
         """How the last run of replay over all records ended, as far as that is known."""
@@ -248,26 +254,8 @@ def _reasons(backlog: Backlog) -> list[Reason]:
     return [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
 
 
-def _task_shown(task: TaskInfo) -> TaskShown:
-    return TaskShown(
-        status=task.status,
-        src_bucket=task.src_bucket,
-        src_region=task.src_region,
-        dst_bucket=task.dst_bucket,
-        dst_region=task.dst_region,
-        object_overwrite_mode=task.object_overwrite_mode,
-        month=Counters(**asdict(task.month)),
-    )
-
-
 def _statistics_shown(statistics: Statistics) -> StatisticsShown:
     return StatisticsShown(timestamp(statistics.start), statistics.step, statistics.series, statistics.unread)
-
-
-def _silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
-    if not isinstance(answer, Failure):
-        return None
-    return Silence(answer.reason.name, answer.status, answer.message, answer.remedy(action, of))
 
 
 def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> list[Sum]:
@@ -281,7 +269,7 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
 
 def _sums_of_pass(last: PassState) -> list[Sum]:
     count = {name: last.counts.get(name, 0) for name in COUNTS}
-    parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
+    parts = [count[name] for name in PARTS]
     outcomes = [count[name] for name in ("accepted", "failed")]
     return [
         _sum(_PARTS_OF_PASS, count["scanned"], eq, parts, _INEXACT_COUNTS),

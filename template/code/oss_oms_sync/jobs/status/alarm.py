@@ -146,6 +146,7 @@ def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, no
             "waiting": facts.backlog.waiting,
             "oldest": facts.backlog.oldest,
             "copy_failures": facts.failures.open if facts.failures else None,
+            "task_group": facts.migration.group if facts.migration else None,
         },
     )
 

@@ -62,7 +62,8 @@ class Backlog(BacklogShown):
 class Facts:
     """All that was found. `failures` is None where OMS does not say how many there are. `closed`: the mark of a closed
     project, in which nothing matters but what came after the close, recorded at the times `late`. `migration`: that of
-    the old objects, while it is not over; `old_objects`: how far it is, None where OMS was not asked."""
+    the old objects, while it is not over; `old_objects`: how far it is, None where OMS was not asked; `keys_left`: its
+    access keys, if it has been done for a day."""
 
     copying: Copying
     failures: CopyFailures | None
@@ -73,6 +74,7 @@ class Facts:
     late: Sequence[int]
     migration: Migration | None
     old_objects: TaskGroup | Failure | None
+    keys_left: Sequence[str]
 
     def numbers(self, now: datetime) -> dict[str, object]:
         """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.

@@ -23,6 +23,7 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     on_their_way,
     seen_in_obs,
     stuck_at_oms,
+    too_many,
     unknown,
     yet_to_copy,
 )
@@ -71,11 +72,11 @@ def broken(facts: Facts) -> Verdict | None:
         names.insert(0, task.reason.name)
     if names:
         name, fix = names[0], Reason[names[0]].fix
-        return _broken(t("Broken, {name}: {fix}", name=name, fix=fix), Step("doctor"))
+        return _broken(t("{name}: {fix}", name=name, fix=fix), Step("doctor"))
     if isinstance(task, Failure) or task.is_running:
         return None
     return _broken(
-        t("Broken: the sync task is {status}. Start it in the OMS console.", status=task.status),
+        t("The sync task is {status}. Start it in the OMS console.", status=task.status),
         Step("doctor"),
     )
 
@@ -86,12 +87,12 @@ def waiting(facts: Facts) -> Verdict | None:
     if not (backlog.waiting or backlog.at_least):
         return None
     if not backlog.oldest:
-        told = t("Behind: {n:object|objects} waiting; replay resends automatically.", n=backlog.how_many)
+        told = t("{n:object|objects} waiting; replay resends automatically.", n=backlog.how_many)
         return behind(told, Step("replay"))
     # The first failure is known only of records that were read.
     is_first = backlog.read >= backlog.failed
     told = t(
-        "Behind: {n:object|objects} waiting since {since}; replay resends automatically.",
+        "{n:object|objects} waiting since {since}; replay resends automatically.",
         n=backlog.how_many,
         since=backlog.oldest if is_first else t("{time} or before", time=backlog.oldest),
     )
@@ -103,10 +104,7 @@ def unreadable(facts: Facts) -> Verdict | None:
     if not facts.backlog.unreadable_run_files:
         return None
     return behind(
-        t(
-            "Behind: a run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run"
-            " reconcile."
-        ),
+        t("A run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run reconcile."),
         Step("reconcile"),
     )
 
@@ -121,7 +119,7 @@ def left_behind(facts: Facts) -> Verdict | None:
     ]
     return behind(
         t(
-            "Behind: replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
+            "Replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
             " such a project again; or, if it was renamed or removed, run python3 ops.py compare, which sends what is"
             " missing, then delete the files.",
             names=names,
@@ -138,7 +136,7 @@ def events_lost(facts: Facts) -> Verdict | None:
         return None
     return behind(
         t(
-            "Behind: events are lost. None told of {missing:new object|new objects} (of {new}), which reconcile has"
+            "Events are lost. None told of {missing:new object|new objects} (of {new}), which reconcile has"
             " sent. See in the Function Compute console whether the trigger of forward is there. Once it is, upload an"
             " object, and run reconcile 15 minutes later: the verdict stays until a pass finds that events arrive.",
             missing=missing,
@@ -184,7 +182,7 @@ def not_looked(facts: Facts) -> Verdict | None:
     told = found[0][1]
     for _, text in found[1:]:
         told = t("{one} And {other}", one=told, other=text)
-    told = t("Not known: nothing waits, but {why}", why=told)
+    told = t("Nothing waits, but {why}", why=told)
     return unknown(sentences(told, _under_way(coverage.open)), found[0][0])
 
 
@@ -196,7 +194,7 @@ def nothing_in_scope(facts: Facts) -> Verdict | None:
     prefix, suffix = last.scope.key_filter.prefix, last.scope.key_filter.suffix
     return unknown(
         t(
-            "Not known: the pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
+            "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
             " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they"
             " are right, upload an object, and run reconcile.",
             started=last.started,
@@ -219,6 +217,7 @@ _RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
     failed_to_copy,
     yet_to_copy,
     old_objects_stopped,
+    too_many,
     lacking_in_obs,
     differing_in_obs,
     not_looked,
@@ -235,20 +234,19 @@ def in_step(facts: Facts) -> Verdict:
     since, month = timestamp(coverage.since), copying.since and copying.since.strftime("%Y-%m")
     unfinished = copying.unfinished.objects if copying.unfinished else 0
     nothing = t(
-        "nothing waits, and the pass of {began} found {sent} of {scanned:object|objects} to send.",
+        "Nothing waits, and the pass of {began} found {sent} of {scanned:object|objects} to send.",
         began=began,
         sent=counts.get("submitted", 0),
         scanned=counts.get("scanned", 0),
     )
-    in_step = t("In step since {since}: {nothing}", since=since, nothing=nothing)
     text = sentences(
-        in_step if is_limited else t("In step: {nothing}", nothing=nothing),
+        nothing,
         seen_in_obs(facts.in_obs),
         t("OMS has yet to work on {n:object|objects} that it accepted in the last minutes.", n=unfinished)
         if unfinished
         else None,
         t("What OMS counted before {month} was not checked.", month=month) if month else None,
-        t("Older objects were not checked.") if is_limited else None,
+        t("Objects written before {since} were not checked.", since=since) if is_limited else None,
         _under_way(coverage.open),
     )
     return Verdict(VerdictState.IN_STEP, text, Step("cutover" if facts.in_obs.last else "compare"))

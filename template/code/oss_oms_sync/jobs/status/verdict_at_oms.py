@@ -23,28 +23,36 @@ _COUNTERS_MISSING = t(
     "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console."
 )
 
-_PAUSED = t("Behind: the migration of the old objects is paused. To let it go on: python3 ops.py migrate --go-on")
+_PAUSED = t("The migration of the old objects is paused. To let it go on: python3 ops.py migrate --go-on")
 _FAILED = t(
-    "Behind: the migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them"
+    "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them"
     " again: python3 ops.py migrate --retry"
 )
 _RESENT = t(
-    "Behind: the migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
+    "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
     " their keys, and resends them. To end the migration: python3 ops.py migrate --remove"
 )
+_KEYS_LEFT = t(
+    "The migration of the old objects was done over a day ago, and OMS's users still have the access keys that"
+    " it was given: {keys}. To end it, which deletes them: python3 ops.py migrate"
+)
 _IN_VAIN = t(
-    "Behind: the old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
+    "The old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
     " the cause is gone: python3 ops.py migrate --remove"
 )
 _GONE = t(
-    "Behind: somebody has deleted the task group that copies the old objects. To end their migration, and begin anew:"
+    "Somebody has deleted the task group that copies the old objects. To end their migration, and begin anew:"
     " python3 ops.py migrate --remove"
 )
 _NO_GROUP = t(
-    "Not known: nothing waits, but a migration of the old objects has begun, and its task group is not known here. To"
+    "Nothing waits, but a migration of the old objects has begun, and its task group is not known here. To"
     " see what became of it: python3 ops.py migrate --look"
 )
-_NOT_TOLD = t("Not known: nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}")
+_NOT_TOLD = t("Nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}")
+_TOO_MANY = t(
+    "The pass of {began} has not sent {n:object|objects}, because a migration copies as many sooner: python3"
+    " ops.py migrate. Once that is done: python3 ops.py compare, and python3 ops.py reconcile"
+)
 _ON_THEIR_WAY = t("Old objects are still on their way, {percent:.1f} % of {total}: python3 ops.py migrate --look.")
 _LISTED = t("Old objects are still on their way, and OMS lists them: python3 ops.py migrate --look.")
 _COPIED = t("The old objects are copied. To end their migration: python3 ops.py migrate.")
@@ -59,7 +67,7 @@ def stuck_at_oms(facts: Facts) -> Verdict | None:
     fix = copy_code(next(iter(failures.stuck_codes))).fix
     return behind(
         t(
-            "Behind: OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending"
+            "OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending"
             " them, at last once a day; once the cause is gone, its keys send them at once.",
             stuck=failures.stuck,
             codes=codes,
@@ -88,7 +96,7 @@ def failed_to_copy(facts: Facts) -> Verdict | None:
         return None
     return behind(
         t(
-            "Behind: OMS failed to copy {unknown:object|objects}. Replay has not seen which in OMS's lists: look again"
+            "OMS failed to copy {unknown:object|objects}. Replay has not seen which in OMS's lists: look again"
             " in some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
             " keys. It ends when a comparison proves that all is in OBS (python3 ops.py compare --deep), or once each"
             " has been seen to: {acknowledge}",
@@ -128,7 +136,7 @@ def yet_to_copy(facts: Facts) -> Verdict | None:
         return None
     return behind(
         t(
-            "Behind at OMS: it has not worked on {objects:object|objects} that it accepted (over 15 minutes ago:"
+            "OMS has not worked on {objects:object|objects} that it accepted (over 15 minutes ago:"
             " {overdue}). If the number stays, see which in the OMS console, and send them again with replay's keys."
             " Once each has been seen to: {acknowledge}",
             objects=unfinished.objects,
@@ -139,6 +147,16 @@ def yet_to_copy(facts: Facts) -> Verdict | None:
     )
 
 
+def too_many(facts: Facts) -> Verdict | None:
+    """What a pass has left, because a migration copies it sooner."""
+    compared = facts.in_obs.last.state if facts.in_obs.last else None
+    for last in filter(None, (compared, facts.coverage.recent)):
+        if last.unsent:
+            told = _TOO_MANY.filled(began=last.started, n=last.unsent)
+            return behind(told, last.of.migrations.step)
+    return None
+
+
 def lacking_in_obs(facts: Facts) -> Verdict | None:
     """What the last comparison did not find in OBS."""
     in_obs = facts.in_obs
@@ -146,7 +164,7 @@ def lacking_in_obs(facts: Facts) -> Verdict | None:
         return None
     return behind(
         t(
-            "Behind: the comparison of {began} found {lacking:object|objects} missing in OBS, or there in another"
+            "The comparison of {began} found {lacking:object|objects} missing in OBS, or there in another"
             " version, of {total}. It has sent again what it may send. To judge them once more: python3 ops.py compare"
             " --again",
             began=in_obs.began,
@@ -165,7 +183,7 @@ def differing_in_obs(facts: Facts) -> Verdict | None:
     remedy = in_obs.last.remedies[ObjectClass.SUSPICIOUS]
     return behind(
         t(
-            "Behind: by the comparison of {began}, of {total:object|objects}: {remedy}",
+            "By the comparison of {began}, of {total:object|objects}: {remedy}",
             began=in_obs.began,
             total=in_obs.total,
             remedy=remedy,
@@ -179,6 +197,8 @@ def old_objects_stopped(facts: Facts) -> Verdict | None:
     group = facts.old_objects
     if isinstance(group, Failure) and group.status == 404:
         return behind(_GONE, Step("migrate", {"remove": True}))
+    if facts.keys_left:
+        return behind(_KEYS_LEFT.filled(keys=facts.keys_left), Step("migrate"))
     if not isinstance(group, TaskGroup) or not group.step.options:
         return None
     told = _PAUSED if group.state is GroupState.PAUSED else _FAILED if "retry" in group.step.options else _IN_VAIN

@@ -1,0 +1,63 @@
+"""Each mistake of tools/mistakes.py is noticed by the test that is named with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tools.mistakes import MISTAKES, Mistake
+from tools.package import ROOT
+
+# Enough for laws that try examples of their own first.
+SCHEDULES = "20"
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, without what is hidden or made."""
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "dist", "node_modules")
+    return shutil.copytree(ROOT, tmp_path_factory.mktemp("mistakes") / "copy", ignore=left_out)
+
+
+def run(folder: Path, tests: Sequence[str], seeds: str) -> tuple[int, str]:
+    """What pytest ends with, and prints; `seeds` are those of the worlds that a law tries."""
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    asked = {"SEEDS": seeds, "SCHEDULES": SCHEDULES, "EXTRAS": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **asked}
+    done = subprocess.run([*words, *tests], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda one: one.name)
+def test_a_mistake_replaces_what_is_there_once(mistake: Mistake) -> None:
+    for file, old, _ in mistake.changes:
+        assert (ROOT / file).read_text().count(old) == 1, f"{file} has not exactly one place with {old!r}"
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("seeds", sorted({one.seeds for one in MISTAKES}))
+def test_nothing_is_noticed_without_a_mistake(folder: Path, seeds: str) -> None:
+    code, printed = run(folder, sorted({one.test for one in MISTAKES if one.seeds == seeds}), seeds)
+    assert code == 0, printed
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda one: one.name)
+def test_a_mistake_is_noticed(mistake: Mistake, folder: Path) -> None:
+    kept = {path: path.read_text() for path in {folder / file for file, _, _ in mistake.changes}}
+    for file, old, new in mistake.changes:
+        path = folder / file
+        path.write_text(path.read_text().replace(old, new))
+    try:
+        code, printed = run(folder, [mistake.test], mistake.seeds)
+    finally:
+        for path, text in kept.items():
+            path.write_text(text)
+    # 1: the test was run, and failed; anything else says nothing of the mistake.
+    assert code == 1, printed
