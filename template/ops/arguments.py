@@ -333,6 +333,8 @@ def _migrate(commands: _Commands) -> None:
     what.add_argument("--go-on", action="store_true", help=say(t("go on after a pause, with new keys")))
     what.add_argument("--retry", action="store_true", help=say(t("try again what failed, with new keys")))
     what.add_argument("--remove", action="store_true", help=say(t("end it, and leave what is copied")))
+    told = t("copy what is in OBS once more, too, such as for its headers")
+    migrate.add_argument("--overwrite", action="store_true", help=say(told))
     migrate.add_argument("--yes", action="store_true", help=say(t("ask nothing")))
 
 

@@ -28,6 +28,8 @@ RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 500_000, 60 / 250_000
 _LISTED_BYTES = 300
 # `deep` computes so many bytes a second in a lane; a sample reads so many from both sides.
 _DEEP_BYTES_A_SECOND, _SAMPLE_BYTES_A_SECOND = 100_000_000, 30_000_000
+# Beside a sample the headers of one object of each first-level folder are compared, of at most so many.
+_SAMPLED_FOLDERS = 200
 # OMS reads and writes parts of so many bytes.
 _OMS_PART_BYTES = 50_000_000
 # 500 Mbit/s.
@@ -143,8 +145,10 @@ def oms_requests(objects: int, size: int) -> Effort:
 
 
 def sample(number: int, bytes_: float) -> Effort:
-    """So many objects of together `bytes_` read on both sides."""
-    return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_A_SECOND, oss=number, obs=number, obs_bytes=bytes_)
+    """So many objects of together `bytes_` found, read and asked for their headers on both sides, and the headers of
+    one of each folder."""
+    requests = 3 * number + (_SAMPLED_FOLDERS if number else 0)
+    return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_A_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
 
 
 def deep(objects: int, size: int) -> Effort:

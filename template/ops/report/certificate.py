@@ -165,7 +165,7 @@ def _figures(found: Certificate, say: Words) -> list[Figure]:
     ]
     checks = [one for one in found.checks if one.gates]
     passed = sum(one.result is Result.PASSED for one in checks)
-    of_all = say("of", number=passed, total=max(len(checks), len(CHECKS) - 1))
+    of_all = say("of", number=passed, total=max(len(checks), len(CHECKS) - 2))
     return [*sides, Figure(say("checks passed"), of_all), _freeze(found, say), _as_of(found, say)]
 
 

@@ -313,6 +313,7 @@ _CERTIFICATE = {
     "check PROOF_IMPOSSIBLE": t("Nothing that cannot be copied"),
     "check UNKNOWN": t("Nothing unknown in OBS"),
     "check SAMPLE": t("The sample is equal"),
+    "check METADATA": t("Headers are the same"),
     "check NOTHING_WAITS": t("Nothing waits to be resent"),
     "check TASK": t("The sync task is right"),
     "check CLOCK": t("The clocks agree"),

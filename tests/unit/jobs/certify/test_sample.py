@@ -62,7 +62,7 @@ def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready)
     sample = ready.certify(sample=2)["sample"]
     drawing = Drawn(sample["seed"])
     for key, one in ready.source.objects.items():
-        drawing.add(key, digest(key.encode(), len(one.body)))
+        drawing.add(key, digest(key.encode(), len(one.body)), "", len(one.body))
     assert sample["keys"] == drawing.keys[:2]
     # Another pass has another seed.
     ready.prove()
@@ -105,7 +105,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
     side = getattr(ready, bucket)
     side.fail(oss_error(403), "get")
     document = ready.certify(sample=3)
-    assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run"})
+    assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run", "METADATA": "not run"})
     assert "AccessDenied" in check(document, "SAMPLE")["seen"]
     assert not check(document, "SAMPLE")["waits"]
     assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
@@ -117,7 +117,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
 def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
     first = ready.certify(sample=3)
-    assert results(first) == {"SAMPLE": "not run"}
+    assert results(first) == {"SAMPLE": "not run", "METADATA": "not run"}
     assert first["sample"]["read"] == 2
     assert check(first, "SAMPLE")["waits"]
     assert "the next call goes on" in check(first, "SAMPLE")["seen"]
@@ -148,7 +148,7 @@ def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claim
     for number in range(200):
         drawing = Drawn(hashlib.md5(str(number).encode()).hexdigest())
         for key, of in digests:
-            drawing.add(key, of)
+            drawing.add(key, of, "photos/", 1)
         drawn = drawing.keys
         for number in missed:
             missed[number] += not bad.intersection(drawn[:number])
