@@ -114,8 +114,8 @@ class CompareCount(Count):
             side.add(*counted)
         for listed in (tally.source_listed, tally.destination_listed):
             listed.add(*counted[:2])
-        for begin, end in _folders(keys):
-            name, folder = self._folder(keys[begin], found.title)
+        for name, begin, end in _folders(keys):
+            folder = self._folder(name, found.title)
             number, size = end - begin, sum(sizes[begin:end])
             folder[:] = map(add, folder, (number, size, number, size))
             for one in range(begin, end):
@@ -213,16 +213,16 @@ class CompareCount(Count):
             tally.copied_lag.not_yet += 1
 
 
-def _folders(keys: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Where the keys of each first-level folder begin and end; they rise."""
+def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """The first-level folders of keys that rise, "" for none, and where the keys of each begin and end."""
     begin = 0
     while begin < len(keys):
-        name, slash, _ = keys[begin].partition("/")
-        if slash:
-            end = bisect_left(keys, f"{name}0", begin)  # which follows all that begin so
+        name = keys[begin][: keys[begin].find("/") + 1]
+        if name:
+            end = bisect_left(keys, f"{name[:-1]}0", begin)  # which follows all that begin so
         else:
             end = begin + first(("/" in key for key in keys[begin:]), len(keys) - begin)
-        yield begin, end
+        yield name, begin, end
         begin = end
 
 
