@@ -62,9 +62,9 @@ def test_reconcile_leaves_it_the_same_and_takes_for_covered_what_it_has_copied(w
     assert world.reconcile({"all": True})["accepted"] == 3
 
 
-@pytest.mark.parametrize("how", ["removed", "refused"])
-def test_what_one_that_was_ended_has_not_copied_is_sent(world, how):
-    over(world, how)
+@pytest.mark.parametrize(("how", "failed"), [("removed", 0), ("refused", 0), ("done", 1)])
+def test_what_one_that_was_ended_may_not_have_copied_is_sent(world, how, failed):
+    over(world, how, failed=failed)
     assert world.reconcile({"since": "1970-01-01"})["submitted"] == 3
     world.oms.accepted.clear()
     world.later(2 * HOUR)

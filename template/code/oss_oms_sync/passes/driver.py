@@ -101,7 +101,7 @@ class Driver:
         state: PassState | None
         if mine and not mine.ended and mine.scope == scope:
             state, stopped = mine, None if mine.goes_on else mine.stopped
-        elif not restart and (stopped := self._too_many(scope, states)):
+        elif not restart and (stopped := self._too_large(scope, states)):
             return None, stopped
         else:
             state, stopped = self.begin(scope, states=states)
@@ -110,7 +110,7 @@ class Driver:
         stopped = self._wait(state.of.name)
         return self._store.state(state.of.name), stopped
 
-    def _too_many(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
+    def _too_large(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
         """Why a backfill of all objects is not begun, if an earlier pass has walked past more than one can send."""
         if not scope.everything or scope.since:
             return None

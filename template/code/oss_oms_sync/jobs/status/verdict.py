@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
@@ -148,7 +149,7 @@ def events_lost(facts: Facts) -> Verdict | None:
 
 def not_looked(facts: Facts) -> Verdict | None:
     """What no recent pass has looked at, and which command ends that: one sentence each."""
-    coverage, in_obs = facts.coverage, facts.in_obs
+    coverage, in_obs, left = facts.coverage, facts.in_obs, facts.in_obs.count(ObjectClass.MIGRATING)
     kinds = (
         (
             coverage.recent is None,
@@ -165,6 +166,15 @@ def not_looked(facts: Facts) -> Verdict | None:
                 "the last comparison began at {began}: whether what was written since is in OBS is not known. To find"
                 " out: python3 ops.py compare.",
                 began=in_obs.began,
+            ),
+        ),
+        (
+            left > 0 and facts.migration is None,
+            Step("compare"),
+            t(
+                "the last comparison left {n:object|objects} to a migration that is over by now. To see whether they"
+                " are in OBS: python3 ops.py compare.",
+                n=left,
             ),
         ),
         (
