@@ -1,5 +1,5 @@
-"""The days after a GO, as docs/cutover.md tells them: who writes where, stragglers, and the way back. What is played here
-is what the document says, and each command in it is run."""
+"""The days after a GO, as docs/cutover.md tells them: who writes where, stragglers, and the way back. What is played is
+what the document says, and each command in it is run."""
 
 from __future__ import annotations
 
