@@ -79,8 +79,8 @@ class Mutant:
         return before, ast.unparse(ast.fix_missing_locations(tree))
 
     def tests(self) -> list[str]:
-        """The unit tests that are named after the module or import it; the folder of it, or of its package; and those of
-        ops.py's packages that import it."""
+        """The unit tests that are named after the module or import it; the folder of it, or of its package; and those
+        of ops.py's packages that import it."""
         name = self.module.removeprefix("code/").removesuffix(".py").removesuffix("/__init__")
         dotted, own = name.replace("/", "."), Path(name).name
         imports = re.compile(rf"\b{dotted}\b|from {dotted.rpartition('.')[0]} import .*\b{own}\b")
