@@ -83,6 +83,7 @@ def play(seed: int) -> Played:
         if dice.random() < 0.1:
             world.at(dice.uniform(0, freeze + 1200), world.remove, dice.choice(keys))
         tampering(world, seed, 0.9 * freeze, keys[0])
+        world.task.metadata = seed % 10 != 7
         world.later(freeze + dice.uniform(1, 120))
         frozen = datetime.fromtimestamp(int(world.ground.EPOCH + freeze), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         said = cut_over(world, played, frozen)
@@ -145,7 +146,8 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
         played.marks |= {mark for mark, text in SAID.items() if text in said.text}
         if said.code == 0:
             played.marks |= {"amended"} if said.answer["passes"]["compare"]["amended"] else set()
-            by_name = {"oms_unfinished"} & accept | ({"accepted"} if accept - {"oms_unfinished"} else set())
+            apart = {"oms_unfinished", "metadata"}
+            by_name = apart & accept | ({"accepted"} if accept - apart else set())
             played.marks |= {"go", *by_name, *(["deep"] if options["deep"] else [])}
             return said.answer
         options["restart"] = False
@@ -160,7 +162,8 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
                 options["frozen_since"] = step["frozen_since"]
             options["restart"] |= "restart" in step
             # What nothing proves is read first, and accepted only then.
-            accept |= set(step.get("accept", {})) if options["deep"] or one["id"] == "OMS_FINISHED" else set()
+            at_once = one["id"] in ("OMS_FINISHED", "METADATA")
+            accept |= set(step.get("accept", {})) if options["deep"] or at_once else set()
             options["deep"] |= "deep" in step
         world.later(dice.uniform(30, 600))
     return None
@@ -168,6 +171,8 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
 
 def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -> None:
     dice = world.dice
+    if not world.task.metadata and "metadata" not in played.marks:
+        played.wrong.append("LIE: nobody knows that headers are lost")
     if "oms_unfinished" in played.marks:  # OMS may still write, as the certificate says
         return
     # What was read is proven to be equal, or known to differ: then no acceptance excuses it.

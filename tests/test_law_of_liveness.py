@@ -2,7 +2,8 @@
 name only what really cannot be proven.
 
 Healthy means that both clouds work. There may be objects that are archived or have no CRC64, what was deleted, what OMS
-refused and somebody copied by hand, copies that OMS lost, and the same contents written once more.
+refused and somebody copied by hand, copies that OMS lost, the same contents written once more, and a sync task that
+migrates no metadata.
 """
 
 from __future__ import annotations
@@ -62,12 +63,14 @@ class Healthy(Migration):
         # OMS loses some of its copies, or takes what came twice for one.
         self.loses, self.merges = self.dice.random() < 0.15, self.dice.random() < 0.1
         self.lost = 0
+        self.migrates_metadata = seed % 10 != 7
 
     def live(self, until: float) -> None:
         """What happens until a moment, after which nobody writes."""
         dice = self.dice
         self.oss.faults.add(ARCHIVED, where=self._reads_archived)
         self.oms.refuse(lambda key: key in self.rejected)
+        self.task.metadata = self.migrates_metadata
         self.task.merges, self.task.lag = self.merges, dice.choice([0, 0, 60, 300])
         self.task.copies.next = self._copy  # type: ignore[method-assign]
         for number in range(dice.choice([2, 5, 12])):
@@ -122,6 +125,12 @@ class Healthy(Migration):
                 return True
         return False
 
+    def has_to_accept(self, name: str) -> bool:
+        """Whether there is no other way than to accept that by name."""
+        if name == "metadata":
+            return not self.task.metadata
+        return self.oms_has_left() if name == "oms_unfinished" else self.cannot_be_proven()
+
     def oms_has_left(self) -> bool:
         """Whether OMS accepted what it will never finish."""
         task = self.task
@@ -168,7 +177,7 @@ def play(seed: int) -> Played:
             cutover = words if words[:1] == ["cutover"] else cutover
             for name in re.findall(r"--accept (\w+)=", " ".join(words)):
                 played.accepted.add(name)
-                if not (world.oms_has_left() if name == "oms_unfinished" else world.cannot_be_proven()):
+                if not world.has_to_accept(name):
                     played.needless.add(name)
             world.later(30)
         played.is_whole = not (world.lost or world.merges)

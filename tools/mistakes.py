@@ -15,6 +15,7 @@ _JOBS = f"{_UNIT}/jobs"
 _GO = "tests/test_law_of_go.py::test_a_go_stays_true[0]"
 _CLOSING = f"{_UNIT}/test_law_of_closing.py"
 _CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_the_pass_that_is_judged_again_is_the_one_that_is_certified"
+_BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _VERSIONS = f"{_JOBS}/replay/test_law_of_versions.py"
 
 
@@ -487,5 +488,33 @@ MISTAKES = (
         f"{_CODE}/passes/digests.py",
         "_MASK = MODULUS - 1",
         "_MASK = MODULUS - 2",
+    ),
+    Mistake(
+        "waiting for a task group that is paused",
+        f"{_BESIDE}::test_nothing_is_left_to_one_that_does_not_copy_now[3]",
+        f"{_CODE}/answers/task_group.py",
+        "return self.state in MOVING and self.state is not GroupState.PAUSING",
+        "return True",
+    ),
+    Mistake(
+        "leaving to a task group what was written after it began",
+        f"{_BESIDE}::test_what_a_group_will_copy_is_left_to_it_and_what_came_later_is_not",
+        f"{_CODE}/ledger/migration.py",
+        "source.modified < self.begun - _CLOCK_SECONDS and ",
+        "",
+    ),
+    Mistake(
+        "taking for copied what a task group failed to copy",
+        f"{_BESIDE}::test_what_one_that_was_ended_may_not_have_copied_is_sent[done-1]",
+        f"{_CODE}/ledger/migration.py",
+        "is_done and not has_failed",
+        "is_done",
+    ),
+    Mistake(
+        "sending on and on what a migration copies sooner",
+        f"{_BESIDE}::test_a_pass_that_has_sent_more_than_a_migration_would_beat_counts_on_and_says_what_is_quicker[compare]",
+        f"{_CODE}/passes/store.py",
+        "for piece in pieces.values()) < one.most",
+        "for piece in pieces.values()) >= 0",
     ),
 )

@@ -55,8 +55,9 @@ def _headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
     headers = {
         "ETag": f'"{obj.etag}"',
         "Last-Modified": formatdate(obj.last_modified, usegmt=True),
-        "Content-Type": "application/octet-stream",
         "Accept-Ranges": "bytes",
+        # By their names in lower case, as they are kept.
+        "content-type": "application/octet-stream",
         **obj.headers,
     }
     if obj.encrypted:

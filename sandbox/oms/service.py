@@ -139,10 +139,9 @@ class Oms(KeyedService):
         src_bucket: str = "photos",
         src_region: str = "cn-hangzhou",
     ) -> Task:
-        """Make a task, to be called at `sync_url` of the result."""
-        task = Task(
-            self, read_source, destination, overwrite_mode, project_id, task_id, key_encoding, src_bucket, src_region
-        )
+        """Make a task that migrates metadata, as setup does, to be called at `sync_url` of the result."""
+        names = (project_id, task_id, key_encoding, src_bucket, src_region)
+        task = Task(self, read_source, destination, overwrite_mode, *names, metadata=True)
         task.start()
         with self.lock:
             self._tasks[project_id, task_id] = task

@@ -142,6 +142,7 @@ def _simple(commands: _Commands) -> None:
     replay.add_argument(
         "--key",
         action="append",
+        dest="keys",
         metavar="KEY",
         help=say(t("only this object key, whether it failed or not (repeatable)")),
     )
@@ -152,7 +153,7 @@ def _simple(commands: _Commands) -> None:
         "--escaped-key",
         action="append",
         type=_unescaped(say),
-        dest="key",
+        dest="keys",
         metavar="KEY",
         help=say(t("the same, escaped as in JSON, for what cannot be typed")),
     )
@@ -332,6 +333,8 @@ def _migrate(commands: _Commands) -> None:
     what.add_argument("--go-on", action="store_true", help=say(t("go on after a pause, with new keys")))
     what.add_argument("--retry", action="store_true", help=say(t("try again what failed, with new keys")))
     what.add_argument("--remove", action="store_true", help=say(t("end it, and leave what is copied")))
+    told = t("copy what is in OBS once more, too, such as for its headers")
+    migrate.add_argument("--overwrite", action="store_true", help=say(told))
     migrate.add_argument("--yes", action="store_true", help=say(t("ask nothing")))
 
 

@@ -50,6 +50,7 @@ CHECKS = {
     "STOOD_STILL": Rule(of_freeze=True),
     "SCOPE": Rule(),
     "SUMS": Rule(),
+    "MIGRATING": Rule(("migrating",)),
     "MISSING": Rule(("missing",)),
     "OLDER": Rule(("older",)),
     "OVERWRITTEN": Rule(("overwritten",)),
@@ -62,6 +63,7 @@ CHECKS = {
     "PROOF_IMPOSSIBLE": Rule(("impossible",), accepts=True),
     "UNKNOWN": Rule(("unknown",), accepts=True),
     "SAMPLE": Rule(),
+    "METADATA": Rule(),
     "NOTHING_WAITS": Rule(),
     "TASK": Rule(),
     "CLOCK": Rule(),
@@ -73,6 +75,7 @@ CLASSES = {
     "equal_contents": Sides.EQUAL,
     "failed_before": Sides.PERHAPS,
     "in_flight": Sides.PERHAPS,
+    "migrating": Sides.PERHAPS,
     "missing": Sides.SOURCE,
     "older": Sides.BOTH,
     "overwritten": Sides.BOTH,
@@ -91,13 +94,15 @@ NOT_COUNTED = {"source": ("outside", "canary"), "destination": ("outside", "cana
 SAMPLED = ("equal_contents", "equal_version", "equal_size")
 # What OMS has not finished, by its counts.
 OMS_UNFINISHED = "oms_unfinished"
-ACCEPTABLE = (*(rule.classes[0] for rule in CHECKS.values() if rule.accepts), OMS_UNFINISHED)
+# What of the objects' headers is not in OBS.
+METADATA = "metadata"
+ACCEPTABLE = (*(rule.classes[0] for rule in CHECKS.values() if rule.accepts), OMS_UNFINISHED, METADATA)
 
 
 def gates(check: object) -> bool:
-    """Whether a check counts. Only that of a sample may not, where nothing was to be sampled."""
-    left_out = {"gates": False, "id": "SAMPLE", "result": "not run"}
-    return not (isinstance(check, Mapping) and all(check.get(name) == value for name, value in left_out.items()))
+    """Whether a check counts. Only those of a sample and of its headers may not, where nothing was to be sampled."""
+    left_out = ({"gates": False, "id": name, "result": "not run"}.items() for name in ("SAMPLE", "METADATA"))
+    return not (isinstance(check, Mapping) and any(all(check.get(a) == b for a, b in one) for one in left_out))
 
 
 def sha256(document: Mapping[str, Any]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from ops.certificates import ACCEPTABLE, CHECKS, KIND, OMS_UNFINISHED, SCHEMA, gates, sha256
+from ops.certificates import ACCEPTABLE, CHECKS, KIND, METADATA, OMS_UNFINISHED, SCHEMA, gates, sha256
 from ops.clock import timestamp
-from ops.counts import RECORDS, Document, Finding, counts, moment, numbers, sample_fits, whole
+from ops.counts import RECORDS, Document, Finding, counts, headers_fit, moment, numbers, sample_fits, whole
 from ops.words import Text
 
 _RESULTS = {"passed", "failed", "not run", "not proven"}
@@ -19,7 +19,7 @@ _CLOCKS = timedelta(minutes=10)
 _APART = timedelta(minutes=1)
 # What a comparison has counted.
 _COUNTED = ("source", "destination", "last_written", "classes", "folders")
-_COMMANDS = {"close", "compare", "cutover", "deploy", "doctor", "reconcile", "replay", "status"}
+_COMMANDS = {"close", "compare", "cutover", "deploy", "doctor", "migrate", "reconcile", "replay", "status"}
 _STEPS = {"settle", "replay", "compare", "again", "close", "oms", "standstill", "sample"}
 # After this nothing is sent in a closed project, and OMS changes nothing after it has been quiet for so long.
 _CLOSED_AFTER, _QUIET = timedelta(minutes=2), timedelta(minutes=10)
@@ -62,6 +62,7 @@ def findings(document: Document) -> Iterator[Finding]:
     yield _steps(document)
     if document["sample"] is not None:
         yield sample_fits(document)
+    yield headers_fit(document)
     if document["rehearsal"] is not None:
         yield _rehearsal(document)
     if is_compared:
@@ -75,11 +76,12 @@ def not_yet(document: Document, now: datetime) -> Finding:
 
 
 def _all_checks(document: Document) -> Finding:
-    """The checks are those that there are, and each counts; that of a sample where there is one."""
+    """The checks are those that there are, and each counts; that of a sample where there is one, that of headers there
+    too and where the sync task migrates none."""
     ids = [one["id"] for one in document["checks"]]
     wrong = [name for name in CHECKS if ids.count(name) != 1] + [name for name in ids if name not in CHECKS]
-    is_sampled = document["sample"] is not None
-    wrong += [one["id"] for one in document["checks"] if one["gates"] is not (one["id"] != "SAMPLE" or is_sampled)]
+    counts_if = {"SAMPLE": document["sample"] is not None, "METADATA": _has_to_tell_of_headers(document)}
+    wrong += [one["id"] for one in document["checks"] if one["gates"] is not counts_if.get(one["id"], True)]
     return Finding.unless(Text("It has all checks, and each counts", "检查项齐全，且每项都计入结论"), wrong)
 
 
@@ -118,6 +120,8 @@ def _results(document: Document) -> Finding:
             can_be = {"passed", "failed"}
         elif name == "SAMPLE":
             can_be = {_of_sample(document, sample)}
+        elif name == "METADATA":
+            can_be = {_of_headers(document)}
         else:
             can_be = _RESULTS
         if one["result"] not in can_be:
@@ -222,6 +226,24 @@ def _of_sample(document: Document, sample: Document | None) -> str:
     is_there = any(numbers(one)[0] for one in (document["classes"] or {}).values())
     is_read = sample["seed"] and not sample["unread"] and (sample["read"] or not is_there)
     return "passed" if is_read else "not run"
+
+
+def _has_to_tell_of_headers(document: Document) -> bool:
+    sample = document["sample"]
+    return document["headers"]["migrated"] is False or (sample is not None and sample["asked"] > 0)
+
+
+def _of_headers(document: Document) -> str:
+    """How the check of headers ends: what OMS's documents say that it loses is not proven, other losses are a no,
+    unless somebody has accepted them by name."""
+    headers, sample = document["headers"], document["sample"]
+    is_compared = headers["drawn"] + len(headers["more"]) > 0
+    if sample is not None and sample["asked"] > 0 and not is_compared:
+        return "not run"
+    if headers["unexpected"] or headers["documented"] or headers["migrated"] is False:
+        lacking = "failed" if headers["unexpected"] else "not proven"
+        return "passed" if METADATA in document["accepted"] else lacking
+    return "passed" if is_compared else "not run"
 
 
 def _in_order(document: Document) -> Finding:

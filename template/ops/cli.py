@@ -57,6 +57,9 @@ VIEWS = {
     "closing": View(partial(answers.of, MarkAnswer), jobs.mark, lambda _: 0),
 }
 _PAGES = ("status", "certificate")
+# Options that are not of what a function is asked, and those with which a pass is one call.
+_OF_EACH_COMMAND = {"command", "json", "lang", "html", "template"}
+_OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
 
 _STOPPED = t("Stopped.")
 _NO_ANSWER = t("The input contains no answer that is known here")
@@ -118,44 +121,21 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     return code
 
 
-def _doctor(session: Session, options: Namespace) -> int:
-    return _show(session, options, session.caller.ask("doctor", {}), "doctor")
+def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
+    """One call of a job, which answers as one of this kind."""
+    return _show(session, options, session.caller.ask(job, _payload(options)), kind)
 
 
-def _status(session: Session, options: Namespace) -> int:
-    return _show(session, options, session.caller.ask("status", _payload(options, "hours", "acknowledge")), "status")
-
-
-def _story(session: Session, options: Namespace) -> int:
-    return _show(session, options, session.caller.ask("status", {"key": options.key}), "story")
-
-
-def _replay(session: Session, options: Namespace) -> int:
-    payload = _payload(options, "prefix", "reason", "limit", "dry_run")
-    if options.key:
-        payload["keys"] = options.key
-    return _show(session, options, session.caller.ask("replay", payload), "replay")
-
-
-def _reconcile(session: Session, options: Namespace) -> int:
-    payload = _payload(options, "all", "since", "prefix", "limit", "dry_run", "restart", "look")
-    return _pass(session, options, "reconcile", payload, options.look or options.dry_run or options.limit is not None)
-
-
-def _compare(session: Session, options: Namespace) -> int:
-    wishes = ("deep", "overwrite", "since", "prefix", "standstill")
-    payload = _payload(options, *wishes, "again", "dry_run", "restart", "look")
-    return _pass(session, options, "compare", payload, options.look or options.dry_run or options.again)
-
-
-def _pass(session: Session, options: Namespace, job: str, payload: dict[str, Any], is_one_call: bool) -> int:
+def _pass(session: Session, options: Namespace, job: str) -> int:
+    payload = _payload(options)
+    is_one_call = payload.keys() & _OF_ONE_CALL
     answer = session.caller.ask(job, payload) if is_one_call else to_json(run_pass(session, job, payload))
     return _show(session, options, answer, job)
 
 
-def _payload(options: Namespace, *names: str) -> dict[str, Any]:
-    """What is given of these options, as the function takes it."""
-    given = {name: getattr(options, name) for name in names}
+def _payload(options: Namespace) -> dict[str, Any]:
+    """What is given of a command's own options, as the function takes it: by the same names."""
+    given = {name: value for name, value in vars(options).items() if name not in _OF_EACH_COMMAND}
     return {name: value for name, value in given.items() if value is not None and value is not False}
 
 
@@ -251,12 +231,12 @@ def _show_input(session: Session, options: Namespace) -> int:
 
 
 _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
-    "doctor": _doctor,
-    "status": _status,
-    "story": _story,
-    "replay": _replay,
-    "reconcile": _reconcile,
-    "compare": _compare,
+    "doctor": partial(_ask, job="doctor", kind="doctor"),
+    "status": partial(_ask, job="status", kind="status"),
+    "story": partial(_ask, job="status", kind="story"),
+    "replay": partial(_ask, job="replay", kind="replay"),
+    "reconcile": partial(_pass, job="reconcile"),
+    "compare": partial(_pass, job="compare"),
     "close": _close,
     "open": _open,
     "cutover": _cutover,

@@ -22,6 +22,8 @@ _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
 _MAX_WRITTEN = 20
 # A sample has at most so many objects, of at most so many bytes each.
 _MAX_SAMPLE, _LARGEST = 300, 2**30
+# So many first-level folders are told one by one.
+_MAX_FOLDERS = 200
 Document = Mapping[str, Any]
 Objects = Iterable[tuple[bytes, int]]
 
@@ -227,6 +229,30 @@ def sample_fits(document: Document) -> Finding:
         "seed": sample["seed"] == "" or _is_hexadecimal(sample["seed"], 32),
     }
     claim = Text("The numbers of the sample fit", "抽样数字相符")
+    return Finding.unless(claim, [name for name, fits in holds.items() if not fits])
+
+
+def headers_fit(document: Document) -> Finding:
+    """Headers were compared of what was sampled, and of one object of each first-level folder; none is lost of more
+    than were compared, and none by OMS's documents that these say it copies."""
+    headers, sample = document["headers"], document["sample"] or {"keys": [], "asked": 0, "unread": []}
+    drawn, more, gone = whole(headers["drawn"]), _different(headers["more"]), _different(headers["gone"])
+    keys, is_compared = _different(sample["keys"]), bool(drawn or more)
+    lost = [(name, one) for kind in ("documented", "unexpected") for name, one in headers[kind].items()]
+    counts = [(whole(one["objects"]), len(_different(one["keys"]))) for _, one in lost]
+    seen = {key[: key.find("/") + 1] for key in (*keys, *more, *gone)}
+    equal = {name for name, of in (document["folders"] or {}).items() if of.keys() & {*SAMPLED}}
+    holds = {
+        "drawn": drawn == (len(keys - gone) if is_compared else 0),
+        "more": not more & (keys | gone) and len(more) <= _MAX_FOLDERS + 2 and (bool(sample["asked"]) or not more),
+        "sample": not is_compared or not (sample["unread"] or headers["problem"]),
+        "problem": not headers["problem"] or bool(sample["asked"]),
+        "folders": not is_compared or len(equal) > _MAX_FOLDERS or equal <= seen,
+        "lost": all(0 < named <= objects <= drawn + len(more) for objects, named in counts),
+        "documented": "content-type" not in headers["documented"] and headers["migrated"] in (True, False, None),
+        "keys": all(_is_in_scope(document, key) for key in more | gone),
+    }
+    claim = Text("What is said of headers fits the sample", "有关头域的说明与抽样相符")
     return Finding.unless(claim, [name for name, fits in holds.items() if not fits])
 
 

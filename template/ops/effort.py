@@ -10,6 +10,7 @@ import math
 from typing import NamedTuple
 
 from ops.prices import DOLLARS_A_REQUEST, GIGABYTE, Prices, dollars_for_function
+from oss_oms_sync.answers.task_group import LISTED_A_SECOND
 
 DAYS_A_MONTH = 30
 _PAGE = 1000
@@ -27,10 +28,12 @@ RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 500_000, 60 / 250_000
 _LISTED_BYTES = 300
 # `deep` computes so many bytes a second in a lane; a sample reads so many from both sides.
 _DEEP_BYTES_A_SECOND, _SAMPLE_BYTES_A_SECOND = 100_000_000, 30_000_000
+# Beside a sample the headers of one object of each first-level folder are compared, of at most so many.
+_SAMPLED_FOLDERS = 200
 # OMS reads and writes parts of so many bytes.
 _OMS_PART_BYTES = 50_000_000
-# OMS's task groups: 27 million objects an hour, and 500 Mbit/s.
-_OMS_LISTED_AN_HOUR, _OMS_BYTES_A_SECOND = 27_000_000, 62_500_000
+# 500 Mbit/s.
+_OMS_BYTES_A_SECOND = 62_500_000
 # What `ops.py migrate` asks of both clouds once, and how often it then looks.
 _GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 60, 10
 _PIECE_SECONDS = 120
@@ -114,9 +117,9 @@ def backfill_seconds(objects: int) -> float:
 
 
 def group_seconds(objects: int, size: int) -> float:
-    """How long a task group takes at least: OMS lists so many objects an hour, by its page of assessing, and copies
-    meanwhile, no faster than an account's usual quota."""
-    return max(objects * 3600 / _OMS_LISTED_AN_HOUR, size / _OMS_BYTES_A_SECOND)
+    """How long a task group takes at least, once it has begun: OMS copies while it lists, no faster than an account's
+    usual quota."""
+    return max(objects / LISTED_A_SECOND, size / _OMS_BYTES_A_SECOND)
 
 
 def sent_seconds(objects: int, size: int) -> float:
@@ -142,8 +145,10 @@ def oms_requests(objects: int, size: int) -> Effort:
 
 
 def sample(number: int, bytes_: float) -> Effort:
-    """So many objects of together `bytes_` read on both sides."""
-    return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_A_SECOND, oss=number, obs=number, obs_bytes=bytes_)
+    """So many objects of together `bytes_` found, read and asked for their headers on both sides, and the headers of
+    one of each folder."""
+    requests = 3 * number + (_SAMPLED_FOLDERS if number else 0)
+    return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_A_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
 
 
 def deep(objects: int, size: int) -> Effort:

@@ -22,7 +22,9 @@ _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 class Intention:
     """`run` tells one from another; `begun`: when, in UTC. `keys`: its own access keys, of both of OMS's users. It is
     empty while they are made: until then whatever those have that is not in `kept` is of this. `group`: OMS's id of it,
-    empty until OMS has told that."""
+    empty until OMS has told that. `found_without`: the digest of the destination, if the comparison before it found
+    nothing that was there alone; else it is empty. `overwrite`: whether it copies what is there already, whatever it
+    is."""
 
     run: str
     begun: str
@@ -32,6 +34,8 @@ class Intention:
     kept: Sequence[str]
     keys: Sequence[str] = field(default_factory=list)
     group: str = ""
+    found_without: str = ""
+    overwrite: bool = False
 
 
 class Intentions:

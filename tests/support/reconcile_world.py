@@ -119,7 +119,7 @@ def counts(result: dict) -> dict:
 
 
 def adds_up(result: dict) -> bool:
-    parts = (result[name] for name in ("covered", "failed_before", "submitted", "pending"))
+    parts = (result[name] for name in ("covered", "failed_before", "submitted", "pending", "migrating", "unsent"))
     return result["scanned"] == sum(parts) and result["submitted"] == result["accepted"] + result["failed"]
 
 

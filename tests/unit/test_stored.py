@@ -23,6 +23,7 @@ from ops.certificates import CANARY
 from ops.intention import Intention
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.clouds.counters import MonthCounts
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
@@ -36,6 +37,7 @@ from oss_oms_sync.jobs.status.alarm import _Watch
 from oss_oms_sync.jobs.status.copying import Acknowledged
 from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
+from oss_oms_sync.ledger.migration import Migrations, Reach
 from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
 from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
@@ -60,6 +62,12 @@ ABOUT = Pass(
     installed="2026-01-01T00:00:00Z",
     destination_bucket="photos-obs",
     seed="5eed",
+    migrations=Migrations(
+        (Reach(("a/",), 1_769_000_000, 1_769_000_600, will_copy=True, has_copied=False, found_without=True),),
+        Step("migrate", {"look": True}),
+        is_unknown=True,
+    ),
+    most=370,
 )
 TALLY = Tally(
     counts=Counter(accepted=1),
@@ -71,7 +79,7 @@ TALLY = Tally(
     oldest_not_there=1_700_000_000,
     source_listed=SIDE,
     largest=20,
-    drawn=Drawn("5eed", 1, [(7, "a/1")]),
+    drawn=Drawn("5eed", 1, [(7, "a/1")], {"a/": (7, "a/1")}),
     last_written=[Written(1_700_000_000, "a/1")],
     unread={"encrypted": ["a/1"]},
     parts=("oms_source_record/differences/x.txt",),
@@ -97,7 +105,9 @@ FORMS = {
     "status": Acknowledged(SINCE, MonthCounts(9, 7, 1, None, 30), 1, Listed(2, 1)),
     "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z"),
     "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
-    "migrate": Intention("run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77"),
+    "migrate": Intention(
+        "run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77", "5eed"
+    ),
     "canary": Journal(
         "20260202T000000Z-0f0f",
         f"a/{CANARY}20260202T000000Z-0f0f/",

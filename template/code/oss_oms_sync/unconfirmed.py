@@ -99,7 +99,7 @@ UNCONFIRMED = {
     "headers": Unconfirmed(
         t("which headers OMS carries"),
         t("the type of the contents; others only with metadata migration, and then not all values"),
-        t("no check: a certificate speaks of bytes"),
+        t("what `METADATA` tells as documented, and what as unexpected"),
         ("objects.metadata.headers",),
     ),
     "rate of OMS": Unconfirmed(

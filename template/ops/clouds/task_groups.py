@@ -21,7 +21,8 @@ _PAGE = 100
 
 
 class Wanted(NamedTuple):
-    """What a group is to copy, and between which buckets. `note` is its description."""
+    """What a group is to copy, and between which buckets. `note` is its description. `overwrite`: also what is there
+    already, with its headers, whatever its contents are."""
 
     source: str
     source_region: str
@@ -29,6 +30,7 @@ class Wanted(NamedTuple):
     destination_region: str
     prefixes: Sequence[str]
     note: str
+    overwrite: bool = False
 
 
 def note_of(mark: str, run: str) -> str:
@@ -45,7 +47,8 @@ class TaskGroups:
     def create(self, wanted: Wanted, source: Keys, destination: Keys) -> str:
         """Create a group, which begins by itself; return its id.
 
-        What is in the destination is overwritten where its CRC64 differs, or where there is none, by size and time.
+        Unless it is to overwrite everything, what is in the destination is overwritten where its CRC64 differs, or
+        where there is none, by size and time.
         """
         given = {
             "src_node": {
@@ -67,7 +70,7 @@ class TaskGroups:
             # Without it OMS keeps Content-Type alone.
             "enable_metadata_migration": True,
             "enable_failed_object_recording": True,
-            "object_overwrite_mode": "CRC64_COMPARISON_OVERWRITE",
+            "object_overwrite_mode": "FULL_OVERWRITE" if wanted.overwrite else "CRC64_COMPARISON_OVERWRITE",
             "consistency_check": "crc64",
         }
         return str(self._oms.call("POST", self._path, body=given, attempts=1)["group_id"])

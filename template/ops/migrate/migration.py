@@ -175,8 +175,9 @@ class Migration:
         kept = [key for _, key in self._all_keys()]
         now = timestamp(self._session.clock.now())
         buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), [given.get("objectPrefix", "")]
-        known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept)
+        known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept, overwrite=self._options.overwrite)
         compared = answers.of_compare(self._session.caller.ask("compare", {"look": True}))
+        known.found_without = told.found_without(compared)
         for line in told.plan(known, compared, self._session.lang):
             self._session.screen.say(line)
         self._confirm(_CONFIRM)
@@ -215,7 +216,8 @@ class Migration:
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
             self._check_open()
             there_region = self._given["destinationRegion"]
-            wanted = Wanted(known.source, region, known.destination, there_region, known.prefixes, self._note(known))
+            buckets = (known.source, region, known.destination, there_region)
+            wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite)
             # Somebody else may have gone on with it: then their keys hold, and these are gone.
             known.group = Grants(self._session).wait(
                 _GROUP, lambda: self._id(known) or self._groups.create(wanted, source, there)
@@ -238,17 +240,33 @@ class Migration:
     def _new_keys(self, known: Intention) -> tuple[Keys, Keys, str]:
         """Two new keys instead of those that the migration had, once they may do what they have to; and the region of
         the source, as OMS names it."""
-        huawei, grants = self._huawei, Grants(self._session)
-        self._delete_keys(known)
-        # What somebody else gives both users from now on is not taken for what is made here.
-        known.kept, known.keys = [key for _, key in self._all_keys()], []
+        huawei, grants, seen = self._huawei, Grants(self._session), self._all_keys()
+        # Somebody else may go on with it at the same time: what is made since this look, or named now, is of it.
+        now = self._intentions.read()
+        if now is None:
+            raise UsageError(_NOTHING_TO, _BEGIN)
+        for holder, key in self._keys(now):
+            _delete_key(holder, key)
+        named = now.keys or [key for _, key in seen if key not in now.kept]
+        # What somebody gives both users for other purposes is not taken for what is made here.
+        known.kept, known.keys = [key for _, key in seen if key not in named], []
         self._intentions.keep(known)
         source, there = (holder.make_key() for holder in self._holders)
-        known.keys = [keys.access.reveal() for keys in (source, there)]
-        self._intentions.keep(known)
+        self._name_keys(known)
         region = grants.wait(_READING, lambda: huawei.tasks.region_of("Aliyun", source, known.source))
         grants.wait(_WRITING, lambda: huawei.with_keys(there).location())
         return source, there, region
+
+    def _name_keys(self, known: Intention) -> None:
+        """Write down which keys it has, those that somebody else has made meanwhile, too; once it is over, none is left
+        of those."""
+        while self._intentions.read() is not None:
+            mine = [key for _, key in self._all_keys() if key not in known.kept]
+            if mine == known.keys:
+                return
+            known.keys = mine
+            self._intentions.keep(known)
+        self._delete_keys(known)
 
     def _again(self, known: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
         self._session.hint = _LOOK
@@ -258,6 +276,8 @@ class Migration:
         except UnreachableError:
             if self._shown(known).state is group.state:
                 raise
+        finally:
+            self._name_keys(known)
         self._session.hint = None
         return self._follow(known, self._shown(known))
 

@@ -24,8 +24,10 @@ from oss_oms_sync.answers.text import Text, t
 
 _WHAT = t(
     "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it. With"
-    " metadata; what is there with the same CRC64 is skipped."
+    " metadata; {there}."
 )
+_SKIPPED = t("what is there with the same CRC64 is skipped")
+_OVERWRITTEN = t("what is there is overwritten, equal or not")
 _BELOW = t("Only what begins with {prefix}")
 _KEYS = t(
     "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is done, and"
@@ -37,8 +39,8 @@ _LATE = t(
     " objects."
 )
 _MUCH = t(
-    "By the last comparison, of {began}: {objects:object|objects}, {size}, are missing or older in OBS. At the usual"
-    " limits of OMS that takes {time} at least (an estimate)."
+    "By the last comparison, of {began}, it copies {objects:object|objects}, {size}. At the usual limits of OMS that"
+    " takes {time} at least (an estimate)."
 )
 _UNKNOWN_MUCH = t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}")
 _ESTIMATE = t("{how_far}; about {left} to go (an estimate)")
@@ -56,7 +58,8 @@ _AFTERWARDS = t("Now see what lacks, and what was written while it ran:")
 
 def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[Line]:
     """What will be done, and what it costs and takes, as far as a comparison tells."""
-    yield _WHAT.filled(source=intention.source, destination=intention.destination).of(language)
+    there = _OVERWRITTEN if intention.overwrite else _SKIPPED
+    yield _WHAT.filled(source=intention.source, destination=intention.destination, there=there).of(language)
     for prefix in filter(None, intention.prefixes):
         yield _BELOW.filled(prefix=prefix).of(language)
     for text in (_KEYS, _NOT_RESTORED, _LATE):
@@ -65,11 +68,18 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
         options = {"objects": "N", "size": "BYTES"}
         yield _UNKNOWN_MUCH.filled(command=command(Step("cost", options))).of(language)
         return
-    lacking = [one.source for name, one in held(found).items() if name in (ObjectClass.MISSING, ObjectClass.OLDER)]
-    objects, size = sum(one.objects for one in lacking), sum(one.bytes for one in lacking)
+    copied = (ObjectClass.MISSING, ObjectClass.OLDER)
+    sides = [one.source for name, one in held(found).items() if intention.overwrite or name in copied]
+    objects, size = sum(one.objects for one in sides), sum(one.bytes for one in sides)
     time = duration(effort.group_seconds(objects, size))
     about = _MUCH.filled(began=found.started, objects=objects, size=in_bytes(size), time=time).of(language)
     yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))
+
+
+def found_without(found: CompareAnswer) -> str:
+    """The digest of the destination, if a comparison found nothing that is there alone; else it is empty."""
+    is_known = isinstance(found, Compared) and not held(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}
+    return f"{found.destination.digest:064x}" if is_known and isinstance(found, Compared) else ""
 
 
 def how_far(group: TaskGroup, left: float | None = None) -> Text:

@@ -165,7 +165,7 @@ def _figures(found: Certificate, say: Words) -> list[Figure]:
     ]
     checks = [one for one in found.checks if one.gates]
     passed = sum(one.result is Result.PASSED for one in checks)
-    of_all = say("of", number=passed, total=max(len(checks), len(CHECKS) - 1))
+    of_all = say("of", number=passed, total=max(len(checks), len(CHECKS) - 2))
     return [*sides, Figure(say("checks passed"), of_all), _freeze(found, say), _as_of(found, say)]
 
 
@@ -443,7 +443,7 @@ def _shown(found: Certificate, shown: NotJudged, say: Words) -> list[Block]:
                 (say("task status"), units.name(task.status if task else None, say)),
                 (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
                 (say("events"), events),
-                (say("class deleted_at_source"), say("pause").join(volume)),
+                (ObjectClass.DELETED_AT_SOURCE.said.of(say.language), say("pause").join(volume)),
                 *((say("migrated"), say("migration", **vars(one))) for one in shown.migrations),
                 (say("project"), _closed(found.closed, say)),
             ]

@@ -30,6 +30,7 @@ from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Compared,
 
 # In the order in which a bar shows classes.
 _ORDER = ("good", "open", "way", "bad", "calm")
+_BY_TITLE = {one.title: one for one in ObjectClass}
 CLASSES = sorted(ObjectClass, key=lambda one: _ORDER.index(one.tone))
 _SIDES = ("source", "destination")
 _IN_FOLDER = {"source": 0, "destination": 2}
@@ -90,7 +91,8 @@ def remedies(found: Compared, say: Words) -> list[Block]:
 
 def class_name(title: str, say: Words) -> Phrase:
     """A class in words; its own name is what commands take."""
-    return say(f"class {title}") if say.knows(f"class {title}") else Span("outside", title)
+    known = _BY_TITLE.get(title)
+    return known.said.of(say.language) if known else Span("outside", title)
 
 
 def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
@@ -169,7 +171,7 @@ def _side_bar(found: BothBuckets, names: Sequence[ObjectClass], side: str, say: 
     known = {name: _side(found.classes[name], side).objects for name in names}
     total = f"{sum(known.values()):,}"
     said = say("comma").join(
-        say("bar part", name=say(f"class {name.title}"), number=objects) for name, objects in known.items()
+        say("bar part", name=name.said.of(say.language), number=objects) for name, objects in known.items()
     )
     label = say("bar", side=say(f"in {side}"), total=total, parts=said or say("none"))
     parts = [Part(objects, name.tone) for name, objects in known.items()]
@@ -182,7 +184,7 @@ def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Word
         class_name(name.title, say),
         " ",
         Span("code", name.title),
-        Span("aside", say(f"means {name.title}")),
+        Span("aside", name.means.of(say.language)),
         Span("note", say("accepted by", who=who)) if who else None,
     )
     return [title, *_counts(found, [name], say, NONE_APART)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ops.commands import command
 from ops.report import comparison, units
-from ops.report.blocks import Block, Facts, Hero, Paragraph, Phrase, Report, Span, keys
+from ops.report.blocks import Block, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import LACKING, NONE_APART, UNPROVEN, held
 from ops.report.words import Words
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.stop import Stop
 
-_RECONCILED = ("scanned", "covered", "failed_before", "submitted", "pending", "orphans")
+_RECONCILED = ("scanned", "covered", "failed_before", "submitted", "pending", "migrating", "unsent", "orphans")
 
 
 def exit_code(found: ReconcileAnswer | CompareAnswer) -> int:
@@ -17,7 +20,7 @@ def exit_code(found: ReconcileAnswer | CompareAnswer) -> int:
     if not found.finished and found.stop is not Stop.LIMIT:
         return 1
     if isinstance(found, ReconcileAnswer):
-        return 1 if found.failed or found.missing else 0
+        return 1 if found.failed or found.missing or found.unsent else 0
     classes = held(found).keys() if isinstance(found, Compared) else set()
     return 1 if classes & LACKING else 3 if classes & UNPROVEN else 0
 
@@ -43,7 +46,18 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
             facts += [(say("state digest"), found.state), (say("twin digest"), found.twin)]
         if isinstance(found, Compared):
             below = _compared(found, say)
-    return Report(Hero("", tone, say(lead), None), language, [Facts(facts), *below])
+    return Report(Hero("", tone, say(lead), None), language, [Facts(facts), *_left(found, say), *below])
+
+
+def _left(found: PassAnswer, say: Words) -> Iterator[Block]:
+    """What was not sent, and how it gets to OBS."""
+    if found.is_migration_unknown:
+        yield Paragraph(say("migration unknown"), "open")
+    if found.step and found.all_the_same:
+        yield Paragraph(say("too many", unsent=found.unsent), "open")
+        yield Command(command(found.step))
+        yield Paragraph(say("all the same"))
+        yield Command(command(found.all_the_same))
 
 
 def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[str, str]:
@@ -52,7 +66,7 @@ def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[str, str]:
     if not found.finished:
         return "pass open" if found.pass_ else "no such scope", "open"
     if isinstance(found, ReconcileAnswer):
-        return "pass ended", "good"
+        return "pass ended", "open" if found.unsent else "good"
     if found.standstill:
         return "listed", "good"
     return {0: ("all equal", "good"), 1: ("lacks", "bad"), 3: ("not all proven", "open")}[exit_code(found)]

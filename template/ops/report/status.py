@@ -49,7 +49,14 @@ _TONES = {
     VerdictState.NOT_KNOWN: "calm",
     VerdictState.CLOSED: "way",
 }
-_PASS_PARTS = {"covered": "good", "submitted": "way", "failed_before": "open", "pending": "calm"}
+_PASS_PARTS = {
+    "covered": "good",
+    "submitted": "way",
+    "failed_before": "open",
+    "migrating": "way",
+    "unsent": "bad",
+    "pending": "calm",
+}
 
 
 def exit_code(answer: StatusAnswer) -> int:

@@ -110,7 +110,11 @@ class Tasks:
                 Standing.STOP,
                 what,
                 t("there is one for these buckets, which setup did not make"),
-                t("Use it: write its address into s.yaml, SYNC_URL: {url}", url=self._url(others[0]["sync_task_id"])),
+                t(
+                    "Use it: write its address into s.yaml, SYNC_URL: {url}. Or delete it in the OMS console: then one"
+                    " that migrates metadata is made",
+                    url=self._url(others[0]["sync_task_id"]),
+                ),
             )
         if len(found) >= _MOST:
             return Line(

@@ -90,6 +90,7 @@ def test_trusted_certificates_come_of_either_variable_alone(monkeypatch, name):
 @pytest.mark.parametrize("headers", [{"Content-Length": "9"}, {"Content-Length": "1"}])
 def test_a_body_of_another_length_than_was_said_is_none(headers):
     answer = requests.Response()
+    answer.request = requests.Request("GET", "https://oss.example").prepare()
     answer.headers.update(headers)
     answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
     with pytest.raises(requests.ConnectionError, match="cut off"):
@@ -131,6 +132,7 @@ def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch)
 
 def test_a_length_beside_a_transfer_encoding_says_nothing():
     answer = requests.Response()
+    answer.request = requests.Request("GET", "https://oss.example").prepare()
     answer.headers.update({"Content-Length": "9", "Transfer-Encoding": "chunked"})
     answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
     assert read_body(answer, 100) == b"four"

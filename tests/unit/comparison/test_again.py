@@ -239,7 +239,7 @@ def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_a
     before, after, copied, folders, count_schedule
 ):
     with (
-        patch("oss_oms_sync.passes.tally.MAX_FOLDERS", folders),
+        patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders),
         patch("oss_oms_sync.comparison.count.MAX_FOLDERS", folders),
     ):
         # GIVEN a comparison, after which what was not equal moved on

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import ExitStack
 from functools import reduce
 from itertools import pairwise
 from unittest.mock import patch
@@ -19,6 +20,7 @@ from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.judge import Judge
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes import digests
 from oss_oms_sync.passes import tally as tallies
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.tally import Tally
@@ -58,8 +60,11 @@ def told(tally: Tally) -> dict[str, object]:
 @settings(max_examples=100)
 @given(worlds, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([2, 200]))
 def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, cuts, folders):
-    limits = {"MAX_FOLDERS": folders, "MAX_WRITTEN": 3}
-    with patch.multiple(tallies, **limits), patch.multiple(counts, **limits):
+    with ExitStack() as limits:
+        for where in (digests, counts):
+            limits.enter_context(patch.object(where, "MAX_FOLDERS", folders))
+        for where in (tallies, counts):
+            limits.enter_context(patch.object(where, "MAX_WRITTEN", 3))
         entries = [Entry(key, *world[key]) for key in sorted(world)]
         whole = count(entries)
         places = sorted({0, len(entries), *(cut for cut in cuts if cut < len(entries))})

@@ -11,12 +11,13 @@ from support.answers import answer
 
 IDS = (
     *("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SCOPE", "SUMS"),
-    *("MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
+    *("MIGRATING", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
-    *("SAMPLE", "NOTHING_WAITS", "TASK", "CLOCK"),
+    *("SAMPLE", "METADATA", "NOTHING_WAITS", "TASK", "CLOCK"),
 )
 # The class by which a check is told; MOVING by arriving as well.
 TOLD_BY = {
+    "MIGRATING": "migrating",
     "MISSING": "missing",
     "OLDER": "older",
     "OVERWRITTEN": "overwritten",
@@ -82,7 +83,7 @@ def certificate(
 ) -> dict[str, Any]:
     """A document that is sound, unless `changes` spoil it; `results` are those of checks that did not pass, of which
     each class then has an object. Without any it has those by which its verdict can be."""
-    given = _ENOUGH.get(verdict, {}) if results is None else results
+    given = _with_headers(_ENOUGH.get(verdict, {}) if results is None else results)
     found = {
         "equal_contents": (SOURCE, SOURCE),
         "oms_own": ([], DESTINATION[3:]),
@@ -90,7 +91,8 @@ def certificate(
         **{TOLD_BY[name]: one_of(TOLD_BY[name]) for name in given if name in TOLD_BY},
     }
     sample = changes.get("sample", a_sample(read=0) if given.get("SAMPLE") == "not run" else None)
-    unasked = {} if sample else {"SAMPLE": {"result": "not run", "gates": False}}
+    left_out = {"result": "not run", "gates": False}
+    unasked = {} if sample else {"SAMPLE": left_out, "METADATA": left_out}
     checks = []
     for name in IDS:
         one = {**unasked, **given}.get(name, "passed")
@@ -104,10 +106,16 @@ def certificate(
         "checks": checks,
         **counted(found),
         "sample": sample,
+        "headers": of_headers(sample),
         "document": f"oms_source_record/certificates/oss-oms-sync/task-1/{stored}",
         **changes,
     }
     return sealed(document)
+
+
+def _with_headers(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where a sample was not read, no headers were compared."""
+    return {"METADATA": "not run", **given} if given.get("SAMPLE") == "not run" else given
 
 
 # By which results a verdict can be.
@@ -159,6 +167,13 @@ def a_sample(read: int = 3) -> dict[str, Any]:
     }
 
 
+def of_headers(sample: Mapping[str, Any] | None, **changes: Any) -> dict[str, Any]:
+    """What is said of the headers of what was sampled, none of which is lost."""
+    drawn = sample["drawn"] if sample and not sample.get("unread") else 0
+    nothing = {"more": [], "gone": [], "documented": {}, "unexpected": {}, "problem": ""}
+    return {"migrated": True, "drawn": drawn, **nothing, **changes}
+
+
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A rehearsal that is sound, if `results` are those of `would_be`."""
     parts = ("settle", "replay", "compare", "again", "close", "oms", "standstill", "sample", "total")
@@ -166,7 +181,7 @@ def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) ->
     of_freeze = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL")
     given = {
         **dict.fromkeys(of_freeze, "not run"),
-        **(_ENOUGH.get(would_be, {}) if results is None else results),
+        **_with_headers(_ENOUGH.get(would_be, {}) if results is None else results),
     }
     failing = [name for name in IDS if name in given and name not in (*of_freeze, "MOVING", "IN_FLIGHT")]
     told = {"would_be": would_be, "minutes": minutes, "failing": failing}

@@ -22,6 +22,7 @@ from unit.ops.certificates import (
     a_sample,
     certificate,
     counted,
+    of_headers,
     one_of,
     rehearsal,
     sealed,
@@ -134,7 +135,8 @@ def test_a_check_that_is_said_not_to_decide_decides_all_the_same():
 
 
 def test_a_sample_that_was_asked_for_decides():
-    given = {"SAMPLE": {"result": "not run", "gates": False}}
+    left_out = {"result": "not run", "gates": False}
+    given = {"SAMPLE": left_out, "METADATA": left_out}
     assert wrong(certificate(given, sample=a_sample(read=2))) == ["It has all checks, and each counts"]
     assert wrong(certificate({"SAMPLE": "not run"})) == ["The verdict follows from the checks"]
 
@@ -142,6 +144,49 @@ def test_a_sample_that_was_asked_for_decides():
 @pytest.mark.parametrize("sample", [a_sample(read=2), a_sample() | {"differing": ["a/1"]}])
 def test_a_sample_that_passed_though_something_differs_or_was_not_read_is_noticed(sample):
     assert wrong(certificate(sample=sample)) == ["Each check ended as the numbers say"]
+
+
+LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
+NAMED = {"metadata": "the owner: nobody reads them"}
+NOT_AS_SAID, NOT_AS_SAMPLED = "Each check ended as the numbers say", "What is said of headers fits the sample"
+
+
+def with_headers(accepted=None, **changes):
+    """A GO with a sample, of whose headers something is said."""
+    return certificate(sample=a_sample(), headers=of_headers(a_sample(), **changes), accepted=accepted or {})
+
+
+@pytest.mark.parametrize("lost", [{"documented": LOST}, {"unexpected": LOST}, {"migrated": False}])
+def test_headers_that_are_not_in_obs_are_no_go_unless_somebody_accepted_that(lost):
+    assert wrong(with_headers(**lost)) == [NOT_AS_SAID]
+    assert wrong(with_headers(NAMED, **lost)) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"documented": {"content-type": LOST["cache-control"]}},
+        {"unexpected": {"expires": {"objects": 4, "keys": ["a/1"]}}},
+        {"unexpected": {"expires": {"objects": 1, "keys": ["a/1", "a/2"]}}},
+        {"unexpected": {"expires": {"objects": 0, "keys": []}}},
+        {"drawn": 2},
+        {"more": ["a/1"]},
+        {"problem": "who knows"},
+        {"migrated": "perhaps"},
+    ],
+)
+def test_what_cannot_have_become_of_headers_is_noticed(told):
+    assert wrong(with_headers(NAMED, **told)) == [NOT_AS_SAMPLED]
+
+
+def test_headers_are_compared_of_an_object_of_each_first_level_folder():
+    sample = {**a_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
+    for more, noticed in (([], [NOT_AS_SAMPLED]), (["山/3"], [])):
+        assert wrong(certificate(sample=sample, headers=of_headers(sample, more=more))) == noticed
+
+
+def test_where_no_headers_were_compared_though_a_sample_was_read_nothing_is_known_of_them():
+    assert wrong(certificate(sample=a_sample(), headers=of_headers(None))) == [NOT_AS_SAID]
 
 
 def test_a_go_without_any_counts_is_no_certificate():

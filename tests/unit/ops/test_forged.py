@@ -238,6 +238,12 @@ FREE = {
     "sample.seed": "the same",
     "sample.keys": "the same",
     "sample.unreadable": "OSS tells; only the scope can be seen",
+    "headers.migrated": "OMS tells; what is said is held against the check",
+    "headers.more": "a listing tells, of each folder",
+    "headers.gone": "both buckets tell; only the scope can be seen",
+    "headers.problem": "certify's words, where headers were to be compared and were not",
+    "headers.documented.*.keys": "the same as of classes",
+    "headers.unexpected.*.keys": "the same",
     "accepted.*": "who accepts it, and why",
     "shown": "decides nothing",
 }

@@ -195,6 +195,21 @@ def test_why_a_call_ended_early_is_said_in_chinese_too():
     assert "  提前停止：本次调用时间已用尽 (" in shown
 
 
+@pytest.mark.parametrize("answer", [a_pass, compared])
+def test_too_much_that_is_missing_is_said_with_both_ways_to_have_it_copied(answer):
+    step, other = {"job": "migrate", "options": {}}, {"job": "reconcile", "options": {"all": True}}
+    left = {"unsent": 1234, "step": step, "all_the_same": other, "stop": "too_many", "stopped": "too many"}
+    for lang, said in (("en", "1,234 objects that are missing were not sent"), ("zh", "有 1,234 个缺失的对象未补交")):
+        shown = text(pass_lines(answer(**left), lang))
+        assert said in shown
+        assert [command in shown for command in ("ops.py migrate\n", "ops.py reconcile --all\n")] == [True, True]
+
+
+def test_that_it_is_not_known_what_a_migration_copies_is_said():
+    shown = text(pass_lines(a_pass(is_migration_unknown=True)))
+    assert "A migration of the old objects is not over. How far it is, is not known." in shown
+
+
 def test_a_long_key_does_not_push_the_others_aside():
     keys = [
         {"key": key, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""} for key in ("x" * 900, "y")
@@ -247,6 +262,7 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         ),
         (a_pass(), 0, "The pass has ended."),
         (a_pass(failed=1), 1, "The pass has ended."),
+        (a_pass(unsent=1), 1, "The pass has ended."),
         (open_pass(), 1, "The pass has not ended."),
         (a_pass(**NONE), 1, "No pass of this scope has begun."),
         (a_pass(**{**NONE, "finished": True}), 0, "One call without a pass, which is not continued."),
@@ -319,7 +335,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     out = text(certificate_lines(document))
     assert out.startswith("NO-GO\n  These checks failed: MISSING.\n")
     assert "  Writes stopped: 2026-01-31T08:00:00Z (2026-01-31 UTC)\n  As of: 2026-01-31T09:12:00Z (" in out
-    assert f"  Checks passed: {len(IDS) - 2} of {len(IDS) - 1}\n" in out
+    assert f"  Checks passed: {len(IDS) - 3} of {len(IDS) - 2}\n" in out
     assert "  failed: Nothing is missing in OBS MISSING\n      counted: 1 objects, 4 bytes\n" in out
     assert "      certify saw: MISSING seen\n      certify wants: none\n" in out
     assert "      'a'\n" in out

@@ -85,7 +85,7 @@ KEYS = [f"photos/山 {number:04}.jpg" for number in range(1000)]
 def drawn(keys: list[str], seed: str = "5eed") -> Drawn:
     one = Drawn(seed)
     for key in keys:
-        one.add(key, digest(key.encode(), 1))
+        one.add(key, digest(key.encode(), 1), key[: key.find("/") + 1], 1)
     return one
 
 
@@ -97,9 +97,21 @@ def test_a_stranger_draws_the_same_keys_from_a_listing():
     assert drawn(KEYS).population == 1000
 
 
+def test_of_each_folder_the_first_is_drawn_however_large_it_is():
+    one = Drawn("5eed")
+    for key in KEYS[:50]:
+        one.add(key, digest(key.encode(), 1), "photos/", 1)
+    one.add("films/long.mp4", digest(b"films/long.mp4", drawing.LARGEST + 1), "films/", drawing.LARGEST + 1)
+    assert (one.population, len(one.keys)) == (50, 50)
+    assert {folder: key for folder, (_, key) in one.firsts.items()} == {
+        "photos/": one.keys[0],
+        "films/": "films/long.mp4",
+    }
+
+
 @given(st.lists(st.integers(0, 1000), max_size=4), st.integers(1, 20))
 def test_ranges_and_pieces_draw_what_one_walk_draws(cuts, most):
-    keys = KEYS[:60]
+    keys = sorted(f"{number % 5}/{key}" for number, key in enumerate(KEYS[:60]))
     places = sorted({0, 60, *(cut % 60 for cut in cuts)})
     parts = [keys[a:b] for a, b in itertools.pairwise(places)]
     with_most = drawing.MAX_DRAWN
@@ -112,7 +124,7 @@ def test_ranges_and_pieces_draw_what_one_walk_draws(cuts, most):
             piece = from_json(Drawn, json.loads(json.dumps(to_json(piece))))
             piece.seed = "5eed"
             for key in part:
-                piece.add(key, digest(key.encode(), 1))
+                piece.add(key, digest(key.encode(), 1), key[: key.find("/") + 1], 1)
     finally:
         drawing.MAX_DRAWN = with_most
     assert whole == summed == piece

@@ -129,7 +129,7 @@ def test_only_the_newest_pass_of_a_scope_is_open(world):
     begun(world)
     newer, other = begun(world), begun(world, ELSEWHERE)
     ended(world, Scope(KeyFilter("b"), None, everything=False))
-    assert {one.of for one in open_passes(world.passes())} == {newer, other}
+    assert {one.of.name for one in open_passes(world.passes())} == {newer.name, other.name}
 
 
 def test_a_pass_is_cleared_away_by_the_pass_after_next(world):

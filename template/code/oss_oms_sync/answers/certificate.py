@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -134,17 +134,63 @@ class Sampled:
                 "All that count as equal were read ({population:object|objects} of up to 1 GiB): none differs",
                 population=self.population,
             )
-        # In thousandths, rounded up: no float stands in a certificate.
-        share = min(1000, -(-3000 // self.read))
         bound = t(
             "With 95 % confidence, fewer than {percent} of the {population:object|objects} of up to 1 GiB that count as"
             " equal differ",
-            percent=f"{share // 10}.{share % 10} %",
+            percent=bound_of(self.read),
             population=self.population,
         )
         if not self.unreadable:
             return bound
         return t("{bound} ({n} drawn could not be read)", bound=bound, n=len(self.unreadable))
+
+
+def bound_of(number: int) -> str:
+    """Fewer than this share of all are so with a confidence of 95 %, if none of so many that were drawn is. In
+    thousandths, rounded up: no float stands in a certificate."""
+    share = min(1000, -(-3000 // number))
+    return f"{share // 10}.{share % 10} %"
+
+
+@dataclass(frozen=True)
+class HeaderLost:
+    """How many objects have a header that is not in OBS as it is in the source, and the first of them."""
+
+    objects: int
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Headers:
+    """`migrated`: whether the sync task migrates metadata; None if OMS does not tell. So many of the sample's objects
+    (`drawn`), and the objects `more`, one of each folder that has none in the sample, were compared; nothing was if
+    there is a `problem`, or no sample that was read wholly. `gone` are on one side only by now.
+
+    By the names of headers: what OMS's documents say that it does not copy, and all else that differs.
+    """
+
+    migrated: bool | None
+    drawn: int = 0
+    more: Sequence[str] = ()
+    gone: Sequence[str] = ()
+    documented: Mapping[str, HeaderLost] = field(default_factory=dict)
+    unexpected: Mapping[str, HeaderLost] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def compared(self) -> int:
+        """Of how many objects."""
+        return self.drawn + len(self.more)
+
+    @property
+    def said(self) -> Text:
+        """What a GO says of them."""
+        if not self.compared:
+            return t("Headers were not compared.")
+        what = t("all are the same in OBS")
+        if self.documented or self.unexpected:
+            what = t("not all are in OBS (accepted by name)")
+        return t("The headers of {n:object|objects} were compared: {what}.", n=self.compared, what=what)
 
 
 @dataclass(frozen=True)
@@ -211,6 +257,7 @@ class Certificate:
     classes: Mapping[ObjectClass, ClassFound] | None
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]] | None
     sample: Sampled | None
+    headers: Headers
     accepted: Mapping[str, str]
     rehearsal: Rehearsal | None
     shown: NotJudged
@@ -247,7 +294,9 @@ class Certificate:
         # Nobody knows of OBS what happens there after that.
         return t(
             "Each object of the source ({n:object|objects}, {bytes} bytes) was in OBS when it was looked at, {when}."
-            " Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed}, {oms}.",
+            " Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed}, {oms}."
+            " {headers}",
+            headers=self.headers.said,
             n=self.source.objects,
             bytes=self.source.bytes,
             when=looked,

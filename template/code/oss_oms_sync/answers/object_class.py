@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from oss_oms_sync.answers.text import NOTHING, Text, t
+
 # The signs of classes of which each key can be judged again by itself.
 AGAIN = "+*~"
 
@@ -11,46 +13,66 @@ AGAIN = "+*~"
 _TONES = {
     "equal_contents": "good",
     **dict.fromkeys(("equal_version", "equal_size", "suspicious", "impossible", "unknown"), "open"),
-    **dict.fromkeys(("failed_before", "moving", "in_flight", "arriving"), "way"),
+    **dict.fromkeys(("failed_before", "moving", "in_flight", "migrating", "arriving"), "way"),
     **dict.fromkeys(("missing", "older", "overwritten"), "bad"),
 }
 
 
 class ObjectClass(Enum):
-    """Classes, by their names in answers; each with its sign in lists of differences, which are those of rclone."""
+    """Classes, by their names in answers; each with its sign in lists of differences, which are those of rclone, with
+    what it is called, and what that means."""
 
     # Of a canary, on either side: it deletes them again.
-    CANARY = ("canary", "-")
+    CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes it again."))
     # Of objects in the source bucket.
-    IMPOSSIBLE = ("impossible", "!")
-    MOVING = ("moving", "~")
-    EQUAL_CONTENTS = ("equal_contents", "=")
-    FAILED_BEFORE = ("failed_before", "~")
-    IN_FLIGHT = ("in_flight", "~")
-    MISSING = ("missing", "+")
-    OLDER = ("older", "*")
-    OVERWRITTEN = ("overwritten", "*")
-    SUSPICIOUS = ("suspicious", "*")
-    EQUAL_VERSION = ("equal_version", "=")
-    EQUAL_SIZE = ("equal_size", "=")
+    IMPOSSIBLE = (
+        "impossible",
+        "!",
+        t("impossible"),
+        t("A symbolic link, a key that looks like a record's, or one that OBS cannot hold."),
+    )
+    MOVING = ("moving", "~", t("moving"), t("Written just before or during the comparison."))
+    EQUAL_CONTENTS = ("equal_contents", "=", t("equal contents"), t("Sizes and checksums agree."))
+    FAILED_BEFORE = ("failed_before", "~", t("failed before"), t("It has a failed record: replay resends it."))
+    IN_FLIGHT = ("in_flight", "~", t("in flight"), t("Accepted by OMS, and not in OBS yet."))
+    MIGRATING = (
+        "migrating",
+        "~",
+        t("migrating"),
+        t("Missing or older in OBS: the migration of the old objects is about to copy it."),
+    )
+    MISSING = ("missing", "+", t("missing"), t("Not in OBS."))
+    OLDER = ("older", "*", t("older"), t("OBS has an older version."))
+    OVERWRITTEN = ("overwritten", "*", t("overwritten"), t("OBS has a newer version of another size."))
+    SUSPICIOUS = ("suspicious", "*", t("suspicious"), t("Sizes agree, checksums do not."))
+    EQUAL_VERSION = ("equal_version", "=", t("equal version"), t("Sizes agree, and OMS accepted this version."))
+    EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("Sizes agree, and OBS's is not older."))
     # Of objects that are only in the destination bucket.
-    OMS_OWN = ("oms_own", "-")
-    ARRIVING = ("arriving", "~")
-    DELETED_AT_SOURCE = ("deleted_at_source", "-")
-    UNKNOWN = ("unknown", "-")
+    OMS_OWN = ("oms_own", "-", t("OMS's own lists"), t("Written to OBS by OMS itself."))
+    ARRIVING = ("arriving", "~", t("arriving"), t("Only in OBS, for less than 15 minutes."))
+    DELETED_AT_SOURCE = (
+        "deleted_at_source",
+        "-",
+        t("deleted at the source"),
+        t("Only in OBS: the source has deleted it."),
+    )
+    UNKNOWN = ("unknown", "-", t("unknown origin"), t("Only in OBS, and not sent by this project."))
     # Outside of the project's prefix and suffix, on either side.
-    OUTSIDE = ("outside", "-")
+    OUTSIDE = ("outside", "-", t("outside the scope"), t("Outside the prefix and suffix."))
     # Records without an object on either side.
-    ORPHAN_RECORDS = ("orphan_records", "-")
+    ORPHAN_RECORDS = ("orphan_records", "-", NOTHING, NOTHING)
 
-    def __new__(cls, title: str, _: str) -> ObjectClass:  # noqa: PYI034  typing has Self since 3.11
+    def __new__(cls, title: str, *_: object) -> ObjectClass:  # noqa: PYI034  typing has Self since 3.11
         one = object.__new__(cls)
         one._value_ = title
         return one
 
-    def __init__(self, title: str, sign: str) -> None:
+    def __init__(self, title: str, sign: str, said: Text, means: Text) -> None:
         self.title = title
         self.sign = sign
+        # In words, and what that means; orphan records are in no report.
+        self.said = said
+        self.means = means
         # Whether the lists of differences name it: not where nobody has to do anything about it.
         self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
         # Whether one key of it is judged again by itself: what is only in OBS, or impossible, stays what it is.
@@ -60,7 +82,7 @@ class ObjectClass(Enum):
         # How good or bad it is to find one, as reports show it: proven; not proven; on its way; lacking; not judged.
         self.tone = _TONES.get(title, "calm")
         # The current version of such an object is not known to be in the destination bucket.
-        self.is_lacking = title in ("failed_before", "in_flight", "missing", "older", "overwritten")
+        self.is_lacking = title in ("failed_before", "in_flight", "migrating", "missing", "older", "overwritten")
         # Whether its objects are in the destination bucket alone, and count there.
         self.is_only_there = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
         # Whether somebody may accept it by its name, although nobody has proven it.

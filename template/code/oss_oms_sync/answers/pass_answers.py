@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.stop import Stop
 from oss_oms_sync.answers.text import Text
 
@@ -23,7 +24,9 @@ class Ranges:
 class PassAnswer:
     """How far a pass is, or a call without one; `next` and `stopped` are for people only. `objects` are those of the
     source that it has walked past. `share`, from 0 to 1, and `minutes_left` are None where no earlier pass tells how
-    many objects there are."""
+    many objects there are. `unsent`: how many it left, because they are too many: `step` has them copied, and
+    `all_the_same` sends them. `is_migration_unknown`: a migration of the old objects had begun, and whether it copies
+    was not known, so nothing was left to it."""
 
     finished: bool
     next: str
@@ -37,11 +40,16 @@ class PassAnswer:
     objects_per_minute: int | None
     share: float | None
     minutes_left: int | None
+    unsent: int
+    step: Step | None
+    all_the_same: Step | None
+    is_migration_unknown: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAnswer(PassAnswer):
-    """What reconcile found; the first hundred keys that a dry run would send are `missing`."""
+    """What reconcile found; the first hundred keys that a dry run would send are `missing`. `migrating`: what it leaves
+    to a migration of the old objects, or has been copied by one."""
 
     scanned: int
     covered: int
@@ -50,6 +58,7 @@ class ReconcileAnswer(PassAnswer):
     accepted: int
     failed: int
     pending: int
+    migrating: int
     orphans: int
     missing: Sequence[str] | None
 

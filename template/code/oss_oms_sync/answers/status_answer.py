@@ -187,6 +187,8 @@ class PassShown:
     accepted: int
     failed: int
     pending: int
+    migrating: int
+    unsent: int
     orphans: int
     new: int
     new_missing: int

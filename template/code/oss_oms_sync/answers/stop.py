@@ -25,6 +25,8 @@ class Stop(Enum):
     NO_PROGRESS = "no_progress"
     # There is more than one pass can do.
     TOO_LARGE = "too_large"
+    # More is missing than should be sent: a migration copies it sooner.
+    TOO_MANY = "too_many"
     # No pass is begun by itself, and none was by hand.
     PERIOD_OFF = "period_off"
     # Another run is at it.

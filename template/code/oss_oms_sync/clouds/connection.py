@@ -202,7 +202,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 def read_body(response: requests.Response, most: int) -> bytes:
-    """Read the body of a streamed response, or its first `most` bytes: the rest is not read.
+    """Read the body of a streamed response, or its first `most` bytes: the rest is not read. That to a HEAD has none,
+    whatever its Content-Length, and leaves the connection free when it is read.
 
     It is not decompressed, because no call asks for compression.
 
@@ -217,7 +218,7 @@ def read_body(response: requests.Response, most: int) -> bytes:
     if len(body) > most:
         response.close()
         return body[:most]
-    length = response.headers.get("Content-Length", "")
+    length = response.headers.get("Content-Length", "") if response.request.method != "HEAD" else ""
     # RFC 9112, 6.3: a Transfer-Encoding overrides the Content-Length.
     if length.isdecimal() and int(length) != len(body) and "Transfer-Encoding" not in response.headers:
         raise requests.ConnectionError("the answer was cut off")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeVar
+from urllib.parse import unquote
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
+# What a user says of an object, beside its bytes: by these headers, whose names begin with "x-oss-" in OSS and with
+# "x-obs-" in OBS where they are not standard ones.
+_STANDARD = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
+_META = re.compile(r"x-(?:oss|obs)-(meta-.+)", re.ASCII)
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 # https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
@@ -87,6 +93,22 @@ class StorageFailure:
     def to_error(self) -> StorageError:
         """The same as an exception."""
         return StorageError(self.message, self.code, is_refusal=self.is_refusal)
+
+
+def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """What a user has said of an object, of the headers of HEAD in either cloud, by their names in lower case without
+    the cloud's prefix.
+
+    Values are texts in UTF-8, which HTTP's libraries take for Latin-1; the vendor's SDK of OBS sends letters beyond
+    ASCII in percent-encoding.
+    """
+    found = {}
+    for name, value in headers.items():
+        meta = _META.fullmatch(name.lower())
+        if meta or name.lower() in _STANDARD:
+            raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
+            found[meta[1] if meta else name.lower()] = unquote(raw) if meta else raw
+    return found
 
 
 def etag_of(body: bytes | str) -> str:

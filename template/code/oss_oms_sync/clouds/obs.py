@@ -233,9 +233,7 @@ class ObsBucket(Bucket):
         try:
             response = self._session.send_signed(method, url, signed, timeout)
             is_success = response.status_code in (200, 206)
-            body = b"" if method == "HEAD" else read_body(response, most if is_success else MAX_SHORT_BODY)
-            if method == "HEAD":
-                response.raw.read()  # there is no body, and the connection is free again
+            body = read_body(response, most if is_success else MAX_SHORT_BODY)
         except NETWORK_ERRORS as error:
             failure = self._failure(NETWORK, root_cause(error), action)
             return Attempt(failure, again=True, connection_lost=True)

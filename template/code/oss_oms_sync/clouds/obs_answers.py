@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.listings import parse_xml
-from oss_oms_sync.clouds.objects import StorageFailure
+from oss_oms_sync.clouds.objects import StorageFailure, metadata_of
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.reasons import Reason
 
@@ -91,7 +91,7 @@ class ObjectHead:
     """An object, in the form of ObjectSummary, and what only HEAD and GET tell.
 
     `crc64` is CRC-64/XZ of the contents, None if OBS does not know it. `encryption` is "kms", "AES256" or empty; with
-    it, `etag` may be anything. `version` is empty where the bucket keeps no versions.
+    it, `etag` may be anything. `version` is empty where the bucket keeps no versions. `metadata`: see `metadata_of`.
     """
 
     size: int
@@ -100,6 +100,7 @@ class ObjectHead:
     crc64: int | None
     encryption: str
     version: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
     def parse(cls, headers: Mapping[str, str], size: str) -> ObjectHead:
@@ -116,6 +117,7 @@ class ObjectHead:
             int(crc64) if crc64.isdecimal() else None,
             headers.get("x-obs-server-side-encryption", ""),
             headers.get("x-obs-version-id", ""),
+            metadata_of(headers),
         )
 
 

@@ -9,7 +9,7 @@ Its calls go over connections of our own: those of `oss2` would follow redirects
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -31,6 +31,7 @@ from oss_oms_sync.clouds.objects import (
     StorageFailure,
     StoredObject,
     etag_of,
+    metadata_of,
     none_failed,
 )
 from oss_oms_sync.clouds.oss2_import import import_oss2
@@ -72,6 +73,8 @@ _FIXES = {
     ),
 }
 _LONGEST_PAUSE_SECONDS = 5.0
+# An answer to HEAD has no body that would say which.
+_OF_HEAD = {403: "AccessDenied", 404: "NoSuchKey"}
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,11 @@ class OssBucket(Bucket):
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageFailure]:
         """Read objects side by side; one that does not exist is a StorageFailure with the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_get, name) for name in names])
+
+    def try_metadata_of_all(self, names: Sequence[str]) -> list[Mapping[str, str] | StorageFailure]:
+        """What users have said of objects (`metadata_of`), side by side; one that does not exist is a StorageFailure
+        with the code NoSuchKey."""
+        return self._call_all("oss:GetObject", [partial(_metadata, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
         """Read objects side by side; None for one that does not exist.
@@ -239,6 +247,10 @@ def _get(name: str, bucket: oss2.Bucket) -> StoredObject:
     return StoredObject(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
 
 
+def _metadata(name: str, bucket: oss2.Bucket) -> Mapping[str, str]:
+    return metadata_of(bucket.head_object(name).headers)
+
+
 def _read(one: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
     answer = bucket.get_object(one.name, byte_range=(start, end - 1), headers={"If-Match": f'"{one.etag}"'})
     body: bytes = answer.read()
@@ -291,6 +303,8 @@ def _code_of(error: oss2.exceptions.OssError) -> str:
     by_signature = code == "InvalidArgument" and "region" in message
     if says_so or by_signature or code == "PermanentRedirect":
         return "OtherRegion"
+    if not code and error.status in _OF_HEAD:
+        return _OF_HEAD[error.status]
     return "Redirect" if 300 <= error.status < 400 else str(code)
 
 

@@ -9,6 +9,7 @@ from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.proof import Proof, kept
+from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.passes.classify import SETTLED, Entry, is_covered
 
 # The event of a younger object, or its copy, may be on its way.
@@ -43,12 +44,13 @@ class Moments:
     """By which times objects are judged, in seconds since 1970.
 
     `listed`: no listing was read earlier. `in_hand`: what OMS may not have copied yet. What is younger than
-    `settling`, in seconds, is not judged.
+    `settling`, in seconds, is not judged. `migrations`: those of the old objects.
     """
 
     listed: float
     in_hand: InHand | None = None
     settling: float = SETTLED_SECONDS
+    migrations: Migrations = NONE
 
     @property
     def settled(self) -> float:
@@ -86,7 +88,8 @@ def _without_source(
         return ObjectClass.OMS_OWN
     if destination.modified > moments.settled:
         return ObjectClass.ARRIVING
-    return ObjectClass.DELETED_AT_SOURCE if success else ObjectClass.UNKNOWN
+    is_ours = success or moments.migrations.wrote(destination)
+    return ObjectClass.DELETED_AT_SOURCE if is_ours else ObjectClass.UNKNOWN
 
 
 def _of_settled(source: ObjectSummary, entry: Entry, moments: Moments) -> ObjectClass:
@@ -105,6 +108,8 @@ def _of_settled(source: ObjectSummary, entry: Entry, moments: Moments) -> Object
         differs = destination is not None and (not same_size or proof is Proof.DIFFERENT)
         if is_lacking or (differs and destination and destination.modified < success.modified):
             return ObjectClass.IN_FLIGHT
+    if is_lacking and moments.migrations.will_copy(source):
+        return ObjectClass.MIGRATING
     if destination is None or is_lacking:
         return ObjectClass.OLDER if destination else ObjectClass.MISSING
     if not same_size:

@@ -21,9 +21,9 @@ from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_va
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import LARGEST, digest
+from oss_oms_sync.passes.digests import MAX_FOLDERS, OTHERS, digest
 from oss_oms_sync.passes.range_walk import Count, NoRoomError
-from oss_oms_sync.passes.tally import MAX_FOLDERS, MAX_KEYS, MAX_WRITTEN, OTHERS, ClassCount, Tally, Written
+from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount, Tally, Written
 
 # As many lines of differences, in bytes, as a piece may bring.
 _MAX_LINES_BYTES = 16_000_000
@@ -110,7 +110,8 @@ class CompareCount(Count):
         into = tally.classes.get(found.title)
         if into is None:
             into = tally.classes[found.title] = ClassCount()
-        folder = self._folder(entry.key, found.title)
+        name = entry.key[: entry.key.find("/") + 1]
+        folder = self._folder(name, found.title)
         of_source = 0
         if source:
             size = source.size
@@ -123,8 +124,8 @@ class CompareCount(Count):
             folder[1] += size
             listed.objects += 1
             listed.bytes += size
-            if found.is_equal and size <= LARGEST:
-                tally.drawn.add(entry.key, of_source)
+            if found.is_equal:
+                tally.drawn.add(entry.key, of_source, name, size)
             self._marks.add(entry.key)
         if destination:
             size = destination.size
@@ -139,9 +140,9 @@ class CompareCount(Count):
         if len(into.keys) < MAX_KEYS:
             into.keys.append(entry.key)
 
-    def _folder(self, key: str, title: str) -> list[int]:
-        """The count of a class in the first-level folder of `key`: its name with the slash, or "" for none."""
-        name, folders = key[: key.find("/") + 1], self._tally.folders
+    def _folder(self, name: str, title: str) -> list[int]:
+        """The count of a class in a first-level folder: its name with the slash, or "" for none."""
+        folders = self._tally.folders
         folder = folders.get(name)
         if folder is None:
             if name and self._named == MAX_FOLDERS:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 
 from oss_oms_sync import jsontext, options
@@ -31,6 +31,7 @@ from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
@@ -157,7 +158,8 @@ class _Comparison:
         """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""
         invocation, scope = self._invocation, one.scope
         deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
-        judge = self._judge(replace(one, scope=replace(scope, deep=deep, cutover=cutover)))
+        scope = replace(scope, deep=deep, cutover=cutover)
+        judge = self._judge(replace(one, scope=scope, migrations=migration.known(invocation)))
         sent = _SentAgain(invocation, f"{self.store.differences}{one.name}/sent.json", asked.run)
         waiting = what_waits(invocation, MAX_KEYS, MAX_KEYS, reasons=False).keys if deep else ()
         return judge_again(invocation, self._destination, total, judge, sent.send, [one.key for one in waiting])
@@ -183,7 +185,8 @@ class _Comparison:
         lag_since = parse_time(one.before_started) or parse_time(one.installed) or self._invocation.clock.now()
         count = CompareCount(judge, start.tally, lag_since.timestamp(), one.seed)
         entries = self._entries(one, start)
-        return RangeWalk(self._invocation, entries, start, count, share, seconds, dry_run=dry_run)
+        may_send = partial(self.store.may_send, one)
+        return RangeWalk(self._invocation, entries, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
 
     def _judge(self, one: Pass, *, keeps: bool = True) -> Judge:
         """How a pass judges keys now; `keeps`: what it proves is written down."""
@@ -198,7 +201,7 @@ class _Comparison:
         reads = PERHAPS_EQUAL if one.scope.deep else PERHAPS_SKIPPED if one.scope.cutover and skips_equal else ()
         return Judge(
             self._invocation.settings.key_filter,
-            Moments(now.timestamp(), self._in_hand, settling),
+            Moments(now.timestamp(), self._in_hand, settling, one.migrations),
             sent_since=None if is_closed else one.scope.begin(installed).timestamp(),
             overwrite=one.scope.overwrite,
             prover=self._prover(keeps=keeps) if reads else None,

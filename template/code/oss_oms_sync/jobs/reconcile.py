@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from oss_oms_sync import options
@@ -61,7 +62,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     store = PassStore(invocation, "reconcile")
 
     def walk(one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
-        return _range_walk(invocation, one, start, open_ranges, seconds).run()
+        return _range_walk(invocation, one, start, open_ranges, seconds, may_send=partial(store.may_send, one)).run()
 
     driver = Driver(invocation, store, walk)
     woken = store.hear(event)
@@ -79,12 +80,13 @@ def _range_walk(
     limit: int | None = None,
     *,
     dry_run: bool = False,
+    may_send: Callable[[], bool] = lambda: True,
 ) -> RangeWalk:
     installed, before, now = parse_time(one.installed), parse_time(one.before_started), invocation.clock.now()
-    classifier = Classifier(invocation.settings, one.scope, installed or now, now, before)
+    classifier = Classifier(invocation.settings, one.scope, installed or now, now, before, one.migrations)
     entries = MergedListing(invocation, classifier.needs_records, one.scope.key_filter.prefix, start.after)
     count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)
-    return RangeWalk(invocation, entries, start, count, share, seconds, limit, dry_run=dry_run)
+    return RangeWalk(invocation, entries, start, count, share, seconds, limit, dry_run=dry_run, may_send=may_send)
 
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileAnswer:
@@ -130,6 +132,10 @@ class ReconcileCount(Count):
         if entry.source and object_class is ObjectClass.UNRECORDED:
             return FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
         return None
+
+    def leave(self) -> None:
+        """See Count."""
+        self._class = ObjectClass.UNSENT
 
     def add(self) -> None:
         """See Count."""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import again, modified_at, success_etag
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.settings import Settings
@@ -21,8 +22,11 @@ class ObjectClass(Enum):
     PENDING = "pending"
     COVERED = "covered"
     FAILED_BEFORE = "failed_before"
-    # No record of this version, so it is submitted.
+    # No record of this version: a migration of the old objects copies it, or has done so.
+    MIGRATING = "migrating"
+    # The same, so it is submitted; or left, because they are too many.
     UNRECORDED = "submitted"
+    UNSENT = "unsent"
     # A record without an object.
     ORPHAN = "orphans"
 
@@ -32,7 +36,8 @@ class ObjectClass(Enum):
 
 
 # Whether the event of such an object arrived may be known.
-_TELLING = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
+_NO_RECORD = (ObjectClass.MIGRATING, ObjectClass.UNRECORDED, ObjectClass.UNSENT)
+_TELLING = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, *_NO_RECORD)
 
 
 class Entry(NamedTuple):
@@ -51,8 +56,15 @@ class Classifier:
     """Classifies objects for one pass. `before`: when the last pass of its scope began, if there was one."""
 
     def __init__(
-        self, settings: Settings, scope: Scope, installed: datetime, now: datetime, before: datetime | None = None
+        self,
+        settings: Settings,
+        scope: Scope,
+        installed: datetime,
+        now: datetime,
+        before: datetime | None = None,
+        migrations: Migrations = NONE,
     ) -> None:
+        self._migrations = migrations
         self._key_filter = settings.key_filter
         self._everything = scope.everything
         self._since = scope.begin(installed).timestamp()
@@ -78,7 +90,8 @@ class Classifier:
             return ObjectClass.COVERED
         if not self._everything and failed and failed.modified >= source.modified:
             return ObjectClass.FAILED_BEFORE
-        return ObjectClass.UNRECORDED
+        is_copied = not self._everything and (self._migrations.will_copy(source) or self._migrations.copied(source))
+        return ObjectClass.MIGRATING if is_copied else ObjectClass.UNRECORDED
 
     def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
         """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
@@ -87,7 +100,7 @@ class Classifier:
         # A pass over everything looks at no records.
         if self._everything or source is None or source.modified < self._new or object_class not in _TELLING:
             return None
-        if object_class is ObjectClass.UNRECORDED:
+        if object_class in _NO_RECORD:
             return False
         written = source.modified
         if success and not failed:

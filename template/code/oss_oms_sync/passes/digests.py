@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import insort
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -23,6 +24,9 @@ from oss_oms_sync.clouds.objects import ObjectSummary
 MODULUS = 2**256
 # As many as a sample may have.
 MAX_DRAWN = 300
+# So many first-level folders are told one by one; all others together, under OTHERS, which is no folder's name.
+MAX_FOLDERS = 200
+OTHERS = "*"
 # Larger objects are not drawn: a sample has to be read in a few minutes.
 LARGEST = 2**30
 _MASK = MODULUS - 1
@@ -55,11 +59,14 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
 @dataclass
 class Drawn:
     """The objects drawn from a `population` of so many, in the order in which a sample takes them: ranks and keys. It
-    grows. `seed` has the hex digits of half of the number, rounded down, by which they are ranked."""
+    grows. `seed` has the hex digits of half of the number, rounded down, by which they are ranked. `firsts`: of each
+    first-level folder, up to MAX_FOLDERS of them and of all others as one, the object of whatever size that is ranked
+    first."""
 
     seed: str = ""
     population: int = 0
     ranked: list[tuple[Digest, str]] = field(default_factory=list)
+    firsts: dict[str, tuple[Digest, str]] = field(default_factory=dict)
 
     @cached_property
     def _factor(self) -> int:
@@ -71,10 +78,16 @@ class Drawn:
         """Their keys."""
         return [key for _, key in self.ranked]
 
-    def add(self, key: str, digest: int) -> None:
-        """One more object."""
+    def add(self, key: str, digest: int, folder: str, size: int) -> None:
+        """One more object, behind those that were added before."""
+        rank, ranked, firsts = digest * self._factor & _MASK, self.ranked, self.firsts
+        if folder and folder not in firsts and len(firsts) - ("" in firsts) - (OTHERS in firsts) >= MAX_FOLDERS:
+            folder = OTHERS
+        if folder not in firsts or rank < firsts[folder][0]:
+            firsts[folder] = (rank, key)
+        if size > LARGEST:
+            return
         self.population += 1
-        rank, ranked = digest * self._factor & _MASK, self.ranked
         if len(ranked) < MAX_DRAWN or rank < ranked[-1][0]:
             insort(ranked, (rank, key))
             del ranked[MAX_DRAWN:]
@@ -82,4 +95,14 @@ class Drawn:
     def plus(self, other: Drawn) -> Drawn:
         """What is drawn from both, of the same pass; it shares nothing with them."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
-        return Drawn(self.seed or other.seed, self.population + other.population, ranked)
+        firsts: dict[str, tuple[Digest, str]] = {}
+        names = kept_folders((*self.firsts, *other.firsts))
+        for folder, first in (*self.firsts.items(), *other.firsts.items()):
+            name = folder if folder in names else OTHERS
+            firsts[name] = min(first, firsts.get(name, first))
+        return Drawn(self.seed or other.seed, self.population + other.population, ranked, firsts)
+
+
+def kept_folders(names: Iterable[str]) -> set[str]:
+    """Those of these folders that are told one by one: the first MAX_FOLDERS, by name, and "", which is none."""
+    return {"", *sorted({*names} - {"", OTHERS})[:MAX_FOLDERS]}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped, stop_json
+from oss_oms_sync.answers.task_group import most_sent
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import refused
+from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.names import Wake
@@ -98,7 +101,7 @@ class Driver:
         state: PassState | None
         if mine and not mine.ended and mine.scope == scope:
             state, stopped = mine, None if mine.goes_on else mine.stopped
-        elif not restart and (stopped := self._too_many(scope, states)):
+        elif not restart and (stopped := self._too_large(scope, states)):
             return None, stopped
         else:
             state, stopped = self.begin(scope, states=states)
@@ -107,7 +110,7 @@ class Driver:
         stopped = self._wait(state.of.name)
         return self._store.state(state.of.name), stopped
 
-    def _too_many(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
+    def _too_large(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
         """Why a backfill of all objects is not begun, if an earlier pass has walked past more than one can send."""
         if not scope.everything or scope.since:
             return None
@@ -118,8 +121,8 @@ class Driver:
             return None
         return Stopped(
             Stop.TOO_LARGE,
-            f"about {objects:,} objects would be sent, and a pass sends at most {most:,}. Let a migration task of OMS"
-            " copy them, or begin it all the same: python3 ops.py reconcile --all --restart",
+            f"about {objects:,} objects would be sent, and a pass sends at most {most:,}. Let OMS copy them (python3"
+            " ops.py migrate), or begin it all the same: python3 ops.py reconcile --all --restart",
         )
 
     def look(self, scope: Scope) -> PassState | None:
@@ -147,7 +150,16 @@ class Driver:
             before_started=last.of.started if last else "",
             destination_bucket=self._store.destination_bucket,
             seed=secrets.token_hex(16),
+            migrations=migration.NONE if scope.standstill else migration.known(self._invocation),
+            most=self._most(scope),
         )
+
+    def _most(self, scope: Scope) -> int | None:
+        """How many objects a pass sends of what is missing. No limit holds where somebody has said that it be sent, nor
+        where no task group could copy it, because those take prefixes alone."""
+        most = most_sent(self._settings.oms_rate * KEYS_PER_CALL)
+        is_unlimited = scope.everything or scope.overwrite or self._settings.key_filter.suffix or math.isinf(most)
+        return None if is_unlimited else round(most)
 
     def begin(
         self, scope: Scope, began: datetime | None = None, states: Sequence[PassState] | None = None

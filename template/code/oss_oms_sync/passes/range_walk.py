@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cached_property
 
 from oss_oms_sync.answers.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
@@ -19,7 +20,7 @@ from oss_oms_sync.passes.digests import state_digest, twin_digest, version_diges
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.states import HowFar
-from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.passes.tally import UNSENT, Tally
 from oss_oms_sync.passes.work import Walked
 
 _MAX_SHOWN = 100
@@ -64,6 +65,10 @@ class Count:
             if self._key_filter.is_told(key):
                 self._add_version(source, self._entry.destination)
 
+    def leave(self) -> None:
+        """The key that was judged is not sent, because they are too many."""
+        self._tally.counts[UNSENT] += 1
+
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
         self._tally.counts.update(accepted=accepted, failed=failed)
@@ -85,7 +90,8 @@ class Count:
 
 class RangeWalk:
     """A walk over `entries`, those after the piece `start`. As many ranges as `share` says send at the same time. It
-    ends after `limit` objects to be sent, if that is given; in a `dry_run` it sends none of them."""
+    ends after `limit` objects to be sent, if that is given; in a `dry_run` it sends none of them. `may_send` is asked
+    once, before the first: where nothing may be sent any more, it counts on."""
 
     def __init__(
         self,
@@ -98,7 +104,9 @@ class RangeWalk:
         limit: int | None = None,
         *,
         dry_run: bool = False,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._may_send = may_send
         self._entries = entries
         self.count = count
         self._clock, left = invocation.clock, invocation.deadline.remaining()
@@ -181,11 +189,17 @@ class RangeWalk:
 
     def _take(self, key: FailedKey) -> None:
         self._taken += 1
-        if not self._dry_run:
+        if not self._dry_run and not self._sends:
+            self.count.leave()
+        elif not self._dry_run:
             self._before_batch = self._settled()
             self._batch.append(key)
         elif len(self.missing) < _MAX_SHOWN:
             self.missing.append(key.key)
+
+    @cached_property
+    def _sends(self) -> bool:
+        return self._may_send()
 
     def _send(self) -> None:
         """Submit the open batch. It stays open, and no other is begun, until all of it is accepted or recorded."""

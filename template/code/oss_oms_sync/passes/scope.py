@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.ledger.migration import NONE, Migrations
 
 # Objects older than the project are left to the migration. The project counts as installed once reconcile can use the
 # log bucket. Function Compute may have dropped earlier events: it keeps one for a day in forward's queue and for a day
@@ -72,7 +73,8 @@ class Scope:
 class Pass:
     """What a pass is about, as its first piece says. `before` is the pass of its identity that ended last, and
     `before_started` when that began; both are empty if there was none. `seed`: what nobody could know before it began.
-    Times are ISO 8601 in UTC."""
+    `migrations`: what was known of them then. `most`: after how many objects it sends no more. Times are ISO 8601 in
+    UTC."""
 
     name: str
     source_bucket: str
@@ -83,4 +85,6 @@ class Pass:
     before_started: str = ""
     destination_bucket: str = ""
     seed: str = ""
+    migrations: Migrations = NONE
+    most: int | None = None
     classes: int = CLASSES_VERSION

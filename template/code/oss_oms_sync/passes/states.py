@@ -8,16 +8,18 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from oss_oms_sync.answers.pass_answers import PassAnswer, Ranges
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES
 from oss_oms_sync.passes.scope import Pass, Scope
-from oss_oms_sync.passes.tally import INSIDE, Tally
+from oss_oms_sync.passes.tally import INSIDE, UNSENT, Tally
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
 # Where no timer begins the next one, a pass tells of no more than this.
 _BY_HAND = timedelta(days=3)
+_TOO_MANY = "{:,} objects that are missing were not sent: python3 ops.py migrate copies them sooner"
 # What was seen longer ago than this does not decide about a cutover: the buckets may have changed since.
 LATEST = timedelta(hours=24)
 
@@ -48,8 +50,10 @@ class PassState:
 
     @property
     def stopped(self) -> Stopped | None:
-        """Why it does not go on by itself today."""
-        return None if self.ended else too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
+        """Why it does not go on by itself today, or has left what is to be sent."""
+        if self.ended:
+            return Stopped(Stop.TOO_MANY, _TOO_MANY.format(self.unsent)) if self.unsent else None
+        return too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
 
     @property
     def tally(self) -> Tally:
@@ -96,6 +100,18 @@ class PassState:
     def counts(self) -> Mapping[str, int]:
         """What it counted so far, by the names of COUNTS and NEW."""
         return self.tally.counts
+
+    @property
+    def unsent(self) -> int:
+        """How many objects it left that are to be sent."""
+        return self.counts.get(UNSENT, 0)
+
+    @property
+    def all_the_same(self) -> Step:
+        """What sends them, however many they are."""
+        installed = parse_time(self.of.installed)
+        since = self.scope.begin(installed) if installed else None
+        return Step("reconcile", {"all": True, **({"since": timestamp(since)} if since else {})})
 
     @property
     def objects(self) -> int:
@@ -181,6 +197,10 @@ class HowFar:
             objects_per_minute=progress.objects_per_minute if progress else None,
             share=progress.share if progress else None,
             minutes_left=progress.minutes_left if progress else None,
+            unsent=state.unsent if state else 0,
+            step=state.of.migrations.step if state and state.unsent else None,
+            all_the_same=state.all_the_same if state and state.unsent else None,
+            is_migration_unknown=state is not None and state.of.migrations.is_unknown,
         )
 
 

@@ -113,6 +113,13 @@ class PassStore:
         pieces = {name: _value(Piece, one) for name, one in found}
         return {name: piece for name, piece in pieces.items() if piece}
 
+    def may_send(self, one: Pass) -> bool:
+        """Whether a pass may send more, by what its ranges have sent."""
+        if one.most is None:
+            return True
+        pieces = self.last_pieces(one.name, self.tree(one.name))
+        return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < one.most
+
     def write_end(self, pass_name: str, range_name: str) -> None:
         """Write down that a range is done."""
         self._write_once(f"{pass_name}/{range_name}/end", {})

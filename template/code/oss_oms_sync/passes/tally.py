@@ -16,11 +16,14 @@ from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag, Lags, LastWritten
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.passes.digests import MODULUS, Drawn
+from oss_oms_sync.passes.digests import MODULUS, OTHERS, Drawn, kept_folders
 from oss_oms_sync.passes.marks import Mark, Marks
 
-# Of reconcile. scanned = covered + failed_before + submitted + pending, submitted = accepted + failed.
-COUNTS = ("scanned", "covered", "failed_before", "submitted", "accepted", "failed", "pending", "orphans")
+# What is to be sent, and was left, because it is too much.
+UNSENT = "unsent"
+# Of reconcile, with UNSENT. scanned = PARTS, and submitted = accepted + failed.
+PARTS = ("covered", "failed_before", "submitted", "pending", "migrating", UNSENT)
+COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
 # Kept next to them, of the objects written since the last pass: those of which it is known whether their event arrived,
 # and those whose event did not. If most did not, the trigger is dead. A pass without any takes both from the last one.
 NEW, NEW_MISSING = "new", "new_missing"
@@ -28,9 +31,6 @@ NEW, NEW_MISSING = "new", "new_missing"
 INSIDE = "inside"
 # How many keys of each class are shown as examples.
 MAX_KEYS = 20
-# So many first-level folders are counted one by one; all others together, under OTHERS, which is no folder's name.
-MAX_FOLDERS = 200
-OTHERS = "*"
 # So many of the objects that were written last are kept.
 MAX_WRITTEN = 20
 # Each bucket ends at 2^(1/8) times the end of the one before: its middle is within 4.5 % of all that is in it.
@@ -271,8 +271,7 @@ class Tally:
 
 def _joined(one: Folders, other: Folders) -> Folders:
     """Both: objects in no folder, the first MAX_FOLDERS folders by name, and the rest as one."""
-    names = sorted({*one, *other} - {"", OTHERS})
-    kept = {"", *names[:MAX_FOLDERS]}
+    names, kept = sorted({*one, *other} - {"", OTHERS}), kept_folders((*one, *other))
     joined: Folders = {}
     for name in ("", *names, OTHERS):
         for counts in (one.get(name), other.get(name)):

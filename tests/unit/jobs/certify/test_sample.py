@@ -43,6 +43,7 @@ def test_without_a_sample_asked_for_nothing_is_read_and_that_is_said(ready, read
 def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(ready, reads):
     document = ready.certify(sample=2)
     assert document["verdict"] == "GO"
+    assert check(document, "SAMPLE")["seen"].endswith(" of the 3 objects of up to 1 GiB that count as equal differ")
     sample = document["sample"]
     assert (sample["asked"], sample["population"], sample["drawn"], sample["read"]) == (2, 3, 2, 2)
     assert sorted(reads) == sorted(2 * sample["keys"])
@@ -62,7 +63,7 @@ def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready)
     sample = ready.certify(sample=2)["sample"]
     drawing = Drawn(sample["seed"])
     for key, one in ready.source.objects.items():
-        drawing.add(key, digest(key.encode(), len(one.body)))
+        drawing.add(key, digest(key.encode(), len(one.body)), "", len(one.body))
     assert sample["keys"] == drawing.keys[:2]
     # Another pass has another seed.
     ready.prove()
@@ -105,7 +106,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
     side = getattr(ready, bucket)
     side.fail(oss_error(403), "get")
     document = ready.certify(sample=3)
-    assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run"})
+    assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run", "METADATA": "not run"})
     assert "AccessDenied" in check(document, "SAMPLE")["seen"]
     assert not check(document, "SAMPLE")["waits"]
     assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
@@ -117,7 +118,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
 def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
     first = ready.certify(sample=3)
-    assert results(first) == {"SAMPLE": "not run"}
+    assert results(first) == {"SAMPLE": "not run", "METADATA": "not run"}
     assert first["sample"]["read"] == 2
     assert check(first, "SAMPLE")["waits"]
     assert "the next call goes on" in check(first, "SAMPLE")["seen"]
@@ -148,7 +149,7 @@ def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claim
     for number in range(200):
         drawing = Drawn(hashlib.md5(str(number).encode()).hexdigest())
         for key, of in digests:
-            drawing.add(key, of)
+            drawing.add(key, of, "photos/", 1)
         drawn = drawing.keys
         for number in missed:
             missed[number] += not bad.intersection(drawn[:number])
@@ -164,8 +165,10 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready)
     ready.prove()
     ready.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
     # WHEN all are asked for, THEN the others are read, and it is said which was not
-    sample = ready.certify(sample=3)["sample"]
+    document = ready.certify(sample=3)
+    sample = document["sample"]
     assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
+    assert check(document, "SAMPLE")["seen"].endswith("(1 drawn could not be read)")
     assert first not in sample["keys"]
     # AND another call does not try it again
     calls = ready.source.calls["get"]

@@ -13,6 +13,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.copier import CopyFault
 from sandbox.server.faults import Fault
 from support.certify_world import CertifyWorld, check, failed, results, verdict
+from support.task_group import begun, over
 from support.world import DAY, HOUR, MINUTE, PART, ROOT, oms_error
 
 RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
@@ -54,7 +55,7 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     assert document["text"] == (
         "GO. Each object of the source (4 objects, 6 bytes) was in OBS when it was looked at, between"
         f" {began} and {document['as_of']}. Both buckets were still so at {still}; nothing has been sent since two"
-        f" minutes after {document['closed']['written']}, and OMS had finished."
+        f" minutes after {document['closed']['written']}, and OMS had finished. Headers were not compared."
     )
 
 
@@ -366,6 +367,32 @@ def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
     world.copy_all()
     world.judge_again()
     assert world.is_go()
+
+
+def test_what_was_left_to_a_migration_is_a_no_go_until_it_is_compared_again(world):
+    world.put("b", "xy", fate="lost")
+    world.later(2 * HOUR)
+    begun(world)
+    world.freeze()
+    world.compare()
+    over(world, "removed")
+    world.stand_still()
+    document = world.certify()
+    assert results(document) == {"MIGRATING": "failed"}
+    assert asked(document, "MIGRATING") == RESTART
+    assert check(world.rehearse(), "MIGRATING")["result"] == "failed"
+    follow(world, document, "MIGRATING")
+    assert world.is_go()
+
+
+def test_what_is_too_much_to_be_sent_asks_for_a_migration(world, mocker):
+    mocker.patch("oss_oms_sync.passes.driver.most_sent", return_value=0)
+    world.put("late", "xy", fate="lost")
+    world.freeze()
+    world.prove()
+    document = world.certify()
+    assert results(document) == {"MISSING": "failed"}
+    assert check(document, "MISSING")["step"] == {"job": "migrate", "options": {}}
 
 
 def test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read(world):

@@ -87,6 +87,9 @@ def test_an_empty_bucket_is_finished_at_once(world):
         "objects_per_minute": 0,
         "share": 1.0,
         "minutes_left": 0,
+        "step": None,
+        "all_the_same": None,
+        "is_migration_unknown": False,
         "missing": None,
     }
 

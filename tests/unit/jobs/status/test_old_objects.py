@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from sandbox.server.faults import Fault
 from support.status_world import BEHIND, IN_STEP, Watched
+from support.task_group import over, says
 
 GROUP = {"group_id": "g", "total_num": 200, "success_num": 90, "skip_num": 8, "fail_num": 2}
 LISTS = "oms/task_group/g/failed_object_lists/"
@@ -16,13 +14,6 @@ LOOK, AGAIN, GO_ON, REMOVE = ({"look": True}, {"retry": True}, {"go_on": True}, 
 
 def begun(world, group="g"):
     world.keep(f"state/migrate-{world.settings.project}.json", {"begun": "2026-03-06T00:00:00Z", "group": group})
-
-
-def says(world, told):
-    """What OMS answers who asks for the group."""
-    world.oms.faults.clear()
-    fault = Fault.status(200, json.dumps(told).encode())
-    world.oms.faults.add(fault, where=lambda request: request.raw_path.endswith("/taskgroups/g"))
 
 
 def test_how_far_it_is_and_where_the_failed_are_listed(world):
@@ -108,6 +99,25 @@ def test_one_that_is_done_asks_for_its_end(world):
     says(world, {**GROUP, "status": 6})
     state, text = world.verdict()
     assert (state, "The old objects are copied. To end their migration" in text) == (IN_STEP, True)
+
+
+def test_what_was_left_to_one_that_is_over_is_not_known_to_be_there(world):
+    world.compared(migrating=5, equal_contents=7)
+    begun(world)
+    says(world, {**GROUP, "status": 2})
+    assert world.verdict()[0] == IN_STEP
+    over(world, "removed")
+    verdict = world.status()["verdict"]
+    assert (verdict["state"], verdict["step"]["job"]) == ("not known", "compare")
+
+
+@pytest.mark.parametrize("job", ["reconcile", "compare"])
+def test_too_much_to_be_sent_is_behind_and_asks_for_a_migration(world, job):
+    world.later(60)
+    world.passed(job=job, unsent=5, scanned=9)
+    verdict = world.status()["verdict"]
+    assert (verdict["state"], verdict["step"]) == (BEHIND, {"job": "migrate", "options": {}})
+    assert "has not sent 5 objects" in verdict["text"]
 
 
 def test_a_failed_one_is_told_to_the_webhook_once():

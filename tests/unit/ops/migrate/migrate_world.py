@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from ops.clouds.buckets import OssBucket, Place
@@ -52,6 +53,12 @@ class MigrateWorld(SetupWorld):
     def migrate(self, *words: str, typed: str = "yes\n") -> tuple[int, str]:
         return self.run("migrate", *words, typed=typed)
 
+    def answer(self, *words: str) -> tuple[int, Any]:
+        """What a command answers."""
+        code, said = self.run(*words, "--json", typed="")
+        answers = [line for line in said.splitlines() if line.startswith("{")]
+        return code, json.loads(answers[-1]) if answers else said
+
     def stop_following_after(self, seconds: float) -> None:
         """Let the next command that waits be interrupted, once so many seconds have gone by."""
         self._interrupted_at = self.ground.loop.time() + seconds
@@ -75,6 +82,11 @@ class MigrateWorld(SetupWorld):
     def written_down(self) -> list[str]:
         """What the log bucket has of migrations: those on their way, and those that are over."""
         return [name.rpartition("/")[2] for name in self.oss.objects(self.log_bucket) if "/state/migrate" in name]
+
+    def all_oms_keys(self) -> set[str]:
+        """The access keys that OMS's users have."""
+        of_iam = next(one for one in self.iam.users.values() if one["told"]["user_name"] == f"{NAME}-oms")
+        return {*self.ram.entities.users[f"{NAME}-oms"]["keys"], *of_iam["keys"]}
 
     def oms_keys(self) -> tuple[int, int]:
         """How many access keys OMS's users have: of RAM, and of IAM."""

@@ -580,6 +580,42 @@ def test_two_people_at_once_make_one_group_and_leave_no_key(block):
     assert number > 30
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("command", ["--go-on", "--retry"])
+def test_two_people_at_once_who_go_on_leave_no_key_that_nobody_names(command):
+    for number in range(3, 60, 1 if EXTRAS else 6):
+        with MigrateWorld() as world:
+            before = world.all_oms_keys()
+            begun(world, 50)
+            if command == "--go-on":
+                assert world.migrate("--pause")[0] == 0
+            else:
+                world.group.failures.add(FAILS, times=2)
+                assert world.migrate()[0] == 1
+            base, others = world.asked, []
+
+            def go_on_too(asked, world=world, at=base + number, others=others):
+                if asked == at and not others:
+                    others.append(None)
+                    world.stop_following_after(0)
+                    world.migrate(command, typed="")
+
+            with patch.object(world, "before", go_on_too):
+                world.migrate(command, typed="")
+            left = world.all_oms_keys() - before
+            # While none are named, whatever was not there before is the migration's.
+            assert not left or not keys_written_down(world) or left <= keys_written_down(world), number
+            following = {"paused": "--go-on", "failed": "--retry"}
+            for _ in range(6):
+                if (found := stands(world)) == "none":
+                    break
+                world.later(600)
+                world.migrate(*filter(None, [following.get(found), "--yes"]))
+            assert (stands(world), is_over(world), world.copied()) == ("none", True, 50), number
+        if not others:  # it was over before
+            break
+
+
 def test_of_two_who_begin_at_once_one_does(world):
     log = world.administrator_log()
     one, other = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))

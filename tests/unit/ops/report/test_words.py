@@ -12,7 +12,6 @@ from ops.certificates import CHECKS
 from ops.report import certificate
 from ops.report.words import WORDS
 from oss_oms_sync.answers import text
-from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.stop import Stop
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import verdict
@@ -74,11 +73,6 @@ def test_the_chinese_page_has_no_english_left(name):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_english_page_has_no_chinese(name):
     assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", " ".join(parse(page_of(answer(name), "en")).words()))
-
-
-def test_each_class_of_a_comparison_has_words():
-    classes = {one.title for one in ObjectClass} - {"orphan_records"}
-    assert {f"{kind} {name}" for kind in ("class", "means") for name in classes} <= WORDS.keys()
 
 
 def test_each_check_and_verdict_has_words():

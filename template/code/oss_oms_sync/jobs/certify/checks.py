@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 
+from oss_oms_sync.answers.certificate import HeaderLost, bound_of
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.text import AtLeast, t
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
-from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, Comparison, Evidence
+from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, Comparison, Evidence
 from oss_oms_sync.passes.states import LATEST
-from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount
+from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount, Side
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 
@@ -39,6 +41,30 @@ _CLOCK = partial(
     t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=CLOCKS_SECONDS),
 )
 
+_METADATA = partial(
+    Finding,
+    METADATA.upper(),
+    t(
+        "Content-Type, Content-Disposition, Content-Encoding, Content-Language, Cache-Control, Expires and the users'"
+        " own headers are the same in OBS"
+    ),
+)
+_NOT_MIGRATED = t(
+    "Accept it by name. Or take a sync task that migrates metadata: in an open project delete this one in the OMS"
+    " console, empty SYNC_URL in s.yaml, set up and deploy again, and then migrate with --overwrite, which reads and"
+    " writes all {objects:object|objects} ({bytes} bytes) once more"
+)
+_NEVER_COPIED = t(
+    "Accept it by name: OMS copies values of letters, digits and hyphens only. Or write the objects again at the source"
+    " with such values: each is a PUT and a copy"
+)
+_NOT_COMPARED = t("Headers were not compared")
+_COPY_AGAIN = t(
+    "Migrate with --overwrite in an open project, which reads and writes all {objects:object|objects} ({bytes} bytes)"
+    " once more; or write these objects again at the source, each a PUT and a copy, unless the task compares CRC64 and"
+    " skips what is equal. If neither helps, run the cutover with --accept metadata='who, why'"
+)
+
 
 def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
     """All checks."""
@@ -53,6 +79,7 @@ def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
         _sums(evidence, scope),
         *checks_of_classes(evidence, not_looked),
         _sample(evidence),
+        _metadata(evidence),
         nothing_waits(evidence),
         _task(evidence, settings),
         _clock(evidence),
@@ -205,6 +232,63 @@ def _sample(evidence: Evidence) -> Finding:
         Result.PASSED,
         t("{read:object|objects}, {bytes} bytes. {bound}", read=read, bytes=sample.bytes, bound=bound),
     )
+
+
+def _metadata(evidence: Evidence) -> Finding:
+    """Whether the headers of what was drawn are the same in OBS. It counts if a sample was asked for, or the sync task
+    migrates none."""
+    headers, options, found = evidence.headers, evidence.options, evidence.comparison
+    told, why = list(_told_of_headers(evidence)), options.accept.get(METADATA)
+    is_known_to_lack = headers.migrated is False or bool(headers.documented)
+    finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is False)
+    if options.sample and not headers.compared:
+        return finding(
+            Result.NOT_RUN, sentences(*told), t("Go on with the cutover, which asks again"), options.cutover()
+        )
+    if why is not None and (headers.unexpected or is_known_to_lack):
+        told.append(t("Accepted by name: {why}", why=why))
+        return finding(Result.PASSED, sentences(*told))
+    seen, source = sentences(*told), found.in_scope("source") if found else Side()
+    if headers.unexpected:
+        following = _COPY_AGAIN.filled(objects=source.objects, bytes=source.bytes)
+        keys = sorted({key for one in headers.unexpected.values() for key in one.keys})[:MAX_KEYS]
+        return finding(Result.FAILED, seen, following, Step("migrate", {"overwrite": True}), keys)
+    if is_known_to_lack:
+        following = _NEVER_COPIED if headers.migrated else _NOT_MIGRATED
+        keys = sorted({key for one in headers.documented.values() for key in one.keys})[:MAX_KEYS]
+        told_how = following.filled(objects=source.objects, bytes=source.bytes)
+        return finding(Result.NOT_PROVEN, seen, told_how, options.accepting(METADATA), keys)
+    return finding(Result.PASSED if headers.compared else Result.NOT_RUN, seen)
+
+
+def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
+    headers, sample = evidence.headers, evidence.sample
+    if headers.migrated is False:
+        yield t("The sync task does not migrate metadata, so OMS copies Content-Type alone")
+    if not headers.compared or sample is None:
+        yield t("Headers were not compared: {why}", why=headers.problem) if headers.problem else _NOT_COMPARED
+        return
+    yield t(
+        "The headers of {drawn:object|objects} drawn at random, and of {more} more so that each first-level folder has"
+        " one, were compared",
+        drawn=headers.drawn,
+        more=len(headers.more),
+    )
+    if headers.documented:
+        yield t("Not copied, as OMS's documents say: {lost}", lost=_listed(headers.documented))
+    if headers.unexpected:
+        yield t("Lost or changed otherwise: {lost}", lost=_listed(headers.unexpected))
+    elif not headers.documented and headers.drawn:
+        yield t(
+            "None differs: with 95 % confidence, fewer than {percent} of the {population:object|objects} of up to 1 GiB"
+            " that count as equal do",
+            percent=bound_of(headers.drawn),
+            population=sample.population,
+        )
+
+
+def _listed(lost: Mapping[str, HeaderLost]) -> list[Text]:
+    return [t("{name} ({n:object|objects})", name=name, n=one.objects) for name, one in sorted(lost.items())]
 
 
 def _task(evidence: Evidence, settings: Settings) -> Finding:

@@ -35,6 +35,12 @@ _READ = t("Read these objects in the source, which proves most")
 _EQUAL = t("The contents of each object are proven to be equal")
 _CHECKS = (
     _ClassCheck(
+        "MIGRATING",
+        (ObjectClass.MIGRATING,),
+        t("No migration of the old objects has anything left to copy"),
+        t("missing or older in OBS, and left to a migration of the old objects"),
+    ),
+    _ClassCheck(
         "MISSING",
         (ObjectClass.MISSING,),
         t("Every object of the source is in OBS"),
@@ -112,6 +118,10 @@ _CHECKS = (
 _SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
 # Judging again sends nothing.
 _STILL = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
+_MIGRATED = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
+_TOO_MANY = t(
+    "Compare has not sent {n:object|objects}, because a migration copies as many sooner: let it, then compare again"
+)
 _DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
 _COPIED = t(
     "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none"
@@ -164,6 +174,8 @@ def _mend(check: _ClassCheck, evidence: Evidence) -> tuple[Text, Step]:
     found, task, options = evidence.comparison, evidence.task, evidence.options
     if found and isinstance(task, TaskInfo):
         match check.id:
+            case "MIGRATING":
+                return _MIGRATED, options.comparing(found.state.scope, restart=True)
             case "MISSING":
                 return _mend_missing(found, options)
             case "OLDER":
@@ -178,6 +190,8 @@ def _mend(check: _ClassCheck, evidence: Evidence) -> tuple[Text, Step]:
 
 def _mend_missing(found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
     scope, oldest = found.state.scope, found.tally.oldest_not_there
+    if found.state.unsent:
+        return _TOO_MANY.filled(n=found.state.unsent), found.state.of.migrations.step
     installed = parse_time(found.state.of.installed)
     begin = scope.begin(installed) if installed else None
     if begin and oldest is not None and oldest < begin.timestamp():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync import options
+from oss_oms_sync.answers.certificate import Headers
 from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
@@ -23,6 +24,7 @@ from oss_oms_sync.comparison.again import entries
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.errors import PayloadError, StorageError
+from oss_oms_sync.jobs.certify.headers import compare_headers
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.ledger import migration
@@ -42,8 +44,10 @@ from oss_oms_sync.reasons import Failure
 WHO_WHY = "<who, why>"
 # What OMS has not finished.
 OMS_UNFINISHED = "oms_unfinished"
+# What of the objects' headers is not in OBS.
+METADATA = "metadata"
 # What may be accepted by name although nobody has proven it.
-ACCEPTABLE = (*(one.title for one in ObjectClass if one.can_be_accepted), OMS_UNFINISHED)
+ACCEPTABLE = (*(one.title for one in ObjectClass if one.can_be_accepted), OMS_UNFINISHED, METADATA)
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
 # With more than this, nobody has to look at each: the answer is no.
 _MOST_RECORDS = 1000
@@ -186,6 +190,7 @@ class Evidence:
     old_objects: TaskGroup | Failure | None
     migrated: Sequence[Migrated]
     sample: Sample | None
+    headers: Headers
 
     @property
     def frozen_since(self) -> datetime | None:
@@ -227,7 +232,8 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         migration=under_way,
         old_objects=migration.how_far(invocation, under_way),
         migrated=migration.over(invocation),
-        sample=_sample(invocation, destination, comparison, asked.sample),
+        sample=(sample := _sample(invocation, destination, comparison, asked.sample)),
+        headers=_headers(invocation, destination, comparison, sample, task),
     )
     # Somebody may have opened it while all this was looked at.
     return evidence if Closing(invocation).state() == closed else replace(evidence, closed=None)
@@ -262,6 +268,19 @@ def _sample(
     if destination and comparison:
         sample = Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
     return sample if asked or sample.differing else None
+
+
+def _headers(
+    invocation: Invocation,
+    destination: ObsBucket | None,
+    comparison: Comparison | None,
+    sample: Sample | None,
+    task: TaskInfo | Failure,
+) -> Headers:
+    migrated = task.enable_metadata_migration if isinstance(task, TaskInfo) else None
+    if not (destination and comparison and sample) or migrated is None:
+        return Headers(migrated)
+    return compare_headers(invocation, destination, migrated, sample, comparison.tally.drawn)
 
 
 def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:

@@ -40,7 +40,7 @@ from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS
+from oss_oms_sync.passes.tally import COUNTS, PARTS
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
 _HOUR = timedelta(hours=1)
@@ -51,7 +51,7 @@ DAY = timedelta(days=1)
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
 # What counts have to do, and what it means if they do not.
-_PARTS_OF_PASS = t("scanned = covered + failed before + submitted + pending")
+_PARTS_OF_PASS = t("scanned = covered + failed before + submitted + pending + migrating + unsent")
 _OUTCOMES = t("submitted = accepted + failed")
 _PARTS_OF_FAILURES = t("objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known")
 _PARTS_OF_MONTH = t("objects that OMS accepted this month <= copied + failed + skipped")
@@ -269,7 +269,7 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
 
 def _sums_of_pass(last: PassState) -> list[Sum]:
     count = {name: last.counts.get(name, 0) for name in COUNTS}
-    parts = [count[name] for name in ("covered", "failed_before", "submitted", "pending")]
+    parts = [count[name] for name in PARTS]
     outcomes = [count[name] for name in ("accepted", "failed")]
     return [
         _sum(_PARTS_OF_PASS, count["scanned"], eq, parts, _INEXACT_COUNTS),

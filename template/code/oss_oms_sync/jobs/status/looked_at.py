@@ -131,7 +131,7 @@ class InObs:
     def is_clean(self) -> bool:
         """Whether everything was there that could be judged, as far as that is proven: what merely has the size of an
         object may be a version before the one that OMS failed to copy."""
-        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS)
+        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, ObjectClass.MIGRATING)
         return self.last is not None and not differing and self.equal == self.proven
 
     @property

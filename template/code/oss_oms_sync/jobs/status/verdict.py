@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
@@ -23,6 +24,7 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     on_their_way,
     seen_in_obs,
     stuck_at_oms,
+    too_many,
     unknown,
     yet_to_copy,
 )
@@ -147,7 +149,7 @@ def events_lost(facts: Facts) -> Verdict | None:
 
 def not_looked(facts: Facts) -> Verdict | None:
     """What no recent pass has looked at, and which command ends that: one sentence each."""
-    coverage, in_obs = facts.coverage, facts.in_obs
+    coverage, in_obs, left = facts.coverage, facts.in_obs, facts.in_obs.count(ObjectClass.MIGRATING)
     kinds = (
         (
             coverage.recent is None,
@@ -164,6 +166,15 @@ def not_looked(facts: Facts) -> Verdict | None:
                 "the last comparison began at {began}: whether what was written since is in OBS is not known. To find"
                 " out: python3 ops.py compare.",
                 began=in_obs.began,
+            ),
+        ),
+        (
+            left > 0 and facts.migration is None,
+            Step("compare"),
+            t(
+                "the last comparison left {n:object|objects} to a migration that is over by now. To see whether they"
+                " are in OBS: python3 ops.py compare.",
+                n=left,
             ),
         ),
         (
@@ -216,6 +227,7 @@ _RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
     failed_to_copy,
     yet_to_copy,
     old_objects_stopped,
+    too_many,
     lacking_in_obs,
     differing_in_obs,
     not_looked,

@@ -49,6 +49,10 @@ _NO_GROUP = t(
     " see what became of it: python3 ops.py migrate --look"
 )
 _NOT_TOLD = t("Nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}")
+_TOO_MANY = t(
+    "The pass of {began} has not sent {n:object|objects}, because a migration copies as many sooner: python3"
+    " ops.py migrate. Once that is done: python3 ops.py compare, and python3 ops.py reconcile"
+)
 _ON_THEIR_WAY = t("Old objects are still on their way, {percent:.1f} % of {total}: python3 ops.py migrate --look.")
 _LISTED = t("Old objects are still on their way, and OMS lists them: python3 ops.py migrate --look.")
 _COPIED = t("The old objects are copied. To end their migration: python3 ops.py migrate.")
@@ -141,6 +145,16 @@ def yet_to_copy(facts: Facts) -> Verdict | None:
         ),
         Step("status"),
     )
+
+
+def too_many(facts: Facts) -> Verdict | None:
+    """What a pass has left, because a migration copies it sooner."""
+    compared = facts.in_obs.last.state if facts.in_obs.last else None
+    for last in filter(None, (compared, facts.coverage.recent)):
+        if last.unsent:
+            told = _TOO_MANY.filled(began=last.started, n=last.unsent)
+            return behind(told, last.of.migrations.step)
+    return None
 
 
 def lacking_in_obs(facts: Facts) -> Verdict | None:
