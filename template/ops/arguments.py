@@ -335,6 +335,8 @@ def _migrate(commands: _Commands) -> None:
     what.add_argument("--remove", action="store_true", help=say(t("end it, and leave what is copied")))
     told = t("copy what is in OBS once more, too, such as for its headers")
     migrate.add_argument("--overwrite", action="store_true", help=say(told))
+    told = t("only what begins with this, in place of all that the project covers (repeat it for several)")
+    migrate.add_argument("--prefix", metavar="PREFIX", action="append", default=[], type=_prefix(say), help=say(told))
     migrate.add_argument("--yes", action="store_true", help=say(t("ask nothing")))
 
 
