@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp

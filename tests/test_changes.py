@@ -1,0 +1,245 @@
+"""Changes that somebody may want: each is made in the files that contributing's row of it names, and in no others, and
+what it does not concern stays green."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from test_mistakes import folder, run  # noqa: F401 (a fixture)
+from tools.package import ROOT
+
+CODE, OPS = "template/code/oss_oms_sync", "template/ops"
+CATALOGUE = f"{CODE}/answers/zh.json"
+# Who is judged must not be the judge: what ops.py goes by when it judges a certificate stands apart.
+JUDGE = f"{OPS}/certificates.py"
+
+
+@dataclass(frozen=True)
+class Change:
+    """`row`: how contributing's row begins. `patch`: files with what is replaced in each, and by what. `chinese`: what
+    the catalogue gets, by phrase. `green`: tests that it does not concern, and that are near."""
+
+    row: str
+    patch: tuple[tuple[str, str, str], ...]
+    green: tuple[str, ...]
+    chinese: Mapping[str, str] = field(default_factory=dict)
+
+
+CHANGES = {
+    "another class of compare": Change(
+        "another class of a comparison",
+        (
+            (
+                f"{CODE}/answers/object_class.py",
+                '    MOVING = ("moving"',
+                '    TAPED = ("taped", "!", t("on tape"), t("Of another type."))\n    MOVING = ("moving"',
+            ),
+            (
+                f"{CODE}/comparison/classes.py",
+                "    if source.modified > moments.settled:\n",
+                '    if source.type == "Tape":\n        return ObjectClass.TAPED\n'
+                "    if source.modified > moments.settled:\n",
+            ),
+            (JUDGE, '    "moving": Sides.PERHAPS,\n', '    "taped": Sides.PERHAPS,\n    "moving": Sides.PERHAPS,\n'),
+        ),
+        (
+            "tests/unit/ops/report/test_answers.py::test_the_tables_by_which_certificates_are_judged_are_those_of_certify",
+            "tests/unit/ops/report/test_answers.py::test_a_real_go_is_green_and_all_that_it_rests_on_is_known",
+            "tests/unit/answers",
+        ),
+        {"on tape": "磁带", "Of another type.": "其他类型。"},
+    ),
+    "another rule of doctor": Change(
+        "a new rule of doctor",
+        (
+            (
+                f"{CODE}/jobs/doctor/function.py",
+                '    Check(t("OMS connection"),',
+                '    Check(t("machine"), ("settings",), lambda _: ok(same(platform.machine()))),\n'
+                '    Check(t("OMS connection"),',
+            ),
+        ),
+        ("tests/system/doctor/test_network.py", "tests/unit/answers"),
+        {"machine": "机器"},
+    ),
+    "a check of the certificate": Change(
+        "another check of a certificate",
+        (
+            (
+                f"{CODE}/jobs/certify/checks.py",
+                "        _clock(evidence),\n",
+                '        Finding("NAMED", t("It has a name"), Result.PASSED, t("{it}", it=settings.project)),\n'
+                "        _clock(evidence),\n",
+            ),
+            (JUDGE, '    "CLOCK": Rule(),\n', '    "NAMED": Rule(),\n    "CLOCK": Rule(),\n'),
+            (
+                f"{OPS}/report/words.py",
+                '    "check CLOCK":',
+                '    "check NAMED": t("It has a name"),\n    "check CLOCK":',
+            ),
+        ),
+        (
+            "tests/unit/ops/report/test_answers.py::test_the_tables_by_which_certificates_are_judged_are_those_of_certify",
+            "tests/unit/ops/report/test_answers.py::test_a_real_go_is_green_and_all_that_it_rests_on_is_known",
+            "tests/unit/jobs/certify/test_sample.py",
+            "tests/unit/answers",
+        ),
+        {"It has a name": "项目有名称"},
+    ),
+    "another chat": Change(
+        "another chat",
+        (
+            (
+                f"{CODE}/clouds/webhook.py",
+                '    "hooks.slack.com": _SLACK,\n',
+                '    "hooks.slack.com": _SLACK,\n'
+                '    "chat.example.com": _Robot("Chat", lambda one: {"said": _text(one)}, _says_zero("error")),\n',
+            ),
+        ),
+        ("tests/unit/clouds/test_webhook.py", "tests/unit/jobs/status/test_alert.py"),
+    ),
+    "the 15 minutes": Change(
+        "after how long an object has had its event",
+        ((f"{CODE}/passes/classify.py", "SETTLED = timedelta(minutes=15)", "SETTLED = timedelta(minutes=14)"),),
+        ("tests/unit/comparison/test_classes.py", "tests/unit/jobs/reconcile/test_law1.py"),
+    ),
+    "the order of what matters in status": Change(
+        "another sentence of status, or another order",
+        (
+            (
+                f"{CODE}/jobs/status/verdict.py",
+                "    unreadable,\n    left_behind,\n",
+                "    left_behind,\n    unreadable,\n",
+            ),
+        ),
+        ("tests/unit/jobs/status/test_verdict.py", "tests/unit/jobs/status/test_backlog.py"),
+    ),
+    "a column of the status page": Change(
+        "a column or a figure of a page",
+        (
+            (
+                f"{OPS}/report/status.py",
+                "meaning), numbers, result))",
+                "meaning), numbers, units.number(len(one.right), say), result))",
+            ),
+            (
+                f"{OPS}/report/status.py",
+                'Column(say("numbers"), "n"), ',
+                'Column(say("numbers"), "n"), Column(say("terms"), "n"), ',
+            ),
+            (
+                f"{OPS}/report/words.py",
+                '    "since": t("since"),',
+                '    "terms": t("terms"),\n    "since": t("since"),',
+            ),
+        ),
+        ("tests/unit/ops/report/test_pages.py", "tests/unit/ops/report/test_html.py", "tests/unit/answers"),
+        {"terms": "项数"},
+    ),
+    "a term in Chinese": Change(
+        "a sentence, or a term in Chinese",
+        (),
+        ("tests/unit/test_chinese.py", "tests/unit/answers", "tests/unit/ops/report/test_words.py"),
+        {"Object keys": "对象名称"},
+    ),
+    "an option of compare": Change(
+        "an option of a command",
+        (
+            (
+                f"{CODE}/jobs/compare.py",
+                "    look: bool = False\n",
+                "    look: bool = False\n    quiet: bool = False\n",
+            ),
+            (
+                f"{OPS}/arguments.py",
+                '    compare.add_argument("--again"',
+                '    compare.add_argument("--quiet", action="store_true", help=say(t("log nothing")))\n'
+                '    compare.add_argument("--again"',
+            ),
+        ),
+        ("tests/unit/ops/test_cli.py", "tests/unit/jobs/compare/test_asking.py", "tests/unit/answers"),
+        {"log nothing": "不记录日志"},
+    ),
+    "a code of OMS": Change(
+        "another code of OMS",
+        (
+            (
+                f"{CODE}/copy_codes.py",
+                '    "GET_DST_OBJ_META_FAILURE":',
+                '    "SRC_OBJ_GONE": CopyCode(True, t("Nothing to do.")),\n    "GET_DST_OBJ_META_FAILURE":',
+            ),
+        ),
+        ("tests/unit/jobs/status/test_copy_failures.py", "tests/unit/answers"),
+    ),
+    "how often the mark is asked": Change(
+        "how often it is asked whether the project is closed",
+        ((f"{CODE}/ledger/closing.py", "_KNOWN_SECONDS = 60.0", "_KNOWN_SECONDS = 59.0"),),
+        ("tests/unit/jobs/replay/test_closed.py", "tests/unit/jobs/certify/test_closing.py"),
+    ),
+    "a kind of record": Change(
+        "another object that the jobs keep in the log bucket",
+        (
+            (
+                f"{CODE}/ledger/migration.py",
+                "def under_way(",
+                "def noted(invocation: Invocation) -> Migration | None:\n"
+                '    """What somebody has noted of the last one."""\n'
+                '    return JobState(invocation).recall(Migration, "noted")\n\n\n'
+                "def under_way(",
+            ),
+        ),
+        ("tests/unit/test_stored.py", "tests/unit/jobs/status/test_old_objects.py"),
+    ),
+}
+
+
+def rows() -> dict[str, set[str]]:
+    """The files that each row of contributing's table of changes names, as they are in the repository."""
+    text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
+    found = {}
+    for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[2:]:
+        change, files, others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:4])
+        named = re.findall(r"`(\w+[./][\w./]*)`", files) + ([JUDGE] if f"`{JUDGE}`" in others else [])
+        found[change] = {one if (ROOT / one).exists() else f"{CODE}/{one}" for one in named}
+    return found
+
+
+@pytest.fixture(params=CHANGES, ids=str)
+def change(request: pytest.FixtureRequest) -> Change:
+    return CHANGES[request.param]
+
+
+def test_a_change_is_where_contributing_says(change: Change) -> None:
+    (named,) = (files for row, files in rows().items() if row.startswith(change.row))
+    assert len([one for one in named if one not in (CATALOGUE, JUDGE)]) <= 2
+    for file, old, _ in change.patch:
+        # A folder stands for one of its modules.
+        assert any(file == one or (one.endswith("/") and file.startswith(one)) for one in named), (file, named)
+        assert (ROOT / file).read_text(encoding="utf-8").count(old) == 1, f"{file} has not exactly one {old!r}"
+
+
+@pytest.fixture
+def changed(change: Change, folder: Path) -> Iterator[Path]:  # noqa: F811
+    """The project with that change, until the end of the test."""
+    files = [folder / file for file in {CATALOGUE, *(file for file, _, _ in change.patch)}]
+    kept = {path: path.read_text(encoding="utf-8") for path in files}
+    for file, old, new in change.patch:
+        path = folder / file
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    chinese = dict(sorted({**json.loads(kept[folder / CATALOGUE]), **change.chinese}.items()))
+    (folder / CATALOGUE).write_text(json.dumps(chinese, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    yield folder
+    for path, text in kept.items():
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.extras
+def test_what_a_change_does_not_concern_stays_green(change: Change, changed: Path) -> None:
+    code, printed = run(changed, change.green, "")
+    assert code == 0, printed
