@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,6 +36,14 @@ class KeyFilter:
     def is_told(self, key: str) -> bool:
         """Whether `key` passes the filter, and is not that of a canary: what reports tell of, and verdicts go by."""
         return self.matches(key) and not key.startswith(self.canaries)
+
+    def tells(self, keys: Sequence[str]) -> int:
+        """How many of the first of these keys, which rise, it tells of."""
+        if self.suffix or not all(map(self.is_told, (keys[0], keys[-1]))):
+            return next((place for place, key in enumerate(keys) if not self.is_told(key)), len(keys))
+        # Those with one beginning are neighbours.
+        places = (bisect_left(keys, untold) for untold in (RECORD_ROOT, self.canaries))
+        return min((at for at in places if at < len(keys) and not self.is_told(keys[at])), default=len(keys))
 
     def withholds(self, key: str) -> bool:
         """Whether an object of the source would pass the filter, but has the name of a record: it is never sent."""

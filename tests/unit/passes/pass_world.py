@@ -18,8 +18,10 @@ from requests import PreparedRequest
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import reconcile
+from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.passes import store
 from oss_oms_sync.passes.classify import Classifier, Entry
+from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.scope import Pass
 from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import Killed
@@ -331,11 +333,18 @@ def pass_world(keys: dict[str, list[str]], lanes: int, page: int, cut: Cut | Non
         if cut:
             stack.enter_context(patch("oss_oms_sync.passes.work.find_cut", cut))
         world = PassWorld(keys, lanes)
-        classify = Classifier.classify
+        classify, add_run = Classifier.classify, ReconcileCount.add_run
 
         def noted(self: Classifier, entry: Entry) -> Any:
             world.classified(entry.key)
             return classify(self, entry)
 
+        def run_noted(self: ReconcileCount, run: Run) -> None:
+            for key in run.keys:
+                world.classified(key)
+            add_run(self, run)
+
         stack.enter_context(patch.object(Classifier, "classify", noted))
+        stack.enter_context(patch.object(ReconcileCount, "add_run", run_noted))
+        stack.enter_context(patch("oss_oms_sync.passes.runs.WORTH_IT", 1))
         yield world

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress, count
+from operator import ne
 from typing import NamedTuple, TypeVar
 from urllib.parse import unquote
 
@@ -60,6 +62,26 @@ class Columns(NamedTuple):
     sizes: list[int]
     modified: list[int]
     types: list[str]
+
+    def part(self, begin: int, end: int) -> Columns:
+        """The objects from one place up to another."""
+        return Columns(
+            self.names[begin:end],
+            self.etags[begin:end],
+            self.sizes[begin:end],
+            self.modified[begin:end],
+            self.types[begin:end],
+        )
+
+
+def first_difference(some: Sequence[T], others: Sequence[T]) -> int:
+    """How many of the first of both are the same."""
+    return len(some) if some == others else first(map(ne, some, others), min(len(some), len(others)))
+
+
+def first(are: Iterable[bool], otherwise: int) -> int:
+    """The place of the first that is true; else `otherwise`."""
+    return next(compress(count(), are), otherwise)
 
 
 @dataclass(frozen=True)

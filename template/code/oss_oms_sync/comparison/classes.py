@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.objects import Columns, ObjectSummary, first, first_difference
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.proof import Proof, kept
 from oss_oms_sync.ledger.migration import NONE, Migrations
@@ -23,6 +23,7 @@ CLOCKS_SECONDS = 60
 OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 _MD5 = re.compile(r"[0-9A-F]{32}")
+_MD5S = re.compile(rf"(?:{_MD5.pattern}\n)*{_MD5.pattern}")
 
 # These are not known to be equal, or to differ, until somebody reads them.
 UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
@@ -71,6 +72,19 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
     # Replay may write a failed record anew each minute: it stands, whatever else may have changed since.
     is_certain = found in EQUAL or found is ObjectClass.FAILED_BEFORE
     return found if is_certain or not is_late(entry, moments) else ObjectClass.MOVING
+
+
+def equal_contents(source: Columns, destination: Columns, moments: Moments) -> int:
+    """How many of the first objects, whose keys are within the project's filter, are EQUAL_CONTENTS by the first rows
+    of the table, whatever their records say: `classify` finds the same of each."""
+    number = min(first_difference(source.sizes, destination.sizes), first_difference(source.etags, destination.etags))
+    _, etags, _, modified, types = source.part(0, number)
+    number = first((time > moments.settled for time in modified), number)
+    number = min(number, first(map("Symlink".__eq__, types), number))
+    # All at once, as nearly always: each by itself takes ten times as long.
+    if _MD5S.fullmatch("\n".join(etags)):
+        return number
+    return min(number, first((not _MD5.fullmatch(etag) for etag in etags), number))
 
 
 def is_late(entry: Entry, moments: Moments) -> bool:

@@ -11,18 +11,21 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from heapq import heapify, heappush, heapreplace
+from operator import add
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of, first
 from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.digests import MAX_FOLDERS, OTHERS, digest
 from oss_oms_sync.passes.range_walk import Count, NoRoomError
+from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount, Tally, Written
 
 # As many lines of differences, in bytes, as a piece may bring.
@@ -93,6 +96,35 @@ class CompareCount(Count):
             self._lines_bytes += len(text.encode())
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
+    def equal(self, run: Run) -> int:
+        """See Count: those that are equal, and whose lags nobody asks for."""
+        number = self._judge.equal(run)
+        return first((time >= self._lag_since for time in run.source.modified[:number]), number)
+
+    def add_run(self, run: Run) -> None:
+        """See Count."""
+        super().add_run(run)
+        self._has_begun = True
+        tally, found, (keys, _, sizes, modified, _) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
+        digests = list(map(digest, map(str.encode, keys), sizes))
+        counted = len(keys), sum(sizes), sum(digests)
+        into = tally.classes.setdefault(found.title, ClassCount())
+        into.keys += keys[: MAX_KEYS - len(into.keys)]
+        for side in (into.source, into.destination):
+            side.add(*counted)
+        for listed in (tally.source_listed, tally.destination_listed):
+            listed.add(*counted[:2])
+        for name, begin, end in _folders(keys):
+            folder = self._folder(name, found.title)
+            number, size = end - begin, sum(sizes[begin:end])
+            folder[:] = map(add, folder, (number, size, number, size))
+            for one in range(begin, end):
+                tally.drawn.add(keys[one], digests[one], name, sizes[one])
+        tally.largest = max(tally.largest, *sizes)
+        if len(tally.last_written) < MAX_WRITTEN or max(modified) >= tally.last_written[0].modified:
+            for key, time in zip(keys, modified, strict=True):
+                self._note_written(key, time)
+
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
         super().sent(accepted, failed)
@@ -116,27 +148,20 @@ class CompareCount(Count):
         if source:
             size = source.size
             of_source = digest(key, size)
-            side, listed = into.source, tally.source_listed
-            side.objects += 1
-            side.bytes += size
-            side.digest += of_source
+            into.source.add(1, size, of_source)
+            tally.source_listed.add(1, size)
             folder[0] += 1
             folder[1] += size
-            listed.objects += 1
-            listed.bytes += size
             if found.is_equal:
                 tally.drawn.add(entry.key, of_source, name, size)
             self._marks.add(entry.key)
         if destination:
             size = destination.size
-            side, listed = into.destination, tally.destination_listed
-            side.objects += 1
-            side.bytes += size
-            side.digest += of_source if source and source.size == size else digest(key, size)
+            is_same_size = source is not None and source.size == size
+            into.destination.add(1, size, of_source if is_same_size else digest(key, size))
+            tally.destination_listed.add(1, size)
             folder[2] += 1
             folder[3] += size
-            listed.objects += 1
-            listed.bytes += size
         if len(into.keys) < MAX_KEYS:
             into.keys.append(entry.key)
 
@@ -186,6 +211,19 @@ class CompareCount(Count):
             tally.copied_lag.add(destination.modified - written)
         elif found not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
             tally.copied_lag.not_yet += 1
+
+
+def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """The first-level folders of keys that rise, "" for none, and where the keys of each begin and end."""
+    begin = 0
+    while begin < len(keys):
+        name = keys[begin][: keys[begin].find("/") + 1]
+        if name:
+            end = bisect_left(keys, f"{name[:-1]}0", begin)  # which follows all that begin so
+        else:
+            end = begin + first(("/" in key for key in keys[begin:]), len(keys) - begin)
+        yield name, begin, end
+        begin = end
 
 
 def line(sign: str, key: str) -> str:

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clouds.objects import etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.classes import PERHAPS_EQUAL, PROVEN, UNPROVEN, Moments, classify, is_late
+from oss_oms_sync.comparison.classes import PERHAPS_EQUAL, PROVEN, UNPROVEN, Moments, classify, equal_contents, is_late
 from oss_oms_sync.comparison.proof import Proof, Prover, kept
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
+from oss_oms_sync.passes.runs import Run
 
 
 class FileSystem:
@@ -116,6 +117,13 @@ class Judge:
                 found = ObjectClass.MOVING
         # Nearly all are equal, so nothing is asked of these in vain.
         return Judged(entry, found, proof, is_inside, None if found.is_equal else self._due(entry, found))
+
+    def equal(self, run: Run) -> int:
+        """How many of the first keys of a run `judge` finds to be EQUAL_CONTENTS, with nothing to read or send."""
+        # A file system is walked through key by key.
+        if self.file_system:
+            return 0
+        return min(equal_contents(run.source, run.twin, self.moments), self.key_filter.tells(run.keys))
 
     def judge_alone(self, entry: Entry) -> Judged:
         """The same for a key whose neighbours are not judged before it.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
-from itertools import chain
 
 from oss_oms_sync import jsontext, options
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
@@ -33,12 +32,11 @@ from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import FailedKey
+from oss_oms_sync.ledger.records import FailedKey, Kind
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import what_waits
-from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.driver import Driver, refusal
-from oss_oms_sync.passes.listing import MergedListing, with_destination, with_proofs
+from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Piece
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.scope import Pass, Scope
@@ -178,15 +176,15 @@ class _Comparison:
     ) -> RangeWalk:
         if one.scope.standstill:
             still = Count(self._invocation.settings.key_filter, start.tally)
-            return RangeWalk(self._invocation, self._both(one, start), start, still, share, seconds)
+            listing = self._listing(one, start, kinds=())
+            return RangeWalk(self._invocation, listing.steps(still.equal), start, still, share, seconds)
         judge = self._judge(one, keeps=not dry_run)
         if judge.file_system and start.after:
             judge.file_system.begin_after(start.after)
         lag_since = parse_time(one.before_started) or parse_time(one.installed) or self._invocation.clock.now()
         count = CompareCount(judge, start.tally, lag_since.timestamp(), one.seed)
-        entries = self._entries(one, start)
-        may_send = partial(self.store.may_send, one)
-        return RangeWalk(self._invocation, entries, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
+        steps, may_send = self._listing(one, start).steps(count.equal), partial(self.store.may_send, one)
+        return RangeWalk(self._invocation, steps, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
 
     def _judge(self, one: Pass, *, keeps: bool = True) -> Judge:
         """How a pass judges keys now; `keeps`: what it proves is written down."""
@@ -226,32 +224,18 @@ class _Comparison:
     def _in_hand(self) -> InHand:
         return in_hand(self._invocation)
 
-    def _both(self, one: Pass, start: Piece) -> Iterator[Entry]:
-        """What both buckets have after the piece `start`, without any records."""
-        prefix = one.scope.key_filter.prefix
-        with self._invocation.source_bucket.pages(prefix, start.after) as sources:
-            rows = ((each.name, each, None, None) for page in sources for each in page.objects)
-            with self._destination.pages(prefix, start.after) as pages:
-                yield from with_destination(rows, chain.from_iterable(page.objects for page in pages))
-
-    def _entries(self, one: Pass, start: Piece) -> Iterator[Entry]:
-        """What all five listings have after the piece `start`."""
-        prefix = one.scope.key_filter.prefix
+    def _listing(
+        self, one: Pass, start: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
+    ) -> MergedListing:
+        """What both buckets have after the piece `start`, and of records these kinds."""
 
         def needs_records(source: ObjectSummary) -> bool:
             return self._invocation.settings.key_filter.matches(source.name)
 
-        with self._destination.pages(prefix, start.after) as pages:
-            there = chain.from_iterable(page.objects for page in pages)
-            listing = MergedListing(self._invocation, needs_records, prefix, start.after, both=True)
-            for entry in with_proofs(with_destination(listing.rows(), there), listing.proofs()):
-                # The records of a long key may be in no listing by key.
-                if entry.destination is None or not listing.is_long(entry.key):
-                    yield entry
-                elif entry.source is None:
-                    yield entry._replace(success=entry.success or listing.record_of("success", entry.key))
-                else:
-                    yield entry._replace(proof=entry.proof or listing.record_of("proven", entry.key))
+        prefix = one.scope.key_filter.prefix
+        return MergedListing(
+            self._invocation, needs_records, prefix, start.after, kinds=kinds, destination=self._destination
+        )
 
 
 class _SentAgain:

@@ -24,6 +24,7 @@ from oss_oms_sync.passes.driver import Driver, refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Piece
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
+from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.store import PassStore
@@ -84,9 +85,10 @@ def _range_walk(
 ) -> RangeWalk:
     installed, before, now = parse_time(one.installed), parse_time(one.before_started), invocation.clock.now()
     classifier = Classifier(invocation.settings, one.scope, installed or now, now, before, one.migrations)
-    entries = MergedListing(invocation, classifier.needs_records, one.scope.key_filter.prefix, start.after)
+    listing = MergedListing(invocation, classifier.needs_records, one.scope.key_filter.prefix, start.after)
     count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)
-    return RangeWalk(invocation, entries, start, count, share, seconds, limit, dry_run=dry_run, may_send=may_send)
+    steps = listing.steps(count.equal)
+    return RangeWalk(invocation, steps, start, count, share, seconds, limit, dry_run=dry_run, may_send=may_send)
 
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileAnswer:
@@ -132,6 +134,16 @@ class ReconcileCount(Count):
         if entry.source and object_class is ObjectClass.UNRECORDED:
             return FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
         return None
+
+    def equal(self, run: Run) -> int:
+        """See Count: those that are covered, and whose events nobody asks for."""
+        return min(self._classifier.covered(run.source, run.twin), self._key_filter.tells(run.keys))
+
+    def add_run(self, run: Run) -> None:
+        """See Count."""
+        self._marks.extend(run.keys)
+        for name in (INSIDE, "scanned", ObjectClass.COVERED.count):
+            self._tally.counts[name] += len(run.keys)
 
     def leave(self) -> None:
         """See Count."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import Enum
+from operator import lt
 from typing import NamedTuple
 
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import Columns, ObjectSummary, StoredObject, etag_of, first, first_difference
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import again, modified_at, success_etag
 from oss_oms_sync.passes.scope import Scope
@@ -14,6 +15,7 @@ from oss_oms_sync.settings import Settings
 
 # The event of an object younger than this may still be on its way.
 SETTLED = timedelta(minutes=15)
+_LINK = "Symlink"
 
 
 class ObjectClass(Enum):
@@ -93,6 +95,17 @@ class Classifier:
         is_copied = not self._everything and (self._migrations.will_copy(source) or self._migrations.copied(source))
         return ObjectClass.MIGRATING if is_copied else ObjectClass.UNRECORDED
 
+    def covered(self, source: Columns, success: Columns) -> int:
+        """How many of the first objects, whose keys the filter tells of, are covered by these records of theirs, and
+        were written before anybody asks whether their events came."""
+        if self._everything:
+            return 0
+        latest = min(self._settled, self._new - 1)
+        number = first(map(lt, success.modified, source.modified), len(source.names))
+        number = first((not self._since <= time <= latest for time in source.modified[:number]), number)
+        number = first(map(_LINK.__eq__, source.types[:number]), number)
+        return first_difference(list(map(etag_of, source.etags[:number])), success.etags[:number])
+
     def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
         """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
@@ -111,7 +124,7 @@ class Classifier:
 
     def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.
-        is_object = source.type != "Symlink"
+        is_object = source.type != _LINK
         return is_object and source.modified >= self._since and self._key_filter.is_told(source.name)
 
 

@@ -37,9 +37,9 @@ def digest(key: bytes, size: int) -> int:
     return int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
 
 
-def version_digest(one: ObjectSummary) -> int:
+def version_digest(name: str, etag: str, size: int) -> int:
     """Of one object of either bucket, with its ETag."""
-    version = f"{one.name}\0{one.size}\0{one.etag}"
+    version = f"{name}\0{size}\0{etag}"
     return int.from_bytes(hashlib.sha256(version.encode()).digest(), "big")
 
 
@@ -53,7 +53,7 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
     """Of what the destination holds of a key of the source, whose digest is `version`: without its time, which a copy
     of the same changes."""
     is_same = source.etag == destination.etag and source.size == destination.size
-    return version if is_same else version_digest(destination)
+    return version if is_same else version_digest(*destination[:3])
 
 
 @dataclass

@@ -1,34 +1,28 @@
-"""The source bucket and the records, merged: what there is of each key.
+"""The source bucket, the records and the destination bucket, merged: what there is of each key.
 
-OSS lists in byte order, so three listings (the source bucket, and `success_object/` and `failed_object/` with these
-prefixes removed) are merged like sorted files, with one page of each in memory, whatever their size. An object is
-covered if its success record names its eTag and is not older than the object. A listing shows both, because a record's
-ETag is the MD5 of the eTag in its body.
+Both clouds list in byte order, so the listings (the source bucket, the destination bucket, and `success_object/` and
+its like with these prefixes removed) are merged like sorted files, with one page of each in memory, whatever their
+size. An object is covered if its success record names its eTag and is not older than the object. A listing shows both,
+because a record's ETag is the MD5 of the eTag in its body.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import chain, starmap
 
+from oss_oms_sync.clouds.bucket import Bucket
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, ObjectSummary
-from oss_oms_sync.clouds.oss import OssBucket
+from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, ListPage, ObjectSummary
 from oss_oms_sync.ledger.records import Kind, is_long, record_name, record_prefix
 from oss_oms_sync.passes.classify import Entry, is_covered, listed_record
+from oss_oms_sync.passes.runs import Equal, Feed, Feeds, Run, merged
 
-# What comes after every key: none is that long.
-_END = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
-# What a source has of its next key: the object, and the records of a long key.
-_Source = tuple[str, tuple[ObjectSummary | None, ObjectSummary | None, ObjectSummary | None]]
-_Record = tuple[str, ObjectSummary | None]
-# A key, the object, and its records.
-Row = tuple[str, ObjectSummary | None, ObjectSummary | None, ObjectSummary | None]
+_Records = dict[str, ObjectSummary]
 
 
 class MergedListing:
-    """The three listings after `after`, merged: for each key what they have of it."""
+    """The listings after `after`, merged: for each key what they have of it."""
 
     def __init__(
         self,
@@ -37,144 +31,103 @@ class MergedListing:
         prefix: str,
         after: str,
         *,
-        both: bool = False,
+        kinds: Sequence[Kind] = ("success", "failed"),
+        destination: Bucket | None = None,
     ) -> None:
-        """`needs_records` says of which objects the records are asked for, where they are in no listing; `both`: the
-        failed record also where the success record covers the object."""
+        """`needs_records` says of which objects the records are asked for, where they are in no listing; `kinds`: which
+        records are listed. Without a `destination` the failed record of such an object is not asked for where the
+        success record covers it."""
         self._task_id = invocation.task_id
         self._source_bucket = invocation.source_bucket
         self._log_bucket = invocation.log_bucket
+        self._destination = destination
+        self._kinds = kinds
         self._needs_records = needs_records
-        self._both = both
         self._prefix = prefix
         # Shorter keys have short records: a character takes at most four bytes.
         self._shortest_long = (MAX_NAME_BYTES - len(record_prefix(invocation.task_id, "success"))) // 4
         self._after = after
+        # The records of the long keys of this page.
+        self._success: _Records = {}
+        self._failed: _Records = {}
 
     def __iter__(self) -> Iterator[Entry]:
-        """Raises StorageError."""
-        return starmap(Entry, self.rows())
+        """Key by key.
 
-    def rows(self) -> Iterator[Row]:
-        """The same as plain tuples, for who makes entries of them.
+        Raises StorageError.
+        """
+        return (one for one in self.steps() if isinstance(one, Entry))
+
+    def steps(self, equal: Equal | None = None) -> Iterator[Entry | Run]:
+        """The same, and runs as far as `equal` says in place of the entries of their keys: of what is in the source and
+        in the destination, or without one in the success records.
 
         Raises StorageError.
         """
         with ExitStack() as stack:
-            success, failed = (record_prefix(self._task_id, kind) for kind in ("success", "failed"))
-            # All three are asked for before the first is waited for.
+            # All are asked for before the first is waited for.
             sources = self._pages(self._source_bucket, "", stack)
-            successes = self._pages(self._log_bucket, success, stack)
-            failures = self._pages(self._log_bucket, failed, stack)
-            yield from _merge(
-                chain.from_iterable(map(self._source, sources)),
-                chain.from_iterable(_records(page, success) for page in successes),
-                chain.from_iterable(_records(page, failed) for page in failures),
+            roots = {kind: record_prefix(self._task_id, kind) for kind in self._kinds}
+            records = {kind: self._pages(self._log_bucket, root, stack) for kind, root in roots.items()}
+            there = self._pages(self._destination, "", stack) if self._destination else iter(())
+            success, failed, proof = (
+                Feed(records[kind], roots[kind], self._after) if kind in records else Feed()
+                for kind in ("success", "failed", "proven")
             )
+            source, destination = Feed(self._noticed(sources)), Feed(there)
+            twin = destination if self._destination else success
+            for step in merged(Feeds(source, success, failed, destination, proof), twin, equal):
+                yield self._completed(step) if isinstance(step, Entry) and self._is_long(step.key) else step
 
-    def _pages(self, bucket: OssBucket, root: str, stack: ExitStack) -> Iterator[list[ObjectSummary]]:
+    def _pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[ListPage]:
         """Pages of the objects under `root`."""
         prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
         # A truncated name sorts before the full one, so nothing is skipped.
         start = behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")
-        pages = (page.objects for page in stack.enter_context(bucket.pages(prefix, start)))
-        return pages if start == behind else ([one for one in page if one.name > behind] for page in pages)
+        return stack.enter_context(bucket.pages(prefix, start))
 
-    def _source(self, page: Sequence[ObjectSummary]) -> Iterator[_Source]:
-        names = [one.name for one in page]
-        success, failed = self._long_records(page)
-        return zip(names, zip(page, map(success.get, names), map(failed.get, names), strict=True), strict=True)
+    def _noticed(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
+        """The source's pages. The records of long keys are in no listing by key, so they are read: with one GET each,
+        two if the first is not enough."""
+        for page in pages:
+            names = page.columns.names
+            if max(map(len, names), default=0) > self._shortest_long:
+                self._read_long([one for one in page.objects if self._is_long(one.name) and self._needs_records(one)])
+            yield page
 
-    def _long_records(self, page: Sequence[ObjectSummary]) -> tuple[dict[str, ObjectSummary], dict[str, ObjectSummary]]:
-        """The records of long keys, which are in no listing by key: one GET each, two if the first is not enough."""
-        judged = [one for one in page if len(one.name) > self._shortest_long and self._needs_records(one)]
-        if not judged:
-            return {}, {}
-        success = self._read("success", [one.name for one in judged])
-        open_ones = [one.name for one in judged if self._both or not is_covered(one, success.get(one.name))]
-        return success, self._read("failed", open_ones)
+    def _read_long(self, judged: Sequence[ObjectSummary]) -> None:
+        self._success = success = self._read("success", [one.name for one in judged])
+        is_enough = {one.name for one in judged if not self._destination and is_covered(one, success.get(one.name))}
+        self._failed = self._read("failed", [one.name for one in judged if one.name not in is_enough])
 
-    def is_long(self, key: str) -> bool:
+    def _completed(self, entry: Entry) -> Entry:
+        """An entry with the records of a long key."""
+        key, source, success, failed, destination, proof = entry
+        if source:
+            success, failed = success or self._success.get(key), failed or self._failed.get(key)
+            proof = proof or (self._record_of("proven", key) if destination else None)
+        elif destination:
+            success = success or self._record_of("success", key)
+        return Entry(key, source, success, failed, destination, proof)
+
+    def _is_long(self, key: str) -> bool:
         """Whether the records of a key may be in no listing by key."""
         return len(key) > self._shortest_long
 
-    def record_of(self, kind: Kind, key: str) -> ObjectSummary | None:
-        """The record of a key that is in no listing of records because it is long; else None.
-
-        Raises StorageError.
-        """
+    def _record_of(self, kind: Kind, key: str) -> ObjectSummary | None:
         return self._read(kind, [key]).get(key)
 
-    def proofs(self) -> Iterator[_Record]:
-        """The kept proofs after `after`, by their keys.
+    def _read(self, kind: Kind, keys: Sequence[str]) -> _Records:
+        """The records of those keys whose records are in no listing by key.
 
         Raises StorageError.
         """
-        root = record_prefix(self._task_id, "proven")
-        with ExitStack() as stack:
-            for page in self._pages(self._log_bucket, root, stack):
-                yield from _records(page, root)
-
-    def _read(self, kind: Kind, keys: Sequence[str]) -> dict[str, ObjectSummary]:
-        key_of = {record_name(self._task_id, kind, key): key for key in keys if is_long(self._task_id, kind, key)}
+        wanted = keys if kind in self._kinds else ()
+        key_of = {record_name(self._task_id, kind, key): key for key in wanted if is_long(self._task_id, kind, key)}
         found = {}
         for key, one in zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True):
             if one:
                 found[key] = listed_record(one, key)
         return found
-
-
-def with_destination(rows: Iterator[Row], destination: Iterator[ObjectSummary]) -> Iterator[Entry]:
-    """An entry for each row, with what the destination bucket has of its key, and for each key of its own."""
-    nothing = ObjectSummary(_END, "", 0, 0, "")
-    end: Row = _END, None, None, None
-    row, there = next(rows, end), next(destination, nothing)
-    while (key := min(row[0], there.name)) != _END:
-        if row[0] == there.name:
-            yield Entry(*row, there)
-            row, there = next(rows, end), next(destination, nothing)
-        elif key == row[0]:
-            yield Entry(*row)
-            row = next(rows, end)
-        else:
-            yield Entry(key, None, destination=there)
-            there = next(destination, nothing)
-
-
-def with_proofs(entries: Iterator[Entry], proofs: Iterator[tuple[str, ObjectSummary | None]]) -> Iterator[Entry]:
-    """The same entries, each with the proof that is kept of its key. One of a key that is nowhere else is passed
-    over."""
-    end: _Record = _END, None
-    key, proof = next(proofs, end)
-    if key == _END:
-        yield from entries  # as nearly always, and faster
-    for entry in entries:
-        while key < entry.key:
-            key, proof = next(proofs, end)
-        yield entry._replace(proof=proof) if key == entry.key else entry
-
-
-def _records(page: Sequence[ObjectSummary], root: str) -> Iterator[_Record]:
-    return zip([one.name[len(root) :] for one in page], page, strict=True)
-
-
-def _merge(sources: Iterator[_Source], successes: Iterator[_Record], failures: Iterator[_Record]) -> Iterator[Row]:
-    no_source: _Source = _END, (None, None, None)
-    no_record: _Record = _END, None
-    source_key, next_source = next(sources, no_source)
-    success_key, next_success = next(successes, no_record)
-    failed_key, next_failed = next(failures, no_record)
-    while (key := min(source_key, success_key, failed_key)) != _END:
-        source = success = failed = None
-        if key == source_key:
-            source, success, failed = next_source
-            source_key, next_source = next(sources, no_source)
-        if key == success_key:
-            success = next_success
-            success_key, next_success = next(successes, no_record)
-        if key == failed_key:
-            failed = next_failed
-            failed_key, next_failed = next(failures, no_record)
-        yield key, source, success, failed

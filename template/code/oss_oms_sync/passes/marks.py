@@ -51,13 +51,21 @@ class Marks:
 
     def add(self, key: str) -> None:
         """Count `key`, which follows all keys so far."""
-        self._last_key = key
-        self._since += 1
-        if self._since >= self._step:
-            self._marks.append(Mark(key, self._since))
-            self._since = 0
-            if len(self._marks) == MAX_MARKS:
-                self._set(self._marks)
+        self.extend((key,))
+
+    def extend(self, keys: Sequence[str]) -> None:
+        """Count these keys, which follow all keys so far."""
+        counted = 0
+        while counted < len(keys):
+            taken = min(self._step - self._since, len(keys) - counted)
+            counted += taken
+            self._last_key = keys[counted - 1]
+            self._since += taken
+            if self._since >= self._step:
+                self._marks.append(Mark(self._last_key, self._since))
+                self._since = 0
+                if len(self._marks) == MAX_MARKS:
+                    self._set(self._marks)
 
     @classmethod
     def merge(cls, left: Iterable[Mark], right: Iterable[Mark]) -> Marks:

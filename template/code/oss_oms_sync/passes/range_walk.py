@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 
 from oss_oms_sync.answers.stop import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.clouds.objects import ObjectSummary, first_difference
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import StorageError
@@ -19,6 +20,7 @@ from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
+from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.tally import UNSENT, Tally
 from oss_oms_sync.passes.work import Walked
@@ -65,6 +67,21 @@ class Count:
             if self._key_filter.is_told(key):
                 self._add_version(source, self._entry.destination)
 
+    def equal(self, run: Run) -> int:
+        """How many of the first keys of a run are proven to be judged as its first is, and are counted at once by
+        `add_run`: of a standstill pass, those of which both buckets hold the same."""
+        source, twin = run.source, run.twin
+        same = min(first_difference(source.sizes, twin.sizes), first_difference(source.etags, twin.etags))
+        return min(same, self._key_filter.tells(run.keys))
+
+    def add_run(self, run: Run) -> None:
+        """Count the keys of a run, as many as `equal` has said."""
+        self._marks.extend(run.keys)
+        names, etags, sizes, modified, _ = run.source
+        versions = list(map(version_digest, names, etags, sizes))
+        self._tally.state += sum(map(state_digest, versions, modified))
+        self._tally.twin += sum(versions)
+
     def leave(self) -> None:
         """The key that was judged is not sent, because they are too many."""
         self._tally.counts[UNSENT] += 1
@@ -79,7 +96,7 @@ class Count:
 
     def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
         """Add what both buckets hold of a key of the source to the digests; return what was added to `twin`."""
-        version = version_digest(source)
+        version = version_digest(*source[:3])
         self._tally.state += state_digest(version, source.modified)
         if destination is None:
             return 0
@@ -89,14 +106,14 @@ class Count:
 
 
 class RangeWalk:
-    """A walk over `entries`, those after the piece `start`. As many ranges as `share` says send at the same time. It
+    """A walk over `steps`, those after the piece `start`. As many ranges as `share` says send at the same time. It
     ends after `limit` objects to be sent, if that is given; in a `dry_run` it sends none of them. `may_send` is asked
     once, before the first: where nothing may be sent any more, it counts on."""
 
     def __init__(
         self,
         invocation: Invocation,
-        entries: Iterable[Entry],
+        steps: Iterable[Entry | Run],
         start: Piece,
         count: Count,
         share: int = 1,
@@ -107,7 +124,7 @@ class RangeWalk:
         may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self._may_send = may_send
-        self._entries = entries
+        self._steps = steps
         self.count = count
         self._clock, left = invocation.clock, invocation.deadline.remaining()
         # For how long it walks.
@@ -160,16 +177,21 @@ class RangeWalk:
         return walked.piece.tally, HowFar.of_trial(self.stopped, finished=walked.piece.kind is Kind.DONE)
 
     def _go(self) -> bool:
-        """Count key after key; return whether that came to the end of the range."""
+        """Count key after key, or run after run; return whether that came to the end of the range."""
         until, count, monotonic = self._start.until, self.count, self._clock.monotonic
         judge, add = count.judge, count.add
-        for entry in self._entries:
-            if until and entry.key > until:
+        for entry in self._steps:
+            if until and (entry.keys[0] if isinstance(entry, Run) else entry.key) > until:
                 return True
             if monotonic() > self._end or count.is_full:
                 self.stopped = self.stopped or TIME_IS_UP
             if self.stopped:
                 return False
+            if isinstance(entry, Run):
+                run = entry.first(bisect_right(entry.keys, until)) if until else entry
+                count.add_run(run)
+                self._after = run.keys[-1]
+                continue
             key = judge(entry)
             if key:
                 self._take(key)

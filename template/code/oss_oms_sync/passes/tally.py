@@ -47,6 +47,12 @@ class Side:
     bytes: int = 0
     digest: Digest = 0
 
+    def add(self, objects: int, size: int, digest: int = 0) -> None:
+        """Count so many objects of a `size` together."""
+        self.objects += objects
+        self.bytes += size
+        self.digest += digest
+
     def plus(self, other: Side) -> Side:
         """The sum of both."""
         return Side(self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % MODULUS)
