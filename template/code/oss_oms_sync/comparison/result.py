@@ -110,7 +110,8 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text
     proven, in_vain = (getattr(_count(tally, ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
     older = _count(tally, ObjectClass.OLDER).in_vain
     suspicious = _count(tally, ObjectClass.SUSPICIOUS).source.objects
-    heal = _heal(overwrite_mode, _OVERWRITE.filled(command=_group(tally)), is_in_vain=in_vain > 0)
+    overwrite = _OVERWRITE.filled(command=_group(tally))
+    heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
     if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
         found[ObjectClass.OLDER] = t(
@@ -128,6 +129,8 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text
             heal=heal,
         )
     if suspicious:
+        if overwrite_mode == "FULL_OVERWRITE":
+            heal = t("{heal}. If they cannot be read, {otherwise}", heal=heal, otherwise=overwrite)
         found[ObjectClass.SUSPICIOUS] = t(
             "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one. To see"
             " which differ, read them: {deep}. If one does: {heal}.",
@@ -166,6 +169,6 @@ def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> T
                 otherwise=overwrite,
             )
         case "NO_OVERWRITE":
-            return DELETE
+            return overwrite
     mode = overwrite_mode or "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
     return t("OMS skips what is sent again ({mode}), so {otherwise}", mode=mode, otherwise=overwrite)
