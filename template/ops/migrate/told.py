@@ -67,8 +67,14 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
         yield _UNKNOWN_MUCH.filled(command=command(Step("cost", options))).of(language)
         return
     copied = (ObjectClass.MISSING, ObjectClass.OLDER)
-    sides = [one.source for name, one in held(found).items() if intention.overwrite or name in copied]
-    objects, size = sum(one.objects for one in sides), sum(one.bytes for one in sides)
+    counts = [
+        count
+        for folder, classes in found.folders.items()
+        if any(folder.startswith(one) or one.startswith(folder) for one in intention.prefixes)
+        for name, count in classes.items()
+        if intention.overwrite or name in copied
+    ]
+    objects, size = (sum(count[place] for count in counts) for place in (0, 1))
     time = effort.group_seconds(objects, size)
     about = _MUCH.filled(began=found.started, objects=objects, size=size, time=time).of(language)
     yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))

@@ -87,6 +87,20 @@ def test_only_the_projects_prefix_is_copied():
         assert world.copied() == 10
 
 
+def test_only_the_prefixes_that_are_asked_for_are_copied_of_what_the_project_covers():
+    with MigrateWorld(filter_prefix="old/") as world:
+        for prefix in ("old/a", "old/b", "old/c", "other/"):
+            world.fill(10, prefix=f"{prefix}/")
+        code, said = world.migrate("--prefix", "other/", "--yes", typed="")
+        assert (code, "The project covers nothing that begins with other/" in said) == (2, True)
+        assert world.oms.groups.all() == []
+        code, said = world.migrate("--prefix", "old/a/", "--prefix", "old/b/")
+        assert (code, world.copied()) == (0, 20), said
+        # AND a shorter one is the project's own
+        assert world.migrate("--prefix", "ol")[0] == 0
+        assert world.copied() == 30
+
+
 def test_a_suffix_is_refused_and_the_backfill_offered():
     with MigrateWorld(filter_suffix=".jpg") as world:
         code, said = world.migrate()
