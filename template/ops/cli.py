@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ops import answers, arguments, call, checking, closing, cost, cutover, freeze, secret_store
+from ops import answers, call, checking, closing, cost, cutover, freeze, parser, secret_store
 from ops.canary.run import canary
 from ops.checklist.checklist import checklist
 from ops.clock import Clock
@@ -72,7 +72,7 @@ _WITHOUT_HTML = t("Leave --html out")
 
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run the command that `words` name, and return its exit code."""
-    options = arguments.parse(words)
+    options = parser.parse(words)
     caller = call.caller(options.template, FOLDER)
     clock = clock or Clock(caller.ahead)
     screen = Screen(clock)
