@@ -158,9 +158,8 @@ CHANGES = {
             ),
             (
                 f"{OPS}/arguments.py",
-                '    compare.add_argument("--again"',
-                '    compare.add_argument("--quiet", action="store_true", help=say(t("log nothing")))\n'
-                '    compare.add_argument("--again"',
+                '            flag("--again"',
+                '            flag("--quiet", t("log nothing")),\n            flag("--again"',
             ),
         ),
         ("tests/unit/ops/test_cli.py", "tests/unit/jobs/compare/test_asking.py", "tests/unit/answers"),

@@ -476,6 +476,20 @@ MISTAKES = (
         "_RUN.fullmatch(run)",
     ),
     Mistake(
+        "a watermark that passes over what is too young to be judged",
+        f"{_UNIT}/comparison/test_result.py::test_an_object_too_young_to_be_judged_holds_the_watermark_back_until_it_is_there[lost]",
+        f"{_CODE}/comparison/count.py",
+        "(found is ObjectClass.MOVING and not arrived)",
+        "(found is ObjectClass.MOVING and arrived)",
+    ),
+    Mistake(
+        "ranks that no stranger comes to",
+        f"{_UNIT}/passes/test_measures.py::test_a_stranger_draws_the_same_keys_from_a_listing",
+        f"{_CODE}/passes/digests.py",
+        "_MASK = MODULUS - 1",
+        "_MASK = MODULUS - 2",
+    ),
+    Mistake(
         "waiting for a task group that is paused",
         f"{_BESIDE}::test_nothing_is_left_to_one_that_does_not_copy_now[3]",
         f"{_CODE}/answers/task_group.py",

@@ -59,7 +59,9 @@ _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 # What calls of these are given is for people to read.
 _SAID = ("t", "log", "StorageError", "PayloadError", "UsageError", "CloudError")
 _LARGE = 100
-_SECONDS, _SCHEDULES = 600, "60"
+_SECONDS, _SCHEDULES = 600, "20"
+# Of files that a copy does not have.
+_NOT_HERE = ("test_documents.py",)
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,25 @@ class Mutant:
         return before, ast.unparse(ast.fix_missing_locations(tree))
 
     def tests(self) -> list[str]:
-        """The unit tests that import the module, those named after it first, and the folder of it or of its package."""
+        """The unit tests that are named after the module or import it; the folder of it, or of its package; and those
+        of ops.py's packages that import it."""
         name = self.module.removeprefix("code/").removesuffix(".py").removesuffix("/__init__")
         dotted, own = name.replace("/", "."), Path(name).name
-        imported = re.compile(rf"\b{dotted}\b|from {dotted.rpartition('.')[0]} import .*\b{own}\b")
-        files = [path for path in (ROOT / _UNIT).rglob("test_*.py") if imported.search(path.read_text())]
+        imports = re.compile(rf"\b{dotted}\b|from {dotted.rpartition('.')[0]} import .*\b{own}\b")
+        every = (path for path in (ROOT / _UNIT).rglob("test_*.py") if path.name not in _NOT_HERE)
+        files = [path for path in every if path.stem.startswith(f"test_{own}") or imports.search(path.read_text())]
         files.sort(key=lambda path: (path.stem != f"test_{own}", path))
         folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
+        users = {
+            path.parent.name for path in (ROOT / _TEMPLATE / "ops").glob("*/*.py") if imports.search(path.read_text())
+        }
+        folders = [
+            folder if folder.is_dir() else folder.parent,
+            *(ROOT / _UNIT / "ops" / one for one in sorted(users)),
+        ]
         # What is directly in these is of many modules.
-        folders = [one for one in (folder, folder.parent) if one.is_dir() and one.name not in ("unit", "jobs", "ops")]
-        return [str(path.relative_to(ROOT)) for path in (*files, *folders[:1])]
+        folders = [one for one in folders if one.is_dir() and one.name not in ("unit", "jobs", "ops")]
+        return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in (*files, *folders)))
 
 
 def changes(tree: ast.AST) -> Iterator[Callable[[], None]]:

@@ -1,8 +1,11 @@
-"""How many and how much, as somebody types it: 10M objects, 200TB, 50/s."""
+"""What somebody types, as values: 10M objects, 200TB, 50/s, a prefix. What cannot be read is a ValueError of a Text."""
 
 from __future__ import annotations
 
+import json
+import math
 import re
+from collections.abc import Callable
 
 from oss_oms_sync.answers.text import Text, t
 
@@ -29,6 +32,49 @@ def a_day(text: str) -> int:
     if unit not in _SECONDS:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=wanted))
     return round(_scaled(number, 1000, r"([kmbgt]?)", wanted) * _DAY / _SECONDS[unit])
+
+
+def prefix(text: str) -> str:
+    """A prefix as the functions take it (`prefix_problem`): said before anything is called. Raises ValueError."""
+    if text.startswith("/"):
+        better = text.lstrip("/")
+        raise ValueError(t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=better))
+    return text
+
+
+def unescaped(text: str) -> str:
+    r"""A key that is given as JSON has it, such as `a\u0000b`: what printed commands hold where a key has characters
+    that nobody sees, or that a shell loses. Raises ValueError."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        raise ValueError(t("{text!r} is not escaped as in JSON", text=text)) from None
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A reader of whole numbers within limits, which raises ValueError."""
+
+    def read(text: str) -> int:
+        number = int(text) if text.strip().isascii() and text.strip().isdigit() else -1
+        if most is None and number < least:
+            raise ValueError(t("{text!r} is no whole number of {least} or more", text=text, least=least))
+        if most is not None and not least <= number <= most:
+            told = t("{text!r} is no whole number from {least} to {most}", text=text, least=least, most=most)
+            raise ValueError(told)
+        return number
+
+    return read
+
+
+def dollars(text: str) -> float:
+    """A price. Raises ValueError."""
+    try:
+        price = float(text)
+    except ValueError:
+        price = math.nan
+    if not 0 <= price < math.inf:
+        raise ValueError(t("{text!r} is no price: give dollars, such as 0.09", text=text))
+    return price
 
 
 def _scaled(text: str, thousand: int, unit: str, wanted: Text) -> float:

@@ -42,6 +42,8 @@ _YES = "yes"
 
 _SUFFIX = t("A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too")
 _BACKFILL = t("Let the project send what is there, ten keys a call: python3 ops.py reconcile --since 1970-01-01")
+_OUTSIDE = t("The project covers nothing that begins with {prefix}")
+_INSIDE = t("It covers what begins with {own}")
 _CLOSED = t("The project is closed: OMS must not write to OBS any more")
 _OPEN = t("Open it first, if that is meant: python3 ops.py open")
 _NOT_SET_UP = t(
@@ -174,7 +176,7 @@ class Migration:
         self._check()
         kept = [key for _, key in self._all_keys()]
         now = timestamp(self._session.clock.now())
-        buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), [given.get("objectPrefix", "")]
+        buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), self._prefixes()
         known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept, overwrite=self._options.overwrite)
         compared = answers.of_compare(self._session.caller.ask("compare", {"look": True}))
         known.found_without = told.found_without(compared)
@@ -184,6 +186,14 @@ class Migration:
         if not self._intentions.begin(known):
             raise UsageError(_SOMEBODY, _LOOK)
         return known
+
+    def _prefixes(self) -> list[str]:
+        """What is asked for of what the project covers. Raises UsageError for what is outside."""
+        own = self._given.get("objectPrefix", "")
+        for one in self._options.prefix:
+            if not one.startswith(own) and not own.startswith(one):
+                raise UsageError(_OUTSIDE.filled(prefix=one), _INSIDE.filled(own=own))
+        return [max(one, own, key=len) for one in self._options.prefix] or [own]
 
     def _check(self) -> None:
         """Raise OpsError where it must not begin, or could not."""

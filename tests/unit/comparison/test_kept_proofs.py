@@ -178,8 +178,8 @@ def test_where_sending_has_not_helped_in_crc64_mode_another_remedy_is_told_and_n
     # THEN it is not sent once more, and the remedy is another
     assert answer["classes"]["overwritten"]["keys"] == ["a"]
     remedy = answer["remedies"]["overwritten"]["en"]
-    assert "copy each onto itself at the source" in remedy
-    assert "overwrite" not in remedy
+    assert "python3 ops.py migrate --overwrite" in remedy
+    assert "compare --deep --overwrite" not in remedy
     assert world.oms.accepted.total() == sent
 
 

@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.comparison.proof import _PART_SIZES, _PartsDigest
+from oss_oms_sync.comparison.result import remedies
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.passes.digests import OTHERS
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, once
@@ -240,8 +244,8 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
 @pytest.mark.parametrize(
     ("mode", "is_sent", "words"),
     [
-        (SIZE, False, f"OMS skips what is sent again ({SIZE}), so copy each onto itself at the source"),
-        (None, False, "copy each onto itself at the source"),
+        (SIZE, False, f"OMS skips what is sent again ({SIZE}), so have a task group of OMS overwrite them"),
+        (None, False, "(python3 ops.py migrate --overwrite)"),
         ("NO_OVERWRITE", False, "delete each in OBS and compare again"),
         (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips it if one of both"),
         ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
@@ -281,6 +285,21 @@ def test_what_is_suspicious_has_a_remedy_and_what_is_of_another_size_has_none(wo
     remedies = world.compare()["remedies"]
     assert remedies.keys() == {"suspicious"}
     assert ": python3 ops.py compare --deep. If one does: OMS skips" in remedies["suspicious"]["en"]
+
+
+def test_the_folders_of_what_differs_are_named_to_the_task_group_unless_a_shell_would_read_them_otherwise():
+    def printed(*folders: str) -> str:
+        counts = ClassCount(Side(1, 9), Side(1, 9), proven_different=1)
+        other = {"equal_size": [7, 7, 7, 7]}
+        tally = Tally(
+            classes={"overwritten": counts},
+            folders={"fine/": other, **{one: {**other, "overwritten": [1, 9, 1, 9]} for one in folders}},
+        )
+        return str(remedies(tally, SIZE)[ObjectClass.OVERWRITTEN])
+
+    assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in printed("a/", "b/")
+    for folders in (("a/", ""), ("a/", "*"), ("a b/",), (OTHERS,), [f"{n}/" for n in range(11)]):
+        assert "(python3 ops.py migrate --overwrite)" in printed(*folders)
 
 
 def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):

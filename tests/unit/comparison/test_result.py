@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from support.compare_world import CompareWorld
@@ -112,6 +113,16 @@ def test_the_watermark_is_the_oldest_object_that_is_not_there_and_at_most_the_be
     world.put("c", "1", "md5", "lost")
     world.later(HOUR)
     assert world.compare()["watermark"] == "2026-01-02T01:00:00Z"
+
+
+@pytest.mark.parametrize("fate", ["lost", "copied"])
+def test_an_object_too_young_to_be_judged_holds_the_watermark_back_until_it_is_there(world, fate):
+    written = timestamp(world.clock.now())
+    world.put("b", "1", "md5", fate)
+    world.later(60)
+    answer = world.compare()
+    assert answer["classes"]["moving"]["keys"] == ["b"]
+    assert answer["watermark"] == (written if fate == "lost" else answer["started"])
 
 
 def test_folders_are_those_of_the_first_level(world):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.language import usual
+from ops.parser import usual
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """What compare answers, with what to do about objects of the same size that differ, which sending them again may not
-heal.
+heal: those that OMS would skip, a task group overwrites under a mode of its own.
 
 Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips what is in OBS in the same size and not
 older. CRC64_COMPARISON_OVERWRITE does so where one of both objects has no CRC64.
@@ -7,6 +7,7 @@ older. CRC64_COMPARISON_OVERWRITE does so where one of both objects has no CRC64
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +24,12 @@ from oss_oms_sync.passes.tally import ClassCount, Tally
 _WISHES = ("since", "deep", "overwrite", "cutover")
 _DEEP = "python3 ops.py compare --deep"
 _SEND = "python3 ops.py compare --deep --overwrite"
-_MAKE_NEWER = t(
-    "copy each onto itself at the source, so that it is newer than the one in OBS, or delete it in OBS and compare"
-    " again: what is missing is sent"
+# So many folders are named to a task group one by one, if any shell takes their names as they stand.
+_MOST_FOLDERS = 10
+_PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
+_OVERWRITE = t(
+    "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare again:"
+    " what is missing is sent"
 )
 DELETE = t("delete each in OBS and compare again: what is missing is sent")
 
@@ -106,7 +110,8 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text
     proven, in_vain = (getattr(_count(tally, ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
     older = _count(tally, ObjectClass.OLDER).in_vain
     suspicious = _count(tally, ObjectClass.SUSPICIOUS).source.objects
-    heal = _heal(overwrite_mode, is_in_vain=in_vain > 0)
+    overwrite = _OVERWRITE.filled(command=_group(tally))
+    heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
     if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
         found[ObjectClass.OLDER] = t(
@@ -124,6 +129,8 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text
             heal=heal,
         )
     if suspicious:
+        if overwrite_mode == "FULL_OVERWRITE":
+            heal = t("{heal}. If they cannot be read, {otherwise}", heal=heal, otherwise=overwrite)
         found[ObjectClass.SUSPICIOUS] = t(
             "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one. To see"
             " which differ, read them: {deep}. If one does: {heal}.",
@@ -138,22 +145,30 @@ def _count(tally: Tally, one: ObjectClass) -> ClassCount:
     return tally.classes.get(one.title, ClassCount())
 
 
-def _heal(overwrite_mode: str | None, *, is_in_vain: bool) -> Text:
+def _group(tally: Tally) -> str:
+    """The migration that overwrites what differs, or what its folders hold."""
+    titles = (ObjectClass.OVERWRITTEN.title, ObjectClass.SUSPICIOUS.title)
+    folders = [name for name, counts in tally.folders.items() if any(counts.get(title, [0])[0] for title in titles)]
+    are_named = len(folders) <= _MOST_FOLDERS and all(map(_PLAIN.fullmatch, folders))
+    return " ".join(["python3 ops.py migrate --overwrite", *(f"--prefix {one}" for one in folders if are_named)])
+
+
+def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:
     match overwrite_mode:
         case "FULL_OVERWRITE":
             return same(_SEND)
         case "CRC64_COMPARISON_OVERWRITE" if is_in_vain:
             return t(
-                "OMS skipped what was sent again, because one of both objects has no CRC64, so {make_newer}",
-                make_newer=_MAKE_NEWER,
+                "OMS skipped what was sent again, because one of both objects has no CRC64, so {otherwise}",
+                otherwise=overwrite,
             )
         case "CRC64_COMPARISON_OVERWRITE":
             return t(
-                "{send}. OMS skips it if one of both objects has no CRC64; then {make_newer}",
+                "{send}. OMS skips it if one of both objects has no CRC64; then {otherwise}",
                 send=_SEND,
-                make_newer=_MAKE_NEWER,
+                otherwise=overwrite,
             )
         case "NO_OVERWRITE":
-            return DELETE
+            return overwrite
     mode = overwrite_mode or "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
-    return t("OMS skips what is sent again ({mode}), so {make_newer}", mode=mode, make_newer=_MAKE_NEWER)
+    return t("OMS skips what is sent again ({mode}), so {otherwise}", mode=mode, otherwise=overwrite)

@@ -43,6 +43,7 @@ def test_without_a_sample_asked_for_nothing_is_read_and_that_is_said(ready, read
 def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(ready, reads):
     document = ready.certify(sample=2)
     assert document["verdict"] == "GO"
+    assert check(document, "SAMPLE")["seen"].endswith(" of the 3 objects of up to 1 GiB that count as equal differ")
     sample = document["sample"]
     assert (sample["asked"], sample["population"], sample["drawn"], sample["read"]) == (2, 3, 2, 2)
     assert sorted(reads) == sorted(2 * sample["keys"])
@@ -164,8 +165,10 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready)
     ready.prove()
     ready.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
     # WHEN all are asked for, THEN the others are read, and it is said which was not
-    sample = ready.certify(sample=3)["sample"]
+    document = ready.certify(sample=3)
+    sample = document["sample"]
     assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
+    assert check(document, "SAMPLE")["seen"].endswith("(1 drawn could not be read)")
     assert first not in sample["keys"]
     # AND another call does not try it again
     calls = ready.source.calls["get"]

@@ -138,7 +138,7 @@ def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm
     assert world.is_go(accept={"oms_unfinished": "the owner: it was lost"})
 
 
-@pytest.mark.parametrize(("contents", "told"), [("21", "delete it in OBS"), ("123", "send these again")])
+@pytest.mark.parametrize(("contents", "told"), [("21", "delete each in OBS"), ("123", "send these again")])
 def test_what_differs_and_is_newer_in_obs_is_mended_by_what_the_check_says(world, contents, told):
     # GIVEN somebody wrote to OBS, perhaps in the same size, which OMS would skip
     world.put("b", "12", "form")

@@ -1,0 +1,148 @@
+"""Reads the command line, and says in one language what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import locale
+import os
+import runpy
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ops.arguments import COMMANDS, Command, flag, option
+from ops.certificates import ACCEPTABLE
+from oss_oms_sync.answers.text import Text, same, sentences, t
+
+_Say = Callable[[Text], str]
+_LANGUAGES = ("en", "zh")
+
+_CODES = t("Exit codes: 0 OK; 1 a problem, or no result; 2 invalid command line; 3 not proven; 4 not to be trusted.")
+_ABOUT = t(
+    "Operate the deployed project. Each command calls `s <function> invoke` in this folder, waits, and shows the"
+    " answer."
+)
+# What argparse says itself, in its own phrases.
+_OF_ARGPARSE = {
+    text.phrase: text
+    for text in (
+        t("usage: "),
+        t("positional arguments"),
+        t("options"),
+        t("show this help message and exit"),
+        t("%(prog)s: error: %(message)s\n"),
+        t("argument %(argument_name)s: %(message)s"),
+        t("the following arguments are required: %s"),
+        t("expected one argument"),
+        t("ignored explicit argument %r"),
+        t("not allowed with argument %s"),
+        t("invalid choice: %(value)r (choose from %(choices)s)"),
+    )
+}
+
+
+def parse(words: Sequence[str] | None) -> argparse.Namespace:
+    """The command and its options; ends the program where they are not as they should be."""
+    words = sys.argv[1:] if words is None else words
+    say = _in_language_of(words)
+    # It asks gettext for each of its phrases, by this name of its own.
+    vars(argparse)["_"] = lambda phrase: say(_OF_ARGPARSE.get(phrase, same(phrase)))
+    parser = argparse.ArgumentParser(prog="ops.py", description=say(sentences(_ABOUT, _CODES)), allow_abbrev=False)
+    parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        _add(commands, name, command, say)
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        missing = t("there is no command {name!r}", name=words[0])
+        parser.error(say(_meant(missing, words[0], COMMANDS)))
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        asked = commands.choices[options.command]
+        needless = t("{command} takes no {name!r}", command=options.command, name=unknown[0])
+        asked.error(say(_meant(needless, unknown[0], asked._option_string_actions)))
+    if options.command == "cutover":
+        _check_cutover(parser, options, say)
+    return options
+
+
+# argparse has no public name for its action.
+def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, command: Command, say: _Say) -> None:
+    short = say(command.about)
+    long = say(t("{about}. {codes}", about=f"{short[0].upper()}{short[1:]}", codes=_CODES))
+    parser = commands.add_parser(name, help=short, description=long, allow_abbrev=False)
+    parser.set_defaults(html=None, template=None)
+    told = t("language of the output (default: that of your locale)")
+    shared = [
+        flag("--json", t("print the answer as JSON")),
+        option("--lang", told, choices=_LANGUAGES, default=usual()),
+    ]
+    if command.page:
+        shared.append(option("--html", t("also write a web page, in one file"), metavar="FILE", type=Path))
+    if command.asks:
+        shared.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
+    for one in (*shared, *command.options):
+        into = parser.add_mutually_exclusive_group() if isinstance(one, list) else parser
+        for each in one if isinstance(one, list) else [one]:
+            how = {**each.how, "type": _told(each.how["type"], say)} if "type" in each.how else each.how
+            into.add_argument(*each.names, help=say(each.help), **how)
+
+
+def _told(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
+    """A reader of values, as argparse wants it."""
+
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(say(error.args[0])) from None
+
+    return convert
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """The version of the code beside this, which is deployed from here."""
+        code = Path(__file__).parents[1] / "code" / "oss_oms_sync" / "__init__.py"
+        sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
+        parser.exit()
+
+
+def _meant(wrong: Text, word: str, known: Iterable[str]) -> Text:
+    """What is wrong with a word, and what somebody probably wanted to type."""
+    near = get_close_matches(word.partition("=")[0], list(known), 1)
+    if near:
+        return t("{wrong}: did you mean {near!r}?", wrong=wrong, near=near[0])
+    return t("{wrong}. --help says what there is", wrong=wrong)
+
+
+def usual() -> str:
+    """The language that this machine speaks, "zh" or "en": as the environment says, or else the system."""
+    named = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), None)
+    known = named or locale.getlocale()[0] or ""
+    return "zh" if known.lower().startswith(("zh", "chinese")) else "en"
+
+
+def _in_language_of(words: Sequence[str]) -> _Say:
+    """How a text is said before anybody has read the command line."""
+    asked = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
+    asked += [word for option, word in pairwise(words) if option == "--lang"]
+    language = asked[-1] if asked and asked[-1] in _LANGUAGES else usual()
+    return lambda text: text.of(language)
+
+
+def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace, say: _Say) -> None:
+    if options.rehearse and options.close:
+        parser.error(say(t("a rehearsal closes nothing: leave --close out")))
+    accepted = {}
+    for given in options.accept:
+        name, _, why = given.partition("=")
+        if name not in ACCEPTABLE or not why.strip():
+            wanted = t(
+                '--accept {given!r}: give CLASS="who, why", with one of {classes}', given=given, classes=[*ACCEPTABLE]
+            )
+            parser.error(say(wanted))
+        accepted[name] = why.strip()
+    options.accept = accepted

@@ -1,0 +1,129 @@
+"""Whatever a task group does, and passes learn of it: no key is dropped for ever, and what is printed leads on.
+
+The oracle knows what is in both buckets, and what the group has copied, and asks the function's code nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from unittest.mock import patch
+
+import pytest
+
+from oss_oms_sync.clock import timestamp
+from support.compare_world import CompareWorld
+from support.law import EXTRAS, seeds_of
+from support.task_group import COPYING, DONE, FAILED, PAUSED, begun, over
+from support.world import DAY, HOUR, MINUTE
+
+KEYS = [f"k{number}" for number in range(8)]
+SINCE = {"since": "1970-01-01", "restart": True}
+DIFFERS = {"overwritten", "suspicious", "equal_version", "equal_size"}
+
+
+class Beside(CompareWorld):
+    """The group copies one by one what it had listed when it began, or fails to."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(KEYS)
+        self.dice = random.Random(seed)
+        self.left: list[str] | None = None
+        self.has_failed = False
+        self.began = ""
+        for key in KEYS[:6]:
+            self.upload(key, data=self.dice.choice(["A", "B", "CC"]), minutes_ago=1500)
+
+    def put_one(self) -> None:
+        key, data = self.dice.choice(KEYS), self.dice.choice(["A", "B", "CC"])
+        self.put(key, data, fate=self.dice.choice(["lost", "comes", "accepted", "copied", "refused"]))
+
+    def begin_group(self) -> None:
+        if self.left is None:
+            self.left, self.has_failed = [key for key in KEYS if self.there_is(key)], False
+            self.began = timestamp(self.clock.now())
+            begun(self, COPYING, begun=self.began)
+
+    def copy_one(self) -> None:
+        """What it writes late is over whatever has come meanwhile."""
+        if self.left:
+            key = self.left.pop(0)
+            if self.dice.random() < 0.2:
+                self.has_failed = True
+            elif self.there_is(key):
+                self.write(key, self.in_source(key))
+
+    def stand(self) -> None:
+        """It is paused, fails, copies on, or is over and known for that; or somebody ends it."""
+        if self.left is None:
+            return
+        status = self.dice.choice([COPYING, PAUSED, FAILED if self.has_failed else COPYING, None])
+        if not self.left and not self.has_failed and self.dice.random() < 0.7:
+            status = DONE
+        if status is not None:
+            begun(self, status, begun=self.began)
+            return
+        self.end()
+
+    def end(self) -> None:
+        if self.left is not None:
+            over(
+                self,
+                "removed" if self.left or self.has_failed else "done",
+                run=f"{self.dice.randrange(16**6):x}",
+                begun=self.began,
+            )
+            self.left = None
+
+    def ask_one(self) -> None:
+        answer = self.ask(self.dice.choice(["compare", "reconcile"]), SINCE)
+        assert answer["finished"]
+        if answer["stop"] == "too_many":
+            assert answer["step"]["job"] == "migrate"
+
+    def there_is(self, key: str) -> bool:
+        return key in self.source.objects
+
+    def in_source(self, key: str) -> str:
+        return self.source.objects[key].body.decode()
+
+    def rest(self) -> None:
+        """Events come, what failed is sent again, and OMS comes to the end of what it accepted."""
+        while self.events:
+            self.deliver()
+        self.later(HOUR)
+        self.replay()
+        self.copy_all()
+        self.later(HOUR)
+
+
+@pytest.mark.law
+@pytest.mark.parametrize("seed", seeds_of(0, 800 if EXTRAS else 12))
+def test_no_key_is_dropped_for_ever(seed):
+    world = Beside(seed)
+    dice, most = world.dice, [1, 3, None][seed % 3]
+    happenings = [world.put_one, world.begin_group, world.copy_one, world.copy_one, world.stand, world.ask_one]
+    with patch("oss_oms_sync.passes.driver.most_sent", return_value=float("inf") if most is None else most):
+        for _ in range(30):
+            dice.choice(happenings)()
+            world.later(dice.choice([1, MINUTE, 20 * MINUTE]))
+        # WHEN nobody writes any more, the group is over, and somebody does what either job prints
+        job = dice.choice(["compare", "reconcile"])
+        world.end()
+        for _ in range(4):
+            world.rest()
+            world.later(DAY)
+            answer = world.ask(job, SINCE)
+            if answer["stop"] == "too_many":
+                step = answer["all_the_same"]
+                world.ask(step["job"], {**step["options"], "since": "1970-01-01"})
+        world.rest()
+        classes = world.compare({**SINCE, "dry_run": True})["classes"]
+
+    # THEN each object is in OBS, or is known not to be proven, and none waits for the group
+    found = {key: name for name, one in classes.items() for key in one["keys"]}
+    for key in KEYS:
+        if world.there_is(key):
+            there = world.there.objects.get(key)
+            is_there = there is not None and there.body.decode() == world.in_source(key)
+            assert is_there or found[key] in DIFFERS, (key, found[key])
+            assert found[key] in {"equal_contents", *DIFFERS}, (key, found[key])
