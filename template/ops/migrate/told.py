@@ -9,12 +9,10 @@ from ops import cost, effort
 from ops.commands import command
 from ops.intention import Intention
 from ops.prices import Prices
-from ops.quantities import in_bytes
 from ops.report import estimate, old_objects
 from ops.report.comparison import held
 from ops.show import lines
 from ops.terminal import Line, Marked, Whole
-from ops.waiting import duration
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
@@ -39,11 +37,11 @@ _LATE = t(
     " objects."
 )
 _MUCH = t(
-    "By the last comparison, of {began}, it copies {objects:object|objects}, {size}. At the usual limits of OMS that"
-    " takes {time} at least (an estimate)."
+    "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
+    " that takes {time:time} at least (an estimate)."
 )
 _UNKNOWN_MUCH = t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}")
-_ESTIMATE = t("{how_far}; about {left} to go (an estimate)")
+_ESTIMATE = t("{how_far}; about {left:time} to go (an estimate)")
 _KEPT = t("Access keys that are kept for it: {keys}")
 _NEXT = {
     "go_on": t("Go on:"),
@@ -77,8 +75,8 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
         if intention.overwrite or name in copied
     ]
     objects, size = (sum(count[place] for count in counts) for place in (0, 1))
-    time = duration(effort.group_seconds(objects, size))
-    about = _MUCH.filled(began=found.started, objects=objects, size=in_bytes(size), time=time).of(language)
+    time = effort.group_seconds(objects, size)
+    about = _MUCH.filled(began=found.started, objects=objects, size=size, time=time).of(language)
     yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))
 
 
@@ -91,7 +89,7 @@ def found_without(found: CompareAnswer) -> str:
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
     """A line of progress; `left`: for how many seconds more, if that can be estimated."""
     told = old_objects.how_far(group)
-    return told if left is None else _ESTIMATE.filled(how_far=told, left=duration(left))
+    return told if left is None else _ESTIMATE.filled(how_far=told, left=left)
 
 
 def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:
