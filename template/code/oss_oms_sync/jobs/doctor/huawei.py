@@ -8,14 +8,12 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.in_hand import in_hand
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
-from oss_oms_sync.ledger import migration
 from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 
 # OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
@@ -67,21 +65,6 @@ def right_to_groups(context: CheckContext) -> Finding:
         without = t("Without it, nobody knows here how far the old objects are, and what failed of them is not resent.")
         return warning(_describe(answer), sentences(answer.remedy("get", "taskgroup"), without))
     return ok(t("the IAM user of HW_AK has the permission oms:taskgroup:get"))
-
-
-def old_objects(context: CheckContext) -> Finding:
-    """A migration of them that does not go on by itself, and the access keys that are there as long."""
-    found = migration.under_way(context.invocation)
-    if found is None:
-        return ok(t("no migration of the old objects is on its way"))
-    group = migration.how_far(context.invocation, found)
-    if isinstance(group, TaskGroup) and group.state in MOVING:
-        return ok(group.title)
-    how = (
-        group.title if isinstance(group, TaskGroup) else t("How far the migration of the old objects is, is not known")
-    )
-    seen = t("{how}; its access keys are still there: {keys}", how=how, keys=found.keys) if found.keys else how
-    return warning(seen, t("What ends it: python3 ops.py migrate --look"))
 
 
 def step_of_counts(context: CheckContext) -> Finding:
@@ -330,7 +313,6 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("OMS region"), ("settings",), oms_region),
     Check(t("right oms:synctask:statistics"), ("task",), right_to_statistics),
     Check(t("right oms:taskgroup:get"), ("task",), right_to_groups),
-    Check(t("old objects"), ("right oms:taskgroup:get",), old_objects),
     Check(t("step of counts"), ("right oms:synctask:statistics",), step_of_counts),
     Check(t("OBS connection"), ("task",), obs_connection),
     Check(t("OBS clock"), ("OBS connection",), obs_clock),
