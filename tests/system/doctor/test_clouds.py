@@ -72,6 +72,15 @@ def test_an_overwrite_mode_with_a_gap_is_a_warning_that_names_the_one_without(bo
     assert seen in check["seen"]
 
 
+def test_a_task_that_does_not_migrate_metadata_is_a_warning_that_says_what_is_lost(box, handler):
+    box.task.metadata = False
+    report = handler(box, box.environment())
+    check = the_check(report, "task options")
+    assert (report["ok"], check["state"]) == (True, "warning")
+    assert "of objects' headers only Content-Type is copied" in check["seen"]
+    assert "accept metadata by name" in check["fix"]
+
+
 def test_a_function_without_a_role_is_told_so(box, handler):
     assert states(handler(box, box.environment(), ("", "", "")), "fault") == ["role"]
 
