@@ -14,7 +14,7 @@ from itertools import count, pairwise
 
 from benchmarks.keyspaces import KeySpace
 from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
-from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut
+from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING
 
 # The template's: the size of the function `reconcile`, and how long a piece works.
@@ -25,10 +25,10 @@ CPU, MEGABYTES, PIECE_SECONDS = 0.5, 512, 120.0
 START_SECONDS = (1.0, 3.0)
 # OSS's answers within the region: a page of a listing; any other call, or a listing of one key.
 PAGE_SECONDS, CALL_SECONDS = 0.1, 0.02
-# Two listings read and merged, and the object's class, on a whole vCPU. On a core of the machine on which this was
-# written it took 36 microseconds with oss2's parser, and 18 with a parser of one's own, which is what is assumed here:
-# twice that, because a vCPU is half a core, and as much as 24 for TLS and HTTP. With oss2's it would be about 95.
-CPU_AN_OBJECT = 0.00006
+# Two listings read and merged, and runs of objects counted, on a whole vCPU. On a core of the machine on which this was
+# written it took 7 microseconds (18 key by key): twice that, because a vCPU is half a core, and as much as 24 for TLS
+# and HTTP.
+CPU_AN_OBJECT = 0.000038
 
 _PAGE = 1000
 _CALLS_AT_ONCE = 10
@@ -46,6 +46,8 @@ class KeyRange:
     end: int
     until: str = ""
     marks: Marks = field(default_factory=Marks)
+    # How often what it is of was halved.
+    depth: int = 0
     halves: tuple[KeyRange, ...] = ()
 
     def fold(self) -> Marks:
@@ -110,7 +112,8 @@ class SimulatedPass:
         # The piece before, the pass's first one, the last pass's marks; is there a later piece? "Working".
         yield self._call("GET", 3) + self._call("LIST") + self._call("PUT")
         self.pieces += 1
-        if begins and self._may_split(key_range):
+        is_planned = bool(list(self._before)) and 1 << key_range.depth >= self._lanes
+        if begins and not is_planned and self._may_split(key_range):
             yield self._walk(key_range, 1 if list(self._before) else int(FIRST_SECONDS / _page_seconds(_PAGE)))
             if key_range.place < key_range.end and (yield from self._split(key_range)):
                 return
@@ -149,23 +152,42 @@ class SimulatedPass:
         yield CALL_SECONDS * (self.calls["LIST"] - calls_before)
         if cut is None:
             return False
-        # The piece that says so; the halves' first ones.
-        yield self._call("PUT") + self._call("PUT", 2)
-        self.pieces += 2
-        middle = space.up_to(cut)
-        key_range.halves = (KeyRange(key_range.place, middle, cut), KeyRange(middle, key_range.end, key_range.until))
+        yield self._call("PUT")
         self._open.remove(key_range)
-        for half in key_range.halves:
-            self._begin(half)
-        self._invoke(self._find_nothing())
+        split = [(key_range, cut)]
+        for one, middle in split:
+            # The halves' first pieces, and the event of the one that says so.
+            yield self._call("PUT") + self._call("PUT")
+            self.pieces += 2
+            self._invoke(self._find_nothing())
+            place = space.up_to(middle)
+            depth = one.depth + 1
+            one.halves = (
+                KeyRange(one.place, place, middle, depth=depth),
+                KeyRange(place, one.end, one.until, depth=depth),
+            )
+            for half in one.halves:
+                planned = self._planned_cut(half)
+                if planned:
+                    split.append((half, planned))
+                else:
+                    self._begin(half)
         return True
+
+    def _planned_cut(self, half: KeyRange) -> str | None:
+        """Where half of a range splits at once, by the marks alone (see `Worker`)."""
+        if 1 << half.depth >= self._lanes or not list(self._before) or not self._is_large(half):
+            return None
+        return middle_of(self._space.key(half.place - 1) if half.place else "", half.until, self._before)
 
     def _may_split(self, key_range: KeyRange) -> bool:
         """Whether a lane is free, and half of the range is worth an invocation, as far as that is known."""
+        return len(self._open) < self._lanes and self._is_large(key_range)
+
+    def _is_large(self, key_range: KeyRange) -> bool:
         marks = list(self._before)
         after = self._space.key(key_range.place - 1) if key_range.place else ""
-        is_large = not marks or expected_objects(after, key_range.until, marks) >= WORTH_SPLITTING
-        return len(self._open) < self._lanes and is_large
+        return not marks or expected_objects(after, key_range.until, marks) >= WORTH_SPLITTING
 
     def _walk(self, key_range: KeyRange, pages: int) -> float:
         """Walk through so many pages at most. Returns how long that takes: each page is asked for while the one before
@@ -198,4 +220,9 @@ class SimulatedPass:
 
 
 def _page_seconds(objects: int) -> float:
-    return max(PAGE_SECONDS, objects * CPU_AN_OBJECT / CPU) if objects else 0.0
+    return page_seconds(objects * CPU_AN_OBJECT / CPU) if objects else 0.0
+
+
+def page_seconds(computing: float) -> float:
+    """How long a page takes that is computed on for so long while the next one is waited for."""
+    return max(PAGE_SECONDS, computing)

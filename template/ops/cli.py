@@ -78,6 +78,9 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     screen = Screen(clock)
     session = Session(caller, screen, clock, options.lang)
     try:
+        # Now, and not after an hour.
+        for file in filter(None, map(vars(options).get, ("html", "out", "report"))):
+            check_writable(file)
         return _COMMANDS[options.command](session, options)
     except OpsError as error:
         return _tell(session, error)
@@ -140,9 +143,7 @@ def _payload(options: Namespace) -> dict[str, Any]:
 
 
 def _cutover(session: Session, options: Namespace) -> int:
-    for file in (options.out or Path("certificate.json"), options.html):
-        if file:
-            check_writable(file)
+    check_writable(options.out or Path("certificate.json"))
     wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
     this = cutover.Cutover(session, cutover.Plan(freeze.moment(session, options), *wishes))
     document = this.run()
@@ -191,33 +192,6 @@ def _cost(session: Session, options: Namespace) -> int:
     return 0
 
 
-def _secrets(session: Session, options: Namespace) -> int:
-    secret_store.keep(session, options, FOLDER)
-    return 0
-
-
-def _canary(session: Session, options: Namespace) -> int:
-    if options.report:
-        check_writable(options.report)
-    return canary(session, options, FOLDER)
-
-
-def _setup(session: Session, options: Namespace) -> int:
-    if options.html:
-        check_writable(options.html)
-    return setup(session, options, FOLDER)
-
-
-def _migrate(session: Session, options: Namespace) -> int:
-    return migrate(session, options, FOLDER)
-
-
-def _checklist(session: Session, options: Namespace) -> int:
-    if options.html:
-        check_writable(options.html)
-    return checklist(session, options, FOLDER)
-
-
 def _show_input(session: Session, options: Namespace) -> int:
     data = sys.stdin.buffer.read()
     # PowerShell writes UTF-16.
@@ -242,10 +216,10 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "cutover": _cutover,
     "check": _check,
     "cost": _cost,
-    "secrets": _secrets,
-    "canary": _canary,
-    "setup": _setup,
-    "migrate": _migrate,
-    "checklist": _checklist,
+    "secrets": partial(secret_store.keep, folder=FOLDER),
+    "canary": partial(canary, folder=FOLDER),
+    "setup": partial(setup, folder=FOLDER),
+    "migrate": partial(migrate, folder=FOLDER),
+    "checklist": partial(checklist, folder=FOLDER),
     "show": _show_input,
 }

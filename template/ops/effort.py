@@ -17,13 +17,13 @@ _PAGE = 1000
 _KEYS_A_CALL = 10
 # The settings' default.
 _OMS_RATE = 20
-# The functions' sizes in s.yaml, as vCPU and MB.
-_SMALL, _LARGE = (0.1, 256), (0.5, 512)
+# The functions' sizes in s.yaml, as vCPU and MB; compare's is whole.
+_SMALL, _LARGE, _WHOLE = (0.1, 256), (0.5, 512), (1.0, 1024)
 # A round trip to OMS and one to OSS, and computing at a tenth of a core.
 _EVENT_SECONDS = 0.05
-# A lane's seconds for an object: 500,000 a minute. Of compare 250,000: its computing alone would be 333,000, and OBS's
-# listings come over the internet.
-RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 500_000, 60 / 250_000
+# A lane's seconds for an object: as fast as OSS answers with one page after the other, 600,000 a minute. Of compare
+# 500,000, because OBS's listings come over the internet.
+RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 600_000, 60 / 500_000
 # What compare reads of an object in OBS's listings.
 _LISTED_BYTES = 300
 # `deep` computes so many bytes a second in a lane; a sample reads so many from both sides.
@@ -44,7 +44,7 @@ TIMERS = {"replay": (1, 11), "reconcile": (10, 6), "compare": (10, 6)}
 # on its way; late keys are judged again; what was begun before the closing ends; OMS has to do nothing for a while.
 _REPLAY_MINUTES, _SETTLE_MINUTES, _AGAIN_MINUTES, _CLOSE_MINUTES, _OMS_MINUTES = 1, 5, 5, 2, 10
 # Beginning to spread, and coming to an end.
-_SPREADING_SECONDS = 30
+_SPREADING_SECONDS = 10
 
 
 class Effort(NamedTuple):
@@ -97,7 +97,8 @@ def standstill_pass(objects: int) -> Effort:
 
 
 def _beside_obs(objects: int) -> Effort:
-    return _pass(objects, COMPARE_SECONDS)._replace(obs=objects / _PAGE, obs_bytes=objects * _LISTED_BYTES)
+    taken = _pass(objects, COMPARE_SECONDS)
+    return taken._replace(size=_WHOLE, obs=objects / _PAGE, obs_bytes=objects * _LISTED_BYTES)
 
 
 def _pass(objects: int, seconds_an_object: float) -> Effort:
@@ -154,7 +155,7 @@ def sample(number: int, bytes_: float) -> Effort:
 def deep(objects: int, size: int) -> Effort:
     """The whole source read inside its region, as if nothing else proved any object to be equal; each proof is kept."""
     seconds = size / _DEEP_BYTES_A_SECOND
-    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects)
+    return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE, oss=2 * objects)
 
 
 def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[str, int]:

@@ -10,7 +10,7 @@ from oss_oms_sync.answers.text import same, t
 
 
 def check_writable(file: Path) -> None:
-    """Now, and not after an hour: raises UsageError if a file cannot be written there."""
+    """Raise UsageError if a file cannot be written there."""
     try:
         is_new = not file.exists()
         with file.open("ab"):

@@ -25,8 +25,9 @@ _WHERE = t("Run this in the project's folder, or name the file with -t")
 _NEXT = t("Deploy, so that the functions get them: s deploy -y")
 
 
-def keep(session: Session, options: Namespace, folder: Path) -> None:
-    """Store the secrets that `options.name` names, or all; from the environment, or as somebody types them.
+def keep(session: Session, options: Namespace, folder: Path) -> int:
+    """Store the secrets that `options.name` names, or all; from the environment, or as somebody types them. Return the
+    exit code.
 
     Raises UsageError where one is missing or cannot be one.
     """
@@ -40,6 +41,7 @@ def keep(session: Session, options: Namespace, folder: Path) -> None:
         session.caller.keep_secret(named[name], value)
         session.screen.say(_KEPT.filled(name=name, named=named[name]).of(session.lang))
     session.screen.say(_NEXT.of(session.lang))
+    return 0
 
 
 def _named(file: Path) -> dict[str, str]:

@@ -57,6 +57,8 @@ _ELSEWHERE = t("Make room for it, or write it elsewhere")
 def escaped(text: str) -> str:
     r"""`text` in one line without anything that a terminal would act on: escape sequences, control characters,
     characters without width, and those that turn the direction of writing, become \x1b or \u202e."""
+    # Pages keep numbers and units on one line by it.
+    text = text.replace("\u00a0", " ")
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

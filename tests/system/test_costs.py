@@ -18,7 +18,7 @@ def test_a_pass_makes_as_many_requests_as_the_benchmark_counts(monkeypatch):
     job = costs.reconcile()
     # A hundredth is missing, and recorded. Besides, there is what a pass is begun and ended with.
     listed = effort.reconcile_pass(6_000).oss
-    assert listed <= job.requests["LIST"] <= listed + 10 * job.runs
+    assert listed <= job.requests["LIST"] <= listed + 11 * job.runs
     assert to_oss(job.requests) - listed - job.keys <= 60 * job.runs  # one, where the machine is not too busy
 
 

@@ -8,13 +8,11 @@ from typing import Any
 from ops import cost, effort
 from ops.commands import command
 from ops.intention import Intention
-from ops.prices import Prices
-from ops.quantities import in_bytes
+from ops.prices import RESTORE, Prices
 from ops.report import estimate, old_objects
 from ops.report.comparison import held
 from ops.show import lines
 from ops.terminal import Line, Marked, Whole
-from ops.waiting import duration
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
@@ -33,17 +31,20 @@ _KEYS = t(
     "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is done, and"
     " kept while it can be retried."
 )
-_NOT_RESTORED = t("Archived objects are not restored: they fail, and are listed.")
+_NOT_RESTORED = t(
+    "Archived objects are not restored: they fail, and are listed. Who wants them restores them in the source before,"
+    " which costs about {dollars:.3f} dollars a GB."
+)
 _LATE = t(
     "An object that is written while it runs may end up in its older version: a comparison afterwards finds such"
     " objects."
 )
 _MUCH = t(
-    "By the last comparison, of {began}, it copies {objects:object|objects}, {size}. At the usual limits of OMS that"
-    " takes {time} at least (an estimate)."
+    "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
+    " that takes {time:time} at least (an estimate)."
 )
 _UNKNOWN_MUCH = t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}")
-_ESTIMATE = t("{how_far}; about {left} to go (an estimate)")
+_ESTIMATE = t("{how_far}; about {left:time} to go (an estimate)")
 _KEPT = t("Access keys that are kept for it: {keys}")
 _NEXT = {
     "go_on": t("Go on:"),
@@ -62,7 +63,7 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
     yield _WHAT.filled(source=intention.source, destination=intention.destination, there=there).of(language)
     for prefix in filter(None, intention.prefixes):
         yield _BELOW.filled(prefix=prefix).of(language)
-    for text in (_KEYS, _NOT_RESTORED, _LATE):
+    for text in (_KEYS, _NOT_RESTORED.filled(dollars=RESTORE), _LATE):
         yield text.of(language)
     if not isinstance(found, Compared):
         options = {"objects": "N", "size": "BYTES"}
@@ -77,8 +78,8 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
         if intention.overwrite or name in copied
     ]
     objects, size = (sum(count[place] for count in counts) for place in (0, 1))
-    time = duration(effort.group_seconds(objects, size))
-    about = _MUCH.filled(began=found.started, objects=objects, size=in_bytes(size), time=time).of(language)
+    time = effort.group_seconds(objects, size)
+    about = _MUCH.filled(began=found.started, objects=objects, size=size, time=time).of(language)
     yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))
 
 
@@ -91,7 +92,7 @@ def found_without(found: CompareAnswer) -> str:
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
     """A line of progress; `left`: for how many seconds more, if that can be estimated."""
     told = old_objects.how_far(group)
-    return told if left is None else _ESTIMATE.filled(how_far=told, left=duration(left))
+    return told if left is None else _ESTIMATE.filled(how_far=told, left=left)
 
 
 def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ops.commands import command
-from ops.quantities import in_bytes
 from ops.report.blocks import Block, Command, Facts, Paragraph, Span
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -15,8 +14,8 @@ from oss_oms_sync.answers.text import Text, t
 
 _LISTING = t("OMS lists the source: nothing is copied yet")
 _HOW_FAR = t(
-    "{share:.1f} % of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed; {size} of {whole},"
-    " {speed}/s"
+    "{share:.1f} % of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed; {size:size} of"
+    " {whole:size}, {speed:size}/s"
 )
 _TONES = {
     **dict.fromkeys(MOVING, "way"),
@@ -47,9 +46,9 @@ def how_far(group: TaskGroup) -> Text:
         copied=group.copied,
         skipped=group.skipped,
         failed=group.failed,
-        size=in_bytes(group.copied_size),
-        whole=in_bytes(group.size),
-        speed=in_bytes(group.speed),
+        size=group.copied_size,
+        whole=group.size,
+        speed=group.speed,
     )
 
 

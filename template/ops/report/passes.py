@@ -102,4 +102,4 @@ def how_far(found: PassAnswer | None, language: str) -> str:
         say("a minute", number=found.objects_per_minute or 0),
         None if found.minutes_left is None else say("time left", left=60 * found.minutes_left),
     )
-    return say("pause").join(filter(None, known)).replace("\u00a0", " ")
+    return say("pause").join(filter(None, known))

@@ -147,8 +147,7 @@ def _table(table: Table) -> Iterator[Line]:
 def _flat(phrase: Phrase | Cell) -> str:
     match phrase:
         case str():
-            # Pages keep numbers and units on one line by it.
-            return phrase.replace("\u00a0", " ")
+            return phrase
         case Span("key", str(name)):
             return repr(name)
         case Span("note", content):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from textwrap import dedent
 
@@ -69,6 +70,15 @@ def test_an_overwrite_mode_with_a_gap_is_a_warning_that_names_the_one_without(bo
     assert report["ok"]
     assert (check["state"], "FULL_OVERWRITE" in check["fix"]) == (state, state == "warning")
     assert seen in check["seen"]
+
+
+def test_a_task_that_does_not_migrate_metadata_is_a_warning_that_says_what_is_lost(box, handler):
+    box.task.metadata = False
+    report = handler(box, box.environment())
+    check = the_check(report, "task options")
+    assert (report["ok"], check["state"]) == (True, "warning")
+    assert "of objects' headers only Content-Type is copied" in check["seen"]
+    assert "accept metadata by name" in check["fix"]
 
 
 def test_a_function_without_a_role_is_told_so(box, handler):
@@ -285,3 +295,14 @@ def test_without_the_right_to_see_task_groups_doctor_says_so_and_what_does_not_w
     box.oms.deny("oms:taskgroup:get")
     check = the_check(handler(box, box.environment()), name)
     assert (check["state"], "oms:taskgroup:get" in check["fix"]) == ("warning", True)
+
+
+def test_a_migration_that_does_not_go_on_by_itself_is_named_with_its_access_keys(box, handler):
+    name = "old objects"
+    assert name in states(handler(box, box.environment()), "ok")
+    written = {"begun": "2026-01-30T09:00:00Z", "group": "77", "keys": ["LTAI-A", "HPUA-B"]}
+    state = f"oms_source_record/{box.task_id}/state/migrate-oss-oms-sync.json"
+    box.oss.put(box.log_bucket, state, json.dumps(written).encode())
+    check = the_check(handler(box, box.environment()), name)
+    assert (check["state"], "LTAI-A, HPUA-B" in check["seen"]) == ("warning", True)
+    assert "python3 ops.py migrate --look" in check["fix"]

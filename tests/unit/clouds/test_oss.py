@@ -96,6 +96,17 @@ def test_finding_an_object_takes_the_right_to_list(world):
         world.invocation(30).log_bucket.find_all(["a"])
 
 
+def test_what_users_said_of_objects_is_told_whatever_else_hangs(world):
+    headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
+    world.bucket.add(StoredObject("a", b"12345", headers))
+    world.bucket.fail(Fault.status(403, b"", KNOWN), "head", lambda name: name == "c")
+    said, gone, refused = world.within(lambda: world.invocation().log_bucket.try_metadata_of_all(["a", "b", "c"]))
+    assert said == {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 海 100%"}
+    # An answer to HEAD has no body that would say why.
+    assert (gone.code, refused.code) == ("NoSuchKey", "AccessDenied")
+    assert "oss:GetObject" in refused.message
+
+
 def test_an_object_that_must_not_be_overwritten_is_not(world):
     world.bucket.add(StoredObject("a", b"before"))
     bucket = world.invocation(30).log_bucket

@@ -40,11 +40,14 @@ def test_a_pass_takes_and_costs_as_much_as_the_simulation_says(objects, lanes):
 
 
 def test_an_objects_seconds_are_the_benchmarks():
-    alone = simulated_pass.CPU_AN_OBJECT / simulated_pass.CPU
-    assert pytest.approx(alone) == effort.RECONCILE_SECONDS
+    computing = comparing.PAGE * simulated_pass.CPU_AN_OBJECT
+    page = simulated_pass.page_seconds(computing / simulated_pass.CPU)
+    assert pytest.approx(page / comparing.PAGE) == effort.RECONCILE_SECONDS
     # Of compare some are for OBS's answers.
-    assert alone * comparing.TIMES_RECONCILE < effort.COMPARE_SECONDS < 1.5 * alone * comparing.TIMES_RECONCILE
-    assert effort.Effort().size == (simulated_pass.CPU, simulated_pass.MEGABYTES)
+    page = simulated_pass.page_seconds(computing * comparing.TIMES_RECONCILE / comparing.CPU)
+    assert page / comparing.PAGE < effort.COMPARE_SECONDS < 1.5 * page / comparing.PAGE
+    assert effort.reconcile_pass(1).size == (simulated_pass.CPU, simulated_pass.MEGABYTES)
+    assert effort.compare_pass(1).size == effort.standstill_pass(1).size == (comparing.CPU, comparing.MEGABYTES)
 
 
 def test_a_listing_of_obs_costs_as_the_benchmark_reckons():

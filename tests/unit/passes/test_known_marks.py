@@ -31,6 +31,24 @@ def first_look(world: CompareWorld, job: str) -> dict:
     return world.reconcile(timeout=20) if job == "reconcile" else world.compare(timeout=20)
 
 
+def test_one_worker_begins_as_many_ranges_as_there_are_lanes(mocker):
+    # GIVEN the marks of a pass over eighty objects, and eight lanes
+    mocker.patch.object(work, "WORTH_SPLITTING", 2)
+    world = CompareWorld(LANES="8")
+    for number in range(80):
+        world.put(f"{number:03}", "1", fate="copied")
+    world.later(HOUR)
+    with pages_of(10):
+        assert world.reconcile()["finished"]
+        # WHEN the next one begins, and has no time but for its first piece
+        result = first_look(world, "reconcile")
+        # THEN all lanes have their range, and each object still counts once
+        assert result["ranges"] == {"open": 8, "done": 0}
+        slow(world.source, 0.0)
+        world.later(HOUR)
+        assert world.reconcile()["scanned"] == 80
+
+
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
 def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(world, first, second):
     # GIVEN a pass of one job that ended

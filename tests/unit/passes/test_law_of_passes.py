@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.passes.store import PassStore
 from support.law import SCHEDULES
+from support.world import DAY
 from unit.passes.pass_world import PassWorld, pass_world
 
 NextKey = Callable[[str], str | None]
@@ -87,9 +88,15 @@ def play(world: PassWorld, happenings: list[tuple]) -> None:
     # In half of them settings and objects change as well.
     happenings=st.lists(workers, max_size=25) | st.lists(workers | workers | workers | changes, max_size=25),
     events=st.booleans(),
+    has_marks=st.booleans(),
 )
-def test_law1_and_the_count_hold_in_each_interleaving(space, lanes, page, happenings, events, count_schedule):
+def test_law1_and_the_count_hold_in_each_interleaving(
+    space, lanes, page, happenings, events, has_marks, count_schedule
+):
     with pass_world(buckets_of(space[0]), lanes, page, space[1]) as world:
+        if has_marks:
+            assert world.finish(events)
+            world.pause(DAY)
         play(world, happenings)
         assert world.finish(events), "it does not come to its end"
         world.check()

@@ -110,6 +110,12 @@ def find_cut(first: str, until: str, marks: Iterable[Mark], next_key: NextKey) -
     return _cut_by_characters(first, next_key) if by_marks is None else by_marks
 
 
+def middle_of(after: str, until: str, marks: Iterable[Mark]) -> str | None:
+    """A cut by `marks` alone: the middle of the keys after `after` and up to `until` ("": no limit), wherever keys are
+    now; None if there is no mark in between. It is inside of the range, but one half may be empty."""
+    return _cut_by_marks(f"{after}\0", until, marks, lambda cut: cut)
+
+
 def _cut_by_marks(first: str, until: str, marks: Iterable[Mark], next_key: NextKey) -> str | None:
     """The mark that is the middle by counts of those inside the range."""
     following = [mark for mark in marks if mark.key >= first]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from oss_oms_sync.answers.stop import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut
+from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.names import ROOT_RANGE, Wake
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.scope import Pass
@@ -114,7 +114,7 @@ class Worker:
     def _do(self, one: Pass, range_name: str, number: int, last: Piece, tree: Tree) -> Piece | None:
         """Do the piece after `last` and write it, unless the pass has become another's meanwhile."""
         start = replace(last, kind=Kind.MORE, stopped=None)
-        walked = self._split_or_walk(one, start, max(1, len(tree.open)))
+        walked = self._split_or_walk(one, range_name, start, max(1, len(tree.open)))
         is_first = number < 0
         if self._store.newest(one.name) > one.name if is_first else self._current(one.name) is None:
             return None
@@ -128,13 +128,15 @@ class Worker:
             raise walked.error
         return stored
 
-    def _split_or_walk(self, one: Pass, start: Piece, open_ranges: int) -> Walked:
+    def _split_or_walk(self, one: Pass, range_name: str, start: Piece, open_ranges: int) -> Walked:
         """Split a range if a lane is free and half of it is worth an invocation, else walk through it."""
         seconds = self._settings.piece_seconds
         if open_ranges >= self._lanes:
             return self._walk(one, start, open_ranges, seconds)
         marks = self._store.known_marks(one)
-        if marks and expected_objects(start.after, start.until, marks) < WORTH_SPLITTING:
+        # While all ranges are being begun, those that are not yet are no free lanes.
+        is_begun = start.after == start.begin and not self._is_shared(range_name)
+        if marks and (is_begun or expected_objects(start.after, start.until, marks) < WORTH_SPLITTING):
             return self._walk(one, start, open_ranges, seconds)
         walked = Walked(start)
         if not marks:
@@ -153,14 +155,36 @@ class Worker:
     def _act(self, one: Pass, range_name: str, stored: Piece) -> Piece:
         """Do what follows from a piece, which everybody who knows it may do."""
         if stored.kind is Kind.SPLIT:
-            for half, piece in zip("01", stored.halves(), strict=True):
-                self._store.write(one.name, f"{range_name}{half}", 0, piece)
+            self._begin_halves(one, range_name, stored)
         elif stored.kind is Kind.DONE:
             self._store.write_end(one.name, range_name)
             tree = self._store.tree(one.name)
             if tree.is_complete and not tree.has_total:
                 self._end(one, tree)
         return stored
+
+    def _begin_halves(self, one: Pass, range_name: str, stored: Piece) -> None:
+        """Write the first pieces of both halves; and where the marks tell where these split, those of theirs, until
+        there are as many ranges as lanes: else each would wait for an invocation to find that out."""
+        marks = self._store.known_marks(one) if self._is_shared(f"{range_name}0") else ()
+        split = [(range_name, stored)]
+        for name, piece in split:
+            for half, begun in zip("01", piece.halves(), strict=True):
+                first = self._store.write(one.name, f"{name}{half}", 0, self._planned(f"{name}{half}", begun, marks))
+                if first and first.kind is Kind.SPLIT:
+                    split.append((f"{name}{half}", first))
+
+    def _planned(self, range_name: str, begun: Piece, marks: Sequence[Mark]) -> Piece:
+        """The first piece of a range, which splits at once if it is to be shared, and half of it is worth an
+        invocation."""
+        if not self._is_shared(range_name) or expected_objects(begun.after, begun.until, marks) < WORTH_SPLITTING:
+            return begun
+        cut = middle_of(begun.after, begun.until, marks)
+        return replace(begun, kind=Kind.SPLIT, cut=cut) if cut else begun
+
+    def _is_shared(self, range_name: str) -> bool:
+        """Whether there are more lanes than ranges that have been halved as often as this one."""
+        return 1 << (len(range_name) - len(ROOT_RANGE)) < self._lanes
 
     def _end(self, one: Pass, tree: Tree) -> None:
         """Write the total. Everybody who does writes the same, because pieces do not change."""

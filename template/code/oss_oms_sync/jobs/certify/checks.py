@@ -249,15 +249,15 @@ def _metadata(evidence: Evidence) -> Finding:
         told.append(t("Accepted by name: {why}", why=why))
         return finding(Result.PASSED, sentences(*told))
     seen, source = sentences(*told), found.in_scope("source") if found else Side()
+    lost, all_of_it = headers.unexpected or headers.documented, {"objects": source.objects, "bytes": source.bytes}
+    keys = sorted({key for one in lost.values() for key in one.keys})[:MAX_KEYS]
     if headers.unexpected:
-        following = _COPY_AGAIN.filled(objects=source.objects, bytes=source.bytes)
-        keys = sorted({key for one in headers.unexpected.values() for key in one.keys})[:MAX_KEYS]
-        return finding(Result.FAILED, seen, following, Step("migrate", {"overwrite": True}), keys)
+        once_more = Step("migrate", {"overwrite": True})
+        return finding(Result.FAILED, seen, _COPY_AGAIN.filled(**all_of_it), once_more, keys)
     if is_known_to_lack:
         following = _NEVER_COPIED if headers.migrated else _NOT_MIGRATED
-        keys = sorted({key for one in headers.documented.values() for key in one.keys})[:MAX_KEYS]
-        told_how = following.filled(objects=source.objects, bytes=source.bytes)
-        return finding(Result.NOT_PROVEN, seen, told_how, options.accepting(METADATA), keys)
+        accept = options.accepting(METADATA)
+        return finding(Result.NOT_PROVEN, seen, following.filled(**all_of_it), accept, keys)
     return finding(Result.PASSED if headers.compared else Result.NOT_RUN, seen)
 
 
