@@ -88,16 +88,14 @@ class Mutant:
         files = [path for path in every if path.stem.startswith(f"test_{own}") or imports.search(path.read_text())]
         files.sort(key=lambda path: (path.stem != f"test_{own}", path))
         folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
-        users = {
-            path.parent.name for path in (ROOT / _TEMPLATE / "ops").glob("*/*.py") if imports.search(path.read_text())
-        }
-        folders = [
-            folder if folder.is_dir() else folder.parent,
-            *(ROOT / _UNIT / "ops" / one for one in sorted(users)),
-        ]
+        folder = folder if folder.is_dir() else folder.parent
+        users = {path.parent for path in (ROOT / _TEMPLATE / "ops").glob("*/*.py") if imports.search(path.read_text())}
+        folders = [folder, *(ROOT / _UNIT / "ops" / one.name for one in sorted(users))]
         # What is directly in these is of many modules.
-        folders = [one for one in folders if one.is_dir() and one.name not in ("unit", "jobs", "ops")]
-        return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in (*files, *folders)))
+        some = [*files, *(one for one in folders if one.is_dir() and one.name not in ("unit", "jobs", "ops"))]
+        return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some)) or [
+            f"{_UNIT}/{name.partition('/')[0]}"
+        ]
 
 
 def changes(tree: ast.AST) -> Iterator[Callable[[], None]]:

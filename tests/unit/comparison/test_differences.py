@@ -11,6 +11,7 @@ from oss_oms_sync.comparison import count
 from oss_oms_sync.comparison.count import key_of, line
 from support.compare_world import CompareWorld
 from support.law import HOSTILE
+from support.reconcile_world import refusing
 from support.world import HOUR
 
 keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -70,3 +71,19 @@ def test_a_piece_ends_before_its_lists_are_too_large_and_the_next_goes_on():
     assert lines(world, answer) == [f"+ {key}" for key in names]
     assert max(len(world.bucket.objects[name].body) for name in answer["differences"]) <= 24
     assert answer["classes"]["missing"]["source"]["objects"] == 9
+
+
+def test_what_a_piece_holds_back_is_in_no_list_but_that_of_the_one_that_goes_on():
+    # GIVEN an OMS that refuses keys, of which the log bucket takes no failed records
+    world = CompareWorld(LANES="1")
+    world.put("a link", "1", "Symlink")
+    for key in "bcd":
+        world.put(key, "1", "md5", "lost")
+    world.later(HOUR)
+    world.refuses = True
+    with refusing(world.bucket, "put", lambda name: "failed_object" in name):
+        assert not world.compare()["finished"]
+    # WHEN both can be reached again, and the comparison goes on
+    world.refuses = False
+    world.later(HOUR)
+    assert lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]

@@ -145,6 +145,12 @@ def test_a_document_that_was_changed_anywhere_is_not_valid(short):
         assert "The document is as it was made" in shown or "It has the form of a certificate" in shown, path
 
 
+def test_one_without_a_hash_is_not_valid():
+    given = answer(GO)
+    del given["sha256"]
+    assert word(page(given)) == ("NOT VALID", "bad")
+
+
 def test_whatever_part_is_missing_or_wrong_there_is_a_page(short):
     # Each part that values are in with each of these instead; of neighbouring values each with another one.
     paths = dict.fromkeys(leaf[:end] for leaf in leaves(short) for end in range(1, len(leaf) + 1))
@@ -303,6 +309,9 @@ def test_a_folder_has_the_objects_and_bytes_of_both_sides_and_what_lacks_is_red(
     first, second = ([cell for cell in row.children if isinstance(cell, Element)] for row in table.every("tr"))
     assert [cell.text for cell in first[1:]] == ["128.52 kB", "97.02 kB", "3", "0", "2"]
     assert [cell.text for cell in second[1:]] == ["110 bytes", "110 bytes", "0", "0", "0"]
+    # What a narrow screen shows of a number's column beside it.
+    labels = [cell.attributes.get("data-label") for cell in first]
+    assert labels == [None, "source", "OBS", "differ", "on the way", "not proven"]
     # The tones of what lacks, is on its way, and is not proven.
     tones = [[cell.attributes["class"].split()[-1] for cell in row[3:]] for row in (first, second)]
     assert tones == [["bad", "nil", "open"], ["nil", "nil", "nil"]]
