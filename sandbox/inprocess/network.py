@@ -202,12 +202,13 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     response = requests.Response()
     body = b"" if request.method == "HEAD" else answer.body
     response.status_code, response.request, response.url = answer.status, request, request.url or ""
-    told = {name: value if value.isascii() else _as_latin_1(value) for name, value in answer.headers.items()}
+    told = {name: _as_latin_1(value) for name, value in answer.headers.items()}
     response.headers.update({"Content-Length": str(len(answer.body)), **told})
     response.raw = urllib3.HTTPResponse(io.BytesIO(body), preload_content=False)
     return response
 
 
 def _as_latin_1(value: str) -> str:
-    """As HTTP's libraries read its bytes."""
-    return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    """As HTTP's libraries read its bytes: those of UTF-8, unless it is Latin-1 already."""
+    is_readable = value.isascii() or max(value) <= "\xff"
+    return value if is_readable else value.encode("utf-8", "surrogateescape").decode("latin-1")

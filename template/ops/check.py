@@ -7,8 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from ops.certificates import ACCEPTABLE, CHECKS, KIND, METADATA, OMS_UNFINISHED, SCHEMA, gates, sha256
 from ops.clock import timestamp
-from ops.counts import RECORDS, Document, Finding, counts, headers_fit, moment, numbers, sample_fits, whole
-from ops.words import Text
+from ops.counts import RECORDS, Document, Finding, Text, counts, headers_fit, moment, numbers, sample_fits, whole
 
 _RESULTS = {"passed", "failed", "not run", "not proven"}
 # What a comparison saw longer ago than this does not decide about a cutover.

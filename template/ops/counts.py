@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from ops.certificates import CANARY, CLASSES, NOT_COUNTED, OMS_LISTS, SAMPLED, Sides
-from ops.words import Text
 
 _MODULUS = 2**256
 # As in code/oss_oms_sync: where only the destination has them, copies of records are not in scope, and OMS's own lists
@@ -26,6 +25,17 @@ _MAX_SAMPLE, _LARGEST = 300, 2**30
 _MAX_FOLDERS = 200
 Document = Mapping[str, Any]
 Objects = Iterable[tuple[bytes, int]]
+
+
+class Text(NamedTuple):
+    """What is said, in English and in Chinese. The judge has words of its own."""
+
+    en: str
+    zh: str
+
+    def of(self, lang: str) -> str:
+        """In one of them: "en" or "zh"."""
+        return self.zh if lang == "zh" else self.en
 
 
 class Finding(NamedTuple):

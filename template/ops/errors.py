@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ops.words import Said
+from oss_oms_sync.answers.text import Text
 
 
 class OpsError(Exception):
@@ -20,7 +20,7 @@ class OpsError(Exception):
 
     exit_code = 1
 
-    def __init__(self, happened: Said, fix: Said, said: Sequence[str] = ()) -> None:
+    def __init__(self, happened: Text, fix: Text, said: Sequence[str] = ()) -> None:
         self.happened = happened
         self.fix = fix
         self.said = said
@@ -44,7 +44,7 @@ class CloudError(OpsError):
 class FunctionError(OpsError):
     """`kind` is the type of the error that the function raised."""
 
-    def __init__(self, kind: str, happened: Said, fix: Said) -> None:
+    def __init__(self, kind: str, happened: Text, fix: Text) -> None:
         self.kind = kind
         super().__init__(happened, fix)
 

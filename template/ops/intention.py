@@ -10,12 +10,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from ops.clouds.buckets import OssBucket
-from ops.clouds.wire import RefusedError, UnreadableError
+from ops.clouds.wire import RefusedError, UnreachableError, UnreadableError
+from ops.waiting import Session
+from oss_oms_sync.answers.text import t
 
 _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
+_KEYS = t(
+    "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its end, and"
+    " deletes them: python3 ops.py migrate"
+)
 
 
 @dataclass
@@ -62,6 +69,13 @@ class Intentions:
             return Intention(**json.loads(found.body))
         except (TypeError, ValueError):
             raise UnreadableError from None
+
+    def tell_of_keys(self, session: Session) -> None:
+        """Say which access keys a migration has, and what deletes them: for whoever has the keys that this takes."""
+        # Whoever may not read it is told by status.
+        with suppress(RefusedError, UnreachableError, UnreadableError):
+            if (found := self.read()) and found.keys:
+                session.screen.say(_KEYS.filled(keys=found.keys).of(session.lang))
 
     def begin(self, intention: Intention) -> bool:
         """Write it, if there is none; whether it is the one that is there now."""

@@ -12,7 +12,6 @@ from ops.commands import command
 from ops.errors import OpsError
 from ops.report import passes
 from ops.terminal import Screen
-from ops.words import Said
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.stop import Stop
@@ -41,7 +40,7 @@ class Session:
     screen: Screen
     clock: Clock
     lang: str
-    hint: Said | None = field(default=None)
+    hint: Text | None = field(default=None)
 
     def ask(self, kind: type[T], job: str, payload: Payload) -> T:
         """What the function of a job answers; raises what calls raise, and ToolError for another form."""
@@ -115,7 +114,7 @@ def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
         return None
 
 
-def _hinted(session: Session, job: str, scope: Payload) -> Said | None:
+def _hinted(session: Session, job: str, scope: Payload) -> Text | None:
     """Set the hint to how one looks at this pass, unless a longer work has one already; return what it was."""
     before = session.hint
     if before is None:

@@ -18,6 +18,7 @@ from ops.canary.removal import remove
 from ops.clock import timestamp
 from ops.errors import OpsError, UsageError
 from ops.files import write
+from ops.intention import Intentions
 from ops.project import Project
 from ops.terminal import Line, Marked, Whole, width
 from ops.waiting import Session, duration
@@ -85,6 +86,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
+    Intentions(accounts.log, project.sync_url, project.name).tell_of_keys(session)
     mine = journals.mine()
     if mine:
         session.screen.say(_GOES_ON.filled(prefix=mine.prefix).of(session.lang))

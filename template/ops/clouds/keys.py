@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from ops.errors import UsageError
 from ops.waiting import Session
-from ops.words import Said
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.text import Text, t
 
 # Of each cloud the access key, its secret, and the token of a temporary key: the names that the vendors' SDKs use.
 ALIBABA = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
@@ -105,7 +104,7 @@ def typed(session: Session, name: str) -> str:
     return screen.ask_secret(_QUESTION.filled(name=name).of(session.lang)) if screen.interactive else ""
 
 
-def check_given(name: str, value: str, how: Said) -> None:
+def check_given(name: str, value: str, how: Text) -> None:
     """Raise UsageError for a secret that is missing; `how` to give it."""
     if not value:
         raise UsageError(_EMPTY.filled(name=name), how)

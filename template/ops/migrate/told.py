@@ -8,7 +8,7 @@ from typing import Any
 from ops import cost, effort
 from ops.commands import command
 from ops.intention import Intention
-from ops.prices import Prices
+from ops.prices import RESTORE, Prices
 from ops.report import estimate, old_objects
 from ops.report.comparison import held
 from ops.show import lines
@@ -31,7 +31,10 @@ _KEYS = t(
     "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is done, and"
     " kept while it can be retried."
 )
-_NOT_RESTORED = t("Archived objects are not restored: they fail, and are listed.")
+_NOT_RESTORED = t(
+    "Archived objects are not restored: they fail, and are listed. Who wants them restores them in the source before,"
+    " which costs about {dollars:.3f} dollars a GB."
+)
 _LATE = t(
     "An object that is written while it runs may end up in its older version: a comparison afterwards finds such"
     " objects."
@@ -60,7 +63,7 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
     yield _WHAT.filled(source=intention.source, destination=intention.destination, there=there).of(language)
     for prefix in filter(None, intention.prefixes):
         yield _BELOW.filled(prefix=prefix).of(language)
-    for text in (_KEYS, _NOT_RESTORED, _LATE):
+    for text in (_KEYS, _NOT_RESTORED.filled(dollars=RESTORE), _LATE):
         yield text.of(language)
     if not isinstance(found, Compared):
         options = {"objects": "N", "size": "BYTES"}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ops.certificates import CHECKS, NOT_COUNTED, sha256
 from ops.check import NO_FORM, doubts
 from ops.commands import command, interpreter
-from ops.report import comparison, units
+from ops.report import comparison, counted, units
 from ops.report.blocks import (
     Bar,
     Block,
@@ -35,23 +35,17 @@ from ops.report.blocks import (
     Time,
     keys,
 )
-from ops.report.copying import counters, silent
 from ops.report.words import Words
 from oss_oms_sync.answers import finding, step
 from oss_oms_sync.answers.certificate import (
     Certificate,
     CertifiedPass,
     CertifiedScope,
-    ClosedMark,
     CutoverVerdict,
-    NotJudged,
     Rehearsal,
-    Sampled,
 )
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.finding import Result
-from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Counted, Listed
 
 # Exit codes.
 CODES = {"GO": 0, "NO-GO": 1, "NOT PROVEN": 3}
@@ -85,13 +79,13 @@ def report(document: Mapping[str, Any], language: str) -> Report:
             _rehearsal(found.rehearsal, say) if found.rehearsal else None,
             Section("looked-at", say("looked at"), None, _looked_at(found, say)),
             Section("checks", say("checks"), say("checks note"), _checks(found, say)),
-            Section("waivers", say("waivers"), say("waivers note"), _waivers(found, say)),
-            Section("classes", say("classes"), say("classes note"), [Detail(_classes(found, both, say))]),
-            Section("digests", say("digests"), say("digests note"), _digests(found, say)),
-            Section("sample", say("sample"), say("sample note"), _sample(found.sample, say)),
+            Section("waivers", say("waivers"), say("waivers note"), counted.waivers(found, say)),
+            Section("classes", say("classes"), say("classes note"), [Detail(counted.classes(found, both, say))]),
+            Section("digests", say("digests"), say("digests note"), counted.digests(found, say)),
+            Section("sample", say("sample"), say("sample note"), counted.sample(found.sample, say)),
             Section("folders", say("folders"), say("folders note"), [Detail([folders])]),
             Section("lag", say("lag"), say("lag note"), [Detail(late)]),
-            Section("shown", say("shown"), say("shown note"), [Detail(_shown(found, found.shown, say))]),
+            Section("shown", say("shown"), say("shown note"), [Detail(counted.not_judged(found, found.shown, say))]),
             Section("document", say("the document"), say("the document note"), _document(document, found, say)),
         ],
         say("certificate"),
@@ -330,137 +324,12 @@ def _trouble(found: Certificate, check: finding.Finding, say: Words) -> Finding:
 def _counted(found: Certificate, check: str, say: Words) -> str | None:
     """What a check of classes is about, as the document counts it; None for another."""
     titles = CHECKS[check].classes if check in CHECKS else ()
-    sides = [_of_class(found, title) for title in titles]
-    return _objects_and_bytes(sides, say) if sides else None
-
-
-def _of_class(found: Certificate, title: str) -> Counted | None:
-    """A class where its objects count; None if that is not known."""
-    for one, counted in (found.classes or {}).items():
-        if one.title == title:
-            return counted.destination if one.is_only_there else counted.source
-    return None
-
-
-def _objects_and_bytes(sides: Sequence[Counted | None], say: Words) -> str:
-    """The sum of what is counted; not known if one is not."""
-    known = [one for one in sides if one]
-    if len(known) < len(sides):
-        return say("not known")
-    objects, size = sum(one.objects for one in known), sum(one.bytes for one in known)
-    return say("pause").join((say("of objects", number=units.count(objects, say)), units.exact(size, say)))
-
-
-def _waivers(found: Certificate, say: Words) -> list[Block]:
-    if not found.accepted:
-        return [Paragraph(say("no waivers"))]
-    body = []
-    for name, who in found.accepted.items():
-        counted = _of_class(found, name)
-        body.append(
-            (
-                (comparison.class_name(name, say), " ", Span("code", name)),
-                Span("outside", who),
-                units.number(counted.objects if counted else None, say),
-                units.volume(counted.bytes if counted else None, say),
-            )
-        )
-    columns = [Column(say("class")), Column(say("who")), Column(say("objects"), "n"), Column(say("volume"), "n")]
-    return [Table(columns, body)]
-
-
-def _classes(found: Certificate, both: BothBuckets | None, say: Words) -> list[Block]:
-    if both is None:
-        return [Paragraph(say("classes not known"), "open")]
-    return [*comparison.classes(both, NOT_COUNTED, found.accepted, say), comparison.sums(both, NOT_COUNTED, say)]
-
-
-def _digests(found: Certificate, say: Words) -> list[Block]:
-    """The digests that a stranger recomputes, with the exact numbers that belong to them."""
-    if found.source is None or found.destination is None:
-        return [Paragraph(say("digests not known"), "open")]
-    sides: list[tuple[str, Listed]] = [("source", found.source), ("destination", found.destination)]
-    given: list[tuple[str, Phrase]] = [
-        (say(f"in {name}"), (_digest(one.digest), Span("below", _objects_and_bytes([one], say)))) for name, one in sides
-    ]
-    of_classes = (block for name, one in (found.classes or {}).items() for block in _class_digests(name, one, say))
-    return [Facts([*given, (say("state digest"), _digest(found.source.state_digest))]), Detail([*of_classes])]
-
-
-def _class_digests(name: ObjectClass, one: ClassFound, say: Words) -> list[Block]:
-    sides = ("source", one.source, one.digests.source), ("destination", one.destination, one.digests.destination)
-    held = {side: digest for side, counted, digest in sides if counted.objects}
-    if not held:
-        return []
-    pairs = [(say(f"in {side}"), _digest(digest)) for side, digest in held.items()]
-    if len(pairs) == 2 and one.digests.source == one.digests.destination:
-        pairs = [(say("same"), _digest(one.digests.source))]
-    return [Heading((comparison.class_name(name.title, say), " ", Span("code", name.title))), Facts(pairs)]
-
-
-def _digest(digest: int) -> Span:
-    return Span("digest", f"{digest:064x}")
-
-
-def _sample(sample: Sampled | None, say: Words) -> list[Block]:
-    if sample is None:
-        return [Paragraph(say("no sample"))]
-    trouble = {"differing": sample.differing, "unread": sample.unread}
-    drawn = say(
-        "sample drawn",
-        drawn=units.count(sample.drawn, say),
-        population=units.count(sample.population, say),
-        largest=units.limit(sample.largest, say),
-    )
-    figures = [
-        Figure(say("sample read"), units.count(sample.read, say), drawn),
-        Figure(say("sample bytes"), units.size(sample.bytes, say)),
-        *(
-            Figure(say(f"sample {name}"), f"{len(names):,}", None, "bad" if names else None)
-            for name, names in trouble.items()
-        ),
-    ]
-    return [
-        Figures(figures, within=True),
-        *([Paragraph(sample.bound.of(say.language))] if sample.bound else ()),
-        *(block for name, names in trouble.items() if names for block in (Heading(say(f"sample {name}")), keys(names))),
-        Facts([(say("seed"), Span("digest", sample.seed) if sample.seed else units.not_known(say))]),
-    ]
-
-
-def _shown(found: Certificate, shown: NotJudged, say: Words) -> list[Block]:
-    """What is known besides, and was not judged."""
-    gone, lost = _of_class(found, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
-    volume = (
-        say("of objects", number=units.count(gone.objects if gone else None, say)),
-        units.size(gone.bytes if gone else None, say),
-    )
-    events = say("lost events", new=lost.new, missing=lost.missing) if lost else say("not known")
-    task = shown.task
-    return [
-        Facts(
-            [
-                (say("task status"), units.name(task.status if task else None, say)),
-                (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
-                (say("events"), events),
-                (ObjectClass.DELETED_AT_SOURCE.said.of(say.language), say("pause").join(volume)),
-                *((say("migrated"), say("migration", **vars(one))) for one in shown.migrations),
-                (say("project"), _closed(found.closed, say)),
-            ]
-        ),
-        *([counters({"this month": vars(task.month)}, say, say("oms"))] if task else silent(shown.silence, say)),
-    ]
-
-
-def _closed(closed: ClosedMark | None, say: Words) -> Phrase:
-    if closed is None:
-        return say("open")
-    since = say("closed since", time=units.clock(units.moment(closed.since)))
-    return since, Span("note", Span("outside", closed.by)) if closed.by else None
+    sides = [counted.of_class(found, title) for title in titles]
+    return counted.objects_and_bytes(sides, say) if sides else None
 
 
 def _document(document: Mapping[str, Any], found: Certificate, say: Words) -> list[Block]:
-    made, stated = sha256(document), str(document["sha256"])
+    made, stated = sha256(document), str(document.get("sha256"))
     result = Span("mark", say("hash agrees"), "good")
     if stated != made:
         result = Span("mark", say("hash differs"), "bad")

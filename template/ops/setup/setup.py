@@ -39,6 +39,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     after = plan.AFTER[options.only]
     shown = plan.Plan(_seen(session, needs), after)
+    run.tell_of_migration()
     report = shown.report(session.lang)
     session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else lines.draw(report))
     if options.html:
@@ -99,6 +100,11 @@ class Run:
         if self._huawei is None:
             raise UsageError(t("The functions' key is one of Huawei Cloud"), t("Leave out --only alibaba"))
         return list(self._huawei.renewals())
+
+    def tell_of_migration(self) -> None:
+        """Where one has access keys of setup's users."""
+        if self._alibaba:
+            self._intentions(self._alibaba).tell_of_keys(self._session)
 
     @property
     def is_root(self) -> bool:
@@ -221,10 +227,13 @@ class Run:
 
     def _is_migrating(self) -> bool:
         """Whether it is written down, or OMS works on it: whoever has one cloud's keys sees one of both."""
-        name, alibaba, huawei = self._given["functionName"], self._alibaba, self._huawei
-        if alibaba and Intentions(alibaba.log, self._given.get("SYNC_URL", ""), name).read():
+        alibaba, huawei = self._alibaba, self._huawei
+        if alibaba and self._intentions(alibaba).read():
             return True
         return huawei is not None and huawei.tasks.is_migrating()
+
+    def _intentions(self, alibaba: Alibaba) -> Intentions:
+        return Intentions(alibaba.log, self._given.get("SYNC_URL", ""), self._given["functionName"])
 
     def _settings(self, huawei: Huawei) -> dict[str, str]:
         return {"SYNC_URL": huawei.tasks.address(), **huawei.key.settings, "logBucket": self._given["logBucket"]}

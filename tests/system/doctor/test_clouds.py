@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from textwrap import dedent
 
@@ -294,3 +295,14 @@ def test_without_the_right_to_see_task_groups_doctor_says_so_and_what_does_not_w
     box.oms.deny("oms:taskgroup:get")
     check = the_check(handler(box, box.environment()), name)
     assert (check["state"], "oms:taskgroup:get" in check["fix"]) == ("warning", True)
+
+
+def test_a_migration_that_does_not_go_on_by_itself_is_named_with_its_access_keys(box, handler):
+    name = "old objects"
+    assert name in states(handler(box, box.environment()), "ok")
+    written = {"begun": "2026-01-30T09:00:00Z", "group": "77", "keys": ["LTAI-A", "HPUA-B"]}
+    state = f"oms_source_record/{box.task_id}/state/migrate-oss-oms-sync.json"
+    box.oss.put(box.log_bucket, state, json.dumps(written).encode())
+    check = the_check(handler(box, box.environment()), name)
+    assert (check["state"], "LTAI-A, HPUA-B" in check["seen"]) == ("warning", True)
+    assert "python3 ops.py migrate --look" in check["fix"]

@@ -14,8 +14,8 @@ import pytest
 
 from ops import cli
 from ops.errors import ToolError
-from ops.words import Text
 from oss_oms_sync import VERSION
+from oss_oms_sync.answers.text import Text
 from support.ops import (
     NASTY,
     NO_PASS,

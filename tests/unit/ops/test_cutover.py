@@ -12,7 +12,7 @@ import pytest
 from ops import cli, cutover
 from ops.cutover import Cutover, Plan
 from ops.errors import CloudError, FunctionError, ToolError
-from ops.words import Text
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.certify_world import CertifyWorld, check
 from support.ops import (

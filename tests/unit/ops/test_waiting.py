@@ -9,9 +9,9 @@ import pytest
 from ops import waiting
 from ops.errors import OpsError, ToolError
 from ops.waiting import duration, run_pass
-from ops.words import Text
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.text import Text
 from support.ops import NASTY, OPS, FakeCaller, Seen, a_pass, compared, open_compare, open_pass
 
 BROKEN = ToolError(Text("broken", "坏了"), Text("mend it", "修复"))

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
-from oss_oms_sync.clock import from_epoch, timestamp
+from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.state import read_all, write_once
 from oss_oms_sync.passes.marks import Mark
@@ -114,8 +115,10 @@ class PassStore:
         return {name: piece for name, piece in pieces.items() if piece}
 
     def may_send(self, one: Pass) -> bool:
-        """Whether a pass may send more, by what its ranges have sent."""
-        if one.most is None:
+        """Whether a pass may send more, by what its ranges have sent; nobody reads that before it can be too much."""
+        now = self._clock.now()
+        passed = (now - (parse_time(one.started) or now)).total_seconds()
+        if one.most is None or passed * self._settings.oms_rate * KEYS_PER_CALL < one.most:
             return True
         pieces = self.last_pieces(one.name, self.tree(one.name))
         return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < one.most

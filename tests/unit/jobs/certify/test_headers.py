@@ -159,7 +159,7 @@ def test_where_a_sample_was_not_read_wholly_headers_wait_for_it(ready):
     assert ready.source.calls["head"] == 0
 
 
-SEEDS = 200 if EXTRAS else 10
+SEEDS = 200 if EXTRAS else 4
 
 
 def test_what_is_lost_of_a_share_is_found_as_often_as_is_claimed_and_each_folder_is_seen(world):

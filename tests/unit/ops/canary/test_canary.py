@@ -123,6 +123,7 @@ def test_headers_are_compared_by_what_the_task_carries(world, carries):
 
 def test_a_header_that_the_task_should_carry_and_did_not_differs(world):
     show = world.task.summary
+    world.task.metadata = False
     world.task.summary = lambda: {**show(), "enable_metadata_migration": True}
     said = world.canary()
     assert said.code == 1

@@ -282,6 +282,11 @@ def test_the_keys_of_one_that_was_done_a_day_ago_are_named_and_status_is_behind(
     _, said = world.run("status")
     assert all(key in said for key in keys)
 
+    # AND so does setup, for which somebody has administrators' keys at hand
+    _, said = world.setup("--plan")
+    assert all(key in said for key in keys)
+    assert "What follows it to its end, and deletes them: python3 ops.py migrate" in said
+
     world.later(86_400)
     verdict = json.loads(world.run("status", "--json", typed="")[1])["verdict"]
     assert (verdict["state"], verdict["step"]) == ("behind", {"job": "migrate", "options": {}})

@@ -12,6 +12,7 @@ from ops.report.words import Words
 from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode
 from oss_oms_sync.comparison import classes
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
@@ -82,8 +83,9 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
     given = dict(example["copying"]["failures"])
     codes = {code: one["objects"] for code, one in given.pop("codes").items()}
     stuck = {code: number for code, number in codes.items() if not copy_code(code).passes}
-    failures = CopyFailures(**given, codes=codes, stuck_codes=stuck)
-    assert example["copying"]["failures"] == to_json(failures.shown())
+    told = {code: FailedForCode(number, copy_code(code).passes, copy_code(code).fix) for code, number in codes.items()}
+    failures = CopyFailures(**given, codes=told, stuck_codes=stuck)
+    assert example["copying"]["failures"] == to_json(failures, CopyFailuresShown)
     assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == [
         to_json(one) for one in sums(None, None, failures)
     ]

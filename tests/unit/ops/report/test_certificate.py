@@ -145,6 +145,12 @@ def test_a_document_that_was_changed_anywhere_is_not_valid(short):
         assert "The document is as it was made" in shown or "It has the form of a certificate" in shown, path
 
 
+def test_one_without_a_hash_is_not_valid():
+    given = answer(GO)
+    del given["sha256"]
+    assert word(page(given)) == ("NOT VALID", "bad")
+
+
 def test_whatever_part_is_missing_or_wrong_there_is_a_page(short):
     # Each part that values are in with each of these instead; of neighbouring values each with another one.
     paths = dict.fromkeys(leaf[:end] for leaf in leaves(short) for end in range(1, len(leaf) + 1))

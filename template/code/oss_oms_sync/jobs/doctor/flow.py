@@ -13,10 +13,12 @@ from typing import TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
+from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing, open_projects
 from oss_oms_sync.ledger.waiting import iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
@@ -169,6 +171,21 @@ def others_open(context: CheckContext) -> Finding:
     )
 
 
+def old_objects(context: CheckContext) -> Finding:
+    """A migration of them that does not go on by itself, and the access keys that are there as long."""
+    found = migration.under_way(context.invocation)
+    if found is None:
+        return ok(t("no migration of the old objects is on its way"))
+    group = migration.how_far(context.invocation, found)
+    if isinstance(group, TaskGroup) and group.state in MOVING:
+        return ok(group.title)
+    how = (
+        group.title if isinstance(group, TaskGroup) else t("How far the migration of the old objects is, is not known")
+    )
+    seen = t("{how}; its access keys are still there: {keys}", how=how, keys=found.keys) if found.keys else how
+    return warning(seen, t("What ends it: python3 ops.py migrate --look"))
+
+
 def pass_triggers(context: CheckContext) -> Finding:
     """Whether what is written under passes/ in the log bucket wakes reconcile and compare, which then delete a ping
     each."""
@@ -299,6 +316,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("right oms:synctask:createEvent"), _READING_RECORDS, right_to_submit),
     Check(t("project open"), _READING_RECORDS, is_open),
     Check(t("other projects"), _READING_RECORDS, others_open),
+    Check(t("old objects"), (*_READING_RECORDS, "right oms:taskgroup:get"), old_objects),
     *(
         Check(t("{job} timer", job=job), (*_READING_RECORDS, "right to write records"), partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")

@@ -118,26 +118,18 @@ class Copying:
     def shown(self, failures: CopyFailures | None) -> CopyingShown:
         """The same in numbers, with what became of the `failures`."""
         since = timestamp(self.acknowledged.at) if self.acknowledged else None
-        return CopyingShown(self.failed, self.unfinished, since, failures.shown() if failures else None)
+        return CopyingShown(self.failed, self.unfinished, since, failures)
 
 
 @dataclass(frozen=True)
-class CopyFailures:
-    """Failures by what became of their objects; together they are `counted`, OMS's own number, unless that is behind.
+class CopyFailures(CopyFailuresShown):
+    """Failures by what became of their objects.
 
     `done`: gone at the source, or sent again since. `waiting`: replay sends them again. `stuck`:
     it does, but that does not help until somebody removes the cause. `outside`: of another project. `unknown`: nothing
-    is known of them, because no list told of them that was read. By OMS's codes: `codes` of those waiting and stuck,
-    `stuck_codes` of the latter.
+    is known of them, because no list told of them that was read. By OMS's codes, `stuck_codes` are those stuck.
     """
 
-    counted: int
-    done: int
-    waiting: int
-    stuck: int
-    outside: int
-    unknown: int
-    codes: Mapping[str, int]
     stuck_codes: Mapping[str, int]
 
     @classmethod
@@ -160,7 +152,10 @@ class CopyFailures:
             stuck=stuck,
             outside=outside,
             unknown=unknown,
-            codes=dict(codes.most_common()),
+            codes={
+                code: FailedForCode(number, copy_code(code).passes, copy_code(code).fix)
+                for code, number in codes.most_common()
+            },
             stuck_codes=dict(stuck_codes.most_common()),
         )
 
@@ -173,14 +168,6 @@ class CopyFailures:
     def parts(self) -> list[int]:
         """What adds up."""
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
-
-    def shown(self) -> CopyFailuresShown:
-        """As the answer has it."""
-        codes = {
-            code: FailedForCode(number, copy_code(code).passes, copy_code(code).fix)
-            for code, number in self.codes.items()
-        }
-        return CopyFailuresShown(self.counted, self.done, self.waiting, self.stuck, self.outside, self.unknown, codes)
 
 
 def first_month(installed: datetime, acknowledged: Acknowledged | None) -> datetime:
