@@ -1,4 +1,5 @@
-"""Passes of reconcile, the baseline and compare, in turn: `python -S -s listing_client.py PATH OBJECTS ROUNDS`.
+"""Passes of reconcile, the baseline, compare and a standstill, and oss2's mere listing of the source, in turn:
+`python -S -s listing_client.py PATH OBJECTS ROUNDS`.
 
 PATH is where modules are looked for, as in PYTHONPATH. The clouds' answers are in memory. Prints a JSON object: CPU
 microseconds for each object, of each round. Nothing but the runtime's libraries is at hand.
@@ -9,6 +10,7 @@ import json
 import sys
 import time
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 OBJECTS, ROUNDS = int(sys.argv[2]), int(sys.argv[3])
@@ -16,6 +18,7 @@ sys.path[:] = [*sys.argv[1].split(":"), *sys.path[1:]]
 
 from urllib.parse import parse_qsl, quote, urlsplit  # noqa: E402
 
+import oss2  # noqa: E402
 import requests  # noqa: E402
 import urllib3  # noqa: E402
 
@@ -24,13 +27,15 @@ from oss_oms_sync.clock import Clock, Deadline, timestamp  # noqa: E402
 from oss_oms_sync.clouds.bucket import PAGE_SIZE  # noqa: E402
 from oss_oms_sync.clouds.connection import Session  # noqa: E402
 from oss_oms_sync.clouds.invocation import Invocation  # noqa: E402
-from oss_oms_sync.clouds.objects import etag_of  # noqa: E402
+from oss_oms_sync.clouds.objects import etag_of, none_failed  # noqa: E402
 from oss_oms_sync.clouds.obs import ObsClient  # noqa: E402
 from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
 from oss_oms_sync.clouds.oss import Credentials, OssClient  # noqa: E402
 from oss_oms_sync.clouds.pool import CallPool  # noqa: E402
 from oss_oms_sync.jobs import compare, reconcile  # noqa: E402
 from oss_oms_sync.ledger.records import record_prefix  # noqa: E402
+from oss_oms_sync.passes.pieces import Piece  # noqa: E402
+from oss_oms_sync.passes.scope import Scope  # noqa: E402
 from oss_oms_sync.settings import Settings  # noqa: E402
 
 TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
@@ -144,7 +149,7 @@ def main() -> None:
             settings, oms, oss, Credentials("ID", "secret", "token"), Deadline(3600, clock), clock, lambda: obs
         )
 
-    def ours() -> None:
+    def reconciliation() -> None:
         asked = json.dumps({"dry_run": True, "since": timestamp(SINCE)})
         result = reconcile.run(asked, invocation())
         assert result.items() >= {**wanted, "finished": True}.items(), result
@@ -160,7 +165,20 @@ def main() -> None:
         assert isinstance(found, dict)
         assert found["equal_contents"]["destination"]["objects"] == OBJECTS, result
 
-    jobs = (ours, baseline, comparison)
+    def standstill() -> None:
+        asked = compare._Comparison(invocation())
+        one = asked.driver.about_now(Scope(settings.key_filter, None, everything=False, standstill=True), note=False)
+        walked = asked._range_walk(one, Piece.first()).run()
+        assert sum(mark.objects for mark in walked.piece.tally.marks) == OBJECTS, walked
+
+    def oss2_lists() -> None:
+        bucket, after, listed = invocation().source_bucket, "", 0
+        while listed < OBJECTS:
+            call = partial(oss2.Bucket.list_objects_v2, prefix="", start_after=after, max_keys=PAGE_SIZE)
+            (found,) = none_failed(bucket._call_all("oss:ListObjects", [call]))
+            listed, after = listed + len(found.object_list), found.object_list[-1].key
+
+    jobs = (reconciliation, baseline, comparison, standstill, oss2_lists)
     micros: dict[str, list[float]] = {who.__name__: [] for who in jobs}
     for _ in range(ROUNDS):
         for who in jobs:

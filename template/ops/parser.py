@@ -25,6 +25,7 @@ _ABOUT = t(
     "Operate the deployed project. Each command calls `s <function> invoke` in this folder, waits, and shows the"
     " answer."
 )
+_OF_ARGUMENT = t("argument %(argument_name)s: %(message)s")
 # What argparse says itself, in its own phrases.
 _OF_ARGPARSE = {
     text.phrase: text
@@ -34,7 +35,7 @@ _OF_ARGPARSE = {
         t("options"),
         t("show this help message and exit"),
         t("%(prog)s: error: %(message)s\n"),
-        t("argument %(argument_name)s: %(message)s"),
+        _OF_ARGUMENT,
         t("the following arguments are required: %s"),
         t("expected one argument"),
         t("ignored explicit argument %r"),
@@ -50,6 +51,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     say = _in_language_of(words)
     # It asks gettext for each of its phrases, by this name of its own.
     vars(argparse)["_"] = lambda phrase: say(_OF_ARGPARSE.get(phrase, same(phrase)))
+    _in_its_errors(say)
     parser = argparse.ArgumentParser(prog="ops.py", description=say(sentences(_ABOUT, _CODES)), allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -100,6 +102,15 @@ def _told(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(say(error.args[0])) from None
 
     return convert
+
+
+def _in_its_errors(say: _Say) -> None:
+    """Python 3.10 asks for none of the words that an error has for an option."""
+
+    def said(error: Any) -> str:
+        return say(_OF_ARGUMENT) % vars(error) if error.argument_name else str(error.message)
+
+    argparse.ArgumentError.__str__ = said  # type: ignore[method-assign]
 
 
 class _Version(argparse.Action):

@@ -32,10 +32,10 @@ def first_look(world: CompareWorld, job: str) -> dict:
 
 
 def test_one_worker_begins_as_many_ranges_as_there_are_lanes(mocker):
-    # GIVEN the marks of a pass over eighty objects, and eight lanes
+    # GIVEN the marks of a pass over forty objects, and four lanes
     mocker.patch.object(work, "WORTH_SPLITTING", 2)
-    world = CompareWorld(LANES="8")
-    for number in range(80):
+    world = CompareWorld(LANES="4")
+    for number in range(40):
         world.put(f"{number:03}", "1", fate="copied")
     world.later(HOUR)
     with pages_of(10):
@@ -43,10 +43,10 @@ def test_one_worker_begins_as_many_ranges_as_there_are_lanes(mocker):
         # WHEN the next one begins, and has no time but for its first piece
         result = first_look(world, "reconcile")
         # THEN all lanes have their range, and each object still counts once
-        assert result["ranges"] == {"open": 8, "done": 0}
+        assert result["ranges"] == {"open": 4, "done": 0}
         slow(world.source, 0.0)
         world.later(HOUR)
-        assert world.reconcile()["scanned"] == 80
+        assert world.reconcile()["scanned"] == 40
 
 
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])

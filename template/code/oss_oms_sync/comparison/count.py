@@ -122,7 +122,7 @@ class CompareCount(Count):
                 tally.drawn.add(keys[one], digests[one], name, sizes[one])
         tally.largest = max(tally.largest, *sizes)
         if len(tally.last_written) < MAX_WRITTEN or max(modified) >= tally.last_written[0].modified:
-            for key, time in zip(keys, modified, strict=True):
+            for time, key in sorted(zip(modified, keys, strict=True))[-MAX_WRITTEN:]:
                 self._note_written(key, time)
 
     def sent(self, accepted: int, failed: int) -> None:

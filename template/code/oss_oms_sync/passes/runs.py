@@ -29,7 +29,11 @@ class Run(NamedTuple):
 
     def first(self, number: int) -> Run:
         """Its first keys."""
-        return Run(self.keys[:number], self.source.part(0, number), self.twin.part(0, number))
+        return (
+            self
+            if number == len(self.keys)
+            else Run(self.keys[:number], self.source.part(0, number), self.twin.part(0, number))
+        )
 
 
 # How many of the first keys of a run are counted at once.
@@ -48,7 +52,9 @@ class Feed:
 
     def row(self) -> ObjectSummary:
         """What it has of its next key."""
-        return self._page.objects[self.place]
+        names, etags, sizes, modified, types = self._page.columns
+        at = self.place
+        return ObjectSummary(names[at], etags[at], sizes[at], modified[at], types[at])
 
     def columns(self, number: int) -> Columns:
         """What it has of so many of its next keys."""
