@@ -524,4 +524,11 @@ MISTAKES = (
         "            tally.lines += 1\n",
         "            tally.lines += 2\n",
     ),
+    Mistake(
+        "a bucket with versions in which some count as written once",
+        f"{_UNIT}/ledger/test_state.py::test_in_a_bucket_with_versions_nothing_counts_as_written_once",
+        f"{_CODE}/ledger/state.py",
+        'if any(one and "x-oss-version-id"',
+        'if all(one and "x-oss-version-id"',
+    ),
 )

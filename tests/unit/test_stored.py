@@ -32,6 +32,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import replay
 from oss_oms_sync.jobs.certify.oms_work import _Recorded
+from oss_oms_sync.jobs.certify.sample import _Read
 from oss_oms_sync.jobs.replay.resting import ReplayState, Rest
 from oss_oms_sync.jobs.status.alarm import _Watch
 from oss_oms_sync.jobs.status.copying import Acknowledged
@@ -104,6 +105,7 @@ FORMS = {
     "replay-busy": replay._Busy("2026-02-02T00:04:00Z"),
     "status": Acknowledged(SINCE, MonthCounts(9, 7, 1, None, 30), 1, Listed(2, 1)),
     "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z"),
+    "sample": _Read({"a": True, "b": False, "c": None}, {"a": 30, "b": 7}),
     "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
     "migrate": Intention(
         "run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77", "5eed"

@@ -14,7 +14,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.runs import RunFiles
-from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.state import JobState, read_all
 from support.world import ROOT, World
 
 KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
@@ -76,3 +76,12 @@ def test_projects_of_one_task_keep_their_states_apart(world):
     for number, one in enumerate(projects):
         one.store("replay", {"after": str(number)})
     assert [one.load("replay")["after"] for one in projects] == ["0", "1", "2"]
+
+
+def test_in_a_bucket_with_versions_nothing_counts_as_written_once(world):
+    bucket = world.invocation().log_bucket
+    assert read_all(bucket, ["a", "b"]) == [None, None]
+    world.oss.buckets["photos-oms-log"].versioning = "Enabled"
+    world.bucket.add(StoredObject("b", b"{}"))
+    with pytest.raises(StorageError, match="versioning"):
+        read_all(bucket, ["a", "b"])
