@@ -58,6 +58,7 @@ def deployed(request: pytest.FixtureRequest, box: Sandbox, tmp_path: Path) -> Sa
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """A job's handler in this process, so that coverage is counted, as a function of these settings has it."""
     index = importlib.import_module("index")
+    (lines,) = [one for one in index.log.handlers if one.formatter is index._lines]
 
     def run(
         box: Sandbox,
@@ -77,12 +78,12 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(index, "Clock", lambda: SandboxClock(box))
         index._instance.cache_clear()
-        (lines,) = [one for one in index.log.handlers if one.formatter is index._lines]
         lines.stream = sys.stdout  # this test's
         event = b"" if payload is None else json.dumps(payload).encode()
         handler = getattr(index, f"{job}_handler")
         return handler(event, SimpleNamespace(function=SimpleNamespace(timeout=120)))
 
     yield run
+    lines.stream = sys.__stdout__  # is open in any other test, too
     index._instance.cache_clear()
     logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)
