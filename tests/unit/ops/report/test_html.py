@@ -25,6 +25,12 @@ def test_a_page_can_always_be_written_to_a_file(text):
     html.document(text, "en", "", element("p", text), html.key(text)).encode()
 
 
+@pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("zh", "zh-CN")])
+def test_a_page_names_its_language(language, tag):
+    page = html.document("title", language, "", element("p"))
+    assert parse(page.partition("\n")[2]).one("html").attributes["lang"] == tag
+
+
 def test_markup_is_not_escaped_again():
     assert element("p", element("b", "1 < 2")) == "<p><b>1 &lt; 2</b></p>"
     assert element("p", "a", Markup("<i></i>"), None) == "<p>a<i></i></p>"
