@@ -9,20 +9,43 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
 
+from ops.clock import timestamp
 from ops.clouds.buckets import OssBucket
-from ops.clouds.wire import RefusedError, UnreachableError, UnreadableError
+from ops.clouds.task_groups import TaskGroups
+from ops.clouds.wire import RefusedError, UnreadableError
+from ops.errors import OpsError
 from ops.waiting import Session
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.task_group import GroupState, TaskGroup
+from oss_oms_sync.answers.text import Text, t
 
 _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 _KEYS = t(
     "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its end, and"
     " deletes them: python3 ops.py migrate"
 )
+_DELETE = t("OMS has no more to do for it. End it, and delete them now? [y/N]")
+_DELETED = t("It is ended, and its access keys are deleted")
+_LEFT = t("They are not deleted: {happened}")
+
+
+class Holder(Protocol):
+    """One of the users with whose access keys OMS works. Both raise RefusedError and UnreachableError."""
+
+    def key_ids(self) -> list[str]:
+        """The access keys that it has."""
+
+    def delete_key(self, key: str) -> None:
+        """Delete one of them."""
+
+
+H = TypeVar("H", bound=Holder)
+# What it takes to see how a migration stands, and to delete its keys. It is asked for once there is one.
+AtHand = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 
 
 @dataclass
@@ -70,12 +93,32 @@ class Intentions:
         except (TypeError, ValueError):
             raise UnreadableError from None
 
-    def tell_of_keys(self, session: Session) -> None:
-        """Say which access keys a migration has, and what deletes them: for whoever has the keys that this takes."""
-        # Whoever may not read it is told by status.
-        with suppress(RefusedError, UnreachableError, UnreadableError):
-            if (found := self.read()) and found.keys:
-                session.screen.say(_KEYS.filled(keys=found.keys).of(session.lang))
+    def see_to_keys(self, session: Session, at_hand: AtHand | None = None, *, yes: bool = False) -> None:
+        """Say which access keys a migration has, and what deletes them; where OMS has no more to do for it, ask whether
+        to end it now. `yes`: somebody has said so already."""
+        try:
+            known = self.read()
+        except OpsError:
+            # Whoever may not read it is told by status.
+            return
+        if known is None or not known.keys:
+            return
+        _say(session, _KEYS.filled(keys=known.keys))
+        try:
+            if at_hand and known.group:
+                self._end_if_over(session, known, at_hand, yes)
+        except OpsError as error:
+            _say(session, _LEFT.filled(happened=error.happened))
+
+    def _end_if_over(self, session: Session, known: Intention, at_hand: AtHand, yes: bool) -> None:
+        groups, holders = at_hand()
+        group = groups.show(known.group)
+        # One that is paused, or has failed, can go on, for which its keys are kept.
+        if group and group.state is not GroupState.DONE:
+            return
+        if yes or _agrees(session):
+            self.end(known, holders, session.clock.now(), "done" if group else "removed", group)
+            _say(session, _DELETED)
 
     def begin(self, intention: Intention) -> bool:
         """Write it, if there is none; whether it is the one that is there now."""
@@ -91,11 +134,47 @@ class Intentions:
         """Write it with what is known now."""
         self._log.put(self._name, _body(intention))
 
-    def end(self, intention: Intention, told: Mapping[str, object]) -> None:
-        """It is over. What is known of it, and `told`, stays under another name, and certificates tell it."""
-        body = json.dumps({**asdict(intention), **told}).encode()
-        self._log.put(f"{self._root}migrated-{self._project}-{intention.run}.json", body)
+    def end(
+        self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None = None
+    ) -> None:
+        """It is over: its keys go first, because while it is written down, somebody knows of them. What is known of it
+        stays under another name, and certificates tell it."""
+        delete_keys(intention, holders)
+        numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
+        told = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
+        self._log.put(f"{self._root}migrated-{self._project}-{intention.run}.json", json.dumps(told).encode())
         self._log.delete(self._name)
+
+
+def keys_of(intention: Intention, holders: Sequence[H]) -> list[tuple[H, str]]:
+    """The access keys that a migration has. Raises what holders raise."""
+    return [
+        (holder, key)
+        for holder in holders
+        for key in holder.key_ids()
+        if (key in intention.keys if intention.keys else key not in intention.kept)
+    ]
+
+
+def delete_keys(intention: Intention, holders: Sequence[Holder]) -> None:
+    """Delete these. It is no error if somebody else has just done it. Raises what holders raise."""
+    for holder, key in keys_of(intention, holders):
+        try:
+            holder.delete_key(key)
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+
+
+def _agrees(session: Session) -> bool:
+    try:
+        return session.screen.interactive and session.screen.ask(_DELETE.of(session.lang)).lower() in ("y", "yes", "是")
+    except EOFError:
+        return False
+
+
+def _say(session: Session, text: Text) -> None:
+    session.screen.say(text.of(session.lang))
 
 
 def _body(intention: Intention) -> bytes:

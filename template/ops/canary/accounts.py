@@ -10,7 +10,7 @@ from typing import Any
 from ops.canary.objects import items
 from ops.certificates import CANARY
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
-from ops.clouds.keys import ALIBABA, HUAWEI, administrators
+from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.sync_task import SyncTask
 from ops.errors import UsageError
 from ops.project import Project
@@ -37,7 +37,8 @@ _RIGHT_TASK = t("Correct SYNC_URL or sourceBucket in s.yaml")
 
 @dataclass(frozen=True)
 class Accounts:
-    """Both buckets, the log bucket, and the sync task with what OMS says of it."""
+    """Both buckets, the log bucket, and the sync task with what OMS says of it. `keys`: of Alibaba Cloud and of Huawei
+    Cloud."""
 
     project: Project
     source: OssBucket
@@ -45,6 +46,7 @@ class Accounts:
     destination: ObsBucket
     task: SyncTask
     shown: Mapping[str, Any]
+    keys: tuple[Keys, Keys]
 
     @classmethod
     def of(cls, session: Session, project: Project) -> Accounts:
@@ -57,7 +59,7 @@ class Accounts:
             OssBucket.at(here, project.region, name, alibaba, clock) for name in (project.source, project.log)
         )
         destination = ObsBucket.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock)
-        return cls(project, source, log, destination, task, shown)
+        return cls(project, source, log, destination, task, shown, (alibaba, huawei))
 
     @property
     def folder(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, Item, items
 from ops.canary.removal import remove
 from ops.clock import timestamp
+from ops.clouds.task_groups import TaskGroups
 from ops.errors import OpsError, UsageError
 from ops.files import write
-from ops.intention import Intentions
-from ops.project import Project
+from ops.intention import Holder, Intentions
+from ops.project import Project, read
+from ops.setup.both_clouds import NEEDED, Alibaba, Huawei
 from ops.terminal import Line, Marked, Whole, width
 from ops.waiting import Session, duration
 from oss_oms_sync.answers.text import Text, t
@@ -79,14 +81,16 @@ _HELPS = t("It helps others: attach it to a field report at the project's issues
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
     """Run it, or remove what runs have left; return the exit code. Raises OpsError."""
-    project = Project.read(options.template or folder / "s.yaml")
+    file = options.template or folder / "s.yaml"
+    project = Project.read(file)
     accounts = Accounts.of(session, project)
-    journals = Journals(accounts, (options.template or folder / "s.yaml").absolute().parent)
+    journals = Journals(accounts, file.absolute().parent)
     session.hint = _HINT
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
-    Intentions(accounts.log, project.sync_url, project.name).tell_of_keys(session)
+    intentions = Intentions(accounts.log, project.sync_url, project.name)
+    intentions.see_to_keys(session, lambda: _of_migration(session, accounts, file))
     mine = journals.mine()
     if mine:
         session.screen.say(_GOES_ON.filled(prefix=mine.prefix).of(session.lang))
@@ -95,6 +99,12 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     for other in journals.all():
         raise UsageError(_SOMEBODYS.filled(run=other.run), _REMOVE)
     return _Run(session, accounts, journals).fly(options)
+
+
+def _of_migration(session: Session, accounts: Accounts, file: Path) -> tuple[TaskGroups, Sequence[Holder]]:
+    given = read(file, NEEDED)
+    alibaba, huawei = Alibaba(session, given, accounts.keys[0]), Huawei(session, given, accounts.keys[1])
+    return huawei.tasks.groups(), (alibaba.reader, huawei.writer)
 
 
 def _remove_all(session: Session, options: Namespace, accounts: Accounts, journals: Journals) -> int:

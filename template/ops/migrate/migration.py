@@ -17,10 +17,10 @@ from ops import answers, project
 from ops.clock import timestamp
 from ops.clouds.keys import Keys
 from ops.clouds.task_groups import TaskGroups, Wanted, note_of
-from ops.clouds.wire import RefusedError, UnreachableError, UnreadableError
+from ops.clouds.wire import UnreachableError, UnreadableError
 from ops.cutover import check_set_up
 from ops.errors import OpsError, UsageError
-from ops.intention import Intention, Intentions
+from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import told
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.grants import Grants
@@ -124,7 +124,7 @@ class Migration:
         if group is None:
             self._answer(None, [_NOT_BEGUN, _GO_ON] if known else [_NONE])
             return _NOT_YET if known else 0
-        keys = [key for _, key in self._keys(known)] if known else []
+        keys = self._keys(known) if known else []
         self._show(group, told.standing(group, keys, self._session.lang, self._left(group)))
         return _exit_code(group)
 
@@ -258,8 +258,7 @@ class Migration:
         now = self._intentions.read()
         if now is None:
             raise UsageError(_NOTHING_TO, _BEGIN)
-        for holder, key in self._keys(now):
-            _delete_key(holder, key)
+        delete_keys(now, self._holders)
         named = now.keys or [key for _, key in seen if key not in now.kept]
         # What somebody gives both users for other purposes is not taken for what is made here.
         known.kept, known.keys = [key for _, key in seen if key not in named], []
@@ -279,7 +278,7 @@ class Migration:
                 return
             known.keys = mine
             self._intentions.keep(known)
-        self._delete_keys(known)
+        delete_keys(known, self._holders)
 
     def _again(self, known: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
         self._session.hint = _LOOK
@@ -301,7 +300,7 @@ class Migration:
             self._end(known, "done", group)
             self._show(group, told.done(group, self._session.lang))
         else:
-            self._show(group, told.standing(group, [key for _, key in self._keys(known)], self._session.lang))
+            self._show(group, told.standing(group, self._keys(known), self._session.lang))
         return _exit_code(group)
 
     def _until_not(self, known: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
@@ -371,26 +370,15 @@ class Migration:
     def _note(self, known: Intention) -> str:
         return note_of(mark_of(self._given), known.run)
 
-    def _keys(self, known: Intention) -> list[tuple[Holder, str]]:
+    def _keys(self, known: Intention) -> list[str]:
         """The access keys that it has."""
-        return [
-            (holder, key)
-            for holder, key in self._all_keys()
-            if (key in known.keys if known.keys else key not in known.kept)
-        ]
+        return [key for _, key in keys_of(known, self._holders)]
 
     def _all_keys(self) -> list[tuple[Holder, str]]:
         return [(holder, key) for holder in self._holders for key in holder.key_ids()]
 
-    def _delete_keys(self, known: Intention) -> None:
-        for holder, key in self._keys(known):
-            _delete_key(holder, key)
-
     def _end(self, known: Intention, how: str, group: TaskGroup | None = None) -> None:
-        """Its keys first: while it is written down, somebody knows of them."""
-        self._delete_keys(known)
-        numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
-        self._intentions.end(known, {"ended": timestamp(self._session.clock.now()), "how": how, **numbers})
+        self._intentions.end(known, self._holders, self._session.clock.now(), how, group)
 
     def _show(self, group: TaskGroup, lines: Iterable[Line]) -> None:
         shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines
@@ -404,12 +392,3 @@ class Migration:
 def _exit_code(group: TaskGroup) -> int:
     """0 while it goes on, and once it is done."""
     return {GroupState.PAUSED: _NOT_YET, GroupState.NOT_CREATED: 1, GroupState.FAILED: 1}.get(group.state, 0)
-
-
-def _delete_key(holder: Holder, key: str) -> None:
-    """Not an error if somebody else has just done it."""
-    try:
-        holder.delete_key(key)
-    except RefusedError as error:
-        if error.status != 404:
-            raise

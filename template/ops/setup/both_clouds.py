@@ -39,11 +39,12 @@ _OTHER_HALF = command(Step("setup", {"only": "huawei"}))
 
 
 class Alibaba:
-    """The account of Alibaba Cloud. `given`: the variables of s.yaml; `reader` holds the key with which OMS reads the
+    """The account of Alibaba Cloud. `given`: the variables of s.yaml; `keys`: an administrator's, where a command has
+    them already; `reader` holds the key with which OMS reads the
     source, where setup makes it."""
 
-    def __init__(self, session: Session, given: Mapping[str, str]) -> None:
-        keys, clock, here = administrators(session, ALIBABA), session.clock, session.caller.endpoints()
+    def __init__(self, session: Session, given: Mapping[str, str], keys: Keys | None = None) -> None:
+        keys, clock, here = keys or administrators(session, ALIBABA), session.clock, session.caller.endpoints()
         self._caller, self._given, self._region = session.caller, given, given["region"]
         self.source, self.log = (
             OssBucket.at(here, self._region, given[name], keys, clock) for name in ("sourceBucket", "logBucket")
@@ -107,8 +108,9 @@ class Huawei:
     """The account of Huawei Cloud. `writer` holds the key with which OMS writes to the destination, where setup makes
     it; `functions` that of the functions."""
 
-    def __init__(self, session: Session, given: Mapping[str, str]) -> None:
-        self._keys, self._clock, here = administrators(session, HUAWEI), session.clock, session.caller.endpoints()
+    def __init__(self, session: Session, given: Mapping[str, str], keys: Keys | None = None) -> None:
+        self._keys, self._clock = keys or administrators(session, HUAWEI), session.clock
+        here = session.caller.endpoints()
         self._region, target = given["destinationRegion"], given["destinationBucket"]
         self._endpoints, self._target = here, target
         self._iam = Service(here.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", self._keys, self._clock)

@@ -38,8 +38,8 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     run = Run(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     after = plan.AFTER[options.only]
+    run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
-    run.tell_of_migration()
     report = shown.report(session.lang)
     session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else lines.draw(report))
     if options.html:
@@ -101,10 +101,17 @@ class Run:
             raise UsageError(t("The functions' key is one of Huawei Cloud"), t("Leave out --only alibaba"))
         return list(self._huawei.renewals())
 
-    def tell_of_migration(self) -> None:
+    def see_to_migration(self, options: Namespace) -> None:
         """Where one has access keys of setup's users."""
-        if self._alibaba:
-            self._intentions(self._alibaba).tell_of_keys(self._session)
+        alibaba, huawei = self._alibaba, self._huawei
+        if alibaba is None:
+            return
+        intentions = self._intentions(alibaba)
+        if huawei is None or options.plan:
+            intentions.see_to_keys(self._session)
+        else:
+            holders, tasks = (alibaba.reader, huawei.writer), huawei.tasks
+            intentions.see_to_keys(self._session, lambda: (tasks.groups(), holders), yes=options.yes is not None)
 
     @property
     def is_root(self) -> bool:

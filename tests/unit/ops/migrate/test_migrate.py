@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from datetime import datetime, timezone
 from unittest.mock import patch
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from ops.intention import Intention, Intentions
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
+from sandbox.server.faults import Fault
 from support.administrator import KilledError
 from support.law import EXTRAS, requests_of
 from support.migration import Caller
@@ -293,6 +295,59 @@ def test_the_keys_of_one_that_was_done_a_day_ago_are_named_and_status_is_behind(
     assert all(key in str(verdict["text"]) for key in keys)
     assert world.migrate(typed="")[0] == 0
     assert is_over(world)
+
+
+@pytest.mark.parametrize("command", ["setup", "canary"])
+def test_who_has_administrators_keys_may_end_one_that_is_done_or_gone(world, command, mocker):
+    mocker.patch("ops.canary.run._Run.fly", return_value=0)
+    begun(world, seconds=300)
+    world.later(3600)
+    # Whoever says no leaves it, AND nobody is asked who only looks
+    code, said = world.run(command, typed="n\n")
+    assert (code, "End it, and delete them now? [y/N]" in said, is_over(world)) == (0, True, False), said
+    assert "End it" not in world.setup("--plan", typed="y\n")[1]
+
+    code, said = world.run(command, typed="y\n")
+    assert (code, "It is ended, and its access keys are deleted" in said) == (0, True), said
+    assert is_over(world)
+    assert (over(world)["how"], over(world)["copied"]) == ("done", 200)
+
+    # AND the same where somebody has deleted the group
+    begun(world)
+    world.oms.groups._known.clear()
+    assert world.run(command, typed="y\n")[0] == 0
+    assert is_over(world)
+
+
+@pytest.mark.parametrize("state", ["copying", "paused", "failed"])
+def test_the_keys_of_one_that_goes_on_or_can_be_retried_are_not_offered(world, state):
+    if state == "failed":
+        world.fill(100)
+        world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
+        assert world.migrate()[0] == 1
+    else:
+        begun(world)
+        assert state == "copying" or world.migrate("--pause")[0] == 0
+    _, said = world.setup(typed="y\ny\n")
+    assert ("has the access keys" in said, "End it, and delete them now" in said) == (True, False)
+    assert world.oms_keys() == (2, 2)
+
+
+def test_where_nobody_is_asked_the_plan_s_hash_says_yes_to_it(world):
+    begun(world, seconds=300)
+    world.later(3600)
+    code, said = world.setup("--json", "--plan")
+    plan = json.loads(next(line for line in said.splitlines() if line.startswith("{")))["plan"]
+    assert (code, world.setup("--yes", plan, typed="")[0], is_over(world)) == (0, 0, True)
+
+
+def test_who_may_not_delete_them_is_told_and_goes_on(world):
+    begun(world, seconds=300)
+    world.later(3600)
+    refused = Fault.status(403, b'{"Code": "NoPermission", "Message": "You are not authorized"}')
+    world.ram.faults.add(refused, where=lambda request: request.headers.get("x-acs-action") == "DeleteAccessKey")
+    code, said = world.setup(typed="y\n")
+    assert (code, "They are not deleted:" in said, is_over(world)) == (0, True, False), said
 
 
 def test_a_certificate_says_what_was_migrated_and_one_that_is_not_over_gates_it(world):
@@ -669,7 +724,7 @@ def test_of_two_who_begin_at_once_one_does(world):
     made = [Intention(run, "2026-01-02T00:00:00Z", "photos", "photos-obs", [""], []) for run in ("a", "b")]
     assert (one.begin(made[0]), other.begin(made[1])) == (True, False)
     assert other.read() == made[0]
-    one.end(made[0], {"how": "done"})
+    one.end(made[0], [], datetime(2026, 1, 3, tzinfo=timezone.utc), "done")
     assert other.begin(made[1])
 
 
