@@ -28,6 +28,7 @@ from ops.setup.needs import Standing
 from ops.terminal import Line, Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.job_answers import LookAnswer
+from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
@@ -159,14 +160,16 @@ class Migration:
             return 0
         self._confirm(_CONFIRM_END)
         self._session.hint = _HINT_ENDING
-        resting = None
-        for group in self._all_of(known):
+        resting, groups = None, self._all_of(known)
+        # OMS is asked, which knows a group until that is deleted.
+        how = "resent" if len(groups) == 1 and self._is_resent(groups[0]) else "removed"
+        for group in groups:
             resting = self._until_not(known, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
             self._until_not(known, resting, *MOVING)
             self._groups.delete(group.id)
-        self._end(known, "removed", resting)
+        self._end(known, how, resting)
         self._answer(None, [_ENDED])
         return 0
 
@@ -345,6 +348,16 @@ class Migration:
             known.group = mine[0].id
             self._intentions.keep(known)
         return mine[0] if mine else None
+
+    def _is_resent(self, group: TaskGroup) -> bool:
+        """Whether replay has all that it failed to copy; where nobody tells, it has not."""
+        if not group.can_be_resent:
+            return False
+        try:
+            seen = self._session.ask(StatusAnswer, "status", {}).old_objects
+        except OpsError:
+            return False
+        return seen is not None and seen.id == group.id and seen.resent
 
     def _shown(self, known: Intention, group: str = "") -> TaskGroup:
         return self._groups.show(group or known.group) or self._raise_gone(known)

@@ -57,6 +57,11 @@ def test_reconcile_leaves_it_the_same_and_takes_for_covered_what_it_has_copied(w
     result = world.reconcile({"since": "1970-01-01"})
     assert (result["migrating"], result["covered"], result["submitted"]) == (2, 1, 0)
 
+    # AND the same where replay has what it failed to copy, which is known by its failed records
+    over(world, "resent", failed=1)
+    world.later(1)
+    assert world.reconcile({"since": "1970-01-01"})["submitted"] == 0
+
     # AND who wants all of it sent has it sent
     world.later(1)
     assert world.reconcile({"all": True})["accepted"] == 3

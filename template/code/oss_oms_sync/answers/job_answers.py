@@ -58,8 +58,9 @@ class Migration:
 
 @dataclass(frozen=True)
 class Migrated:
-    """One that is over: when it began and `ended`, `how` ("done", "removed" or "refused"), OMS's id of its task group,
-    and how many objects there were in all, how many it copied and skipped, and how many failed."""
+    """One that is over: when it began and `ended`, `how` ("done", "removed", "refused", or "resent": ended, once replay
+    had the keys of all that failed), OMS's id of its task group, and how many objects there were in all, how many it
+    copied and skipped, and how many failed."""
 
     begun: str
     ended: str

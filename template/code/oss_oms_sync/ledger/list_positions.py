@@ -97,9 +97,11 @@ class ListPositions:
         return bool(self.folder) and name.startswith(self.folder)
 
     def has_all_of(self, group: TaskGroup) -> bool:
-        """Whether the lists told as many lines as objects which the group failed to copy. What it fails once more when
-        it is retried has been told before."""
-        return group.can_be_resent and self.group == group.id and self.of_group >= group.failed
+        """Whether a look that began after the group's end saw all lists, and they told as many lines as objects which
+        it failed to copy, and it told of all objects. What it fails once more when it is retried was told before."""
+        looked = parse_time(self.looked)
+        is_read = self.group == group.id and looked is not None and looked.timestamp() >= group.ended
+        return group.can_be_resent and is_read and self.of_group >= group.failed and group.told_of >= group.total
 
     def begin_look(self, now: datetime) -> bool:
         """Go on with the look that was begun, or begin one; return False if it is too early for that."""

@@ -71,7 +71,7 @@ class Migrations:
         return any(one.will_copy and one.has(source) for one in self.reaches)
 
     def copied(self, source: ObjectSummary) -> bool:
-        """Whether one that is done, and failed to copy nothing, came to this version."""
+        """Whether one that is done came to this version; what it failed to copy is known to nobody, or to replay."""
         return any(one.has_copied and one.has(source) for one in self.reaches)
 
     def wrote(self, destination: ObjectSummary) -> bool:
@@ -168,6 +168,7 @@ def _reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach 
             has_failed = group.failed if group else rest.get("failed")
             until = parse_time(str(rest.get("ended"))) or (now if will_copy else time)
             seconds = int(time.timestamp()), int(until.timestamp())
-            has_copied = is_done and not has_failed
+            # What it failed to copy, and replay has taken over, has failed records, which come first.
+            has_copied = (is_done and not has_failed) or rest.get("how") == "resent"
             return Reach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(found))
     return None

@@ -337,6 +337,35 @@ def test_what_failed_is_resent_by_replay_and_then_the_migration_is_to_be_ended(w
     assert is_over(world)
     assert json.loads(world.run("status", "--json", typed="")[1])["old_objects"] is None
 
+    # AND what it copied is not sent again
+    assert over(world)["how"] == "resent"
+    world.later(86_400)
+    _, answer = world.answer("reconcile", "--since", "2020-01-01")
+    assert (answer["migrating"], answer["covered"], answer["submitted"]) == (98, 2, 0)
+
+
+def over(world):
+    """What is known of the one that is over."""
+    (found,) = [one for name, one in world.oss.objects(world.log_bucket).items() if "/state/migrated-" in name]
+    return json.loads(found.data)
+
+
+def test_one_that_is_ended_before_replay_has_what_failed_is_no_more_than_removed(world):
+    world.fill(100)
+    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
+    assert world.migrate()[0] == 1
+    assert world.migrate("--remove")[0] == 0
+    assert over(world)["how"] == "removed"
+
+
+def test_one_that_has_not_told_of_all_objects_is_not_resent(world):
+    failed_and_waited(world)
+    # GIVEN a task of the group that failed as a whole, so that OMS tells nothing of its objects
+    world.group.success -= 10
+    assert not json.loads(world.run("status", "--json", typed="")[1])["old_objects"]["resent"]
+    assert world.migrate("--remove")[0] == 0
+    assert over(world)["how"] == "removed"
+
 
 def test_too_many_for_replay_are_to_be_tried_again_by_the_migration(world, mocker):
     mocker.patch("oss_oms_sync.answers.task_group.MOST_RESENT", 1)
