@@ -86,6 +86,15 @@ def test_a_flipped_byte_a_torn_copy_and_a_skipped_version_of_the_same_size_are_f
     assert not world.sent()
 
 
+def test_what_is_older_in_obs_and_differs_is_older_and_sent_although_it_was_read(world):
+    world.write("a", "the old bytes!")
+    world.later(HOUR)
+    world.put("a", "the new bytes!", "Appendable", "lost")
+    world.later(HOUR)
+    assert deep(world) == ("older", {"different": 1, "bytes": 14})
+    assert world.sent() == {"a"}
+
+
 def test_a_part_of_another_version_is_found_but_not_proven_to_differ(world):
     put(world, "parts of six!", "parts OF six!", 6)
     assert deep(world) == ("suspicious", {"parts_differ": 1, "bytes": 13})

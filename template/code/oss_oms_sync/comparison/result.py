@@ -123,8 +123,8 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text
         )
     if proven:
         found[ObjectClass.OVERWRITTEN] = t(
-            "{proven:object|objects} of the same size were read and differ. If OBS is to have what the source has:"
-            " {heal}.",
+            "{proven:object of the same size was read and differs|objects of the same size were read and differ}. If"
+            " OBS is to have what the source has: {heal}.",
             proven=proven,
             heal=heal,
         )
