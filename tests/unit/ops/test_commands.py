@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ops import arguments, commands
+from ops import commands, parser
 from ops.commands import command
 from oss_oms_sync.answers.step import Step
 from support.ops import NASTY, OPS
@@ -49,7 +49,7 @@ def test_a_key_comes_through_a_shell_and_the_command_line_as_it_is(monkeypatch, 
     assert line.isprintable()
     interpreter, program, *words = shell(line)
     assert (interpreter.startswith("py"), program) == (True, "ops.py")
-    options = arguments.parse(words)
+    options = parser.parse(words)
     assert (options.command, options.key) == ("replay", [key])
 
 
@@ -89,7 +89,7 @@ def test_it_is_the_interpreter_that_runs_it(monkeypatch, executable, windows, ha
 
 def test_what_is_not_escaped_is_refused(capsys):
     with pytest.raises(SystemExit):
-        arguments.parse(["replay", "--escaped-key", "a\\x"])
+        parser.parse(["replay", "--escaped-key", "a\\x"])
     assert "is not escaped as in JSON" in capsys.readouterr().err
 
 
