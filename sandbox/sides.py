@@ -6,6 +6,7 @@ What it needs there: support.huaweicloud.com/oms_faq, "How do I obtain permissio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sandbox.gateway import GatewayError
@@ -16,6 +17,8 @@ from sandbox.oms.service import Account
 from sandbox.oss.service import Oss
 
 _LOOKS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
+# No page of OMS's names it; OSS's page of RestoreObject does.
+_RESTORES = "oss:RestoreObject"
 _LOOKS_THERE = ("obs:bucket:ListAllMyBuckets", "obs:bucket:GetBucketLocation", "obs:bucket:ListBucket")
 _WRITES_THERE = ("obs:object:GetObject", "obs:object:PutObject")
 _WRITES_PARTS = ("obs:object:ListMultipartUploadParts",)
@@ -47,7 +50,11 @@ class Sides:
             denial = "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, "oss:GetObject", bucket, key)
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
-            return source_object(self._oss, bucket, key)
+            found = source_object(self._oss, bucket, key)
+            if found and holder and found.is_archived:
+                denial = self._oss.denial(holder, _RESTORES, bucket, key)
+                return replace(found, unrestored=f"{_RESTORES}: {denial}" if denial else "")
+            return found
 
         return read
 
@@ -117,7 +124,8 @@ def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
     found = oss.objects(bucket).get(key)
     if found is None or found.type == "Symlink":
         return None
-    return SourceObject(found.data, found.etag, found.last_modified, found.headers, found.has_crc64)
+    headers, is_archived = found.headers, found.is_archived
+    return SourceObject(found.data, found.etag, found.last_modified, headers, found.has_crc64, is_archived)
 
 
 def _credential(service: KeyedService, keys: Account) -> Credential:

@@ -31,13 +31,15 @@ _PLAIN = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 @dataclass(frozen=True)
 class SourceObject:
     """An object as OMS reads it from the source bucket. `headers` are those given back with it, by their names in lower
-    case."""
+    case. `unrestored`: why OMS's key may not restore one that is archived; empty if it may."""
 
     data: bytes
     etag: str
     last_modified: float
     headers: Mapping[str, str] = field(default_factory=dict)
     has_crc64: bool = True
+    is_archived: bool = False
+    unrestored: str = ""
 
     @property
     def size(self) -> int:
@@ -128,6 +130,8 @@ class Copy:
         return self.source.size if self.source else 0
 
 
+_ARCHIVED = "com.aliyun.oss.OSSException: The operation is not valid for the object's state."
+_UNRESTORED = "com.aliyun.oss.OSSException: AccessDenied: {}"
 Became = Literal["success", "skip"] | CopyFailure
 _GONE = CopyFailure("GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist.")
 # Raises PermissionError where the key that OMS was given may not read it.
@@ -140,7 +144,8 @@ class Copier(ABC):
     and `end`), or never.
 
     `failures`: which keys OMS is to fail to copy, and with what code. `part_size`: larger objects are written in parts
-    of so many bytes. `metadata`: whether other headers than the content's type go with an object.
+    of so many bytes. `metadata`: whether other headers than the content's type go with an object. `restores`: whether
+    archived objects are restored, which takes no time here, and copied.
     """
 
     service: Service
@@ -152,6 +157,7 @@ class Copier(ABC):
     copies: Schedule[str, CopyFault] = field(default_factory=Schedule, kw_only=True)
     held: list[Copy] = field(default_factory=list, kw_only=True)
     metadata: bool = field(default=False, kw_only=True)
+    restores: bool = field(default=False, kw_only=True)
     # How many copies of each key wait to be begun.
     _waiting: Counter[str] = field(default_factory=Counter, kw_only=True)
 
@@ -186,7 +192,7 @@ class Copier(ABC):
                     copy.source, missing = self.read_source(copy.key), _GONE
                 except PermissionError as error:
                     missing = CopyFailure("GET_SRC_OBJ_META_FAILURE", str(error))
-                copy.failure = self.failures.next(copy.key) or (None if copy.source else missing)
+                copy.failure = self.failures.next(copy.key) or (self._unread(copy.source) if copy.source else missing)
                 there = self.bucket.objects.get(copy.key)
                 copy.overwrites = copy.source is not None and self._overwrites(copy.source, there)
 
@@ -217,6 +223,12 @@ class Copier(ABC):
         else:
             self.bucket.put(key, source.data, self.part_size, self._copied_headers(source))
             self.tell(copy, "success")
+
+    def _unread(self, source: SourceObject) -> CopyFailure | None:
+        """Why it is not read, although it is there."""
+        if not source.is_archived or (self.restores and not source.unrestored):
+            return None
+        return CopyFailure("GET_SRC_OBJ_FAILURE", _UNRESTORED.format(source.unrestored) if self.restores else _ARCHIVED)
 
     def _overwrites(self, source: SourceObject, there: Stored | None) -> bool:
         if there is None or self.overwrite_mode == "FULL_OVERWRITE":

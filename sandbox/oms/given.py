@@ -42,7 +42,7 @@ _GROUP_CHOICES: Mapping[str, tuple[object, ...]] = {
     "task_type": ("PREFIX",),
     "enable_metadata_migration": (True, False),
     "enable_failed_object_recording": (True, False),
-    "enable_restore": (False,),
+    "enable_restore": (True, False),
     "enable_requester_pays": (False,),
     "object_overwrite_mode": get_args(OverwriteMode),
     "dst_storage_policy": ("STANDARD",),
@@ -133,6 +133,7 @@ class GroupGiven(NamedTuple):
     order: Order
     mode: OverwriteMode
     metadata: bool
+    restores: bool
     bandwidth: list[dict[str, Any]]
 
 
@@ -162,7 +163,8 @@ def group_of(request: Request) -> GroupGiven:
         body.get("description", ""),
     )
     mode = body.get("object_overwrite_mode", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
-    return GroupGiven(sides, order, mode, body.get("enable_metadata_migration", False), bandwidth_of(body))
+    metadata, restores = (body.get(f"enable_{name}", False) for name in ("metadata_migration", "restore"))
+    return GroupGiven(sides, order, mode, metadata, restores, bandwidth_of(body))
 
 
 def bandwidth_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -147,7 +147,7 @@ class Group(Copier):
             "dst_node": {"bucket": self.bucket.name, "region": self.bucket.region, "save_prefix": ""},
             "enable_metadata_migration": self.metadata,
             "enable_failed_object_recording": self.order.records_failures,
-            "enable_restore": False,
+            "enable_restore": self.restores,
             "task_type": "PREFIX",
             "bandwidth_policy": list(self.bandwidth),
             "migrate_since": self.order.since * 1000,

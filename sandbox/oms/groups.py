@@ -54,6 +54,7 @@ class Groups:
             lambda: found.list_source(given.order),
             given.bandwidth,
             metadata=given.metadata,
+            restores=given.restores,
         )
         self._known[project, group.group_id] = group, given.sides
         self.prepare(group)

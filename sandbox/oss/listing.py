@@ -188,5 +188,5 @@ def _object_xml(key: str, obj: OssObject, owner: str) -> str:
     return (
         f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
         f'<ETag>"{obj.etag}"</ETag><Type>{obj.type}</Type><Size>{obj.size}</Size>'
-        f"<StorageClass>Standard</StorageClass>{owner}</Contents>"
+        f"<StorageClass>{obj.storage_class}</StorageClass>{owner}</Contents>"
     )

@@ -45,6 +45,12 @@ class OssObject:
     type: str = "Normal"
     version_id: str = "null"
     has_crc64: bool = True
+    storage_class: str = "Standard"
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether it has to be restored before it is read."""
+        return self.storage_class in ("Archive", "ColdArchive")
 
     @property
     def size(self) -> int:

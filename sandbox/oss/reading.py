@@ -22,6 +22,8 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)(?:,.*)?")
 def get_object(call: Call) -> Response:
     obj = call.find()
     check_conditions(obj, call.headers)
+    if obj.is_archived:
+        raise OssError(403, "InvalidObjectState", "The operation is not valid for the object's state.")
     headers = _headers(call, obj)
     wanted = _range(call.headers, obj.size)
     if wanted is None:
@@ -71,7 +73,7 @@ def _headers(call: Call, obj: OssObject) -> dict[str, str]:
         "content-type": obj.content_type,
         "Accept-Ranges": "bytes",
         "x-oss-object-type": obj.type,
-        "x-oss-storage-class": "Standard",
+        "x-oss-storage-class": obj.storage_class,
         **version_header(call.bucket, obj.version_id),
     }
     if obj.type == "Appendable":

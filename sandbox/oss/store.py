@@ -25,6 +25,7 @@ OBJECT_ACTIONS = {
     "oss:GetObject",
     "oss:ListParts",
     "oss:PutObject",
+    "oss:RestoreObject",
 }
 _KMS = (
     b"<ServerSideEncryptionRule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>KMS</SSEAlgorithm>"
@@ -95,13 +96,21 @@ class Store(KeyedService):
         with self.lock:
             return self.save(self._buckets[bucket], key, self.new_object(data), event, new_request_id())
 
-    def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
+    def fill(
+        self,
+        bucket: str,
+        keys: Iterable[str],
+        size: int = 0,
+        etag: str = "",
+        age: float = 0,
+        storage_class: str = "Standard",
+    ) -> None:
         """Store objects of these keys at once, alike in all else and written `age` seconds ago, without any event.
 
         The ETag is that of their contents, zeros, unless another is given.
         """
         data = bytes(size)
-        alike = OssObject(data, etag or etag_of(data), int(self.now() - age))
+        alike = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
         filled = dict.fromkeys(keys, alike)
         for key in filled:
             check_name(key)

@@ -239,6 +239,7 @@ COMMANDS = {
                 flag("--remove", t("end it, and leave what is copied")),
             ],
             flag("--overwrite", t("copy what is in OBS once more, too, such as for its headers")),
+            flag("--restore", t("restore archived objects, too, which costs, without asking")),
             option(
                 "--prefix",
                 t("only what begins with this, in place of all that the project covers (repeat it for several)"),

@@ -63,11 +63,8 @@ _OPENS = {"FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED", "NOTHING_WAITS"
 
 def is_agreed(session: Session) -> bool:
     """Whether somebody who is there agrees to close the project; else it is said how."""
-    try:
-        if session.screen.interactive and session.screen.ask(_QUESTION.of(session.lang)).lower() in ("y", "yes", "是"):
-            return True
-    except EOFError:
-        pass
+    if session.screen.agrees(_QUESTION.of(session.lang)):
+        return True
     session.screen.say(_HOW.of(session.lang))
     return False
 

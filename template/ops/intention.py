@@ -54,7 +54,7 @@ class Intention:
     empty while they are made: until then whatever those have that is not in `kept` is of this. `group`: OMS's id of it,
     empty until OMS has told that. `found_without`: the digest of the destination, if the comparison before it found
     nothing that was there alone; else it is empty. `overwrite`: whether it copies what is there already, whatever it
-    is."""
+    is. `restore`: whether it restores archived objects, which costs."""
 
     run: str
     begun: str
@@ -66,6 +66,7 @@ class Intention:
     group: str = ""
     found_without: str = ""
     overwrite: bool = False
+    restore: bool = False
 
 
 class Intentions:
@@ -116,7 +117,7 @@ class Intentions:
         # One that is paused, or has failed, can go on, for which its keys are kept.
         if group and group.state is not GroupState.DONE:
             return
-        if yes or _agrees(session):
+        if yes or session.screen.agrees(_DELETE.of(session.lang)):
             self.end(known, holders, session.clock.now(), "done" if group else "removed", group)
             _say(session, _DELETED)
 
@@ -164,13 +165,6 @@ def delete_keys(intention: Intention, holders: Sequence[Holder]) -> None:
         except RefusedError as error:
             if error.status != 404:
                 raise
-
-
-def _agrees(session: Session) -> bool:
-    try:
-        return session.screen.interactive and session.screen.ask(_DELETE.of(session.lang)).lower() in ("y", "yes", "是")
-    except EOFError:
-        return False
 
 
 def _say(session: Session, text: Text) -> None:

@@ -22,6 +22,7 @@ from oss_oms_sync.answers.text import t
 
 # How often a line says how far it is where there is no terminal.
 _LINE_SECONDS = 60.0
+_AGREED = ("y", "yes", "是")
 # What a terminal itself shows behind the line if somebody presses that.
 _CTRL_C = "^C"
 _USUAL_COLUMNS = 80
@@ -117,6 +118,13 @@ class Screen:
         if not line:
             raise EOFError
         return line.strip()
+
+    def agrees(self, question: str) -> bool:
+        """Whether somebody who is there says yes."""
+        try:
+            return self.interactive and self.ask(question).lower() in _AGREED
+        except EOFError:
+            return False
 
     def ask_secret(self, question: str) -> str:
         """What somebody types, which is not shown; empty where nothing more comes."""

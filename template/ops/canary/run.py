@@ -245,13 +245,9 @@ class _Run:
         text = json.dumps(told, indent=1)
         for line in text.splitlines():
             screen.say(line)
-        try:
-            if file is None and screen.interactive:
-                wanted = Path("field-report.json")
-                answer = screen.ask(_WRITE_IT.filled(wanted=wanted).of(lang))
-                file = wanted if answer.lower() in ("y", "yes", "是") else None
-        except EOFError:
-            return
+        wanted = Path("field-report.json")
+        if file is None and screen.agrees(_WRITE_IT.filled(wanted=wanted).of(lang)):
+            file = wanted
         if file is None:
             return
         write(file, f"{text}\n", screen, lang)

@@ -22,7 +22,8 @@ _PAGE = 100
 
 class Wanted(NamedTuple):
     """What a group is to copy, and between which buckets. `note` is its description. `overwrite`: also what is there
-    already, with its headers, whatever its contents are."""
+    already, with its headers, whatever its contents are. `restore`: also what is archived, once OMS has restored it in
+    the source."""
 
     source: str
     source_region: str
@@ -31,6 +32,7 @@ class Wanted(NamedTuple):
     prefixes: Sequence[str]
     note: str
     overwrite: bool = False
+    restore: bool = False
 
 
 def note_of(mark: str, run: str) -> str:
@@ -70,6 +72,7 @@ class TaskGroups:
             # Without it OMS keeps Content-Type alone.
             "enable_metadata_migration": True,
             "enable_failed_object_recording": True,
+            "enable_restore": wanted.restore,
             "object_overwrite_mode": "FULL_OVERWRITE" if wanted.overwrite else "CRC64_COMPARISON_OVERWRITE",
             "consistency_check": "crc64",
         }

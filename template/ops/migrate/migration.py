@@ -22,6 +22,7 @@ from ops.cutover import check_set_up
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import told
+from ops.prices import RESTORE
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.grants import Grants
 from ops.setup.needs import Standing
@@ -56,6 +57,10 @@ _NO_MORE_KEYS = t("{name} has {n} access keys, and no more are possible")
 _ONE_LESS = t("Delete the one that the sync task does not use")
 _CONFIRM = t("Type {word} to begin:", word=_YES)
 _CONFIRM_END = t("It is not over. Type {word} to end it, and leave what is copied:", word=_YES)
+_RESTORE = t(
+    "Restore archived objects in the source, too, and copy them? That costs about {dollars:.3f} dollars a GB, takes"
+    " minutes to hours, and the RAM user {user} needs oss:RestoreObject for it, which setup does not give it. [y/N]"
+)
 _NOTHING_DONE = t("Nothing was done")
 _SAY_YES = t("Where nobody can be asked, give --yes")
 _SOMEBODY = t("Somebody else has just begun one")
@@ -186,6 +191,7 @@ class Migration:
         for line in told.plan(known, compared, self._session.lang):
             self._session.screen.say(line)
         self._confirm(_CONFIRM)
+        known.restore = self._restores()
         if not self._intentions.begin(known):
             raise UsageError(_SOMEBODY, _LOOK)
         return known
@@ -221,6 +227,13 @@ class Migration:
             return
         raise UsageError(_NOTHING_DONE, _SAY_YES)
 
+    def _restores(self) -> bool:
+        """Whether somebody wants archived objects, too: it is asked by itself, because it costs."""
+        if self._options.restore or self._options.yes:
+            return bool(self._options.restore)
+        question = _RESTORE.filled(dollars=RESTORE, user=self._holders[0].name)
+        return self._session.screen.agrees(question.of(self._session.lang))
+
     def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
         self._session.hint = _HINT_BEGINNING
@@ -230,7 +243,7 @@ class Migration:
             self._check_open()
             there_region = self._given["destinationRegion"]
             buckets = (known.source, region, known.destination, there_region)
-            wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite)
+            wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite, known.restore)
             # Somebody else may have gone on with it: then their keys hold, and these are gone.
             known.group = Grants(self._session).wait(
                 _GROUP, lambda: self._id(known) or self._groups.create(wanted, source, there)

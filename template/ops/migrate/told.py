@@ -32,8 +32,8 @@ _KEYS = t(
     " kept while it can be retried."
 )
 _NOT_RESTORED = t(
-    "Archived objects are not restored: they fail, and are listed. Who wants them restores them in the source before,"
-    " which costs about {dollars:.3f} dollars a GB."
+    "Archived objects fail, and are listed, unless they are restored, which costs about {dollars:.3f} dollars a GB:"
+    " that is asked for by itself, or said by --restore."
 )
 _LATE = t(
     "An object that is written while it runs may end up in its older version: a comparison afterwards finds such"

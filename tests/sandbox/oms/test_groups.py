@@ -113,7 +113,7 @@ def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_pr
         {"task_type": "LIST"},
         {"object_overwrite_mode": "ALWAYS"},
         {"consistency_check": "no_check"},
-        {"enable_restore": True},
+        {"enable_restore": "yes"},
         {"dst_storage_policy": "ARCHIVE"},
         {"migrate_since": 1_767_312_000_000},
         {"description": "a&b"},
@@ -154,6 +154,25 @@ def test_a_key_that_may_not_read_objects_fails_to_copy_them(box, create, show, r
     group = create(ram_key(*without(SOURCE, "oss:GetObject")), **RECORDS)
     box.oms.wait_copied(10)
     assert (show(group).status, show(group).fail_num) == (5, 1)
+
+
+RESTORES = {"Effect": "Allow", "Action": ["oss:RestoreObject"], "Resource": ["acs:oss:*:*:photos/*"]}
+
+
+@pytest.mark.parametrize("storage_class", ["Archive", "ColdArchive"])
+@pytest.mark.parametrize(
+    ("rights", "restore", "number"),
+    [(SOURCE, False, 1), ([*SOURCE, RESTORES], False, 1), (SOURCE, True, 1), ([*SOURCE, RESTORES], True, 2)],
+)
+def test_an_archived_object_is_copied_if_it_is_to_be_restored_and_the_key_may(
+    box, create, show, ram_key, storage_class, rights, restore, number
+):
+    box.oss.fill("photos", ["a"], 5, storage_class=storage_class)
+    put(box, b=b"hello")
+    group = create(ram_key(*rights), enable_restore=restore, **RECORDS)
+    box.oms.wait_copied(10)
+    told = show(group)
+    assert (told.enable_restore, told.success_num, told.fail_num) == (restore, number, 2 - number)
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,10 @@ class MigrateWorld(SetupWorld):
             self._interrupted_at = math.inf
             raise KeyboardInterrupt
 
-    def fill(self, number: int, prefix: str = "old/", size: int = 10) -> None:
+    def fill(self, number: int, prefix: str = "old/", size: int = 10, storage_class: str = "Standard") -> None:
         """Objects of before, which no event tells of."""
-        self.oss.fill(self.source_bucket, [f"{prefix}{n:06}" for n in range(number)], size=size, age=86_400)
+        keys = [f"{prefix}{n:06}" for n in range(number)]
+        self.oss.fill(self.source_bucket, keys, size=size, age=86_400, storage_class=storage_class)
 
     def migrate(self, *words: str, typed: str = "yes\n") -> tuple[int, str]:
         return self.run("migrate", *words, typed=typed)

@@ -25,7 +25,7 @@ def sent():
 
         world.oms.groups.prepare = prepare
         world.stop_following_after(30)
-        assert world.migrate()[0] == 130
+        assert world.migrate("--restore")[0] == 130
         for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):
             found, said = world.migrate(word)
             assert found == code, said

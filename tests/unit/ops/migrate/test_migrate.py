@@ -79,6 +79,47 @@ def test_what_was_there_before_is_copied_and_no_key_is_left(world):
     )
 
 
+def archived(world, *words, typed="", may=True):
+    """What becomes of three objects of which one is archived: the exit code, what is said, and how many come."""
+    world.fill(2)
+    world.fill(1, prefix="cold/", storage_class="Archive")
+    if may:
+        place, ram = f"acs:oss:*:*:{world.source_bucket}/*", world.ram.entities
+        allowed = {"Effect": "Allow", "Action": "oss:RestoreObject", "Resource": place}
+        ram.create_policy("restore", json.dumps({"Version": "1", "Statement": [allowed]}))
+        ram.attach_policy_to_user("Custom", "restore", f"{NAME}-oms")
+        world.later(60)
+    code, said = world.migrate(*words, typed=typed)
+    return code, said, world.copied()
+
+
+@pytest.mark.parametrize(("words", "typed"), [([], "yes\ny\n"), (["--restore"], "yes\n"), (["--yes", "--restore"], "")])
+def test_archived_objects_are_restored_and_copied_where_somebody_says_so(world, words, typed):
+    code, said, copied = archived(world, *words, typed=typed)
+    assert (code, copied) == (0, 3), said
+    assert "costs about 0.009 dollars a GB" in said
+
+
+@pytest.mark.parametrize(("words", "typed"), [([], "yes\n\n"), ([], "yes\n"), ([], "yes\nno\n"), (["--yes"], "")])
+def test_else_they_fail_and_are_not_restored(world, words, typed):
+    code, said, copied = archived(world, *words, typed=typed)
+    assert (code, copied) == (1, 2), said
+    assert "2 copied, 0 skipped, 1 failed" in said
+    assert ("user photos-sync-oms needs oss:RestoreObject" in said) == (words == [])
+
+
+def test_without_the_right_to_restore_them_they_fail_too(world):
+    assert archived(world, "--restore", "--yes", may=False)[::2] == (1, 2)
+    (lines,) = [one.data for key, one in world.obs.objects("photos-obs").items() if key.startswith("oms/")]
+    assert b"oss:RestoreObject" in lines
+
+
+def test_whoever_goes_on_with_one_that_was_not_begun_keeps_to_what_was_said_of_archived_objects(world):
+    with patch("ops.clouds.task_groups.TaskGroups.create", side_effect=KeyboardInterrupt):
+        assert world.migrate("--restore")[0] == 130
+    assert archived(world, "--yes")[::2] == (0, 3)
+
+
 def test_only_the_projects_prefix_is_copied():
     with MigrateWorld(filter_prefix="old/") as world:
         world.fill(10)
