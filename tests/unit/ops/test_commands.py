@@ -50,7 +50,7 @@ def test_a_key_comes_through_a_shell_and_the_command_line_as_it_is(monkeypatch, 
     interpreter, program, *words = shell(line)
     assert (interpreter.startswith("py"), program) == (True, "ops.py")
     options = parser.parse(words)
-    assert (options.command, options.key) == ("replay", [key])
+    assert (options.command, options.keys) == ("replay", [key])
 
 
 @pytest.mark.parametrize(
