@@ -462,6 +462,27 @@ MISTAKES = (
         "",
     ),
     Mistake(
+        "taking for resent what OMS tells nothing of",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_one_that_has_not_told_of_all_objects_is_not_resent",
+        f"{_CODE}/ledger/list_positions.py",
+        " and group.told_of >= group.total",
+        "",
+    ),
+    Mistake(
+        "ending a migration that can be retried",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_the_keys_of_one_that_goes_on_or_can_be_retried_are_not_offered",
+        f"{_OPS}/intention.py",
+        "group.state is not GroupState.DONE",
+        "group.state is GroupState.COPYING",
+    ),
+    Mistake(
+        "restoring archived objects unasked",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_else_they_fail_and_are_not_restored",
+        f"{_OPS}/migrate/migration.py",
+        "return bool(self._options.restore)",
+        "return True",
+    ),
+    Mistake(
         "two migrations begun at once",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_of_two_who_begin_at_once_one_does",
         f"{_OPS}/intention.py",

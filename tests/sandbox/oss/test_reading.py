@@ -2,6 +2,7 @@
 
 from email.utils import formatdate
 
+import oss2
 import pytest
 
 ETAG = "5D41402ABC4B2A76B9719D911017C592"
@@ -110,3 +111,12 @@ def test_conditions_decide_whether_an_object_is_sent_and_one_that_does_not_hold_
     if method == "GET" and named:
         assert "<Code>PreconditionFailed</Code>" in answer.text
         assert f"<Condition>{named}</Condition>" in answer.text
+
+
+def test_an_archived_object_is_told_of_and_not_read(box, photos):
+    box.oss.fill("photos", ["a"], 5, storage_class="Archive")
+    assert photos.head_object("a").headers["x-oss-storage-class"] == "Archive"
+    assert [one.storage_class for one in photos.list_objects().object_list] == ["Archive"]
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        photos.get_object("a")
+    assert (refused.value.status, refused.value.code) == (403, "InvalidObjectState")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.list_positions import MAX_LISTS, ListPositions, ListRead
 from support.copies_world import FOLDER, CopiesWorld
@@ -140,3 +142,35 @@ def test_state_stays_small_however_many_lists_there_are_and_keeps_the_one_that_i
     assert f"{FOLDER}0/1.failed_list.txt" in again.lists
     (month,) = again.listed.values()
     assert month == (2 * (MAX_LISTS + 10), MAX_LISTS + 10)
+
+
+GROUP = TaskGroup.of(
+    {
+        "group_id": "g",
+        "status": 5,
+        "total_num": 100,
+        "success_num": 98,
+        "fail_num": 2,
+        "start_time": 1_767_312_000_000,
+        "total_time": 60_000,
+        "failed_object_record": {"result": True, "list_file_key": "oms/task_group/g/failed_object_lists/"},
+    }
+)
+READ = ListPositions(looked="2026-01-02T00:01:00Z", group="g", folder=GROUP.lists, of_group=2)
+
+
+@pytest.mark.parametrize(
+    ("positions", "group", "has"),
+    [
+        (READ, GROUP, True),
+        (replace(READ, of_group=1), GROUP, False),
+        (replace(READ, group="another"), GROUP, False),
+        (replace(READ, looked="2026-01-02T00:00:59Z"), GROUP, False),
+        (replace(READ, looked=""), GROUP, False),
+        # A task of it failed as a whole, and tells nothing of its objects.
+        (READ, replace(GROUP, copied=97), False),
+        (READ, replace(GROUP, state=GroupState.DONE), False),
+    ],
+)
+def test_all_that_a_group_failed_to_copy_is_known_once_a_look_after_its_end_has_read_that(positions, group, has):
+    assert positions.has_all_of(group) is has
