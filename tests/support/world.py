@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -109,6 +110,7 @@ class World(InProcess):
     _open: ClassVar[list[World]] = []
 
     def __init__(self, **environment: str) -> None:
+        assert "PYTEST_CURRENT_TEST" in os.environ, "a world that is open where no test runs changes the time for all"
         super().__init__()
         self.given = environment
         self._unique = count()

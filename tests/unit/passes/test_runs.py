@@ -25,11 +25,12 @@ from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.runs import Feed, Feeds, Run, merged
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.settings import Settings
 from support.law import EXTRAS
 from support.listing import page_of
-from support.world import World
+from support.world import ENVIRONMENT
 
-SETTINGS = World().settings
+SETTINGS = Settings.from_env(ENVIRONMENT)
 NOW = 1_800_000_000
 DAY = 86_400
 WORLDS = 300 if EXTRAS else 60
