@@ -435,7 +435,7 @@ def test_what_failed_is_resent_by_replay_and_then_the_migration_is_to_be_ended(w
 
     # AND what it copied is not sent again
     assert over(world)["how"] == "resent"
-    world.later(86_400)
+    world.later(3600)
     _, answer = world.answer("reconcile", "--since", "2020-01-01")
     assert (answer["migrating"], answer["covered"], answer["submitted"]) == (98, 2, 0)
 
