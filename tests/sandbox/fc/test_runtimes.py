@@ -91,6 +91,8 @@ def test_the_functions_unit_tests_pass(runtime):
             "no:cacheprovider",
             "--confcutdir=tests/unit",
             "--hypothesis-profile=ci",
+            "-m",
+            "not long",
             "-k",
             NOT_HERE,
         ),

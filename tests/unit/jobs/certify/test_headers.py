@@ -12,7 +12,7 @@ import pytest
 from ops.check import doubts
 from oss_oms_sync.clouds.objects import StoredObject
 from support.certify_world import CertifyWorld, check, results, verdict
-from support.law import EXTRAS
+from support.law import EXTRAS, SCHEDULES
 from support.world import oss_error
 
 # Ten kinds, and which of them OMS carries if it is asked to.
@@ -159,9 +159,11 @@ def test_where_a_sample_was_not_read_wholly_headers_wait_for_it(ready):
     assert ready.source.calls["head"] == 0
 
 
-SEEDS = 200 if EXTRAS else 4
+# All two hundred with `make fuzz`.
+SEEDS = SCHEDULES // 30 if EXTRAS or SCHEDULES > 600 else 4
 
 
+@pytest.mark.law
 def test_what_is_lost_of_a_share_is_found_as_often_as_is_claimed_and_each_folder_is_seen(world):
     # A sample of 20 without a loss says "fewer than 15 %". Of 60 objects 9 have lost a header, all in one folder: none
     # of them is drawn with a probability of 40/60 * 39/59 * ... * 32/52, which is 0.018.

@@ -726,7 +726,7 @@ def test_two_people_at_once_make_one_group_and_leave_no_key(block):
 @pytest.mark.long
 @pytest.mark.parametrize("command", ["--go-on", "--retry"])
 def test_two_people_at_once_who_go_on_leave_no_key_that_nobody_names(command):
-    for number in range(3, 60, 1 if EXTRAS else 6):
+    for number in range(3, 60, 3 if EXTRAS else 9):
         with MigrateWorld() as world:
             before = world.all_oms_keys()
             begun(world, 50)
