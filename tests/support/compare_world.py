@@ -227,9 +227,10 @@ class CompareWorld(ReconcileWorld):
         """When OMS accepted the oldest of what it may still work on, if it works in order: to five minutes, and at
         least ten minutes ago; what it accepted over half an hour ago it has lost if it has finished nothing since."""
         now = int(self._now())
-        # Nobody asks for more than the last day.
+        # Nobody asks for more than the last day, and OMS tells of whole steps: of that in which it began, too.
+        told_from = (now - DAY) // STEP * STEP
         counts = [(kind, at // 1000, many) for (kind, at), many in self.task._counts.items()]
-        counted = [(kind, at) for kind, at, many in counts if at >= now - DAY for _ in range(many)]
+        counted = [(kind, at) for kind, at, many in counts if at >= told_from for _ in range(many)]
         asked = sorted(at for kind, at in counted if kind == "REQUEST")
         done = [at for kind, at in counted if kind in ("SUCCESS", "FAILURE", "SKIP")]
         left = len(asked) - len(done)
