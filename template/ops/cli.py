@@ -143,7 +143,8 @@ def _payload(options: Namespace) -> dict[str, Any]:
 
 
 def _cutover(session: Session, options: Namespace) -> int:
-    check_writable(options.out or Path("certificate.json"))
+    if not options.out:
+        check_writable(Path("certificate.json"))
     wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
     this = cutover.Cutover(session, cutover.Plan(freeze.moment(session, options), *wishes))
     document = this.run()

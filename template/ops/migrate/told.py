@@ -85,8 +85,9 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
 
 def found_without(found: CompareAnswer) -> str:
     """The digest of the destination, if a comparison found nothing that is there alone; else it is empty."""
-    is_known = isinstance(found, Compared) and not held(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}
-    return f"{found.destination.digest:064x}" if is_known and isinstance(found, Compared) else ""
+    if not isinstance(found, Compared) or held(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}:
+        return ""
+    return f"{found.destination.digest:064x}"
 
 
 def how_far(group: TaskGroup, left: float | None = None) -> Text:

@@ -8,8 +8,7 @@ from ops.commands import command
 from ops.report.blocks import Block, Command, Facts, Paragraph, Span
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
-from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import MOST_RESENT, MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK, MOST_RESENT, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 _LISTING = t("OMS lists the source: nothing is copied yet")
@@ -95,12 +94,11 @@ def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
             Paragraph(say("migration unknown"), "open"),
             facts,
             *([Paragraph(silence.fix.of(say.language))] if silence else ()),
-            Command(command(Step("migrate", {"look": True}))),
+            Command(command(LOOK)),
         ]
-    step = Step("migrate", {"look": True}) if group.state in MOVING else group.step
     return [
         Paragraph(group.title.of(say.language), tone(group)),
         *(Paragraph(one.of(say.language)) for one in (how_far(group), *failures(group))),
         facts,
-        Command(command(step)),
+        Command(command(group.step_of_others)),
     ]

@@ -51,6 +51,8 @@ MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupStat
 LISTED_A_SECOND = 27_000_000 / 3600
 # Until then it has to be begun: what its new keys are granted takes up to half an hour.
 _BEGINNING_SECONDS = 1800
+# Tells how far it is, and changes nothing.
+LOOK = Step("migrate", {"look": True})
 # What ends a state in which a group does not go on.
 _ENDS = {
     GroupState.PAUSED: "go_on",
@@ -118,6 +120,11 @@ class TaskGroup:
         is_in_vain = self.state is GroupState.FAILED and not self.total
         option = "remove" if is_in_vain or self.resent else _ENDS.get(self.state)
         return Step("migrate", {option: True} if option else {})
+
+    @property
+    def step_of_others(self) -> Step:
+        """The same for whoever reads of it elsewhere: while it goes on by itself, how far it is."""
+        return LOOK if self.state in MOVING else self.step
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> TaskGroup:

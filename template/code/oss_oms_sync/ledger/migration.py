@@ -16,7 +16,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK, GroupState, TaskGroup
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
@@ -116,7 +116,7 @@ def known(invocation: Invocation) -> Migrations:
     group = found if isinstance(found, TaskGroup) else None
     reaches.append(_reach(begun, now, group))
     is_unknown = group is None or reaches[-1] is None
-    step = group.step if group else Step("migrate", {"look": True})
+    step = group.step if group else LOOK
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)
 
 

@@ -92,6 +92,11 @@ class Drawn:
             insort(ranked, (rank, key))
             del ranked[MAX_DRAWN:]
 
+    def firsts_beside(self, keys: Iterable[str]) -> list[str]:
+        """The first object of each folder in which none of these keys is, by the folders' names."""
+        seen = {folder if folder in self.firsts else OTHERS for folder in map(folder_of, keys)}
+        return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in seen]
+
     def plus(self, other: Drawn) -> Drawn:
         """What is drawn from both, of the same pass; it shares nothing with them."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
@@ -101,6 +106,11 @@ class Drawn:
             name = folder if folder in names else OTHERS
             firsts[name] = min(first, firsts.get(name, first))
         return Drawn(self.seed or other.seed, self.population + other.population, ranked, firsts)
+
+
+def folder_of(key: str) -> str:
+    """The first-level folder of a key: its name with the slash, or "" for none."""
+    return key[: key.find("/") + 1]
 
 
 def kept_folders(names: Iterable[str]) -> set[str]:

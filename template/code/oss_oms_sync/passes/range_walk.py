@@ -180,23 +180,23 @@ class RangeWalk:
         """Count key after key, or run after run; return whether that came to the end of the range."""
         until, count, monotonic = self._start.until, self.count, self._clock.monotonic
         judge, add = count.judge, count.add
-        for entry in self._steps:
-            if until and (entry.keys[0] if isinstance(entry, Run) else entry.key) > until:
+        for step in self._steps:
+            if until and (step.keys[0] if isinstance(step, Run) else step.key) > until:
                 return True
             if monotonic() > self._end or count.is_full:
                 self.stopped = self.stopped or TIME_IS_UP
             if self.stopped:
                 return False
-            if isinstance(entry, Run):
-                run = entry.first(bisect_right(entry.keys, until)) if until else entry
+            if isinstance(step, Run):
+                run = step.first(bisect_right(step.keys, until)) if until else step
                 count.add_run(run)
                 self._after = run.keys[-1]
                 continue
-            key = judge(entry)
+            key = judge(step)
             if key:
                 self._take(key)
             add()
-            self._after = entry.key
+            self._after = step.key
             if key:
                 self._go_on_sending()
         return True

@@ -8,7 +8,7 @@ from functools import partial
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import MOVING, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.jobs.certify.class_checks import unseen
@@ -21,7 +21,6 @@ from oss_oms_sync.reasons import Failure
 REHEARSED = t("Nothing is frozen: this is a rehearsal")
 _GO_ON = t("Go on with the cutover")
 _GB = 10**9
-_LOOK = {"look": True}
 _CLOSED = partial(
     Finding,
     "CLOSED",
@@ -139,9 +138,9 @@ def oms_finished(evidence: Evidence) -> Finding:
 
 def _migrates(group: TaskGroup | Failure | None) -> Finding:
     """While a migration of the old objects is not over, which may still write."""
-    seen, step = t("A migration of the old objects is not over. How far it is, is not known."), Step("migrate", _LOOK)
+    seen, step = t("A migration of the old objects is not over. How far it is, is not known."), LOOK
     if isinstance(group, TaskGroup):
-        step = step if group.state in MOVING else group.step
+        step = group.step_of_others
         seen = t(
             "{how}: of {total:old object|old objects} {copied} copied, {skipped} skipped, {failed} failed",
             how=group.title,

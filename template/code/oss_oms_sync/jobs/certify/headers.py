@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.objects import StorageFailure
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.jobs.certify.sample import Sample
-from oss_oms_sync.passes.digests import OTHERS, Drawn
+from oss_oms_sync.passes.digests import Drawn
 from oss_oms_sync.passes.tally import MAX_KEYS
 
 _CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
@@ -29,8 +29,7 @@ def compare_headers(
     """Ask for the headers of what was sampled. Each certificate asks anew: that costs no more than to remember."""
     if not sample.asked or sample.unread:
         return Headers(migrated)
-    mine = {folder if folder in drawn.firsts else OTHERS for folder in map(_folder, sample.drawn)}
-    firsts = [key for folder, (_, key) in sorted(drawn.firsts.items()) if folder not in mine]
+    firsts = drawn.firsts_beside(sample.drawn)
     gone: list[str] = []
     # By whether OMS's documents say so, and by the header's name.
     lost: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
@@ -58,7 +57,3 @@ def _differing(source: Mapping[str, str], there: Mapping[str, str], *, migrated:
         if source.get(name) != there.get(name):
             is_carried = name == _TYPE or (migrated and _CARRIED.fullmatch(source.get(name, "")))
             yield name, name not in there and not is_carried
-
-
-def _folder(key: str) -> str:
-    return key[: key.find("/") + 1]

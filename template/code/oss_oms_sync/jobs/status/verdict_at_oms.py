@@ -8,7 +8,7 @@ from functools import partial
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs.status.facts import Facts
@@ -211,10 +211,9 @@ def old_objects_unknown(facts: Facts) -> Verdict | None:
     group = facts.old_objects
     if facts.migration is None or isinstance(group, TaskGroup):
         return None
-    look = Step("migrate", {"look": True})
     if group is None:
-        return unknown(_NO_GROUP, look)
-    return unknown(_NOT_TOLD.filled(reason=group.reason.name, fix=group.remedy("get", "taskgroup")), look)
+        return unknown(_NO_GROUP, LOOK)
+    return unknown(_NOT_TOLD.filled(reason=group.reason.name, fix=group.remedy("get", "taskgroup")), LOOK)
 
 
 def on_their_way(facts: Facts) -> Text | None:
