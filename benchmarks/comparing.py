@@ -29,7 +29,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.judge import Judge
-from oss_oms_sync.comparison.proof import _PART_SIZES, _PartsDigest
+from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.tally import Tally
@@ -95,7 +95,7 @@ def bytes_a_second() -> float:
         if not process:
             server.handle_request()
             os._exit(0)
-        digests = [_PartsDigest(size) for size in _PART_SIZES]
+        digests = [_Digest(size) for size in _PART_SIZES]
         with requests.Session() as session:
             session.trust_env, session.verify = False, str(certificate)
             began = time.process_time()

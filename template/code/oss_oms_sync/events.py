@@ -99,7 +99,7 @@ class _Parser:
         except (ValueError, RecursionError):
             self._base64(text, depth)
         else:
-            self._value(value, depth)
+            self._unwrap(value, depth)
 
     def _base64(self, text: bytes | str, depth: int) -> None:
         """Parse what is not JSON as the base64 of JSON: the body of an MNS message."""
@@ -115,17 +115,13 @@ class _Parser:
             # Unreadable, so its keys stay with Function Compute.
             self.problems.append("the payload is neither JSON nor base64 of JSON")
 
-    def _value(self, value: object, depth: int) -> None:
-        if depth > _MAX_DEPTH:
-            self.problems.append("the payload is nested too deep")
-        else:
-            self._unwrap(value, depth)
-
     def _unwrap(self, value: object, depth: int) -> None:
         match value:
+            case _ if depth > _MAX_DEPTH:
+                self.problems.append("the payload is nested too deep")
             case list():
                 for item in value:
-                    self._value(item, depth + 1)
+                    self._unwrap(item, depth + 1)
             case {"events": list(events)}:
                 for event in events:
                     self._event(event)
@@ -136,7 +132,7 @@ class _Parser:
             ):
                 self.payload(text, depth + 1)
             case {"requestContext": _, "requestPayload": inner} | {"type": str(), "data": {"events": _} as inner}:
-                self._value(inner, depth + 1)
+                self._unwrap(inner, depth + 1)
             case {"type": str(name), "data": dict(data)}:
                 self._event({"eventName": name, **data})
             case {"eventName": _}:
@@ -163,14 +159,11 @@ class _Parser:
         elif cause := self._skip(key, bucket):
             self.skipped[cause] += 1
         else:
-            self._add(
-                ObjectChange(
-                    key,
-                    name,
-                    _text(event, "eventTime"),
-                    _etag(_text(event, "oss", "object", "eTag")),
-                )
-            )
+            change = ObjectChange(key, name, _text(event, "eventTime"), _etag(_text(event, "oss", "object", "eTag")))
+            # OMS copies the object as it is now, so one call per key is enough; the record has to name the newest
+            # version.
+            known = self.changes.get(key, change)
+            self.changes[key] = change if change.event_time >= known.event_time else known
 
     def _problem(self, key: str, bucket: str) -> str:
         if not key:
@@ -197,12 +190,6 @@ class _Parser:
         if key.startswith(RECORD_ROOT):
             return "record"
         return "" if self._settings.key_filter.matches(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
-
-    def _add(self, change: ObjectChange) -> None:
-        # OMS copies the object as it is now, so one call per key is enough; the record has to name the newest version.
-        known = self.changes.get(change.key)
-        if known is None or change.event_time >= known.event_time:
-            self.changes[change.key] = change
 
 
 def _etag(given: str) -> str:

@@ -16,17 +16,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
 import requests
 
 from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
 from oss_oms_sync.clouds.bucket import Bucket, if_found
-from oss_oms_sync.clouds.calls import Calls
+from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure
+from oss_oms_sync.clouds.objects import OF_HEAD, ListPage, ObjectSummary, StorageFailure
 from oss_oms_sync.clouds.obs_answers import (
     DEADLINE,
     NETWORK,
@@ -42,8 +42,6 @@ from oss_oms_sync.clouds.obs_answers import (
     ObsFailure,
     code_and_message,
 )
-from oss_oms_sync.clouds.pool import CallPool
-from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
@@ -60,8 +58,11 @@ _SECONDS = {f":{second:02}": second for second in range(60)}
 _ENDS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-_THROTTLED = {429, 503}
-_RETRIED = {408, 409, 500, 502, 504, *_THROTTLED}
+# What is asked again, whatever is said with it.
+_RETRIED = {
+    **dict.fromkeys((408, 409, 500, 502, 504), UNAVAILABLE),
+    **dict.fromkeys((429, 503), THROTTLED),
+}
 _REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+", re.ASCII)
 # OBS, "Creating a bucket": letters, digits, "-" and ".".
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -116,9 +117,11 @@ class ObsBucket(Bucket):
 
     def __init__(self, client: ObsClient, name: str, endpoint: str, deadline: Deadline) -> None:
         self._client = client
-        self._place = _Place.of(endpoint, name)
+        address = urlsplit(endpoint)
+        # At the bucket's own host name. An IP address can have none in front of it, so the bucket is in the path.
+        self._is_in_path = _is_ip(address.hostname or "")
         # Scheme and host of its URLs.
-        self.url = self._place.origin
+        self.url = f"{address.scheme}://{'' if self._is_in_path else f'{name}.'}{address.netloc}"
         self._deadline = deadline
         self._session = client.session(self.url)
         calls = Calls(
@@ -147,7 +150,11 @@ class ObsBucket(Bucket):
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""
-        return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, _head) for name in names])
+
+        def head(response: requests.Response, _: bytes) -> ObjectHead:
+            return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
+
+        return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, head) for name in names])
 
     def head(self, name: str) -> ObjectHead | None:
         """HEAD of an object; None if it does not exist.
@@ -218,17 +225,18 @@ class ObsBucket(Bucket):
         read: _Read[T],
     ) -> Attempt[T | StorageFailure]:
         """Make one signed call, and return what `read` makes of a success whose body has at most `most` bytes."""
-        settings, (path, resource) = self._client.settings, self._place.of_key(key)
+        settings, root = self._client.settings, f"/{self.name}" if self._is_in_path else ""
+        path = f"{root}/{quote_key(key)}" if key or not root else root
         signed = sign(
             method,
-            resource,
+            path if self._is_in_path else f"/{self.name}{path}",
             headers,
             ak=settings.hw_ak,
             sk=settings.hw_sk,
             now=self._client.clock.now(),
             security_token=settings.hw_security_token,
         )
-        url = f"{self._place.origin}{path}{'?' if query else ''}{urlencode(query, quote_via=quote, safe='')}"
+        url = f"{self.url}{path}{'?' if query else ''}{urlencode(query, quote_via=quote, safe='')}"
         timeout = (self._deadline.cap(_CONNECT_SECONDS), self._deadline.cap(_READ_SECONDS))
         try:
             response = self._session.send_signed(method, url, signed, timeout)
@@ -251,22 +259,17 @@ class ObsBucket(Bucket):
         status = response.status_code
         code, message = code_and_message(body)
         if method == "HEAD":  # has no body that would say which
-            code = {403: "AccessDenied", 404: "NoSuchKey"}.get(status, "")
+            code = OF_HEAD.get(status, "")
         said = f"OBS answered {status} {code}: {message}"
+        code = _RETRIED.get(status) or code or ("" if method == "HEAD" else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
             # Without its query, which may repeat what was sent.
             to = response.headers.get("Location", "").partition("?")[0]
             code, said = REDIRECT, f"OBS answered {status}, a redirect to {to}"
-        elif status in _THROTTLED:
-            code = THROTTLED
-        elif status in _RETRIED:
-            code = UNAVAILABLE
-        elif not code and method != "HEAD":
-            code = NOT_OBS
         return Attempt(
             self._failure(code, said, action),
             again=status in _RETRIED,
-            throttled=status in _THROTTLED,
+            throttled=_RETRIED.get(status) == THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
 
@@ -274,32 +277,11 @@ class ObsBucket(Bucket):
         return ObsFailure.explain(code, presentable(said, self._client.settings.secrets), action, self.name)
 
 
-class _Place(NamedTuple):
-    """Where a bucket is: scheme and host of its URLs, what precedes a key in their path, and what precedes that path
-    where it is signed."""
-
-    origin: str
-    root: str
-    signed_root: str
-
-    @classmethod
-    def of(cls, endpoint: str, bucket: str) -> _Place:
-        """At the bucket's own host name. An IP address can have none in front of it, so the bucket is in the path."""
-        url = urlsplit(endpoint)
-        try:
-            ipaddress.ip_address(url.hostname or "")
-        except ValueError:
-            return cls(f"{url.scheme}://{bucket}.{url.netloc}", "", f"/{bucket}")
-        return cls(f"{url.scheme}://{url.netloc}", f"/{bucket}", "")
-
-    def of_key(self, key: str) -> tuple[str, str]:
-        """The path of an object, or of the bucket itself (""), in the URL and as it is signed."""
-        path = f"{self.root}/{quote_key(key)}" if key or not self.root else self.root
-        return path, f"{self.signed_root}{path}"
-
-
-def _head(response: requests.Response, _: bytes) -> ObjectHead:
-    return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
+def _is_ip(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 def quote_key(key: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
-from oss_oms_sync.clouds.counters import month_name
+from oss_oms_sync.clouds.task import month_name
 
 # So that the state stays small enough to be read and written in one go. What is forgotten is read once more.
 MAX_LISTS = 5000
@@ -112,10 +112,6 @@ class ListPositions:
             return False
         self.began, self.pages = timestamp(now), 0
         return True
-
-    def end_look(self) -> None:
-        """All lists were read."""
-        self.looked, self.after = self.began, ""
 
     def read_before(self, installed: datetime) -> datetime:
         """Lists that were modified earlier, and that are not in the map, are not read: the last complete look saw them;

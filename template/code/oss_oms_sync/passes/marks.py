@@ -1,8 +1,8 @@
 """Where keys lie, and where a range of them splits in two.
 
-Marks are up to a thousand keys that a pass walked, with counts. They tell the next pass where to split, so that the halves
-of a range take equally long. Keys are compared by code point, which is the order of OSS's listings (the byte order of
-UTF-8).
+Marks are up to a thousand keys that a pass walked, with counts. They tell the next pass where to split, so that the
+halves of a range take equally long. Keys are compared by code point, which is the order of OSS's listings (the byte
+order of UTF-8).
 """
 
 from __future__ import annotations
