@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped, stop_json
+from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
 from oss_oms_sync.answers.task_group import most_sent
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -114,7 +114,7 @@ class Driver:
         if not scope.everything or scope.since:
             return None
         marks, settings = self._store.known_marks(self.about_now(scope, note=False, states=states)), self._settings
-        objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings)
+        objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings, scope)
         most = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
         if objects <= most:
             return None
