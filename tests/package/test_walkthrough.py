@@ -155,8 +155,7 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
 
     # WHEN it is deployed (into the sandbox it would not fit)
     fc3.box = None
-    deploy, _ = Document.read(LIFE_CYCLE).commands_under("Several environments")[0].splitlines()
-    said = shell.run(deploy)
+    said = shell.run("s deploy -y -t s.staging.yaml")
 
     # THEN every property is the first one's, but for what the file says
     changes = yaml.safe_load(STAGING)["vars"]
