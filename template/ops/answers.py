@@ -44,14 +44,18 @@ class Found(NamedTuple):
     answer: Any
 
 
+def plain(output: str) -> str:
+    """What the tool printed, without its colours."""
+    return _COLOURS.sub("", output)
+
+
 def find(output: str) -> Found | None:
     """What the tool printed of a call; None if it printed no answer.
 
     No key can pass for it: in logs and answers keys are in JSON strings, which have no line of their own, and logs come
     before the answer.
     """
-    plain = _COLOURS.sub("", output).replace("\r\n", "\n")
-    head, mark, body = f"\n{plain}".rpartition(_RESULT)
+    head, mark, body = ("\n" + plain(output).replace("\r\n", "\n")).rpartition(_RESULT)
     if not mark:
         return None
     failed = _ERROR_TYPE.search(head.rpartition(_LOGS_END)[2])

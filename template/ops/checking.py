@@ -18,8 +18,6 @@ from ops.terminal import Line, Marked
 from oss_oms_sync.answers.text import same, t
 
 _HOLDS, _FAILS = t("holds"), t("does not hold")
-_SOUND = t("The certificate is sound. It says {verdict}.")
-_UNSOUND = t("This certificate is not to be trusted.")
 
 
 def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Finding]]:
@@ -54,13 +52,16 @@ def lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
     for one in found:
         word, state = (_HOLDS, "good") if one.holds else (_FAILS, "bad")
         seen = "" if one.holds or not one.seen else f" ({one.seen})"
-        yield Marked("  ", word.of(lang), state, f"{Words(lang)('colon')}{one.claim.of(lang)}{seen}")
+        yield Marked("  ", word.of(lang), state, f"{Words(lang)(': ')}{one.claim.of(lang)}{seen}")
     if all(one.holds for one in found):
+        _, tone = certificate.VERDICTS[document["verdict"]]
         yield Marked(
-            "", _SOUND.filled(verdict=document["verdict"]).of(lang), certificate.VERDICTS.get(document["verdict"], "")
+            "",
+            t("The certificate is sound. It says {verdict}.", verdict=document["verdict"]).of(lang),
+            tone,
         )
     else:
-        yield Marked("", _UNSOUND.of(lang), "bad")
+        yield Marked("", t("This certificate is not to be trusted.").of(lang), "bad")
 
 
 def to_json(document: Any, found: list[Finding]) -> dict[str, Any]:

@@ -16,10 +16,7 @@ _CLOCKS = timedelta(minutes=1)
 _QUESTION = t(
     "Since when has nobody written to the source? [now, a time such as 2026-01-31T08:00:00Z, or r to rehearse]"
 )
-_NOT_A_TIME = t("{given!r} is not a time with its zone")
-_FUTURE = t("{frozen} is yet to come")
 _HOW = t("Give --rehearse, or since when nobody writes: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
-_NO_TIME = t("It is not said since when nobody writes to the source")
 
 
 def moment(session: Session, options: Namespace) -> datetime | None:
@@ -41,8 +38,8 @@ def moment(session: Session, options: Namespace) -> datetime | None:
         try:
             return _read(given, session)
         except UsageError as error:
-            session.screen.say(error.happened.of(session.lang))
-    raise UsageError(_NO_TIME, _HOW)
+            session.say(error.happened)
+    raise UsageError(t("It is not said since when nobody writes to the source"), _HOW)
 
 
 def _read(given: str, session: Session) -> datetime:
@@ -51,7 +48,7 @@ def _read(given: str, session: Session) -> datetime:
         return now
     frozen = parse_time(given)
     if frozen is None:
-        raise UsageError(_NOT_A_TIME.filled(given=given), _HOW)
+        raise UsageError(t("{given!r} is not a time with its zone", given=given), _HOW)
     if frozen > now + _CLOCKS:
-        raise UsageError(_FUTURE.filled(frozen=timestamp(frozen)), _HOW)
+        raise UsageError(t("{frozen} is yet to come", frozen=timestamp(frozen)), _HOW)
     return frozen

@@ -73,7 +73,7 @@ def _step(step: Step) -> Iterator[Line]:
 
 
 def _block(block: Block, say: Words) -> Iterator[Line]:
-    colon = say("colon")
+    colon = say(": ")
     match block:
         case Paragraph(content) | Heading(content):
             yield from _paragraph(content)
@@ -105,7 +105,7 @@ def _figure(one: Figure, colon: str) -> Line:
 
 
 def _finding(given: Finding, say: Words) -> Iterator[Line]:
-    colon = say("colon")
+    colon = say(": ")
     yield Marked(_INDENT, _flat(given.result), given.result.tone or "", f"{colon}{_flat(given.title)}")
     for name, value in given.facts:
         if value is not None:

@@ -77,7 +77,7 @@ def _hero(given: Hero, say: Words) -> Markup:
 
 def _step(step: Step, say: Words, between: str) -> Iterable[Markup]:
     if step.text:
-        yield element("p", element("b", say("next")), between, say.before(step.text, step.command))
+        yield element("p", element("b", say("Next")), between, say.before(step.text, step.command))
     if step.command:
         yield _command(step.command)
 
@@ -184,7 +184,7 @@ def _finding(given: Finding, say: Words) -> Markup:
     pairs = [*((name, _phrase(value)) for name, value in given.facts if value is not None)]
     if given.keys.rows:
         pairs.append((given.keys_title, _block(given.keys, say)))
-    return element("div", head, _pairs(pairs), *_step(given.next, say, say("colon")), class_="trouble")
+    return element("div", head, _pairs(pairs), *_step(given.next, say, say(": ")), class_="trouble")
 
 
 def _table(given: Table) -> Markup:
@@ -221,7 +221,7 @@ def _chart(given: Chart, say: Words) -> Markup:
     done, asked, failed = given.titles
     swatches = (_phrase(Span("swatch", tone=tone)) for tone in ("way", "line"))
     legend = [element("span", one, title, class_="legend") for one, title in zip(swatches, (done, asked), strict=True)]
-    peaks = [element("span", say("peak", number=one)) for one in given.peaks]
+    peaks = [element("span", say("peak {number}", number=one)) for one in given.peaks]
     ends = (element("span", f"{one:%Y-%m-%d %H:%M:%S}") for one in (given.start, given.end))
     return element(
         "figure",

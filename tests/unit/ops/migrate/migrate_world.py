@@ -10,7 +10,7 @@ from unittest.mock import patch
 from ops.clouds.buckets import OssBucket, Place
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.group import Group
-from support.migration import Here, _AtOnce
+from support.migration import Here, at_once
 from unit.ops.setup.setup_world import NAME, SetupWorld
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class MigrateWorld(SetupWorld):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._patches.enter_context(patch("ops.waiting.InBackground", _AtOnce))
+        self._patches.enter_context(patch("ops.waiting.in_background", at_once))
         self._patches.enter_context(patch.object(Here, "sleep", self._sleep))
         file = self.folder / "s.yaml"
         for name, value in self._filter.items():
