@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ops.errors import ToolError
 from oss_oms_sync.answers.codec import UnreadableError, from_json
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, ReconcileAnswer
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.text import t
 
 # As the component prints it (devsapp/fc3, src/subCommands/invoke): what follows is the function's answer.
@@ -84,11 +84,6 @@ def of(kind: type[T], answer: object) -> T:
         return from_json(kind, answer)
     except UnreadableError:
         raise ToolError(ANOTHER_FORM, DEPLOY) from None
-
-
-def of_pass(job: str, answer: object) -> ReconcileAnswer | CompareAnswer:
-    """What reconcile or compare answers. Raises ToolError."""
-    return of(ReconcileAnswer, answer) if job == "reconcile" else of_compare(answer)
 
 
 def of_compare(answer: object) -> CompareAnswer:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ops import answers, failures
-from ops.errors import ToolError, UsageError
+from ops.errors import CloudError, ToolError, UsageError
 from oss_oms_sync.answers.text import t
 
 SANDBOX = "OSS_OMS_SYNC_SANDBOX"
@@ -150,13 +150,23 @@ class Tool(Caller):
                 start_new_session=True,
             )
         except OSError as error:
-            raise failures.unusable(command[0], error.strerror or str(error)) from None
+            raise ToolError(
+                t("{program} cannot be run: {problem}", program=command[0], problem=error.strerror or str(error)),
+                t("Install it anew: npm install -g @serverless-devs/s"),
+            ) from None
         with process:
             self._running.add(process)
             try:
                 output, errors = process.communicate(timeout=self._seconds)
             except subprocess.TimeoutExpired:
-                raise failures.hangs(words[0] if words else "secret", self._seconds) from None
+                raise ToolError(
+                    t(
+                        "`s {job}` did not end within {seconds:.0f} minutes, longer than a function may run",
+                        job=words[0] if words else "secret",
+                        seconds=self._seconds / 60,
+                    ),
+                    t("Check the network, and run the command again: what was begun in the cloud goes on"),
+                ) from None
             finally:
                 _kill(process)
                 self._running.discard(process)
@@ -166,7 +176,10 @@ class Tool(Caller):
 def _program() -> str:
     program = shutil.which("s")
     if program is None:
-        raise failures.no_tool()
+        raise ToolError(
+            t("The Serverless Devs tool is not here: there is no `s` on the PATH"),
+            t("Install it: npm install -g @serverless-devs/s"),
+        )
     return program
 
 
@@ -258,7 +271,15 @@ class Sandbox(Caller):
             with self._open(request, timeout=self._seconds) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
-            raise failures.not_in_sandbox(error.read().decode("utf-8", "replace")) from None
+            said = error.read().decode("utf-8", "replace").splitlines()
+            raise CloudError(
+                t("The sandbox does not know what was asked for"),
+                t("Start the sandbox of this project's version anew: make sandbox"),
+                said,
+            ) from None
         except (OSError, ValueError, urllib.error.URLError) as error:
-            raise failures.no_sandbox(SANDBOX, self._address, str(error)) from None
+            raise ToolError(
+                t("The sandbox at {address} does not answer: {problem}", address=self._address, problem=str(error)),
+                t("Start it (make sandbox), or unset {variable} to ask the cloud", variable=SANDBOX),
+            ) from None
         return dict(answer)

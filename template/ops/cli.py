@@ -156,23 +156,9 @@ def _file_name(document: Any) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
 
 
-def _close(session: Session, options: Namespace) -> int:
-    return _show(session, options, to_json(closing.close(session)), "closing")
-
-
-def _open(session: Session, options: Namespace) -> int:
-    return _show(session, options, to_json(closing.open_again(session)), "closing")
-
-
-def _check(session: Session, options: Namespace) -> int:
-    document, found = checking.findings(options.certificate, options.source, options.destination, session.clock.now())
-    told = (
-        [Whole(json.dumps(checking.to_json(document, found)))]
-        if options.json
-        else checking.lines(document, found, session.lang)
-    )
-    session.screen.answer(told)
-    return checking.exit_code(document, found)
+def _mark(session: Session, options: Namespace, change: Callable[[Session], MarkAnswer]) -> int:
+    """Close the project, or open it."""
+    return _show(session, options, to_json(change(session)), "closing")
 
 
 def _cost(session: Session, options: Namespace) -> int:
@@ -207,10 +193,10 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "replay": partial(_ask, job="replay", kind="replay"),
     "reconcile": partial(_pass, job="reconcile"),
     "compare": partial(_pass, job="compare"),
-    "close": _close,
-    "open": _open,
+    "close": partial(_mark, change=closing.close),
+    "open": partial(_mark, change=closing.open_again),
     "cutover": _cutover,
-    "check": _check,
+    "check": checking.check,
     "cost": _cost,
     "secrets": partial(secret_store.keep, folder=FOLDER),
     "canary": partial(canary, folder=FOLDER),

@@ -90,51 +90,6 @@ _SAID: list[tuple[str, type[OpsError], Text, Text]] = [
 ]
 
 
-def no_tool() -> ToolError:
-    """There is no tool."""
-    return ToolError(
-        t("The Serverless Devs tool is not here: there is no `s` on the PATH"),
-        t("Install it: npm install -g @serverless-devs/s"),
-    )
-
-
-def unusable(program: str, problem: str) -> ToolError:
-    """There is something of the tool's name that does not run."""
-    return ToolError(
-        t("{program} cannot be run: {problem}", program=program, problem=problem),
-        t("Install it anew: npm install -g @serverless-devs/s"),
-    )
-
-
-def hangs(job: str, seconds: float) -> ToolError:
-    """The tool did not end."""
-    return ToolError(
-        t(
-            "`s {job}` did not end within {seconds:.0f} minutes, longer than a function may run",
-            job=job,
-            seconds=seconds / 60,
-        ),
-        t("Check the network, and run the command again: what was begun in the cloud goes on"),
-    )
-
-
-def no_sandbox(variable: str, address: str, problem: str) -> ToolError:
-    """There is no sandbox."""
-    return ToolError(
-        t("The sandbox at {address} does not answer: {problem}", address=address, problem=problem),
-        t("Start it (make sandbox), or unset {variable} to ask the cloud", variable=variable),
-    )
-
-
-def not_in_sandbox(said: str) -> CloudError:
-    """The sandbox has nothing of that name."""
-    return CloudError(
-        t("The sandbox does not know what was asked for"),
-        t("Start the sandbox of this project's version anew: make sandbox"),
-        said.splitlines(),
-    )
-
-
 def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
     """The tool printed no answer, or ended with an error."""
     plain = [answers.plain(text).strip() for text in (output, errors)]

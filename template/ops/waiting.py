@@ -63,7 +63,13 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
     """Work on a pass until it has ended, does not move by itself, or others have begun a newer one again and again;
     return the last answer."""
     scope = {name: value for name, value in payload.items() if name != "restart"}
-    before = _hinted(session, job, scope)
+    before = session.hint
+    # A longer work has one already.
+    session.hint = before or t(
+        "{job} goes on in the cloud. See how far it is: {look}",
+        job=job,
+        look=command(Step(job, {**scope, "look": True})),
+    )
     session.screen.begin()
     began = session.clock.monotonic()
     answer = _call(session, job, payload, began)
@@ -122,7 +128,8 @@ def _call(session: Session, job: str, payload: Payload, began: float) -> Reconci
         how_far = passes.how_far(seen, session.lang)
         told = t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far)
         session.progress(told)
-    return answers.of_pass(job, call.result())
+    answer = call.result()
+    return answers.of(ReconcileAnswer, answer) if job == "reconcile" else answers.of_compare(answer)
 
 
 def in_background(ask: Callable[[], Any]) -> Future[Any]:
@@ -146,15 +153,6 @@ def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
         return session.ask(PassAnswer, job, payload)
     except OpsError:
         return None
-
-
-def _hinted(session: Session, job: str, scope: Payload) -> Text | None:
-    """Set the hint to how one looks at this pass, unless a longer work has one already; return what it was."""
-    before = session.hint
-    if before is None:
-        look = command(Step(job, {**scope, "look": True}))
-        session.hint = t("{job} goes on in the cloud. See how far it is: {look}", job=job, look=look)
-    return before
 
 
 def duration(seconds: float) -> str:

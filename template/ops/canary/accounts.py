@@ -91,7 +91,7 @@ class Accounts:
             )
         buckets: tuple[Bucket, ...] = (self.source, self.destination)
         for bucket in buckets:
-            if bucket.retains():
+            if bucket.configured(bucket.retention_query) is not None:
                 raise UsageError(
                     _RETAINS.filled(name=bucket.name), t("Try the project with buckets that have no such rule")
                 )

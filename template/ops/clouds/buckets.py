@@ -116,10 +116,6 @@ class Bucket(ABC):
         """ "Enabled" or "Suspended"; empty where it was never switched on."""
         return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
 
-    def retains(self) -> bool:
-        """Whether a rule keeps what is written from being deleted."""
-        return self.configured(self.retention_query) is not None
-
     def configured(self, what: str) -> ElementTree.Element | None:
         """What the bucket is configured to do, such as `website`; None where it is not."""
         found = self.document(what)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ops.certificates import CHECKS, NOT_COUNTED, sha256
 from ops.check import NO_FORM, doubts
 from ops.commands import command, interpreter
+from ops.counts import Finding as Doubt
 from ops.report import checks, comparison, counted, units
 from ops.report.blocks import (
     Bar,
@@ -59,9 +60,9 @@ _CUTOVER = step.Step("cutover")
 def report(document: Mapping[str, Any], language: str) -> Report:
     """`document` is what certify answers; `language` is "en" or "zh". One that was changed, or whose verdict does not
     rest on its checks, is not valid; of one that has another form nothing else is said."""
-    say, found = Words(language), read(document)
+    say, found, wrong = Words(language), read(document), doubts(document)
     if found is None:
-        stated = _not_valid(document, None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
+        stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = found.counted, found.shown.lag, units.moment(found.made)
     folders = (
@@ -71,7 +72,7 @@ def report(document: Mapping[str, Any], language: str) -> Report:
     )
     late = comparison.lag(lag, say) if lag else [Paragraph(say("not known"), "open")]
     return Report(
-        _not_valid(document, found, say) if doubts(document) else _hero(found, say),
+        _not_valid(wrong, found, say) if wrong else _hero(found, say),
         language,
         [Figures(_figures(found, say))],
         [
@@ -156,11 +157,10 @@ def exit_code(document: Mapping[str, Any]) -> int:
     return CODES[(found.rehearsal.would_be if found.rehearsal else found.verdict).value]
 
 
-def _not_valid(document: Mapping[str, Any], found: Certificate | None, say: Words) -> Hero:
+def _not_valid(wrong: Sequence[Doubt], found: Certificate | None, say: Words) -> Hero:
     """Which of what has to hold does not."""
     listed = [
-        (one.claim.of(say.language), Span("note", Span("outside", one.seen)) if one.seen else None)
-        for one in doubts(document) or [NO_FORM]
+        (one.claim.of(say.language), Span("note", Span("outside", one.seen)) if one.seen else None) for one in wrong
     ]
     word, claim = say("NOT VALID"), say(VERDICTS[found.verdict.value][0]) if found else say("not known")
     anew = Step(say("Make a new certificate:"), command(_CUTOVER))
@@ -267,6 +267,8 @@ def _looked_at(found: Certificate, say: Words) -> list[Block]:
     source, destination = units.name(found.source_bucket, say), units.name(found.destination_bucket, say)
     compared, still = found.passes.compare, found.passes.standstill
     frozen = units.time(found.frozen_since, made, say) if found.frozen_since else say("not stopped: a rehearsal")
+    version = say("version {version}", version=found.made_by.version)
+    digest = (Span("below", say("SHA-256 of its code")), " ", Span("digest", found.made_by.code_sha256))
     # When the source was last written to, and which object.
     last = [(units.time(one.at, made, say), Span("below", Span("key", one.key))) for one in found.last_written or ()]
     return [
@@ -281,7 +283,7 @@ def _looked_at(found: Certificate, say: Words) -> list[Block]:
                 (say("standstill pass"), _pass(still, None, say)),
                 (say("last write"), next(iter(last), units.not_known(say))),
                 (say("made"), units.time(found.made, None, say)),
-                (say("made by"), _maker(found, say)),
+                (say("made by"), (Span("code", found.project), " ", version, digest)),
             ]
         )
     ]
@@ -307,17 +309,6 @@ def _pass(given: CertifiedPass | None, amended: str | None, say: Words) -> Phras
         else None
     )
     return units.ran(given.started, given.ended, None, say, given.objects_per_minute), again
-
-
-def _maker(found: Certificate, say: Words) -> Phrase:
-    return (
-        Span("code", found.project),
-        " ",
-        say("version {version}", version=found.made_by.version),
-        Span("below", say("SHA-256 of its code")),
-        " ",
-        Span("digest", found.made_by.code_sha256),
-    )
 
 
 def _document(document: Mapping[str, Any], found: Certificate, say: Words) -> list[Block]:

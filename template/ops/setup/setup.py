@@ -81,7 +81,12 @@ class Run:
             *huawei.key_needs(holders),
             *(() if alibaba else (huawei.key_of_others(),)),
             huawei.tasks.need(lambda: self._make_task(huawei)),
-            Need(t("s.yaml"), (), lambda: self._look_at_settings(huawei), lambda: self._write_settings(huawei)),
+            Need(
+                t("s.yaml"),
+                (),
+                lambda: self._look_at_settings(huawei),
+                lambda: settings_file.write(self._file, self._settings(huawei)),
+            ),
         ]
 
     def removals(self) -> list[Need]:
@@ -216,9 +221,6 @@ class Run:
         if not wrong:
             return Line(Standing.THERE, what)
         return Line(Standing.CHANGE, what, t("{names} are filled in", names=wrong))
-
-    def _write_settings(self, huawei: Huawei) -> None:
-        settings_file.write(self._file, self._settings(huawei))
 
     def _migration_need(self) -> Need:
         """It works with the users that setup makes, and with keys of theirs."""

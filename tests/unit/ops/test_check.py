@@ -60,7 +60,7 @@ def test_a_byte_that_is_changed_is_noticed_unless_it_says_the_same(tmp_path):
 
     # WHEN a byte here and there becomes another one
     unnoticed = []
-    for place in range(0, len(text), 7):
+    for place in range(0, len(text), 17):
         file.write_bytes(text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :])
         try:
             document, found = checking.findings(file, None, None, HourAfter().now())
