@@ -12,7 +12,7 @@ from typing import Any
 from ops import check as judge
 from ops import listings
 from ops.certificates import KIND, SCHEMA
-from ops.counts import Finding, Noting, in_listing
+from ops.counts import Finding, in_listing, noting
 from ops.errors import UntrustedError, UsageError
 from ops.report import certificate
 from ops.report.words import Words
@@ -40,11 +40,9 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
     document = _read(file)
     try:
         found = [*judge.findings(document), judge.not_yet(document, now)]
-        own: frozenset[bytes] = frozenset()
+        own: set[bytes] = set()
         if source:
-            noting = Noting(listings.read(source))
-            found.append(in_listing(document, "source", noting, own))
-            own = noting.noted
+            found.append(in_listing(document, "source", noting(listings.read(source), own), own))
         if destination:
             found.append(in_listing(document, "destination", listings.read(destination), own))
     except judge.FORMLESS:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ops.clouds.keys import check_form, check_given, typed
 from ops.errors import UsageError
+from ops.project import as_it_stands
 from ops.waiting import Session
 from oss_oms_sync.answers.text import t
 
@@ -25,7 +26,8 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
 
     Raises UsageError where one is missing or cannot be one.
     """
-    named = _named(options.template or folder / "s.yaml")
+    # The variables of s.yaml that are secrets, and their names in the tool's store.
+    named = dict(_NAMED.findall(as_it_stands(options.template or folder / "s.yaml")))
     for name in options.name or _NEEDED:
         if name not in named:
             raise UsageError(
@@ -39,16 +41,6 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
         session.say(t("{name} is in the tool's secret store now, as {named}.", name=name, named=named[name]))
     session.say(t("Deploy, so that the functions get them: s deploy -y"))
     return 0
-
-
-def _named(file: Path) -> dict[str, str]:
-    """The variables of s.yaml that are secrets, and their names in the tool's store."""
-    try:
-        return dict(_NAMED.findall(file.read_text(encoding="utf-8")))
-    except OSError:
-        raise UsageError(
-            t("{file} cannot be read", file=str(file)), t("Run this in the project's folder, or name the file with -t")
-        ) from None
 
 
 def _value(session: Session, name: str) -> str:

@@ -107,7 +107,7 @@ class Migration:
         known = self._intentions.read()
         group = self._found(known) if known else None
         if group is None:
-            self._answer(None, [_NOT_BEGUN, _GO_ON] if known else [_NONE])
+            self._say([_NOT_BEGUN, _GO_ON] if known else [_NONE])
             return _NOT_YET if known else 0
         keys = self._keys(known) if known else []
         self._show(group, told.standing(group, keys, self._session.lang, self._left(group)))
@@ -141,7 +141,7 @@ class Migration:
         """End it, whatever it does; what it has copied stays."""
         known = self._intentions.read()
         if known is None:
-            self._answer(None, [_NONE])
+            self._say([_NONE])
             return 0
         self._confirm(t("It is not over. Type {word} to end it, and leave what is copied:", word=_YES))
         self._session.hint = t("The migration is not ended yet: python3 ops.py migrate --remove")
@@ -155,7 +155,7 @@ class Migration:
             self._until_not(known, resting, *MOVING)
             self._groups.delete(group.id)
         self._end(known, how, resting)
-        self._answer(None, [t("Ended. What was copied stays; its task group and its access keys are gone.")])
+        self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
         return 0
 
     def _agreed(self) -> Intention:
@@ -365,9 +365,8 @@ class Migration:
         return seen is not None and seen.id == group.id and seen.resent
 
     def _shown(self, known: Intention, group: str = "") -> TaskGroup:
-        return self._groups.show(group or known.group) or self._raise_gone(known)
-
-    def _raise_gone(self, known: Intention) -> TaskGroup:
+        if found := self._groups.show(group or known.group):
+            return found
         raise UsageError(
             t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), _END_IT
         )
@@ -388,13 +387,13 @@ class Migration:
     def _end(self, known: Intention, how: str, group: TaskGroup | None = None) -> None:
         self._intentions.end(known, self._holders, self._session.clock.now(), how, group)
 
-    def _show(self, group: TaskGroup, lines: Iterable[Line]) -> None:
+    def _show(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
         shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines
         self._session.screen.answer(shown)
 
-    def _answer(self, group: TaskGroup | None, texts: Iterable[Text]) -> None:
-        lines = [one.of(self._session.lang) for one in texts]
-        self._session.screen.answer([Whole(json.dumps(told.to_json(group)))] if self._options.json else lines)
+    def _say(self, texts: Iterable[Text]) -> None:
+        """What there is to say where there is no group."""
+        self._show(None, [one.of(self._session.lang) for one in texts])
 
 
 def _exit_code(group: TaskGroup) -> int:

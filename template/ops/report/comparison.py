@@ -48,7 +48,6 @@ _WITHIN = {
 }
 _BY_TITLE = {one.title: one for one in ObjectClass}
 CLASSES = sorted(ObjectClass, key=lambda one: _ORDER.index(one.tone))
-_SIDES = ("source", "destination")
 _IN_FOLDER = {"source": 0, "destination": 2}
 
 # Of these a key is not in OBS in its current version, or may not be; and those that are not known to be equal.
@@ -72,9 +71,9 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
     every = held(found)
     counted = {
         side: [name for name, one in every.items() if _side(one, side).objects and name.title not in apart[side]]
-        for side in _SIDES
+        for side in SIDES
     }
-    shown = [name for name in every if any(name in counted[side] for side in _SIDES)]
+    shown = [name for name in every if any(name in counted[side] for side in SIDES)]
     columns = [Column(say("class"))]
     columns += (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
     others = [
@@ -85,7 +84,7 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
     total = (say("in scope"), *_counts(found, shown, say, apart))
     body = [_class_row(found, name, accepted.get(name.title), say) for name in shown]
     return [
-        *(_side_bar(found, counted[side], side, say) for side in _SIDES),
+        *(_side_bar(found, counted[side], side, say) for side in SIDES),
         Table(columns, body, [total, *others]),
     ]
 
@@ -93,7 +92,7 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
 def sums(found: BothBuckets, apart: Apart, say: Words, *, adds_up: bool = True) -> Paragraph:
     """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
     for side, whole in (("source", found.source), ("destination", found.destination)):
-        total = _added(found, [name for name in found.classes if name.title not in apart[side]], side)
+        total = _added(found, found.classes, side, apart)
         adds_up = adds_up and total == Counted(whole.objects, whole.bytes)
     return (
         Paragraph(say("The classes add up to what the listings brought."), "note")
@@ -195,8 +194,8 @@ def _side(one: ClassFound, side: str) -> Counted:
     return one.source if side == "source" else one.destination
 
 
-def _added(found: BothBuckets, names: Iterable[ObjectClass], side: str) -> Counted:
-    counts = [_side(found.classes[name], side) for name in names]
+def _added(found: BothBuckets, names: Iterable[ObjectClass], side: str, apart: Apart) -> Counted:
+    counts = [_side(found.classes[name], side) for name in names if name.title not in apart[side]]
     return Counted(sum(one.objects for one in counts), sum(one.bytes for one in counts))
 
 
@@ -220,8 +219,8 @@ def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Word
 
 def _counts(found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
-    for side in _SIDES:
-        total = _added(found, (name for name in names if name.title not in apart[side]), side)
+    for side in SIDES:
+        total = _added(found, names, side, apart)
         cells += [units.number(total.objects, say), units.volume(total.bytes, say)]
     return cells
 
