@@ -140,8 +140,7 @@ def _payload(options: Namespace) -> dict[str, Any]:
 def _cutover(session: Session, options: Namespace) -> int:
     if not options.out:
         check_writable(Path("certificate.json"))
-    wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
-    this = cutover.Cutover(session, cutover.Plan(freeze.moment(session, options), *wishes))
+    this = cutover.Cutover(session, freeze.plan(session, options))
     document = this.run()
     code = _show(session, options, document, "certificate")
     file = options.out or Path(_file_name(document))

@@ -25,9 +25,6 @@ _HINT = t(
 _UNDONE = t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again")
 HOW_FAR = t("See how far it is: python3 ops.py migrate --look")
 
-_HOW = t(
-    "The project is not closed, and without that there is no GO: run the same command with --close, or on a terminal."
-)
 _SWITCH = t("Switch over. The project stays closed, and its trigger is taken away: nothing here touches OBS any more.")
 # The right to stop a task is the one to start it too, with any keys: a key that lies with a function for months does
 # not have it, nor does this project ask for an administrator's for one click. What a stopped task does with what it has
@@ -53,14 +50,6 @@ _STAYS = t(
 # The one table of what becomes of a project that a cutover has closed, this one or one before: what these checks want
 # sent, if they failed, opens it. After any other it stays closed, and the next call goes on from there.
 _OPENS = {"FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED", "NOTHING_WAITS"}
-
-
-def is_agreed(session: Session) -> bool:
-    """Whether somebody who is there agrees to close the project; else it is said how."""
-    if session.agrees(t("Close the project now, so that nothing is sent any more? [y/N]")):
-        return True
-    session.say(_HOW)
-    return False
 
 
 def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from ops.call import Payload
 from ops.certificates import NOT_COUNTED, OMS_UNFINISHED
 from ops.clock import timestamp
 from ops.errors import CloudError, FunctionError
+from ops.freeze import Plan
 from ops.report import jobs
 from ops.report.comparison import LACKING, UNPROVEN, held
 from ops.show.lines import draw
@@ -56,6 +56,9 @@ _STOPPED = t("stopped: {why}")
 
 _MIGRATES = t("A migration of the old objects is not over, and before that no project can be closed")
 _NOT_YET = t("The project is not closed: something is left that has to be mended or proven first.")
+_NOT_AGREED = t(
+    "The project is not closed, and without that there is no GO: run the same command with --close, or on a terminal."
+)
 _NOT_ANEW = t(
     "The project is closed already, and is not closed anew: something is left that has to be mended or proven first."
 )
@@ -68,24 +71,6 @@ def check_set_up(session: Session, otherwise: Text) -> None:
         for line in draw(jobs.doctor(found, session.lang)):
             session.screen.say(line)
         raise CloudError(otherwise, t("Mend that, and run the command again"))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was asked for; `frozen` is None for a rehearsal. `close`: without asking."""
-
-    frozen: datetime | None
-    sample: int | None = None
-    accept: Mapping[str, str] = field(default_factory=dict)
-    deep: bool = False
-    # Whether to compare anew, even if a comparison has begun since the freeze.
-    restart: bool = False
-    close: bool = False
-
-    @property
-    def again(self) -> str:
-        """How one goes on with it."""
-        return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
 
 
 class Cutover:
@@ -263,7 +248,11 @@ class Cutover:
         if is_left or not written or written[0].at > timestamp(frozen + CLOCKS):
             self._session.say(_NOT_ANEW if self._is_closed else _NOT_YET)
             return False
-        return self._plan.close or self._is_closed or closing.is_agreed(self._session)
+        question = t("Close the project now, so that nothing is sent any more? [y/N]")
+        may_close = self._plan.close or self._is_closed or self._session.agrees(question)
+        if not may_close:
+            self._session.say(_NOT_AGREED)
+        return may_close
 
     def _close(self) -> Any:
         """Close the project with a mark of this run; return a GO that stands, if another run has come to one."""

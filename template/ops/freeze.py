@@ -1,8 +1,11 @@
-"""Since when nobody writes to the source any more: as the command says, or as somebody answers."""
+"""What a cutover is asked for; above all since when nobody writes to the source any more, as the command says, or as
+somebody answers."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ops.clock import parse_time, timestamp
@@ -19,11 +22,32 @@ _QUESTION = t(
 _HOW = t("Give --rehearse, or since when nobody writes: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
 
 
-def moment(session: Session, options: Namespace) -> datetime | None:
-    """The moment of the freeze; None for a rehearsal.
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for; `frozen` is None for a rehearsal. `close`: without asking."""
 
-    Raises UsageError where there is no usable one.
-    """
+    frozen: datetime | None
+    sample: int | None = None
+    accept: Mapping[str, str] = field(default_factory=dict)
+    deep: bool = False
+    # Whether to compare anew, even if a comparison has begun since the freeze.
+    restart: bool = False
+    close: bool = False
+
+    @property
+    def again(self) -> str:
+        """How one goes on with it."""
+        return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
+
+
+def plan(session: Session, options: Namespace) -> Plan:
+    """As the command line has it. Raises UsageError where it is not said since when nobody writes."""
+    wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
+    return Plan(_moment(session, options), *wishes)
+
+
+def _moment(session: Session, options: Namespace) -> datetime | None:
+    """The moment of the freeze; None for a rehearsal."""
     if options.rehearse:
         return None
     if options.frozen_since:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from ops.report import units
 from ops.report.blocks import Block, Chart, Column, Facts, Figure, Paragraph, Span, Table
 from ops.report.old_objects import under_way
 from ops.report.words import Words
-from oss_oms_sync.answers.status_answer import Counters, Silence, StatusAnswer, TaskShown
+from oss_oms_sync.answers.status_answer import Silence, StatusAnswer, TaskShown
 from oss_oms_sync.answers.text import t
 
 # How long OMS's steps are, in seconds, by their names; and over how many of them its speed is taken.
@@ -28,43 +27,26 @@ _COUNTED = {
 _BINS = 100
 
 
-class _Speed(NamedTuple):
-    """How many objects a minute and bytes a second OMS copied in the last `seconds`."""
-
-    objects: float
-    bytes: int
-    seconds: float
-
-
-def _speed(answer: StatusAnswer) -> _Speed | None:
-    """OMS's speed lately; None if it does not say."""
+def throughput(answer: StatusAnswer, say: Words) -> Figure:
+    """OMS's speed lately."""
     statistics, end = answer.statistics, units.moment(answer.at)
     window = _RECENT.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= units.moment(statistics.from_):
-        return None
+        return Figure(say("Throughput"), say("not known"), say("OMS does not say"), "open")
     window = min(window, end - units.moment(statistics.from_))
     since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
         sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
     )
-    return _Speed(objects * 60 / seconds, round(size / seconds), seconds)
+    lately = say("copied by OMS in the last {duration:time}", duration=seconds)
+    volume = say("{size:size} a second", size=round(size / seconds))
+    shown = (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute")))
+    return Figure(say("Throughput"), shown, f"{lately} · {volume}")
 
 
-def speed_figures(answer: StatusAnswer, say: Words) -> list[Figure]:
-    """OMS's speed lately, and how long it takes at its fastest to copy all that waits."""
-    fast = _speed(answer)
-    if fast is None:
-        throughput = Figure(say("Throughput"), say("not known"), say("OMS does not say"), "open")
-    else:
-        lately = say("copied by OMS in the last {duration:time}", duration=fast.seconds)
-        volume = say("{size:size} a second", size=fast.bytes)
-        shown = (units.rate(fast.objects), " ", Span("small", say("objects a minute")))
-        throughput = Figure(say("Throughput"), shown, f"{lately} · {volume}")
-    return [throughput, _drain(answer, say)]
-
-
-def _drain(answer: StatusAnswer, say: Words) -> Figure:
-    """By what OMS has shown to be capable of: what it does where there is little to do says nothing of that."""
+def drain(answer: StatusAnswer, say: Words) -> Figure:
+    """How long it takes OMS to copy all that waits, by what it has shown to be capable of: what it does where there is
+    little to do says nothing of that."""
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
         return Figure(say("Time to drain"), say("not known"), say("OMS does not say"), "open")
@@ -194,15 +176,15 @@ def _counts(answer: StatusAnswer, say: Words) -> list[Block]:
     """The month's counters beside those of the picture, and what is left of them."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
-    shown = Counters(*map(sums.get, ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")))
-    month = answer.oms.month if answer.oms else Counters(None, None, None, None, None)
+    shown = {name: sums.get(counted) for counted, (name, _) in _COUNTED.items()} | {"bytes": sums.get("SIZE")}
+    month = vars(answer.oms.month) if answer.oms else {}
     unfinished = answer.copying.unfinished
     left = [
         (say("accepted, not worked on yet"), units.number(unfinished.objects if unfinished else None, say, "way")),
         (say("of these for over 15 minutes"), units.number(unfinished.overdue if unfinished else None, say, "open")),
     ]
     return [
-        counters({say("in the picture"): vars(shown), say("this month"): vars(month)}, say),
+        counters({say("in the picture"): shown, say("this month"): month}, say),
         Table([Column(say("count")), Column(say("objects"), "n")], left),
     ]
 

@@ -27,7 +27,7 @@ from ops.report.blocks import (
     Table,
 )
 from ops.report.comparison import NONE_APART
-from ops.report.copying import copying, speed_figures
+from ops.report.copying import copying, drain, throughput
 from ops.report.failures import Cause, failures, tables
 from ops.report.old_objects import failed
 from ops.report.words import NEXT_STEPS, PASS_COUNTS, Words
@@ -155,7 +155,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     p99, longest = (late.p99, late.max) if late else (None, None)
     note = say("99 % within; the longest {longest:time}", longest=longest) if p99 is not None else None
     lag = Figure(say("Written until in OBS"), units.duration(p99, say), note, None if note else "open")
-    return [waits, *speed_figures(answer, say), watermark, lag]
+    return [waits, throughput(answer, say), drain(answer, say), watermark, lag]
 
 
 def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:

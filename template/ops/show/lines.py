@@ -118,12 +118,9 @@ def _finding(given: Finding, say: Words) -> Iterator[Line]:
 
 
 def _paragraph(content: Phrase) -> Iterator[Line]:
-    yield Marked(_INDENT, _flat(content), _tone(content))
-
-
-def _tone(phrase: Phrase) -> str:
-    """The tone of a phrase that is a mark as a whole."""
-    return (phrase.tone or "") if isinstance(phrase, Span) else ""
+    # Of a phrase that is a mark as a whole.
+    tone = content.tone if isinstance(content, Span) else None
+    yield Marked(_INDENT, _flat(content), tone or "")
 
 
 def _table(table: Table) -> Iterator[Line]:
