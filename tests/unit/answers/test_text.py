@@ -21,8 +21,8 @@ CATALOGUE: dict[str, str] = json.loads(Path(text.__file__).with_name("zh.json").
 
 
 def phrases(path: Path) -> list[tuple[ast.Call, str]]:
-    """Every call of `t` in a program's source, and of `say`, which takes texts as well, with its phrase; empty where that
-    is not written there."""
+    """Every call of `t` in a program's source, and of `say`, which takes texts as well, with its phrase; empty where
+    that is not written there."""
     calls = [one for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(one, ast.Call)]
     found = []
     for call in calls:
