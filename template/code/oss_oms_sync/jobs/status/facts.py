@@ -18,9 +18,8 @@ from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
-from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import list_failed, read_failed
+from oss_oms_sync.ledger.waiting import RunFiles, by_project, keys_of, list_failed, read_failed
 from oss_oms_sync.reasons import MAY_NOT_SEND, Failure
 
 # Counting is limited: beyond these, the backlog is "at least".
