@@ -11,7 +11,7 @@ from ops.clouds.buckets import OssBucket, Place
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.group import Group
 from support.migration import Here, at_once
-from unit.ops.setup.setup_world import NAME, SetupWorld
+from unit.ops.setup.setup_world import NAME, SetupWorld, well
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,8 +34,7 @@ class MigrateWorld(SetupWorld):
         file = self.folder / "s.yaml"
         for name, value in self._filter.items():
             file.write_text(file.read_text().replace(f'{name}: ""', f'{name}: "{value}"'))
-        code, said = self.setup(typed="yes\nagree\n")
-        assert code == 0, said
+        well(self.setup(typed="yes\nagree\n"))
         self.task = self.oms.tasks[0]
         self.deploy_project(self.folder)
         return self
