@@ -537,7 +537,7 @@ def test_what_failed_is_tried_again_with_new_keys(world):
 
 def test_the_end_of_one_that_runs_leaves_what_it_copied(world):
     begun(world)
-    code, said = world.migrate("--remove", typed="no\n")
+    code, _ = world.migrate("--remove", typed="no\n")
     assert (code, world.group.status) == (2, Status.MONITORING)
     well(world.migrate("--remove"))
     assert world.oms.groups.all() == []
