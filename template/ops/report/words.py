@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text, t
 
 
