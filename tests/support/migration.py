@@ -83,7 +83,7 @@ class Caller(call.Sandbox):
     def let_pass(self, seconds: float) -> bool:
         return False
 
-    def _post(self, path: str, body: bytes) -> dict[str, Any]:
+    def _post(self, path: str, body: bytes = b"") -> dict[str, Any]:
         return answer_to(self._box, path.split("/"), body)
 
 
