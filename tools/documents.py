@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops.effort import freeze_minutes
+from ops.effort import LANES, freeze_minutes
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings_table import SETTINGS
@@ -21,7 +21,7 @@ from .package import ROOT, manifest
 ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
-_OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, 64)
+_OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, LANES)
 _REQUIRED, _NONE = ("required", "必填"), ("none", "无")
 # The tool does not ask, but takes it.
 _SILENT = (", not asked", "，不提问")
