@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
@@ -240,10 +241,8 @@ class Tally:
 
     def side(self, name: str) -> Side:
         """All classes of one side, "source" or "destination"."""
-        total = Side()
-        for count in self.classes.values():
-            total = total.plus(count.source if name == "source" else count.destination)
-        return total
+        sides = (one.source if name == "source" else one.destination for one in self.classes.values())
+        return reduce(Side.plus, sides, Side())
 
     def shown(self) -> dict[str, Any]:
         """What is found in both buckets, by its names in answers and certificates."""

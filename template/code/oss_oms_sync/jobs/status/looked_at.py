@@ -15,7 +15,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.passes.states import HowFar, PassState, Progress, answering, last_ended, open_passes
+from oss_oms_sync.passes.states import PassState, Progress, answer_of, answering, last_ended, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING, ClassCount
 from oss_oms_sync.reasons import Failure
@@ -112,7 +112,7 @@ class InObs:
         last = answer.of if answer else None
         mode = task.object_overwrite_mode
         return cls(
-            CompareResult(last.tally, HowFar.of("compare", last, None, now), mode) if last else None,
+            CompareResult(last.tally, answer_of("compare", last, None, now), last, mode) if last else None,
             _open(states, now),
             last is not None and last.is_late(invocation.settings.compare_period, now),
         )
