@@ -243,6 +243,14 @@ class Tally:
         known = {name: before.counts[name] for name in (NEW, NEW_MISSING) if name in before.counts}
         return replace(self, counts=Counter({**self.counts, **known}))
 
+    def of(self, one: ObjectClass) -> ClassCount:
+        """What is counted of a class."""
+        return self.classes.get(one.title, ClassCount())
+
+    def objects(self, *classes: ObjectClass) -> int:
+        """How many objects of the source are of these classes."""
+        return sum(self.of(one).source.objects for one in classes)
+
     def side(self, name: str) -> Side:
         """All classes of one side, "source" or "destination"."""
         total = Side()
@@ -253,11 +261,7 @@ class Tally:
     def shown(self) -> dict[str, Any]:
         """What is found in both buckets, by its names in answers and certificates."""
         return {
-            "classes": {
-                one: self.classes.get(one.title, ClassCount()).found()
-                for one in ObjectClass
-                if one is not ObjectClass.ORPHAN_RECORDS
-            },
+            "classes": {one: self.of(one).found() for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS},
             "folders": {
                 name: {ObjectClass[title.upper()]: four for title, four in folder.items()}
                 for name, folder in sorted(self.folders.items())

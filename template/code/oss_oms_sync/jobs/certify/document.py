@@ -71,7 +71,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
     nor which of two that instances with different clocks made."""
     settings, found = invocation.settings, evidence.comparison
     still = found.standstill if found else None
-    rehearsal = None if evidence.frozen_since else _rehearsal(checks, evidence, settings)
+    rehearsal = None if evidence.options.frozen else _rehearsal(checks, evidence, settings)
     verdict = CutoverVerdict.REHEARSAL if rehearsal else CutoverVerdict.of(checks)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
@@ -90,7 +90,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         destination_bucket=evidence.task.dst_bucket if isinstance(evidence.task, TaskInfo) else None,
         log_bucket=settings.log_bucket,
         scope=CertifiedScope(settings.key_filter.prefix, settings.key_filter.suffix),
-        frozen_since=timestamp(evidence.frozen_since) if evidence.frozen_since else None,
+        frozen_since=timestamp(evidence.options.frozen) if evidence.options.frozen else None,
         checks=checks,
         run=evidence.options.run,
         closed=ClosedMark(**asdict(evidence.closed)) if evidence.closed else None,
@@ -102,7 +102,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
             CertifiedStandstill(**_pass(still.state, evidence), began=timestamp(still.began)) if still else None,
         ),
         **_counted(found),
-        sample=evidence.sample.shown() if evidence.sample else None,
+        sample=evidence.sample,
         headers=evidence.headers,
         accepted=evidence.options.accept,
         rehearsal=rehearsal,

@@ -13,7 +13,7 @@ from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
-from oss_oms_sync.passes.states import answering
+from oss_oms_sync.passes.states import last_whole
 
 _LOG_BUCKET = t("log bucket")
 # How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
@@ -191,9 +191,7 @@ def in_scope(context: CheckContext) -> Finding:
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
     is_known = is_found or is_whole
-    now = context.invocation.clock.now()
-    answer = None if is_known else answering(context.passes.states(), key_filter.prefix, None, now)
-    last = answer.of if answer else None
+    last = None if is_known else last_whole(context.passes.states(), key_filter.prefix)
     if is_found or (last and not last.found_nothing):
         if last:
             return ok(t("there are objects in scope, by the pass of {started}", started=last.started))

@@ -22,7 +22,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState, Written
-from oss_oms_sync.passes.states import PassState, answering
+from oss_oms_sync.passes.states import PassState, last_whole
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 
@@ -122,8 +122,7 @@ class CheckContext:
         Raises StorageError.
         """
         states = PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
-        answer = answering(states, self.settings.key_filter.prefix, None, self.invocation.clock.now())
-        return answer.of if answer else None
+        return last_whole(states, self.settings.key_filter.prefix)
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
