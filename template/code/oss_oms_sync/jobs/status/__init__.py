@@ -122,10 +122,8 @@ class _StatusReport:
         )
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
         closed, under_way = Closing(self._invocation).state(), migration.under_way(self._invocation)
-        old_objects = migration.how_far(self._invocation, under_way)
-        rests = (
-            old_objects.ended if isinstance(old_objects, TaskGroup) and old_objects.state is GroupState.DONE else inf
-        )
+        group = migration.how_far(self._invocation, under_way)
+        rests = group.ended if isinstance(group, TaskGroup) and group.state is GroupState.DONE else inf
         facts = Facts(
             copying=copying,
             backlog=backlog,
@@ -134,7 +132,7 @@ class _StatusReport:
             closed=closed,
             late=self._after_close(backlog, acknowledge=acknowledge) if closed else [],
             migration=under_way,
-            old_objects=old_objects,
+            old_objects=group,
             # Whoever began it has forgotten it.
             keys_left=under_way.keys if under_way and rests < (self._now - DAY).timestamp() else (),
         )
@@ -145,8 +143,8 @@ class _StatusReport:
             verdict=verdict,
             at=timestamp(self._now),
             migration=facts.migration,
-            old_objects=None if isinstance(old_objects, Failure) else old_objects,
-            old_objects_silence=silence(old_objects, "get", "taskgroup"),
+            old_objects=None if isinstance(group, Failure) else group,
+            old_objects_silence=silence(group, "get", "taskgroup"),
             closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else task_shown(task),
