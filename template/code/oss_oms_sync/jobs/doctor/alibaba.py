@@ -61,8 +61,7 @@ def right_to_list_records(context: CheckContext) -> Finding:
 
 
 def right_to_list_source(context: CheckContext) -> Finding:
-    what, where = t("list the source bucket"), t("source bucket")
-    return _role_right(what, "oss:ListObjects", where, context.source_bucket_error)
+    return _role_right(t("list the source bucket"), "oss:ListObjects", t("source bucket"), context.source_bucket_error)
 
 
 def source_names(context: CheckContext) -> Finding:
@@ -190,11 +189,10 @@ def in_scope(context: CheckContext) -> Finding:
     key_filter = context.settings.key_filter
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
-    is_known = is_found or is_whole
-    last = None if is_known else last_whole(context.passes.states(), key_filter.prefix)
-    if is_found or (last and not last.found_nothing):
-        if last:
-            return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
+    last = None if is_found or is_whole else last_whole(context.passes.states(), key_filter.prefix)
+    if last and not last.found_nothing:
+        return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
+    if is_found:
         return ok(t("there are objects in scope"))
     looked_at = t("the first {n:name was|names were} checked", n=names)
     if is_whole:
