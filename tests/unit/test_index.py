@@ -6,11 +6,15 @@ import contextlib
 import io
 import json
 import logging
+import subprocess
+import sys
 from datetime import datetime, timezone
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from oss_oms_sync import clock
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import CredentialsError, SettingsError
 from sandbox.inprocess.network import Adapter
@@ -191,3 +195,13 @@ def test_what_importing_takes_is_taken_off_the_first_invocations_time(world, ind
 
         # WHEN it is invoked twice, THEN that counts once, and no pause does
         assert [index._deadline(CONTEXT, world.clock).remaining() for _ in range(2)] == [59.5 - taken_off, 59.5]
+
+
+def test_a_cold_start_of_forward_compiles_nothing_that_reads_listings():
+    script = "import sys, index, oss_oms_sync.jobs.forward; print(*(name for name in sys.modules if 'clouds.' in name))"
+    code = str(Path(clock.__file__).parents[1])
+    words = [sys.executable, "-B", "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, env={"PYTHONPATH": code}, check=True)
+    imported = {name.rpartition(".")[2] for name in done.stdout.split()}
+    assert {"oss", "oms"} <= imported
+    assert imported.isdisjoint({"listings", "alike", "obs"})

@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from oss_oms_sync.clouds.calls import Calls, PendingCall
-from oss_oms_sync.clouds.listings import NotAListing, UnreadPage, rises
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, none_failed
 from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.errors import StorageError
+
+if TYPE_CHECKING:
+    from oss_oms_sync.clouds.listings import UnreadPage
 
 T = TypeVar("T")
 
@@ -75,6 +77,9 @@ class Bucket(ABC):
 
         Raises StorageError if it cannot.
         """
+        # Here, because forward lists nothing.
+        from oss_oms_sync.clouds.listings import rises
+
         if not rises(page, after):
             raise self._disorder(after)
         return page
@@ -200,6 +205,8 @@ class Pages:
         return self._bucket.ask_for_page(self._prefix, after) if after else None
 
     def _read(self, unread: UnreadPage) -> ListPage:
+        from oss_oms_sync.clouds.listings import NotAListing
+
         try:
             page = unread.read()
         except NotAListing:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+from oss_oms_sync.clouds.alike import cut
 from oss_oms_sync.clouds.objects import Columns, ListPage
 
 _TRUNCATED = b"<IsTruncated>true</IsTruncated>"
@@ -113,9 +114,6 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
 
 def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
     """The same without parsing; None where only that tells."""
-    # Here, because forward has no use for it.
-    from oss_oms_sync.clouds.alike import cut
-
     try:
         rest, text = cut(body.decode("ascii"), f'<Contents {_MARK}=""/>', dialect.end) or ("", {})
         frame = _frame(rest.encode(), dialect)

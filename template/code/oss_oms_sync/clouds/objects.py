@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +18,6 @@ T = TypeVar("T")
 # What a user says of an object, beside its bytes: by these headers, whose names begin with "x-oss-" in OSS and with
 # "x-obs-" in OBS where they are not standard ones.
 _STANDARD = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
-_META = re.compile(r"x-(?:oss|obs)-(meta-.+)", re.ASCII)
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 # https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
@@ -125,11 +123,11 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
     ASCII in percent-encoding.
     """
     found = {}
-    for name, value in headers.items():
-        meta = _META.fullmatch(name.lower())
-        if meta or name.lower() in _STANDARD:
+    for name, value in ((name.lower(), value) for name, value in headers.items()):
+        is_own = name.startswith(("x-oss-meta-", "x-obs-meta-"))
+        if is_own or name in _STANDARD:
             raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
-            found[meta[1] if meta else name.lower()] = unquote(raw) if meta else raw
+            found[name[len("x-oss-") :] if is_own else name] = unquote(raw) if is_own else raw
     return found
 
 

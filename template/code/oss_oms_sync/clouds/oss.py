@@ -23,7 +23,6 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, if_found
 from oss_oms_sync.clouds.calls import Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
-from oss_oms_sync.clouds.listings import OSS, UnreadPage
 from oss_oms_sync.clouds.objects import (
     MAX_NAME_BYTES,
     ListPage,
@@ -42,6 +41,8 @@ from oss_oms_sync.settings import Settings, is_loopback
 
 if TYPE_CHECKING:
     import oss2
+
+    from oss_oms_sync.clouds.listings import UnreadPage
 
 T = TypeVar("T")
 
@@ -270,6 +271,9 @@ def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket)
 
 
 def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
+    # Here, because forward lists nothing.
+    from oss_oms_sync.clouds.listings import OSS, UnreadPage
+
     params = {
         "list-type": "2",
         "prefix": prefix,
