@@ -251,11 +251,12 @@ class Tally:
         """How many objects of the source are of these classes."""
         return sum(self.of(one).source.objects for one in classes)
 
-    def side(self, name: str) -> Side:
-        """All classes of one side, "source" or "destination"."""
-        total = Side()
-        for count in self.classes.values():
-            total = total.plus(count.source if name == "source" else count.destination)
+    def side(self, name: str, *without: ObjectClass) -> Side:
+        """All classes of one side, "source" or "destination", but for those `without`."""
+        total, left_out = Side(), [one.title for one in without]
+        for title, count in self.classes.items():
+            if title not in left_out:
+                total = total.plus(count.source if name == "source" else count.destination)
         return total
 
     def shown(self) -> dict[str, Any]:

@@ -79,9 +79,12 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     finding, following = partial(Finding, "SCOPE", wanted), t("Compare both buckets")
     begin = evidence.options.comparing(found.state.scope if found else None, restart=True)
     if isinstance(evidence.task, Failure):
-        reason = evidence.task.reason.name
-        unknown = t("OMS does not report which bucket is the destination: {reason}", reason=reason)
-        return finding(Result.NOT_RUN, unknown, evidence.task.remedy("get"), begin)
+        return finding(
+            Result.NOT_RUN,
+            t("OMS does not report which bucket is the destination: {reason}", reason=evidence.task.reason.name),
+            evidence.task.remedy("get"),
+            begin,
+        )
     if found is None:
         return finding(Result.NOT_RUN, t("No comparison of all of it has ended"), following, begin)
     began = found.state.started
@@ -113,19 +116,23 @@ def _frozen(evidence: Evidence, scope: Finding) -> Finding:
     late = [one.key for one in written if one.modified > frozen.timestamp() + CLOCKS_SECONDS]
     if not late:
         return _FROZEN(Result.PASSED, t("The last write was at {last}", last=timestamp(last)))
-    seen = t(
-        "{n:object|objects} written after the freeze of {frozen}, the last at {last}",
-        n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
-        frozen=timestamp(frozen),
-        last=timestamp(last),
-    )
     later = last + timedelta(seconds=CLOCKS_SECONDS)
-    following = t(
-        "Make sure that nothing writes there any more. The freeze began later than stated: cut over with"
-        " --frozen-since {later}",
-        later=timestamp(later),
+    return _FROZEN(
+        Result.FAILED,
+        t(
+            "{n:object|objects} written after the freeze of {frozen}, the last at {last}",
+            n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
+            frozen=timestamp(frozen),
+            last=timestamp(last),
+        ),
+        t(
+            "Make sure that nothing writes there any more. The freeze began later than stated: cut over with"
+            " --frozen-since {later}",
+            later=timestamp(later),
+        ),
+        evidence.options.cutover(frozen=later),
+        late,
     )
-    return _FROZEN(Result.FAILED, seen, following, evidence.options.cutover(frozen=later), late)
 
 
 def _sums(evidence: Evidence, scope: Finding) -> Finding:
@@ -141,8 +148,10 @@ def _sums(evidence: Evidence, scope: Finding) -> Finding:
             evidence.options.comparing(found.state.scope, restart=True),
         )
     source = found.tally.side("source")
-    seen = t("{objects:object|objects}, {bytes} bytes in the source", objects=source.objects, bytes=source.bytes)
-    return _SUMS(Result.PASSED, seen)
+    return _SUMS(
+        Result.PASSED,
+        t("{objects:object|objects}, {bytes} bytes in the source", objects=source.objects, bytes=source.bytes),
+    )
 
 
 def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
@@ -193,8 +202,12 @@ def _sample(evidence: Evidence) -> Finding:
             t("There is nothing to sample: go on without"),
             options.cutover(sample=0),
         )
-    bound = sample.bound or t("There is nothing to sample")
-    seen = t("{read:object|objects}, {bytes} bytes. {bound}", read=read, bytes=sample.bytes, bound=bound)
+    seen = t(
+        "{read:object|objects}, {bytes} bytes. {bound}",
+        read=read,
+        bytes=sample.bytes,
+        bound=sample.bound or t("There is nothing to sample"),
+    )
     return finding(Result.PASSED, seen)
 
 
@@ -212,7 +225,6 @@ def _metadata(evidence: Evidence) -> Finding:
     if why is not None:
         return finding(Result.PASSED, sentences(told, t("Accepted by name: {why}", why=why)))
     lost, source = headers.unexpected or headers.documented, found.in_scope("source") if found else Side()
-    keys = sorted({key for one in lost.values() for key in one.keys})[:MAX_KEYS]
     result, step = Result.NOT_PROVEN, options.accepting(METADATA)
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
@@ -233,7 +245,13 @@ def _metadata(evidence: Evidence) -> Finding:
             " OMS console, empty SYNC_URL in s.yaml, set up and deploy again, and then migrate with --overwrite, which"
             " reads and writes all {objects:object|objects} ({bytes} bytes) once more"
         )
-    return finding(result, told, following.filled(objects=source.objects, bytes=source.bytes), step, keys)
+    return finding(
+        result,
+        told,
+        following.filled(objects=source.objects, bytes=source.bytes),
+        step,
+        sorted({key for one in lost.values() for key in one.keys})[:MAX_KEYS],
+    )
 
 
 def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
@@ -287,11 +305,10 @@ def _task(evidence: Evidence, settings: Settings) -> Finding:
         )
     seen = t("Of the bucket {src_bucket}: {status}", src_bucket=task.src_bucket, status=task.status)
     if task.src_bucket != settings.source_bucket:
-        correct = t("Correct SYNC_URL or the source bucket in s.yaml, and deploy")
-        return finding(Result.FAILED, seen, correct, DEPLOY)
-    if not task.is_running:
-        return finding(Result.FAILED, seen, t("Start it in the OMS console"))
-    return finding(Result.PASSED, seen)
+        return finding(Result.FAILED, seen, t("Correct SYNC_URL or the source bucket in s.yaml, and deploy"), DEPLOY)
+    if task.is_running:
+        return finding(Result.PASSED, seen)
+    return finding(Result.FAILED, seen, t("Start it in the OMS console"))
 
 
 def _clock(evidence: Evidence) -> Finding:

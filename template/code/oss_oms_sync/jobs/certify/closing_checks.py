@@ -87,13 +87,22 @@ def closed(evidence: Evidence) -> Finding:
     still = evidence.comparison.standstill if evidence.comparison else None
     written = parse_time(mark.written)
     if still is None or written is None or still.began < written + CLOSED_AFTER:
-        too_early = t(
-            "No standstill pass has begun two minutes after the project was closed at {written}", written=mark.written
+        return not_run(
+            t(
+                "No standstill pass has begun two minutes after the project was closed at {written}",
+                written=mark.written,
+            ),
+            _GO_ON,
+            go_on,
         )
-        return not_run(too_early, _GO_ON, go_on)
-    began = timestamp(still.began)
-    seen = t("Closed at {written}; the standstill pass began at {began}", written=mark.written, began=began)
-    return _CLOSED(Result.PASSED, seen)
+    return _CLOSED(
+        Result.PASSED,
+        t(
+            "Closed at {written}; the standstill pass began at {began}",
+            written=mark.written,
+            began=timestamp(still.began),
+        ),
+    )
 
 
 def oms_finished(evidence: Evidence) -> Finding:

@@ -171,11 +171,7 @@ class Comparison:
     def in_scope(self, side: str) -> Side:
         """One side, "source" or "destination", without what the project does not cover, without canaries, and without
         OMS's own lists, which grow."""
-        total = Side()
-        for title, count in self.tally.classes.items():
-            if title not in (ObjectClass.CANARY.title, ObjectClass.OUTSIDE.title, ObjectClass.OMS_OWN.title):
-                total = total.plus(count.source if side == "source" else count.destination)
-        return total
+        return self.tally.side(side, ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 
 
 @dataclass(frozen=True)
@@ -219,7 +215,6 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         with suppress(StorageError):  # OMS names none
             destination = invocation.obs().bucket(task, invocation.deadline)
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
-    reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
     due = {*_due(invocation, destination, [one.key for one in waiting.keys])}
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
@@ -232,7 +227,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         now=invocation.clock.now(),
         task=task,
         comparison=comparison,
-        reconciled=reconciled,
+        reconciled=last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix),
         waiting=waiting,
         due=[one for one in waiting.keys if one.key in due],
         lists=JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions(),
@@ -250,9 +245,11 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     if destination and comparison:
         drawn, pass_name = comparison.tally.drawn, comparison.state.of.name
         sample = Sample.take(invocation, destination, pass_name, drawn, asked.sample)
-        headers = compare_headers(invocation, destination, evidence.headers.migrated, sample, drawn)
-        told = sample if asked.sample or sample.differing else None
-        evidence = replace(evidence, sample=told, headers=headers)
+        evidence = replace(
+            evidence,
+            sample=sample if asked.sample or sample.differing else None,
+            headers=compare_headers(invocation, destination, evidence.headers.migrated, sample, drawn),
+        )
     # Somebody may have opened it while all this was looked at.
     return evidence if Closing(invocation).state() == closed else replace(evidence, closed=None)
 

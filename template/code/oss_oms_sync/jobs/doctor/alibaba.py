@@ -14,6 +14,7 @@ from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.passes.states import last_whole
+from oss_oms_sync.passes.store import PassStore
 
 _LOG_BUCKET = t("log bucket")
 # How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
@@ -159,10 +160,9 @@ def right_to_delete(context: CheckContext) -> Finding:
 
 def _bucket_exists(context: CheckContext, setting: str, name: str, error: StorageError | None) -> Finding:
     if error and error.code in _WRONG_BUCKET_CODES:
-        region = context.settings.oss_region
         return fault(
             same(str(error)),
-            t("Name an OSS bucket of {region} in {setting}", region=region, setting=setting),
+            t("Name an OSS bucket of {region} in {setting}", region=context.settings.oss_region, setting=setting),
         )
     return ok(t("{name} is there", name=name))
 
@@ -189,7 +189,11 @@ def in_scope(context: CheckContext) -> Finding:
     key_filter = context.settings.key_filter
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
-    last = None if is_found or is_whole else last_whole(context.passes.states(), key_filter.prefix)
+    last = (
+        None
+        if is_found or is_whole
+        else last_whole(PassStore(context.invocation, "reconcile").states(), key_filter.prefix)
+    )
     if last and not last.found_nothing:
         return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
     if is_found:

@@ -11,6 +11,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.text import NOTHING, Text, t
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, not_confirmed, ok
 from oss_oms_sync.ledger.list_positions import ListPositions
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.unconfirmed import UNCONFIRMED, Unconfirmed
 
 _SHOWN = t("what this project has done so far shows it")
@@ -26,7 +27,7 @@ def _has_arrived(context: CheckContext) -> bool:
 
 
 def _lists_were_read(context: CheckContext) -> bool:
-    found = context.state.recall(ListPositions, "failed_copies") or ListPositions()
+    found = JobState(context.invocation).recall(ListPositions, "failed_copies") or ListPositions()
     return any(one.lines for one in found.listed.values()) and not found.unread
 
 

@@ -62,8 +62,13 @@ def right_to_groups(context: CheckContext) -> Finding:
     """Whoever may ask is told that there is no such group."""
     answer = context.invocation.oms.group("none", context.invocation.deadline)
     if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
-        without = t("Without it, nobody knows here how far the old objects are, and what failed of them is not resent.")
-        return warning(_describe(answer), sentences(answer.remedy("get", "taskgroup"), without))
+        return warning(
+            _describe(answer),
+            sentences(
+                answer.remedy("get", "taskgroup"),
+                t("Without it, nobody knows here how far the old objects are, and what failed of them is not resent."),
+            ),
+        )
     return ok(t("the IAM user of HW_AK has the permission oms:taskgroup:get"))
 
 
@@ -129,16 +134,17 @@ def task_source(context: CheckContext) -> Finding:
         "bucket": settings.source_bucket not in ("", bucket),
     }
     if any(wrong.values()):
-        parts = [_PARTS[what] for what, is_wrong in wrong.items() if is_wrong]
-        fix = t(
-            "Its {parts:and} should be that of {bucket} in {region} (Aliyun): copy the SYNC_URL of the right task",
-            parts=parts,
-            bucket=settings.source_bucket or t("the source bucket"),
-            region=settings.oss_region,
-        )
         # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
-        return (warning if only_its_form else fault)(seen, fix)
+        return (warning if only_its_form else fault)(
+            seen,
+            t(
+                "Its {parts:and} should be that of {bucket} in {region} (Aliyun): copy the SYNC_URL of the right task",
+                parts=[_PARTS[what] for what, is_wrong in wrong.items() if is_wrong],
+                bucket=settings.source_bucket or t("the source bucket"),
+                region=settings.oss_region,
+            ),
+        )
     return ok(seen)
 
 

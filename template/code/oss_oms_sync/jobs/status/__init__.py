@@ -82,8 +82,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if not 1 <= asked.hours <= _MAX_HOURS:
         raise PayloadError(f"The payload's hours is {asked.hours}. Give 1 to {_MAX_HOURS}")
     verdict, facts, report = _StatusReport(invocation).build(asked.hours * _HOUR, acknowledge=asked.acknowledge)
-    said = {"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en}
-    log.info({**said, **facts.numbers(now)})
+    log.info({"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en, **facts.numbers(now)})
     if is_timer_event(event):
         tell_of_change(invocation, verdict, facts)
     return to_json(report)  # type: ignore[no-any-return]

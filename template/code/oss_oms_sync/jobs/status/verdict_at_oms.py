@@ -198,13 +198,14 @@ def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
     """A migration of the old objects of which OMS does not tell how far it is."""
     group = facts.old_objects
     if isinstance(group, Failure):
-        fix = group.remedy("get", "taskgroup")
-        told = t(
-            "Nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}",
-            reason=group.reason.name,
-            fix=fix,
+        yield unknown(
+            t(
+                "Nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}",
+                reason=group.reason.name,
+                fix=group.remedy("get", "taskgroup"),
+            ),
+            LOOK,
         )
-        yield unknown(told, LOOK)
     elif facts.migration and group is None:
         yield unknown(
             t(
