@@ -215,6 +215,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         with suppress(StorageError):  # OMS names none
             destination = invocation.obs().bucket(task, invocation.deadline)
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
+    reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
     due = {*_due(invocation, destination, [one.key for one in waiting.keys])}
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
@@ -227,7 +228,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         now=invocation.clock.now(),
         task=task,
         comparison=comparison,
-        reconciled=last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix),
+        reconciled=reconciled,
         waiting=waiting,
         due=[one for one in waiting.keys if one.key in due],
         lists=JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions(),
