@@ -25,13 +25,13 @@ import urllib3  # noqa: E402
 from benchmarks.listing_baseline import Baseline  # noqa: E402
 from oss_oms_sync.clock import Clock, Deadline, timestamp  # noqa: E402
 from oss_oms_sync.clouds.bucket import PAGE_SIZE  # noqa: E402
+from oss_oms_sync.clouds.calls import CallPool  # noqa: E402
 from oss_oms_sync.clouds.connection import Session  # noqa: E402
 from oss_oms_sync.clouds.invocation import Invocation  # noqa: E402
 from oss_oms_sync.clouds.objects import etag_of, none_failed  # noqa: E402
 from oss_oms_sync.clouds.obs import ObsClient  # noqa: E402
 from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
 from oss_oms_sync.clouds.oss import Credentials, OssClient  # noqa: E402
-from oss_oms_sync.clouds.pool import CallPool  # noqa: E402
 from oss_oms_sync.jobs import compare, reconcile  # noqa: E402
 from oss_oms_sync.ledger.records import record_prefix  # noqa: E402
 from oss_oms_sync.passes.pieces import Piece  # noqa: E402

@@ -48,9 +48,9 @@ UPWARDS = [
         "oss_oms_sync.ledger.records -> oss_oms_sync.jobs.forward",
     ),
     (
-        "oss_oms_sync/ledger/runs.py",
+        "oss_oms_sync/ledger/waiting.py",
         "def late():\n    from oss_oms_sync.jobs import forward",
-        "oss_oms_sync.ledger.runs -> oss_oms_sync.jobs.forward",
+        "oss_oms_sync.ledger.waiting -> oss_oms_sync.jobs.forward",
     ),
     (
         "oss_oms_sync/ledger/state.py",

@@ -66,7 +66,7 @@ MISTAKES = (
     Mistake(
         "run files of all projects in one place",
         _VERSIONS,
-        f"{_CODE}/ledger/runs.py",
+        f"{_CODE}/ledger/waiting.py",
         "replay/{project or invocation.settings.project}/",
         "replay/all/",
     ),
@@ -92,9 +92,7 @@ MISTAKES = (
         _VERSIONS,
         f"{_CODE}/jobs/replay/resting.py",
         "        return {key for key, source in looked_at if nothing_to_send(source)}",
-        """        from oss_oms_sync.clouds.destination import destination
-
-        there = {one.name: one.modified for one in destination(self._invocation).find_all(asked) if one}
+        """        there = {one.name: one.modified for one in self._invocation.destination().find_all(asked) if one}
         return {key for key, one in looked_at if nothing_to_send(one) or there.get(key, 0) >= one.modified}""",
     ),
     Mistake(
@@ -317,14 +315,14 @@ MISTAKES = (
     Mistake(
         "a lease that ends with the run's time",
         f"{_UNIT}/ledger/test_runs.py::test_the_lease_of_a_run_that_died_expires_a_minute_after_its_time_was_up",
-        f"{_CODE}/ledger/runs.py",
+        f"{_CODE}/ledger/waiting.py",
         "timestamp(now + timedelta(seconds=seconds) + _GRACE)",
         "timestamp(now + timedelta(seconds=seconds))",
     ),
     Mistake(
         "keys in doubt that are forgotten",
         f"{_UNIT}/ledger/test_runs.py::test_a_run_file_says_its_keys_and_which_of_them_are_in_doubt",
-        f"{_CODE}/ledger/runs.py",
+        f"{_CODE}/ledger/waiting.py",
         '{entry["key"] for entry in entries if entry.get("held")}',
         "set[str]()",
     ),

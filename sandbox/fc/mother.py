@@ -29,7 +29,7 @@ def prepare(code: str, libraries: str) -> None:
     sys.path[:] = [code, libraries, *own[1:]]
     for one in pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, f"{_PACKAGE}."):
         importlib.import_module(one.name)
-    importlib.import_module(f"{_PACKAGE}.clouds.oss2_import").import_oss2()
+    importlib.import_module(f"{_PACKAGE}.clouds.by_oss2").import_oss2()
     sys.path[:] = own
     gc.freeze()
 

@@ -62,8 +62,8 @@ class InProcess(Sandbox):
         code = "oss_oms_sync.clouds"
         for name, one in (
             (f"{code}.connection._Adapter", self.ground.network.adapter),
-            (f"{code}.pool.ThreadPoolExecutor", partial(Executor, self.ground)),
-            (f"{code}.pool.time", SimpleNamespace(monotonic=self.ground.loop.time)),
+            (f"{code}.calls.ThreadPoolExecutor", partial(Executor, self.ground)),
+            (f"{code}.calls.time", SimpleNamespace(monotonic=self.ground.loop.time)),
             ("oss2.auth.datetime", SimpleNamespace(utcnow=self.ground.utc)),
             # It goes through all bytes one by one, which would take a twentieth of all time.
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__v4_uri_encode", lambda _, *text: _encoded(*text)),

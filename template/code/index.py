@@ -12,17 +12,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 from oss_oms_sync import BEGAN, jsontext
 from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.by_oss2 import preload_oss2
+from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Credentials, OssClient
-from oss_oms_sync.clouds.oss2_import import preload_oss2
-from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import CredentialsError, OmsSyncError, SettingsError
 from oss_oms_sync.settings import Settings
 
@@ -38,9 +38,6 @@ _USUAL_TIMEOUT = 60.0
 log = logging.getLogger("oss_oms_sync")
 
 
-T = TypeVar("T")
-
-
 class Context(Protocol):
     """The parts of Function Compute's context that are used ("Python: context").
 
@@ -52,44 +49,33 @@ class Context(Protocol):
     function: Any
 
 
-def handler(event: bytes, context: Context) -> bool:
-    """Function `forward`. `event` is any payload of the OSS trigger.
+def _handler(job: str) -> Callable[[bytes, Context], Any]:
+    """The entry point of a function. Its event is a timer event or a manual payload; of `forward` any payload of the
+    OSS trigger, of `replay` also an event on which `forward` failed for good, of passes also one of the log bucket.
 
-    Return True if all keys were accepted, and False if some are recorded as failed.
-
-    Raises OmsSyncError: Function Compute has to keep the event.
+    It raises OmsSyncError: then Function Compute has to keep the event.
     """
-    from oss_oms_sync.jobs import forward
 
-    return _run("forward", context, partial(forward.run, event))
+    def handle(event: bytes, context: Context) -> object:
+        run = import_module(f"oss_oms_sync.jobs.{job}").run
+        _lines.bind(job, context)
+        try:
+            invocation = _instance().invocation(context)
+            if isinstance(invocation.credentials, CredentialsError):
+                # Before anything is sent, because what OMS accepts could not be recorded.
+                raise invocation.credentials
+            return run(event, invocation)
+        except OmsSyncError as error:
+            log.error({"error": type(error).__name__, "message": str(error)})  # noqa: TRY400
+            raise
 
-
-def replay_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `replay`. `event` is a timer event, a manual payload, or an event on which `forward` failed for good."""
-    from oss_oms_sync.jobs import replay
-
-    return _run("replay", context, partial(replay.run, event))
-
-
-def reconcile_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `reconcile`. `event` is a timer event, an event of the log bucket or a manual payload."""
-    from oss_oms_sync.jobs import reconcile
-
-    return _run("reconcile", context, partial(reconcile.run, event))
+    return handle
 
 
-def compare_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `compare`. `event` is a timer event, an event of the log bucket or a manual payload."""
-    from oss_oms_sync.jobs import compare
-
-    return _run("compare", context, partial(compare.run, event))
-
-
-def certify_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `certify`, called manually."""
-    from oss_oms_sync.jobs import certify
-
-    return _run("certify", context, partial(certify.run, event))
+# The first is that of `forward`, which has the seed's name.
+handler, replay_handler, reconcile_handler, compare_handler, certify_handler, status_handler = map(
+    _handler, ("forward", "replay", "reconcile", "compare", "certify", "status")
+)
 
 
 def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
@@ -103,27 +89,6 @@ def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
     except SettingsError as error:
         invocation = error
     return doctor.run(event, invocation)
-
-
-def status_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `status`. `event` is a timer event or a manual payload."""
-    from oss_oms_sync.jobs import status
-
-    return _run("status", context, partial(status.run, event))
-
-
-def _run(name: str, context: Context, job: Callable[[Invocation], T]) -> T:
-    """Run one job with this instance's clients and this invocation's credentials."""
-    _lines.bind(name, context)
-    try:
-        invocation = _instance().invocation(context)
-        if isinstance(invocation.credentials, CredentialsError):
-            # Before anything is sent, because what OMS accepts could not be recorded.
-            raise invocation.credentials
-        return job(invocation)
-    except OmsSyncError as error:
-        log.error({"error": type(error).__name__, "message": str(error)})  # noqa: TRY400
-        raise
 
 
 class _Instance:

@@ -14,10 +14,10 @@ import pytest
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds import oms
+from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
-from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.reasons import Reason
 from sandbox import Sandbox

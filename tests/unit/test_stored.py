@@ -25,8 +25,8 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.stop import Stop, Stopped
-from oss_oms_sync.clouds.counters import MonthCounts
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.clouds.task import MonthCounts
 from oss_oms_sync.comparison.proof import Proof, kept
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
@@ -40,8 +40,8 @@ from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
 from oss_oms_sync.ledger.migration import Migrations, Reach
 from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
-from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import Drawn
 from oss_oms_sync.passes.marks import Mark

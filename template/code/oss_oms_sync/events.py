@@ -99,7 +99,7 @@ class _Parser:
         except (ValueError, RecursionError):
             self._base64(text, depth)
         else:
-            self._value(value, depth)
+            self._unwrap(value, depth)
 
     def _base64(self, text: bytes | str, depth: int) -> None:
         """Parse what is not JSON as the base64 of JSON: the body of an MNS message."""
@@ -115,17 +115,13 @@ class _Parser:
             # Unreadable, so its keys stay with Function Compute.
             self.problems.append("the payload is neither JSON nor base64 of JSON")
 
-    def _value(self, value: object, depth: int) -> None:
-        if depth > _MAX_DEPTH:
-            self.problems.append("the payload is nested too deep")
-        else:
-            self._unwrap(value, depth)
-
     def _unwrap(self, value: object, depth: int) -> None:
         match value:
+            case _ if depth > _MAX_DEPTH:
+                self.problems.append("the payload is nested too deep")
             case list():
                 for item in value:
-                    self._value(item, depth + 1)
+                    self._unwrap(item, depth + 1)
             case {"events": list(events)}:
                 for event in events:
                     self._event(event)
@@ -136,7 +132,7 @@ class _Parser:
             ):
                 self.payload(text, depth + 1)
             case {"requestContext": _, "requestPayload": inner} | {"type": str(), "data": {"events": _} as inner}:
-                self._value(inner, depth + 1)
+                self._unwrap(inner, depth + 1)
             case {"type": str(name), "data": dict(data)}:
                 self._event({"eventName": name, **data})
             case {"eventName": _}:

@@ -33,10 +33,6 @@ _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.A
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Control characters, and what YAML takes for the end of a line besides. XML carries few of them, shells break at some.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_KEY_ENCODINGS = ("url", "raw")
-_LANGUAGES = ("en", "zh")
-_SWITCH = ("off", "on")
 # The tokens of all known webhooks are longer, and the words in their addresses shorter.
 _TOKEN_LENGTH = 16
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
@@ -93,8 +89,11 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown: the keys, and the webhook's address, also in parts."""
-        return (self.hw_ak, self.hw_sk, self.hw_security_token, *_secrets_of(self.alert_webhook))
+        """What must never be shown: the keys, the webhook's address, and what in it may let others write there."""
+        parts = urlsplit(self.alert_webhook)
+        words = re.split(r"[/?&=]", f"{parts.path}?{parts.query}")
+        tokens = (word for word in words if len(word) >= _TOKEN_LENGTH)
+        return (self.hw_ak, self.hw_sk, self.hw_security_token, self.alert_webhook, *tokens)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -105,11 +104,11 @@ class Settings:
         reader = _Reader(env)
         oss_endpoint, oss_region = reader.oss()
         log_bucket, source_bucket = reader.bucket("LOG_BUCKET"), reader.bucket("SOURCE_BUCKET")
-        if log_bucket and log_bucket == source_bucket:
-            reader.problem(
-                "LOG_BUCKET is the source bucket: records written there would trigger the function for ever."
-                " Name another bucket of the same region"
-            )
+        reader.check(
+            not log_bucket or log_bucket != source_bucket,
+            "LOG_BUCKET is the source bucket: records written there would trigger the function for ever."
+            " Name another bucket of the same region",
+        )
         settings = cls(
             task=reader.sync_task(),
             hw_ak=reader.key("HW_AK"),
@@ -122,11 +121,11 @@ class Settings:
             fc_region=env.get("FC_REGION", ""),
             source_bucket=source_bucket,
             key_filter=reader.key_filter(),
-            key_encoding=reader.one_of("OMS_KEY_ENCODING", _KEY_ENCODINGS),
+            key_encoding=reader.one_of("OMS_KEY_ENCODING", "url", "raw"),
             oms_rate=reader.number("OMS_RATE", float, 0.01, 1000, "calls a second"),
             reconcile_period=reader.period("RECONCILE_PERIOD"),
             compare_period=reader.period("COMPARE_PERIOD"),
-            compare_deep=reader.one_of("COMPARE_DEEP", _SWITCH) == "on",
+            compare_deep=reader.one_of("COMPARE_DEEP", "off", "on") == "on",
             replay_period=reader.period("REPLAY_PERIOD"),
             status_period=reader.period("STATUS_PERIOD"),
             destination_region=env.get("DESTINATION_REGION", "").strip(),
@@ -134,9 +133,9 @@ class Settings:
             project=reader.project(),
             lanes=reader.number("LANES", int, 1, 64, "a whole number of ranges"),
             piece_seconds=reader.number("PIECE_SECONDS", float, 10, 300, "seconds"),
-            log_level=reader.one_of("LOG_LEVEL", _LOG_LEVELS),
+            log_level=reader.one_of("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),
             alert_webhook=reader.webhook(),
-            alert_language=reader.one_of("ALERT_LANGUAGE", _LANGUAGES),
+            alert_language=reader.one_of("ALERT_LANGUAGE", "en", "zh"),
         )
         if reader.problems:
             raise SettingsError(reader.problems)
@@ -150,8 +149,9 @@ class _Reader:
         self._env = env
         self.problems: list[str] = []
 
-    def problem(self, text: str) -> None:
-        self.problems.append(text)
+    def check(self, is_usable: object, problem: str) -> None:
+        if not is_usable:
+            self.problems.append(problem)
 
     def _get(self, name: str) -> str:
         return self._env.get(name, "").strip() or SETTINGS[name].default or ""
@@ -159,62 +159,60 @@ class _Reader:
     def sync_task(self) -> SyncTask:
         url = self._get("SYNC_URL")
         problem, task_id = _task_of(url)
-        if problem:
-            self.problem(f"SYNC_URL {problem}. {_COPY_SYNC_URL}")
+        self.check(not problem, f"SYNC_URL {problem}. {_COPY_SYNC_URL}")
         return SyncTask(url, task_id)
 
     def key(self, name: str) -> str:
-        value = self._get(name)
-        if not value and SETTINGS[name].default is None:
-            self.problem(
-                f"{name} is empty. Set HW_AK and HW_SK to the access key of a Huawei Cloud IAM user with the permission"
-                " oms:synctask:createEvent (console: My Credentials > Access Keys)"
-            )
-        elif not value.isascii() or not value.isprintable() or " " in value:
-            # The value is not shown, because it is a secret or close to one.
-            self.problem(f"{name} holds a space or a character outside ASCII. Copy it again without anything around it")
+        value, is_optional = self._get(name), SETTINGS[name].default is not None
+        self.check(
+            value or is_optional,
+            f"{name} is empty. Set HW_AK and HW_SK to the access key of a Huawei Cloud IAM user with the permission"
+            " oms:synctask:createEvent (console: My Credentials > Access Keys)",
+        )
+        # The value is not shown, because it is a secret or close to one.
+        self.check(
+            _is_plain(value),
+            f"{name} holds a space or a character outside ASCII. Copy it again without anything around it",
+        )
         return value
 
     def bucket(self, name: str) -> str:
-        value = self._get(name)
-        if not value and SETTINGS[name].default is None:
-            self.problem(
-                f"{name} is empty. Name the OSS bucket for the records: one in the function's region, not the"
-                " source bucket"
-            )
-        elif value and not _BUCKET.fullmatch(value):
-            self.problem(
-                f"{name} is no bucket name. Give the bare name, 3 to 63 lower-case letters,"
-                " digits and hyphens, without oss:// or an endpoint"
-            )
+        value, is_optional = self._get(name), SETTINGS[name].default is not None
+        self.check(
+            value or is_optional,
+            f"{name} is empty. Name the OSS bucket for the records: one in the function's region, not the source"
+            " bucket",
+        )
+        self.check(
+            not value or _BUCKET.fullmatch(value),
+            f"{name} is no bucket name. Give the bare name, 3 to 63 lower-case letters, digits and hyphens,"
+            " without oss:// or an endpoint",
+        )
         return value
 
     def key_filter(self) -> KeyFilter:
         # White space may be intended here, so these two are taken as they are.
         prefix, suffix = self._env.get("OBJECT_PREFIX", ""), self._env.get("OBJECT_SUFFIX", "")
         for name, value, example in (("OBJECT_PREFIX", prefix, "photos/"), ("OBJECT_SUFFIX", suffix, ".jpg")):
-            if _CONTROL.search(value):
-                self.problem(
-                    f"{name} is {value!r}, with a control character such as a line break or a tab. Set it to text such"
-                    f" as {example}, or leave it out"
-                )
-        if problem := prefix_problem(prefix):
-            self.problem(f"OBJECT_PREFIX {problem}")
+            self.check(
+                not _CONTROL.search(value),
+                f"{name} is {value!r}, with a control character such as a line break or a tab. Set it to text such"
+                f" as {example}, or leave it out",
+            )
+        problem = prefix_problem(prefix)
+        self.check(not problem, f"OBJECT_PREFIX {problem}")
         return KeyFilter(prefix, suffix)
 
     def oss(self) -> tuple[str, str]:
         """The endpoint (with its scheme) and the region for which signatures are made."""
         endpoint, fc_region = self._get("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
-            if not fc_region:
-                self.problem(f"OSS_ENDPOINT is empty. Set it to {_OSS_LOOKS}")
-                return "", ""
+            self.check(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_LOOKS}")
             return f"https://oss-{fc_region}-internal.aliyuncs.com", fc_region
         parts = self._endpoint(endpoint, "OSS_ENDPOINT", _OSS_LOOKS, lambda host: host.count(".") > 2, ".aliyuncs.com")
         regional = _REGIONAL_ENDPOINT.fullmatch(parts.hostname or "")
         region = regional["region"] if regional else fc_region
-        if parts.hostname and not region:
-            self.problem(f"OSS_ENDPOINT names no region. Set it to {_OSS_LOOKS}")
+        self.check(region or not parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_LOOKS}")
         # Rebuilt from its parts, because oss2 knows schemes only in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
@@ -234,31 +232,32 @@ class _Reader:
         """Its parts. `names_bucket` says so of the name of a host of this `cloud`."""
         problem, parts = _split(given if "://" in given else f"https://{given}")
         host = parts.hostname or ""
-        if not problem and parts.path.strip("/"):
-            problem = "holds a path"
-        elif not problem and host.endswith(cloud) and names_bucket(host):
-            problem = "names a bucket"
-        if problem:
-            self.problem(f"{name} {problem}. Set it to {looks}, or leave it out")
+        found = _first(
+            (problem, problem),
+            (parts.path.strip("/"), "holds a path"),
+            (host.endswith(cloud) and names_bucket(host), "names a bucket"),
+        )
+        self.check(not found, f"{name} {found}. Set it to {looks}, or leave it out")
         return parts
 
     def webhook(self) -> str:
         url = self._get("ALERT_WEBHOOK")
-        if url and (problem := _split(url, may_have_query=True)[0]):
-            # The value is not shown, because it is a secret.
-            self.problem(
-                f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it looks like"
-                " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or leave it out"
-            )
+        problem, _ = _split(url, may_have_query=True)
+        # The value is not shown, because it is a secret.
+        self.check(
+            not url or not problem,
+            f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it looks like"
+            " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or leave it out",
+        )
         return url
 
     def project(self) -> str:
         value = self._get("PROJECT")
-        if not _PROJECT.fullmatch(value):
-            self.problem(
-                f"PROJECT is {value!r}. Set it to the name of the function forward, up to 64 letters, digits, - and _"
-                f" such as {SETTINGS['PROJECT'].default}"
-            )
+        self.check(
+            _PROJECT.fullmatch(value),
+            f"PROJECT is {value!r}. Set it to the name of the function forward, up to 64 letters, digits, - and _"
+            f" such as {SETTINGS['PROJECT'].default}",
+        )
         return value
 
     def number(self, name: str, kind: type[N], least: N, most: N, what: str) -> N:
@@ -267,7 +266,7 @@ class _Reader:
             number = kind(value)
             if least <= number <= most:  # also refuses "nan"
                 return number
-        self.problem(
+        self.problems.append(
             f"{name} is {value!r}. Set it to {what}, {least:g} to {most:g}, or leave it out ({SETTINGS[name].default})"
         )
         return least
@@ -277,71 +276,70 @@ class _Reader:
         value = self._get(name).lower()
         match = _PERIOD.fullmatch(value)
         period = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
-        if value != "off" and (period is None or period > MAX_PERIOD):
-            self.problem(
-                f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or leave it out"
-                f" ({SETTINGS[name].default})"
-            )
+        self.check(
+            value == "off" or (period and period <= MAX_PERIOD),
+            f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or leave it out"
+            f" ({SETTINGS[name].default})",
+        )
         return period
 
-    def one_of(self, name: str, choices: tuple[str, ...]) -> str:
+    def one_of(self, name: str, *choices: str) -> str:
         value = self._get(name)
         found = next((choice for choice in choices if choice.lower() == value.lower()), "")
-        if not found:
-            self.problem(
-                f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out"
-                f" ({SETTINGS[name].default})"
-            )
+        self.check(
+            found,
+            f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out ({SETTINGS[name].default})",
+        )
         return found
 
 
 def _task_of(url: str) -> tuple[str, str]:
     """What is wrong with a SYNC_URL, in a few words (empty if nothing is), and the task that it names."""
-    if not url:
-        return "is empty", ""
     problem, parts = _split(url)
     match = _SYNC_PATH.fullmatch(parts.path)
-    if problem:
-        return problem, ""
-    if parts.path.endswith("/"):
-        return 'ends with "/", which has to be removed', ""
-    if not match:
-        return "has another path than /v2/<project id>/sync-tasks/<task id>/events", ""
-    if not {match["project"], match["task"]}.isdisjoint({".", ".."}):
-        return "names a project or a task that is none", ""
-    return "", match["task"]
+    found = _first(
+        (not url, "is empty"),
+        (problem, problem),
+        (parts.path.endswith("/"), 'ends with "/", which has to be removed'),
+        (not match, "has another path than /v2/<project id>/sync-tasks/<task id>/events"),
+        (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
+    )
+    return found, match["task"] if match else ""
 
 
 def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
     """What is wrong with `url` for a service that is called (empty if nothing is), and its parts."""
-    nothing = SplitResult("", "", "", "", "")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return "holds a space or a character outside ASCII", nothing
-    try:
+    nothing = parts = SplitResult("", "", "", "", "")
+    is_url = False
+    with suppress(ValueError):
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return "is no URL", nothing
-    if not host:
-        return "names no host", nothing
-    if not _HOST.fullmatch(host) and not is_loopback(host):
-        return "has a host that is no name", nothing
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        return "does not start with https://", nothing
-    if parts.username is not None:
-        return "holds a user name, which has to be removed", nothing
+        is_url = parts.port is None or parts.port >= 0  # which is only read if it is a number
+    host = parts.hostname or ""
     unexpected = "#" if may_have_query else "?#"
-    if any(mark in url for mark in unexpected):
-        named = " or ".join(f'"{mark}"' for mark in unexpected)
-        return f"holds a {named}: remove it and everything after it", nothing
-    return "", parts
+    named = " or ".join(f'"{mark}"' for mark in unexpected)
+    found = _first(
+        (not _is_plain(url), "holds a space or a character outside ASCII"),
+        (not is_url, "is no URL"),
+        (not host, "names no host"),
+        (not _HOST.fullmatch(host) and not is_loopback(host), "has a host that is no name"),
+        (
+            parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)),
+            "does not start with https://",
+        ),
+        (parts.username is not None, "holds a user name, which has to be removed"),
+        (any(mark in url for mark in unexpected), f"holds a {named}: remove it and everything after it"),
+    )
+    return found, nothing if found else parts
 
 
-def _secrets_of(url: str) -> tuple[str, ...]:
-    """A webhook's address, and what in it may let others write there as well."""
-    parts = urlsplit(url)
-    words = re.split(r"[/?&=]", f"{parts.path}?{parts.query}")
-    return (url, *(word for word in words if len(word) >= _TOKEN_LENGTH))
+def _first(*problems: tuple[object, str]) -> str:
+    """The first of these problems that there is; empty if there is none."""
+    return next((problem for is_so, problem in problems if is_so), "")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is ASCII without spaces."""
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def is_loopback(host: str) -> bool:

@@ -79,8 +79,8 @@ def _clear_records(accounts: Accounts, journal: Journal) -> int:
 
 
 def _is_held(accounts: Accounts, prefix: str) -> bool:
-    """Whether a run of replay has keys of the canary in its file (oss_oms_sync/ledger/runs.py). It lets go of what the
-    source has no more; the file itself is its own."""
+    """Whether a run of replay has keys of the canary in its file (oss_oms_sync/ledger/waiting.py). It lets go of what
+    the source has no more; the file itself is its own."""
     for one in accounts.log.objects(f"{RECORDS}{accounts.task.id}/replay/"):
         found = accounts.log.get(one.key)
         try:

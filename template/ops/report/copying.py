@@ -11,7 +11,8 @@ from ops.report import units
 from ops.report.blocks import Block, Chart, Column, Facts, Figure, Paragraph, Span, Table
 from ops.report.old_objects import under_way
 from ops.report.words import Words
-from oss_oms_sync.answers.status_answer import Counters, Silence, StatusAnswer, TaskShown
+from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.task_group import Counters, Silence, TaskShown
 
 # How long OMS's steps are, in seconds, by their names; and over how many of them its speed is taken.
 _STEPS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}

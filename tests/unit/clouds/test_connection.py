@@ -15,8 +15,8 @@ import requests
 import urllib3
 
 from oss_oms_sync.clock import Clock
+from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Session, read_body, trusted_certificates
-from oss_oms_sync.clouds.pool import CallPool
 
 
 @contextlib.contextmanager

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.counters import MonthCounts, Statistics
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo
 from oss_oms_sync.delivery.batches import Submission, submit
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.reasons import Failure, Reason
@@ -55,7 +54,7 @@ def test_keys_are_posted_as_json_and_signed(world):
 
 
 # What an empty answer tells: nothing.
-EMPTY = TaskInfo(None, None, None, None, None, None, None, False, False, MonthCounts(None, None, None, None, None))
+EMPTY = TaskInfo(*[None] * 6, MonthCounts(*[None] * 5), None, enable_restore=False, enable_metadata_migration=False)
 RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
 
 

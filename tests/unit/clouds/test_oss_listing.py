@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oss_oms_sync.clouds.by_oss2 import import_oss2
 from oss_oms_sync.clouds.listings import OSS, NotAListing, UnreadPage
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
-from oss_oms_sync.clouds.oss2_import import import_oss2
 from support.law import HOSTILE
 from support.listing import listing, page_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.retry import Attempt, RetryBudget
+from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from support.world import World
 
 IF_NOT_ATTEMPTED = "untried"

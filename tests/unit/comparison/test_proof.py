@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.oss import OssBucket
-from oss_oms_sync.comparison.proof import _PART_SIZES, _PartsDigest
+from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.comparison.result import remedies
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.digests import OTHERS
@@ -192,7 +192,7 @@ def test_what_there_was_little_time_left_for_is_read_by_the_next_piece(world):
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20), st.integers(1, 40))
 def test_the_etag_of_parts_is_that_of_obs_however_the_bytes_arrive(data, cuts, size):
-    digest, start = _PartsDigest(size), 0
+    digest, start = _Digest(size), 0
     for cut in cuts:
         digest.update(data[start : start + cut])
         start += cut
@@ -205,7 +205,7 @@ def test_the_etag_of_parts_is_that_of_obs_however_the_bytes_arrive(data, cuts, s
 def test_parts_of_50_mb_and_of_50_mib_are_recognised(size):
     # 106 MB, in two parts and a bit.
     chunk = bytes(range(256)) * 4096
-    digest, whole = _PartsDigest(size), hashlib.md5()
+    digest, whole = _Digest(size), hashlib.md5()
     parts, room = [], size
     for _ in range(101):
         digest.update(chunk)

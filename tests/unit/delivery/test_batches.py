@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
+from oss_oms_sync.clouds.task import DATA_TYPES, Statistics
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.ledger.closing import Closing

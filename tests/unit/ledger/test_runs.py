@@ -7,7 +7,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.ledger.runs import RunFile, RunFiles
+from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from support.world import ROOT, World, oss_error
 
 KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]

@@ -13,8 +13,8 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState, read_all
+from oss_oms_sync.ledger.waiting import RunFiles
 from support.world import ROOT, World
 
 KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]

@@ -9,7 +9,7 @@ from enum import Enum
 from oss_oms_sync.answers.job_answers import Mark, Migration, ReplayRun
 from oss_oms_sync.answers.pass_answers import Compared, Ranges
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import TaskGroup
+from oss_oms_sync.answers.task_group import Silence, TaskGroup, TaskShown
 from oss_oms_sync.answers.text import Text
 
 
@@ -40,40 +40,6 @@ class TaskNamed:
     id: str
     source: str
     log: str
-
-
-@dataclass(frozen=True)
-class Silence:
-    """What OMS, or the way to it, said instead of an answer, and what to do about it."""
-
-    problem: str
-    status: int | None
-    message: str
-    fix: Text
-
-
-@dataclass(frozen=True)
-class Counters:
-    """What OMS has counted; None if it does not say."""
-
-    requests: int | None
-    copied: int | None
-    failed: int | None
-    skipped: int | None
-    bytes: int | None
-
-
-@dataclass(frozen=True)
-class TaskShown:
-    """The sync task, by OMS's words, and its counters of this month."""
-
-    status: str | None
-    src_bucket: str | None
-    src_region: str | None
-    dst_bucket: str | None
-    dst_region: str | None
-    object_overwrite_mode: str | None
-    month: Counters
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""A migration task group of OMS, which copies what is there once.
+"""What OMS tells of the sync task, and of a migration task group, which copies what is there once.
 
-Source: support.huaweicloud.com/api-oms (ShowTaskGroup, ListTaskGroup).
+Source: support.huaweicloud.com/api-oms (ShowSyncTask, ShowTaskGroup, ListTaskGroup).
 """
 
 from __future__ import annotations
@@ -61,6 +61,40 @@ _ENDS = {
     GroupState.DELETING_SOON: "remove",
     GroupState.DELETING: "remove",
 }
+
+
+@dataclass(frozen=True)
+class Silence:
+    """What OMS, or the way to it, said instead of an answer, and what to do about it."""
+
+    problem: str
+    status: int | None
+    message: str
+    fix: Text
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What OMS has counted; None if it does not say."""
+
+    requests: int | None
+    copied: int | None
+    failed: int | None
+    skipped: int | None
+    bytes: int | None
+
+
+@dataclass(frozen=True)
+class TaskShown:
+    """The sync task, by OMS's words, and its counters of this month."""
+
+    status: str | None
+    src_bucket: str | None
+    src_region: str | None
+    dst_bucket: str | None
+    dst_region: str | None
+    object_overwrite_mode: str | None
+    month: Counters
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from oss_oms_sync.clouds.calls import Calls, PendingCall
+from oss_oms_sync.clouds.calls import Attempt, Calls, PendingCall
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, none_failed
-from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.errors import StorageError
 
 if TYPE_CHECKING:

@@ -1,21 +1,161 @@
-"""Calls to one cloud side by side, each retried while that helps, within an invocation's deadline."""
+"""Calls to one cloud side by side, on threads of their own, each retried while that helps, within an invocation's
+deadline."""
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.objects import StorageFailure
-from oss_oms_sync.clouds.pool import Begun, CallPool
-from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 
 T = TypeVar("T")
 
+# How many calls an instance makes side by side. A thread is only begun when there is a call for it.
+POOL_WIDTH = 20
+_MAX_ATTEMPTS = 5
+_BACKOFF_BASE = 0.4
+_BACKOFF_MAX = 5.0
+# Waiting costs money, and the log bucket is the queue: after this long a job gives up, and replay takes over.
+_BUDGET_SECONDS = 20.0
+_THROTTLE_BUDGET_SECONDS = 3.0
+
 NO_ANSWER = StorageFailure("no answer in time", answered=False)
 TOO_LATE = StorageFailure("the invocation's time was up", answered=True)
+
+
+@dataclass(frozen=True)
+class Attempt(Generic[T]):
+    """The result of one attempt, and whether and when another may help.
+
+    `connection_lost`: the connection broke or went silent. `retry_after`: in seconds, as the server asks.
+    """
+
+    result: T
+    again: bool = False
+    connection_lost: bool = False
+    throttled: bool = False
+    retry_after: float | None = None
+
+
+class RetryBudget:
+    """The attempts of one job, and the waits between them with full jitter: random, up to a limit that doubles."""
+
+    def __init__(self, deadline: Deadline, clock: Clock, *, patient: bool = True) -> None:
+        """A throttled call is attempted again only if `patient`."""
+        self._deadline = deadline
+        self._clock = clock
+        self._enough = Deadline(_BUDGET_SECONDS, clock)
+        self._throttle_budget = _THROTTLE_BUDGET_SECONDS if patient else 0.0
+
+    def run(self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: T) -> T:
+        """Attempt `call` until another attempt would not help. Return the last result, or `if_not_attempted` if the
+        deadline had passed before the first attempt.
+
+        After a lost connection, `reconnect` is called, and the first time the next attempt follows at once, because the
+        connection may have died while the instance was frozen.
+        """
+        result, attempts = if_not_attempted, 0
+        while not self._deadline.expired():
+            attempt = call()
+            result = attempt.result
+            attempts += 1
+            if attempt.connection_lost:
+                reconnect()
+            if not attempt.again or attempts == _MAX_ATTEMPTS or not self._pause(attempts, attempt):
+                break
+        return result
+
+    def give_up(self) -> None:
+        """No further attempt: nobody waits for the result any more."""
+        self._deadline = Deadline(0, self._clock)
+
+    def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
+        """Wait before the next attempt; return False at once if the wait would be too long."""
+        if attempt.retry_after is not None:
+            # Not earlier than asked, and not all instances at the same moment.
+            wait = attempt.retry_after + random.uniform(0, _BACKOFF_BASE)
+        elif attempt.connection_lost and attempts == 1:
+            wait = 0.0
+        else:
+            wait = random.uniform(0, min(_BACKOFF_MAX, _BACKOFF_BASE * 2 ** (attempts - 1)))
+        if attempt.throttled:
+            if (attempt.retry_after or 0) > self._throttle_budget or self._throttle_budget <= 0:
+                return False
+            wait = min(wait, self._throttle_budget)
+            self._throttle_budget -= wait
+        if wait + MIN_CALL_SECONDS > min(self._deadline.remaining(), self._enough.remaining()):
+            return False
+        self._clock.sleep(wait)
+        return True
+
+
+class CallPool:
+    """Threads that run calls side by side, and abandon a call that does not return in time. Its caller then has to
+    close the connection (`Session.abort`), or the thread stays for the life of the instance.
+
+    Needed even for a single call: a timeout of requests applies to each read, so a response that drips in byte by byte,
+    or a name that does not resolve, outlives every timeout.
+    """
+
+    def __init__(self, width: int = POOL_WIDTH) -> None:
+        self._width = width
+        self._pool = ThreadPoolExecutor(width)
+
+    def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | None]:
+        """Run `calls`, and return their results in order; None for a call that did not return within `seconds`.
+
+        A call must not return None; what a call raises is raised here.
+        """
+        begun = [self.begin(call, seconds) for call in calls]
+        return [one.result() for one in begun]
+
+    def begin(self, call: Callable[[], T], seconds: float) -> Begun[T]:
+        """Let `call` run while its caller does something else; it is abandoned after `seconds`."""
+        pool = self._pool
+        return Begun(pool.submit(call), seconds, lambda: self._abandon(pool))
+
+    def _abandon(self, pool: ThreadPoolExecutor) -> None:
+        # A stuck thread would keep its place for the life of the instance, so it is abandoned with its pool.
+        if pool is self._pool:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = ThreadPoolExecutor(self._width)
+
+
+class Begun(Generic[T]):
+    """A call that is running, or waits for its turn."""
+
+    def __init__(self, future: Future[T], seconds: float, abandon: Callable[[], None]) -> None:
+        self._future = future
+        self._end = time.monotonic() + seconds
+        self._abandon = abandon
+
+    def result(self) -> T | None:
+        """Wait for the call and return its result; None if it did not return in time.
+
+        What the call raises is raised here.
+        """
+        try:
+            return self._future.result(max(0.0, self._end - time.monotonic()))
+        except CancelledError:  # the pool was abandoned before its turn came
+            return None
+        except FutureTimeoutError:
+            # Either no result came in time, or the call itself raised a TimeoutError: it is raised again here.
+            if self._future.done():
+                return self._future.result()
+            self._abandon()
+            return None
+
+    def leave(self) -> bool:
+        """Give the result up. Return whether the call is still running: then its connection has to be closed."""
+        return not self._future.cancel() and not self._future.done()
 
 
 class Calls:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import Clock, parse_http_date
+from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
-from oss_oms_sync.clouds.pool import CallPool
 
 _CONNECT_SECONDS = 5.0
 # How long one attempt may take, including what the connection's timeouts do not limit.

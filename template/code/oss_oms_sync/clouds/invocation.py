@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Credentials, OssBucket, OssClient
-from oss_oms_sync.errors import CredentialsError
+from oss_oms_sync.errors import CredentialsError, StorageError
+from oss_oms_sync.reasons import Failure
 from oss_oms_sync.settings import Settings
 
 if TYPE_CHECKING:
-    from oss_oms_sync.clouds.obs import ObsClient
+    from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
+    from oss_oms_sync.clouds.task import TaskInfo
+
+# For what comes after the last call of OBS: sending a batch, and writing how far it came.
+_WRITING_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,27 @@ class Invocation:
         Raises CredentialsError if the function has no role.
         """
         return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
+
+    def sync_task(self) -> TaskInfo:
+        """The sync task, which names the destination.
+
+        Raises StorageError if OMS does not tell.
+        """
+        task = self.oms.task(self.deadline)
+        if isinstance(task, Failure):
+            why = f"{task.reason.name}: {task.message}. {task.remedy('get').en}"
+            raise StorageError(f"OMS does not tell which bucket is the destination: {why}")
+        return task
+
+    def destination(self, task: TaskInfo | None = None) -> ObsBucket:
+        """The bucket that `task` copies to, which is the sync task if it is not given.
+
+        Raises StorageError if OMS does not tell.
+        """
+        task = task or self.sync_task()
+        # What takes too long is given up while there is time to write down how far a job came.
+        writing = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
+        return self.obs().bucket(task, self.deadline.minus(writing))
 
     def _bucket(self, name: str, setting: str) -> OssBucket:
         if isinstance(self.credentials, CredentialsError):

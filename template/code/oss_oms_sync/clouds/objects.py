@@ -22,6 +22,8 @@ _STANDARD = ("cache-control", "content-disposition", "content-encoding", "conten
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 # https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
 MAX_NAME_BYTES = 1023
+# What a status means where there is no body that would say which: in answers to HEAD, of either cloud.
+OF_HEAD = {403: "AccessDenied", 404: "NoSuchKey"}
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ import requests
 
 from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
 from oss_oms_sync.clouds.bucket import Bucket, if_found
-from oss_oms_sync.clouds.calls import Calls
+from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure
+from oss_oms_sync.clouds.objects import OF_HEAD, ListPage, ObjectSummary, StorageFailure
 from oss_oms_sync.clouds.obs_answers import (
     DEADLINE,
     NETWORK,
@@ -42,8 +42,6 @@ from oss_oms_sync.clouds.obs_answers import (
     ObsFailure,
     code_and_message,
 )
-from oss_oms_sync.clouds.pool import CallPool
-from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
@@ -60,8 +58,11 @@ _SECONDS = {f":{second:02}": second for second in range(60)}
 _ENDS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-_THROTTLED = {429, 503}
-_RETRIED = {408, 409, 500, 502, 504, *_THROTTLED}
+# What is asked again, whatever is said with it.
+_RETRIED = {
+    **dict.fromkeys((408, 409, 500, 502, 504), UNAVAILABLE),
+    **dict.fromkeys((429, 503), THROTTLED),
+}
 _REGION = re.compile(r"[a-z]+(-[a-z0-9]+)+", re.ASCII)
 # OBS, "Creating a bucket": letters, digits, "-" and ".".
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -251,22 +252,17 @@ class ObsBucket(Bucket):
         status = response.status_code
         code, message = code_and_message(body)
         if method == "HEAD":  # has no body that would say which
-            code = {403: "AccessDenied", 404: "NoSuchKey"}.get(status, "")
+            code = OF_HEAD.get(status, "")
         said = f"OBS answered {status} {code}: {message}"
+        code = _RETRIED.get(status) or code or ("" if method == "HEAD" else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
             # Without its query, which may repeat what was sent.
             to = response.headers.get("Location", "").partition("?")[0]
             code, said = REDIRECT, f"OBS answered {status}, a redirect to {to}"
-        elif status in _THROTTLED:
-            code = THROTTLED
-        elif status in _RETRIED:
-            code = UNAVAILABLE
-        elif not code and method != "HEAD":
-            code = NOT_OBS
         return Attempt(
             self._failure(code, said, action),
             again=status in _RETRIED,
-            throttled=status in _THROTTLED,
+            throttled=_RETRIED.get(status) == THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
 

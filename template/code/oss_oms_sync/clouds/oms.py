@@ -18,17 +18,15 @@ import requests
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_after
+from oss_oms_sync.clouds.calls import Attempt, CallPool, RetryBudget
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
-from oss_oms_sync.clouds.pool import CallPool
-from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from oss_oms_sync.errors import presentable, root_cause
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 
 if TYPE_CHECKING:
     from oss_oms_sync.answers.task_group import TaskGroup
-    from oss_oms_sync.clouds.counters import Statistics
-    from oss_oms_sync.clouds.task import TaskInfo
+    from oss_oms_sync.clouds.task import Statistics, TaskInfo
 
 T = TypeVar("T")
 
@@ -88,7 +86,7 @@ class OmsClient:
 
     def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> Statistics | Failure:
         """Return OMS's counts from `start` to `end`, in steps of its choice (ListSyncTaskStatistic), or the failure."""
-        from oss_oms_sync.clouds.counters import DATA_TYPES, Statistics
+        from oss_oms_sync.clouds.task import DATA_TYPES, Statistics
 
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
         answer = self._ask(f"{self._task_path}/statistics", (("data_type", ",".join(DATA_TYPES)), *window), deadline)

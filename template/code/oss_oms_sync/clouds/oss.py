@@ -2,8 +2,6 @@
 
 `oss2` takes longer to import than everything else together, so it is imported at first use, in parallel with the first
 call to OMS, and only in part (see `import_oss2`).
-
-Its calls go over connections of our own: those of `oss2` would follow redirects, and read responses of any length.
 """
 
 from __future__ import annotations
@@ -12,19 +10,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from io import BytesIO
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
-
-import requests
 
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, if_found
-from oss_oms_sync.clouds.calls import Calls
-from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
+from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, not_oss
+from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
+from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
 from oss_oms_sync.clouds.objects import (
     MAX_NAME_BYTES,
+    OF_HEAD,
     ListPage,
     ObjectSummary,
     StorageFailure,
@@ -33,9 +30,6 @@ from oss_oms_sync.clouds.objects import (
     metadata_of,
     none_failed,
 )
-from oss_oms_sync.clouds.oss2_import import import_oss2
-from oss_oms_sync.clouds.pool import CallPool
-from oss_oms_sync.clouds.retry import Attempt
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings, is_loopback
 
@@ -74,8 +68,7 @@ _FIXES = {
     ),
 }
 _LONGEST_PAUSE_SECONDS = 5.0
-# An answer to HEAD has no body that would say which.
-_OF_HEAD = {403: "AccessDenied", 404: "NoSuchKey"}
+_DELETE, _UNCONFIRMED = "oss:DeleteObject", StorageFailure("OSS did not confirm it", answered=False)
 
 
 @dataclass(frozen=True)
@@ -161,17 +154,14 @@ class OssBucket(Bucket):
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
         """Delete objects, a thousand per call; names that XML cannot carry one by one, side by side."""
-        plain = [name for name in names if not re.search(_NOT_IN_XML, name)]
+        odd = dict.fromkeys(name for name in names if re.search(_NOT_IN_XML, name))
+        plain = [name for name in names if name not in odd]
         groups = [plain[start : start + PAGE_SIZE] for start in range(0, len(plain), PAGE_SIZE)]
-        single = [[name] for name in names if re.search(_NOT_IN_XML, name)]
-        calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for (name,) in single)]
+        calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for name in odd)]
         results: dict[str, StorageFailure | None] = {}
-        for group, result in zip([*groups, *single], self._call_all("oss:DeleteObject", calls), strict=True):
-            for name in group:
-                if isinstance(result, StorageFailure):
-                    results[name] = result
-                else:
-                    results[name] = None if name in result else StorageFailure("OSS did not confirm it", answered=False)
+        for group, result in zip([*groups, *([name] for name in odd)], self._call_all(_DELETE, calls), strict=True):
+            deleted, problem = (set[str](), result) if isinstance(result, StorageFailure) else (result, _UNCONFIRMED)
+            results.update({name: None if name in deleted else problem for name in group})
         return results
 
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
@@ -195,7 +185,7 @@ class OssBucket(Bucket):
         exceptions = import_oss2().exceptions
         # Every failure becomes a StorageFailure that the caller sees, so a key stays where it was.
         # A delete whose response is lost may still land, even after a second one is answered, so it is not repeated.
-        repeat = action != "oss:DeleteObject"
+        repeat = action != _DELETE
         try:
             return Attempt(call(self._oss2_bucket()))
         except exceptions.OssError as error:
@@ -219,7 +209,7 @@ class OssBucket(Bucket):
             oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4"),
             settings.oss_endpoint,
             self.name,
-            session=_Transport(self._client.session),
+            session=Transport(self._client.session),
             connect_timeout=(seconds, seconds),
             enable_crc=False,  # TLS protects these few bytes, and the checksum is slow in pure Python
             region=settings.oss_region,
@@ -239,7 +229,7 @@ def _put(one: StoredObject, bucket: oss2.Bucket) -> bool:
     # In a bucket encrypted with KMS, the ETag is not an MD5, so it is enough that OSS answered.
     is_encrypted = answer.etag and "x-oss-server-side-encryption" in answer.headers
     if answer.etag != etag_of(one.body) and not is_encrypted:
-        raise _not_oss(answer.status)
+        raise not_oss(answer.status)
     return True
 
 
@@ -256,7 +246,7 @@ def _read(one: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> byte
     answer = bucket.get_object(one.name, byte_range=(start, end - 1), headers={"If-Match": f'"{one.etag}"'})
     body: bytes = answer.read()
     if len(body) != end - start:
-        raise _not_oss(answer.status)
+        raise not_oss(answer.status)
     return body
 
 
@@ -307,56 +297,6 @@ def _code_of(error: oss2.exceptions.OssError) -> str:
     by_signature = code == "InvalidArgument" and "region" in message
     if says_so or by_signature or code == "PermanentRedirect":
         return "OtherRegion"
-    if not code and error.status in _OF_HEAD:
-        return _OF_HEAD[error.status]
+    if not code and error.status in OF_HEAD:
+        return OF_HEAD[error.status]
     return "Redirect" if 300 <= error.status < 400 else str(code)
-
-
-class _Transport:
-    """The session of an `oss2.Bucket`."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def do_request(self, request: oss2.http.Request, timeout: tuple[float, float]) -> _Answer:
-        """Make one call.
-
-        Raises NETWORK_ERRORS, also if something other than OSS reports success.
-        """
-        # All is encoded but the query; to prepare it once more as requests does would take longer than signing it.
-        query = f"?{urlencode(request.params)}" if request.params else ""
-        headers = {name: value for name, value in request.headers.items() if value is not None}
-        response = self._session.send_signed(
-            request.method, f"{request.url}{query}", headers, timeout, request.data or b""
-        )
-        answer = _Answer(response, request.method)
-        if answer.says_ok and not answer.request_id:
-            raise _not_oss(response.status_code)
-        return answer
-
-
-class _Answer:
-    """A response of OSS, read to its end, in the form that `oss2` expects."""
-
-    def __init__(self, response: requests.Response, method: str) -> None:
-        self.status = response.status_code
-        self.says_ok = 200 <= self.status < 300
-        self.headers = response.headers
-        # OSS, "Common HTTP headers": every response has one.
-        self.request_id = response.headers.get("x-oss-request-id", "")
-        is_long = self.says_ok and method in ("GET", "POST")
-        body = read_body(response, MAX_LONG_BODY + 1 if is_long else MAX_SHORT_BODY)
-        if len(body) > MAX_LONG_BODY:
-            raise requests.ConnectionError(f"the answer is longer than {MAX_LONG_BODY} bytes")
-        self._body = BytesIO(body)
-
-    def read(self, amount: int | None = None) -> bytes:
-        """Read the next `amount` bytes of the body, or the rest."""
-        return self._body.read(amount)
-
-
-def _not_oss(status: int) -> requests.ConnectionError:
-    """The error for a response that reports success, but is not from OSS."""
-    return requests.ConnectionError(
-        f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
-    )

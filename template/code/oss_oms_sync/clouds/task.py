@@ -1,31 +1,160 @@
-"""A sync task as OMS describes it.
+"""A sync task as OMS describes it, or that OMS does not say: its counters per calendar month, and per step of its
+statistics. All count objects, except those of bytes.
 
-Source: the API page ShowSyncTask.
+Sources: the API pages ShowSyncTask (the task, counters of a month) and ListSyncTaskStatistic (counts per five minutes
+or hour).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
-from oss_oms_sync.clouds.counters import MonthCounts
+from oss_oms_sync.answers.task_group import Counters, Silence, TaskShown
+from oss_oms_sync.reasons import Failure
+
+# What ListSyncTaskStatistic counts.
+DATA_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
+
+# All regions that offer sync tasks are in China, so a month of OMS presumably begins by China's time.
+_CHINA = timezone(timedelta(hours=8))
+# For thousands of years, a time in milliseconds is above this, and a time in seconds below.
+_MIN_MILLISECONDS = 10**11
+_FIVE_MINUTES, _HOUR = timedelta(minutes=5), timedelta(hours=1)
+# The names that ShowSyncTask gives the counters of a month.
+_FIELDS = {
+    "requests": "monthly_acceptance_request",
+    "copied": "monthly_success_object",
+    "failed": "monthly_failure_object",
+    "skipped": "monthly_skip_object",
+    "bytes": "monthly_size",
+}
+
+
+class MonthCounts(Counters):
+    """The counters of one month. None means that a counter is missing or not a number, which is not the same as 0."""
+
+    @classmethod
+    def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
+        """The counters in a response of ShowSyncTask."""
+        return cls(**{name: _number(answer.get(field)) for name, field in _FIELDS.items()})
+
+    @property
+    def processed(self) -> Sequence[int] | None:
+        """What OMS has worked on: copied, failed, skipped. None if one of them is missing."""
+        known = [number for number in (self.copied, self.failed, self.skipped) if number is not None]
+        return known if len(known) == 3 else None
+
+    @property
+    def difference(self) -> int | None:
+        """How many more objects were accepted than worked on; negative if some were accepted in the month before."""
+        return None if self.requests is None or self.processed is None else self.requests - sum(self.processed)
 
 
 @dataclass(frozen=True)
-class TaskInfo:
+class Statistics:
+    """Counts in steps from `start` on.
+
+    `series` has, by OMS's name for what is counted, when each step began (ms since 1970) and the number of objects (for
+    SIZE, of bytes). `step` is OMS's name for the length of a step. `unread` counts missing series and undocumented
+    parts of the response.
+    """
+
+    start: datetime
+    step: str
+    series: Mapping[str, Sequence[tuple[int, int]]]
+    unread: int
+
+    @classmethod
+    def parse(cls, start: datetime, answer: Mapping[str, object]) -> Statistics:
+        """The counts in a response of ListSyncTaskStatistic that was asked for DATA_TYPES from `start` on."""
+        series: dict[str, list[tuple[int, int]]] = {name: [] for name in DATA_TYPES}
+        datas, unread, missing = answer.get("statistic_datas"), 0, set(DATA_TYPES)
+        for data in datas if isinstance(datas, list) else []:
+            match data:
+                case {"data_type": str(name), "data": list(points)} if name in series:
+                    missing.discard(name)
+                    read = [point for point in map(_point, points) if point]
+                    series[name] += read
+                    unread += len(points) - len(read)
+                case {"data_type": str(name)} if name not in series:
+                    pass  # a count that nobody asked for
+                case _:
+                    unread += 1
+        # If there is nothing to count, a series is empty or zero; if a series is missing, its counts are unknown.
+        return cls(start, str(answer.get("statistic_time_type")), series, unread + len(missing))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a step is one of five minutes."""
+        return self.step == "FIVE_MINUTES"
+
+    @property
+    def step_length(self) -> timedelta:
+        """The length of a step, at most."""
+        return _FIVE_MINUTES if self.is_exact else _HOUR
+
+    @property
+    def steps(self) -> list[tuple[float, int, int]]:
+        """When each step began, in seconds since 1970, and how many objects OMS accepted and finished in it."""
+        steps: dict[float, tuple[int, int]] = {}
+        for name, is_accepted in (("REQUEST", True), ("SUCCESS", False), ("FAILURE", False), ("SKIP", False)):
+            for begin, number in self.series[name]:
+                accepted, finished = steps.get(begin / 1000, (0, 0))
+                steps[begin / 1000] = (accepted + number, finished) if is_accepted else (accepted, finished + number)
+        return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
+
+    def count_after(self, time: datetime, data_type: str) -> int:
+        """The count in the steps that began after `time`."""
+        return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
+
+
+def remaining(differences: Iterable[int]) -> int:
+    """How many objects remain, at least, given how many more were accepted than finished in each step: the largest sum
+    from any step to the last. What OMS finished may have been accepted before the first one."""
+    left = 0
+    for difference in differences:
+        left = max(0, left + difference)
+    return left
+
+
+def month_of(time: datetime) -> datetime:
+    """When the OMS month that contains `time` began."""
+    return time.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def month_name(time: datetime) -> str:
+    """The OMS month that contains `time`, such as "2026-01"."""
+    return month_of(time).strftime("%Y-%m")
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else None
+    # Its type is asked for because True is an int, too.
+    return value if type(value) is int and value >= 0 else None
+
+
+def _point(point: object) -> tuple[int, int] | None:
+    if not isinstance(point, dict):
+        return None
+    begin, number = _number(point.get("time_stamp")), _number(point.get("statistic_num"))
+    if begin is None or number is None:
+        return None
+    # OMS does not document the unit of its times.
+    return begin if begin >= _MIN_MILLISECONDS else begin * 1000, number
+
+
+@dataclass(frozen=True)
+class TaskInfo(TaskShown):
     """One task, with its counters of the month that was asked for. A text is None if the response lacks it; a response
     without `status` is not one that OMS documents."""
 
-    status: str | None
+    month: MonthCounts
     src_cloud_type: str | None
-    src_region: str | None
-    src_bucket: str | None
-    dst_region: str | None
-    dst_bucket: str | None
-    object_overwrite_mode: str | None
     enable_restore: bool
     enable_metadata_migration: bool
-    month: MonthCounts
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
@@ -60,3 +189,10 @@ class TaskInfo:
     def is_running(self) -> bool:
         """Whether the task accepts keys: a stopped one refuses them."""
         return self.status == "SYNCHRONIZING"
+
+
+def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
+    """What was said instead of an answer; None if it is one. `action` is what the right to ask is called, `of` what."""
+    if not isinstance(answer, Failure):
+        return None
+    return Silence(answer.reason.name, answer.status, answer.message, answer.remedy(action, of))

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
-from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.errors import presentable, root_cause
 from oss_oms_sync.settings import Settings
 

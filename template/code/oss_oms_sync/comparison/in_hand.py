@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from oss_oms_sync.clouds.counters import Statistics, remaining
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.task import Statistics, remaining
 from oss_oms_sync.reasons import Failure
 
 # Where OMS does not tell, what it accepted within so many seconds counts as in hand.

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+import sys
 from enum import Enum
 
 from oss_oms_sync.clock import Deadline
@@ -103,21 +103,12 @@ class Prover:
         if not etag:
             return Proof.UNKNOWN_PARTS
         parts = int(etag["parts"] or 0)
-        sizes = [size for size in _PART_SIZES if parts and -(-source.size // size) == parts]
-        if parts and not sizes:
+        sizes = [size for size in _PART_SIZES if -(-source.size // size) == parts] if parts else [0]
+        if not sizes:
             return Proof.UNKNOWN_PARTS
-        digests: list[Callable[[], str]] = []
-        writers: list[Callable[[bytes], None]] = []
-        for size in sizes:
-            of_parts = _PartsDigest(size)
-            writers.append(of_parts.update)
-            digests.append(of_parts.etag)
-        if not parts:
-            plain = hashlib.md5(usedforsecurity=False)
-            writers.append(plain.update)
-            digests.append(lambda: plain.hexdigest().upper())
+        digests = list(map(_Digest, sizes))
         try:
-            if not self._read(source, writers):
+            if not self._read(source, digests):
                 return Proof.TOO_BIG
         except StorageError as error:
             if error.code in _CHANGED:
@@ -125,17 +116,17 @@ class Prover:
             if error.is_refusal:
                 return Proof.UNREADABLE
             raise
-        if destination.etag in [digest() for digest in digests]:
+        if destination.etag in [one.etag() for one in digests]:
             return Proof.EQUAL
         return Proof.PARTS_DIFFER if parts else self._difference(destination)
 
-    def _read(self, source: ObjectSummary, writers: list[Callable[[bytes], None]]) -> bool:
+    def _read(self, source: ObjectSummary, digests: list[_Digest]) -> bool:
         """Whether all of it could be read."""
         if self._enough.expired():
             return False
         for body in self._source.iter_contents(source):
-            for write in writers:
-                write(body)
+            for one in digests:
+                one.update(body)
             if self._enough.expired():
                 return False
         return True
@@ -157,14 +148,14 @@ class Prover:
         return Proof.ENCRYPTED if head.encryption else Proof.DIFFERENT
 
 
-class _PartsDigest:
-    """The ETag of an object that is written in parts of one size."""
+class _Digest:
+    """The ETag of an object that is written in parts of one size; of one that is written as a whole if that is 0."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._digests = b""
         self._part = hashlib.md5(usedforsecurity=False)
-        self._room = size
+        self._room = size or sys.maxsize
 
     def update(self, body: bytes) -> None:
         view = memoryview(body)
@@ -176,6 +167,8 @@ class _PartsDigest:
             self._room -= len(taken)
 
     def etag(self) -> str:
+        if not self._size:
+            return self._part.hexdigest().upper()
         self._close()
         number = len(self._digests) // 16
         return f"{hashlib.md5(self._digests, usedforsecurity=False).hexdigest().upper()}-{number}"

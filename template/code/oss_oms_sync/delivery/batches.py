@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
-from oss_oms_sync.clouds.retry import Attempt, RetryBudget
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason

@@ -11,9 +11,9 @@ from functools import partial
 
 from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.calls import POOL_WIDTH, Begun
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.clouds.pool import POOL_WIDTH, Begun
 from oss_oms_sync.delivery.batches import Submission, batches, record, submit
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing

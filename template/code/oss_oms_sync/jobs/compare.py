@@ -11,7 +11,6 @@ from functools import cached_property, partial
 
 from oss_oms_sync import jsontext, options
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
-from oss_oms_sync.clouds.destination import destination, sync_task
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
@@ -118,8 +117,8 @@ class _Comparison:
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
-        self._task = sync_task(invocation)
-        self._destination = destination(invocation, self._task)
+        self._task = invocation.sync_task()
+        self._destination = invocation.destination(self._task)
         self.store = PassStore(invocation, "compare", self._destination.name)
         self.driver = Driver(invocation, self.store, self._walk)
 

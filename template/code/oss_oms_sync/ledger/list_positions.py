@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
-from oss_oms_sync.clouds.counters import month_name
+from oss_oms_sync.clouds.task import month_name
 
 # So that the state stays small enough to be read and written in one go. What is forgotten is read once more.
 MAX_LISTS = 5000

@@ -79,11 +79,10 @@ class JobState:
     """The state of the jobs of one project."""
 
     def __init__(self, invocation: Invocation) -> None:
-        self._key_filter = invocation.settings.key_filter
-        self._project = invocation.settings.project
-        self._task_id = invocation.task_id
+        self._invocation = invocation
         self._bucket = invocation.log_bucket
-        self._clock = invocation.clock
+        # Where all of them is kept.
+        self._folder = f"{record_root(invocation.task_id)}state/"
 
     def load(self, job: str) -> dict[str, object]:
         """Load what the last run of `job` stored; empty if there is nothing readable.
@@ -141,18 +140,18 @@ class JobState:
 
         Raises StorageError.
         """
-        folder, last = f"{record_root(self._task_id)}state/", dict[str, int]()
-        for one in self._bucket.iter_objects(folder):
-            _, is_timer, project = one.name.removeprefix(folder).removesuffix(".json").partition("-timer-")
+        last = dict[str, int]()
+        for one in self._bucket.iter_objects(self._folder):
+            _, is_timer, project = one.name.removeprefix(self._folder).removesuffix(".json").partition("-timer-")
             if is_timer:
                 last[project] = max(one.modified, last.get(project, 0))
         return last
 
     def _timer_name(self, job: str) -> str:
-        return f"{record_root(self._task_id)}state/{job}-timer-{self._project}.json"
+        return f"{self._folder}{job}-timer-{self._invocation.settings.project}.json"
 
     def _name(self, job: str) -> str:
-        return state_name(self._task_id, self._key_filter, job)
+        return state_name(self._invocation.task_id, self._invocation.settings.key_filter, job)
 
     def installed(self, *, note: bool) -> datetime:
         """When the project began to run: now, if that is not known yet; with `note`, the answer is stored.
@@ -167,11 +166,12 @@ class JobState:
         own = self._bucket.get(name)
         if own is not None:
             return _Installation.read(StoredObject(name, own)).at
-        names = [one.name for one in self._bucket.iter_objects(f"{record_root(self._task_id)}state/installed")]
+        mine = self._invocation.settings.key_filter
+        names = [one.name for one in self._bucket.iter_objects(f"{self._folder}installed")]
         notes = [_Installation.read(one) for one in self._bucket.get_all(names) if one]
-        at = min((one.at for one in notes if one.key_filter.overlaps(self._key_filter)), default=self._clock.now())
+        at = min((one.at for one in notes if one.key_filter.overlaps(mine)), default=self._invocation.clock.now())
         if note:
-            value = {"at": timestamp(at), **asdict(self._key_filter)}
+            value = {"at": timestamp(at), **asdict(mine)}
             self._bucket.put(StoredObject.of_json(name, value))
         return at
 

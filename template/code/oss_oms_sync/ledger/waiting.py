@@ -1,20 +1,155 @@
-"""Which records there are of a project, and which keys wait to be sent again: those of failed records, and of the run
-files of any project of the sync task, because one that was renamed or removed takes its own over no more."""
+"""Which records there are of a project, and which keys wait to be sent again: those of failed records, and of replay's
+run files, which hold keys that are in no failed record while a run works on them.
+
+oms_source_record/{task}/replay/{project}/{run}.json
+
+Each project has its own run files, because another one on the same task may be closed, and not send what this one may.
+What waits are those of any project of the sync task, because one that was renamed or removed takes its own over no
+more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import chain, islice
 
+from oss_oms_sync import jsontext
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import FailedKey, Kind, failed_key, record_prefix
-from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
+from oss_oms_sync.ledger.records import FailedKey, Kind, failed_key, record_prefix, record_root
 
+# After its deadline, a run may still have a call on its way.
+_GRACE = timedelta(minutes=1)
 # So many records are listed to find a project's among those of others: fifty pages, which take some seconds.
 _MOST_LISTED = 50_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """The keys of one run. `in_doubt`: keys whose failed record's delete may still land.
+
+    `lease_expired`: the run that wrote the file is over. Another run may then take it over, but only by copying it into
+    a file of its own, never by rewriting it: then a late delete of the file takes nothing with it.
+    """
+
+    name: str
+    keys: Sequence[FailedKey]
+    in_doubt: Collection[str]
+    lease_expired: bool
+
+
+@dataclass(frozen=True)
+class RunKeys:
+    """The keys in so many run `files`, some of which were `unreadable`. `are_more`: not all were read."""
+
+    files: int
+    unreadable: int
+    keys: Sequence[FailedKey]
+    are_more: bool
+
+
+class RunFiles:
+    """The run files of one project, this one unless another is named."""
+
+    def __init__(self, invocation: Invocation, project: str = "") -> None:
+        # The prefix of their names.
+        self.folder = f"{record_root(invocation.task_id)}replay/{project or invocation.settings.project}/"
+        self._bucket = invocation.log_bucket
+        self._clock = invocation.clock
+
+    def new(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float) -> RunFile:
+        """Write the run file of a run that lives at most `seconds`.
+
+        Raises StorageError.
+        """
+        now = self._clock.now()
+        name = f"{self.folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
+        run = RunFile(name, keys, in_doubt, lease_expired=False)
+        self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)))
+        return run
+
+    def leftovers(self) -> Iterator[RunFile | None]:
+        """Iterate over the run files that earlier or other runs left, oldest first, and read one at a time because they
+        are large; None for one that could not be read, which is logged.
+
+        Raises StorageError.
+        """
+        for listed in list(self._bucket.iter_folder(self.folder)):
+            (found,) = self._bucket.try_get_all([listed.name])
+            if isinstance(found, StoredObject):
+                run = self._read(found)
+                if run is None:
+                    log.error({"run_file": found.name, "problem": "unreadable: look at it, and delete it when done"})
+                yield run
+            elif found.code != "NoSuchKey":  # its run has finished
+                log.error({"run_file": listed.name, "problem": found.message})
+                yield None
+
+    def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
+        """Shrink the caller's own run file to what is `left`, for any run to take; delete it if that is nothing.
+
+        Keys `in_doubt` extend the caller's lease by a minute, because a delete may land until then. If writing fails,
+        the file stays as it was, and its keys are sent once more.
+        """
+        if not left:
+            self.remove(run)
+            return
+        busy_until = timestamp(self._clock.now() + _GRACE) if in_doubt else ""
+        (problem,) = self._bucket.try_put_all([self._object(replace(run, keys=left, in_doubt=in_doubt), busy_until)])
+        if problem:
+            log.error({"run_file": run.name, "problem": problem.message})
+
+    def remove(self, run: RunFile) -> None:
+        """Delete a run file whose keys are all recorded elsewhere. If that fails, they are sent once more."""
+        (problem,) = self._bucket.try_delete_all([run.name]).values()
+        if problem:
+            log.error({"run_file": run.name, "problem": problem.message})
+
+    def _object(self, run: RunFile, busy_until: str) -> StoredObject:
+        entries = [{**key.to_json(), "held": key.key in run.in_doubt} for key in run.keys]
+        return StoredObject.of_json(run.name, {"busy_until": busy_until, "keys": entries})
+
+    def _read(self, found: StoredObject) -> RunFile | None:
+        match jsontext.load(found.body):
+            case {"busy_until": str(busy_until), "keys": list(entries)}:
+                keys = [FailedKey.from_json(entry) for entry in entries]
+                if None in keys:
+                    return None
+                in_doubt = {entry["key"] for entry in entries if entry.get("held")}
+                lease_expired = busy_until < timestamp(self._clock.now())
+                return RunFile(found.name, [key for key in keys if key], in_doubt, lease_expired)
+        return None
+
+
+def keys_of(runs: Iterable[RunFile | None], most: int) -> RunKeys:
+    """What the first `most` run files hold."""
+    read = list(islice(runs, most + 1))
+    first = read[:most]
+    keys = [key for run in first if run for key in run.keys]
+    return RunKeys(len(first), first.count(None), keys, are_more=len(read) > most)
+
+
+def by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
+    """The run files of all projects of the sync task.
+
+    Raises StorageError.
+    """
+    root = f"{record_root(invocation.task_id)}replay/"
+    found = defaultdict[str, list[ObjectSummary]](list)
+    for one in invocation.log_bucket.iter_objects(root):
+        project, _, file = one.name.removeprefix(root).partition("/")
+        if file:
+            found[project].append(one)
+    return found
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from enum import Enum
 from functools import reduce
 
 from oss_oms_sync.answers.stop import Stopped
-from oss_oms_sync.passes.names import IN_PASS, ROOT_RANGE, TOTAL
-from oss_oms_sync.passes.scope import Pass
+from oss_oms_sync.passes.scope import IN_PASS, ROOT_RANGE, TOTAL, Pass
 from oss_oms_sync.passes.tally import Tally
 
 # Together with LANES this bounds the bill of whatever goes wrong.
@@ -82,14 +81,11 @@ class Tree:
             if name == TOTAL:
                 self.has_total = True
             elif found := IN_PASS.fullmatch(name):
-                self._add(found["range"], found["number"], is_end=found["end"] is not None)
-
-    def _add(self, range_name: str, number: str | None, *, is_end: bool) -> None:
-        if is_end:
-            self._ended.add(range_name)
-        elif number:
-            self.pieces += 1
-            self.last[range_name] = max(int(number), self.last.get(range_name, 0))
+                range_name, number = found["range"], found["number"]
+                self._ended.update({range_name} if found["end"] else ())
+                if number:
+                    self.pieces += 1
+                    self.last[range_name] = max(int(number), self.last.get(range_name, 0))
 
     @property
     def open(self) -> list[str]:

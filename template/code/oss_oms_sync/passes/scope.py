@@ -1,14 +1,32 @@
-"""What a pass is of, what it is to do besides, and what it says of that in its first piece."""
+"""What a pass is of, what it is to do besides, and what it says of that in its first piece; and how its objects are
+named in the log bucket.
+
+oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/{number}    a piece of a range, written once
+oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/end         the range is done
+oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/wake-{hex}  somebody is to look at the range again
+oms_source_record/passes/{project}-{job}/{task}/{pass}/total               the pass has ended
+oms_source_record/passes/{project}-{job}/{task}/ping-{hex}                 deleted by whoever is called with it
+oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   somebody works on that piece since then
+
+An OSS trigger calls the job with each name under `passes/`. A pass is named after what it is of (buckets, version of
+the classes, keys, standstill or not) and its beginning, so the passes of one identity sort by time. A range is `r`, or
+the name of the range that split with `0` or `1` for its half.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import Literal, NamedTuple
 
+from oss_oms_sync import jsontext
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.filters import RECORD_ROOT, KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 
 # Objects older than the project are left to the migration. The project counts as installed once reconcile can use the
@@ -19,6 +37,14 @@ _BEFORE_INSTALLATION = timedelta(days=3)
 CLASSES_VERSION = 1
 # Nothing in OSS is older.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
+ROOT_RANGE = "r"
+# "0" follows "/", so the name of a pass with this comes after all that is in it: to pass over it in a listing.
+AFTER_ALL = "0"
+TOTAL = "total"
+PASS = re.compile(r"[0-9a-f]{16}-[0-9]{8}T[0-9]{12}Z")
+_PING = re.compile(r"ping-[0-9a-f]+")
+# What is in a pass besides its total; anything else was not written by a worker.
+IN_PASS = re.compile(r"(?P<range>r[01]*)/((?P<number>[0-9]{4,})|(?P<end>end)|wake-[0-9a-f]+)")
 
 
 @dataclass(frozen=True)
@@ -88,3 +114,71 @@ class Pass:
     migrations: Migrations = NONE
     most: int | None = None
     classes: int = CLASSES_VERSION
+
+
+class Wake(NamedTuple):
+    """What an event of the log bucket asks for: the next piece of a range, after the piece `number` if it names one."""
+
+    pass_name: str
+    range_name: str
+    number: int | None
+
+
+def folder_of(what: Literal["passes", "working", "differences"], project: str, job: str, task_id: str) -> str:
+    """What the names begin with of all passes of a project's job, of the signs that say who works on what, or of the
+    lists of what differs: the pass follows. A trigger hears of the first only."""
+    return f"{RECORD_ROOT}{what}/{project}-{job}/{task_id}/"
+
+
+def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: Scope, began: datetime) -> str:
+    """The name of the pass that began at that moment, or whose slot began then. All that a pass is of is in it, so a
+    pass of other settings never has the same name, even in the same slot; its wishes are not."""
+    identity = [source_bucket, destination_bucket, classes, to_json(scope.identity)]
+    digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
+    return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
+
+
+def kin(name: str) -> str:
+    """What the names of all passes begin with that are of the same identity as the pass `name`."""
+    return name.partition("-")[0] + "-"
+
+
+def piece_name(range_name: str, number: int) -> str:
+    """The name of a piece within its pass."""
+    return f"{range_name}/{number:04}"
+
+
+def wakes(payload: bytes | str, prefix: str) -> list[Wake] | None:
+    """What an OSS trigger's payload asks for, by the objects under `prefix` that it names: an end, a total and other
+    objects ask for nothing. None if the payload is not an OSS trigger's."""
+    named = _named(payload, prefix)
+    return None if named is None else list(filter(None, map(_wake, named)))
+
+
+def pings(payload: bytes | str, prefix: str) -> list[str]:
+    """The objects under `prefix` in an OSS trigger's payload that ask only whether it arrives."""
+    return [f"{prefix}{name}" for name in _named(payload, prefix) or () if _PING.fullmatch(name)]
+
+
+def _named(payload: bytes | str, prefix: str) -> list[str] | None:
+    """The objects that an OSS trigger's payload names, without `prefix`."""
+    match jsontext.load(payload):
+        case {"events": list(events)}:
+            keys = (key for event in events if (key := _key(event)).startswith(prefix))
+            return [key.removeprefix(prefix) for key in keys]
+    return None
+
+
+def _key(event: object) -> str:
+    match event:
+        case {"oss": {"object": {"key": str(key)}}}:
+            return key
+    return ""
+
+
+def _wake(named: str) -> Wake | None:
+    name, _, rest = named.partition("/")
+    found = IN_PASS.fullmatch(rest)
+    if not found or not PASS.fullmatch(name) or found["end"]:
+        return None
+    return Wake(name, found["range"], int(found["number"]) if found["number"] else None)

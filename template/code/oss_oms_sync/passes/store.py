@@ -18,11 +18,15 @@ from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.state import read_all, write_once
 from oss_oms_sync.passes.marks import Mark
-from oss_oms_sync.passes.names import (
+from oss_oms_sync.passes.pieces import Piece, Tree, fold
+from oss_oms_sync.passes.scope import (
     AFTER_ALL,
+    CLASSES_VERSION,
     PASS,
     ROOT_RANGE,
     TOTAL,
+    Pass,
+    Scope,
     Wake,
     folder_of,
     kin,
@@ -31,8 +35,6 @@ from oss_oms_sync.passes.names import (
     pings,
     wakes,
 )
-from oss_oms_sync.passes.pieces import Piece, Tree, fold
-from oss_oms_sync.passes.scope import CLASSES_VERSION, Pass, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import MAX_PERIOD

@@ -104,13 +104,8 @@ class Written(NamedTuple):
 
 def written_last(objects: Iterable[Written]) -> list[Written]:
     """Those of `objects` that were written last, the latest first; a key that is named twice counts once."""
-    newest: list[Written] = []
-    for one in sorted(objects, reverse=True):
-        if one.key not in (other.key for other in newest):
-            newest.append(one)
-        if len(newest) == MAX_WRITTEN:
-            break
-    return newest
+    newest = {one.key: one for one in sorted(objects)}
+    return sorted(newest.values(), reverse=True)[:MAX_WRITTEN]
 
 
 @dataclass

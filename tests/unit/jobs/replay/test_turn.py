@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.jobs.replay import Turn
+from oss_oms_sync.jobs.replay import give_turn_back, take_turn
 from support.copies_world import CopiesWorld
 from support.replay_world import many
 from support.world import NO_RIGHT
@@ -21,7 +21,7 @@ def world() -> CopiesWorld:
 
 
 def test_a_tick_that_finds_a_run_at_work_sends_nothing_and_says_so(world):
-    assert Turn(world.invocation(240)).take()
+    assert take_turn(world.invocation(240))
     result = world.tick()
     assert (result["taken"], result["finished"], result["stop"], result["stopped"]) == (0, False, "busy", BUSY)
     assert world.sent() == []
@@ -35,13 +35,13 @@ def test_the_tick_after_a_run_sends_again(world):
 
 
 def test_a_call_by_hand_does_not_wait_for_its_turn(world):
-    assert Turn(world.invocation(240)).take()
+    assert take_turn(world.invocation(240))
     assert world.replay({})["accepted"] == 5
 
 
 def test_after_a_run_that_died_ticks_wait_until_it_would_have_been_over(world):
     # GIVEN a run that is gone without a word
-    assert Turn(world.invocation(240)).take()
+    assert take_turn(world.invocation(240))
 
     # WHEN the next ticks strike, THEN the first that may sends all
     world.later(239)
@@ -60,10 +60,9 @@ def test_a_run_that_fails_gives_its_turn_back(world):
 
 
 def test_a_turn_that_cannot_be_given_back_is_logged_and_ends_by_itself(world, problems):
-    turn = Turn(world.invocation(240))
-    assert turn.take()
+    assert take_turn(world.invocation(240))
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/turn" in name)
-    turn.give_back()
+    give_turn_back(world.invocation(240))
     (told,) = problems()
     assert told["state"] == "not stored"
     assert "oss:PutObject" in told["problem"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oss_oms_sync.clouds.counters import DATA_TYPES
+from oss_oms_sync.clouds.task import DATA_TYPES
 from sandbox.server.faults import Fault
 from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, NOW, is_month, is_statistics
 from support.world import oms_error

@@ -35,8 +35,7 @@ from oss_oms_sync.answers.text import NOTHING, same, sentences
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.clouds.shown import silence, task_shown
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clouds.task import TaskInfo, silence
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
@@ -162,7 +161,7 @@ def _not_judged(evidence: Evidence) -> NotJudged:
     task, found, reconciled = evidence.task, evidence.comparison, evidence.reconciled
     counts = reconciled.counts if reconciled else {}
     return NotJudged(
-        task=task_shown(task) if isinstance(task, TaskInfo) else None,
+        task=task if isinstance(task, TaskInfo) else None,
         silence=silence(task, "get"),
         trigger=EventsLost(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
         migrations=evidence.migrated,

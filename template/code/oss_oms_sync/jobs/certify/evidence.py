@@ -16,10 +16,10 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import entries
 from oss_oms_sync.comparison.classes import Moments

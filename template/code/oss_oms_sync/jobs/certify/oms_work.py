@@ -16,10 +16,9 @@ from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.certificate import OmsLeft
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time
-from oss_oms_sync.clouds.counters import month_of
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clouds.task import TaskInfo, month_of
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import record_root

@@ -29,7 +29,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.digests import LARGEST, Drawn
-from oss_oms_sync.passes.names import folder_of
+from oss_oms_sync.passes.scope import folder_of
 from oss_oms_sync.passes.tally import MAX_KEYS
 
 # For what comes after the last byte: writing down what was read, and the certificate.

@@ -20,9 +20,8 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObj
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing, open_projects
-from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import iter_records
+from oss_oms_sync.ledger.waiting import RunFiles, iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope

@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, Text
+from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.oms_lists import task_folder
 from oss_oms_sync.clouds.oss import OssBucket
-from oss_oms_sync.clouds.pool import CallPool
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root

@@ -52,33 +52,33 @@ def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Seq
     """Send what `event` asks for; return what could not be read of it."""
     if events.is_failure_envelope(event):
         parsed = events.parse(event, invocation.settings)
-        replay.send_envelope(parsed.changes)
+        replay.send_named(parsed.changes, only_copies=True)
         return parsed.problems
     asked = options.parse(event, Options)
     if asked.keys is not None:
         if asked != Options(keys=asked.keys):
             raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
-        replay.send_changes(_changes_of(asked.keys, invocation.settings))
+        replay.send_named(_changes_of(asked.keys, invocation.settings), only_copies=False)
     elif events.is_timer_event(event) and asked == Options():
-        _take_turn(replay, Turn(invocation))
+        _work_for_the_timer(replay, invocation)
     else:
         replay.send_records(asked)
     return ()
 
 
-def _take_turn(replay: Replay, turn: Turn) -> None:
+def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
     """Do what the timer is for, unless an earlier run is still at it: record failed copies, and send all records.
 
     Raises StorageError before anything is lost.
     """
-    if not turn.take():
+    if not take_turn(invocation):
         replay.sender.stopped = Stopped(Stop.BUSY, "an earlier run is still sending")
         return
     try:
         replay.record_failed_copies()
         replay.send_records(Options())
     finally:
-        turn.give_back()
+        give_turn_back(invocation)
 
 
 def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
@@ -102,30 +102,25 @@ class _Busy:
     until: str = ""
 
 
-class Turn:
-    """Whose turn it is to work for the timer: a run may take longer than the timer's period, and two send twice as
-    fast. Two that begin at the same moment may both take it, which is harmless."""
+def take_turn(invocation: Invocation) -> bool:
+    """Take the turn to work for the timer, until this run's end: a run may take longer than the timer's period, and two
+    send twice as fast. Return False if an earlier run still has it. Two that begin at the same moment may both take it,
+    which is harmless.
 
-    def __init__(self, invocation: Invocation) -> None:
-        self._state = JobState(invocation)
-        self._clock = invocation.clock
-        self._lifetime = timedelta(seconds=invocation.deadline.remaining())
+    Raises StorageError.
+    """
+    state, now = JobState(invocation), invocation.clock.now()
+    mine = _Busy(timestamp(now + timedelta(seconds=invocation.deadline.remaining())))
+    if (state.recall(_Busy, _STATE) or _Busy()).until > timestamp(now):
+        return False
+    state.store(_STATE, to_json(mine))
+    return True
 
-    def take(self) -> bool:
-        """Take the turn until this run's end; return False if an earlier run still has it.
 
-        Raises StorageError.
-        """
-        now = self._clock.now()
-        if (self._state.recall(_Busy, _STATE) or _Busy()).until > timestamp(now):
-            return False
-        self._state.store(_STATE, to_json(_Busy(timestamp(now + self._lifetime))))
-        return True
-
-    def give_back(self) -> None:
-        """Let the next tick send."""
-        try:
-            self._state.store(_STATE, to_json(_Busy()))
-        except StorageError as error:
-            # It waits until this run would have been over.
-            log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
+def give_turn_back(invocation: Invocation) -> None:
+    """Let the next tick send."""
+    try:
+        JobState(invocation).store(_STATE, to_json(_Busy()))
+    except StorageError as error:
+        # It waits until this run would have been over.
+        log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400

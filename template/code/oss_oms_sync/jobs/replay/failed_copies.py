@@ -20,7 +20,6 @@ from itertools import islice
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.task_group import MOST_RESENT, TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
-from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -117,7 +116,7 @@ class FailedCopies:
             raise StorageError(
                 "SOURCE_BUCKET is empty, so what OMS failed to copy cannot be looked at. Name the bucket"
             )
-        positions, bucket = self._positions, destination(self._invocation)
+        positions, bucket = self._positions, self._invocation.destination()
         installed = self._clock.now() if positions.looked else self._state.installed(note=False)
         read_before = positions.read_before(installed).timestamp()
         if not positions.begin_look(self._clock.now()):

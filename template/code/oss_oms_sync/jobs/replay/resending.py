@@ -23,8 +23,8 @@ from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resting import ReplayState, Resolved, Resting, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
-from oss_oms_sync.ledger.runs import RunFile, RunFiles
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.reasons import UNKNOWN, Reason
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
@@ -61,11 +61,8 @@ class Replay:
 
     def __init__(self, invocation: Invocation, *, lets_rest: bool) -> None:
         self._invocation = invocation
-        self._key_filter = invocation.settings.key_filter
         self._task_id = invocation.task_id
         self._bucket = invocation.log_bucket
-        self._clock = invocation.clock
-        self._deadline = invocation.deadline
         self._lifetime = invocation.deadline.remaining()
         self.sender = Sender(invocation)
         self._state = JobState(invocation)
@@ -84,16 +81,21 @@ class Replay:
         self._by_reason: Counter[str] = Counter()
         self._oldest = ""
 
-    def send_envelope(self, changes: Sequence[ObjectChange]) -> None:
-        """Send the keys of an envelope; record them as failed if the project is closed.
+    def send_named(self, changes: Sequence[ObjectChange], *, only_copies: bool) -> None:
+        """Send exactly these keys, with or without failed records. If nothing may be sent, those of an envelope are
+        recorded as failed, because they stand nowhere else: they are `only_copies`.
 
-        Raises RecordError, and StorageError: then Function Compute keeps the envelope.
+        Raises StorageError before anything is lost, and RecordError: then Function Compute keeps the envelope.
         """
-        # Asked once: whoever was told yes has keys in hand that stand nowhere else.
-        if self.sender.may_send():
-            self._send_named(changes)
-        else:
-            self.sender.record_unsent([key for key, _ in self._named(changes)])
+        # Asked once: whoever was told yes has keys in hand that may stand nowhere else.
+        if not self.sender.may_send():
+            if only_copies:
+                self.sender.record_unsent([key for key, _ in self._named(changes)])
+            return
+        named = self._named(changes)
+        for start in range(0, len(named), PAGE_SIZE):
+            some = named[start : start + PAGE_SIZE]
+            self._take([key for key, _ in some], [key.key for key, is_recorded in some if is_recorded])
 
     def record_failed_copies(self) -> None:
         """Write failed records for what OMS failed to copy, by its lists.
@@ -104,20 +106,6 @@ class Replay:
         from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
         self._copies = FailedCopies(self._invocation).record()
-
-    def send_changes(self, changes: Sequence[ObjectChange]) -> None:
-        """Send exactly these keys, with or without failed records; none if the project is closed.
-
-        Raises StorageError before anything is lost.
-        """
-        if self.sender.may_send():
-            self._send_named(changes)
-
-    def _send_named(self, changes: Sequence[ObjectChange]) -> None:
-        named = self._named(changes)
-        for start in range(0, len(named), PAGE_SIZE):
-            some = named[start : start + PAGE_SIZE]
-            self._take([key for key, _ in some], [key.key for key, is_recorded in some if is_recorded])
 
     def _named(self, changes: Sequence[ObjectChange]) -> list[tuple[FailedKey, bool]]:
         """Keys with what their failed records know of them, and whether they have one."""
@@ -138,7 +126,7 @@ class Replay:
         Raises StorageError before anything is lost.
         """
         stored = self._state.recall(ReplayState, "replay") or ReplayState()
-        self._resting = Resting(stored.resting, self._clock)
+        self._resting = Resting(stored.resting, self._invocation.clock)
         self._looks = True
         if asked.is_whole:
             self._leftovers(asked.dry_run)
@@ -218,7 +206,7 @@ class Replay:
                 after = begin if begin.startswith(part) else root
                 more = begin.startswith(part) or begin < part
                 while more:
-                    if self._deadline.remaining() < min(_PAGE_SECONDS, self._lifetime / 4):
+                    if self._invocation.deadline.remaining() < min(_PAGE_SECONDS, self._lifetime / 4):
                         self._all_read = False
                         return
                     page = self._bucket.list_page(part, after)
@@ -246,7 +234,7 @@ class Replay:
             if key is None:
                 log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
             elif self._matches(key, asked):
-                if self._lets_rest and key.not_before > timestamp(self._clock.now()):
+                if self._lets_rest and key.not_before > timestamp(self._invocation.clock.now()):
                     resting.append((key, one))
                 else:
                     keys.append(key)
@@ -269,7 +257,7 @@ class Replay:
     def _matches(self, key: FailedKey, asked: Options) -> bool:
         """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
         chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.told_reason)
-        return chosen and self._key_filter.matches(key.key) and key.key not in self._taken
+        return chosen and self._invocation.settings.key_filter.matches(key.key) and key.key not in self._taken
 
     def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
         """Write the keys into a run file, delete their records, then send: in this order, nothing is lost."""
@@ -304,7 +292,7 @@ class Replay:
     def _remember(self, after: str) -> None:
         """Store where the next run continues, which keys rest, and how this run ended."""
         self._resting.reject(self.sender.rejected)
-        last = to_json(ReplayRun(timestamp(self._clock.now()), self.answer()))
+        last = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
         try:
             self._state.store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
         except StorageError as error:

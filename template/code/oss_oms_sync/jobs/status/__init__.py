@@ -23,10 +23,8 @@ from oss_oms_sync.answers.status_answer import (
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.shown import silence, task_shown
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
@@ -146,7 +144,7 @@ class _StatusReport:
             old_objects_silence=silence(group, "get", "taskgroup"),
             closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
-            oms=None if isinstance(task, Failure) else task_shown(task),
+            oms=None if isinstance(task, Failure) else task,
             oms_silence=silence(task, "get"),
             copying=copying.shown(failures),
             statistics=None

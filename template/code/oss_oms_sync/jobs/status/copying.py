@@ -16,8 +16,7 @@ from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.status_answer import CopyFailuresShown, CopyingShown, FailedForCode, Unfinished
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.clouds.counters import MonthCounts, Statistics, month_name, month_of, remaining
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.ledger.records import FailedKey

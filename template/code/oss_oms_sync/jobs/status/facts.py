@@ -33,9 +33,8 @@ from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
-from oss_oms_sync.ledger.runs import RunFiles, by_project, keys_of
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import list_failed, read_failed
+from oss_oms_sync.ledger.waiting import RunFiles, by_project, keys_of, list_failed, read_failed
 from oss_oms_sync.passes.states import HowFar, PassState, Progress, last_ended, last_whole, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING

@@ -12,7 +12,6 @@ from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.clouds.destination import destination
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.classes import Moments, classify
@@ -21,8 +20,8 @@ from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, Kind, modified_at, record_name, success_etag
-from oss_oms_sync.ledger.runs import RunFiles
 from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import RunFiles
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.reasons import UNKNOWN, Reason
@@ -100,7 +99,7 @@ class KeyHistory:
     def _in_obs(self) -> ObjectSummary | str | None:
         """The object as a listing of OBS shows it, or why that is not known."""
         try:
-            return destination(self._invocation).find_all([self._key])[0]
+            return self._invocation.destination().find_all([self._key])[0]
         except StorageError as error:
             return str(error)
 
