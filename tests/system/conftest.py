@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from oss_oms_sync.clouds import retry
+from oss_oms_sync.clouds import calls
 from sandbox import Sandbox
 from support.instance import SandboxClock
 from tools.render import render
@@ -39,7 +39,7 @@ def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> I
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process as many tries as ever, with less waiting in between (tests/unit looks at how long that is)."""
-    monkeypatch.setattr(retry, "_BACKOFF_BASE", 0.01)
+    monkeypatch.setattr(calls, "_BACKOFF_BASE", 0.01)
 
 
 @pytest.fixture(params=RUNTIMES)

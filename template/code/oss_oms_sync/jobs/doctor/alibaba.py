@@ -46,23 +46,11 @@ def oss_answers(context: CheckContext) -> Finding:
     return ok(t("OSS accepts the role's credentials"))
 
 
-def log_bucket(context: CheckContext) -> Finding:
-    return _bucket_exists(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error)
-
-
 def source_bucket(context: CheckContext) -> Finding:
     name = context.settings.source_bucket
     if not name:
         return skipped(t("SOURCE_BUCKET is empty: events of any bucket are accepted, and reconcile cannot run"))
     return _bucket_exists(context, "SOURCE_BUCKET", name, context.source_bucket_error)
-
-
-def right_to_list_records(context: CheckContext) -> Finding:
-    return _role_right(t("list the records"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error)
-
-
-def right_to_list_source(context: CheckContext) -> Finding:
-    return _role_right(t("list the source bucket"), "oss:ListObjects", t("source bucket"), context.source_bucket_error)
 
 
 def source_names(context: CheckContext) -> Finding:
@@ -237,15 +225,29 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("role"), ("settings",), role),
     Check(t("OSS answers"), ("role", "OSS connection", "clock"), oss_answers),
-    Check(t("log bucket"), ("OSS answers",), log_bucket),
+    Check(
+        t("log bucket"),
+        ("OSS answers",),
+        lambda context: _bucket_exists(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error),
+    ),
     Check(t("right to write records"), ("log bucket",), right_to_write),
     Check(t("right to read records"), ("right to write records",), right_to_read),
     Check(t("log bucket versioning"), ("right to read records",), versioning),
-    Check(t("right to list records"), ("log bucket",), right_to_list_records),
+    Check(
+        t("right to list records"),
+        ("log bucket",),
+        lambda context: _role_right(t("list the records"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error),
+    ),
     Check(t("record ETag"), ("right to write records", "right to list records"), record_etag),
     Check(t("right to delete records"), ("right to write records",), right_to_delete),
     Check(t("source bucket"), ("OSS answers",), source_bucket),
-    Check(t("right to list source bucket"), ("source bucket",), right_to_list_source),
+    Check(
+        t("right to list source bucket"),
+        ("source bucket",),
+        lambda context: _role_right(
+            t("list the source bucket"), "oss:ListObjects", t("source bucket"), context.source_bucket_error
+        ),
+    ),
     Check(t("canaries"), ("right to list source bucket",), canaries),
     Check(t("source names"), ("right to list source bucket",), source_names),
     Check(

@@ -31,15 +31,12 @@ def _lists_were_read(context: CheckContext) -> bool:
     return any(one.lines for one in found.listed.values()) and not found.unread
 
 
-def _nothing(_: CheckContext) -> bool:
-    return False
-
-
-# By the names in the table: whether nobody has to confirm it any more, and why. What is not here decides no GO, or has
+# By the names in the table: whether nobody has to confirm it any more, if anything here shows it, and why. What is not
+# here decides no GO, or has
 # a check of its own.
-_SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object], Text]] = (
-    (t("doubles"), _nothing, NOTHING),
-    (t("lag of counts"), _nothing, NOTHING),
+_SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
+    (t("doubles"), None, NOTHING),
+    (t("lag of counts"), None, NOTHING),
     (
         t("part size"),
         lambda context: not context.settings.compare_deep,
@@ -48,16 +45,16 @@ _SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object], Text]] = (
     (t("written as a whole"), lambda context: _objects(context, ObjectClass.EQUAL_CONTENTS), _SHOWN),
     (t("order of OBS"), lambda context: context.compared, _SHOWN),
     (t("form of lists"), _lists_were_read, _SHOWN),
-    (t("lag of lists"), _nothing, NOTHING),
+    (t("lag of lists"), None, NOTHING),
     (t("encoding of keys"), _has_arrived, _SHOWN),
     (t("keys in events"), _has_arrived, _SHOWN),
 )
 
 
 def _assumption(
-    one: Unconfirmed, settled: Callable[[CheckContext], object], why: Text, context: CheckContext
+    one: Unconfirmed, settled: Callable[[CheckContext], object] | None, why: Text, context: CheckContext
 ) -> Finding:
-    if settled(context):
+    if settled and settled(context):
         return ok(why)
     assumed = t("{assumed} ({setting})", assumed=one.assumed, setting=one.setting) if one.setting else one.assumed
     return not_confirmed(
