@@ -10,9 +10,10 @@ from math import inf
 from operator import eq, le
 
 from oss_oms_sync import options
-from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import Mark, ReplayRun
 from oss_oms_sync.answers.status_answer import (
+    CopyingShown,
     ListsUnread,
     StatisticsShown,
     StatusAnswer,
@@ -86,6 +87,13 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     return to_json(report)  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class _Replayed:
+    """How the last run of replay over all records ended."""
+
+    last: ReplayRun
+
+
 class _StatusReport:
     """The report on everything, as of now."""
 
@@ -134,6 +142,7 @@ class _StatusReport:
             keys_left=under_way.keys if under_way and rests < (self._now - DAY).timestamp() else (),
         )
         verdict, failures = reach_verdict(facts), facts.failures
+        replayed = self._state.recall(_Replayed, "replay")
         # A record may name one that is unknown here.
         reasons = [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
         report = StatusAnswer(
@@ -146,13 +155,15 @@ class _StatusReport:
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else task,
             oms_silence=silence(task, "get"),
-            copying=copying.shown(failures),
+            copying=CopyingShown(
+                copying.failed, copying.unfinished, timestamp(acknowledged.at) if acknowledged else None, failures
+            ),
             statistics=None
             if isinstance(shown, Failure)
             else StatisticsShown(timestamp(shown.start), shown.step, shown.series, shown.unread),
             statistics_silence=silence(shown, "statistics"),
             backlog=backlog,
-            replay=self._last_run(),
+            replay=replayed.last if replayed else None,
             reconcile=coverage.shown(),
             compare=in_obs.shown(),
             oms_lists=ListsUnread(lists.unread, lists.example, lists.said),
@@ -164,13 +175,6 @@ class _StatusReport:
             lasting=[reason.name for reason in reasons if reason in PERMANENT],
         )
         return verdict, facts, report
-
-    def _last_run(self) -> ReplayRun | None:
-        """How the last run of replay over all records ended, as far as that is known."""
-        try:
-            return from_json(ReplayRun, self._state.load("replay").get("last"))
-        except UnreadableError:
-            return None
 
     def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
         """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""
