@@ -460,6 +460,13 @@ MISTAKES = (
         "",
     ),
     Mistake(
+        "going on with a comparison of nothing",
+        f"{_UNIT}/ops/test_cutover.py::test_a_comparison_that_does_not_answer_is_begun_anew[of nothing at the source]",
+        f"{_OPS}/cutover.py",
+        " and not is_empty else None",
+        " else None",
+    ),
+    Mistake(
         "taking for resent what OMS tells nothing of",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_one_that_has_not_told_of_all_objects_is_not_resent",
         f"{_CODE}/ledger/list_positions.py",

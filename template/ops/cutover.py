@@ -229,10 +229,12 @@ class Cutover:
 
     def _known(self) -> CompareAnswer | None:
         """The comparison that answers for both buckets since the freeze, or the open one; None if a new one has to
-        begin: there is none, a standstill pass contradicted it, or it has not read what is to be read."""
+        begin: there is none, a standstill pass contradicted it, it has not read what is to be read, or there was
+        nothing at the source, and whoever has written something since would be told the same."""
         known = self._asked({**self._wishes, **self._since, "look": True})
         lacks = self._plan.deep and "deep" not in known.wishes
-        return known if known.pass_ and known.stood_still is not False and not lacks else None
+        is_empty = isinstance(known, Compared) and not known.last_written
+        return known if known.pass_ and known.stood_still is not False and not lacks and not is_empty else None
 
     def _asked(self, payload: Payload) -> CompareAnswer:
         return answers.of_compare(self._session.caller.ask("compare", payload))

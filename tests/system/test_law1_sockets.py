@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds import oms, oss, retry
+from oss_oms_sync.clouds import calls, oms, oss
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.jobs import forward
@@ -46,7 +46,7 @@ def instance() -> Iterator[tuple[Sandbox, Instance]]:
             (oms, "_READ_SECONDS", 0.1),
             (oms, "_CALL_SECONDS", 0.2),
             (oss, "_CALL_SECONDS", 0.1),
-            (retry, "_BACKOFF_BASE", 0.01),
+            (calls, "_BACKOFF_BASE", 0.01),
         ]:
             patch.setattr(module, name, value)
         yield box, Instance(box)

@@ -249,8 +249,9 @@ def test_an_open_comparison_is_gone_on_with():
         ({}, compared(**BEGAN_FROZEN, stood_still=False)),
         ({"deep": True}, compared(**BEGAN_FROZEN)),
         ({"restart": True}, compared(**BEGAN_FROZEN)),
+        ({}, compared(**BEGAN_FROZEN, last_written=[])),
     ],
-    ids=["contradicted by a standstill pass", "not deep", "given up"],
+    ids=["contradicted by a standstill pass", "not deep", "given up", "of nothing at the source"],
 )
 def test_a_comparison_that_does_not_answer_is_begun_anew(plan, one):
     seen = world()
