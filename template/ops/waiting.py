@@ -13,8 +13,7 @@ from ops.errors import OpsError
 from ops.report import passes
 from ops.terminal import Screen
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
-from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.step import Step, Stop
 from oss_oms_sync.answers.text import Text, t
 
 T = TypeVar("T")

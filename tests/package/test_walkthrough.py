@@ -55,7 +55,7 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, 
 
 def test_the_pages_on_deploying_lead_from_nothing_to_the_first_object_and_back(shell, fc3, box):
     # GIVEN its steps, for the sandbox's task
-    _, keys, init, roles, deploy = Document.read(BY_HAND).commands_under("By hand")
+    init, roles, deploy = Document.read(BY_HAND).commands_under("By hand")
     git, *_ = Document.read(LIFE_CYCLE).commands_under("Upgrade")
     _, story, by_hand, remove = Document.read(DEPLOY).commands_under("Deploy it")
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
@@ -63,7 +63,7 @@ def test_the_pages_on_deploying_lead_from_nothing_to_the_first_object_and_back(s
 
     # WHEN they are taken one after the other, THEN each does what the text says
     typed = "\n".join([*box.huawei_credentials, ""])
-    said = shell.run(keys + init.replace(address, box.task.sync_url), typed)
+    said = shell.run(init.replace(address, box.task.sync_url), typed)
     assert "Ready in photos-sync" in said
     said = shell.run(roles)
     shell.run(git)

@@ -1,4 +1,5 @@
-"""The errors that the functions raise on purpose. Every message is one line without secrets that says what to do.
+"""The errors that the functions raise on purpose, and the log, to which they tell the others. Every message is one line
+without secrets that says what to do.
 
     OmsSyncError
     ├── SettingsError      a setting is missing or unusable; nothing was sent
@@ -14,14 +15,17 @@ destination: the keys of an invocation that raised are still with Function Compu
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from urllib.parse import quote
 
 _MAX_MESSAGE = 300
 # How much of a text is looked at to make one line of it.
 _MAX_SCANNED = 4096
 _MAX_PROBLEMS = 3
+
+log = logging.getLogger(__name__)
 
 
 class OmsSyncError(Exception):
@@ -78,18 +82,14 @@ def root_cause(error: BaseException) -> str:
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` as one printable line of at most 300 characters, with all `secrets` masked."""
     # The longest first: otherwise a secret inside another one is masked, and leaves the rest of that one visible.
-    masked = sorted({form for secret in filter(None, secrets) for form in _forms(secret)}, key=len, reverse=True)
+    # As it is, in a URL, and in JSON.
+    forms = ((secret, quote(secret, safe=""), secret.replace("/", r"\/")) for secret in secrets if secret)
+    masked = sorted(set(chain.from_iterable(forms)), key=len, reverse=True)
     spare = len(masked[0]) if masked else 0
     start = text[: _MAX_SCANNED + spare]
     for secret in masked:
         start = start.replace(secret, "***")
     if len(text) > _MAX_SCANNED + spare:
         start = start[: len(start) - spare]  # which may hold half a secret
-    line = "".join(c if c.isprintable() else " " for c in start)
-    line = " ".join(line.split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
     return line if len(line) <= _MAX_MESSAGE else line[: _MAX_MESSAGE - 1] + "…"
-
-
-def _forms(secret: str) -> tuple[str, str, str]:
-    """`secret` as it is, in a URL, and in JSON."""
-    return secret, quote(secret, safe=""), secret.replace("/", r"\/")

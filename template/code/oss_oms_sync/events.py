@@ -159,14 +159,11 @@ class _Parser:
         elif cause := self._skip(key, bucket):
             self.skipped[cause] += 1
         else:
-            self._add(
-                ObjectChange(
-                    key,
-                    name,
-                    _text(event, "eventTime"),
-                    _etag(_text(event, "oss", "object", "eTag")),
-                )
-            )
+            change = ObjectChange(key, name, _text(event, "eventTime"), _etag(_text(event, "oss", "object", "eTag")))
+            # OMS copies the object as it is now, so one call per key is enough; the record has to name the newest
+            # version.
+            known = self.changes.get(key, change)
+            self.changes[key] = change if change.event_time >= known.event_time else known
 
     def _problem(self, key: str, bucket: str) -> str:
         if not key:
@@ -193,12 +190,6 @@ class _Parser:
         if key.startswith(RECORD_ROOT):
             return "record"
         return "" if self._settings.key_filter.matches(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
-
-    def _add(self, change: ObjectChange) -> None:
-        # OMS copies the object as it is now, so one call per key is enough; the record has to name the newest version.
-        known = self.changes.get(change.key)
-        if known is None or change.event_time >= known.event_time:
-            self.changes[change.key] = change
 
 
 def _etag(given: str) -> str:

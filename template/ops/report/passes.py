@@ -10,7 +10,7 @@ from ops.report.blocks import Block, Command, Facts, Hero, Paragraph, Phrase, Re
 from ops.report.comparison import LACKING, NONE_APART, UNPROVEN, held
 from ops.report.words import Words
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, PassAnswer, ReconcileAnswer
-from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.step import Stop
 
 _RECONCILED = ("scanned", "covered", "failed_before", "submitted", "pending", "migrating", "unsent", "orphans")
 

@@ -198,13 +198,6 @@ def table(first: str) -> list[list[str]]:
     return [[cell.content for cell in row] for row in rows]
 
 
-@pytest.mark.parametrize("name", ["by-hand.md", "by-hand.zh.md"])
-def test_the_policies_that_are_to_be_pasted_are_those_of_the_table(name):
-    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    pasted = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"1.1"' in one]
-    assert pasted == [one for _, one in by_roles(functions_in_huawei("<OBS bucket>"), "")]
-
-
 def told(cell: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", cell))
 

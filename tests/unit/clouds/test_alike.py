@@ -10,8 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from oss_oms_sync.clouds.alike import cut
-from oss_oms_sync.clouds.listings import OSS, Dialect, NotAListing, UnreadPage
+from oss_oms_sync.clouds.listings import OSS, Dialect, NotAListing, UnreadPage, cut
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from oss_oms_sync.clouds.obs import OBS_LISTING
 from support.law import EXTRAS, HOSTILE
@@ -131,7 +130,7 @@ def both(body: bytes, dialect: Dialect) -> tuple[ListPage | None, bool]:
     """What the XML parser makes of a page, and whether its objects are read without; they agree."""
     with patch("oss_oms_sync.clouds.listings._read", return_value=None):
         fast = read(body, dialect)
-    with patch("oss_oms_sync.clouds.alike.cut", return_value=None):
+    with patch("oss_oms_sync.clouds.listings.cut", return_value=None):
         slow = read(body, dialect)
     assert fast in (None, slow), body
     return slow, fast is not None

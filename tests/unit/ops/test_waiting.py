@@ -10,7 +10,7 @@ from ops import waiting
 from ops.errors import OpsError, ToolError
 from ops.waiting import duration, run_pass
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text
 from support.ops import NASTY, OPS, FakeCaller, Seen, a_pass, compared, open_compare, open_pass
 

@@ -62,18 +62,10 @@ def _exactly(kind: type, value: Any) -> Any:
     return value
 
 
-def _as_it_is(kind: type) -> _Form:
-    return _Form(lambda value: value, partial(_exactly, kind))
-
-
 def _read_digest(text: str) -> int:
     if not re.fullmatch("[0-9a-f]{64}", text):
         raise ValueError(f"{text:.80} is no digest")
     return int(text, 16)
-
-
-def _write_time(time: datetime) -> str:
-    return f"{time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _text(value: Any) -> str:
@@ -82,12 +74,13 @@ def _text(value: Any) -> str:
 
 _FORMS: Mapping[object, _Form] = {
     object: _Form(lambda value: value, lambda value: value),
-    **{kind: _as_it_is(kind) for kind in (str, int, bool, NoneType)},
+    **{kind: _Form(lambda value: value, partial(_exactly, kind)) for kind in (str, int, bool, NoneType)},
     Text: _Form(Text.to_json, lambda one: Text(_text(one["en"]), _text(one["zh"]))),
     float: _Form(float, lambda number: float(number if type(number) is int else _exactly(float, number))),
     Digest: _Form(lambda number: f"{number:064x}", _read_digest),
     datetime: _Form(
-        _write_time, lambda text: datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        lambda time: f"{time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z",
+        lambda text: datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc),
     ),
 }
 

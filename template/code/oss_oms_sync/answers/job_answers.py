@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from oss_oms_sync.answers.finding import Finding
-from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.step import Step, Stop
 from oss_oms_sync.answers.text import Text
 
 Json: TypeAlias = object

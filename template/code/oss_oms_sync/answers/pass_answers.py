@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.step import Step, Stop
 from oss_oms_sync.answers.text import Text
 
 

@@ -1,9 +1,55 @@
-"""The next step: a command of ops.py."""
+"""Why a call ended before all was done, and the next step, a command of ops.py: that is what programs go by. The
+sentence beside a Stop is for people only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+
+class Stop(Enum):
+    """By its name in answers."""
+
+    # Nothing is wrong: the same call again goes on.
+    TIME = "time"
+    SUPERSEDED = "superseded"
+    LIMIT = "limit"
+    # Nothing may be sent: the project is closed, or that is not known.
+    CLOSED = "closed"
+    MARK_UNREAD = "mark_unread"
+    # OMS refuses every key, or took nothing.
+    REFUSED = "refused"
+    NOTHING_TAKEN = "nothing_taken"
+    # A bucket cannot be listed, read or written.
+    STORAGE = "storage"
+    # A range came nowhere.
+    NO_PROGRESS = "no_progress"
+    # There is more than one pass can do.
+    TOO_LARGE = "too_large"
+    # More is missing than should be sent: a migration copies it sooner.
+    TOO_MANY = "too_many"
+    # No pass is begun by itself, and none was by hand.
+    PERIOD_OFF = "period_off"
+    # Another run is at it.
+    BUSY = "busy"
+
+
+class Stopped(NamedTuple):
+    """What ended a call early, and the same as a sentence."""
+
+    stop: Stop
+    why: str
+
+
+TIME_IS_UP = Stopped(Stop.TIME, "the time is up")
+LIMIT_REACHED = Stopped(Stop.LIMIT, "the limit is reached")
+
+
+def stop_json(stopped: Stopped | None) -> dict[str, object]:
+    """As answers show it."""
+    return {"stop": stopped and stopped.stop.value, "stopped": stopped and stopped.why}
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,9 @@ class Session(requests.Session):
         self.proxies.update(requests.utils.get_environ_proxies(url))
         self.verify = trusted_certificates() or True
         self.trust_env = False
-        self._adapters = (_Adapter(), _Adapter())
-        for scheme, adapter in zip(("http://", "https://"), self._adapters, strict=True):
-            self.mount(scheme, adapter)
+        self._adapter = _Adapter()
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, self._adapter)
         self._clock = clock
         self._used: datetime | None = None
 
@@ -100,8 +100,7 @@ class Session(requests.Session):
 
     def abort(self) -> None:
         """Close every connection, including those in use: an abandoned call ends, and its thread with it."""
-        for adapter in self._adapters:
-            adapter.abort()
+        self._adapter.abort()
         self.close()
 
 

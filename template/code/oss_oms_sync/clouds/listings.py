@@ -9,16 +9,15 @@ little else, and this takes a third of the time.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from operator import add, lt
-from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from oss_oms_sync.clouds.alike import cut
 from oss_oms_sync.clouds.objects import Columns, ListPage
 
 _TRUNCATED = b"<IsTruncated>true</IsTruncated>"
@@ -28,6 +27,24 @@ _BOOLEANS = {"true": True, "false": False}
 _MARK = f"here-{os.urandom(8).hex()}"
 # How a time of OSS ends.
 _SECONDS = {f":{second:02}.000Z": second for second in range(60)}
+# Of the expression that cuts objects out of a page.
+_SPACE = "[ \t\r\n]*"
+# ASCII without "&", "<" and ">".
+_TEXT = r"[ -%'-;=?-~]*"
+_FIRST = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
+_LEAF = re.compile(r"<([A-Za-z]+)>[^<]*</\1>")
+_LEAVES = "(?:[ \t\r\n]|<[A-Za-z]+/>)*"
+_OWNER = "<Owner>(?:[ \t\r\n]|<(?:ID|DisplayName)/>)*</Owner>"
+_FORM = re.compile(f"<Contents>{_LEAVES}(?:{_OWNER}{_LEAVES})?</Contents>")
+_EMPTY = re.compile(r"<([A-Za-z]+)/>")
+_VALUES = {
+    "Key": rf"(?P<name>{_TEXT})",
+    "LastModified": r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2}T)(?P<minute>(?:[01][0-9]|2[0-3]):[0-5][0-9])"
+    r":(?P<second>[0-5][0-9])",
+    "ETag": r'(?:&quot;|")(?P<etag>[0-9A-Za-z-]*)(?:&quot;|")',
+    "Size": r"(?P<size>[0-9]{1,18})",
+    "Type": r"(?P<type>[A-Za-z]*)",
+}
 
 
 class NotAListing(ValueError):  # noqa: N818  what it is, as in "not a number"
@@ -72,18 +89,11 @@ class UnreadPage:
             raise NotAListing("the answer is not a listing") from error
 
 
-class _Frame(NamedTuple):
-    """A page but for its objects' own properties: the elements that tell of them, how their tags begin, how their names
-    are decoded, and what ListPage has of the rest."""
-
-    contents: list[ElementTree.Element]
-    tag: str
-    decode: Callable[[str], str]
-    more: bool
-    token: str
-
-
-def _frame(body: bytes, dialect: Dialect) -> _Frame:
+def _page(
+    body: bytes, dialect: Dialect, columns_of: Callable[[list[ElementTree.Element], str, Callable[[str], str]], Columns]
+) -> ListPage:
+    """A page whose objects `columns_of` reads, by the elements that tell of them, how their tags begin, and how their
+    names are decoded."""
     root = parse_xml(body)
     # The namespace of OBS differs from region to region.
     namespace, _, name = root.tag.rpartition("}")
@@ -95,41 +105,83 @@ def _frame(body: bytes, dialect: Dialect) -> _Frame:
     token = root.findtext(f"{tag}NextContinuationToken", "") if more and dialect.has_token else ""
     if more and dialect.has_token and not token:
         raise ValueError("a listing goes on, and does not say where")
-    return _Frame(root.findall(f"{tag}Contents"), tag, decode, more, decode(token))
+    return ListPage(columns_of(root.findall(f"{tag}Contents"), tag, decode), more, decode(token))
 
 
 def _read(body: bytes, dialect: Dialect) -> ListPage:
-    contents, tag, decode, more, token = _frame(body, dialect)
-    # Column by column, which is faster than object by object.
-    columns = Columns(
-        list(map(decode, _texts(contents, f"{tag}Key"))),
-        [etag.strip('"').upper() for etag in _texts(contents, f"{tag}ETag")],
-        list(map(int, _texts(contents, f"{tag}Size"))),
-        list(map(dialect.seconds, _texts(contents, f"{tag}LastModified"))),
-        # OBS says the type of some, and nobody asks: what cannot be copied is told by the source's.
-        _texts(contents, f"{tag}Type") if dialect.tells_types else ["Normal"] * len(contents),
-    )
-    return ListPage(columns, more, token)
+    def columns(contents: list[ElementTree.Element], tag: str, decode: Callable[[str], str]) -> Columns:
+        # Column by column, which is faster than object by object.
+        return Columns(
+            list(map(decode, _texts(contents, f"{tag}Key"))),
+            [etag.strip('"').upper() for etag in _texts(contents, f"{tag}ETag")],
+            list(map(int, _texts(contents, f"{tag}Size"))),
+            list(map(dialect.seconds, _texts(contents, f"{tag}LastModified"))),
+            # OBS says the type of some, and nobody asks: what cannot be copied is told by the source's.
+            _texts(contents, f"{tag}Type") if dialect.tells_types else ["Normal"] * len(contents),
+        )
+
+    return _page(body, dialect, columns)
 
 
 def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
     """The same without parsing; None where only that tells."""
-    try:
-        rest, text = cut(body.decode("ascii"), f'<Contents {_MARK}=""/>', dialect.end) or ("", {})
-        frame = _frame(rest.encode(), dialect)
+
+    def columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
         # Where all the objects of a page are, there is the mark now, and no other.
-        if [one.attrib for one in frame.contents] != [{_MARK: ""}]:
-            return None
-        columns = Columns(
-            text["name"] if frame.decode is str else _unquoted(text["name"], dialect),
+        if [one.attrib for one in contents] != [{_MARK: ""}]:
+            raise ValueError("there are other objects")
+        return Columns(
+            text["name"] if decode is str else _unquoted(text["name"], dialect),
             "\n".join(text["etag"]).upper().split("\n"),
             list(map(int, text["size"])),
             list(map(add, map(add, map(_day, text["day"]), map(_minute, text["minute"])), map(int, text["second"]))),
             text["type"] if dialect.tells_types else ["Normal"] * len(text["name"]),
         )
+
+    try:
+        rest, text = cut(body.decode("ascii"), f'<Contents {_MARK}=""/>', dialect.end) or ("", {})
+        return _page(rest.encode(), dialect, columns)
     except (ElementTree.ParseError, ValueError, LookupError):
         return None
-    return ListPage(columns, frame.more, frame.token)
+
+
+def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | None:
+    """Cut the objects of a page out of it, where they all look alike, as they nearly always do, by one expression: that
+    takes a quarter of the time of parsing them. `end`: how a time ends.
+
+    Return the page without its objects, `mark` in their place, and the texts of all their values: `name`, `day`,
+    `minute`, `second`, `etag`, `size` and `type`, if they have all of these. None if it has no objects, or they do not
+    look alike. Whether they stood where a page has them is for the rest to tell, by the place of the mark.
+
+    The expression is made of the page's first object. It takes only ASCII and only what reads the same for everybody:
+    no entity but the quotes of an ETag, no attribute, no size with a sign; and between two objects nothing but white
+    space. A page that is not so to the last byte is not cut at all: the XML parser judges it.
+    """
+    first = _FIRST.search(text)
+    expression = _expression(_LEAF.sub(r"<\1/>", first.group()), end) if first else None
+    if expression is None:
+        return None
+    head, *cells = expression.split(text)
+    width = expression.groups + 1
+    # The last is what follows all objects.
+    if not cells or any(cells[width - 1 : -1 : width]):
+        return None
+    tail = cells.pop()
+    return f"{head}{mark}{tail}", {name: cells[at - 1 :: width] for name, at in expression.groupindex.items()}
+
+
+@lru_cache(maxsize=16)
+def _expression(form: str, end: str) -> re.Pattern[str] | None:
+    """What finds objects of this form, which has no texts, and white space behind them; `end`: how a time ends. None if
+    that is no form of an object."""
+    if not _FORM.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUES):
+        return None
+
+    def element(found: re.Match[str]) -> str:
+        tag = found[1]
+        return f"<{tag}>{_VALUES.get(tag, _TEXT)}{end if tag == 'LastModified' else ''}</{tag}>"
+
+    return re.compile(f"{_EMPTY.sub(element, form)}{_SPACE}")
 
 
 def _unquoted(names: list[str], dialect: Dialect) -> list[str]:

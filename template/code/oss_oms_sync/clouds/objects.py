@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress, count
@@ -137,6 +137,11 @@ def etag_of(body: bytes | str) -> str:
     """The ETag (upper-case) that OSS gives a small object with this body: its MD5 ("PutObject")."""
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
+
+
+def parts_of(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """These in order, at most so many in each part."""
+    return (items[start : start + most] for start in range(0, len(items), most))
 
 
 def none_failed(results: Sequence[T | StorageFailure]) -> list[T]:

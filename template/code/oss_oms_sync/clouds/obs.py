@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
 import requests
@@ -117,9 +117,11 @@ class ObsBucket(Bucket):
 
     def __init__(self, client: ObsClient, name: str, endpoint: str, deadline: Deadline) -> None:
         self._client = client
-        self._place = _Place.of(endpoint, name)
+        address = urlsplit(endpoint)
+        # At the bucket's own host name. An IP address can have none in front of it, so the bucket is in the path.
+        self._is_in_path = _is_ip(address.hostname or "")
         # Scheme and host of its URLs.
-        self.url = self._place.origin
+        self.url = f"{address.scheme}://{'' if self._is_in_path else f'{name}.'}{address.netloc}"
         self._deadline = deadline
         self._session = client.session(self.url)
         calls = Calls(
@@ -148,7 +150,11 @@ class ObsBucket(Bucket):
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""
-        return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, _head) for name in names])
+
+        def head(response: requests.Response, _: bytes) -> ObjectHead:
+            return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
+
+        return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, head) for name in names])
 
     def head(self, name: str) -> ObjectHead | None:
         """HEAD of an object; None if it does not exist.
@@ -219,17 +225,18 @@ class ObsBucket(Bucket):
         read: _Read[T],
     ) -> Attempt[T | StorageFailure]:
         """Make one signed call, and return what `read` makes of a success whose body has at most `most` bytes."""
-        settings, (path, resource) = self._client.settings, self._place.of_key(key)
+        settings, root = self._client.settings, f"/{self.name}" if self._is_in_path else ""
+        path = f"{root}/{quote_key(key)}" if key or not root else root
         signed = sign(
             method,
-            resource,
+            path if self._is_in_path else f"/{self.name}{path}",
             headers,
             ak=settings.hw_ak,
             sk=settings.hw_sk,
             now=self._client.clock.now(),
             security_token=settings.hw_security_token,
         )
-        url = f"{self._place.origin}{path}{'?' if query else ''}{urlencode(query, quote_via=quote, safe='')}"
+        url = f"{self.url}{path}{'?' if query else ''}{urlencode(query, quote_via=quote, safe='')}"
         timeout = (self._deadline.cap(_CONNECT_SECONDS), self._deadline.cap(_READ_SECONDS))
         try:
             response = self._session.send_signed(method, url, signed, timeout)
@@ -270,32 +277,11 @@ class ObsBucket(Bucket):
         return ObsFailure.explain(code, presentable(said, self._client.settings.secrets), action, self.name)
 
 
-class _Place(NamedTuple):
-    """Where a bucket is: scheme and host of its URLs, what precedes a key in their path, and what precedes that path
-    where it is signed."""
-
-    origin: str
-    root: str
-    signed_root: str
-
-    @classmethod
-    def of(cls, endpoint: str, bucket: str) -> _Place:
-        """At the bucket's own host name. An IP address can have none in front of it, so the bucket is in the path."""
-        url = urlsplit(endpoint)
-        try:
-            ipaddress.ip_address(url.hostname or "")
-        except ValueError:
-            return cls(f"{url.scheme}://{bucket}.{url.netloc}", "", f"/{bucket}")
-        return cls(f"{url.scheme}://{url.netloc}", f"/{bucket}", "")
-
-    def of_key(self, key: str) -> tuple[str, str]:
-        """The path of an object, or of the bucket itself (""), in the URL and as it is signed."""
-        path = f"{self.root}/{quote_key(key)}" if key or not self.root else self.root
-        return path, f"{self.signed_root}{path}"
-
-
-def _head(response: requests.Response, _: bytes) -> ObjectHead:
-    return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
+def _is_ip(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 def quote_key(key: str) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -108,7 +109,8 @@ class OmsClient:
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """Submit `keys` in one signed call."""
-        body = json.dumps({"object_keys": [self._encode(key) for key in keys]}).encode()
+        are_encoded = self._settings.key_encoding == "url"
+        body = json.dumps({"object_keys": [quote(key, safe="") if are_encoded else key for key in keys]}).encode()
         path = f"{self._task_path}/events"
         return self._in_time(lambda: self._send("POST", path, (), body, self._acceptance, deadline), deadline)
 
@@ -125,11 +127,11 @@ class OmsClient:
 
     def _acceptance(self, body: bytes) -> Failure | None:
         """None if OMS accepted: an empty body, or a JSON object without an error, unlike a proxy's page."""
-        return None if not body.strip() or _value_of(body) is not None else self._unexpected(body)
+        return None if not body.strip() or _value_of(body) is not None else self._failure(200, body)
 
     def _value(self, body: bytes) -> dict[str, object] | Failure:
         value = _value_of(body)
-        return self._unexpected(body) if value is None else value
+        return self._failure(200, body) if value is None else value
 
     def _in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
         """Return what `send` returns, or a TIMEOUT failure if it takes too long."""
@@ -179,35 +181,30 @@ class OmsClient:
     def _lost(self, reason: Reason, message: str) -> Attempt[T | Failure]:
         return Attempt(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
 
-    def _encode(self, key: str) -> str:
-        return quote(key, safe="") if self._settings.key_encoding == "url" else key
-
-    def _unexpected(self, body: bytes) -> Failure:
-        """The failure for a 200 that is not OMS's, or carries an error."""
-        code, message = _error_of(body)
-        return Failure(
-            _BY_ERROR_CODE.get(code or "", Reason.UNEXPECTED), 200, code and self._clean(code), self._clean(message)
-        )
+    def _failure(self, status: int, body: bytes) -> Failure:
+        """What an answer means that accepts or tells nothing: also a 200 that is not OMS's, or carries an error."""
+        code, message = None, body.decode("utf-8", "replace")
+        match jsontext.load(body):
+            case {"error_code": given, **rest}:
+                code, message = str(given), str(rest.get("error_msg", ""))
+        reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
+        return Failure(reason, status, self._clean(code) if code else None, self._clean(message))
 
     def _refused(self, response: requests.Response, body: bytes) -> Attempt[T | Failure]:
-        status = response.status_code
-        code, message = _error_of(body)
+        failure, now = self._failure(response.status_code, body), self._clock.now()
         if response.is_redirect:
             # Without its query, which may repeat what was sent.
-            message = f"a redirect to {response.headers['Location'].partition('?')[0]}, which is never followed"
-        reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
-        if reason is Reason.CREDENTIALS and self._clock_is_off(response):
-            reason = Reason.CLOCK
+            to = response.headers["Location"].partition("?")[0]
+            failure = replace(failure, message=self._clean(f"a redirect to {to}, which is never followed"))
+        skew = (parse_http_date(response.headers.get("Date")) or now) - now
+        if failure.reason is Reason.CREDENTIALS and abs(skew.total_seconds()) > _MAX_CLOCK_SKEW_SECONDS:
+            failure = replace(failure, reason=Reason.CLOCK)
         return Attempt(
-            Failure(reason, status, self._clean(code) if code else None, self._clean(message)),
-            again=reason in (Reason.THROTTLED, Reason.UNAVAILABLE),
-            throttled=reason is Reason.THROTTLED,
-            retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.now()),
+            failure,
+            again=failure.reason in (Reason.THROTTLED, Reason.UNAVAILABLE),
+            throttled=failure.reason is Reason.THROTTLED,
+            retry_after=parse_retry_after(response.headers.get("Retry-After"), now),
         )
-
-    def _clock_is_off(self, response: requests.Response) -> bool:
-        date = parse_http_date(response.headers.get("Date"))
-        return date is not None and abs((date - self._clock.now()).total_seconds()) > _MAX_CLOCK_SKEW_SECONDS
 
     def _clean(self, message: str) -> str:
         return presentable(message, self._settings.secrets)
@@ -217,14 +214,6 @@ def _value_of(body: bytes) -> dict[str, object] | None:
     """The JSON object in a body; None if it is not one, or carries an error."""
     value = jsontext.load(body)
     return value if isinstance(value, dict) and "error_code" not in value else None
-
-
-def _error_of(body: bytes) -> tuple[str | None, str]:
-    """OMS's error code and message; for a body in another form, None and its text."""
-    match jsontext.load(body):
-        case {"error_code": code, **rest}:
-            return str(code), str(rest.get("error_msg", ""))
-    return None, body.decode("utf-8", "replace")
 
 
 def _milliseconds(time: datetime) -> str:
@@ -259,11 +248,12 @@ def sign(
         signed["X-Security-Token"] = security_token
     lines = sorted((name.lower(), value.strip()) for name, value in signed.items())
     names = ";".join(name for name, _ in lines)
+    segments = "/".join(quote(segment, safe="~") for segment in unquote(path).split("/"))
     canonical = "\n".join(
         (
             method.upper(),
-            _canonical_path(path),
-            _canonical_query(query),
+            segments if segments.endswith("/") else f"{segments}/",
+            "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(query)),
             "".join(f"{name}:{value}\n" for name, value in lines),
             names,
             hashlib.sha256(body).hexdigest(),
@@ -275,12 +265,3 @@ def sign(
         **signed,
         "Authorization": f"{_ALGORITHM} Access={ak}, SignedHeaders={names}, Signature={signature}",
     }
-
-
-def _canonical_path(path: str) -> str:
-    segments = "/".join(quote(segment, safe="~") for segment in unquote(path).split("/"))
-    return segments if segments.endswith("/") else segments + "/"
-
-
-def _canonical_query(query: Iterable[tuple[str, str]]) -> str:
-    return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in sorted(query))

@@ -106,7 +106,8 @@ def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | N
         return None, stop
     before = [_plain(column) for column in body[start : pair.start].split(pair.separator)[:-1]]
     code = next((column.decode() for column in before if _CODE.fullmatch(column)), "")
-    times = (_time(column.decode("utf-8", "replace")) for column in before)
+    texts = [column.decode("utf-8", "replace") for column in before]
+    times = (parse_time(f"{text}{_ZONE}") or parse_time(text) for text in texts)
     message = _plain(body[pair.end + 1 : stop].strip()).decode("utf-8", "replace")
     return CopyFailure(key, code, message, next((time for time in times if time), None)), stop
 
@@ -132,15 +133,11 @@ def _pairs(body: bytes, start: int, stop: int, separator: bytes, newline: bytes)
         for key in dict.fromkeys((unquote_to_bytes(encoded), unquote_to_bytes(encoded.replace(b"+", b" ")))):
             for form in (key, b'"' + key.replace(b'"', b'""') + b'"'):
                 end = second + len(form)
-                if key and is_encoded and body.startswith(form, second) and _is_end(body, end, separator, newline):
+                is_end = end == len(body) or body.startswith((separator, newline, b"\r\n"), end)
+                if key and is_encoded and is_end and body.startswith(form, second):
                     yield _Pair(begin, end, key, separator)
                     return
         begin = second
-
-
-def _is_end(body: bytes, at: int, separator: bytes, newline: bytes) -> bool:
-    """Whether a column ends there."""
-    return at == len(body) or body.startswith((separator, newline, b"\r\n"), at)
 
 
 def _next_line(body: bytes, at: int, newline: bytes) -> int:
@@ -153,7 +150,3 @@ def _plain(column: bytes) -> bytes:
     column = column.removeprefix(_BYTE_ORDER_MARK)
     is_quoted = len(column) > 1 and column[:1] == column[-1:] == b'"'
     return column[1:-1].replace(b'""', b'"') if is_quoted else column
-
-
-def _time(text: str) -> datetime | None:
-    return parse_time(f"{text}{_ZONE}") or parse_time(text)

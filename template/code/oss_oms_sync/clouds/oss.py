@@ -29,6 +29,7 @@ from oss_oms_sync.clouds.objects import (
     etag_of,
     metadata_of,
     none_failed,
+    parts_of,
 )
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings, is_loopback
@@ -156,7 +157,7 @@ class OssBucket(Bucket):
         """Delete objects, a thousand per call; names that XML cannot carry one by one, side by side."""
         odd = dict.fromkeys(name for name in names if re.search(_NOT_IN_XML, name))
         plain = [name for name in names if name not in odd]
-        groups = [plain[start : start + PAGE_SIZE] for start in range(0, len(plain), PAGE_SIZE)]
+        groups = list(parts_of(plain, PAGE_SIZE))
         calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for name in odd)]
         results: dict[str, StorageFailure | None] = {}
         for group, result in zip([*groups, *([name] for name in odd)], self._call_all(_DELETE, calls), strict=True):
@@ -282,8 +283,8 @@ def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, 
     return UnreadPage(answer.read(), OSS)
 
 
-def _delete_many(names: list[str], bucket: oss2.Bucket) -> set[str]:
-    return set(bucket.batch_delete_objects(names).deleted_keys)
+def _delete_many(names: Sequence[str], bucket: oss2.Bucket) -> set[str]:
+    return set(bucket.batch_delete_objects(list(names)).deleted_keys)
 
 
 def _delete(name: str, bucket: oss2.Bucket) -> set[str]:

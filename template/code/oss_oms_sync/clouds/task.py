@@ -159,19 +159,12 @@ class TaskInfo(TaskShown):
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
         """The task in any JSON object that OMS returned."""
-
-        def text(name: str) -> str | None:
-            value = answer.get(name)
-            return None if value is None else str(value)
-
+        buckets = ("src_cloud_type", "src_region", "src_bucket", "dst_region", "dst_bucket")
         return cls(
-            status=text("status"),
-            src_cloud_type=text("src_cloud_type"),
-            src_region=text("src_region"),
-            src_bucket=text("src_bucket"),
-            dst_region=text("dst_region"),
-            dst_bucket=text("dst_bucket"),
-            object_overwrite_mode=text("object_overwrite_mode"),
+            **{
+                name: None if answer.get(name) is None else str(answer[name])
+                for name in ("status", *buckets, "object_overwrite_mode")
+            },
             enable_restore=answer.get("enable_restore") is True,
             enable_metadata_migration=answer.get("enable_metadata_migration") is True,
             month=MonthCounts.parse(answer),

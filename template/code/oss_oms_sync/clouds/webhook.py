@@ -101,17 +101,13 @@ def _text(message: Message) -> str:
     return message.text if len(body) <= _MAX_TEXT_BYTES else f"{body[:_MAX_TEXT_BYTES].decode('utf-8', 'ignore')}…"
 
 
-def _slack_text(message: Message) -> str:
-    """Slack, "Formatting text": these three would begin links and mentions."""
-    return _text(message).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 _DINGTALK = _Robot("DingTalk", lambda one: {"msgtype": "text", "text": {"content": _text(one)}}, _says_zero("errcode"))
 _FEISHU = _Robot("Feishu", lambda one: {"msg_type": "text", "content": {"text": _text(one)}}, _says_zero("code"))
 _WECOM = _Robot("WeCom", _DINGTALK.body, _DINGTALK.took)
 _SLACK = _Robot(
     "Slack",
-    lambda one: {"text": _slack_text(one)},
+    # Slack, "Formatting text": these three would begin links and mentions.
+    lambda one: {"text": _text(one).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
     lambda answer: answer.status == 200 and answer.body.strip() == b"ok",
 )
 _ANY = _Robot("JSON", lambda one: {**one.fields, "message": one.text}, lambda answer: 200 <= answer.status < 300)

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from oss_oms_sync.answers.object_class import AGAIN, LASTING
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.count import CompareCount, key_of
 from oss_oms_sync.comparison.judge import Judge
@@ -58,7 +59,7 @@ def judge_again(
             f" lists are incomplete. Begin another pass: {_RESTART}"
         )
     counted = CompareCount(judge, kept, math.inf, total.drawn.seed)
-    for some in _groups(keys):
+    for some in parts_of(keys, _AT_ONCE):
         due = []
         for entry in entries(invocation, destination, some):
             judged = judge.judge_alone(entry)
@@ -68,7 +69,7 @@ def judge_again(
         send(due)
     now = counted.tally()
     if judge.prover:
-        for some in _groups(sorted(set(waiting) - set(keys))[:MAX_KEYS]):
+        for some in parts_of(sorted(set(waiting) - set(keys))[:MAX_KEYS], _AT_ONCE):
             for entry in entries(invocation, destination, some):
                 judge.judge(entry)
     return replace(
@@ -111,10 +112,6 @@ def _less(listed: Side, all_classes: Side, kept: Side) -> Side:
 def _keys_in(tally: Tally) -> int:
     """How many keys were counted: an object of the source is counted there, and one that is only in OBS here."""
     return sum(max(count.source.objects, count.destination.objects) for count in tally.classes.values())
-
-
-def _groups(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
 
 
 def _listed(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:

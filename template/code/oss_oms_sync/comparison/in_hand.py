@@ -68,20 +68,18 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
         found = answer
         if answer.is_exact:
             break
-    return _counted(found, now.timestamp()) if found else InHand.assumed(now.timestamp())
-
-
-def _counted(statistics: Statistics, now: float) -> InHand:
-    steps, length = statistics.steps, statistics.step_length.total_seconds()
+    if found is None:
+        return InHand.assumed(now.timestamp())
+    steps, length = found.steps, found.step_length.total_seconds()
     left = remaining(accepted - finished for _, accepted, finished in steps)
     done = length if left > 0 else 0.0
     return InHand(
-        now,
-        left if statistics.is_exact else None,
-        _oldest(steps, left, statistics.start.timestamp()),
-        _last(statistics, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), length), now),
+        now.timestamp(),
+        left if found.is_exact else None,
+        _oldest(steps, left, found.start.timestamp()),
+        _last(found, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), length), now.timestamp()),
         # What it accepted after others may not be counted yet, and its lists of failures come late.
-        _last(statistics, {"REQUEST": length, "FAILURE": length, "SUCCESS": done, "SKIP": done}, now),
+        _last(found, {"REQUEST": length, "FAILURE": length, "SUCCESS": done, "SKIP": done}, now.timestamp()),
         [(begin, accepted) for begin, accepted, _ in steps if accepted],
     )
 

@@ -3,23 +3,19 @@ so that each key has an outcome of its own."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
+from oss_oms_sync.errors import log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
-
-T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -48,7 +44,7 @@ def submit(
     """
     budget = RetryBudget(deadline, invocation.clock, patient=patient)
     bisection = _Bisection(invocation.oms, deadline, budget, bisect, Closing(invocation).refusal)
-    for batch in batches(keys):
+    for batch in parts_of(keys, KEYS_PER_CALL):
         bisection.send_batch(batch)
     return bisection.submission
 
@@ -109,12 +105,6 @@ class _Bisection:
         return self._budget.run(call, self._oms.close_connections, if_not_attempted=too_late)
 
 
-def batches(keys: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Split `keys` into batches of at most KEYS_PER_CALL."""
-    for start in range(0, len(keys), KEYS_PER_CALL):
-        yield keys[start : start + KEYS_PER_CALL]
-
-
 class Recorded(NamedTuple):
     """The outcome of one key (None: accepted), its record, and why that is not known to be written (None: it is)."""
 
@@ -129,19 +119,16 @@ class Recorded(NamedTuple):
             log.error({"key": self.key.key, "record": self.record.name, "problem": self.problem.message})
 
 
-def record(invocation: Invocation, outcomes: Iterable[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
+def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
     """Write a failed record for each key that has a Failure, and a success record for every other key.
 
     The caller logs what was not written, and decides where its key is kept: without a failed record, the key would be
     lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
-
-    def record_of(key: FailedKey, failure: Failure | None) -> StoredObject:
-        if failure:
-            return failed_record(task_id, key, failure, now)
-        return success_record(task_id, key.change, key.copy_attempts)
-
-    records = [(key, failure, record_of(key, failure)) for key, failure in outcomes]
-    problems = invocation.log_bucket.try_put_all([written for _, _, written in records])
-    return [Recorded(*one, problem) for one, problem in zip(records, problems, strict=True)]
+    records = [
+        failed_record(task_id, key, failure, now) if failure else success_record(task_id, key.change, key.copy_attempts)
+        for key, failure in outcomes
+    ]
+    problems = invocation.log_bucket.try_put_all(records)
+    return [Recorded(*one, written, problem) for one, written, problem in zip(outcomes, records, problems, strict=True)]

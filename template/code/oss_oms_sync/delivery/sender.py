@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
-from oss_oms_sync.answers.stop import TIME_IS_UP, Stop, Stopped
+from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.calls import POOL_WIDTH, Begun
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.delivery.batches import Submission, batches, record, submit
-from oss_oms_sync.errors import RecordError
+from oss_oms_sync.clouds.objects import StoredObject, parts_of
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
+from oss_oms_sync.delivery.batches import Submission, record, submit
+from oss_oms_sync.errors import RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import MAY_NOT_SEND, STOPS_RUN, Failure, Reason
@@ -37,8 +37,6 @@ _MAKE_UP_SECONDS = 2.0
 _RATE_OF_A_LANE = 20.0
 _MAX_LANES = POOL_WIDTH // 2
 _CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it did not end in time")
-
-log = logging.getLogger(__name__)
 
 
 def refused(refusal: Failure) -> Stopped:
@@ -101,7 +99,7 @@ class Sender:
         """
         left: list[FailedKey] = []
         begun: deque[tuple[Sequence[FailedKey], Begun[Submission]]] = deque()
-        for batch in batches(keys):
+        for batch in parts_of(keys, KEYS_PER_CALL):
             if len(begun) == self._lanes:
                 left += self._finish(*begun.popleft(), in_doubt)
             if self._may_go_on():
@@ -181,7 +179,10 @@ class Sender:
         left = [key for key in batch if key.key in in_doubt]
         outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
-            failure = _still_rejected(key, submission.outcomes[key.key])
+            failure = submission.outcomes[key.key]
+            if failure and failure.reason is Reason.REFUSED and key.reason == Reason.REJECTED.name:
+                # In a batch of only such keys, it would be REFUSED.
+                failure = replace(failure, reason=Reason.REJECTED)
             if failure and failure.reason in (Reason.DEADLINE, *MAY_NOT_SEND):  # not sent
                 left += [key] if key.key not in in_doubt else []
                 continue
@@ -205,13 +206,6 @@ class Sender:
             self.accepted += 1
 
 
-def _still_rejected(key: FailedKey, failure: Failure | None) -> Failure | None:
-    """The failure, as REJECTED if the key was that before: in a batch of only such keys, it would be REFUSED."""
-    if failure and failure.reason is Reason.REFUSED and key.reason == Reason.REJECTED.name:
-        return replace(failure, reason=Reason.REJECTED)
-    return failure
-
-
-def earliest(one: str, other: str) -> str:
-    """The earlier of two times in the format of records; an unknown (empty) one does not count."""
-    return min(filter(None, (one, other)), default="")
+def earliest(*times: str) -> str:
+    """The earliest of times in the format of records; an unknown (empty) one does not count."""
+    return min(filter(None, times), default="")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -12,7 +11,7 @@ from functools import cached_property, partial
 from oss_oms_sync import jsontext, options
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
 from oss_oms_sync.comparison.classes import (
     CUTOVER_SECONDS,
@@ -27,7 +26,7 @@ from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.delivery.sender import Sender
-from oss_oms_sync.errors import PayloadError, SettingsError
+from oss_oms_sync.errors import PayloadError, SettingsError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
@@ -51,8 +50,6 @@ _NOT_LOGGED = ("classes", "folders", "last_written", "differences")
 
 # What a standstill pass has no use for: it reads no contents, judges nothing and sends nothing.
 _JUDGING = ("since", "again", "deep", "overwrite", "cutover", "dry_run")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -157,9 +154,9 @@ class _Comparison:
         deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
         scope = replace(scope, deep=deep, cutover=cutover)
         judge = self._judge(replace(one, scope=scope, migrations=migration.known(invocation)))
-        sent = _SentAgain(invocation, f"{self.store.differences}{one.name}/sent.json", asked.run)
+        send = _sends_once(invocation, f"{self.store.differences}{one.name}/sent.json", asked.run)
         waiting = what_waits(invocation, MAX_KEYS, MAX_KEYS, reasons=False).keys if deep else ()
-        return judge_again(invocation, self._destination, total, judge, sent.send, [one.key for one in waiting])
+        return judge_again(invocation, self._destination, total, judge, send, [one.key for one in waiting])
 
     def _walk(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
         walk = self._range_walk(one, start, open_ranges, seconds)
@@ -227,41 +224,33 @@ class _Comparison:
         self, one: Pass, start: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
     ) -> MergedListing:
         """What both buckets have after the piece `start`, and of records these kinds."""
-
-        def needs_records(source: ObjectSummary) -> bool:
-            return self._invocation.settings.key_filter.matches(source.name)
-
-        prefix = one.scope.key_filter.prefix
         return MergedListing(
-            self._invocation, needs_records, prefix, start.after, kinds=kinds, destination=self._destination
+            self._invocation,
+            lambda source: self._invocation.settings.key_filter.matches(source.name),
+            one.scope.key_filter.prefix,
+            start.after,
+            kinds=kinds,
+            destination=self._destination,
         )
 
 
-class _SentAgain:
-    """What judging again sends: of what has become due each key once for each `run`, as the object `name` remembers."""
+def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequence[FailedKey]], None]:
+    """What judging again sends: of what has become due each key once for each `run`, as the object `name` remembers. It
+    raises StorageError: then some may be sent once more."""
+    bucket, sender, sent = invocation.log_bucket, Sender(invocation), set[str]()
+    match jsontext.load(bucket.get(name) or b"{}") if run else None:
+        case {"run": before, "keys": list(keys)} if before == run:
+            sent.update(map(str, keys))
 
-    def __init__(self, invocation: Invocation, name: str, run: str) -> None:
-        self._bucket = invocation.log_bucket
-        self._sender = Sender(invocation)
-        self._name = name
-        self._run = run
-        self._keys: set[str] = set()
-        match jsontext.load(self._bucket.get(name) or b"{}") if run else None:
-            case {"run": before, "keys": list(keys)} if before == run:
-                self._keys.update(map(str, keys))
+    def send(due: Sequence[FailedKey]) -> None:
+        keys = [key for key in due if key.key not in sent] if run else []
+        if keys:
+            # What is left is still what it was, so it is found again.
+            left = {key.key for key in sender.send(keys)}
+            sent.update({key.key for key in keys} - left)
+            bucket.put(StoredObject.of_json(name, {"run": run, "keys": sorted(sent)}))
 
-    def send(self, due: Sequence[FailedKey]) -> None:
-        """Send what was not sent yet.
-
-        Raises StorageError: then some may be sent once more.
-        """
-        keys = [key for key in due if key.key not in self._keys] if self._run else []
-        if not keys:
-            return
-        # What is left is still what it was, so it is found again.
-        left = {key.key for key in self._sender.send(keys)}
-        self._keys.update({key.key for key in keys} - left)
-        self._bucket.put(StoredObject.of_json(self._name, {"run": self._run, "keys": sorted(self._keys)}))
+    return send
 
 
 def _named(asked: Options, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:

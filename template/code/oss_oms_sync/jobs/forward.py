@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -13,8 +12,8 @@ from oss_oms_sync import events
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.delivery.batches import Recorded, Submission, record, submit
-from oss_oms_sync.errors import EventError, RecordError
+from oss_oms_sync.delivery.batches import Submission, record, submit
+from oss_oms_sync.errors import EventError, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.reasons import Failure, Reason
@@ -31,8 +30,6 @@ _RECOVERY_SECONDS = 60.0
 
 _REMEMBERED_AS = "forward's share"
 _LEFT_TO_REPLAY = Failure(Reason.THROTTLED, message="not sent: OMS throttled calls before it, so replay sends it")
-
-log = logging.getLogger(__name__)
 
 
 def run(event: bytes | str, invocation: Invocation) -> bool:
@@ -54,7 +51,17 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
     recorded = record(invocation, outcomes)
     for one in recorded:
-        _log_failure(one)
+        if failure := one.failure:
+            log.warning(
+                {
+                    "key": one.key.key,
+                    "reason": failure.reason.name,
+                    "status": failure.status,
+                    "error_code": failure.error_code,
+                    "message": failure.message,
+                    "fix": failure.reason.fix.en,
+                }
+            )
         one.log_problem()
     failures = [one.failure for one in recorded if one.failure]
     unrecorded = [one.problem.message for one in recorded if one.failure and one.problem]
@@ -85,20 +92,6 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
     submission = submit(invocation, keys, deadline, patient=share.is_whole)
     share.note(submission)
     return submission
-
-
-def _log_failure(one: Recorded) -> None:
-    if failure := one.failure:
-        log.warning(
-            {
-                "key": one.key.key,
-                "reason": failure.reason.name,
-                "status": failure.status,
-                "error_code": failure.error_code,
-                "message": failure.message,
-                "fix": failure.reason.fix.en,
-            }
-        )
 
 
 @dataclass(frozen=True)

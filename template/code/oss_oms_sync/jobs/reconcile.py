@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.pass_answers import ReconcileAnswer
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import SettingsError
+from oss_oms_sync.errors import SettingsError, log
 from oss_oms_sync.events import ObjectChange, is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
@@ -30,8 +29,6 @@ from oss_oms_sync.passes.states import HowFar
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally
 from oss_oms_sync.passes.work import Walked
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ failed, and is sent as soon as it is known.
 
 from __future__ import annotations
 
-import logging
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,15 +24,13 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
-from oss_oms_sync.errors import StorageError, presentable
+from oss_oms_sync.errors import StorageError, log, presentable
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.reasons import OPEN_COMMAND, Failure, Reason
 
 # For how long an instance that saw the project open takes that for granted, from when it asked.
 _KNOWN_SECONDS = 60.0
 _LOOK_SECONDS = 5.0
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -113,10 +113,6 @@ class ListPositions:
         self.began, self.pages = timestamp(now), 0
         return True
 
-    def end_look(self) -> None:
-        """All lists were read."""
-        self.looked, self.after = self.began, ""
-
     def read_before(self, installed: datetime) -> datetime:
         """Lists that were modified earlier, and that are not in the map, are not read: the last complete look saw them;
         before there was one, they are from before the installation."""

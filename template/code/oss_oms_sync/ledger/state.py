@@ -15,7 +15,6 @@ versioning it is not, and nothing of that holds.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -27,7 +26,7 @@ from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oss import OssBucket
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import record_root, state_name
@@ -35,8 +34,6 @@ from oss_oms_sync.ledger.records import record_root, state_name
 T = TypeVar("T")
 
 _ONCE = {"x-oss-forbid-overwrite": "true"}
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ more.
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.errors import log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, Kind, failed_key, record_prefix, record_root
 
@@ -29,8 +29,6 @@ from oss_oms_sync.ledger.records import FailedKey, Kind, failed_key, record_pref
 _GRACE = timedelta(minutes=1)
 # So many records are listed to find a project's among those of others: fifty pages, which take some seconds.
 _MOST_LISTED = 50_000
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

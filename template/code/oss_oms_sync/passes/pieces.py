@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import reduce
 
-from oss_oms_sync.answers.stop import Stopped
+from oss_oms_sync.answers.step import Stopped
 from oss_oms_sync.passes.scope import IN_PASS, ROOT_RANGE, TOTAL, Pass
 from oss_oms_sync.passes.tally import Tally
 
@@ -107,10 +107,8 @@ class Tree:
 
     @property
     def _unfinished(self) -> list[str]:
-        return [name for name in sorted(self.last) if name not in self._ended and not self._is_halved(name)]
-
-    def _is_halved(self, name: str) -> bool:
-        return f"{name}0" in self.last and f"{name}1" in self.last
+        halved = {name for name in self.last if f"{name}0" in self.last and f"{name}1" in self.last}
+        return sorted(self.last.keys() - self._ended - halved)
 
 
 def fold(pieces: Mapping[str, Piece]) -> Tally:

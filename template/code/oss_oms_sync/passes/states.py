@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from oss_oms_sync.answers.pass_answers import PassAnswer, Ranges
-from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.stop import Stop, Stopped
+from oss_oms_sync.answers.step import Step, Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES
 from oss_oms_sync.passes.scope import Pass, Scope

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.ledger.state import read_all, write_once
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.pieces import Piece, Tree, fold
@@ -40,8 +39,6 @@ from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import MAX_PERIOD
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 class PassStore:
@@ -238,7 +235,7 @@ class PassStore:
             for name in sorted({*mine[:-2], *filter(self._is_forgotten, set(names) - set(mine))} - {*usual[-1:]}):
                 self._delete(name)
         except StorageError as error:
-            log.error({"passes": "not cleared away", "problem": str(error)})  # noqa: TRY400
+            log.error({"passes": "not cleared away", "problem": str(error)})
 
     def _delete(self, pass_name: str) -> None:
         # The first piece first: without it nobody goes on.
@@ -279,5 +276,5 @@ def _value(kind: type[T], stored: StoredObject | None) -> T | None:
         return from_json(kind, jsontext.load(stored.body))
     except UnreadableError as error:
         problem = f"unreadable, {error}: if no other pass begins, begin one with restart"
-        log.error({"object": stored.name, "problem": problem})  # noqa: TRY400
+        log.error({"object": stored.name, "problem": problem})
         return None

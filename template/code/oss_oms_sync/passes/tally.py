@@ -121,7 +121,7 @@ class Histogram:
     def add(self, seconds: int) -> None:
         """Count an object that arrived `seconds` late; fewer than none are the clocks' difference."""
         lag = max(0, seconds)
-        self.buckets[_bucket(lag)] += 1
+        self.buckets[1 + math.floor(_STEPS * math.log2(lag)) if lag else 0] += 1
         self.longest = max(self.longest, lag)
         for limit in WITHIN:
             self.within[limit] += lag <= limit
@@ -147,7 +147,7 @@ class Histogram:
             seen += self.buckets[bucket]
             if seen >= max(1, wanted):
                 # Whole: no float stands in a certificate, because languages write them differently.
-                return min(round(_middle(bucket)), self.longest)
+                return min(round(2 ** ((bucket - 0.5) / _STEPS)) if bucket else 0, self.longest)
         return None
 
     def summary(self) -> Lag:
@@ -285,11 +285,3 @@ def _joined(one: Folders, other: Folders) -> Folders:
             for title, count in (counts or {}).items():
                 into[title] = list(map(add, into.get(title, (0, 0, 0, 0)), count))
     return joined
-
-
-def _bucket(seconds: int) -> int:
-    return 0 if seconds == 0 else 1 + math.floor(_STEPS * math.log2(seconds))
-
-
-def _middle(bucket: int) -> float:
-    return 0.0 if bucket == 0 else float(2 ** ((bucket - 0.5) / _STEPS))

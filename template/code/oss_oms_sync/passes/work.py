@@ -6,13 +6,12 @@ who dies, or who hears of it twice. Source: the protocol was tried in thousands 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from oss_oms_sync.answers.stop import Stop, Stopped
+from oss_oms_sync.answers.step import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
 from oss_oms_sync.passes.scope import ROOT_RANGE, Pass, Wake
@@ -29,8 +28,6 @@ _NOT_BEGUN = Stopped(
 )
 _NO_PROGRESS = Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
 _UNTIL_TOMORROW = ". {} pieces in a row came no further, so it is tried again tomorrow, or when somebody asks by hand"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

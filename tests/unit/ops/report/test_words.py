@@ -12,7 +12,7 @@ from ops.certificates import CHECKS
 from ops.report import certificate
 from ops.report.words import WORDS
 from oss_oms_sync.answers import text
-from oss_oms_sync.answers.stop import Stop
+from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.jobs.status import verdict
 from support.answers import EXAMPLES, answer

@@ -5,17 +5,16 @@ The timer's runs first read OMS's lists of what it failed to copy, which gives f
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from oss_oms_sync import events, options
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.stop import Stop, Stopped
+from oss_oms_sync.answers.step import Stop, Stopped
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import EventError, PayloadError, StorageError
+from oss_oms_sync.errors import EventError, PayloadError, StorageError, log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resending import Options, Replay
 from oss_oms_sync.ledger.closing import Closing
@@ -23,8 +22,6 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 
 _STATE = "turn"
-
-log = logging.getLogger(__name__)
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
@@ -123,4 +120,4 @@ def give_turn_back(invocation: Invocation) -> None:
         JobState(invocation).store(_STATE, to_json(_Busy()))
     except StorageError as error:
         # It waits until this run would have been over.
-        log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
+        log.error({"state": "not stored", "problem": str(error)})

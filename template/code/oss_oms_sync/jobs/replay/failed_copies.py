@@ -12,7 +12,6 @@ looks again, too. What cannot be read is counted and said; compare finds the obj
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -21,12 +20,12 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.task_group import MOST_RESENT, TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, none_failed
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
 from oss_oms_sync.comparison.classes import OMS_LISTS
-from oss_oms_sync.errors import StorageError, presentable
+from oss_oms_sync.errors import StorageError, log, presentable
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, rest, version
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
@@ -50,12 +49,6 @@ _LISTS_LATE_SECONDS = 60 * 60
 # A success record is written after OMS accepted the key, so OMS may have failed to copy it before; and the clouds'
 # clocks may differ.
 _RECORDED_WITHIN = 2 * 60
-
-log = logging.getLogger(__name__)
-
-
-class _TimeIsUp(Exception):  # noqa: N818  what it is
-    """The rest of the run's time is for sending."""
 
 
 class FailedCopies:
@@ -82,8 +75,6 @@ class FailedCopies:
         stopped = ""
         try:
             self._look()
-        except _TimeIsUp:
-            stopped = "the time for reading lists is up: the next run goes on"
         except StorageError as error:
             stopped = str(error)
         if stopped != positions.said:
@@ -96,11 +87,13 @@ class FailedCopies:
                 self._state.store(_STATE, after)
         except StorageError as error:
             # The next run reads the same lines again.
-            log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
+            log.error({"state": "not stored", "problem": str(error)})
         return {
             "lists": self._lists,
-            **{name: self._records.lines[name] for name in ("recorded", "gone", "symlinks", "accepted_again")},
-            "outside": self._records.outside,
+            **{
+                name: self._records.lines[name]
+                for name in ("recorded", "gone", "symlinks", "accepted_again", "outside")
+            },
             "unread": self._unread,
             "unread_in_all": positions.unread,
             "unread_example": positions.example or None,
@@ -110,7 +103,7 @@ class FailedCopies:
     def _look(self) -> None:
         """Go on through the names of all lists, and read those that are new or have changed.
 
-        Raises StorageError and _TimeIsUp; the positions say what was done until then.
+        Raises StorageError, also once the time is up; the positions say what was done until then.
         """
         if not self._invocation.settings.source_bucket:
             raise StorageError(
@@ -135,7 +128,7 @@ class FailedCopies:
                     positions.after = one.name
                 positions.pages += 1
                 more = page.more
-        positions.end_look()
+        positions.looked, positions.after = positions.began, ""
 
     def _folders(self) -> list[str]:
         """What the names of the lists begin with, in the order of names."""
@@ -204,8 +197,9 @@ class FailedCopies:
         log.warning({"list": name, "lines_unread": number, "example": self._positions.example})
 
     def _check_time(self) -> None:
+        """The rest of the run's time is for sending."""
         if self._until.expired():
-            raise _TimeIsUp
+            raise StorageError("the time for reading lists is up: the next run goes on")
 
 
 def _can_read(bucket: ObsBucket, one: ObjectSummary) -> bool:
@@ -218,13 +212,12 @@ def _can_read(bucket: ObsBucket, one: ObjectSummary) -> bool:
 class CopyRecords:
     """Looks at the source objects and the records of what OMS failed to copy.
 
-    `lines` counts what became of the objects, by the names in answers, `outside` those outside of the project's filter.
+    `lines` counts what became of the objects, by the names in answers.
     """
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self.lines: Counter[str] = Counter()
-        self.outside = 0
 
     def record(self, failures: Sequence[CopyFailure], listed: int, *, of_group: bool) -> int:
         """Deal with failures of a list that was written at `listed`, in seconds since 1970, of the sync task or of a
@@ -235,7 +228,7 @@ class CopyRecords:
         key_filter = self._invocation.settings.key_filter
         inside = [one for one in failures if key_filter.matches(one.key)]
         mine, outside = {one.key: one for one in inside}, len(failures) - len(inside)
-        self.outside += outside
+        self.lines["outside"] += outside
         due = []
         for one, source in zip(mine.values(), self._invocation.source_bucket.find_all(list(mine)), strict=True):
             why = nothing_to_send(source)
@@ -262,9 +255,7 @@ class CopyRecords:
                 # The sync task did not fail where a group did.
                 attempts = (copy_attempts(accepted) if accepted else 0) + (not of_group)
                 records.append(self._failed_record(one, source, accepted, waiting, attempts))
-        for problem in bucket.try_put_all(records):
-            if problem:
-                raise problem.to_error()
+        none_failed(bucket.try_put_all(records))
 
     def _failed_record(
         self,

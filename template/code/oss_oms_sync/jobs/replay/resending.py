@@ -7,7 +7,6 @@ leaves the run file only when it is accepted, has a failed record again, or is r
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +16,9 @@ from oss_oms_sync.answers.job_answers import ReplayAnswer, ReplayRun
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, parts_of
 from oss_oms_sync.delivery.sender import Sender, earliest
-from oss_oms_sync.errors import PayloadError, StorageError
+from oss_oms_sync.errors import PayloadError, StorageError, log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resting import ReplayState, Resolved, Resting, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
@@ -29,8 +28,6 @@ from oss_oms_sync.reasons import UNKNOWN, Reason
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 20.0
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,9 +89,7 @@ class Replay:
             if only_copies:
                 self.sender.record_unsent([key for key, _ in self._named(changes)])
             return
-        named = self._named(changes)
-        for start in range(0, len(named), PAGE_SIZE):
-            some = named[start : start + PAGE_SIZE]
+        for some in parts_of(self._named(changes), PAGE_SIZE):
             self._take([key for key, _ in some], [key.key for key, is_recorded in some if is_recorded])
 
     def record_failed_copies(self) -> None:
@@ -297,15 +292,13 @@ class Replay:
             self._state.store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
         except StorageError as error:
             # The next run starts where this one did: some keys are sent twice.
-            log.error({"state": "not stored", "problem": str(error)})  # noqa: TRY400
+            log.error({"state": "not stored", "problem": str(error)})
 
     def _would_take(self, keys: Sequence[FailedKey]) -> None:
-        for key in keys:
-            self._taken.add(key.key)
-            self._by_reason[key.told_reason] += 1
-            self._oldest = earliest(self._oldest, key.first_failure)
+        self._taken.update(key.key for key in keys)
+        self._by_reason.update(key.told_reason for key in keys)
+        self._oldest = earliest(self._oldest, *(key.first_failure for key in keys))
 
     def _leave(self, keys: Sequence[FailedKey]) -> None:
-        for key in keys:
-            self._left.add(key.key)
-            self._oldest = earliest(self._oldest, key.first_failure)
+        self._left.update(key.key for key in keys)
+        self._oldest = earliest(self._oldest, *(key.first_failure for key in keys))

@@ -5,7 +5,6 @@ pass them over; and those whose keys are done without being sent.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +14,7 @@ from oss_oms_sync.clock import Clock, from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, etag_of
 from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT
+from oss_oms_sync.errors import log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey
 
@@ -25,8 +25,6 @@ _FIRST_REST = 10 * 60
 _LONGEST_REST = 24 * 60 * 60
 # So many are kept in mind: the state has to stay small enough to be read in one go.
 _MOST = 2 * MAX_REJECTED_KEPT
-
-log = logging.getLogger(__name__)
 
 
 class Rest(NamedTuple):
