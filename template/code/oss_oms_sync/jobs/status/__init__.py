@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
-from oss_oms_sync.errors import PayloadError
+from oss_oms_sync.errors import PayloadError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
@@ -50,8 +49,6 @@ DAY = timedelta(days=1)
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
 _INEXACT_COUNTS = t("two invocations went on with the same pass at once: its counts are not exact, its work is")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
