@@ -6,35 +6,41 @@ Exit code 0 only when the memory does not grow with the number of objects.
 
 from __future__ import annotations
 
-import hashlib
 import os
+import ssl
 import sys
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import requests
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.rclone import beside_rclone
-from benchmarks.simulated_pass import CPU_AN_OBJECT, PIECE_SECONDS, page_seconds
+from benchmarks.simulated_pass import COMPARE, PIECE_SECONDS
+from ops.effort import LANES
 from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
+from oss_oms_sync.clouds.bucket import _PART_BYTES
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY, read_body
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.judge import Judge
+from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.tally import Tally
+from sandbox.server.certificate import make_certificate
 
 FEW, MANY = 100_000, 1_000_000
 GROWTH_ALLOWED = 1.1
-# An object of compare takes this many times what one of reconcile does (see benchmarks.listing).
-TIMES_RECONCILE = 1.6
-# The size of the function `compare`.
-CPU, MEGABYTES = 1.0, 1024
 # OBS's list prices: for a million keys, requests and traffic out of OBS, at 7 yuan a dollar.
 DOLLARS_A_MILLION_LISTED_IN_OBS = (0.001 + 0.15) / 7
 PAGE = 1000
+_ROUNDS = 64
 NOW = 1_800_000_000
 
 
@@ -44,18 +50,13 @@ def main() -> int:
     flat = many <= few * GROWTH_ALLOWED
     console.print(f"Peak memory after {FEW:,} and {MANY:,} objects: {few:.0f} and {many:.0f} MB")
     speed = bytes_a_second()
-    console.print(f"deep: {speed / 1e6:.0f} MB of contents a second and core (MD5 by both part sizes; no network)")
+    console.print(f"deep: {speed / 1e6:.0f} MB of contents a second and core (read over TLS; MD5 by both part sizes)")
     table = Table("a comparison of", "lanes", "time", "Function Compute", "OSS", "OBS", "dollars")
-    for objects, lanes in ((10**6, 1), (10**8, 16), (10**8, 32), (10**9, 64)):
+    for objects, lanes in ((10**6, 1), (10**8, LANES), (10**9, 64)):
         table.add_row(f"{objects:,} objects", str(lanes), *reckoned(objects, lanes))
     console.print(table)
-    console.print(f"Assumed: {1e6 * CPU_AN_OBJECT * TIMES_RECONCILE:.0f} us of a vCPU an object, {CPU:g} vCPU a lane.")
-    seconds = 1e14 / (speed / 2 * CPU * 16)
-    dollars = dollars_for_function(seconds * 16 / PIECE_SECONDS, seconds * 16, CPU, MEGABYTES)
-    console.print(
-        f"deep of 100 TB at 16 lanes, if computing decides (a vCPU is half a core): {seconds / 3600:.0f} h,"
-        f" {dollars:.0f} dollars of Function Compute; reading within the region is free of traffic."
-    )
+    console.print(f"Assumed: {1e6 * COMPARE.computing:.0f} us of a vCPU an object, {COMPARE.cpu:g} vCPU a lane.")
+    console.print(f"A vCPU is half a core: {speed / 2e6:.0f} MB a second and lane, if computing decides.")
     beside_rclone(console)
     console.print("[green]Memory is flat." if flat else "[red]Memory grows with the number of objects.")
     return 0 if flat else 1
@@ -83,18 +84,50 @@ def entries(objects: int) -> Iterator[Entry]:
 
 
 def bytes_a_second() -> float:
-    contents, rounds = os.urandom(8 * 1024 * 1024), 32
-    began = time.process_time()
-    digests = [hashlib.md5(usedforsecurity=False) for _ in range(2)]
-    for _ in range(rounds):
-        for digest in digests:
-            digest.update(contents)
-    return rounds * len(contents) / (time.process_time() - began)
+    """Of contents that are read over TLS on a kept connection, as `deep` does, and digested in both part sizes."""
+    with TemporaryDirectory() as folder:
+        certificate = make_certificate(Path(folder))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server = HTTPServer(("127.0.0.1", 0), _Contents)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        process = os.fork()
+        if not process:
+            server.handle_request()
+            os._exit(0)
+        digests = [_Digest(size) for size in _PART_SIZES]
+        with requests.Session() as session:
+            session.trust_env, session.verify = False, str(certificate)
+            began = time.process_time()
+            for _ in range(_ROUNDS):
+                body = read_body(session.get(f"https://127.0.0.1:{server.server_port}/", stream=True), MAX_LONG_BODY)
+                for digest in digests:
+                    digest.update(body)
+            taken = time.process_time() - began
+        os.waitpid(process, 0)
+        server.server_close()
+    return _ROUNDS * _PART_BYTES / taken
+
+
+class _Contents(BaseHTTPRequestHandler):
+    """Answers each call with as many bytes as `deep` asks for at once."""
+
+    protocol_version = "HTTP/1.1"
+    _body = os.urandom(_PART_BYTES)
+
+    def do_GET(self) -> None:
+        self.send_response(206)
+        self.send_header("Content-Length", str(_PART_BYTES))
+        self.end_headers()
+        self.wfile.write(self._body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the base class
+        """Say nothing."""
 
 
 def reckoned(objects: int, lanes: int) -> tuple[str, ...]:
-    busy = objects / PAGE * page_seconds(PAGE * CPU_AN_OBJECT * TIMES_RECONCILE / CPU)
-    function = dollars_for_function(busy / PIECE_SECONDS, busy, CPU, MEGABYTES)
+    busy = objects / PAGE * COMPARE.page_seconds()
+    function = dollars_for_function(busy / PIECE_SECONDS, busy, COMPARE.cpu, COMPARE.megabytes)
     oss = 2 * objects / PAGE * DOLLARS_A_REQUEST
     obs = objects / 1e6 * DOLLARS_A_MILLION_LISTED_IN_OBS
     dollars = function + oss + obs

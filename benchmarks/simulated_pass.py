@@ -11,27 +11,47 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count, pairwise
+from typing import NamedTuple
 
 from benchmarks.keyspaces import KeySpace
 from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING
 
-# The template's: the size of the function `reconcile`, and how long a piece works.
-CPU, MEGABYTES, PIECE_SECONDS = 0.5, 512, 120.0
+# The template's: how long a piece works.
+PIECE_SECONDS = 120.0
+_PAGE = 1000
 
 # All that follows is assumed, and not measured in the clouds.
 # From an event to the first line of its worker. All of it is billed.
 START_SECONDS = (1.0, 3.0)
-# OSS's answers within the region: a page of a listing; any other call, or a listing of one key.
-PAGE_SECONDS, CALL_SECONDS = 0.1, 0.02
-# Two listings read and merged, and runs of objects counted, on a whole vCPU. On a core of the machine on which this was
-# written it took 7 microseconds (18 key by key): twice that, because a vCPU is half a core, and as much as 24 for TLS
-# and HTTP.
-CPU_AN_OBJECT = 0.000038
+# OSS's answers within the region: any call but a page of a listing, or a listing of one key.
+CALL_SECONDS = 0.02
 
-_PAGE = 1000
 _CALLS_AT_ONCE = 10
+
+
+class Job(NamedTuple):
+    """A job of passes: the size of its function; seconds of a whole vCPU for an object, and of waiting for a page; how
+    many long listings are read side by side, and how many that are nearly empty."""
+
+    cpu: float
+    megabytes: int
+    computing: float
+    page: float
+    listings: int
+    short_listings: int
+
+    def page_seconds(self, objects: int = _PAGE) -> float:
+        """How long a page takes that is worked on while the next one is waited for."""
+        return max(self.page, objects * self.computing / self.cpu) if objects else 0.0
+
+
+# On a core of the machine on which this was written an object of reconcile took 7 microseconds, and one of compare 12
+# (18 and 31 key by key; benchmarks.listing): twice that, because a vCPU is half a core, and as much as 24 for TLS and
+# HTTP, 36 where there are three long listings. Of compare a page takes longer, because OBS answers over the internet.
+RECONCILE = Job(0.5, 512, 0.000038, 0.1, 2, 1)
+COMPARE = Job(1.0, 1024, 0.00006, 0.12, 3, 2)
 
 # What a worker does: it yields for how many seconds it is busy, and goes on after them.
 _Worker = Generator[float, None, None]
@@ -61,12 +81,13 @@ class KeyRange:
 class SimulatedPass:
     """One pass, from its beginning to its total. `before`: the marks of the pass before."""
 
-    def __init__(self, space: KeySpace, lanes: int, before: Marks | None = None) -> None:
+    def __init__(self, space: KeySpace, lanes: int, before: Marks | None = None, job: Job = RECONCILE) -> None:
         self.seconds = 0.0
         self.billed_seconds = 0.0
         self.invocations = 0
         self.pieces = 0
-        self.most_open = 0
+        self.most_open = self.most_instances = 0
+        self.job = job
         self.calls: Counter[str] = Counter()
         self._space = space
         self._lanes = lanes
@@ -85,11 +106,12 @@ class SimulatedPass:
 
     def dollars(self) -> float:
         """The price of its invocations and requests."""
-        function = dollars_for_function(self.invocations, self.billed_seconds, CPU, MEGABYTES)
+        function = dollars_for_function(self.invocations, self.billed_seconds, self.job.cpu, self.job.megabytes)
         return function + self.calls.total() * DOLLARS_A_REQUEST
 
     def _run(self) -> None:
         while self._agenda:
+            self.most_instances = max(self.most_instances, len(self._agenda))
             self._now, _, worker = heappop(self._agenda)
             busy = next(worker, None)
             if busy is not None:
@@ -114,11 +136,11 @@ class SimulatedPass:
         self.pieces += 1
         is_planned = bool(list(self._before)) and 1 << key_range.depth >= self._lanes
         if begins and not is_planned and self._may_split(key_range):
-            yield self._walk(key_range, 1 if list(self._before) else int(FIRST_SECONDS / _page_seconds(_PAGE)))
+            yield self._walk(key_range, 1 if list(self._before) else int(FIRST_SECONDS / self.job.page_seconds()))
             if key_range.place < key_range.end and (yield from self._split(key_range)):
                 return
         if key_range.place < key_range.end:
-            yield self._walk(key_range, int(PIECE_SECONDS / _page_seconds(_PAGE)))
+            yield self._walk(key_range, int(PIECE_SECONDS / self.job.page_seconds()))
         if key_range.place == key_range.end:
             yield from self._end(key_range)
         elif not (yield from self._split(key_range)):
@@ -167,7 +189,7 @@ class SimulatedPass:
                 KeyRange(place, one.end, one.until, depth=depth),
             )
             for half in one.halves:
-                planned = self._planned_cut(half)
+                planned = self._planned_cut(half) if len(split) + 1 < self._lanes else None
                 if planned:
                     split.append((half, planned))
                 else:
@@ -195,10 +217,10 @@ class SimulatedPass:
         begin = key_range.place
         key_range.place = min(begin + pages * _PAGE, key_range.end)
         full, rest = divmod(key_range.place - begin, _PAGE)
-        # Source bucket and success records, the two pages read ahead in vain, and a page of failed records.
-        self.calls["LIST"] += 2 * (full + bool(rest)) + 3
+        # Each long listing has a page that was read ahead in vain, too.
+        self.calls["LIST"] += self.job.listings * (full + bool(rest) + 1) + self.job.short_listings
         key_range.marks = Marks.merge(key_range.marks, self._marks(begin, key_range.place))
-        return PAGE_SECONDS + full * _page_seconds(_PAGE) + _page_seconds(rest)
+        return self.job.page + full * self.job.page_seconds() + self.job.page_seconds(rest)
 
     def _marks(self, begin: int, end: int) -> list[Mark]:
         """Marks as `Marks.add` leaves them of the keys at these places."""
@@ -217,12 +239,3 @@ class SimulatedPass:
         """So many calls side by side."""
         self.calls[kind] += times
         return CALL_SECONDS
-
-
-def _page_seconds(objects: int) -> float:
-    return page_seconds(objects * CPU_AN_OBJECT / CPU) if objects else 0.0
-
-
-def page_seconds(computing: float) -> float:
-    """How long a page takes that is computed on for so long while the next one is waited for."""
-    return max(PAGE_SECONDS, computing)

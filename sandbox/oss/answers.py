@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -36,7 +37,12 @@ def encoder(params: Mapping[str, str]) -> Callable[[str], str]:
         return escape
     if encoding != "url":
         raise invalid_argument("Invalid Encoding Method specified in Request.", ArgumentName="encoding-type")
-    return lambda text: quote(text, safe="")
+    return _quoted
+
+
+@lru_cache(10_000)
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def encoding_tag(params: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ops import quantities
 from ops.certificates import ACCEPTABLE
+from ops.effort import LANES
 from ops.prices import Prices
 from oss_oms_sync.answers.text import Text, t
 
@@ -183,7 +184,9 @@ COMMANDS = {
                 type=quantities.a_day,
                 default=0,
             ),
-            option("--lanes", t("as in s.yaml (16)"), type=quantities.whole(1, 64), metavar="N", default=16),
+            option(
+                "--lanes", t("as in s.yaml ({n})", n=LANES), type=quantities.whole(1, 64), metavar="N", default=LANES
+            ),
             option("--sample", t("as in cutover (100)"), type=quantities.whole(0, 300), metavar="N", default=100),
             _price("--egress-price", Prices().egress, t("traffic out of OSS")),
             _price("--obs-egress-price", Prices().obs_egress, t("traffic out of OBS")),

@@ -84,7 +84,7 @@ def estimate(plan: Plan) -> Estimate:
             item("compare", effort.compare_pass(plan.objects), plan.objects),
             item("standstill", effort.standstill_pass(plan.objects), plan.objects),
             item("sample", effort.sample(plan.sample, sampled), plan.sample, sampled),
-            item("deep", effort.deep(plan.objects, plan.size), plan.objects, plan.size),
+            item("deep", effort.deep(plan.objects, plan.size, plan.lanes), plan.objects, plan.size),
         ],
         old_seconds={
             "group": effort.group_seconds(plan.objects, plan.size),

@@ -15,8 +15,9 @@ from oss_oms_sync.answers.task_group import LISTED_A_SECOND
 DAYS_A_MONTH = 30
 _PAGE = 1000
 _KEYS_A_CALL = 10
-# The settings' default.
-_OMS_RATE = 20
+# The settings' defaults, and how many lanes a pass has at most that sends everything (passes.work).
+LANES, _OMS_RATE = 32, 20
+_SENDING_LANES = 4
 # The functions' sizes in s.yaml, as vCPU and MB; compare's is whole.
 _SMALL, _LARGE, _WHOLE = (0.1, 256), (0.5, 512), (1.0, 1024)
 # A round trip to OMS and one to OSS, and computing at a tenth of a core.
@@ -26,8 +27,12 @@ _EVENT_SECONDS = 0.05
 RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 600_000, 60 / 500_000
 # What compare reads of an object in OBS's listings.
 _LISTED_BYTES = 300
-# `deep` computes so many bytes a second in a lane; a sample reads so many from both sides.
-_DEEP_BYTES_A_SECOND, _SAMPLE_BYTES_A_SECOND = 100_000_000, 30_000_000
+# `deep` reads over TLS and digests so many bytes a second in a lane: half of what a core was measured to
+# (benchmarks.comparing). An account may read 20 Gbit/s or more in most regions of mainland China, if nobody else does
+# (OSS, "Limits and performance": https://help.aliyun.com/document_detail/283216.htm).
+_DEEP_BYTES_A_SECOND, _OSS_BYTES_A_SECOND = 140_000_000, 2_500_000_000
+# A sample reads so many from both sides.
+_SAMPLE_BYTES_A_SECOND = 30_000_000
 # Beside a sample the headers of one object of each first-level folder are compared, of at most so many.
 _SAMPLED_FOLDERS = 200
 # OMS reads and writes parts of so many bytes.
@@ -108,7 +113,7 @@ def _pass(objects: int, seconds_an_object: float) -> Effort:
 
 def backfill(objects: int, lanes: int) -> Effort:
     """All objects sent by a pass of reconcile: its lanes share the rate of calls, and each waits for its turn."""
-    seconds = backfill_seconds(objects) * lanes
+    seconds = backfill_seconds(objects) * min(lanes, _SENDING_LANES)
     return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE + objects)
 
 
@@ -152,9 +157,9 @@ def sample(number: int, bytes_: float) -> Effort:
     return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_A_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
 
 
-def deep(objects: int, size: int) -> Effort:
+def deep(objects: int, size: int, lanes: int) -> Effort:
     """The whole source read inside its region, as if nothing else proved any object to be equal; each proof is kept."""
-    seconds = size / _DEEP_BYTES_A_SECOND
+    seconds = deep_hours(size, lanes) * 3600 * lanes
     return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE, oss=2 * objects)
 
 
@@ -175,14 +180,14 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
 
 
 def deep_hours(size: int, lanes: int) -> float:
-    """How long `deep` takes for a whole source, if computing decides."""
-    return size / _DEEP_BYTES_A_SECOND / lanes / 3600
+    """How long `deep` takes for a whole source, if computing decides, or what OSS lets an account read."""
+    return size / min(_DEEP_BYTES_A_SECOND * lanes, _OSS_BYTES_A_SECOND) / 3600
 
 
 def pass_seconds(objects: int, seconds_an_object: float, lanes: int) -> float:
     """How long a later pass over a bucket takes, which knows where the keys lie; the first one takes up to half as long
-    again. Many lanes are seldom all busy: 16 do the work of 14, 64 that of 39."""
-    return objects * seconds_an_object * (1 + lanes / 100) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
+    again. Many lanes are seldom all busy: 32 do the work of 30, 64 that of 56."""
+    return objects * seconds_an_object * (1 + lanes / 500) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
 
 
 def _minutes(seconds: float) -> int:

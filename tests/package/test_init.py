@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
+from oss_oms_sync.settings_table import SETTINGS
 from package.tool import COMPONENT, answer_prompts, assert_no_secret, deploy
 from sandbox.fc.project import resources
 from support.answers import ANSWERS, KEYLESS
@@ -46,7 +47,7 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
         "OBJECT_PREFIX": answers["objectPrefix"],
         "OBJECT_SUFFIX": answers["objectSuffix"],
         "OSS_ENDPOINT": f"https://oss-{answers['region']}-internal.aliyuncs.com",
-        "LANES": "16",
+        "LANES": SETTINGS["LANES"].default,
     }
     (trigger,) = props["triggers"]
     assert trigger["triggerConfig"]["filter"]["key"] == {

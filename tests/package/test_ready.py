@@ -75,8 +75,8 @@ def test_a_log_bucket_is_proposed_that_oss_takes_also_for_the_longest_name(tool,
 @pytest.mark.parametrize(
     ("line", "other", "told"),
     [
-        ('lanes: "16"', "lanes: 16", 'lanes has to be text: write lanes: "16" in s.yaml, in quotes.'),
-        ('lanes: "16"', "lanes: 1_6 # ours", "lanes"),
+        ('lanes: "32"', "lanes: 32", 'lanes has to be text: write lanes: "32" in s.yaml, in quotes.'),
+        ('lanes: "32"', "lanes: 1_6 # ours", "lanes"),
         ('compareDeep: "off"', "compareDeep: true", 'write compareDeep: "true"'),
         ("statusPeriod: 15m", "statusPeriod:", "statusPeriod"),
         ('objectPrefix: ""', "objectPrefix: 2026-11-27", "objectPrefix"),
@@ -103,7 +103,7 @@ def test_a_setting_that_the_cloud_would_refuse_is_named_with_what_to_write(tmp_p
 @pytest.mark.usefixtures("require_tool")
 def test_of_another_file_than_s_yaml_only_the_address_is_known(tmp_path):
     render(ANSWERS, tmp_path)
-    (tmp_path / "s.yaml").write_text((tmp_path / "s.yaml").read_text().replace('lanes: "16"', "lanes: 16"))
+    (tmp_path / "s.yaml").write_text((tmp_path / "s.yaml").read_text().replace('lanes: "32"', "lanes: 32"))
     assert ready(tmp_path, "https://oms.example.com/v2/a/sync-tasks/b/events") == ""
     assert "s.yaml has no SYNC_URL" in ready(tmp_path, "")
 

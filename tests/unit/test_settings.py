@@ -36,7 +36,7 @@ UNSET = {
     "oss_endpoint": "https://oss-cn-hangzhou-internal.aliyuncs.com",
     "oss_region": "cn-hangzhou",
     "project": "oss-oms-sync",
-    "lanes": 16,
+    "lanes": 32,
     "piece_seconds": 120,
     "reconcile_period": timedelta(days=1),
     "obs_endpoint": "",
@@ -180,7 +180,7 @@ def test_an_unusable_value_names_its_setting(changes, name):
     ("changes", "told"),
     [
         ({"OMS_RATE": "0"}, "OMS_RATE is '0'. Set it to calls a second, 0.01 to 1000, or leave it out (20)"),
-        ({"LANES": "65"}, "LANES is '65'. Set it to a whole number of ranges, 1 to 64, or leave it out (16)"),
+        ({"LANES": "65"}, "LANES is '65'. Set it to a whole number of ranges, 1 to 64, or leave it out (32)"),
         ({"PIECE_SECONDS": "5"}, "PIECE_SECONDS is '5'. Set it to seconds, 10 to 300, or leave it out (120)"),
         (
             {"OBJECT_PREFIX": "/photos/"},

@@ -110,7 +110,7 @@ SETTINGS = {
         ),
     ),
     "LANES": Setting(
-        "16",
+        "32",
         t("how many key ranges of a pass may be open at once, each of which keeps one instance busy: 1 to 64"),
     ),
     "PIECE_SECONDS": Setting(

@@ -31,10 +31,11 @@ def first_look(world: CompareWorld, job: str) -> dict:
     return world.reconcile(timeout=20) if job == "reconcile" else world.compare(timeout=20)
 
 
-def test_one_worker_begins_as_many_ranges_as_there_are_lanes(mocker):
-    # GIVEN the marks of a pass over forty objects, and four lanes
+@pytest.mark.parametrize("lanes", [3, 4, 6])
+def test_one_worker_begins_as_many_ranges_as_there_are_lanes(mocker, lanes):
+    # GIVEN the marks of a pass over forty objects
     mocker.patch.object(work, "WORTH_SPLITTING", 2)
-    world = CompareWorld(LANES="4")
+    world = CompareWorld(LANES=str(lanes))
     for number in range(40):
         world.put(f"{number:03}", "1", fate="copied")
     world.later(HOUR)
@@ -43,7 +44,7 @@ def test_one_worker_begins_as_many_ranges_as_there_are_lanes(mocker):
         # WHEN the next one begins, and has no time but for its first piece
         result = first_look(world, "reconcile")
         # THEN all lanes have their range, and each object still counts once
-        assert result["ranges"] == {"open": 4, "done": 0}
+        assert result["ranges"] == {"open": lanes, "done": 0}
         slow(world.source, 0.0)
         world.later(HOUR)
         assert world.reconcile()["scanned"] == 40
@@ -58,3 +59,19 @@ def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(world, first, second
     result = first_look(world, second)
     assert result["ranges"]["open"] >= 2, result
     assert result["objects_per_minute"] == 0, result
+
+
+@pytest.mark.parametrize(("asked", "ranges"), [({"all": True}, 2), ({"all": True, "since": "2020-01-01"}, 8)])
+def test_where_everything_is_sent_a_pass_has_no_more_lanes_than_use_up_the_rate(mocker, asked, ranges):
+    # GIVEN marks, and a rate of ten calls a second
+    mocker.patch.object(work, "WORTH_SPLITTING", 2)
+    world = CompareWorld(LANES="8", OMS_RATE="10")
+    for number in range(40):
+        world.put(f"{number:03}", "1", fate="copied")
+    world.later(HOUR)
+    with pages_of(10):
+        assert world.reconcile()["finished"]
+        world.later(DAY)
+        slow(world.source, 4.0)
+        # WHEN a pass over all objects begins THEN
+        assert world.reconcile(asked, timeout=20)["ranges"]["open"] == ranges

@@ -114,7 +114,7 @@ class Driver:
         if not scope.everything or scope.since:
             return None
         marks, settings = self._store.known_marks(self.about_now(scope, note=False, states=states)), self._settings
-        objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings)
+        objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings, scope)
         most = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
         if objects <= most:
             return None

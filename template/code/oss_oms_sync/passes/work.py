@@ -14,7 +14,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
-from oss_oms_sync.passes.scope import ROOT_RANGE, Pass, Wake
+from oss_oms_sync.passes.scope import ROOT_RANGE, Pass, Scope, Wake
 from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
@@ -23,6 +23,8 @@ from oss_oms_sync.settings import Settings
 WORTH_SPLITTING = 20_000
 # Where no earlier pass tells how many there are, a range is walked through for so long before it splits.
 FIRST_SECONDS = 3.0
+# So many calls a second a lane makes that only sends, with half a vCPU, and half of that is left.
+_CALLS_OF_A_SENDING_LANE = 5.0
 _NOT_BEGUN = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
 )
@@ -43,9 +45,11 @@ class Walked:
 Walk = Callable[[Pass, Piece, int, float], Walked]
 
 
-def lanes_of(settings: Settings) -> int:
-    """How many ranges are worked on at once: no more send than the rate has half-calls."""
-    return min(settings.lanes, max(1, int(2 * settings.oms_rate)))
+def lanes_of(settings: Settings, scope: Scope) -> int:
+    """How many ranges are worked on at once: no more send than the rate has half-calls. Where everything is sent, few
+    lanes use up the rate, and more would be billed for waiting."""
+    calls = _CALLS_OF_A_SENDING_LANE if scope.everything and not scope.since else 0.5
+    return min(settings.lanes, max(1, int(settings.oms_rate / calls)))
 
 
 class Worker:
@@ -58,7 +62,6 @@ class Worker:
         self._source = invocation.source_bucket
         self._store = store
         self._walk = walk
-        self._lanes = lanes_of(settings)
 
     def begin(self, one: Pass) -> Piece:
         """Do the first piece of a pass, which brings it into being, and return it as it is stored. If that is not
@@ -126,12 +129,12 @@ class Worker:
 
     def _split_or_walk(self, one: Pass, range_name: str, start: Piece, open_ranges: int) -> Walked:
         """Split a range if a lane is free and half of it is worth an invocation, else walk through it."""
-        seconds = self._settings.piece_seconds
-        if open_ranges >= self._lanes:
+        seconds, lanes = self._settings.piece_seconds, lanes_of(self._settings, one.scope)
+        if open_ranges >= lanes:
             return self._walk(one, start, open_ranges, seconds)
         marks = self._store.known_marks(one)
         # While all ranges are being begun, those that are not yet are no free lanes.
-        is_begun = start.after == start.begin and not self._is_shared(range_name)
+        is_begun = start.after == start.begin and not _is_shared(range_name, lanes)
         if marks and (is_begun or expected_objects(start.after, start.until, marks) < WORTH_SPLITTING):
             return self._walk(one, start, open_ranges, seconds)
         walked = Walked(start)
@@ -162,25 +165,16 @@ class Worker:
     def _begin_halves(self, one: Pass, range_name: str, stored: Piece) -> None:
         """Write the first pieces of both halves; and where the marks tell where these split, those of theirs, until
         there are as many ranges as lanes: else each would wait for an invocation to find that out."""
-        marks = self._store.known_marks(one) if self._is_shared(f"{range_name}0") else ()
+        lanes = lanes_of(self._settings, one.scope)
+        marks = self._store.known_marks(one) if _is_shared(f"{range_name}0", lanes) else ()
         split = [(range_name, stored)]
         for name, piece in split:
             for half, begun in zip("01", piece.halves(), strict=True):
-                first = self._store.write(one.name, f"{name}{half}", 0, self._planned(f"{name}{half}", begun, marks))
+                may_split = _is_shared(f"{name}{half}", lanes) and len(split) + 1 < lanes
+                planned = _planned(begun, marks) if may_split else begun
+                first = self._store.write(one.name, f"{name}{half}", 0, planned)
                 if first and first.kind is Kind.SPLIT:
                     split.append((f"{name}{half}", first))
-
-    def _planned(self, range_name: str, begun: Piece, marks: Sequence[Mark]) -> Piece:
-        """The first piece of a range, which splits at once if it is to be shared, and half of it is worth an
-        invocation."""
-        if not self._is_shared(range_name) or expected_objects(begun.after, begun.until, marks) < WORTH_SPLITTING:
-            return begun
-        cut = middle_of(begun.after, begun.until, marks)
-        return replace(begun, kind=Kind.SPLIT, cut=cut) if cut else begun
-
-    def _is_shared(self, range_name: str) -> bool:
-        """Whether there are more lanes than ranges that have been halved as often as this one."""
-        return 1 << (len(range_name) - len(ROOT_RANGE)) < self._lanes
 
     def _end(self, one: Pass, tree: Tree) -> None:
         """Write the total. Everybody who does writes the same, because pieces do not change."""
@@ -208,6 +202,18 @@ class Worker:
         cut = find_cut(page.objects[0].name, start.until, marks, next_key)
         is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)
         return cut if is_inside else None
+
+
+def _is_shared(range_name: str, lanes: int) -> bool:
+    """Whether there are more lanes than ranges that have been halved as often as this one."""
+    return 1 << (len(range_name) - len(ROOT_RANGE)) < lanes
+
+
+def _planned(begun: Piece, marks: Sequence[Mark]) -> Piece:
+    """The first piece of a range that is to be shared: it splits at once if half of it is worth an invocation."""
+    is_large = expected_objects(begun.after, begun.until, marks) >= WORTH_SPLITTING
+    cut = middle_of(begun.after, begun.until, marks) if is_large else None
+    return replace(begun, kind=Kind.SPLIT, cut=cut) if cut else begun
 
 
 def _rest_without_progress(piece: Piece, start: Piece) -> Piece:

@@ -26,12 +26,6 @@ EACH = 5
 YES = "yes\nagree\n"
 
 
-@pytest.fixture
-def world():
-    with SetupWorld() as made:
-        yield made
-
-
 @pytest.fixture(scope="module")
 def whole():
     """What there is after a run by one person."""

@@ -19,12 +19,6 @@ YES = "yes\nagree\n"
 EACH = 12
 
 
-@pytest.fixture
-def world():
-    with SetupWorld() as made:
-        yield made
-
-
 @pytest.fixture(scope="module")
 def whole():
     """What there is after a run that nothing disturbed, and how many requests it took."""
