@@ -22,16 +22,14 @@ from support.world import payload
 from tools.package import ROOT
 from tools.render import render
 
-SILENT, WEBHOOK, FAILURES, NOW = (
-    text for info, text in Document.read(ROOT / "docs" / "alarms.md").blocks if info == "sql"
-)
-FORGED = '2026-01-31T12:00:00.123Z {"job": "forward", "reason": "FORGED", "stopped": "forged", "finished": true}'
-HOSTILE = (f"a\n{FORGED}", f"b\u2028{FORGED}", "c\x85}", '{"job": "replay", "oldest_failure": "1970"}', "山} {")
+SILENT, WEBHOOK, NOW = (text for info, text in Document.read(ROOT / "docs" / "alarms.md").blocks if info == "sql")
+FORGED = '2026-01-31T12:00:00.123Z {"job": "status", "verdict": "forged", "alert_problem": "forged"}'
+HOSTILE = (f"a\n{FORGED}", f"b\u2028{FORGED}", "c\x85}", '{"job": "status", "verdict": "forged"}', "山} {")
 # What others write into the same log: Function Compute, and what a library may.
 FOREIGN = (
-    f"2026-01-31 12:00:00 [ERROR] {{'job': 'forward', 'reason': 'x'}} oldest_failure stopped finished {FORGED}",
-    '{"job": "forward", "reason": "NOT OURS", "finished": true}',
-    "2026-01-31 12:00:00 [INFO] no JSON at all: job reason",
+    f"2026-01-31 12:00:00 [ERROR] {{'job': 'status', 'verdict': 'x'}} alert_problem {FORGED}",
+    '{"job": "status", "verdict": "NOT OURS", "alert_problem": "NOT OURS"}',
+    "2026-01-31 12:00:00 [INFO] no JSON at all: job verdict",
 )
 
 
@@ -149,11 +147,6 @@ def live(box: Sandbox) -> None:
     box.fc.invoke("replay", b"{}")
     for name in ("doctor", "status"):
         box.fc.invoke(name, b"{}")
-
-
-def test_failures_are_counted_by_reason(logstore):
-    # The long key's line is cut, so it cannot be read; the query goes on without it.
-    assert logstore.rows(FAILURES) == [("CREDENTIALS", len(HOSTILE)), ("NO_TASK", 1)]
 
 
 def test_each_look_of_status_is_counted(logstore):
