@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
@@ -82,6 +83,7 @@ def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {**meta, **{name: value for name, value in headers.items() if name in _KEPT_HEADERS}}
 
 
+@lru_cache(maxsize=4096)
 def iso_time(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
