@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
@@ -60,7 +61,12 @@ def _encoder(params: Mapping[str, str]) -> Callable[[str], str]:
         return escape
     if encoding != "url":
         raise invalid_argument("encoding-type")
-    return lambda text: quote_plus(text, safe="/")
+    return _quoted
+
+
+@lru_cache(10_000)
+def _quoted(text: str) -> str:
+    return quote_plus(text, safe="/")
 
 
 def _limit(params: Mapping[str, str]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Literal
 
 import crcmod
@@ -152,5 +153,6 @@ def to_milliseconds(seconds: float) -> float:
     return math.floor(seconds * 1000) / 1000
 
 
+@lru_cache(10_000)
 def iso_time(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

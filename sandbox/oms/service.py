@@ -358,4 +358,4 @@ def _list_sync_task_statistic(task: Task, request: Request) -> Response:
         raise bad_parameters("data_type")
     if start > end:
         raise bad_parameters("start_time is behind end_time")
-    return json_response(200, task.statistics(data_types, start, end))
+    return Response(200, task.statistics(data_types, start, end).encode(), {"Content-Type": "application/json"})

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Literal
 
 from sandbox.oms.copier import Became, Copier, Copy, CopyFailure, CopyFault, Stored
@@ -145,9 +146,9 @@ class Task(Copier):
             "monthly_size": counted["SIZE"],
         }
 
-    def statistics(self, data_types: Iterable[str], start: int, end: int) -> dict[str, object]:
+    def statistics(self, data_types: Iterable[str], start: int, end: int) -> str:
         """The answer of ListSyncTaskStatistic: each step from the one of `start` to the one of `end`, the empty ones
-        too."""
+        too. It is text already: a week has ten thousand counts, nearly all of them zero."""
         step = _STEPS[self.step]
         sums: dict[str, Counter[int]] = defaultdict(Counter)
         for kind, stamp, number in self._told():
@@ -155,10 +156,10 @@ class Task(Copier):
         stamps = range(start - start % step, end + 1, step)
         datas = []
         for data_type in data_types:
-            told = {**dict.fromkeys(stamps, 0), **sums[data_type]}
-            data = [{"time_stamp": stamp, "statistic_num": told[stamp]} for stamp in stamps]
-            datas.append({"data_type": data_type, "data": data})
-        return {"statistic_time_type": self.step, "statistic_datas": datas}
+            of = sums[data_type]
+            data = ", ".join([_point(stamp, of.get(stamp, 0)) for stamp in stamps])
+            datas.append(f'{{"data_type": "{data_type}", "data": [{data}]}}')
+        return f'{{"statistic_time_type": "{self.step}", "statistic_datas": [{", ".join(datas)}]}}'
 
     def _count(self, kind: str, number: int) -> None:
         self.counted(kind, number, self.service.now())
@@ -170,6 +171,11 @@ class Task(Copier):
 
     def _total(self, kind: str) -> int:
         return sum(number for (one, _), number in list(self._counts.items()) if one == kind)
+
+
+@lru_cache(50_000)
+def _point(stamp: int, number: int) -> str:
+    return f'{{"time_stamp": {stamp}, "statistic_num": {number}}}'
 
 
 def _month(seconds: float) -> tuple[int, int]:

@@ -83,7 +83,7 @@ def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {**meta, **{name: value for name, value in headers.items() if name in _KEPT_HEADERS}}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(10_000)
 def iso_time(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 

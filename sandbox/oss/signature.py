@@ -219,6 +219,7 @@ def _canonical_headers(request: Request, additional: list[str]) -> bytes:
     return b"".join(name.encode() + b":" + value.strip() + b"\n" for name, value in sorted(signed))
 
 
+@lru_cache(10_000)
 def _encode(text: bytes, safe: str = "") -> bytes:
     """URI-encode all but letters, digits and `-_.~`."""
     return quote(text, safe=safe).encode()

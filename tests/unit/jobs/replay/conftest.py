@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from support.replay_world import ReplayWorld
+from unit.jobs.replay.replay_world import ReplayWorld
 
 
 @pytest.fixture

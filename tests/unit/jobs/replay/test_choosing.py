@@ -8,8 +8,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError
-from support.replay_world import ReplayWorld, many
 from support.world import ROOT, UNAUTHORIZED, record_name
+from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
 def test_prefix_reason_and_limit_choose(world):

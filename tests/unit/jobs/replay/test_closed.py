@@ -9,8 +9,8 @@ import pytest
 from oss_oms_sync.errors import RecordError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.reasons import Failure, Reason
-from support.replay_world import ReplayWorld, many
 from support.world import NO_RIGHT, ROOT, event
+from unit.jobs.replay.replay_world import ReplayWorld, many
 
 OPEN_IT = "To open it: python3 ops.py open"
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}

@@ -7,9 +7,9 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from sandbox.oss.objects import etag_of
-from support.copies_world import CODE, CopiesWorld
 from support.law import HOSTILE
 from support.world import HOUR, NO_RIGHT, OK, ROOT, UNAUTHORIZED, oms_error, oss_error, record_name
+from unit.jobs.replay.copies_world import CODE, CopiesWorld
 
 ETAG = etag_of(b"contents")
 

@@ -17,9 +17,9 @@ from oss_oms_sync.ledger.state import JobState
 from sandbox.inprocess.instance import Killed
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from support.copies_world import FOLDER, CopiesWorld
 from support.law import SCHEDULES
 from support.world import MINUTE, ROOT, UNAUTHORIZED, World, event, oss_error
+from unit.jobs.replay.copies_world import FOLDER, CopiesWorld
 from unit.jobs.replay.steps import at_step
 
 BUSY = oss_error(409, "Busy")

@@ -11,8 +11,8 @@ import pytest
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.list_positions import MAX_LISTS, ListPositions, ListRead
-from support.copies_world import FOLDER, CopiesWorld
 from support.world import HOUR, MINUTE, ROOT
+from unit.jobs.replay.copies_world import FOLDER, CopiesWorld
 
 
 @pytest.fixture

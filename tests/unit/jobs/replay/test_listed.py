@@ -7,8 +7,8 @@ import json
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.copies_world import CopiesWorld
 from support.world import HOUR, ROOT
+from unit.jobs.replay.copies_world import CopiesWorld
 
 
 @pytest.fixture

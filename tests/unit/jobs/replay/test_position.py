@@ -7,8 +7,8 @@ import json
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.replay_world import many
 from support.world import NO_RIGHT, ROOT
+from unit.jobs.replay.replay_world import many
 
 pytestmark = pytest.mark.usefixtures("_small_pages")
 

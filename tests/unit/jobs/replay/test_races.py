@@ -9,9 +9,9 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
-from support.copies_world import CopiesWorld
-from support.replay_world import ReplayWorld, many
 from support.world import MINUTE, OK, UNAUTHORIZED, oms_error, oss_error
+from unit.jobs.replay.copies_world import CopiesWorld
+from unit.jobs.replay.replay_world import ReplayWorld, many
 from unit.jobs.replay.steps import at_each_step, at_step
 
 

@@ -8,8 +8,8 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
-from support.replay_world import many
 from support.world import DROP_AFTER, NO_RIGHT, ROOT, UNAUTHORIZED, event, oss_error
+from unit.jobs.replay.replay_world import many
 
 
 def test_the_objects_that_consoles_make_of_folders_are_neither_records_nor_run_files(world, problems):

@@ -10,8 +10,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.replay.resting import rest
-from support.copies_world import CopiesWorld
 from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED
+from unit.jobs.replay.copies_world import CopiesWorld
 
 
 @pytest.fixture

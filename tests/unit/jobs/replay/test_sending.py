@@ -10,8 +10,8 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import EventError, StorageError
 from support.law import HOSTILE
-from support.replay_world import ReplayWorld, many
 from support.world import HANG, ROOT, UNAUTHORIZED, event, oms_error, record_name
+from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
 def test_nothing_to_replay_is_finished(world):

@@ -6,9 +6,9 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.replay import give_turn_back, take_turn
-from support.copies_world import CopiesWorld
-from support.replay_world import many
 from support.world import NO_RIGHT
+from unit.jobs.replay.copies_world import CopiesWorld
+from unit.jobs.replay.replay_world import many
 
 BUSY = "an earlier run is still sending"
 

@@ -9,8 +9,8 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.inprocess.instance import Killed
 from sandbox.oss.objects import etag_of
-from support.copies_world import CopiesWorld
 from support.world import MINUTE, ROOT
+from unit.jobs.replay.copies_world import CopiesWorld
 
 OLD = b"version 1"
 

@@ -23,7 +23,7 @@ from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status import sums
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
-from oss_oms_sync.passes.states import HowFar
+from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
 from support.answers import answer
 from support.certify_world import CertifyWorld
@@ -65,7 +65,7 @@ def compared() -> dict[str, object]:
         source_listed=whole,
         destination_listed=whole,
     )
-    return CompareResult(tally, HowFar(finished=True, following="")).to_json()
+    return CompareResult(tally, brief_answer("", None, finished=True)).to_json()
 
 
 def test_the_example_of_a_status_has_the_parts_of_a_real_one(world):
@@ -89,7 +89,7 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
     assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == [
         to_json(one) for one in sums(None, None, failures)
     ]
-    said = stuck_at_oms(SimpleNamespace(failures=failures))
+    (said,) = stuck_at_oms(SimpleNamespace(failures=failures))
     assert said
     assert example["verdict"] == to_json(said)
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.copier import CopyFailure
-from support.replay_world import ReplayWorld
 from support.world import TASK, TICK, record_name
+from unit.jobs.replay.replay_world import ReplayWorld
 
 FOLDER = f"oms/sync_task/{TASK}/failed_object_lists/"
 CODE = "UPLOAD_DST_OBJ_FAILURE"
