@@ -3,7 +3,6 @@ opens the project, and says whether it is closed and whether a GO stands."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
@@ -16,7 +15,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.errors import SettingsError
+from oss_oms_sync.errors import SettingsError, log
 from oss_oms_sync.jobs.certify.checks import all_checks
 from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import build, certificates_folder, number_of
@@ -30,8 +29,6 @@ _BY = "certify"
 _GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO))
 _OPEN = t("The project is open: what was recorded while it was closed is sent in minutes.")
 _MIGRATES = t("The project stays open: a migration of the old objects is not over, and OMS may still write")
-
-log = logging.getLogger(__name__)
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
@@ -49,7 +46,9 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if options.look:
         return _look(invocation, options)
     if options.close or options.open:
-        answer = (_close if options.close else _open)(invocation, options.run)
+        # A run leaves it closed unless the mark is its own.
+        opened = Closing(invocation).open(_BY, run=options.run) if options.open else None
+        answer = to_json(MarkAnswer(*_answer(opened))) if options.open else _close(invocation, options.run)
         log.info(answer)
         return answer
     evidence = gather(invocation, options)
@@ -83,20 +82,14 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     # A cutover closes first: what it comes to is not known yet, and what an earlier one came to is no reason.
     said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
     by, why = ("cutover", run) if run else (_BY, said)
-    answer, closing = MarkAnswer(None, _MIGRATES), Closing(invocation)
+    closing, mark = Closing(invocation), None
     if not migration.under_way(invocation):
-        may_be_open = closing.may_be_open()
-        answer = MarkAnswer(*_answer(closing.close(by, why, run)))
+        may_be_open, mark = closing.may_be_open(), closing.close(by, why, run)
         # Of a project that was closed before, the migration sees that, and does not begin.
         if may_be_open and migration.under_way(invocation):
-            closing.open(by)
-            answer = MarkAnswer(None, _MIGRATES)
+            mark = closing.open(by)
+    answer = MarkAnswer(*_answer(mark)) if mark else MarkAnswer(None, _MIGRATES)
     return {**to_json(answer), "certificate": found}
-
-
-def _open(invocation: Invocation, run: str) -> dict[str, object]:
-    """Open it again; a `run` leaves it closed unless the mark is its own."""
-    return to_json(MarkAnswer(*_answer(Closing(invocation).open(_BY, run=run))))  # type: ignore[no-any-return]
 
 
 def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:

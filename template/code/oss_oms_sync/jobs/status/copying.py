@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from oss_oms_sync.answers.status_answer import CopyFailuresShown, CopyingShown, FailedForCode, Unfinished
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode, Unfinished
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.ledger.list_positions import Listed
@@ -61,8 +60,7 @@ class Acknowledged:
             on_its_way = _remaining_after(_on_its_way_since(last_day, now), last_day)
             # Lists come within minutes, or not at all.
             unlisted = min(unlisted, last_day.count_after(now - _LISTED_WITHIN - last_day.step_length, "FAILURE"))
-        told = Listed(min(listed.lines, counts.failed) + unlisted, listed.outside)
-        return cls(now, counts, on_its_way, told)
+        return cls(now, counts, on_its_way, Listed(min(listed.lines, counts.failed) + unlisted, listed.outside))
 
 
 @dataclass(frozen=True)
@@ -113,11 +111,6 @@ class Copying:
             since=begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
             listed=_listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
         )
-
-    def shown(self, failures: CopyFailures | None) -> CopyingShown:
-        """The same in numbers, with what became of the `failures`."""
-        since = timestamp(self.acknowledged.at) if self.acknowledged else None
-        return CopyingShown(self.failed, self.unfinished, since, failures)
 
 
 @dataclass(frozen=True)
