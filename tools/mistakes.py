@@ -141,8 +141,8 @@ MISTAKES = (
         "a trigger that is dead only if no event comes",
         f"{_JOBS}/status/test_lost_events.py::test_a_dead_trigger_is_not_green_until_it_works_again",
         f"{_CODE}/jobs/status/verdict.py",
-        "if missing * 2 <= new:",
-        "if missing <= new:",
+        "if missing * 2 > new:",
+        "if missing > new:",
     ),
     Mistake(
         "a closed project that is called broken",
@@ -176,8 +176,8 @@ MISTAKES = (
         "PROOF_EQUAL_SIZE told to judge again",
         f"{_JOBS}/certify/test_verdict.py::test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted[form-12]",
         f"{_CODE}/jobs/certify/class_checks.py",
-        "return check.next, evidence.options.comparing(scope, deep=True, restart=True)",
-        "return check.next, evidence.options.comparing(scope, again=True)",
+        "return check.next, options.comparing(scope, deep=True, restart=True)",
+        "return check.next, options.comparing(scope, again=True)",
     ),
     Mistake(
         "SAMPLE told to compare without reading",

@@ -18,7 +18,7 @@ from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.states import HowFar, PassState
-from oss_oms_sync.passes.tally import ClassCount, Tally
+from oss_oms_sync.passes.tally import Tally
 
 # What a pass can be asked for besides (passes/scope.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
@@ -107,9 +107,9 @@ class CompareResult:
 
 def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text]:
     """What to do, by class; `overwrite_mode` is that of the sync task, None if OMS does not tell."""
-    proven, in_vain = (getattr(_count(tally, ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
-    older = _count(tally, ObjectClass.OLDER).in_vain
-    suspicious = _count(tally, ObjectClass.SUSPICIOUS).source.objects
+    proven, in_vain = (getattr(tally.of(ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
+    older = tally.of(ObjectClass.OLDER).in_vain
+    suspicious = tally.objects(ObjectClass.SUSPICIOUS)
     overwrite = _OVERWRITE.filled(command=_group(tally))
     heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
@@ -139,10 +139,6 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text
             heal=heal,
         )
     return found
-
-
-def _count(tally: Tally, one: ObjectClass) -> ClassCount:
-    return tally.classes.get(one.title, ClassCount())
 
 
 def _group(tally: Tally) -> str:

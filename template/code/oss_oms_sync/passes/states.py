@@ -225,14 +225,22 @@ def answering(passes: Sequence[PassState], prefix: str, since: datetime | None, 
     LATEST, the one that began last; one that a standstill pass contradicts only where there is no other. Without
     `since` it is the last that ended at all."""
     first, latest = (timestamp(since), timestamp(now - LATEST)) if since else ("", "")
-    whole = [one for one in passes if one.ended and not one.scope.standstill and one.scope.key_filter.prefix == prefix]
-    recent = [one for one in whole if one.started >= first and one.ended >= latest]
-    # Two may have begun in the same second; their names tell which was later.
-    recent.sort(key=lambda one: (one.started, one.of.name.partition("-")[2]))
+    recent = [one for one in _whole(passes, prefix) if one.started >= first and one.ended >= latest]
     found = [beside_standstills(one, passes) for one in recent]
     if since:
         found.sort(key=lambda one: one.stood_still is not False)
     return found[-1] if found else None
+
+
+def last_whole(passes: Sequence[PassState], prefix: str) -> PassState | None:
+    """The last of a job's passes over all keys with `prefix` that ended."""
+    return next(reversed(_whole(passes, prefix)), None)
+
+
+def _whole(passes: Sequence[PassState], prefix: str) -> list[PassState]:
+    whole = [one for one in passes if one.ended and not one.scope.standstill and one.scope.key_filter.prefix == prefix]
+    # Two may have begun in the same second; their names tell which was later.
+    return sorted(whole, key=lambda one: (one.started, one.of.name.partition("-")[2]))
 
 
 def beside_standstills(one: PassState, passes: Sequence[PassState]) -> Answer:

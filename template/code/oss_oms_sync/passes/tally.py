@@ -238,21 +238,26 @@ class Tally:
         known = {name: before.counts[name] for name in (NEW, NEW_MISSING) if name in before.counts}
         return replace(self, counts=Counter({**self.counts, **known}))
 
-    def side(self, name: str) -> Side:
-        """All classes of one side, "source" or "destination"."""
-        total = Side()
-        for count in self.classes.values():
-            total = total.plus(count.source if name == "source" else count.destination)
+    def of(self, one: ObjectClass) -> ClassCount:
+        """What is counted of a class."""
+        return self.classes.get(one.title, ClassCount())
+
+    def objects(self, *classes: ObjectClass) -> int:
+        """How many objects of the source are of these classes."""
+        return sum(self.of(one).source.objects for one in classes)
+
+    def side(self, name: str, *without: ObjectClass) -> Side:
+        """All classes of one side, "source" or "destination", but for those `without`."""
+        total, left_out = Side(), [one.title for one in without]
+        for title, count in self.classes.items():
+            if title not in left_out:
+                total = total.plus(count.source if name == "source" else count.destination)
         return total
 
     def shown(self) -> dict[str, Any]:
         """What is found in both buckets, by its names in answers and certificates."""
         return {
-            "classes": {
-                one: self.classes.get(one.title, ClassCount()).found()
-                for one in ObjectClass
-                if one is not ObjectClass.ORPHAN_RECORDS
-            },
+            "classes": {one: self.of(one).found() for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS},
             "folders": {
                 name: {ObjectClass[title.upper()]: four for title, four in folder.items()}
                 for name, folder in sorted(self.folders.items())

@@ -195,7 +195,7 @@ def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
     about = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
     tally = Tally(classes={"equal_contents": ClassCount(Side(10, 200_000_000))})
     found = SimpleNamespace(state=PassState(about, tally, ended, 0, 1, 1), tally=tally)
-    evidence = SimpleNamespace(comparison=found, due=range(601), sample=Sample(100))
+    evidence = SimpleNamespace(comparison=found, due=range(601), sample=Sample.of(100))
     # WHEN it is told how long the freeze would last
     minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
     of_steps = {"settle": 5, "replay": 2, "compare": 3, "again": 5, "close": 2, "oms": 10, "standstill": 3, "sample": 3}

@@ -89,7 +89,7 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
     assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == [
         to_json(one) for one in sums(None, None, failures)
     ]
-    said = stuck_at_oms(SimpleNamespace(failures=failures))
+    (said,) = stuck_at_oms(SimpleNamespace(failures=failures))
     assert said
     assert example["verdict"] == to_json(said)
 

@@ -49,7 +49,9 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if options.look:
         return _look(invocation, options)
     if options.close or options.open:
-        answer = (_close if options.close else _open)(invocation, options.run)
+        # A run leaves it closed unless the mark is its own.
+        opened = Closing(invocation).open(_BY, run=options.run) if options.open else None
+        answer = to_json(MarkAnswer(*_answer(opened))) if options.open else _close(invocation, options.run)
         log.info(answer)
         return answer
     evidence = gather(invocation, options)
@@ -83,20 +85,14 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     # A cutover closes first: what it comes to is not known yet, and what an earlier one came to is no reason.
     said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
     by, why = ("cutover", run) if run else (_BY, said)
-    answer, closing = MarkAnswer(None, _MIGRATES), Closing(invocation)
+    closing, mark = Closing(invocation), None
     if not migration.under_way(invocation):
-        may_be_open = closing.may_be_open()
-        answer = MarkAnswer(*_answer(closing.close(by, why, run)))
+        may_be_open, mark = closing.may_be_open(), closing.close(by, why, run)
         # Of a project that was closed before, the migration sees that, and does not begin.
         if may_be_open and migration.under_way(invocation):
-            closing.open(by)
-            answer = MarkAnswer(None, _MIGRATES)
+            mark = closing.open(by)
+    answer = MarkAnswer(*_answer(mark)) if mark else MarkAnswer(None, _MIGRATES)
     return {**to_json(answer), "certificate": found}
-
-
-def _open(invocation: Invocation, run: str) -> dict[str, object]:
-    """Open it again; a `run` leaves it closed unless the mark is its own."""
-    return to_json(MarkAnswer(*_answer(Closing(invocation).open(_BY, run=run))))  # type: ignore[no-any-return]
 
 
 def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:

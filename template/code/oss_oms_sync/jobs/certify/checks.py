@@ -18,7 +18,7 @@ from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
 from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, Comparison, Evidence
 from oss_oms_sync.passes.states import LATEST
-from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount, Side
+from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, Side
 from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 
@@ -40,7 +40,6 @@ _CLOCK = partial(
     "CLOCK",
     t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=CLOCKS_SECONDS),
 )
-
 _METADATA = partial(
     Finding,
     METADATA.upper(),
@@ -49,27 +48,11 @@ _METADATA = partial(
         " own headers are the same in OBS"
     ),
 )
-_NOT_MIGRATED = t(
-    "Accept it by name. Or take a sync task that migrates metadata: in an open project delete this one in the OMS"
-    " console, empty SYNC_URL in s.yaml, set up and deploy again, and then migrate with --overwrite, which reads and"
-    " writes all {objects:object|objects} ({bytes} bytes) once more"
-)
-_NEVER_COPIED = t(
-    "Accept it by name: OMS copies values of letters, digits and hyphens only. Or write the objects again at the source"
-    " with such values: each is a PUT and a copy"
-)
-_NOT_COMPARED = t("Headers were not compared")
-_COPY_AGAIN = t(
-    "Migrate with --overwrite in an open project, which reads and writes all {objects:object|objects} ({bytes} bytes)"
-    " once more; or write these objects again at the source, each a PUT and a copy, unless the task compares CRC64 and"
-    " skips what is equal. If neither helps, run the cutover with --accept metadata='who, why'"
-)
 
 
 def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
     """All checks."""
     scope = _scope(evidence, settings)
-    not_looked = scope if scope.result is Result.NOT_RUN else None
     return [
         _frozen(evidence, scope),
         closed(evidence),
@@ -77,7 +60,7 @@ def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
         stood_still(evidence, scope),
         scope,
         _sums(evidence, scope),
-        *checks_of_classes(evidence, not_looked),
+        *checks_of_classes(evidence, scope),
         _sample(evidence),
         _metadata(evidence),
         nothing_waits(evidence),
@@ -88,47 +71,42 @@ def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
 
 def _scope(evidence: Evidence, settings: Settings) -> Finding:
     """Whether there is a comparison of everything that the project covers, made since the freeze, and not long ago."""
-    prefix, suffix = settings.key_filter.prefix, settings.key_filter.suffix
-    covered = t("prefix {prefix!r}, suffix {suffix!r}", prefix=prefix, suffix=suffix)
+    key_filter, found, frozen = settings.key_filter, evidence.comparison, evidence.options.frozen
     wanted = t(
         "A comparison of all that the project covers ({covered}), begun after the freeze, and at most 24 hours old",
-        covered=covered,
+        covered=t("prefix {prefix!r}, suffix {suffix!r}", prefix=key_filter.prefix, suffix=key_filter.suffix),
     )
-    finding = partial(Finding, "SCOPE", wanted)
-    found = evidence.comparison
-    following = t("Compare both buckets")
+    finding, following = partial(Finding, "SCOPE", wanted), t("Compare both buckets")
     begin = evidence.options.comparing(found.state.scope if found else None, restart=True)
     if isinstance(evidence.task, Failure):
-        reason = evidence.task.reason.name
         return finding(
             Result.NOT_RUN,
-            t("OMS does not report which bucket is the destination: {reason}", reason=reason),
+            t("OMS does not report which bucket is the destination: {reason}", reason=evidence.task.reason.name),
             evidence.task.remedy("get"),
             begin,
         )
     if found is None:
         return finding(Result.NOT_RUN, t("No comparison of all of it has ended"), following, begin)
-    began, as_of = found.state.started, found.state.as_of
-    seen = t("The comparison of {began}, as of {as_of}", began=began, as_of=as_of)
-    frozen = evidence.frozen_since
-    is_before = frozen is not None and began < timestamp(frozen)
+    began = found.state.started
+    seen = t("The comparison of {began}, as of {as_of}", began=began, as_of=found.state.as_of)
+    if frozen and began < timestamp(frozen):
+        return finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=seen), following, begin)
     # Judging some keys again does not make what was seen of all others any newer.
-    if is_before or (frozen and found.state.ended < timestamp(evidence.now - LATEST)):
-        why = t("{seen}, before the freeze", seen=seen) if is_before else t("{seen}, too long ago", seen=seen)
-        return finding(Result.NOT_RUN, why, following, begin)
-    if not found.tally.last_written:
-        return finding(
-            Result.NOT_PROVEN,
-            t("No object in {source_bucket} is in scope", source_bucket=settings.source_bucket),
-            t("Correct the source bucket, or the prefix and suffix, in s.yaml, and deploy"),
-            DEPLOY,
-        )
-    return finding(Result.PASSED, seen)
+    if frozen and found.state.ended < timestamp(evidence.now - LATEST):
+        return finding(Result.NOT_RUN, t("{seen}, too long ago", seen=seen), following, begin)
+    if found.tally.last_written:
+        return finding(Result.PASSED, seen)
+    return finding(
+        Result.NOT_PROVEN,
+        t("No object in {source_bucket} is in scope", source_bucket=settings.source_bucket),
+        t("Correct the source bucket, or the prefix and suffix, in s.yaml, and deploy"),
+        DEPLOY,
+    )
 
 
 def _frozen(evidence: Evidence, scope: Finding) -> Finding:
     """Whether nothing was written after the freeze."""
-    frozen, found = evidence.frozen_since, evidence.comparison
+    frozen, found = evidence.options.frozen, evidence.comparison
     if frozen is None:
         return _FROZEN(Result.NOT_RUN, REHEARSED)
     if found is None or scope.result is not Result.PASSED:
@@ -138,33 +116,38 @@ def _frozen(evidence: Evidence, scope: Finding) -> Finding:
     late = [one.key for one in written if one.modified > frozen.timestamp() + CLOCKS_SECONDS]
     if not late:
         return _FROZEN(Result.PASSED, t("The last write was at {last}", last=timestamp(last)))
-    seen = t(
-        "{n:object|objects} written after the freeze of {frozen}, the last at {last}",
-        n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
-        frozen=timestamp(frozen),
-        last=timestamp(last),
-    )
     later = last + timedelta(seconds=CLOCKS_SECONDS)
-    following = t(
-        "Make sure that nothing writes there any more. The freeze began later than stated: cut over with"
-        " --frozen-since {later}",
-        later=timestamp(later),
+    return _FROZEN(
+        Result.FAILED,
+        t(
+            "{n:object|objects} written after the freeze of {frozen}, the last at {last}",
+            n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
+            frozen=timestamp(frozen),
+            last=timestamp(last),
+        ),
+        t(
+            "Make sure that nothing writes there any more. The freeze began later than stated: cut over with"
+            " --frozen-since {later}",
+            later=timestamp(later),
+        ),
+        evidence.options.cutover(frozen=later),
+        late,
     )
-    again = evidence.options.cutover(frozen=later)
-    return _FROZEN(Result.FAILED, seen, following, again, late)
 
 
 def _sums(evidence: Evidence, scope: Finding) -> Finding:
     """Whether the classes are all that was listed, and equal on both sides where they say so."""
-    if evidence.comparison is None or scope.result is Result.NOT_RUN:
+    found = evidence.comparison
+    if found is None or scope.result is Result.NOT_RUN:
         return unseen(_SUMS, scope)
-    wrong = list(_what_does_not_add_up(evidence.comparison))
-    if wrong:
-        seen = t("Does not add up: {wrong}", wrong=wrong)
-        following = t("Compare again. If that does not help, open an issue")
-        again = evidence.options.comparing(evidence.comparison.state.scope, restart=True)
-        return _SUMS(Result.FAILED, seen, following, again)
-    source = evidence.comparison.tally.side("source")
+    if wrong := list(_what_does_not_add_up(found)):
+        return _SUMS(
+            Result.FAILED,
+            t("Does not add up: {wrong}", wrong=wrong),
+            t("Compare again. If that does not help, open an issue"),
+            evidence.options.comparing(found.state.scope, restart=True),
+        )
+    source = found.tally.side("source")
     return _SUMS(
         Result.PASSED,
         t("{objects:object|objects}, {bytes} bytes in the source", objects=source.objects, bytes=source.bytes),
@@ -177,15 +160,12 @@ def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
     # judged again.
     if not tally.adds_up() or found.state.objects != found.state.passed.side("source").objects:
         yield "classes"
-    for one in EQUAL:
-        count = tally.classes.get(one.title, ClassCount())
-        if count.source != count.destination:
-            yield one.title
+    yield from (one.title for one in EQUAL if tally.of(one).source != tally.of(one).destination)
     for one in ObjectClass:
-        count = tally.classes.get(one.title, ClassCount())
+        sides = tally.of(one).source, tally.of(one).destination
         of_folders = [of[one.title] for of in tally.folders.values() if one.title in of]
         summed = [sum(numbers) for numbers in zip(*of_folders, strict=True)] or [0, 0, 0, 0]
-        if summed != [number for side in (count.source, count.destination) for number in (side.objects, side.bytes)]:
+        if summed != [number for side in sides for number in (side.objects, side.bytes)]:
             yield f"folders of {one.title}"
 
 
@@ -199,11 +179,7 @@ def _sample(evidence: Evidence) -> Finding:
             "SAMPLE",
             t("No object that was read on both sides differs"),
             Result.FAILED,
-            t(
-                "{n} of {n2} objects that were read differ",
-                n=len(sample.differing),
-                n2=len(sample.differing) + len(sample.equal),
-            ),
+            t("{n} of {n2} objects that were read differ", n=len(sample.differing), n2=sample.read),
             t("Compare again and read all objects that are not proven (deep); see who writes to either bucket"),
             step=options.comparing(found.state.scope if found else None, deep=True, restart=True),
             keys=sample.differing[:MAX_KEYS],
@@ -212,13 +188,12 @@ def _sample(evidence: Evidence) -> Finding:
         "{asked} objects that count as equal, drawn at random, are read on both sides, and do not differ",
         asked=sample.asked,
     )
-    finding, read = partial(Finding, "SAMPLE", wanted), len(sample.equal)
+    finding, read = partial(Finding, "SAMPLE", wanted), sample.read
     if sample.unread or not sample.seed:
-        seen = t("{read} of {drawn:drawn object was|drawn objects were} read", read=read, drawn=len(sample.drawn))
-        if sample.problem:
-            seen = t("{seen}: {why}", seen=seen, why=sample.problem)
-        go_on = t("Go on with the cutover, which reads on")
+        seen = t("{read} of {drawn:drawn object was|drawn objects were} read", read=read, drawn=sample.drawn)
+        seen = t("{seen}: {why}", seen=seen, why=sample.problem) if sample.problem else seen
         # Where one was read, the next call reads others.
+        go_on = t("Go on with the cutover, which reads on")
         return finding(Result.NOT_RUN, seen, go_on, options.cutover(), waits=read > 0)
     if not read and found and found.tally.side("source").objects:
         return finding(
@@ -227,38 +202,56 @@ def _sample(evidence: Evidence) -> Finding:
             t("There is nothing to sample: go on without"),
             options.cutover(sample=0),
         )
-    bound = sample.shown().bound or t("There is nothing to sample")
-    return finding(
-        Result.PASSED,
-        t("{read:object|objects}, {bytes} bytes. {bound}", read=read, bytes=sample.bytes, bound=bound),
+    seen = t(
+        "{read:object|objects}, {bytes} bytes. {bound}",
+        read=read,
+        bytes=sample.bytes,
+        bound=sample.bound or t("There is nothing to sample"),
     )
+    return finding(Result.PASSED, seen)
 
 
 def _metadata(evidence: Evidence) -> Finding:
     """Whether the headers of what was drawn are the same in OBS. It counts if a sample was asked for, or the sync task
     migrates none."""
     headers, options, found = evidence.headers, evidence.options, evidence.comparison
-    told, why = list(_told_of_headers(evidence)), options.accept.get(METADATA)
+    told, why = sentences(*_told_of_headers(evidence)), options.accept.get(METADATA)
     is_known_to_lack = headers.migrated is False or bool(headers.documented)
     finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is False)
     if options.sample and not headers.compared:
-        return finding(
-            Result.NOT_RUN, sentences(*told), t("Go on with the cutover, which asks again"), options.cutover()
-        )
-    if why is not None and (headers.unexpected or is_known_to_lack):
-        told.append(t("Accepted by name: {why}", why=why))
-        return finding(Result.PASSED, sentences(*told))
-    seen, source = sentences(*told), found.in_scope("source") if found else Side()
-    lost, all_of_it = headers.unexpected or headers.documented, {"objects": source.objects, "bytes": source.bytes}
-    keys = sorted({key for one in lost.values() for key in one.keys})[:MAX_KEYS]
+        return finding(Result.NOT_RUN, told, t("Go on with the cutover, which asks again"), options.cutover())
+    if not (headers.unexpected or is_known_to_lack):
+        return finding(Result.PASSED if headers.compared else Result.NOT_RUN, told)
+    if why is not None:
+        return finding(Result.PASSED, sentences(told, t("Accepted by name: {why}", why=why)))
+    lost, source = headers.unexpected or headers.documented, found.in_scope("source") if found else Side()
+    result, step = Result.NOT_PROVEN, options.accepting(METADATA)
     if headers.unexpected:
-        once_more = Step("migrate", {"overwrite": True})
-        return finding(Result.FAILED, seen, _COPY_AGAIN.filled(**all_of_it), once_more, keys)
-    if is_known_to_lack:
-        following = _NEVER_COPIED if headers.migrated else _NOT_MIGRATED
-        accept = options.accepting(METADATA)
-        return finding(Result.NOT_PROVEN, seen, following.filled(**all_of_it), accept, keys)
-    return finding(Result.PASSED if headers.compared else Result.NOT_RUN, seen)
+        result, step = Result.FAILED, Step("migrate", {"overwrite": True})
+        following = t(
+            "Migrate with --overwrite in an open project, which reads and writes all {objects:object|objects} ({bytes}"
+            " bytes) once more; or write these objects again at the source, each a PUT and a copy, unless the task"
+            " compares CRC64 and skips what is equal. If neither helps, run the cutover with --accept metadata='who,"
+            " why'"
+        )
+    elif headers.migrated:
+        following = t(
+            "Accept it by name: OMS copies values of letters, digits and hyphens only. Or write the objects again at"
+            " the source with such values: each is a PUT and a copy"
+        )
+    else:
+        following = t(
+            "Accept it by name. Or take a sync task that migrates metadata: in an open project delete this one in the"
+            " OMS console, empty SYNC_URL in s.yaml, set up and deploy again, and then migrate with --overwrite, which"
+            " reads and writes all {objects:object|objects} ({bytes} bytes) once more"
+        )
+    return finding(
+        result,
+        told,
+        following.filled(objects=source.objects, bytes=source.bytes),
+        step,
+        sorted({key for one in lost.values() for key in one.keys})[:MAX_KEYS],
+    )
 
 
 def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
@@ -266,7 +259,8 @@ def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
     if headers.migrated is False:
         yield t("The sync task does not migrate metadata, so OMS copies Content-Type alone")
     if not headers.compared or sample is None:
-        yield t("Headers were not compared: {why}", why=headers.problem) if headers.problem else _NOT_COMPARED
+        not_compared = t("Headers were not compared")
+        yield t("Headers were not compared: {why}", why=headers.problem) if headers.problem else not_compared
         return
     yield t(
         "The headers of {drawn:object|objects} drawn at random, and of {more} more so that each first-level folder has"
@@ -293,19 +287,15 @@ def _listed(lost: Mapping[str, HeaderLost]) -> list[Text]:
 
 def _task(evidence: Evidence, settings: Settings) -> Finding:
     """Whether the sync task is the right one, and takes keys."""
-    task, bucket = evidence.task, settings.source_bucket
+    task = evidence.task
     finding = partial(
         Finding,
         "TASK",
-        t("The sync task of the bucket {bucket} is synchronizing", bucket=bucket),
+        t("The sync task of the bucket {bucket} is synchronizing", bucket=settings.source_bucket),
     )
     if not isinstance(task, TaskInfo):
-        return finding(
-            Result.NOT_RUN,
-            t("OMS does not report it: {reason}", reason=task.reason.name),
-            task.remedy("get"),
-            DOCTOR,
-        )
+        seen = t("OMS does not report it: {reason}", reason=task.reason.name)
+        return finding(Result.NOT_RUN, seen, task.remedy("get"), DOCTOR)
     if not (task.src_bucket and task.status):
         return finding(
             Result.NOT_RUN,
@@ -314,24 +304,18 @@ def _task(evidence: Evidence, settings: Settings) -> Finding:
             DOCTOR,
         )
     seen = t("Of the bucket {src_bucket}: {status}", src_bucket=task.src_bucket, status=task.status)
-    if task.src_bucket != bucket:
-        return finding(
-            Result.FAILED,
-            seen,
-            t("Correct SYNC_URL or the source bucket in s.yaml, and deploy"),
-            DEPLOY,
-        )
-    if not task.is_running:
-        return finding(Result.FAILED, seen, t("Start it in the OMS console"))
-    return finding(Result.PASSED, seen)
+    if task.src_bucket != settings.source_bucket:
+        return finding(Result.FAILED, seen, t("Correct SYNC_URL or the source bucket in s.yaml, and deploy"), DEPLOY)
+    if task.is_running:
+        return finding(Result.PASSED, seen)
+    return finding(Result.FAILED, seen, t("Start it in the OMS console"))
 
 
 def _clock(evidence: Evidence) -> Finding:
     """Whether the clocks agree as far as comparisons assume: they judge by times of three clouds."""
     known = {name: round(skew.total_seconds()) for name, skew in evidence.clocks.items() if skew is not None}
-    unknown = [name for name, skew in evidence.clocks.items() if skew is None]
-    told = [f"{name} {seconds} s" for name, seconds in known.items()] + [f"{name} ?" for name in unknown]
-    seen = t("{clocks}", clocks=told)
+    unknown = [f"{name} ?" for name, skew in evidence.clocks.items() if skew is None]
+    seen = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in known.items()), *unknown])
     if any(seconds > CLOCKS_SECONDS for seconds in known.values()):
         return _CLOCK(Result.FAILED, seen, Reason.CLOCK.fix, DOCTOR)
     if unknown:

@@ -16,7 +16,8 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import UNPROVEN
 from oss_oms_sync.comparison.result import DELETE, remedies
 from oss_oms_sync.jobs.certify.evidence import Comparison, CutoverOptions, Evidence
-from oss_oms_sync.passes.tally import MAX_KEYS, ClassCount
+from oss_oms_sync.passes.tally import MAX_KEYS
+from oss_oms_sync.reasons import Failure
 
 
 class _ClassCheck(NamedTuple):
@@ -116,35 +117,29 @@ _CHECKS = (
     ),
 )
 _SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
-# Judging again sends nothing.
-_STILL = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
-_MIGRATED = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
-_TOO_MANY = t(
-    "Compare has not sent {n:object|objects}, because a migration copies as many sooner: let it, then compare again"
-)
 _DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
-_COPIED = t(
-    "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none"
-)
-_NOTHING_OVER = t("OMS overwrites nothing (NO_OVERWRITE), so {delete}", delete=DELETE)
 
 
-def checks_of_classes(evidence: Evidence, not_looked: Finding | None) -> Iterator[Finding]:
-    """A check for each class that decides anything; `not_looked` is the one that says why no comparison counts."""
+def checks_of_classes(evidence: Evidence, scope: Finding) -> Iterator[Finding]:
+    """A check for each class that decides anything."""
+    found, task = evidence.comparison, evidence.task
     for check in _CHECKS:
         finding = partial(Finding, check.id, check.wanted)
-        yield unseen(finding, not_looked) if not_looked else _judged(check, finding, evidence)
+        if found is None or isinstance(task, Failure) or scope.result is Result.NOT_RUN:
+            yield unseen(finding, scope)
+        else:
+            yield _judged(check, finding, found, task, evidence.options)
 
 
-def unseen(finding: partial[Finding], not_looked: Finding) -> Finding:
-    """A check where no comparison counts, which `not_looked` explains."""
-    seen = t("No comparison counts: see SCOPE")
-    return finding(Result.NOT_RUN, seen, not_looked.next, not_looked.step)
+def unseen(finding: partial[Finding], scope: Finding) -> Finding:
+    """A check where no comparison counts, which `scope` explains."""
+    return finding(Result.NOT_RUN, t("No comparison counts: see SCOPE"), scope.next, scope.step)
 
 
-def _judged(check: _ClassCheck, finding: partial[Finding], evidence: Evidence) -> Finding:
-    counted = evidence.comparison.tally.classes if evidence.comparison else {}
-    counts = [(one, counted.get(one.title, ClassCount())) for one in check.classes]
+def _judged(
+    check: _ClassCheck, finding: partial[Finding], found: Comparison, task: TaskInfo, options: CutoverOptions
+) -> Finding:
+    counts = [(one, found.tally.of(one)) for one in check.classes]
     sides = [count.destination if one.is_only_there else count.source for one, count in counts]
     number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
     if not number:
@@ -152,73 +147,71 @@ def _judged(check: _ClassCheck, finding: partial[Finding], evidence: Evidence) -
     seen = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
     keys, one = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not one.can_be_accepted:
-        return finding(Result.FAILED, seen, *_mend(check, evidence), keys)
-    if (why := evidence.options.accept.get(one.title)) is not None:
+        return finding(Result.FAILED, seen, *_mend(check, found, task, options), keys)
+    if (why := options.accept.get(one.title)) is not None:
         return finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=seen, why=why), keys=keys)
-    return finding(Result.NOT_PROVEN, seen, *_prove(check, evidence), keys)
+    return finding(Result.NOT_PROVEN, seen, *_prove(check, found, options), keys)
 
 
-def _prove(check: _ClassCheck, evidence: Evidence) -> tuple[Text, Step]:
+def _prove(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
     """How objects are proven to be equal, or accepted by the name of their class."""
-    one, scope = check.classes[0], evidence.comparison.state.scope if evidence.comparison else None
+    one, scope = check.classes[0], found.state.scope
     if one not in UNPROVEN:
-        return check.next, evidence.options.accepting(one.title)
-    if not (scope and scope.deep):
-        return check.next, evidence.options.comparing(scope, deep=True, restart=True)
+        return check.next, options.accepting(one.title)
+    if not scope.deep:
+        return check.next, options.comparing(scope, deep=True, restart=True)
     by_hand = t("Reading did not prove them. Compare them by hand, then accept them by name")
-    return by_hand, evidence.options.accepting(one.title)
+    return by_hand, options.accepting(one.title)
 
 
-def _mend(check: _ClassCheck, evidence: Evidence) -> tuple[Text, Step]:
+def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
     """What to do about objects that OBS lacks or has otherwise, and the step for it."""
-    found, task, options = evidence.comparison, evidence.task, evidence.options
-    if found and isinstance(task, TaskInfo):
-        match check.id:
-            case "MIGRATING":
-                return _MIGRATED, options.comparing(found.state.scope, restart=True)
-            case "MISSING":
-                return _mend_missing(found, options)
-            case "OLDER":
-                return _mend_older(found, task, options)
-            case "OVERWRITTEN":
-                return _mend_overwritten(found, task, options)
-    if check.id == "FAILED":
-        return _mend_failed(check, found, options)
-    again = options.comparing(found.state.scope if found else None, again=True)
+    scope, mode = found.state.scope, task.object_overwrite_mode
+    nothing_over = t("OMS overwrites nothing (NO_OVERWRITE), so {delete}", delete=DELETE)
+    match check.id:
+        case "MIGRATING":
+            over = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
+            return over, options.comparing(scope, restart=True)
+        case "OLDER" if told := remedies(found.tally, mode).get(ObjectClass.OLDER):
+            return told, options.comparing(scope, deep=True, restart=True)  # OMS has skipped them once more
+        case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
+            return nothing_over, options.comparing(scope, restart=True)
+        case "MISSING" | "OLDER":
+            return _mend_missing(found, options)
+        case "OVERWRITTEN":
+            return _mend_overwritten(found, task, options)
+        case "FAILED":
+            return _mend_failed(check, found, options)
+    again = options.comparing(scope, again=True)
     return (t("Go on with the cutover") if again.job == "cutover" else check.next), again
 
 
 def _mend_missing(found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
-    scope, oldest = found.state.scope, found.tally.oldest_not_there
-    if found.state.unsent:
-        return _TOO_MANY.filled(n=found.state.unsent), found.state.of.migrations.step
-    installed = parse_time(found.state.of.installed)
+    state, scope, oldest = found.state, found.state.scope, found.tally.oldest_not_there
+    if state.unsent:
+        too_many = t(
+            "Compare has not sent {n:object|objects}, because a migration copies as many sooner: let it, then compare"
+            " again",
+            n=state.unsent,
+        )
+        return too_many, state.of.migrations.step
+    installed = parse_time(state.of.installed)
     begin = scope.begin(installed) if installed else None
     if begin and oldest is not None and oldest < begin.timestamp():
-        since = timestamp(begin)
         earlier = t(
             "Compare sends what was written since {since}, and some are older. Compare again since an earlier time",
-            since=since,
+            since=timestamp(begin),
         )
         return earlier, options.comparing(scope, restart=True, since=timestamp(from_epoch(oldest)))
-    if found.state.amended:
-        return _STILL, options.comparing(scope, restart=True)
+    if state.amended:  # judging again sends nothing
+        still = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
+        return still, options.comparing(scope, restart=True)
     return _SENT, options.comparing(scope, again=True)
 
 
-def _mend_older(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
-    told = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OLDER)
-    if told:  # OMS has skipped them once more
-        return told, options.comparing(found.state.scope, deep=True, restart=True)
-    return _overwriting_nothing(found, task, options) or _mend_missing(found, options)
-
-
 def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
-    scope, one = found.state.scope, ObjectClass.OVERWRITTEN.title
-    count = found.tally.classes.get(one, ClassCount())
+    scope, count = found.state.scope, found.tally.of(ObjectClass.OVERWRITTEN)
     skipped = count.proven_different if task.skips_same_size else count.in_vain
-    if nothing := _overwriting_nothing(found, task, options):
-        return nothing
     of_same_size = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OVERWRITTEN)
     if of_same_size and skipped == count.source.objects:
         return of_same_size, options.comparing(scope, restart=True)
@@ -228,16 +221,14 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
     return told, options.comparing(scope, overwrite=True, restart=True)
 
 
-def _mend_failed(check: _ClassCheck, found: Comparison | None, options: CutoverOptions) -> tuple[Text, Step]:
-    if found is None or not options.frozen:
+def _mend_failed(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
+    if not options.frozen:
         return check.next, Step("replay")
-    count = found.tally.classes.get(ObjectClass.FAILED_BEFORE.title, ClassCount())
-    if count.source == count.destination and not found.state.scope.deep:
-        return _COPIED, options.comparing(found.state.scope, deep=True, restart=True)
+    count, scope = found.tally.of(ObjectClass.FAILED_BEFORE), found.state.scope
+    if count.source == count.destination and not scope.deep:
+        copied = t(
+            "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS"
+            " takes none"
+        )
+        return copied, options.comparing(scope, deep=True, restart=True)
     return check.next, options.cutover()
-
-
-def _overwriting_nothing(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step] | None:
-    if task.object_overwrite_mode != "NO_OVERWRITE":
-        return None
-    return _NOTHING_OVER, options.comparing(found.state.scope, restart=True)

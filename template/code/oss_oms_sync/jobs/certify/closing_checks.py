@@ -20,7 +20,6 @@ from oss_oms_sync.reasons import Failure
 
 REHEARSED = t("Nothing is frozen: this is a rehearsal")
 _GO_ON = t("Go on with the cutover")
-_GB = 10**9
 _CLOSED = partial(
     Finding,
     "CLOSED",
@@ -57,42 +56,38 @@ _NOTHING_WAITS = partial(
 
 def closed(evidence: Evidence) -> Finding:
     """Whether nothing is sent any more, by any project of the task, since two minutes before the standstill pass."""
-    if evidence.frozen_since is None:
+    if evidence.options.frozen is None:
         return _CLOSED(Result.NOT_RUN, REHEARSED)
-    mark, go_on = evidence.closed, evidence.options.cutover()
+    mark, not_run, go_on = evidence.closed, partial(_CLOSED, Result.NOT_RUN), evidence.options.cutover()
     if mark is None:
-        return _CLOSED(
-            Result.NOT_RUN,
+        return not_run(
             t("The project is open"),
             t("Close it: the cutover does, and goes on"),
             evidence.options.cutover(close=True),
         )
     if mark.run != evidence.options.run:
-        return _CLOSED(
-            Result.NOT_RUN,
+        return not_run(
             t("Somebody else has closed the project, at {since}", since=mark.since),
             t("Go on with the cutover, which closes it anew"),
             go_on,
         )
     if evidence.open_projects:
-        names = ", ".join(evidence.open_projects)
-        seen = t("Other projects of the sync task are open, or were closed too late: {names}", names=names)
-        marks = ", ".join(f"state/closed-{name}.json" for name in evidence.open_projects)
-        return _CLOSED(
-            Result.NOT_RUN,
-            seen,
+        return not_run(
+            t(
+                "Other projects of the sync task are open, or were closed too late: {names}",
+                names=", ".join(evidence.open_projects),
+            ),
             t(
                 "Close each in its own folder with this, two minutes before the cutover goes on. Of one that was"
                 " removed from Function Compute, delete the mark in the task's folder of the log bucket: {marks}",
-                marks=marks,
+                marks=", ".join(f"state/closed-{name}.json" for name in evidence.open_projects),
             ),
             Step("close"),
         )
     still = evidence.comparison.standstill if evidence.comparison else None
     written = parse_time(mark.written)
     if still is None or written is None or still.began < written + CLOSED_AFTER:
-        return _CLOSED(
-            Result.NOT_RUN,
+        return not_run(
             t(
                 "No standstill pass has begun two minutes after the project was closed at {written}",
                 written=mark.written,
@@ -112,20 +107,17 @@ def closed(evidence: Evidence) -> Finding:
 
 def oms_finished(evidence: Evidence) -> Finding:
     """Whether OMS has nothing left to do that it accepted before the project was closed. It needs no comparison."""
-    work, go_on = evidence.oms, evidence.options.cutover()
+    work, frozen = evidence.oms, evidence.options.frozen
     if evidence.migration:
         return _migrates(evidence.old_objects)
-    if evidence.frozen_since is None or evidence.closed is None:
-        return _OMS_FINISHED(
-            Result.NOT_RUN,
-            t("The project is open: see CLOSED") if evidence.frozen_since else REHEARSED,
-        )
+    if frozen is None or evidence.closed is None:
+        return _OMS_FINISHED(Result.NOT_RUN, t("The project is open: see CLOSED") if frozen else REHEARSED)
     if (seen := _oms_is_busy(evidence)) is not None:
         return _OMS_FINISHED(
             Result.NOT_RUN,
             seen,
             t("Nothing but time: ask again in a minute"),
-            go_on,
+            evidence.options.cutover(),
             waits=True,
         )
     if work.left != 0:
@@ -149,8 +141,12 @@ def _migrates(group: TaskGroup | Failure | None) -> Finding:
             skipped=group.skipped,
             failed=group.failed,
         )
-    following = t("Before the cutover the migration of the old objects has to be over, because it may still write")
-    return _OMS_FINISHED(Result.NOT_RUN, seen, following, step)
+    return _OMS_FINISHED(
+        Result.NOT_RUN,
+        seen,
+        t("Before the cutover the migration of the old objects has to be over, because it may still write"),
+        step,
+    )
 
 
 def _oms_is_busy(evidence: Evidence) -> Text | None:
@@ -178,12 +174,12 @@ def _unfinished(evidence: Evidence) -> Finding:
             " overwrites what applications have written; accept that by name if you can"
         )
     else:
-        result, minutes = Result.NOT_PROVEN, work.largest // _GB
+        result = Result.NOT_PROVEN
         seen = t(
             "OMS has not finished {left:object|objects}, and finished nothing for an hour"
             " ({minutes:minute|minutes} more for the largest object)",
             left=work.left,
-            minutes=minutes,
+            minutes=work.largest // 10**9,
         )
         following = t(
             "It has lost them, or counts what came twice only once; if not, it may still write. Accept that by name"
@@ -195,27 +191,25 @@ def _unfinished(evidence: Evidence) -> Finding:
 
 def stood_still(evidence: Evidence, scope: Finding) -> Finding:
     """Whether both buckets are what the comparison judged, after its last look and after OMS had finished."""
-    if evidence.frozen_since is None:
+    if evidence.options.frozen is None:
         return _STOOD_STILL(Result.NOT_RUN, REHEARSED)
     found, go_on = evidence.comparison, evidence.options.cutover()
     if found is None or scope.result is Result.NOT_RUN:
         return unseen(_STOOD_STILL, scope)
-    still, finished, as_of = found.standstill, evidence.oms.finished, found.state.as_of
+    still, finished = found.standstill, evidence.oms.finished
     if still is None:
         return _STOOD_STILL(
             Result.NOT_RUN,
-            t("No standstill pass has begun after {as_of}", as_of=as_of),
+            t("No standstill pass has begun after {as_of}", as_of=found.state.as_of),
             _GO_ON,
             go_on,
         )
-    seen_then = still.state.tally
+    seen_then, began = still.state.tally, timestamp(still.began)
     sides = (
         (t("the source"), found.tally.state, seen_then.state),
         (t("OBS"), found.tally.twin, seen_then.twin),
     )
-    changed = [name for name, judged, seen_now in sides if judged != seen_now]
-    began = timestamp(still.began)
-    if changed:
+    if changed := [name for name, judged, seen_now in sides if judged != seen_now]:
         return _STOOD_STILL(
             Result.FAILED,
             t("By {began} something has changed in {sides:and} since it was judged", began=began, sides=changed),
@@ -235,8 +229,7 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
 
 def nothing_waits(evidence: Evidence) -> Finding:
     """Whether nothing is to be sent any more that failed. It needs no comparison."""
-    waiting = evidence.waiting
-    needless = len(waiting.keys) - len(evidence.due)
+    waiting, needless = evidence.waiting, len(evidence.waiting.keys) - len(evidence.due)
     if evidence.due or waiting.unread:
         finding = _waits(evidence)
     elif waiting.are_more:
@@ -248,15 +241,13 @@ def nothing_waits(evidence: Evidence) -> Finding:
         )
     else:
         finding = _lists(evidence)
-    if not needless:
-        return finding
     seen = t(
         "{seen} (besides, {needless:key needs|keys need} nothing: gone at the source, equal in OBS, or impossible to"
         " copy)",
         seen=finding.seen,
         needless=needless,
     )
-    return replace(finding, seen=seen)
+    return replace(finding, seen=seen) if needless else finding
 
 
 def _waits(evidence: Evidence) -> Finding:
@@ -269,36 +260,44 @@ def _waits(evidence: Evidence) -> Finding:
     if waiting.unread:
         unread = t("{n:record or run file|records or run files} that cannot be read", n=waiting.unread)
         seen = t("{parts}", parts=[seen, unread])
-    following = t(
-        "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends them"
-        " again"
+    return _NOTHING_WAITS(
+        Result.FAILED,
+        seen,
+        t(
+            "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends"
+            " them again"
+        ),
+        evidence.options.cutover(),
+        [one.key for one in due][:MAX_KEYS],
     )
-    keys, send = [one.key for one in due][:MAX_KEYS], evidence.options.cutover()
-    return _NOTHING_WAITS(Result.FAILED, seen, following, send, keys)
 
 
 def _lists(evidence: Evidence) -> Finding:
     """Where no record waits: whether OMS's lists tell of nothing more."""
-    if why := evidence.lists.said:
+    lists, looked = evidence.lists, evidence.lists.looked
+    if lists.said:
         return _NOTHING_WAITS(
             Result.NOT_RUN,
-            t("OMS's lists are not read: {why}", why=why),
+            t("OMS's lists are not read: {why}", why=lists.said),
             t("Doctor says which permission is missing"),
             DOCTOR,
         )
-    looked = evidence.lists.looked
     if looked < max(_lists_count_from(evidence)):
         never = t("Replay has not read OMS's lists yet")
         last = t("Replay last read OMS's lists at {looked}", looked=looked)
-        following = t("Its timer does so every minute. If it does not, look at replay's timer and log")
-        go_on = evidence.options.cutover()
-        return _NOTHING_WAITS(Result.NOT_RUN, last if looked else never, following, go_on, waits=True)
+        return _NOTHING_WAITS(
+            Result.NOT_RUN,
+            last if looked else never,
+            t("Its timer does so every minute. If it does not, look at replay's timer and log"),
+            evidence.options.cutover(),
+            waits=True,
+        )
     seen = t("none, as of {looked}", looked=looked)
-    if unread := evidence.lists.unread:
+    if lists.unread:
         seen = t(
             "{seen}; {unread:line|lines} could not be read, but compare has checked each object",
             seen=seen,
-            unread=unread,
+            unread=lists.unread,
         )
     return _NOTHING_WAITS(Result.PASSED, seen)
 
@@ -310,5 +309,5 @@ def _lists_count_from(evidence: Evidence) -> list[str]:
     as_of = parse_time(found.state.as_of) if found else None
     # A second later, because that may have been in the same one.
     after = timestamp(as_of + timedelta(seconds=1)) if as_of else ""
-    is_closed = evidence.frozen_since is not None and evidence.closed is not None
+    is_closed = evidence.options.frozen is not None and evidence.closed is not None
     return [after, timestamp(evidence.now - LATEST), timestamp(finished) if finished and is_closed else ""]

@@ -70,8 +70,13 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
     nor which of two that instances with different clocks made."""
     settings, found = invocation.settings, evidence.comparison
     still = found.standstill if found else None
-    rehearsal = None if evidence.frozen_since else _rehearsal(checks, evidence, settings)
-    verdict = CutoverVerdict.REHEARSAL if rehearsal else CutoverVerdict.of(checks)
+    verdict, rehearsal = CutoverVerdict.of(checks), None
+    if evidence.options.frozen is None:
+        # What the others would say after a freeze, as far as is known now.
+        lasting = [check for check in checks if check.id not in _OF_THE_FREEZE]
+        failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
+        rehearsal = Rehearsal(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
+        verdict = CutoverVerdict.REHEARSAL
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
     name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
@@ -89,7 +94,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         destination_bucket=evidence.task.dst_bucket if isinstance(evidence.task, TaskInfo) else None,
         log_bucket=settings.log_bucket,
         scope=CertifiedScope(settings.key_filter.prefix, settings.key_filter.suffix),
-        frozen_since=timestamp(evidence.frozen_since) if evidence.frozen_since else None,
+        frozen_since=timestamp(evidence.options.frozen) if evidence.options.frozen else None,
         checks=checks,
         run=evidence.options.run,
         closed=ClosedMark(**asdict(evidence.closed)) if evidence.closed else None,
@@ -101,15 +106,14 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
             CertifiedStandstill(**_pass(still.state, evidence), began=timestamp(still.began)) if still else None,
         ),
         **_counted(found),
-        sample=evidence.sample.shown() if evidence.sample else None,
+        sample=evidence.sample,
         headers=evidence.headers,
         accepted=evidence.options.accept,
         rehearsal=rehearsal,
         shown=_not_judged(evidence),
         document=f"{certificates_folder(invocation)}{name}",
     )
-    text = sentences(same(verdict.value), certificate.said)
-    document: dict[str, object] = to_json(replace(certificate, text=text))
+    document: dict[str, object] = to_json(replace(certificate, text=sentences(same(verdict.value), certificate.said)))
     return {**document, "sha256": sha256_of(document)}
 
 
@@ -126,15 +130,7 @@ def code_sha256(folder: Path) -> str:
 
 def sha256_of(document: Mapping[str, object]) -> str:
     """The hash of a document that has none yet."""
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _rehearsal(checks: Sequence[Finding], evidence: Evidence, settings: Settings) -> Rehearsal:
-    """What `checks` would say after a freeze, as far as is known now."""
-    lasting = [check for check in checks if check.id not in _OF_THE_FREEZE]
-    failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
-    return Rehearsal(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
+    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _counted(found: Comparison | None) -> dict[str, Any]:
@@ -174,7 +170,9 @@ def _not_judged(evidence: Evidence) -> NotJudged:
 
 
 def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
-    compare = _length(evidence.comparison.state if evidence.comparison else None)
+    state = evidence.comparison.state if evidence.comparison else None
+    began, ended = (parse_time(state.started), parse_time(state.ended)) if state else (None, None)
+    compare = _rounded_up((ended - began).total_seconds()) if began and ended else None
     steps = {
         "settle": _SETTLE_MINUTES,
         "replay": _rounded_up(len(evidence.due) / (settings.oms_rate * KEYS_PER_CALL)),
@@ -188,11 +186,6 @@ def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
     }
     known = [minutes for minutes in steps.values() if minutes is not None]
     return {**steps, "total": sum(known) if len(known) == len(steps) else None}
-
-
-def _length(state: PassState | None) -> int | None:
-    began, ended = (parse_time(state.started), parse_time(state.ended)) if state else (None, None)
-    return _rounded_up((ended - began).total_seconds()) if began and ended else None
 
 
 def _sampling(evidence: Evidence) -> int:

@@ -4,7 +4,8 @@ nothing, it looks at what passes and jobs have left."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -24,9 +25,8 @@ from oss_oms_sync.comparison.again import entries
 from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.errors import PayloadError, StorageError
-from oss_oms_sync.jobs.certify.headers import compare_headers
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
-from oss_oms_sync.jobs.certify.sample import Sample
+from oss_oms_sync.jobs.certify.sample import Sample, compare_headers
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
 from oss_oms_sync.ledger.list_positions import ListPositions
@@ -35,7 +35,7 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
 from oss_oms_sync.passes.digests import MAX_DRAWN
 from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.passes.states import PassState, answering
+from oss_oms_sync.passes.states import PassState, answering, last_whole
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Side, Tally
 from oss_oms_sync.reasons import Failure
@@ -76,27 +76,29 @@ class CutoverOptions:
         """
         asked = options.parse(event, cls)
         since, frozen = asked.frozen_since, asked.frozen
-        if sum((asked.close, asked.open, asked.look, bool(asked.sample or asked.accept))) > 1:
-            raise PayloadError(
+        wrong = (
+            (
+                sum((asked.close, asked.open, asked.look, bool(asked.sample or asked.accept))) > 1,
                 "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
-                " at a time"
-            )
-        if asked.sample > MAX_DRAWN:
-            raise PayloadError(f"The payload's sample is {asked.sample!r}. Give at most {MAX_DRAWN}")
-        if since is not None and frozen is None:
-            raise PayloadError(
-                f"The payload's frozen_since is {since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z"
-            )
-        if frozen and frozen > now:
-            raise PayloadError(f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC")
-        for name, why in asked.accept.items():
-            if name not in ACCEPTABLE:
-                raise PayloadError(f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}")
-            if not isinstance(why, str) or why.strip() in ("", WHO_WHY):
-                raise PayloadError(
-                    f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who,'
-                    ' why"}}'
-                )
+                " at a time",
+            ),
+            (
+                asked.sample > MAX_DRAWN,
+                f"The payload's sample is {asked.sample!r}. Give at most {MAX_DRAWN}",
+            ),
+            (
+                since is not None and frozen is None,
+                f"The payload's frozen_since is {since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z",
+            ),
+            (
+                frozen is not None and frozen > now,
+                f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC",
+            ),
+            *(one for accepted in asked.accept.items() for one in _wrong_to_accept(*accepted)),
+        )
+        for is_so, problem in wrong:
+            if is_so:
+                raise PayloadError(problem)
         return asked
 
     @property
@@ -132,6 +134,20 @@ class CutoverOptions:
         return Step("compare", asked)
 
 
+def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
+    """What can be wrong where somebody accepts something by its name, and whether it is."""
+    return (
+        (
+            name not in ACCEPTABLE,
+            f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}",
+        ),
+        (
+            not isinstance(why, str) or why.strip() in ("", WHO_WHY),
+            f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who, why"}}',
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class Standstill:
     """A standstill pass, which `began` then by OSS's clock."""
@@ -155,11 +171,7 @@ class Comparison:
     def in_scope(self, side: str) -> Side:
         """One side, "source" or "destination", without what the project does not cover, without canaries, and without
         OMS's own lists, which grow."""
-        total = Side()
-        for title, count in self.tally.classes.items():
-            if title not in (ObjectClass.CANARY.title, ObjectClass.OUTSIDE.title, ObjectClass.OMS_OWN.title):
-                total = total.plus(count.source if side == "source" else count.destination)
-        return total
+        return self.tally.side(side, ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 
 
 @dataclass(frozen=True)
@@ -192,22 +204,18 @@ class Evidence:
     sample: Sample | None
     headers: Headers
 
-    @property
-    def frozen_since(self) -> datetime | None:
-        """None in a rehearsal."""
-        return self.options.frozen
-
 
 def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     """Look at everything.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
-    task = invocation.oms.task(invocation.deadline)
-    destination = _destination(invocation, task)
+    task, destination = invocation.oms.task(invocation.deadline), None
+    if isinstance(task, TaskInfo):
+        with suppress(StorageError):  # OMS names none
+            destination = invocation.obs().bucket(task, invocation.deadline)
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
-    prefix, now = invocation.settings.key_filter.prefix, invocation.clock.now()
-    reconciled = answering(PassStore(invocation, "reconcile").states(), prefix, None, now)
+    reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
     due = {*_due(invocation, destination, [one.key for one in waiting.keys])}
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
@@ -220,7 +228,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         now=invocation.clock.now(),
         task=task,
         comparison=comparison,
-        reconciled=reconciled.of if reconciled else None,
+        reconciled=reconciled,
         waiting=waiting,
         due=[one for one in waiting.keys if one.key in due],
         lists=JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions(),
@@ -232,20 +240,19 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         migration=under_way,
         old_objects=migration.how_far(invocation, under_way),
         migrated=migration.over(invocation),
-        sample=(sample := _sample(invocation, destination, comparison, asked.sample)),
-        headers=_headers(invocation, destination, comparison, sample, task),
+        sample=Sample.of(asked.sample) if asked.sample else None,
+        headers=Headers(task.enable_metadata_migration if isinstance(task, TaskInfo) else None),
     )
+    if destination and comparison:
+        drawn, pass_name = comparison.tally.drawn, comparison.state.of.name
+        sample = Sample.take(invocation, destination, pass_name, drawn, asked.sample)
+        evidence = replace(
+            evidence,
+            sample=sample if asked.sample or sample.differing else None,
+            headers=compare_headers(invocation, destination, evidence.headers.migrated, sample, drawn),
+        )
     # Somebody may have opened it while all this was looked at.
     return evidence if Closing(invocation).state() == closed else replace(evidence, closed=None)
-
-
-def _destination(invocation: Invocation, task: TaskInfo | Failure) -> ObsBucket | None:
-    if isinstance(task, Failure):
-        return None
-    try:
-        return invocation.obs().bucket(task, invocation.deadline)
-    except StorageError:  # OMS names none
-        return None
 
 
 def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: datetime | None) -> Comparison | None:
@@ -261,45 +268,16 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     return Comparison(answer.of, standstill)
 
 
-def _sample(
-    invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, asked: int
-) -> Sample | None:
-    sample = Sample(asked)
-    if destination and comparison:
-        sample = Sample.take(invocation, destination, comparison.state.of.name, comparison.tally.drawn, asked)
-    return sample if asked or sample.differing else None
-
-
-def _headers(
-    invocation: Invocation,
-    destination: ObsBucket | None,
-    comparison: Comparison | None,
-    sample: Sample | None,
-    task: TaskInfo | Failure,
-) -> Headers:
-    migrated = task.enable_metadata_migration if isinstance(task, TaskInfo) else None
-    if not (destination and comparison and sample) or migrated is None:
-        return Headers(migrated)
-    return compare_headers(invocation, destination, migrated, sample, comparison.tally.drawn)
-
-
 def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:
     """Those of objects that are neither equal in OBS nor impossible to copy; all that the source has, where OBS does
     not tell."""
-    if destination:
-        try:
-            return list(_still_due(invocation, destination, keys))
-        except StorageError:
-            pass
-    return [one.name for one in invocation.source_bucket.find_all(keys) if one]
-
-
-def _still_due(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[str]:
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
-    file_system = FileSystem.of(destination) if keys else None
-    judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
-    for entry in entries(invocation, destination, keys):
-        found = judge.judge_alone(entry).found
-        if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
-            yield entry.key
+    with suppress(StorageError):
+        if destination:
+            file_system = FileSystem.of(destination) if keys else None
+            judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
+            found = ((one, judge.judge_alone(one).found) for one in entries(invocation, destination, keys))
+            settled = (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE)
+            return [one.key for one, of_class in found if one.source and of_class not in settled]
+    return [one.name for one in invocation.source_bucket.find_all(keys) if one]

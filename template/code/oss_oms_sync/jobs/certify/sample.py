@@ -1,75 +1,74 @@
-"""A sample: objects that count as equal are read wholly on both sides.
+"""A sample: objects that count as equal are read wholly on both sides, and what besides the bytes arrived is asked.
 
 Which ones was drawn when the comparison counted (passes/digests.py). What a call has read is kept beside the
 comparison's lists, so a sample that takes longer than one call goes on in the next. Each call writes an object of its
 own, so that two at once do not lose what the other has found:
 
 oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
+
+Headers are compared of the objects that were drawn, and of one of each first-level folder. OMS's FAQ on metadata: the
+content's type is copied always; other headers only if the task migrates metadata, and then values of Chinese and
+English letters, digits and hyphens.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.certificate import Sampled
+from oss_oms_sync.answers.certificate import HeaderLost, Headers, Sampled
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
+from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.digests import LARGEST, Drawn
 from oss_oms_sync.passes.scope import folder_of
+from oss_oms_sync.passes.tally import MAX_KEYS
 
 # For what comes after the last byte: writing down what was read, and the certificate.
 _WRITING_SECONDS = 30.0
 _CHANGED = ("PreconditionFailed", "NoSuchKey")
+_CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
+_TYPE = "content-type"
 
 
 @dataclass(frozen=True)
-class Sample:
-    """What reading showed. `drawn` are keys in the order in which they are taken, from a `population` of so many.
+class Sample(Sampled):
+    """What reading showed, and the `problem` that ended it before all were read. The keys were drawn, in the order in
+    which they are taken, from a `population` of so many. The `differing` were read wholly on both sides, or were gone
+    on one side or changed: all that any call has found in this comparison, also beyond the `asked`. The `unreadable`
+    are those that OSS does not let be read, such as archived ones: they are passed over."""
 
-    `equal` were read wholly on both sides. `differing` were too, or they were gone on one side or changed: all that any
-    call has found in this comparison, also beyond the `asked`. `bytes` is what was read of each side. `problem`: why it
-    went no further before all were read. `unreadable` are those that OSS does not let be read, such as archived ones:
-    they are passed over.
-    """
-
-    asked: int
-    seed: str = ""
-    population: int = 0
-    drawn: Sequence[str] = ()
-    equal: Sequence[str] = ()
-    differing: Sequence[str] = ()
-    bytes: int = 0
     problem: str = ""
-    unreadable: Sequence[str] = ()
 
-    @property
-    def unread(self) -> list[str]:
-        """Drawn, and not read yet."""
-        known = {*self.equal, *self.differing}
-        return [key for key in self.drawn if key not in known]
-
-    def shown(self) -> Sampled:
-        """As certificates have it."""
-        return Sampled(
-            asked=self.asked,
-            population=self.population,
-            drawn=len(self.drawn),
-            read=len(self.equal) + len(self.differing),
-            bytes=self.bytes,
-            seed=self.seed,
-            keys=self.drawn,
+    @classmethod
+    def of(cls, asked: int, drawn: Drawn | None = None, read: _Read | None = None, problem: str = "") -> Sample:
+        """What `read` shows of the first `asked` that were `drawn`; without them, nothing."""
+        drawn, read = drawn or Drawn(), read or _Read()
+        keys = read.taken(drawn, asked)
+        # Whoever asks for fewer, or for none, does not make what differed equal.
+        differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
+        known = [*(key for key in keys if read.outcomes.get(key)), *differing]
+        return cls(
+            asked=asked,
+            population=drawn.population,
+            drawn=len(keys),
+            read=len(known),
+            bytes=sum(read.sizes.get(key, 0) for key in known),
+            seed=drawn.seed,
+            keys=keys,
             largest=LARGEST,
-            differing=self.differing,
-            unread=self.unread,
-            unreadable=self.unreadable,
+            differing=differing,
+            unread=[key for key in keys if key not in read.outcomes],
+            unreadable=[key for key, is_equal in read.outcomes.items() if is_equal is None],
+            problem=problem,
         )
 
     @classmethod
@@ -84,28 +83,12 @@ class Sample:
         read, reading = _Read.load(invocation, folder), _Reading(invocation, destination)
         problem = ""
         # What turns out to be unreadable makes room for others.
-        while left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]:
+        while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
             now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
             if now.outcomes:
                 now.store(invocation, folder)
             read = read.merged(now)
-            if problem:
-                break
-        keys = read.taken(drawn, asked)
-        equal = [key for key in keys if read.outcomes.get(key) is True]
-        # Whoever asks for fewer, or for none, does not make what differed equal.
-        differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
-        return cls(
-            asked,
-            seed=drawn.seed,
-            population=drawn.population,
-            drawn=keys,
-            equal=equal,
-            differing=differing,
-            bytes=sum(read.sizes.get(key, 0) for key in (*equal, *differing)),
-            problem=problem,
-            unreadable=[key for key, is_equal in read.outcomes.items() if is_equal is None],
-        )
+        return cls.of(asked, drawn, read, problem)
 
 
 @dataclass
@@ -183,26 +166,56 @@ class _Reading:
 
         Raises StorageError.
         """
-        if source is None or there is None or source.size != there.size:
+        # One that is too large was written by somebody since it was drawn.
+        if source is None or there is None or source.size != there.size or source.size > LARGEST:
             return False
-        if source.size > LARGEST:
-            return False  # somebody wrote it since it was drawn
-        digests = []
-        for contents in (self._source.iter_contents(source), self._destination.iter_contents(there)):
-            try:
-                digests.append(self._digest(contents))
-            except StorageError as error:
-                if error.code in _CHANGED:
-                    return False
-                raise
-            if digests[-1] is None:
-                return None
-        return digests[0] == digests[1]
+        digests = set[bytes]()
+        try:
+            for contents in (self._source.iter_contents(source), self._destination.iter_contents(there)):
+                digest = hashlib.sha256()
+                for part in contents:
+                    digest.update(part)
+                    if self._enough.expired():
+                        return None
+                digests.add(digest.digest())
+        except StorageError as error:
+            if error.code in _CHANGED:
+                return False
+            raise
+        return len(digests) == 1
 
-    def _digest(self, contents: Iterable[bytes]) -> bytes | None:
-        digest = hashlib.sha256()
-        for part in contents:
-            digest.update(part)
-            if self._enough.expired():
-                return None
-        return digest.digest()
+
+def compare_headers(
+    invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: Sample, drawn: Drawn
+) -> Headers:
+    """Ask for the headers of what was sampled. Each certificate asks anew: that costs no more than to remember."""
+    if migrated is None or not sample.asked or sample.unread:
+        return Headers(migrated)
+    firsts = drawn.firsts_beside(sample.keys)
+    gone: list[str] = []
+    # By whether OMS's documents say so, and by the header's name.
+    lost: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
+    keys = [*sample.keys, *firsts]
+    sides = invocation.source_bucket.try_metadata_of_all(keys), destination.try_head_all(keys)
+    for key, source, there in zip(keys, *sides, strict=True):
+        for one in (source, there):
+            if isinstance(one, StorageFailure) and one.code != "NoSuchKey":
+                return Headers(migrated, problem=one.message)
+        if isinstance(source, StorageFailure) or not isinstance(there, ObjectHead):
+            gone.append(key)
+            continue
+        for name, is_documented in _differing(source, there.metadata, migrated=migrated):
+            lost[is_documented].setdefault(name, []).append(key)
+    more = [key for key in firsts if key not in gone]
+    documented, unexpected = (
+        {name: HeaderLost(len(of), of[:MAX_KEYS]) for name, of in lost[kind].items()} for kind in (True, False)
+    )
+    return Headers(migrated, len(keys) - len(gone) - len(more), more, gone, documented, unexpected)
+
+
+def _differing(source: Mapping[str, str], there: Mapping[str, str], *, migrated: bool) -> Iterator[tuple[str, bool]]:
+    """The headers that are not the same, and of each whether OMS's documents say so."""
+    for name in sorted({*source, *there}):
+        if source.get(name) != there.get(name):
+            is_carried = name == _TYPE or (migrated and _CARRIED.fullmatch(source.get(name, "")))
+            yield name, name not in there and not is_carried

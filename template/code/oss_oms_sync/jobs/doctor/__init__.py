@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -71,37 +71,23 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     return to_json(DoctorAnswer(text is _WELL, text, checks))  # type: ignore[no-any-return]
 
 
-def _as_logged(found: Finding) -> dict[str, str]:
-    return {"state": _STATES[found.result], "seen": found.seen.en, "fix": found.next.en}
-
-
 def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, Finding]) -> None:
     """Add to `found` what each check finds.
 
     `context` is None if the settings are invalid: then each of these checks depends on one that did not pass.
     """
     for check in checks:
-        blocking = _blocking(check.needs, found)
+        ended = {need: found[need].result for need in check.needs}
+        blocking = {need: result for need, result in ended.items() if result not in (Result.PASSED, Result.WARNING)}
         if context is None or blocking:
             seen = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
             finding = (skipped if set(blocking.values()) == {Result.SKIPPED} else unknown)(seen)
         else:
-            finding = _run_check(check, context)
+            try:
+                finding = check.function(context)
+            except OmsSyncError as error:
+                look = t("See the message; if it says nothing to do, run doctor again in a minute")
+                finding = fault(same(str(error)), look)
         found[check.name] = replace(finding, id=check.name)
-        log.info({"check": check.name, **_as_logged(finding)})
-
-
-def _blocking(needs: Sequence[str], found: Mapping[str, Finding]) -> dict[str, Result]:
-    """The needed checks that did not pass, and how they ended."""
-    ended = {need: found[need].result for need in needs}
-    return {need: result for need, result in ended.items() if result not in (Result.PASSED, Result.WARNING)}
-
-
-def _run_check(check: Check[C], context: C) -> Finding:
-    try:
-        return check.function(context)
-    except OmsSyncError as error:
-        return fault(
-            same(str(error)),
-            t("See the message; if it says nothing to do, run doctor again in a minute"),
-        )
+        state = _STATES[finding.result]
+        log.info({"check": check.name, "state": state, "seen": finding.seen.en, "fix": finding.next.en})

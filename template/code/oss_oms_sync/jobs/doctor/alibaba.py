@@ -13,7 +13,8 @@ from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
-from oss_oms_sync.passes.states import answering
+from oss_oms_sync.passes.states import last_whole
+from oss_oms_sync.passes.store import PassStore
 
 _LOG_BUCKET = t("log bucket")
 # How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
@@ -45,24 +46,11 @@ def oss_answers(context: CheckContext) -> Finding:
     return ok(t("OSS accepts the role's credentials"))
 
 
-def log_bucket(context: CheckContext) -> Finding:
-    return _bucket_exists(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error)
-
-
 def source_bucket(context: CheckContext) -> Finding:
     name = context.settings.source_bucket
     if not name:
         return skipped(t("SOURCE_BUCKET is empty: events of any bucket are accepted, and reconcile cannot run"))
     return _bucket_exists(context, "SOURCE_BUCKET", name, context.source_bucket_error)
-
-
-def right_to_list_records(context: CheckContext) -> Finding:
-    return _role_right(t("list the records"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error)
-
-
-def right_to_list_source(context: CheckContext) -> Finding:
-    what, where = t("list the source bucket"), t("source bucket")
-    return _role_right(what, "oss:ListObjects", where, context.source_bucket_error)
 
 
 def source_names(context: CheckContext) -> Finding:
@@ -160,10 +148,9 @@ def right_to_delete(context: CheckContext) -> Finding:
 
 def _bucket_exists(context: CheckContext, setting: str, name: str, error: StorageError | None) -> Finding:
     if error and error.code in _WRONG_BUCKET_CODES:
-        region = context.settings.oss_region
         return fault(
             same(str(error)),
-            t("Name an OSS bucket of {region} in {setting}", region=region, setting=setting),
+            t("Name an OSS bucket of {region} in {setting}", region=context.settings.oss_region, setting=setting),
         )
     return ok(t("{name} is there", name=name))
 
@@ -190,13 +177,14 @@ def in_scope(context: CheckContext) -> Finding:
     key_filter = context.settings.key_filter
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
-    is_known = is_found or is_whole
-    now = context.invocation.clock.now()
-    answer = None if is_known else answering(context.passes.states(), key_filter.prefix, None, now)
-    last = answer.of if answer else None
-    if is_found or (last and not last.found_nothing):
-        if last:
-            return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
+    last = (
+        None
+        if is_found or is_whole
+        else last_whole(PassStore(context.invocation, "reconcile").states(), key_filter.prefix)
+    )
+    if last and not last.found_nothing:
+        return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
+    if is_found:
         return ok(t("there are objects in scope"))
     looked_at = t("the first {n:name was|names were} checked", n=names)
     if is_whole:
@@ -237,15 +225,29 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("role"), ("settings",), role),
     Check(t("OSS answers"), ("role", "OSS connection", "clock"), oss_answers),
-    Check(t("log bucket"), ("OSS answers",), log_bucket),
+    Check(
+        t("log bucket"),
+        ("OSS answers",),
+        lambda context: _bucket_exists(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error),
+    ),
     Check(t("right to write records"), ("log bucket",), right_to_write),
     Check(t("right to read records"), ("right to write records",), right_to_read),
     Check(t("log bucket versioning"), ("right to read records",), versioning),
-    Check(t("right to list records"), ("log bucket",), right_to_list_records),
+    Check(
+        t("right to list records"),
+        ("log bucket",),
+        lambda context: _role_right(t("list the records"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error),
+    ),
     Check(t("record ETag"), ("right to write records", "right to list records"), record_etag),
     Check(t("right to delete records"), ("right to write records",), right_to_delete),
     Check(t("source bucket"), ("OSS answers",), source_bucket),
-    Check(t("right to list source bucket"), ("source bucket",), right_to_list_source),
+    Check(
+        t("right to list source bucket"),
+        ("source bucket",),
+        lambda context: _role_right(
+            t("list the source bucket"), "oss:ListObjects", t("source bucket"), context.source_bucket_error
+        ),
+    ),
     Check(t("canaries"), ("right to list source bucket",), canaries),
     Check(t("source names"), ("right to list source bucket",), source_names),
     Check(

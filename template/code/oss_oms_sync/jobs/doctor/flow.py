@@ -20,7 +20,8 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObj
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing, open_projects
-from oss_oms_sync.ledger.waiting import iter_records
+from oss_oms_sync.ledger.state import JobState
+from oss_oms_sync.ledger.waiting import RunFiles, iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.scope import Scope
@@ -69,7 +70,8 @@ def right_to_submit(context: CheckContext) -> Finding:
         return skipped(t("no object key has been accepted yet: upload an object, and check again"))
     # Of the keys in a run file, only the time of the run is known.
     last, why = next(
-        ((one, why) for one, why in explained if not one.name.startswith(context.runs.folder)), (None, set())
+        ((one, why) for one, why in explained if not one.name.startswith(RunFiles(context.invocation).folder)),
+        (None, set()),
     )
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
@@ -90,10 +92,10 @@ def reconcile(context: CheckContext) -> Finding:
     settings, now = context.settings, context.invocation.clock.now()
     if settings.reconcile_period is None:
         return ok(t("reconcile runs by hand only, because RECONCILE_PERIOD is off"))
-    last = max(context.passes.states(), key=lambda one: one.started, default=None)
+    last = max(PassStore(context.invocation, "reconcile").states(), key=lambda one: one.started, default=None)
     fix = t("Check in the Function Compute console that reconcile's timer exists, and see `s reconcile logs`")
     if last is None:
-        if context.state.installed(note=False) < now - MAX_PERIOD:
+        if JobState(context.invocation).installed(note=False) < now - MAX_PERIOD:
             return warning(
                 t("no pass of reconcile has begun in the last {days} days", days=MAX_PERIOD.days),
                 fix,
@@ -135,8 +137,7 @@ def timer(job: str, context: CheckContext) -> Finding:
                 )
             )
     else:
-        at = timestamp(last.at)
-        seen = t("the timer last triggered {job} at {at}", job=job, at=at)
+        seen = t("the timer last triggered {job} at {at}", job=job, at=timestamp(last.at))
         if last.ago <= late:
             return ok(seen)
     return fault(
@@ -182,8 +183,10 @@ def old_objects(context: CheckContext) -> Finding:
     how = (
         group.title if isinstance(group, TaskGroup) else t("How far the migration of the old objects is, is not known")
     )
-    seen = t("{how}; its access keys are still there: {keys}", how=how, keys=found.keys) if found.keys else how
-    return warning(seen, t("What ends it: python3 ops.py migrate --look"))
+    return warning(
+        t("{how}; its access keys are still there: {keys}", how=how, keys=found.keys) if found.keys else how,
+        t("What ends it: python3 ops.py migrate --look"),
+    )
 
 
 def pass_triggers(context: CheckContext) -> Finding:
@@ -221,8 +224,9 @@ def pass_triggers(context: CheckContext) -> Finding:
 def records_flow(context: CheckContext) -> Finding:
     """Whether objects written in the last day, and since the installation, have records."""
     classes, events_came, all_seen = _count_classes(context)
-    accepted, failed = classes[ObjectClass.COVERED], classes[ObjectClass.FAILED_BEFORE]
-    missing = classes[ObjectClass.UNRECORDED]
+    accepted, failed, missing = (
+        classes[one] for one in (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
+    )
     number = classes.total()
     seen = t(
         "of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing:has|have} no record",
@@ -231,39 +235,50 @@ def records_flow(context: CheckContext) -> Finding:
         failed=failed,
         missing=missing,
     )
-    if missing:
-        return (warning if accepted + failed else fault)(
-            seen,
-            t(
-                "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
-                " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
+    findings = (
+        (
+            missing,
+            (warning if accepted + failed else fault)(
+                seen,
+                t(
+                    "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
+                    " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
+                ),
             ),
-        )
-    if failed:
-        return warning(seen, t("`python3 ops.py status` says why they failed"))
-    if not accepted:
-        return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=seen))
-    if not events_came:
-        # Reconcile's own records must not make a dead trigger look healthy.
-        return unknown(
-            t(
-                "{seen}; all records came so late that reconcile may have written them, so it is not known whether"
-                " events arrive",
-                seen=seen,
+        ),
+        (
+            failed,
+            warning(seen, t("`python3 ops.py status` says why they failed")),
+        ),
+        (
+            not accepted,
+            skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=seen)),
+        ),
+        (
+            # Reconcile's own records must not make a dead trigger look healthy.
+            not events_came,
+            unknown(
+                t(
+                    "{seen}; all records came so late that reconcile may have written them, so it is not known whether"
+                    " events arrive",
+                    seen=seen,
+                ),
+                t("Upload an object, and check again: it should have a record within 15 minutes"),
             ),
-            t("Upload an object, and check again: it should have a record within 15 minutes"),
-        )
-    return ok(seen)
+        ),
+        (True, ok(seen)),
+    )
+    return next(finding for is_so, finding in findings if is_so)
 
 
 def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], bool, bool]:
     """How many names each class has, whether an event is known to have come, and whether time sufficed for all
     names."""
     settings, now = context.settings, context.invocation.clock.now()
-    installed = context.state.installed(note=False)
+    installed = JobState(context.invocation).installed(note=False)
     scope = Scope(settings.key_filter, max(now - _RECENT, installed), everything=False)
     classifier = Classifier(settings, scope, installed, now)
-    in_hand = {key.key for run in context.runs.leftovers() if run for key in run.keys}
+    in_hand = {key.key for run in RunFiles(context.invocation).leftovers() if run for key in run.keys}
     classes: Counter[ObjectClass | None] = Counter()
     events_came = False
     enough = _scan_deadline(context)
@@ -279,7 +294,7 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
 def _failures(context: CheckContext) -> Iterator[ObjectSummary]:
     """Failed records and run files, whose keys may have no record while replay has them in hand."""
     bucket = context.invocation.log_bucket
-    return chain(bucket.iter_folder(context.runs.folder), iter_records(context.invocation, "failed"))
+    return chain(bucket.iter_folder(RunFiles(context.invocation).folder), iter_records(context.invocation, "failed"))
 
 
 def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:

@@ -44,14 +44,6 @@ def access_key(context: CheckContext) -> Finding:
     return ok(t("Huawei Cloud accepts HW_AK and HW_SK"))
 
 
-def right_to_get(context: CheckContext) -> Finding:
-    return _user_right(
-        "get",
-        context.task_answer,
-        t("Without it, doctor and status cannot check the task."),
-    )
-
-
 def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
@@ -62,8 +54,13 @@ def right_to_groups(context: CheckContext) -> Finding:
     """Whoever may ask is told that there is no such group."""
     answer = context.invocation.oms.group("none", context.invocation.deadline)
     if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
-        without = t("Without it, nobody knows here how far the old objects are, and what failed of them is not resent.")
-        return warning(_describe(answer), sentences(answer.remedy("get", "taskgroup"), without))
+        return warning(
+            _describe(answer),
+            sentences(
+                answer.remedy("get", "taskgroup"),
+                t("Without it, nobody knows here how far the old objects are, and what failed of them is not resent."),
+            ),
+        )
     return ok(t("the IAM user of HW_AK has the permission oms:taskgroup:get"))
 
 
@@ -129,16 +126,17 @@ def task_source(context: CheckContext) -> Finding:
         "bucket": settings.source_bucket not in ("", bucket),
     }
     if any(wrong.values()):
-        parts = [_PARTS[what] for what, is_wrong in wrong.items() if is_wrong]
-        fix = t(
-            "Its {parts:and} should be that of {bucket} in {region} (Aliyun): copy the SYNC_URL of the right task",
-            parts=parts,
-            bucket=settings.source_bucket or t("the source bucket"),
-            region=settings.oss_region,
-        )
         # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
-        return (warning if only_its_form else fault)(seen, fix)
+        return (warning if only_its_form else fault)(
+            seen,
+            t(
+                "Its {parts:and} should be that of {bucket} in {region} (Aliyun): copy the SYNC_URL of the right task",
+                parts=[_PARTS[what] for what, is_wrong in wrong.items() if is_wrong],
+                bucket=settings.source_bucket or t("the source bucket"),
+                region=settings.oss_region,
+            ),
+        )
     return ok(seen)
 
 
@@ -222,15 +220,6 @@ def _not_compared(why: Text) -> Text:
     return t("{why}: compare cannot read OBS, and status shows only what OMS accepted", why=why)
 
 
-def obs_clock(context: CheckContext) -> Finding:
-    return judge_clocks(
-        context,
-        {"OBS": context.destination.url},
-        t("OBS did not report its time"),
-        t("See what the other checks of OBS say"),
-    )
-
-
 def right_to_list(context: CheckContext) -> Finding:
     try:
         context.destination.list_page("", "")
@@ -303,7 +292,13 @@ _LISTING, _LISTS = ("right to list OBS",), ("right to read OMS's lists",)
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("OMS answers"), ("OMS connection", "clock"), oms_answers),
     Check(t("access key"), ("OMS answers",), access_key),
-    Check(t("right oms:synctask:get"), ("access key",), right_to_get),
+    Check(
+        t("right oms:synctask:get"),
+        ("access key",),
+        lambda context: _user_right(
+            "get", context.task_answer, t("Without it, doctor and status cannot check the task.")
+        ),
+    ),
     Check(t("task"), ("right oms:synctask:get",), task_is_shown),
     Check(t("task runs"), ("task",), task_runs),
     Check(t("task source"), ("task", "region"), task_source),
@@ -315,7 +310,16 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("right oms:taskgroup:get"), ("task",), right_to_groups),
     Check(t("step of counts"), ("right oms:synctask:statistics",), step_of_counts),
     Check(t("OBS connection"), ("task",), obs_connection),
-    Check(t("OBS clock"), ("OBS connection",), obs_clock),
+    Check(
+        t("OBS clock"),
+        ("OBS connection",),
+        lambda context: judge_clocks(
+            context,
+            {"OBS": context.destination.url},
+            t("OBS did not report its time"),
+            t("See what the other checks of OBS say"),
+        ),
+    ),
     Check(t("right to list OBS"), ("OBS clock",), right_to_list),
     Check(t("destination kind"), ("OBS clock",), kind),
     Check(t("right to read OMS's lists"), _LISTING, right_to_read_lists),

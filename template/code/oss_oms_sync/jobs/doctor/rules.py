@@ -21,8 +21,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState, Written
-from oss_oms_sync.ledger.waiting import RunFiles
-from oss_oms_sync.passes.states import PassState, answering
+from oss_oms_sync.passes.states import PassState, last_whole
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.reasons import Failure
 
@@ -73,31 +72,17 @@ class CheckContext:
         )
         self.probe_may_be_there = False
 
-    # Not before they are asked for: without credentials there is no bucket.
-    @cached_property
-    def state(self) -> JobState:
-        """What the jobs remember."""
-        return JobState(self.invocation)
-
-    @cached_property
-    def runs(self) -> RunFiles:
-        """Replay's run files."""
-        return RunFiles(self.invocation)
-
-    @cached_property
-    def passes(self) -> PassStore:
-        """Reconcile's passes."""
-        return PassStore(self.invocation, "reconcile")
-
+    # Not before it is asked for: without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, Written | None], Written | None]:
         """When a timer last woke each job, and since when the project is known to be installed; None if it was not.
 
         Then it is noted now. A job that never woke is measured by that, and passes, which note it too, begin by timers.
         """
-        woken, installed = self.state.timers(["replay", "reconcile", "compare", "status"])
+        state = JobState(self.invocation)
+        woken, installed = state.timers(["replay", "reconcile", "compare", "status"])
         if installed is None:
-            self.state.installed(note=True)
+            state.installed(note=True)
         return woken, installed
 
     @cached_property
@@ -122,15 +107,13 @@ class CheckContext:
         Raises StorageError.
         """
         states = PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
-        answer = answering(states, self.settings.key_filter.prefix, None, self.invocation.clock.now())
-        return answer.of if answer else None
+        return last_whole(states, self.settings.key_filter.prefix)
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
         """One of the lists that OMS writes into the destination; None if there is none."""
-        folder = task_folder(self.invocation.task_id)
         try:
-            listed = self.destination.list_page(folder, "").objects[:1]
+            listed = self.destination.list_page(task_folder(self.invocation.task_id), "").objects[:1]
             return self.destination.head(listed[0].name) if listed else None
         except ObsError as error:
             return error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from operator import eq, le
 
 from oss_oms_sync import options
@@ -28,9 +29,8 @@ from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
-from oss_oms_sync.jobs.status.facts import Backlog, Facts, read_backlog
+from oss_oms_sync.jobs.status.facts import Backlog, Coverage, Facts, InObs, read_backlog
 from oss_oms_sync.jobs.status.history import KeyHistory
-from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
@@ -48,14 +48,7 @@ DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
-# What counts have to do, and what it means if they do not.
-_PARTS_OF_PASS = t("scanned = covered + failed before + submitted + pending + migrating + unsent")
-_OUTCOMES = t("submitted = accepted + failed")
-_PARTS_OF_FAILURES = t("objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known")
-_PARTS_OF_MONTH = t("objects that OMS accepted this month <= copied + failed + skipped")
 _INEXACT_COUNTS = t("two invocations went on with the same pass at once: its counts are not exact, its work is")
-_COUNTER_BEHIND = t("OMS's counter does not have all yet that its lists name: look again in some minutes")
-_OPEN_MONTH = t("OMS has not worked on all of them yet: look again in some minutes")
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +80,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if not 1 <= asked.hours <= _MAX_HOURS:
         raise PayloadError(f"The payload's hours is {asked.hours}. Give 1 to {_MAX_HOURS}")
     verdict, facts, report = _StatusReport(invocation).build(asked.hours * _HOUR, acknowledge=asked.acknowledge)
-    said = {"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en}
-    log.info({**said, **facts.numbers(now)})
+    log.info({"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en, **facts.numbers(now)})
     if is_timer_event(event):
         tell_of_change(invocation, verdict, facts)
     return to_json(report)  # type: ignore[no-any-return]
@@ -117,8 +109,7 @@ class _StatusReport:
         backlog = read_backlog(self._invocation)
         if acknowledge:
             self._acknowledge(task, last_day, lists)
-        acknowledged = self._state.recall(Acknowledged, "status")
-        in_obs = InObs.read(self._invocation, task)
+        acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
         if _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
             acknowledged = self._state.recall(Acknowledged, "status")
@@ -126,37 +117,39 @@ class _StatusReport:
         copying = Copying.compute(
             task, months, last_day, acknowledged, installed=installed, now=self._now, listed=lists.listed
         )
-        failures = _failures(copying, backlog)
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
-        closed = Closing(self._invocation).state()
-        late = self._after_close(backlog, acknowledge=acknowledge) if closed else []
-        under_way = migration.under_way(self._invocation)
-        old_objects = migration.how_far(self._invocation, under_way)
+        closed, under_way = Closing(self._invocation).state(), migration.under_way(self._invocation)
+        group = migration.how_far(self._invocation, under_way)
+        rests = group.ended if isinstance(group, TaskGroup) and group.state is GroupState.DONE else inf
         facts = Facts(
             copying=copying,
-            failures=failures,
             backlog=backlog,
             coverage=coverage,
             in_obs=in_obs,
             closed=closed,
-            late=late,
+            late=self._after_close(backlog, acknowledge=acknowledge) if closed else [],
             migration=under_way,
-            old_objects=old_objects,
-            keys_left=under_way.keys if under_way and self._has_been_done(old_objects) else (),
+            old_objects=group,
+            # Whoever began it has forgotten it.
+            keys_left=under_way.keys if under_way and rests < (self._now - DAY).timestamp() else (),
         )
-        verdict = reach_verdict(facts)
+        verdict, failures = reach_verdict(facts), facts.failures
+        # A record may name one that is unknown here.
+        reasons = [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
         report = StatusAnswer(
             verdict=verdict,
             at=timestamp(self._now),
             migration=facts.migration,
-            old_objects=None if isinstance(old_objects, Failure) else old_objects,
-            old_objects_silence=silence(old_objects, "get", "taskgroup"),
+            old_objects=None if isinstance(group, Failure) else group,
+            old_objects_silence=silence(group, "get", "taskgroup"),
             closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else task,
             oms_silence=silence(task, "get"),
             copying=copying.shown(failures),
-            statistics=None if isinstance(shown, Failure) else _statistics_shown(shown),
+            statistics=None
+            if isinstance(shown, Failure)
+            else StatisticsShown(timestamp(shown.start), shown.step, shown.series, shown.unread),
             statistics_silence=silence(shown, "statistics"),
             backlog=backlog,
             replay=self._last_run(),
@@ -166,17 +159,11 @@ class _StatusReport:
             overdue=[
                 job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
             ],
-            sums=sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures),
-            fixes={reason.name: reason.fix for reason in _reasons(backlog)},
-            lasting=[reason.name for reason in _reasons(backlog) if reason in PERMANENT],
+            sums=[*sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures)],
+            fixes={reason.name: reason.fix for reason in reasons},
+            lasting=[reason.name for reason in reasons if reason in PERMANENT],
         )
         return verdict, facts, report
-
-    def _has_been_done(self, group: TaskGroup | Failure | None) -> bool:
-        """For a day: whoever began it has forgotten it."""
-        if not isinstance(group, TaskGroup) or group.state is not GroupState.DONE:
-            return False
-        return group.ended < (self._now - DAY).timestamp()
 
     def _last_run(self) -> ReplayRun | None:
         """How the last run of replay over all records ended, as far as that is known."""
@@ -225,21 +212,10 @@ class _StatusReport:
         return months
 
 
-def _failures(copying: Copying, backlog: Backlog) -> CopyFailures | None:
-    """What became of what OMS failed to copy; None if it does not say how much that is."""
-    if copying.failed is None:
-        return None
-    since = timestamp(copying.acknowledged.at) if copying.acknowledged else ""
-    waiting = [key for key in backlog.copies if key.first_failure > since]
-    return CopyFailures.of(copying.failed, copying.listed, waiting, backlog.unread)
-
-
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
     """Whether a comparison has seen everything in OBS since OMS last failed to copy anything."""
     began = parse_time(in_obs.began)
-    if not in_obs.is_clean or began is None:
-        return False
-    if isinstance(last_day, Failure) or last_day.unread:
+    if not in_obs.is_clean or began is None or isinstance(last_day, Failure) or last_day.unread:
         return False
     is_new = acknowledged is None or acknowledged.at < began
     # What failed later than this may have counted as in flight.
@@ -247,43 +223,37 @@ def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day:
     return is_new and since >= last_day.start and not last_day.count_after(since, "FAILURE")
 
 
-def _reasons(backlog: Backlog) -> list[Reason]:
-    """Those of the backlog; a record may name one that is unknown here."""
-    return [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
-
-
-def _statistics_shown(statistics: Statistics) -> StatisticsShown:
-    return StatisticsShown(timestamp(statistics.start), statistics.step, statistics.series, statistics.unread)
-
-
-def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> list[Sum]:
+def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> Iterator[Sum]:
     """The sums of a pass's counts, of what OMS failed to copy, and of a month's counts, as far as they are known."""
-    return [
-        *(_sums_of_pass(last) if last else ()),
-        *(_sums_of_failures(failures) if failures else ()),
-        *(_sums_of_month(month) if month else ()),
-    ]
-
-
-def _sums_of_pass(last: PassState) -> list[Sum]:
-    count = {name: last.counts.get(name, 0) for name in COUNTS}
-    parts = [count[name] for name in PARTS]
-    outcomes = [count[name] for name in ("accepted", "failed")]
-    return [
-        _sum(_PARTS_OF_PASS, count["scanned"], eq, parts, _INEXACT_COUNTS),
-        _sum(_OUTCOMES, count["submitted"], eq, outcomes, _INEXACT_COUNTS),
-    ]
-
-
-def _sums_of_failures(failures: CopyFailures) -> list[Sum]:
-    return [_sum(_PARTS_OF_FAILURES, failures.counted, eq, failures.parts, _COUNTER_BEHIND)]
-
-
-def _sums_of_month(month: MonthCounts) -> list[Sum]:
-    if month.requests is None or month.processed is None:
-        return []
-    return [_sum(_PARTS_OF_MONTH, month.requests, le, month.processed, _OPEN_MONTH)]
+    if last:
+        count = {name: last.counts.get(name, 0) for name in COUNTS}
+        yield _sum(
+            t("scanned = covered + failed before + submitted + pending + migrating + unsent"),
+            count["scanned"],
+            eq,
+            [count[name] for name in PARTS],
+            _INEXACT_COUNTS,
+        )
+        outcomes = [count[name] for name in ("accepted", "failed")]
+        yield _sum(t("submitted = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS)
+    if failures:
+        yield _sum(
+            t("objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"),
+            failures.counted,
+            eq,
+            failures.parts,
+            t("OMS's counter does not have all yet that its lists name: look again in some minutes"),
+        )
+    if month and month.requests is not None and month.processed is not None:
+        yield _sum(
+            t("objects that OMS accepted this month <= copied + failed + skipped"),
+            month.requests,
+            le,
+            month.processed,
+            t("OMS has not worked on all of them yet: look again in some minutes"),
+        )
 
 
 def _sum(claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text) -> Sum:
+    """`meaning`: what it means if the counts do not do what is claimed."""
     return Sum(claim, left, "=" if holds is eq else "≤", right, holds(left, sum(right)), meaning)

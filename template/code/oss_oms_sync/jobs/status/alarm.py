@@ -163,5 +163,8 @@ def _numbers(facts: Facts) -> Text:
     waiting = t("{n}", n=backlog.how_many)
     if backlog.oldest:
         waiting = t("{n} since {oldest}", n=backlog.how_many, oldest=backlog.oldest)
-    failures = failed.open if failed else t("unknown")
-    return t("Waiting to be sent: {waiting}. Failed to be copied: {failures}.", waiting=waiting, failures=failures)
+    return t(
+        "Waiting to be sent: {waiting}. Failed to be copied: {failures}.",
+        waiting=waiting,
+        failures=failed.open if failed else t("unknown"),
+    )

@@ -61,8 +61,7 @@ class Acknowledged:
             on_its_way = _remaining_after(_on_its_way_since(last_day, now), last_day)
             # Lists come within minutes, or not at all.
             unlisted = min(unlisted, last_day.count_after(now - _LISTED_WITHIN - last_day.step_length, "FAILURE"))
-        told = Listed(min(listed.lines, counts.failed) + unlisted, listed.outside)
-        return cls(now, counts, on_its_way, told)
+        return cls(now, counts, on_its_way, Listed(min(listed.lines, counts.failed) + unlisted, listed.outside))
 
 
 @dataclass(frozen=True)

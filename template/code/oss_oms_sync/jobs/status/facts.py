@@ -1,4 +1,5 @@
-"""What a verdict goes by, above all what waits in the log bucket to be resent."""
+"""What a verdict goes by: what waits in the log bucket to be resent, and what passes have looked at. Only what
+reconcile has can be called in step, and without a comparison an object is accepted, and no more is known."""
 
 from __future__ import annotations
 
@@ -7,20 +8,38 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from oss_oms_sync.answers.job_answers import Migration
-from oss_oms_sync.answers.status_answer import BacklogShown, KeyWaiting, LeftBehind
+from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.pass_answers import Ranges
+from oss_oms_sync.answers.status_answer import (
+    BacklogShown,
+    CompareUnderWay,
+    InObsShown,
+    KeyWaiting,
+    LeftBehind,
+    PassShown,
+    PassUnderWay,
+    Reconciled,
+)
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.answers.text import AtLeast
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
-from oss_oms_sync.jobs.status.looked_at import Coverage, InObs
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFiles, by_project, keys_of, list_failed, read_failed
+from oss_oms_sync.passes.states import HowFar, PassState, Progress, last_ended, last_whole, open_passes
+from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.reasons import MAY_NOT_SEND, Failure
+from oss_oms_sync.settings import Settings
 
 # Counting is limited: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
@@ -30,6 +49,138 @@ _MAX_KEYS_SHOWN = 20
 _MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
 # A project none of whose jobs ran for so long does not run any more.
 _GONE = timedelta(days=1)
+OpenPasses = Sequence[tuple[PassState, Progress]]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What reconcile has looked at. `last`: the last pass of its usual scope that ended. `recent`: the same, or None if
+    the next one is long overdue: then it is not known whether events were lost. `since`: objects written before were
+    not looked at. `open`: the progress of each pass that is not at its end."""
+
+    last: PassState | None
+    recent: PassState | None
+    since: datetime
+    open: OpenPasses
+
+    @classmethod
+    def of(cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime) -> Coverage:
+        """The coverage of all stored `passes`."""
+        whole = [each for each in passes if each.ended and each.scope.key_filter.prefix == settings.key_filter.prefix]
+        # Those of a timer's scope show whether events arrive. A backfill looked at older objects, which have not
+        # changed since.
+        usual = (each for each in whole if each.scope.since is None and not each.scope.everything)
+        last = max(usual, key=lambda each: each.started, default=None)
+        return cls(
+            last=last,
+            recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
+            since=min((each.scope.begin(installed) for each in whole), default=installed),
+            open=_open(passes, now),
+        )
+
+    def shown(self) -> Reconciled:
+        """As the answer has it."""
+        under_way = [PassUnderWay(**_shown(each), **vars(progress)) for each, progress in self.open]
+        return Reconciled(PassShown(**_shown(self.last)) if self.last else None, under_way)
+
+
+def _open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
+    return [(each, Progress.of(each, last_ended(passes, each.scope), now)) for each in open_passes(passes)]
+
+
+def _shown(each: PassState) -> dict[str, Any]:
+    """What a PassShown has."""
+    return {
+        "prefix": each.scope.key_filter.prefix,
+        "since": timestamp(each.scope.since) if each.scope.since else None,
+        "all": each.scope.everything,
+        "started": each.started,
+        "ended": each.ended or None,
+        "pass_": each.of.name,
+        "ranges": Ranges(each.ranges_open, each.ranges_done),
+        **{name: each.counts.get(name, 0) for name in (*COUNTS, NEW, NEW_MISSING)},
+    }
+
+
+@dataclass(frozen=True)
+class InObs:
+    """`last`: what the last whole comparison found, and what was judged again since; `open`: those not at their end.
+
+    `overdue`: the last one is so old that it is not known whether what was written since is in OBS. Without any,
+    nothing is claimed of OBS, and nothing can be overdue. `is_unknown`: there are comparisons, but OMS does not say to
+    which bucket it copies, so it is not known which of them count.
+    """
+
+    last: CompareResult | None = None
+    open: OpenPasses = ()
+    overdue: bool = False
+    is_unknown: bool = False
+
+    @classmethod
+    def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> InObs:
+        """What the log bucket keeps of comparisons with the destination of `task`.
+
+        Raises StorageError.
+        """
+        if isinstance(task, Failure):
+            return cls()
+        if not task.dst_bucket:
+            return cls(is_unknown=next(PassStore(invocation, "compare").names(), None) is not None)
+        store, now = PassStore(invocation, "compare", task.dst_bucket), invocation.clock.now()
+        states = store.states()
+        last = last_whole(states, invocation.settings.key_filter.prefix)
+        if last is None:
+            return cls(open=_open(states, now))
+        found = CompareResult(last.tally, HowFar.of("compare", last, None, now), task.object_overwrite_mode)
+        return cls(found, _open(states, now), last.is_late(invocation.settings.compare_period, now))
+
+    @property
+    def began(self) -> str:
+        """When the last whole comparison began; empty if there was none."""
+        return self.last.state.started if self.last and self.last.state else ""
+
+    @property
+    def lacking(self) -> int:
+        """How many objects were not in the destination in their current version, though nobody had them in hand."""
+        return self.count(ObjectClass.MISSING, ObjectClass.OLDER, ObjectClass.OVERWRITTEN)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything was there that could be judged, as far as that is proven: what merely has the size of an
+        object may be a version before the one that OMS failed to copy."""
+        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, ObjectClass.MIGRATING)
+        return self.last is not None and not differing and self.equal == self.proven
+
+    @property
+    def equal(self) -> int:
+        """How many objects were equal, however well that is proven."""
+        return self.count(*EQUAL)
+
+    @property
+    def proven(self) -> int:
+        """How many of those are proven to be equal."""
+        return self.count(ObjectClass.EQUAL_CONTENTS)
+
+    @property
+    def others(self) -> dict[str, int]:
+        """How many objects of the source bucket were not equal, by the names of their classes."""
+        apart = (*EQUAL, ObjectClass.CANARY, ObjectClass.OUTSIDE)
+        others = {one: self.count(one) for one in ObjectClass if one not in apart}
+        return {one.title: number for one, number in others.items() if number}
+
+    @property
+    def total(self) -> int:
+        """How many objects the source bucket had, within the project's filter."""
+        return self.equal + sum(self.others.values())
+
+    def shown(self) -> InObsShown:
+        """As the answer has it."""
+        under_way = [CompareUnderWay(each.started, **vars(progress)) for each, progress in self.open]
+        return InObsShown(self.last.compared() if self.last else None, under_way)
+
+    def count(self, *classes: ObjectClass) -> int:
+        """How many objects of the source are of these classes."""
+        return self.last.tally.objects(*classes) if self.last else 0
 
 
 @dataclass(frozen=True)
@@ -59,13 +210,12 @@ class Backlog(BacklogShown):
 
 @dataclass(frozen=True)
 class Facts:
-    """All that was found. `failures` is None where OMS does not say how many there are. `closed`: the mark of a closed
+    """All that was found. `closed`: the mark of a closed
     project, in which nothing matters but what came after the close, recorded at the times `late`. `migration`: that of
     the old objects, while it is not over; `old_objects`: how far it is, None where OMS was not asked; `keys_left`: its
     access keys, if it has been done for a day."""
 
     copying: Copying
-    failures: CopyFailures | None
     backlog: Backlog
     coverage: Coverage
     in_obs: InObs
@@ -74,6 +224,16 @@ class Facts:
     migration: Migration | None
     old_objects: TaskGroup | Failure | None
     keys_left: Sequence[str]
+
+    @cached_property
+    def failures(self) -> CopyFailures | None:
+        """What became of what OMS failed to copy; None if it does not say how much that is."""
+        copying, backlog = self.copying, self.backlog
+        if copying.failed is None:
+            return None
+        since = timestamp(copying.acknowledged.at) if copying.acknowledged else ""
+        waiting = [key for key in backlog.copies if key.first_failure > since]
+        return CopyFailures.of(copying.failed, copying.listed, waiting, backlog.unread)
 
     def numbers(self, now: datetime) -> dict[str, object]:
         """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.

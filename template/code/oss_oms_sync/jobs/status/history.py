@@ -33,11 +33,6 @@ _SEE_REPLAYS_LOG = t("See replay's log.")
 _NOTHING = t("Nothing.")
 # What comes of a key in a closed project: nothing sends it, so these are all that can be promised.
 _WAITS = t("It waits where it is, and replay sends it once the project is open.")
-_RECORDED = t(
-    "If its event comes, the key is recorded as failed and waits; once the project is open, replay or reconcile sends"
-    " it."
-)
-_FOUND = t("Nobody has it in hand: reconcile finds and sends it once the project is open.")
 _WITH_OMS = t(
     "OMS may still copy what it accepted; nothing is sent again until the project is open and compare has found what"
     " is missing."
@@ -112,98 +107,111 @@ class KeyHistory:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
     def _conclude(self, *, accepted: bool) -> _Story:
-        """The story, and what happens next."""
-        source, failed, details = self._source, self._failed, self._details
-        if not self._settings.source_bucket:
-            return _Story(
+        """The story, and what happens next: the first of these that is so."""
+        source, success, failed, details = self._source, self._success, self._failed, self._details
+        key_filter, is_gone = self._settings.key_filter, self._source is None
+        reason = Reason.__members__.get(str(details.get("reason")))
+        message = same(str(details["message"])) if details.get("message") else None
+        stories = (
+            (
+                not self._settings.source_bucket,
                 t("The current state of the object is unknown because SOURCE_BUCKET is empty."),
                 t("Set SOURCE_BUCKET."),
                 _NOT_SENT,
-            )
-        if not self._settings.key_filter.matches(self._key):
-            return _Story(
+            ),
+            (
+                not key_filter.matches(self._key),
                 t("It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent."),
                 _NOTHING,
-            )
-        if self._in_run_file:
-            return _Story(
+                None,
+            ),
+            (
+                self._in_run_file,
                 t("It failed, and replay has it in hand."),
                 t("Nothing: replay sends it in its next run."),
                 _WAITS,
-            )
-        if source is None:
-            return self._conclude_gone()
-        if accepted:
-            return _Story(
-                t("OMS accepted this version."),
-                t("If it is not in OBS, see the OMS console."),
-                _WITH_OMS,
-            )
-        if failed and modified_at(failed) >= source.modified:
-            reason = Reason.__members__.get(str(details.get("reason")))
-            name, message = details.get("reason", UNKNOWN), details.get("message", "")
-            return _Story(
-                sentences(t("It failed: {reason}.", reason=name), same(str(message)) if message else None),
-                reason.fix if reason else t("The record says no more."),
-                _WAITS,
-            )
-        if self._in_run_file is None:
-            told = t("This version has no record.")
-            return _Story(sentences(told, _UNREAD), _SEE_REPLAYS_LOG, _NOT_SENT)
-        return self._conclude_unrecorded(source)
-
-    def _conclude_gone(self) -> _Story:
-        """The same for a key without an object."""
-        if self._success:
-            return _Story(
+            ),
+            (
+                is_gone and success,
                 t("It was accepted by OMS, and is not in the source bucket any more."),
                 t("OMS does not delete in OBS."),
-            )
-        if self._failed:
-            return _Story(
+                None,
+            ),
+            (
+                is_gone and failed,
                 t("It failed, and is not in the source bucket any more."),
                 t("Replay sends it; OMS cannot copy it."),
                 _WAITS,
-            )
-        if self._in_run_file is None:
-            return _Story(sentences(t("There is no such object."), _UNREAD), _SEE_REPLAYS_LOG)
-        return _Story(
-            t("There is no such object, and no record of one."),
-            t("Check the key: it is written as it is, unencoded."),
-        )
-
-    def _conclude_unrecorded(self, source: ObjectSummary) -> _Story:
-        """The same for a version without a record: whether reconcile finds it."""
-        if self._settings.key_filter.is_canary(self._key):
-            return _Story(
+            ),
+            (
+                is_gone and self._in_run_file is None,
+                sentences(t("There is no such object."), _UNREAD),
+                _SEE_REPLAYS_LOG,
+                None,
+            ),
+            (
+                is_gone,
+                t("There is no such object, and no record of one."),
+                t("Check the key: it is written as it is, unencoded."),
+                None,
+            ),
+            (
+                accepted,
+                t("OMS accepted this version."),
+                t("If it is not in OBS, see the OMS console."),
+                _WITH_OMS,
+            ),
+            (
+                source and failed and modified_at(failed) >= source.modified,
+                sentences(t("It failed: {reason}.", reason=details.get("reason", UNKNOWN)), message),
+                reason.fix if reason else t("The record says no more."),
+                _WAITS,
+            ),
+            (
+                self._in_run_file is None,
+                sentences(t("This version has no record."), _UNREAD),
+                _SEE_REPLAYS_LOG,
+                _NOT_SENT,
+            ),
+            (
+                key_filter.is_canary(self._key),
                 t("It is a canary's, and its event was lost: nothing else sends it."),
                 t("Nothing: the canary says so, and deletes it (python3 ops.py canary --remove)."),
                 _NOT_SENT,
-            )
+            ),
+        )
+        found = next((_Story(*story) for is_so, *story in stories if is_so), None)
+        return found or self._conclude_unrecorded()
+
+    def _conclude_unrecorded(self) -> _Story:
+        """The same for a version without a record: whether reconcile finds it."""
         installed = JobState(self._invocation).installed(note=False)
         usual = Scope(self._settings.key_filter, None, everything=False)
         classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now())
-        object_class = classifier.classify(Entry(self._key, source))
-        if object_class is None:
-            return _Story(
-                t(
-                    "It is a symbolic link, or older than the installation: there was no event, and the timer's passes"
-                    " do not cover it."
-                ),
-                t("Let an OMS migration task copy it, or reconcile with since."),
-                _NOT_SENT,
-            )
-        if object_class is ObjectClass.PENDING:
-            return _Story(
-                t("It was written just now: its event may be on its way."),
-                t("Look again in 15 minutes."),
-                _RECORDED,
-            )
+        match classifier.classify(Entry(self._key, self._source)):
+            case None:
+                return _Story(
+                    t(
+                        "It is a symbolic link, or older than the installation: there was no event, and the timer's"
+                        " passes do not cover it."
+                    ),
+                    t("Let an OMS migration task copy it, or reconcile with since."),
+                    _NOT_SENT,
+                )
+            case ObjectClass.PENDING:
+                return _Story(
+                    t("It was written just now: its event may be on its way."),
+                    t("Look again in 15 minutes."),
+                    t(
+                        "If its event comes, the key is recorded as failed and waits; once the project is open, replay"
+                        " or reconcile sends it."
+                    ),
+                )
         lost = t("It has no record: its event was lost.")
         return _Story(
             t("OMS accepted an older version.") if self._success else lost,
             t("Reconcile sends it in its next pass."),
-            _FOUND,
+            t("Nobody has it in hand: reconcile finds and sends it once the project is open."),
         )
 
     def _conclude_copy_failed(self, success: StoredObject) -> _Story | None:
@@ -229,7 +237,7 @@ class KeyHistory:
 
     def _conclude_in_obs(
         self, source: ObjectSummary, success: StoredObject, there: ObjectSummary | None, waiting: _Story | None
-    ) -> _Story | None:
+    ) -> _Story:
         """The same for an accepted version, by what OBS has; `waiting` if OMS failed to copy it, and it waits to be
         sent again: then only equal contents show that it is there, because what has its size may be the version before.
         """
@@ -238,40 +246,50 @@ class KeyHistory:
         # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
         # still have in hand.
         found = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
-        if found is ObjectClassInObs.EQUAL_CONTENTS:
-            return _Story(t("It is in OBS, with the same contents."), _NOTHING)
-        if waiting:
+        if waiting and found is not ObjectClassInObs.EQUAL_CONTENTS:
             return waiting
-        if found.is_equal and COPY_ATTEMPTS_HEADER in success.headers:
-            return _Story(
+        stories = (
+            (
+                found is ObjectClassInObs.EQUAL_CONTENTS,
+                t("It is in OBS, with the same contents."),
+                _NOTHING,
+                None,
+            ),
+            (
+                found.is_equal and COPY_ATTEMPTS_HEADER in success.headers,
                 t(
                     "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size"
                     " that is not older; whether it is this version is not known."
                 ),
                 t("To find out: python3 ops.py compare --deep."),
-            )
-        if found.is_equal:
-            return _Story(
+                None,
+            ),
+            (
+                found.is_equal,
                 t("It is in OBS, with the same size and not older."),
                 t("Nothing. Compare with deep proves more."),
-            )
-        if found is ObjectClassInObs.IN_FLIGHT:
-            return _Story(
+                None,
+            ),
+            (
+                found is ObjectClassInObs.IN_FLIGHT,
                 t("OMS accepted this version, and it is not in OBS yet."),
                 t("Look again in a minute."),
                 _WITH_OMS,
-            )
-        if there is None:
-            return _Story(
+            ),
+            (
+                there is None,
                 t("OMS accepted this version, but it is not in OBS."),
                 t("Compare sends it again."),
                 _WITH_OMS,
-            )
-        return _Story(
-            t("OMS accepted this version, but OBS has another: {title}.", title=found.title),
-            t("See OMS's lists."),
-            _NOT_SENT,
+            ),
+            (
+                True,
+                t("OMS accepted this version, but OBS has another: {title}.", title=found.title),
+                t("See OMS's lists."),
+                _NOT_SENT,
+            ),
         )
+        return next(_Story(*story) for is_so, *story in stories if is_so)
 
     def _next(self, story: _Story) -> tuple[Text, Step | None]:
         """What happens next, and how to resend the key now, or that nothing is sent and which step changes that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,8 +11,7 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.jobs.status.facts import Facts
-from oss_oms_sync.jobs.status.looked_at import OpenPasses
+from oss_oms_sync.jobs.status.facts import Facts, OpenPasses
 from oss_oms_sync.jobs.status.verdict_at_oms import (
     ACKNOWLEDGE,
     behind,
@@ -35,36 +34,35 @@ _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
 def reach_verdict(facts: Facts) -> Verdict:
-    """The verdict on what matters most: the first rule that has something to say. Old objects on their way are named
-    beside it."""
-    verdict = next(filter(None, (rule(facts) for rule in _RULES)), None) or in_step(facts)
+    """The verdict on what matters most: what the first rule says that has something to say. Old objects on their way
+    are named beside it."""
+    verdict = next(said for rule in _RULES for said in rule(facts))
     also = on_their_way(facts)
-    return verdict if also is None else replace(verdict, text=sentences(verdict.text, also))
+    return replace(verdict, text=sentences(verdict.text, also)) if also else verdict
 
 
-def closed(facts: Facts) -> Verdict | None:
+def closed(facts: Facts) -> Iterator[Verdict]:
     """In a closed project nothing matters but what came after the close."""
     if facts.closed is None:
-        return None
+        return
     backlog, after, waiting = facts.backlog, None, None
     if facts.late:
-        last = timestamp(from_epoch(max(facts.late)))
         after = t(
             "ALARM: {n:changed object|changed objects} came after that, the last at {last}: recorded, and not sent."
             " Find"
             " out who still writes to the source. To send them, open the project; if they are not needed in OBS:"
             " {command}.",
             n=len(facts.late),
-            last=last,
+            last=timestamp(from_epoch(max(facts.late))),
             command=ACKNOWLEDGE,
         )
     if backlog.waiting:
         waiting = t("Waiting for that: {n:object key|object keys}.", n=backlog.how_many)
     text = sentences(t("{closed}.", closed=facts.closed.text), after, waiting)
-    return Verdict(VerdictState.CLOSED, text, Step("open"), alarm=bool(facts.late))
+    yield Verdict(VerdictState.CLOSED, text, Step("open"), alarm=bool(facts.late))
 
 
-def broken(facts: Facts) -> Verdict | None:
+def broken(facts: Facts) -> Iterator[Verdict]:
     """What keeps every key from OMS, and does not pass by itself."""
     task, permanent = facts.copying.task, {reason.name for reason in PERMANENT}
     names = [name for name in facts.backlog.by_reason if name in permanent]
@@ -72,82 +70,76 @@ def broken(facts: Facts) -> Verdict | None:
     if isinstance(task, Failure) and task.reason.name in permanent and task.reason is not Reason.FORBIDDEN:
         names.insert(0, task.reason.name)
     if names:
-        name, fix = names[0], Reason[names[0]].fix
-        return _broken(t("{name}: {fix}", name=name, fix=fix), Step("doctor"))
-    if isinstance(task, Failure) or task.is_running:
-        return None
-    return _broken(
-        t("The sync task is {status}. Start it in the OMS console.", status=task.status),
-        Step("doctor"),
-    )
+        yield _broken(t("{name}: {fix}", name=names[0], fix=Reason[names[0]].fix), Step("doctor"))
+    elif not isinstance(task, Failure) and not task.is_running:
+        yield _broken(
+            t("The sync task is {status}. Start it in the OMS console.", status=task.status),
+            Step("doctor"),
+        )
 
 
-def waiting(facts: Facts) -> Verdict | None:
+def waiting(facts: Facts) -> Iterator[Verdict]:
     """Keys that wait to be sent again."""
-    backlog = facts.backlog
-    if not (backlog.waiting or backlog.at_least):
-        return None
-    if not backlog.oldest:
-        told = t("{n:object|objects} waiting; replay resends automatically.", n=backlog.how_many)
-        return behind(told, Step("replay"))
-    # The first failure is known only of records that were read.
-    is_first = backlog.read >= backlog.failed
-    told = t(
-        "{n:object|objects} waiting since {since}; replay resends automatically.",
-        n=backlog.how_many,
-        since=backlog.oldest if is_first else t("{time} or before", time=backlog.oldest),
-    )
-    return behind(told, Step("replay"))
+    backlog, number = facts.backlog, facts.backlog.how_many
+    told = t("{n:object|objects} waiting; replay resends automatically.", n=number)
+    if backlog.oldest:
+        # The first failure is known only of records that were read.
+        is_first = backlog.read >= backlog.failed
+        since = backlog.oldest if is_first else t("{time} or before", time=backlog.oldest)
+        told = t("{n:object|objects} waiting since {since}; replay resends automatically.", n=number, since=since)
+    if backlog.waiting or backlog.at_least:
+        yield behind(told, Step("replay"))
 
 
-def unreadable(facts: Facts) -> Verdict | None:
+def unreadable(facts: Facts) -> Iterator[Verdict]:
     """Keys in hand of which nobody knows the names."""
-    if not facts.backlog.unreadable_run_files:
-        return None
-    return behind(
-        t("A run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run reconcile."),
-        Step("reconcile"),
-    )
+    if facts.backlog.unreadable_run_files:
+        yield behind(
+            t(
+                "A run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run"
+                " reconcile."
+            ),
+            Step("reconcile"),
+        )
 
 
-def left_behind(facts: Facts) -> Verdict | None:
+def left_behind(facts: Facts) -> Iterator[Verdict]:
     """Keys in hand of projects that no longer run."""
-    if not facts.backlog.left_behind:
-        return None
     names = [
         t("{project} ({folder}: {n})", project=one.project, folder=one.folder, n=one.run_files)
         for one in facts.backlog.left_behind
     ]
-    return behind(
-        t(
-            "Replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
-            " such a project again; or, if it was renamed or removed, run python3 ops.py compare, which sends what is"
-            " missing, then delete the files.",
-            names=names,
-        ),
-        Step("compare"),
-    )
+    if names:
+        yield behind(
+            t(
+                "Replay's run files of projects that no longer run hold keys that nobody sends: {names}. Deploy"
+                " such a project again; or, if it was renamed or removed, run python3 ops.py compare, which sends what"
+                " is missing, then delete the files.",
+                names=names,
+            ),
+            Step("compare"),
+        )
 
 
-def events_lost(facts: Facts) -> Verdict | None:
+def events_lost(facts: Facts) -> Iterator[Verdict]:
     """Objects of which no event told."""
     last = facts.coverage.recent
     new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
-    if missing * 2 <= new:
-        return None
-    return behind(
-        t(
-            "Events are lost. None told of {missing:new object|new objects} (of {new}), which reconcile has"
-            " sent. See in the Function Compute console whether the trigger of forward is there. Once it is, upload an"
-            " object, and run reconcile 15 minutes later: the verdict stays until a pass finds that events arrive.",
-            missing=missing,
-            new=new,
-        ),
-        Step("doctor"),
-    )
+    if missing * 2 > new:
+        yield behind(
+            t(
+                "Events are lost. None told of {missing:new object|new objects} (of {new}), which reconcile has"
+                " sent. See in the Function Compute console whether the trigger of forward is there. Once it is, upload"
+                " an object, and run reconcile 15 minutes later: the verdict stays until a pass finds that events"
+                " arrive.",
+                missing=missing,
+                new=new,
+            ),
+            Step("doctor"),
+        )
 
 
-def not_looked(facts: Facts) -> Verdict | None:
+def not_looked(facts: Facts) -> Iterator[Verdict]:
     """What no recent pass has looked at, and which command ends that: one sentence each."""
     coverage, in_obs, left = facts.coverage, facts.in_obs, facts.in_obs.count(ObjectClass.MIGRATING)
     kinds = (
@@ -187,36 +179,57 @@ def not_looked(facts: Facts) -> Verdict | None:
         ),
     )
     found = [(step, text) for is_so, step, text in kinds if is_so]
-    if not found:
-        return None
-    told = found[0][1]
-    for _, text in found[1:]:
-        told = t("{one} And {other}", one=told, other=text)
-    told = t("Nothing waits, but {why}", why=told)
-    return unknown(sentences(told, _under_way(coverage.open)), found[0][0])
+    if found:
+        step, told = found[0]
+        for _, text in found[1:]:
+            told = t("{one} And {other}", one=told, other=text)
+        yield unknown(sentences(t("Nothing waits, but {why}", why=told), _under_way(coverage.open)), step)
 
 
-def nothing_in_scope(facts: Facts) -> Verdict | None:
+def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
     """Where there is nothing that could be in step."""
     last = facts.coverage.recent
-    if last is None or not last.found_nothing:
-        return None
-    prefix, suffix = last.scope.key_filter.prefix, last.scope.key_filter.suffix
-    return unknown(
+    if last and last.found_nothing:
+        yield unknown(
+            t(
+                "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
+                " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they"
+                " are right, upload an object, and run reconcile.",
+                started=last.started,
+                prefix=last.scope.key_filter.prefix,
+                suffix=last.scope.key_filter.suffix,
+            ),
+            Step("doctor"),
+        )
+
+
+def in_step(facts: Facts) -> Iterator[Verdict]:
+    """What was looked at, and what was not."""
+    coverage, copying = facts.coverage, facts.copying
+    began, counts = (coverage.recent.started, coverage.recent.counts) if coverage.recent else ("", {})
+    is_limited = coverage.since.timestamp() > 0  # OSS is younger than that
+    since, month = timestamp(coverage.since), copying.since and copying.since.strftime("%Y-%m")
+    unfinished = copying.unfinished.objects if copying.unfinished else 0
+    text = sentences(
         t(
-            "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
-            " nothing can be in step. See whether SOURCE_BUCKET, OBJECT_PREFIX or OBJECT_SUFFIX has a typo. If they"
-            " are right, upload an object, and run reconcile.",
-            started=last.started,
-            prefix=prefix,
-            suffix=suffix,
+            "Nothing waits, and the pass of {began} found {sent} of {scanned:object|objects} to send.",
+            began=began,
+            sent=counts.get("submitted", 0),
+            scanned=counts.get("scanned", 0),
         ),
-        Step("doctor"),
+        seen_in_obs(facts.in_obs),
+        t("OMS has yet to work on {n:object|objects} that it accepted in the last minutes.", n=unfinished)
+        if unfinished
+        else None,
+        t("What OMS counted before {month} was not checked.", month=month) if month else None,
+        t("Objects written before {since} were not checked.", since=since) if is_limited else None,
+        _under_way(coverage.open),
     )
+    yield Verdict(VerdictState.IN_STEP, text, Step("cutover" if facts.in_obs.last else "compare"))
 
 
 # In the order in which it matters.
-_RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
+_RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
     closed,
     broken,
     stuck_at_oms,
@@ -233,33 +246,8 @@ _RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
     not_looked,
     nothing_in_scope,
     old_objects_unknown,
+    in_step,
 )
-
-
-def in_step(facts: Facts) -> Verdict:
-    """What was looked at, and what was not."""
-    coverage, copying = facts.coverage, facts.copying
-    began, counts = (coverage.recent.started, coverage.recent.counts) if coverage.recent else ("", {})
-    is_limited = coverage.since.timestamp() > 0  # OSS is younger than that
-    since, month = timestamp(coverage.since), copying.since and copying.since.strftime("%Y-%m")
-    unfinished = copying.unfinished.objects if copying.unfinished else 0
-    nothing = t(
-        "Nothing waits, and the pass of {began} found {sent} of {scanned:object|objects} to send.",
-        began=began,
-        sent=counts.get("submitted", 0),
-        scanned=counts.get("scanned", 0),
-    )
-    text = sentences(
-        nothing,
-        seen_in_obs(facts.in_obs),
-        t("OMS has yet to work on {n:object|objects} that it accepted in the last minutes.", n=unfinished)
-        if unfinished
-        else None,
-        t("What OMS counted before {month} was not checked.", month=month) if month else None,
-        t("Objects written before {since} were not checked.", since=since) if is_limited else None,
-        _under_way(coverage.open),
-    )
-    return Verdict(VerdictState.IN_STEP, text, Step("cutover" if facts.in_obs.last else "compare"))
 
 
 def _under_way(passes: OpenPasses) -> Text | None:

@@ -1,8 +1,9 @@
 """The verdict on OMS's part: what it failed to copy, what it still has to copy, and what is in OBS. Each rule says what
-it found, or None."""
+it found, if anything."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from oss_oms_sync.answers.object_class import ObjectClass
@@ -11,120 +12,94 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
-from oss_oms_sync.jobs.status.facts import Facts
-from oss_oms_sync.jobs.status.looked_at import InObs
+from oss_oms_sync.jobs.status.facts import Facts, InObs
 from oss_oms_sync.reasons import Failure
 
 ACKNOWLEDGE = "python3 ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
 unknown = partial(Verdict, VerdictState.NOT_KNOWN)
-_RESEND = Step("replay", {"key": "KEY"})
 _COUNTERS_MISSING = t(
     "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console."
 )
-
-_PAUSED = t("The migration of the old objects is paused. To let it go on: python3 ops.py migrate --go-on")
-_FAILED = t(
-    "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them"
-    " again: python3 ops.py migrate --retry"
-)
+# What stands still of a migration, by the option of what ends that.
+_STOPPED = {
+    "go_on": t("The migration of the old objects is paused. To let it go on: python3 ops.py migrate --go-on"),
+    "retry": t(
+        "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. To try them"
+        " again: python3 ops.py migrate --retry"
+    ),
+    "remove": t(
+        "The old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
+        " the cause is gone: python3 ops.py migrate --remove"
+    ),
+}
 _RESENT = t(
     "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
     " their keys, and resends them. To end the migration: python3 ops.py migrate --remove"
 )
-_KEYS_LEFT = t(
-    "The migration of the old objects was done over a day ago, and OMS's users still have the access keys that"
-    " it was given: {keys}. To end it, which deletes them: python3 ops.py migrate"
-)
-_IN_VAIN = t(
-    "The old objects are not copied, because their migration came to nothing. To end it, and begin anew once"
-    " the cause is gone: python3 ops.py migrate --remove"
-)
-_GONE = t(
-    "Somebody has deleted the task group that copies the old objects. To end their migration, and begin anew:"
-    " python3 ops.py migrate --remove"
-)
-_NO_GROUP = t(
-    "Nothing waits, but a migration of the old objects has begun, and its task group is not known here. To"
-    " see what became of it: python3 ops.py migrate --look"
-)
-_NOT_TOLD = t("Nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}")
-_TOO_MANY = t(
-    "The pass of {began} has not sent {n:object|objects}, because a migration copies as many sooner: python3"
-    " ops.py migrate. Once that is done: python3 ops.py compare, and python3 ops.py reconcile"
-)
-_ON_THEIR_WAY = t("Old objects are still on their way, {percent:.1f} % of {total}: python3 ops.py migrate --look.")
-_LISTED = t("Old objects are still on their way, and OMS lists them: python3 ops.py migrate --look.")
-_COPIED = t("The old objects are copied. To end their migration: python3 ops.py migrate.")
 
 
-def stuck_at_oms(facts: Facts) -> Verdict | None:
+def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
     """What OMS fails to copy however often it is sent again."""
     failures = facts.failures
-    if failures is None or not failures.stuck:
-        return None
-    codes = [code or "?" for code in failures.stuck_codes]
-    fix = copy_code(next(iter(failures.stuck_codes))).fix
-    return behind(
-        t(
-            "OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending"
-            " them, at last once a day; once the cause is gone, its keys send them at once.",
-            stuck=failures.stuck,
-            codes=codes,
-            fix=fix,
-        ),
-        _RESEND,
-    )
+    if failures and failures.stuck:
+        yield behind(
+            t(
+                "OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending"
+                " them, at last once a day; once the cause is gone, its keys send them at once.",
+                stuck=failures.stuck,
+                codes=[code or "?" for code in failures.stuck_codes],
+                fix=copy_code(next(iter(failures.stuck_codes))).fix,
+            ),
+            Step("replay", {"key": "KEY"}),
+        )
 
 
-def failed_to_copy(facts: Facts) -> Verdict | None:
+def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
     """What OMS reports as failures, and nobody knows what became of it."""
-    copying, failures = facts.copying, facts.failures
+    copying, failures, earlier = facts.copying, facts.failures, None
     if isinstance(copying.months, Failure):
         told = t(
             "Nothing waits here, but OMS does not say what it copied, {reason}: {fix}",
             reason=copying.months.reason.name,
             fix=copying.months.remedy("get"),
         )
-        earlier = None
         if not isinstance(copying.task, Failure):
             earlier = t("It is about an earlier month: to count only from now on, {command}", command=ACKNOWLEDGE)
-        return behind(sentences(told, earlier), Step("doctor"))
-    if failures is None:
-        return behind(_COUNTERS_MISSING, Step("replay"))
-    if not failures.unknown:
-        return None
-    return behind(
-        t(
-            "OMS failed to copy {unknown:object|objects}. Replay has not seen which in OMS's lists: look again"
-            " in some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
-            " keys. It ends when a comparison proves that all is in OBS (python3 ops.py compare --deep), or once each"
-            " has been seen to: {acknowledge}",
-            unknown=failures.unknown,
-            acknowledge=ACKNOWLEDGE,
-        ),
-        Step("replay"),
-    )
+        yield behind(sentences(told, earlier), Step("doctor"))
+    elif failures is None:
+        yield behind(_COUNTERS_MISSING, Step("replay"))
+    elif failures.unknown:
+        yield behind(
+            t(
+                "OMS failed to copy {unknown:object|objects}. Replay has not seen which in OMS's lists: look again"
+                " in some minutes. If the number stays, see which in the OMS console, and send them again with replay's"
+                " keys. It ends when a comparison proves that all is in OBS (python3 ops.py compare --deep), or once"
+                " each has been seen to: {acknowledge}",
+                unknown=failures.unknown,
+                acknowledge=ACKNOWLEDGE,
+            ),
+            Step("replay"),
+        )
 
 
-def yet_to_copy(facts: Facts) -> Verdict | None:
+def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
     """What OMS has had to work on for too long, or nobody knows for how long."""
     unfinished, last_day = facts.copying.unfinished, facts.copying.last_day
     if isinstance(last_day, Failure):
-        reason, fix = last_day.reason.name, last_day.remedy("statistics")
-        return behind(
+        yield behind(
             t(
                 "Nothing waits here, but OMS does not say how long it has had what it still has to copy, {reason}:"
                 " {fix}",
-                reason=reason,
-                fix=fix,
+                reason=last_day.reason.name,
+                fix=last_day.remedy("statistics"),
             ),
             Step("doctor"),
         )
-    if unfinished is None:
-        return behind(_COUNTERS_MISSING, Step("status"))
-    if unfinished.overdue is None:
-        return behind(
+    elif unfinished is None:
+        yield behind(_COUNTERS_MISSING, Step("status"))
+    elif unfinished.overdue is None:
+        yield behind(
             t(
                 "Nothing waits here, but OMS has not worked on {objects:object|objects} that it accepted, and counts"
                 " by the hour: whether one of them is overdue (15 minutes) is not known. Look again in an hour.",
@@ -132,88 +107,113 @@ def yet_to_copy(facts: Facts) -> Verdict | None:
             ),
             Step("status"),
         )
-    if not unfinished.overdue:
-        return None
-    return behind(
-        t(
-            "OMS has not worked on {objects:object|objects} that it accepted (over 15 minutes ago:"
-            " {overdue}). If the number stays, see which in the OMS console, and send them again with replay's keys."
-            " Once each has been seen to: {acknowledge}",
-            objects=unfinished.objects,
-            overdue=unfinished.overdue,
-            acknowledge=ACKNOWLEDGE,
-        ),
-        Step("status"),
-    )
+    elif unfinished.overdue:
+        yield behind(
+            t(
+                "OMS has not worked on {objects:object|objects} that it accepted (over 15 minutes ago:"
+                " {overdue}). If the number stays, see which in the OMS console, and send them again with replay's"
+                " keys. Once each has been seen to: {acknowledge}",
+                objects=unfinished.objects,
+                overdue=unfinished.overdue,
+                acknowledge=ACKNOWLEDGE,
+            ),
+            Step("status"),
+        )
 
 
-def too_many(facts: Facts) -> Verdict | None:
+def too_many(facts: Facts) -> Iterator[Verdict]:
     """What a pass has left, because a migration copies it sooner."""
     compared = facts.in_obs.last.state if facts.in_obs.last else None
     for last in filter(None, (compared, facts.coverage.recent)):
         if last.unsent:
-            told = _TOO_MANY.filled(began=last.started, n=last.unsent)
-            return behind(told, last.of.migrations.step)
-    return None
+            yield behind(
+                t(
+                    "The pass of {began} has not sent {n:object|objects}, because a migration copies as many sooner:"
+                    " python3 ops.py migrate. Once that is done: python3 ops.py compare, and python3 ops.py reconcile",
+                    began=last.started,
+                    n=last.unsent,
+                ),
+                last.of.migrations.step,
+            )
 
 
-def lacking_in_obs(facts: Facts) -> Verdict | None:
+def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
     """What the last comparison did not find in OBS."""
     in_obs = facts.in_obs
-    if not in_obs.lacking:
-        return None
-    return behind(
-        t(
-            "The comparison of {began} found {lacking:object|objects} missing in OBS, or there in another"
-            " version, of {total}. It has sent again what it may send. To judge them once more: python3 ops.py compare"
-            " --again",
-            began=in_obs.began,
-            lacking=in_obs.lacking,
-            total=in_obs.total,
-        ),
-        Step("compare", {"again": True}),
-    )
+    if in_obs.lacking:
+        yield behind(
+            t(
+                "The comparison of {began} found {lacking:object|objects} missing in OBS, or there in another"
+                " version, of {total}. It has sent again what it may send. To judge them once more: python3 ops.py"
+                " compare --again",
+                began=in_obs.began,
+                lacking=in_obs.lacking,
+                total=in_obs.total,
+            ),
+            Step("compare", {"again": True}),
+        )
 
 
-def differing_in_obs(facts: Facts) -> Verdict | None:
+def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
     """What is known to differ in OBS, and is not lacking there."""
     in_obs = facts.in_obs
-    if not (in_obs.last and in_obs.count(ObjectClass.SUSPICIOUS)):
-        return None
-    remedy = in_obs.last.remedies[ObjectClass.SUSPICIOUS]
-    return behind(
-        t(
-            "By the comparison of {began}, of {total:object|objects}: {remedy}",
-            began=in_obs.began,
-            total=in_obs.total,
-            remedy=remedy,
-        ),
-        Step("compare", {"deep": True}),
-    )
+    if in_obs.last and in_obs.count(ObjectClass.SUSPICIOUS):
+        yield behind(
+            t(
+                "By the comparison of {began}, of {total:object|objects}: {remedy}",
+                began=in_obs.began,
+                total=in_obs.total,
+                remedy=in_obs.last.remedies[ObjectClass.SUSPICIOUS],
+            ),
+            Step("compare", {"deep": True}),
+        )
 
 
-def old_objects_stopped(facts: Facts) -> Verdict | None:
+def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
     """A migration of the old objects that does not go on by itself."""
     group = facts.old_objects
     if isinstance(group, Failure) and group.status == 404:
-        return behind(_GONE, Step("migrate", {"remove": True}))
+        yield behind(
+            t(
+                "Somebody has deleted the task group that copies the old objects. To end their migration, and begin"
+                " anew: python3 ops.py migrate --remove"
+            ),
+            Step("migrate", {"remove": True}),
+        )
     if facts.keys_left:
-        return behind(_KEYS_LEFT.filled(keys=facts.keys_left), Step("migrate"))
-    if not isinstance(group, TaskGroup) or not group.step.options:
-        return None
-    told = _PAUSED if group.state is GroupState.PAUSED else _FAILED if "retry" in group.step.options else _IN_VAIN
-    told = _RESENT if group.resent else told
-    return behind(told.filled(failed=group.failed, total=group.total, why=group.why), group.step)
+        yield behind(
+            t(
+                "The migration of the old objects was done over a day ago, and OMS's users still have the access keys"
+                " that it was given: {keys}. To end it, which deletes them: python3 ops.py migrate",
+                keys=facts.keys_left,
+            ),
+            Step("migrate"),
+        )
+    if isinstance(group, TaskGroup) and group.step.options:
+        told = _RESENT if group.resent else _STOPPED[next(iter(group.step.options))]
+        yield behind(told.filled(failed=group.failed, total=group.total), group.step)
 
 
-def old_objects_unknown(facts: Facts) -> Verdict | None:
+def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
     """A migration of the old objects of which OMS does not tell how far it is."""
     group = facts.old_objects
-    if facts.migration is None or isinstance(group, TaskGroup):
-        return None
-    if group is None:
-        return unknown(_NO_GROUP, LOOK)
-    return unknown(_NOT_TOLD.filled(reason=group.reason.name, fix=group.remedy("get", "taskgroup")), LOOK)
+    if isinstance(group, Failure):
+        yield unknown(
+            t(
+                "Nothing waits, but OMS does not say how far the old objects are, {reason}: {fix}",
+                reason=group.reason.name,
+                fix=group.remedy("get", "taskgroup"),
+            ),
+            LOOK,
+        )
+    elif facts.migration and group is None:
+        yield unknown(
+            t(
+                "Nothing waits, but a migration of the old objects has begun, and its task group is not known here. To"
+                " see what became of it: python3 ops.py migrate --look"
+            ),
+            LOOK,
+        )
 
 
 def on_their_way(facts: Facts) -> Text | None:
@@ -222,10 +222,16 @@ def on_their_way(facts: Facts) -> Text | None:
     if not isinstance(group, TaskGroup):
         return None
     if group.state is GroupState.DONE:
-        return _COPIED
+        return t("The old objects are copied. To end their migration: python3 ops.py migrate.")
     if group.state not in MOVING:
         return None
-    return _LISTED if group.percent is None else _ON_THEIR_WAY.filled(percent=group.percent, total=group.total)
+    if group.percent is None:
+        return t("Old objects are still on their way, and OMS lists them: python3 ops.py migrate --look.")
+    return t(
+        "Old objects are still on their way, {percent:.1f} % of {total}: python3 ops.py migrate --look.",
+        percent=group.percent,
+        total=group.total,
+    )
 
 
 def seen_in_obs(in_obs: InObs) -> Text:
