@@ -79,9 +79,9 @@ CHANGES = {
             ),
             (JUDGE, '    "CLOCK": Rule(),\n', '    "NAMED": Rule(),\n    "CLOCK": Rule(),\n'),
             (
-                f"{OPS}/report/words.py",
-                '    "check CLOCK":',
-                '    "check NAMED": t("It has a name"),\n    "check CLOCK":',
+                f"{OPS}/report/checks.py",
+                '    "CLOCK":',
+                '    "NAMED": t("It has a name"),\n    "CLOCK":',
             ),
         ),
         (
@@ -133,11 +133,6 @@ CHANGES = {
                 'Column(say("numbers"), "n"), ',
                 'Column(say("numbers"), "n"), Column(say("terms"), "n"), ',
             ),
-            (
-                f"{OPS}/report/words.py",
-                '    "since": t("since"),',
-                '    "terms": t("terms"),\n    "since": t("since"),',
-            ),
         ),
         ("tests/unit/ops/report/test_pages.py", "tests/unit/ops/report/test_html.py", "tests/unit/answers"),
         {"terms": "项数"},
@@ -146,7 +141,7 @@ CHANGES = {
         "a sentence, or a term in Chinese",
         (),
         ("tests/unit/test_chinese.py", "tests/unit/answers", "tests/unit/ops/report/test_words.py"),
-        {"Object keys": "对象名称"},
+        {"object key": "对象名称"},
     ),
     "an option of compare": Change(
         "an option of a command",

@@ -54,7 +54,7 @@ def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, 
     asked: list[tuple[str, bytes]] = []
     really = Caller._post
 
-    def post(caller: Caller, path: str, body: bytes) -> dict[str, Any]:
+    def post(caller: Caller, path: str, body: bytes = b"") -> dict[str, Any]:
         answer = really(caller, path, body)
         asked.append((path, body))
         call(len(asked))

@@ -88,7 +88,7 @@ def test_who_writes_where_is_told_stragglers_are_recorded_and_there_is_a_way_bac
     verdict = world.run("python3 ops.py status").answer["verdict"]
     assert (verdict["state"], verdict["alarm"]) == ("closed", False)
     # AND once it is there, it names each, until somebody acknowledges it
-    Caller(world).restore_trigger("forward", "oss-content")
+    Caller(world).trigger("deploy", "forward", "oss-content")
     world.write("straggler", CONTENTS["D"])
     world.later(2 * MINUTE)
     answer = world.run("python3 ops.py status").answer

@@ -1,8 +1,8 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
-The table of questions in docs/deploy.md and its twin (publish.yaml), docs/settings.md (`settings_table`),
-docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and how long a freeze lasts
-in docs/costs.md and its twin (`ops.effort`).
+The table of what `s init` does not ask in docs/deploy.md and its twin (publish.yaml), docs/settings.md
+(`settings_table`), docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and how
+long a freeze lasts in docs/costs.md and its twin (`ops.effort`).
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ ENGLISH, CHINESE = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh.md"
 COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
 UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, LANES)
-_REQUIRED, _NONE = ("required", "必填"), ("none", "无")
-# The tool does not ask, but takes it.
-_SILENT = (", not asked", "，不提问")
-# And what stands between two.
+_REQUIRED = ("required", "必填")
+# Before choices, and between two.
 _ONE_OF = ((" One of ", ", "), ("可选：", "、"))
 _MANY = 10
 _YES_NO = ("no / 否", "yes / 是")
 
 
 def questions(chinese: bool) -> str:
-    """The questions that `s init` asks."""
-    parameters = manifest()["Parameters"]
+    """What `s init` takes and does not ask: the tool itself says what it asks."""
     rows = []
-    for name, question in parameters["properties"].items():
+    for name, question in manifest()["Parameters"]["properties"].items():
+        if question.get("input", True):
+            continue
         # The Chinese part ends in the last full-width full stop.
         in_chinese, stop, english = question["description"].rpartition("。")
         meaning = in_chinese + stop if chinese else english.strip()
@@ -43,13 +42,8 @@ def questions(chinese: bool) -> str:
         if 2 < len(choices) < _MANY:
             told, comma = _ONE_OF[chinese]
             meaning += told + comma.join(f"`{choice}`" for choice in choices)
-        default = question.get("default", "").replace("${default-suffix}", "xxxx")
-        without = _REQUIRED if name in parameters["required"] else _NONE
-        answer = f"`{default}`" if default else without[chinese]
-        rows.append(
-            (f"`{name}`", _escaped(meaning), answer + ("" if question.get("input", True) else _SILENT[chinese]))
-        )
-    return _table(("问题", "含义", "默认值") if chinese else ("question", "meaning", "default"), rows)
+        rows.append((f"`{name}`", _escaped(meaning), f"`{question['default']}`"))
+    return _table(("变量", "含义", "默认值") if chinese else ("variable", "meaning", "default"), rows)
 
 
 def settings() -> str:
@@ -61,9 +55,8 @@ def settings() -> str:
     return (
         "# Settings\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/settings_table.py -->\n\n"
-        "The functions' environment variables. `s.yaml` sets most of them from its `vars`; the others are added\n"
-        "there, under `environmentVariables`. All invalid settings are reported together, in one line, before\n"
-        "anything is sent.\n\n" + _table(("name", "meaning", "含义", "default"), rows)
+        "The functions' environment variables. `s.yaml` sets most of them from its `vars`; add others there, under\n"
+        "`environmentVariables`.\n\n" + _table(("name", "meaning", "含义", "default"), rows)
     )
 
 
@@ -82,9 +75,8 @@ def reasons() -> str:
         "a failed record is resent automatically.\n\n" + _table(("reason", "what to do", "处理方法"), rows) + "\n"
         "## What OMS failed to copy\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n\n"
-        "`COPY_FAILED` carries OMS's own code, from the lists that OMS keeps in the destination bucket. Such an\n"
-        "object is resent at once, then after 10 minutes, and after twice as long each time, up to a day; so it\n"
-        "needs nobody once the cause is gone.\n\n" + _table(head, copies)
+        "`COPY_FAILED` carries OMS's own code, from the lists that OMS keeps in the destination bucket.\n\n"
+        + _table(head, copies)
     )
 
 

@@ -90,7 +90,7 @@ MISTAKES = (
     Mistake(
         "what looks newer in OBS closes a failure",
         _VERSIONS,
-        f"{_CODE}/jobs/replay/resting.py",
+        f"{_CODE}/jobs/replay/resending.py",
         "        return {key for key, source in looked_at if nothing_to_send(source)}",
         """        there = {one.name: one.modified for one in self._invocation.destination().find_all(asked) if one}
         return {key for key, one in looked_at if nothing_to_send(one) or there.get(key, 0) >= one.modified}""",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ops.errors import ToolError
 from oss_oms_sync.answers.codec import UnreadableError, from_json
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, ReconcileAnswer
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.text import t
 
 # As the component prints it (devsapp/fc3, src/subCommands/invoke): what follows is the function's answer.
@@ -44,14 +44,18 @@ class Found(NamedTuple):
     answer: Any
 
 
+def plain(output: str) -> str:
+    """What the tool printed, without its colours."""
+    return _COLOURS.sub("", output)
+
+
 def find(output: str) -> Found | None:
     """What the tool printed of a call; None if it printed no answer.
 
     No key can pass for it: in logs and answers keys are in JSON strings, which have no line of their own, and logs come
     before the answer.
     """
-    plain = _COLOURS.sub("", output).replace("\r\n", "\n")
-    head, mark, body = f"\n{plain}".rpartition(_RESULT)
+    head, mark, body = ("\n" + plain(output).replace("\r\n", "\n")).rpartition(_RESULT)
     if not mark:
         return None
     failed = _ERROR_TYPE.search(head.rpartition(_LOGS_END)[2])
@@ -80,11 +84,6 @@ def of(kind: type[T], answer: object) -> T:
         return from_json(kind, answer)
     except UnreadableError:
         raise ToolError(ANOTHER_FORM, DEPLOY) from None
-
-
-def of_pass(job: str, answer: object) -> ReconcileAnswer | CompareAnswer:
-    """What reconcile or compare answers. Raises ToolError."""
-    return of(ReconcileAnswer, answer) if job == "reconcile" else of_compare(answer)
 
 
 def of_compare(answer: object) -> CompareAnswer:

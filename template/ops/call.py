@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,28 +22,25 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ops import answers, failures
-from ops.errors import ToolError, UsageError
+from ops.errors import CloudError, ToolError, UsageError
 from oss_oms_sync.answers.text import t
 
 SANDBOX = "OSS_OMS_SYNC_SANDBOX"
 # A function takes up to 570 seconds, and the tool waits 5 more for it.
 CALL_SECONDS = 660.0
-_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _ARGUMENTS = Path(__file__).with_name("arguments.js")
 Payload = Mapping[str, Any]
 
 
 class Caller(Protocol):
-    """Calls the functions of a deployed project."""
+    """Calls the functions of a deployed project. Where it does not say otherwise, all is as it is in the clouds."""
 
     def ask(self, job: str, payload: Payload) -> Any:
         """What the function of a job answers."""
 
-    def remove_trigger(self, job: str, trigger: str) -> None:
-        """Take a trigger of a function away; not an error if it is gone."""
-
-    def restore_trigger(self, job: str, trigger: str) -> None:
-        """Put a trigger of a function back, as s.yaml has it; nothing changes if it is there."""
+    def trigger(self, action: str, job: str, trigger: str) -> None:
+        """Take a trigger of a function away ("remove"), or put it back as s.yaml has it ("deploy"); nothing changes if
+        that is so already."""
 
     def keep_secret(self, key: str, value: str) -> None:
         """Put a secret into the tool's store, instead of what is there under that key."""
@@ -62,15 +58,19 @@ class Caller(Protocol):
     def endpoints(self) -> Mapping[str, str]:
         """Where the buckets are, by the names of the functions' settings, where that is not where the clouds have
         them."""
+        return {}
 
-    def let_pass(self, seconds: float) -> bool:
+    def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (it takes as long as it takes)
         """Whether so much time has gone by at once, as it does in the sandbox."""
+        return False
 
     def ahead(self) -> float:
         """How many seconds the functions' clock is ahead of this machine's."""
+        return 0.0
 
     def stop(self) -> None:
         """Wait for nothing any more. What goes on in the cloud goes on."""
+        return
 
 
 def caller(template: Path | None, folder: Path) -> Caller:
@@ -79,7 +79,7 @@ def caller(template: Path | None, folder: Path) -> Caller:
     return Sandbox(address) if address else Tool(template, folder)
 
 
-class Tool:
+class Tool(Caller):
     """`s`, run in the project's folder, with a list of arguments and not through a shell."""
 
     def __init__(self, template: Path | None, folder: Path, seconds: float = CALL_SECONDS) -> None:
@@ -89,86 +89,54 @@ class Tool:
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def ask(self, job: str, payload: Payload) -> Any:
-        """See Caller."""
-        program = self._program()
-        with _event(program, json.dumps(payload)) as words:
-            output, errors, code = self._run(program, [job, "invoke", *words, *self._template])
+        with _event(json.dumps(payload)) as words:
+            output, errors, code = self._run([job, "invoke", *words, *self._template])
         found = answers.find(output)
         if found is None:
             raise failures.of_tool(job, output, errors, code)
         return failures.checked(job, found)
 
-    def remove_trigger(self, job: str, trigger: str) -> None:
-        """See Caller."""
-        self._change(job, "remove", trigger)
-
-    def restore_trigger(self, job: str, trigger: str) -> None:
-        """See Caller."""
-        self._change(job, "deploy", trigger)
-
-    def _change(self, job: str, action: str, trigger: str) -> None:
-        output, errors, code = self._run(self._program(), [job, action, "--trigger", trigger, "-y", *self._template])
+    def trigger(self, action: str, job: str, trigger: str) -> None:
+        output, errors, code = self._run([job, action, "--trigger", trigger, "-y", *self._template])
         if code:
             raise failures.of_tool(job, output, errors, code)
 
     def keep_secret(self, key: str, value: str) -> None:
-        """See Caller. The value goes by the environment, because everybody on a machine can read a command line."""
+        # The value goes by the environment, because everybody on a machine can read a command line.
         words = ["secret", "add", "--key", key, "--value", value, "--force"]
         options = f'{os.environ.get("NODE_OPTIONS", "")} --require "{_ARGUMENTS.as_posix()}"'.strip()
         given = {"NODE_OPTIONS": options, "OSS_OMS_SYNC_ARGUMENTS": json.dumps(words)}
-        output, errors, code = self._run(self._program(), [], given)
+        output, errors, code = self._run([], given)
         if code or key not in output:
             raise failures.of_tool("secret", output.replace(value, "***"), errors.replace(value, "***"), code)
         self._lock_store()
 
     def secrets(self) -> Collection[str]:
-        """See Caller."""
-        output, _, _ = self._run(self._program(), ["secret", "get"])
+        output, _, _ = self._run(["secret", "get"])
         return {key for key, colon, _ in (line.partition(":") for line in output.splitlines()) if colon}
 
     def forget_secret(self, key: str) -> None:
-        """See Caller."""
-        self._run(self._program(), ["secret", "delete", "--key", key])
+        self._run(["secret", "delete", "--key", key])
 
     def account(self, alias: str) -> str:
-        """See Caller."""
-        output, _, _ = self._run(self._program(), ["config", "get", "-a", alias])
-        found = re.search(r"^ *AccountID: *([\d*]+)", _COLOURS.sub("", output), re.MULTILINE)
+        output, _, _ = self._run(["config", "get", "-a", alias])
+        found = re.search(r"^ *AccountID: *([\d*]+)", answers.plain(output), re.MULTILINE)
         return found[1] if found else ""
 
     def _lock_store(self) -> None:
         """Let nobody else read the tool's store, which is encrypted with what everybody can find out."""
-        home = re.search(r"s-home: (.*?),", self._run(self._program(), ["-v"])[0])
+        home = re.search(r"s-home: (.*?),", self._run(["-v"])[0])
         with contextlib.suppress(OSError):
             Path(home[1] if home else "", "secrets.yaml").chmod(0o600)
 
-    def endpoints(self) -> Mapping[str, str]:
-        """See Caller."""
-        return {}
-
-    def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (it takes as long as it takes)
-        """See Caller."""
-        return False
-
-    def ahead(self) -> float:
-        """See Caller. The cloud's clock is as right as this machine's."""
-        return 0.0
-
     def stop(self) -> None:
-        """See Caller."""
         for process in list(self._running):
             _kill(process)
 
-    def _program(self) -> str:
-        program = shutil.which("s")
-        if program is None:
-            raise failures.no_tool()
-        return program
-
-    def _run(self, program: str, words: Sequence[str], given: Mapping[str, str] | None = None) -> tuple[str, str, int]:
+    def _run(self, words: Sequence[str], given: Mapping[str, str] | None = None) -> tuple[str, str, int]:
         """What the tool prints on both ways, and its exit code. `given` is added to the environment."""
-        command = [program, *words]
-        if _is_batch(program):
+        command = [_program(), *words]
+        if _is_batch(command[0]):
             _check_for_batch(command)
         try:
             # In a group of its own, so that it can be killed with all that it has started.
@@ -182,23 +150,43 @@ class Tool:
                 start_new_session=True,
             )
         except OSError as error:
-            raise failures.unusable(program, error.strerror or str(error)) from None
+            raise ToolError(
+                t("{program} cannot be run: {problem}", program=command[0], problem=error.strerror or str(error)),
+                t("Install it anew: npm install -g @serverless-devs/s"),
+            ) from None
         with process:
             self._running.add(process)
             try:
                 output, errors = process.communicate(timeout=self._seconds)
             except subprocess.TimeoutExpired:
-                raise failures.hangs(words[0] if words else "secret", self._seconds) from None
+                raise ToolError(
+                    t(
+                        "`s {job}` did not end within {seconds:.0f} minutes, longer than a function may run",
+                        job=words[0] if words else "secret",
+                        seconds=self._seconds / 60,
+                    ),
+                    t("Check the network, and run the command again: what was begun in the cloud goes on"),
+                ) from None
             finally:
                 _kill(process)
                 self._running.discard(process)
         return output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"), process.returncode
 
 
+def _program() -> str:
+    program = shutil.which("s")
+    if program is None:
+        raise ToolError(
+            t("The Serverless Devs tool is not here: there is no `s` on the PATH"),
+            t("Install it: npm install -g @serverless-devs/s"),
+        )
+    return program
+
+
 @contextlib.contextmanager
-def _event(program: str, payload: str) -> Iterator[list[str]]:
+def _event(payload: str) -> Iterator[list[str]]:
     """The arguments that give the tool an event."""
-    if not _is_batch(program):
+    if not _is_batch(_program()):
         yield ["-e", payload]
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -234,7 +222,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-class Sandbox:
+class Sandbox(Caller):
     """The functions in `make sandbox`, by HTTP on this machine."""
 
     def __init__(self, address: str, seconds: float = CALL_SECONDS) -> None:
@@ -244,91 +232,54 @@ class Sandbox:
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
     def ask(self, job: str, payload: Payload) -> Any:
-        """See Caller."""
         answer = self._post(f"invoke/{job}", json.dumps(payload).encode())
         if "error" in answer:
             return failures.checked(job, answers.Found(str(answer["error"].get("errorType")), "", answer["error"]))
         return answer["answer"]
 
-    def remove_trigger(self, job: str, trigger: str) -> None:
-        """See Caller."""
-        self._post(f"remove/{job}/{trigger}", b"")
-
-    def restore_trigger(self, job: str, trigger: str) -> None:
-        """See Caller."""
-        self._post(f"deploy/{job}/{trigger}", b"")
+    def trigger(self, action: str, job: str, trigger: str) -> None:
+        self._post(f"{action}/{job}/{trigger}")
 
     def keep_secret(self, key: str, value: str) -> None:
-        """See Caller. The sandbox keeps it for as long as it runs."""
         self._post("keep", json.dumps([key, value]).encode())
 
     def secrets(self) -> Collection[str]:
-        """See Caller."""
-        return set(self._post("kept", b"")["keys"])
+        return set(self._post("kept")["keys"])
 
     def forget_secret(self, key: str) -> None:
-        """See Caller."""
         self._post("forget", key.encode())
 
     def account(self, alias: str) -> str:
-        """See Caller."""
-        return str(self._post(f"account/{alias}", b"")["account"])
+        return str(self._post(f"account/{alias}")["account"])
 
     def endpoints(self) -> Mapping[str, str]:
-        """See Caller."""
-        return self._post("endpoints", b"")
+        return self._post("endpoints")
 
     def let_pass(self, seconds: float) -> bool:
-        """See Caller."""
-        self._post(f"later/{math.ceil(seconds)}", b"")
+        self._post(f"later/{math.ceil(seconds)}")
         return True
 
     def ahead(self) -> float:
-        """See Caller. Where nothing answers, the next call says so, if there is one."""
+        # Where nothing answers, the next call says so, if there is one.
         with contextlib.suppress(ToolError):
-            return float(self._post("ahead", b"")["ahead"])
+            return float(self._post("ahead")["ahead"])
         return 0.0
 
-    def stop(self) -> None:
-        """See Caller."""
-
-    def _post(self, path: str, body: bytes) -> dict[str, Any]:
+    def _post(self, path: str, body: bytes = b"") -> dict[str, Any]:
         request = urllib.request.Request(f"{self._address}/{path}", body)  # noqa: S310 (what the user names)
         try:
             with self._open(request, timeout=self._seconds) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
-            raise failures.not_in_sandbox(error.read().decode("utf-8", "replace")) from None
+            said = error.read().decode("utf-8", "replace").splitlines()
+            raise CloudError(
+                t("The sandbox does not know what was asked for"),
+                t("Start the sandbox of this project's version anew: make sandbox"),
+                said,
+            ) from None
         except (OSError, ValueError, urllib.error.URLError) as error:
-            raise failures.no_sandbox(SANDBOX, self._address, str(error)) from None
+            raise ToolError(
+                t("The sandbox at {address} does not answer: {problem}", address=self._address, problem=str(error)),
+                t("Start it (make sandbox), or unset {variable} to ask the cloud", variable=SANDBOX),
+            ) from None
         return dict(answer)
-
-
-class InBackground:
-    """A call that somebody waits for who has something else to do."""
-
-    def __init__(self, caller: Caller, job: str, payload: Payload) -> None:
-        self._done = threading.Event()
-        self._answer: Any = None
-        self._error: BaseException | None = None
-        # A daemon, because nobody waits for it any more after Ctrl-C.
-        threading.Thread(target=self._ask, args=(caller, job, payload), daemon=True).start()
-
-    def wait(self, seconds: float) -> bool:
-        """Whether the answer is there after so long."""
-        return self._done.wait(seconds)
-
-    def result(self) -> Any:
-        """The answer; raises what the call raised."""
-        self._done.wait()
-        if self._error:
-            raise self._error
-        return self._answer
-
-    def _ask(self, caller: Caller, job: str, payload: Payload) -> None:
-        try:
-            self._answer = caller.ask(job, payload)
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._done.set()

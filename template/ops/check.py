@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 
 from ops.certificates import ACCEPTABLE, CHECKS, KIND, METADATA, OMS_UNFINISHED, SCHEMA, gates, sha256
@@ -51,14 +51,8 @@ def findings(document: Document) -> Iterator[Finding]:
         raise ValueError("a standstill pass without a comparison")
     made = sha256(document)
     yield Finding(Text("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
-    yield _all_checks(document)
-    yield _verdict(document)
-    yield _results(document)
-    yield _in_order(document)
-    yield _accepted(document)
-    yield _name(document)
-    yield _oms(document)
-    yield _steps(document)
+    for looked_at in (_all_checks, _verdict, _results, _in_order, _accepted, _name, _oms, _steps):
+        yield looked_at(document)
     if document["sample"] is not None:
         yield sample_fits(document)
     yield headers_fit(document)
@@ -101,31 +95,22 @@ def _verdict(document: Document) -> Finding:
 
 def _results(document: Document) -> Finding:
     """Each check ended as the document's numbers say, as far as they say it."""
-    scope, sample = _scope(document), document["sample"]
-    wrong = []
-    for one in document["checks"]:
-        name, classes = one["id"], CHECKS[one["id"]].classes if one["id"] in CHECKS else ()
-        if name == "SCOPE":
-            can_be = {scope}
-        elif (classes or name in ("STOOD_STILL", "SUMS")) and scope == "not run":
-            can_be = {"not run"}
-        elif classes:
-            can_be = {_of_classes(document, name)}
-        elif name == "FROZEN":
-            can_be = {_of_freeze(document) if scope == "passed" else "not run"}
-        elif name in _OF_CLOSING:
-            can_be = {_OF_CLOSING[name](document)} if document["frozen_since"] is not None else {"not run"}
-        elif name == "SUMS":
-            can_be = {"passed", "failed"}
-        elif name == "SAMPLE":
-            can_be = {_of_sample(document, sample)}
-        elif name == "METADATA":
-            can_be = {_of_headers(document)}
-        else:
-            can_be = _RESULTS
-        if one["result"] not in can_be:
-            wrong.append(name)
+    wrong = [one["id"] for one in document["checks"] if one["result"] not in _can_be(document, one["id"])]
     return Finding.unless(Text("Each check ended as the numbers say", "各项检查的结果与数字相符"), wrong)
+
+
+def _can_be(document: Document, name: str) -> set[str]:
+    """How a check may have ended."""
+    is_of_classes = name in CHECKS and bool(CHECKS[name].classes)
+    if (is_of_classes or name in ("STOOD_STILL", "SUMS")) and _scope(document) == "not run":
+        return {"not run"}
+    if is_of_classes:
+        return {_of_classes(document, name)}
+    if name in _OF_CLOSING and document["frozen_since"] is None:
+        return {"not run"}
+    if name in _BY_NUMBERS:
+        return {_BY_NUMBERS[name](document)}
+    return {"passed", "failed"} if name == "SUMS" else _RESULTS
 
 
 def _scope(document: Document) -> str:
@@ -143,7 +128,7 @@ def _scope(document: Document) -> str:
 
 def _of_freeze(document: Document) -> str:
     """Whether nothing was written after the freeze."""
-    if document["frozen_since"] is None:
+    if document["frozen_since"] is None or _scope(document) != "passed":
         return "not run"
     frozen = moment(document["frozen_since"]) + _APART
     return "passed" if moment(document["last_written"][0]["at"]) <= frozen else "failed"
@@ -187,9 +172,6 @@ def _of_standstill(document: Document) -> str:
     return "passed" if moment(still["began"]) >= _quiet_from(document["oms"]) else "not run"
 
 
-_OF_CLOSING = {"CLOSED": _of_mark, "OMS_FINISHED": _of_oms, "STOOD_STILL": _of_standstill}
-
-
 def _oms(document: Document) -> Finding:
     """What is said of OMS can be so: all that the records tell of is counted or left, and it may finish what is left as
     long as it has done something lately."""
@@ -216,8 +198,9 @@ def _of_classes(document: Document, name: str) -> str:
     return "passed" if rule.classes[0] in document["accepted"] else "not proven"
 
 
-def _of_sample(document: Document, sample: Document | None) -> str:
+def _of_sample(document: Document) -> str:
     """How the check of the sample ends."""
+    sample = document["sample"]
     if sample is None:
         return "not run"
     if sample["differing"]:
@@ -243,6 +226,18 @@ def _of_headers(document: Document) -> str:
         lacking = "failed" if headers["unexpected"] else "not proven"
         return "passed" if METADATA in document["accepted"] else lacking
     return "passed" if is_compared else "not run"
+
+
+_BY_NUMBERS: Mapping[str, Callable[[Document], str]] = {
+    "FROZEN": _of_freeze,
+    "CLOSED": _of_mark,
+    "OMS_FINISHED": _of_oms,
+    "STOOD_STILL": _of_standstill,
+    "SCOPE": _scope,
+    "SAMPLE": _of_sample,
+    "METADATA": _of_headers,
+}
+_OF_CLOSING = ("CLOSED", "OMS_FINISHED", "STOOD_STILL")
 
 
 def _in_order(document: Document) -> Finding:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ops import check, listings
+from ops import check as judge
+from ops import listings
 from ops.certificates import KIND, SCHEMA
-from ops.counts import Finding, Noting, in_listing
+from ops.counts import Finding, in_listing, noting
 from ops.errors import UntrustedError, UsageError
 from ops.report import certificate
 from ops.report.words import Words
-from ops.terminal import Line, Marked
+from ops.terminal import Line, Marked, Whole
+from ops.waiting import Session
 from oss_oms_sync.answers.text import same, t
 
 _HOLDS, _FAILS = t("holds"), t("does not hold")
-_SOUND = t("The certificate is sound. It says {verdict}.")
-_UNSOUND = t("This certificate is not to be trusted.")
+
+
+def check(session: Session, options: Namespace) -> int:
+    """Tell what holds of a certificate, and of listings against it; return the exit code. Raises OpsError."""
+    now = session.clock.now()
+    document, found = findings(options.certificate, options.source, options.destination, now)
+    told = [Whole(json.dumps(_to_json(document, found)))] if options.json else _lines(document, found, session.lang)
+    session.screen.answer(told)
+    return exit_code(document, found)
 
 
 def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Finding]]:
@@ -29,15 +39,13 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
     """
     document = _read(file)
     try:
-        found = [*check.findings(document), check.not_yet(document, now)]
-        own: frozenset[bytes] = frozenset()
+        found = [*judge.findings(document), judge.not_yet(document, now)]
+        own: set[bytes] = set()
         if source:
-            noting = Noting(listings.read(source))
-            found.append(in_listing(document, "source", noting, own))
-            own = noting.noted
+            found.append(in_listing(document, "source", noting(listings.read(source), own), own))
         if destination:
             found.append(in_listing(document, "destination", listings.read(destination), own))
-    except check.FORMLESS:
+    except judge.FORMLESS:
         raise _no_certificate(file) from None
     return document, found
 
@@ -49,21 +57,24 @@ def exit_code(document: Any, found: list[Finding]) -> int:
     return certificate.CODES.get(document["verdict"], 3)
 
 
-def lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
+def _lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
     """What holds, what does not, and what that means."""
     for one in found:
         word, state = (_HOLDS, "good") if one.holds else (_FAILS, "bad")
         seen = "" if one.holds or not one.seen else f" ({one.seen})"
-        yield Marked("  ", word.of(lang), state, f"{Words(lang)('colon')}{one.claim.of(lang)}{seen}")
+        yield Marked("  ", word.of(lang), state, f"{Words(lang)(': ')}{one.claim.of(lang)}{seen}")
     if all(one.holds for one in found):
+        _, tone = certificate.VERDICTS[document["verdict"]]
         yield Marked(
-            "", _SOUND.filled(verdict=document["verdict"]).of(lang), certificate.VERDICTS.get(document["verdict"], "")
+            "",
+            t("The certificate is sound. It says {verdict}.", verdict=document["verdict"]).of(lang),
+            tone,
         )
     else:
-        yield Marked("", _UNSOUND.of(lang), "bad")
+        yield Marked("", t("This certificate is not to be trusted.").of(lang), "bad")
 
 
-def to_json(document: Any, found: list[Finding]) -> dict[str, Any]:
+def _to_json(document: Any, found: list[Finding]) -> dict[str, Any]:
     """The same for programs."""
     told = [{"claim": one.claim.en, "claim_zh": one.claim.zh, "holds": one.holds, "seen": one.seen} for one in found]
     return {"sound": all(one.holds for one in found), "verdict": document["verdict"], "findings": told}

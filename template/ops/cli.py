@@ -23,7 +23,7 @@ from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
 from ops.setup.setup import setup
 from ops.show import lines, page
-from ops.terminal import Marked, Screen, Whole
+from ops.terminal import Screen, Whole
 from ops.waiting import Session, run_pass
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
@@ -61,13 +61,9 @@ _PAGES = ("status", "certificate")
 _OF_EACH_COMMAND = {"command", "json", "lang", "html", "template"}
 _OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
 
-_STOPPED = t("Stopped.")
-_NO_ANSWER = t("The input contains no answer that is known here")
 _SHOW_HOW = t(
     "Give it an answer: python3 ops.py status --json | python3 ops.py show, or python3 ops.py show < certificate.json"
 )
-_NO_PAGE = t("There is no web page of this answer")
-_WITHOUT_HTML = t("Leave --html out")
 
 
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
@@ -75,8 +71,7 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     options = parser.parse(words)
     caller = call.caller(options.template, FOLDER)
     clock = clock or Clock(caller.ahead)
-    screen = Screen(clock)
-    session = Session(caller, screen, clock, options.lang)
+    session = Session(caller, Screen(clock), clock, options.lang)
     try:
         # Now, and not after an hour.
         for file in filter(None, map(vars(options).get, ("html", "out", "report"))):
@@ -85,9 +80,9 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     except OpsError as error:
         return _tell(session, error)
     except KeyboardInterrupt:
-        screen.say(_STOPPED.of(session.lang))
+        session.say(t("Stopped."))
         if session.hint:
-            screen.say(Whole(session.hint.of(session.lang)))
+            session.screen.say(Whole(session.hint.of(session.lang)))
         return _INTERRUPTED
     except BrokenPipeError:  # who reads this has seen enough
         sys.stderr.close()
@@ -99,7 +94,7 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
 def _tell(session: Session, error: OpsError) -> int:
     for line in error.said:
         session.screen.say(f"| {line}")
-    session.screen.say(Marked("", error.happened.of(session.lang), "bad"))
+    session.say(error.happened, "bad")
     session.screen.say(f"-> {error.fix.of(session.lang)}")
     return error.exit_code
 
@@ -107,7 +102,7 @@ def _tell(session: Session, error: OpsError) -> int:
 def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code."""
     if options.html and kind not in _PAGES:
-        raise UsageError(_NO_PAGE, _WITHOUT_HTML)
+        raise UsageError(t("There is no web page of this answer"), t("Leave --html out"))
     if answers.kind_of(answer) != kind:
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY)
     view = VIEWS[kind]
@@ -120,7 +115,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
     session.screen.answer([Whole(json.dumps(answer))] if options.json else shown)
     if options.html:
-        write(options.html, html, session.screen, session.lang)
+        write(options.html, html, session)
     return code
 
 
@@ -145,12 +140,11 @@ def _payload(options: Namespace) -> dict[str, Any]:
 def _cutover(session: Session, options: Namespace) -> int:
     if not options.out:
         check_writable(Path("certificate.json"))
-    wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
-    this = cutover.Cutover(session, cutover.Plan(freeze.moment(session, options), *wishes))
+    this = cutover.Cutover(session, freeze.plan(session, options))
     document = this.run()
     code = _show(session, options, document, "certificate")
     file = options.out or Path(_file_name(document))
-    write(file, json.dumps(document, indent=1) + "\n", session.screen, session.lang)
+    write(file, json.dumps(document, indent=1) + "\n", session)
     this.after(document)
     return code
 
@@ -161,23 +155,9 @@ def _file_name(document: Any) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
 
 
-def _close(session: Session, options: Namespace) -> int:
-    return _show(session, options, to_json(closing.close(session)), "closing")
-
-
-def _open(session: Session, options: Namespace) -> int:
-    return _show(session, options, to_json(closing.open_again(session)), "closing")
-
-
-def _check(session: Session, options: Namespace) -> int:
-    document, found = checking.findings(options.certificate, options.source, options.destination, session.clock.now())
-    told = (
-        [Whole(json.dumps(checking.to_json(document, found)))]
-        if options.json
-        else checking.lines(document, found, session.lang)
-    )
-    session.screen.answer(told)
-    return checking.exit_code(document, found)
+def _mark(session: Session, options: Namespace, change: Callable[[Session], MarkAnswer]) -> int:
+    """Close the project, or open it."""
+    return _show(session, options, to_json(change(session)), "closing")
 
 
 def _cost(session: Session, options: Namespace) -> int:
@@ -201,7 +181,7 @@ def _show_input(session: Session, options: Namespace) -> int:
     kind = answers.kind_of(answer)
     if kind not in VIEWS:
         # What the tool or the function said instead.
-        raise UsageError(_NO_ANSWER, _SHOW_HOW, given.splitlines()[-_TAIL:])
+        raise UsageError(t("The input contains no answer that is known here"), _SHOW_HOW, given.splitlines()[-_TAIL:])
     return _show(session, options, answer, kind)
 
 
@@ -212,10 +192,10 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "replay": partial(_ask, job="replay", kind="replay"),
     "reconcile": partial(_pass, job="reconcile"),
     "compare": partial(_pass, job="compare"),
-    "close": _close,
-    "open": _open,
+    "close": partial(_mark, change=closing.close),
+    "open": partial(_mark, change=closing.open_again),
     "cutover": _cutover,
-    "check": _check,
+    "check": checking.check,
     "cost": _cost,
     "secrets": partial(secret_store.keep, folder=FOLDER),
     "canary": partial(canary, folder=FOLDER),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ops.call import Payload
 from ops.errors import CloudError
-from ops.terminal import Marked
 from ops.waiting import Session, call_once, pause
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.finding import Result
@@ -19,21 +18,13 @@ CLOSE_SECONDS = 120.0
 _ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
-_WAITS = t("closing: what was begun comes to its end, {left} to go")
 _HINT = t(
     "The project is closed already, and what was begun before ends within two minutes. To open it again: python3"
     " ops.py open"
 )
 _UNDONE = t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again")
-_NOT_CLOSED = t("The project does not stay closed")
-_WHO = t("See who opens it, and run the command again")
 HOW_FAR = t("See how far it is: python3 ops.py migrate --look")
-_OPENED = t("The trigger is there, and a reconcile pass has begun.")
 
-_QUESTION = t("Close the project now, so that nothing is sent any more? [y/N]")
-_HOW = t(
-    "The project is not closed, and without that there is no GO: run the same command with --close, or on a terminal."
-)
 _SWITCH = t("Switch over. The project stays closed, and its trigger is taken away: nothing here touches OBS any more.")
 # The right to stop a task is the one to start it too, with any keys: a key that lies with a function for months does
 # not have it, nor does this project ask for an administrator's for one click. What a stopped task does with what it has
@@ -61,14 +52,6 @@ _STAYS = t(
 _OPENS = {"FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED", "NOTHING_WAITS"}
 
 
-def is_agreed(session: Session) -> bool:
-    """Whether somebody who is there agrees to close the project; else it is said how."""
-    if session.screen.agrees(_QUESTION.of(session.lang)):
-        return True
-    session.screen.say(_HOW.of(session.lang))
-    return False
-
-
 def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:
     """Set the mark, for a `run` of a cutover or by hand; wait until nothing is sent any more; and read it again. Return
     what certify says of it then, asked about `since` (the freeze), which may be the mark of another run.
@@ -83,13 +66,13 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         mark = answer.closed
         if mark is None:
             raise CloudError(answer.next, HOW_FAR)
-        pause(session, CLOSE_SECONDS, _WAITS)
+        pause(session, CLOSE_SECONDS, t("closing: what was begun comes to its end, {left} to go"))
         seen = session.ask(LookAnswer, "certify", {**since, "look": True})
         # Since a mark that somebody else has set meanwhile, two minutes have not gone by.
         if seen.closed and (run or (mark and seen.closed.since == mark.since)):
             return seen
-        session.screen.say(Marked("", _UNDONE.of(session.lang), "open"))
-    raise CloudError(_NOT_CLOSED, _WHO)
+        session.say(_UNDONE, "open")
+    raise CloudError(t("The project does not stay closed"), t("See who opens it, and run the command again"))
 
 
 def open_again(session: Session, run: str = "") -> MarkAnswer:
@@ -100,9 +83,9 @@ def open_again(session: Session, run: str = "") -> MarkAnswer:
     """
     answer = session.ask(MarkAnswer, "certify", {"open": True, **({"run": run} if run else {})})
     if not answer.closed:
-        session.caller.restore_trigger(FORWARD, TRIGGER)
+        session.caller.trigger("deploy", FORWARD, TRIGGER)
         call_once(session, "reconcile", {"restart": True})
-        session.screen.say(_OPENED.of(session.lang))
+        session.say(t("The trigger is there, and a reconcile pass has begun."))
     return answer
 
 
@@ -111,13 +94,13 @@ def afterwards(session: Session, found: Certificate, mark: Mark | None, *, is_cl
     whose `mark` this cutover or one before has set (None: it has to stay). Waiting opens nothing."""
     failed = [one.id for one in found.checks if one.result is Result.FAILED and one.id in _OPENS]
     if found.verdict is CutoverVerdict.GO:
-        session.caller.remove_trigger(FORWARD, TRIGGER)
-        session.screen.say(Marked("", _SWITCH.of(session.lang), "good"))
-        session.screen.say(_STOP_TASK.filled(task=found.task).of(session.lang))
+        session.caller.trigger("remove", FORWARD, TRIGGER)
+        session.say(_SWITCH, "good")
+        session.say(_STOP_TASK.filled(task=found.task))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
     elif is_closed:
-        session.screen.say(Marked("", _STAYS.of(session.lang), "way"))
+        session.say(_STAYS, "way")
 
 
 def _open_to_send(session: Session, mark: Mark, names: str) -> None:
@@ -132,4 +115,4 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
         said = _OPEN_FIRST
     else:
         said = _STAYS if open_again(session, mark.run).closed else _OPEN_AGAIN
-    session.screen.say(Marked("", said.filled(checks=names).of(session.lang), "way"))
+    session.say(said.filled(checks=names), "way")

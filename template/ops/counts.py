@@ -4,7 +4,7 @@ listings of the buckets add up to."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -59,7 +59,7 @@ class Counted(NamedTuple):
     digest: str
 
 
-def in_listing(document: Document, side: str, objects: Objects, own: frozenset[bytes]) -> Finding:
+def in_listing(document: Document, side: str, objects: Objects, own: Collection[bytes]) -> Finding:
     """Whether the listing of a bucket has what the document states of it. `own`: keys like those of records and OMS's
     lists that are in the source as well, so that the destination's count."""
     counted = count(document["scope"], objects, None if side == "source" else own)
@@ -69,7 +69,7 @@ def in_listing(document: Document, side: str, objects: Objects, own: frozenset[b
     return Finding(claim, counted == stated, _told(counted))
 
 
-def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None) -> Counted:
+def count(scope: Document, objects: Objects, own: Collection[bytes] | None = None) -> Counted:
     """What the objects of a listing add up to that are in scope; of those like records and OMS's own lists only `own`,
     if that is given."""
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
@@ -85,23 +85,12 @@ def count(scope: Document, objects: Objects, own: frozenset[bytes] | None = None
     return Counted(number, total, f"{digest % _MODULUS:064x}")
 
 
-class Noting:
+def noting(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
     """Objects on their way, of which the keys are noted that look like records or OMS's lists."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-        self._noted: set[bytes] = set()
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        for key, size in self._objects:
-            if key.startswith(_OWN):
-                self._noted.add(key)
-            yield key, size
-
-    @property
-    def noted(self) -> frozenset[bytes]:
-        """Those that have gone by."""
-        return frozenset(self._noted)
+    for key, size in objects:
+        if key.startswith(_OWN):
+            noted.add(key)
+        yield key, size
 
 
 def counts(document: Document) -> Iterator[Finding]:

@@ -6,18 +6,15 @@ import json
 import re
 from typing import Any
 
-from ops.answers import Found
+from ops import answers
 from ops.errors import CloudError, FunctionError, OpsError, ToolError
 from oss_oms_sync.answers.text import Text, t
 
 # How many lines of what the tool printed are shown.
 _TAIL = 15
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
-_DEPLOY = t("Deploy the project: s deploy -y")
 # How Function Compute's own types of errors are called, which it gives where it ended a function.
 _ENDED = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
-_AGAIN = t("Run the command again")
 # What the function raises on purpose (code/oss_oms_sync/errors.py): its message says more.
 _RAISED = {
     "PayloadError": t("Change what the command asks for"),
@@ -52,7 +49,7 @@ _SAID: list[tuple[str, type[OpsError], Text, Text]] = [
         r"FunctionNotFound|function .{0,200} does not exist",
         CloudError,
         t("Function Compute does not know the function"),
-        _DEPLOY,
+        t("Deploy the project: s deploy -y"),
     ),
     (
         r"AccessDenied|NoPermission|not authorized|Forbidden",
@@ -93,54 +90,9 @@ _SAID: list[tuple[str, type[OpsError], Text, Text]] = [
 ]
 
 
-def no_tool() -> ToolError:
-    """There is no tool."""
-    return ToolError(
-        t("The Serverless Devs tool is not here: there is no `s` on the PATH"),
-        t("Install it: npm install -g @serverless-devs/s"),
-    )
-
-
-def unusable(program: str, problem: str) -> ToolError:
-    """There is something of the tool's name that does not run."""
-    return ToolError(
-        t("{program} cannot be run: {problem}", program=program, problem=problem),
-        t("Install it anew: npm install -g @serverless-devs/s"),
-    )
-
-
-def hangs(job: str, seconds: float) -> ToolError:
-    """The tool did not end."""
-    return ToolError(
-        t(
-            "`s {job}` did not end within {seconds:.0f} minutes, longer than a function may run",
-            job=job,
-            seconds=seconds / 60,
-        ),
-        t("Check the network, and run the command again: what was begun in the cloud goes on"),
-    )
-
-
-def no_sandbox(variable: str, address: str, problem: str) -> ToolError:
-    """There is no sandbox."""
-    return ToolError(
-        t("The sandbox at {address} does not answer: {problem}", address=address, problem=problem),
-        t("Start it (make sandbox), or unset {variable} to ask the cloud", variable=variable),
-    )
-
-
-def not_in_sandbox(said: str) -> CloudError:
-    """The sandbox has nothing of that name."""
-    return CloudError(
-        t("The sandbox does not know what was asked for"),
-        t("Start the sandbox of this project's version anew: make sandbox"),
-        said.splitlines(),
-    )
-
-
 def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
     """The tool printed no answer, or ended with an error."""
-    plain = [_COLOURS.sub("", text).strip() for text in (output, errors)]
+    plain = [answers.plain(text).strip() for text in (output, errors)]
     said = [line for text in plain for line in text.splitlines()[-_TAIL:]]
     for pattern, kind, happened, fix in _SAID:
         if re.search(pattern, "\n".join(plain)):
@@ -152,7 +104,7 @@ def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
     )
 
 
-def checked(job: str, found: Found) -> Any:
+def checked(job: str, found: answers.Found) -> Any:
     """The answer that was found.
 
     Raises CloudError and FunctionError if it is none.
@@ -160,13 +112,15 @@ def checked(job: str, found: Found) -> Any:
     error = found.answer if isinstance(found.answer, dict) and "errorMessage" in found.answer else None
     if error is None and not found.error_type:
         if found.answer is None:
-            raise ToolError(t("The answer of {job} is not JSON", job=job), _AGAIN, found.body.splitlines())
+            raise ToolError(
+                t("The answer of {job} is not JSON", job=job), t("Run the command again"), found.body.splitlines()
+            )
         return found.answer
     kind, message = _kind_and_message(error, found)
     raise _of_function(job, kind, message)
 
 
-def _kind_and_message(error: dict[str, Any] | None, found: Found) -> tuple[str, str]:
+def _kind_and_message(error: dict[str, Any] | None, found: answers.Found) -> tuple[str, str]:
     if error is None:  # as it is where the answer is only the message
         return found.error_type, found.body
     message = error["errorMessage"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ops.errors import UsageError
-from ops.terminal import Screen
+from ops.waiting import Session
 from oss_oms_sync.answers.text import same, t
 
 
@@ -21,13 +21,13 @@ def check_writable(file: Path) -> None:
         raise _unwritable(error) from None
 
 
-def write(file: Path, text: str, screen: Screen, language: str) -> None:
+def write(file: Path, text: str, session: Session) -> None:
     """Write it, and say so. Raises UsageError if that cannot be done."""
     try:
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise _unwritable(error) from None
-    screen.say(t("Written: {file}", file=file).of(language))
+    session.say(t("Written: {file}", file=file))
 
 
 def _unwritable(error: OSError) -> UsageError:

@@ -1,8 +1,11 @@
-"""Since when nobody writes to the source any more: as the command says, or as somebody answers."""
+"""What a cutover is asked for; above all since when nobody writes to the source any more, as the command says, or as
+somebody answers."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ops.clock import parse_time, timestamp
@@ -16,17 +19,35 @@ _CLOCKS = timedelta(minutes=1)
 _QUESTION = t(
     "Since when has nobody written to the source? [now, a time such as 2026-01-31T08:00:00Z, or r to rehearse]"
 )
-_NOT_A_TIME = t("{given!r} is not a time with its zone")
-_FUTURE = t("{frozen} is yet to come")
 _HOW = t("Give --rehearse, or since when nobody writes: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
-_NO_TIME = t("It is not said since when nobody writes to the source")
 
 
-def moment(session: Session, options: Namespace) -> datetime | None:
-    """The moment of the freeze; None for a rehearsal.
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for; `frozen` is None for a rehearsal. `close`: without asking."""
 
-    Raises UsageError where there is no usable one.
-    """
+    frozen: datetime | None
+    sample: int | None = None
+    accept: Mapping[str, str] = field(default_factory=dict)
+    deep: bool = False
+    # Whether to compare anew, even if a comparison has begun since the freeze.
+    restart: bool = False
+    close: bool = False
+
+    @property
+    def again(self) -> str:
+        """How one goes on with it."""
+        return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
+
+
+def plan(session: Session, options: Namespace) -> Plan:
+    """As the command line has it. Raises UsageError where it is not said since when nobody writes."""
+    wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
+    return Plan(_moment(session, options), *wishes)
+
+
+def _moment(session: Session, options: Namespace) -> datetime | None:
+    """The moment of the freeze; None for a rehearsal."""
     if options.rehearse:
         return None
     if options.frozen_since:
@@ -41,8 +62,8 @@ def moment(session: Session, options: Namespace) -> datetime | None:
         try:
             return _read(given, session)
         except UsageError as error:
-            session.screen.say(error.happened.of(session.lang))
-    raise UsageError(_NO_TIME, _HOW)
+            session.say(error.happened)
+    raise UsageError(t("It is not said since when nobody writes to the source"), _HOW)
 
 
 def _read(given: str, session: Session) -> datetime:
@@ -51,7 +72,7 @@ def _read(given: str, session: Session) -> datetime:
         return now
     frozen = parse_time(given)
     if frozen is None:
-        raise UsageError(_NOT_A_TIME.filled(given=given), _HOW)
+        raise UsageError(t("{given!r} is not a time with its zone", given=given), _HOW)
     if frozen > now + _CLOCKS:
-        raise UsageError(_FUTURE.filled(frozen=timestamp(frozen)), _HOW)
+        raise UsageError(t("{frozen} is yet to come", frozen=timestamp(frozen)), _HOW)
     return frozen

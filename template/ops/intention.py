@@ -17,20 +17,17 @@ from typing import Protocol, TypeVar
 from ops.clock import timestamp
 from ops.clouds.buckets import OssBucket
 from ops.clouds.task_groups import TaskGroups
-from ops.clouds.wire import RefusedError, UnreadableError
+from ops.clouds.wire import UnreadableError, refused
 from ops.errors import OpsError
 from ops.waiting import Session
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import t
 
 _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 _KEYS = t(
     "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its end, and"
     " deletes them: python3 ops.py migrate"
 )
-_DELETE = t("OMS has no more to do for it. End it, and delete them now? [y/N]")
-_DELETED = t("It is ended, and its access keys are deleted")
-_LEFT = t("They are not deleted: {happened}")
 
 
 class Holder(Protocol):
@@ -81,12 +78,9 @@ class Intentions:
 
     def read(self) -> Intention | None:
         """None if nothing is on its way."""
-        try:
+        found = None
+        with refused(lambda error: error.code == "NoSuchBucket"):
             found = self._log.get(self._name) if self._name else None
-        except RefusedError as error:
-            if error.code == "NoSuchBucket":
-                return None
-            raise
         if found is None:
             return None
         try:
@@ -104,12 +98,12 @@ class Intentions:
             return
         if known is None or not known.keys:
             return
-        _say(session, _KEYS.filled(keys=known.keys))
+        session.say(_KEYS.filled(keys=known.keys))
         try:
             if at_hand and known.group:
                 self._end_if_over(session, known, at_hand, yes)
         except OpsError as error:
-            _say(session, _LEFT.filled(happened=error.happened))
+            session.say(t("They are not deleted: {happened}", happened=error.happened))
 
     def _end_if_over(self, session: Session, known: Intention, at_hand: AtHand, yes: bool) -> None:
         groups, holders = at_hand()
@@ -117,17 +111,14 @@ class Intentions:
         # One that is paused, or has failed, can go on, for which its keys are kept.
         if group and group.state is not GroupState.DONE:
             return
-        if yes or session.screen.agrees(_DELETE.of(session.lang)):
+        if yes or session.agrees(t("OMS has no more to do for it. End it, and delete them now? [y/N]")):
             self.end(known, holders, session.clock.now(), "done" if group else "removed", group)
-            _say(session, _DELETED)
+            session.say(t("It is ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
         """Write it, if there is none; whether it is the one that is there now."""
-        try:
+        with refused(lambda error: error.code == "FileAlreadyExists"):
             self._log.put(self._name, _body(intention), {"x-oss-forbid-overwrite": "true"})
-        except RefusedError as error:
-            if error.code != "FileAlreadyExists":
-                raise
         there = self.read()
         return there is not None and there.run == intention.run
 
@@ -160,15 +151,8 @@ def keys_of(intention: Intention, holders: Sequence[H]) -> list[tuple[H, str]]:
 def delete_keys(intention: Intention, holders: Sequence[Holder]) -> None:
     """Delete these. It is no error if somebody else has just done it. Raises what holders raise."""
     for holder, key in keys_of(intention, holders):
-        try:
+        with refused(lambda error: error.status == 404):
             holder.delete_key(key)
-        except RefusedError as error:
-            if error.status != 404:
-                raise
-
-
-def _say(session: Session, text: Text) -> None:
-    session.screen.say(text.of(session.lang))
 
 
 def _body(intention: Intention) -> bytes:

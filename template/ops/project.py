@@ -14,9 +14,6 @@ from oss_oms_sync.answers.text import same, t
 # Control characters, and what YAML takes for the end of a line besides: no name has one, and a comment would end there.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-_NO_FILE = t("{file} cannot be read")
-_WHERE = t("Run this in the project's folder, or name the file with -t")
-_LACKS = t("{file} says no {name} under vars")
 _FILL_IN = t("Fill it in there")
 
 
@@ -51,17 +48,25 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
     """The texts under `vars` in the file, and as `access` the tool's alias. Raises UsageError if it cannot be read, or
     lacks one that is `needed`."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = as_it_stands(file)
         (alias,) = re.findall(r"""^access: *("[^"\n]*"|'[^'\n]*'|[^\s#]+)""", text, re.MULTILINE) or ["default"]
         given = {**variables(text), "access": unquoted("access", alias)}
-    except OSError:
-        raise UsageError(_NO_FILE.filled(file=str(file)), _WHERE) from None
     except ValueError as error:
         raise UsageError(same(str(error)), _FILL_IN) from None
     for name in needed:
         if not given.get(name):
-            raise UsageError(_LACKS.filled(name=name, file=file.name), _FILL_IN)
+            raise UsageError(t("{file} says no {name} under vars", name=name, file=file.name), _FILL_IN)
     return given
+
+
+def as_it_stands(file: Path) -> str:
+    """The text of s.yaml. Raises UsageError if there is no such file."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        raise UsageError(
+            t("{file} cannot be read", file=str(file)), t("Run this in the project's folder, or name the file with -t")
+        ) from None
 
 
 def variables(text: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ops.clouds.keys import check_form, check_given, typed
 from ops.errors import UsageError
+from ops.project import as_it_stands
 from ops.waiting import Session
 from oss_oms_sync.answers.text import t
 
@@ -16,13 +17,7 @@ from oss_oms_sync.answers.text import t
 _NEEDED = ("HW_AK", "HW_SK")
 _NAMED = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
 
-_KEPT = t("{name} is in the tool's secret store now, as {named}.")
 _SET = t("Set the environment variable {name}, in CI from its secret store; or run this in a terminal, which asks")
-_NOT_NAMED = t("s.yaml says no {name}: ${{secret('...')}} under vars")
-_NAME_IT = t("Name it there as the tool's store has it")
-_NO_FILE = t("{file} cannot be read")
-_WHERE = t("Run this in the project's folder, or name the file with -t")
-_NEXT = t("Deploy, so that the functions get them: s deploy -y")
 
 
 def keep(session: Session, options: Namespace, folder: Path) -> int:
@@ -31,25 +26,21 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
 
     Raises UsageError where one is missing or cannot be one.
     """
-    named = _named(options.template or folder / "s.yaml")
+    # The variables of s.yaml that are secrets, and their names in the tool's store.
+    named = dict(_NAMED.findall(as_it_stands(options.template or folder / "s.yaml")))
     for name in options.name or _NEEDED:
         if name not in named:
-            raise UsageError(_NOT_NAMED.filled(name=name), _NAME_IT)
+            raise UsageError(
+                t("s.yaml says no {name}: ${{secret('...')}} under vars", name=name),
+                t("Name it there as the tool's store has it"),
+            )
     # All are there before any is stored: two keys that belong together never come from two pairs.
     values = {name: _value(session, name) for name in options.name or named}
     for name, value in values.items():
         session.caller.keep_secret(named[name], value)
-        session.screen.say(_KEPT.filled(name=name, named=named[name]).of(session.lang))
-    session.screen.say(_NEXT.of(session.lang))
+        session.say(t("{name} is in the tool's secret store now, as {named}.", name=name, named=named[name]))
+    session.say(t("Deploy, so that the functions get them: s deploy -y"))
     return 0
-
-
-def _named(file: Path) -> dict[str, str]:
-    """The variables of s.yaml that are secrets, and their names in the tool's store."""
-    try:
-        return dict(_NAMED.findall(file.read_text(encoding="utf-8")))
-    except OSError:
-        raise UsageError(_NO_FILE.filled(file=str(file)), _WHERE) from None
 
 
 def _value(session: Session, name: str) -> str:

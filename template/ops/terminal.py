@@ -52,8 +52,6 @@ _WORD = re.compile(
     r"\s*(?:python3 ops\.py [a-z]+(?: --[a-z-]+)*[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)"
 )
 
-_ELSEWHERE = t("Make room for it, or write it elsewhere")
-
 
 def escaped(text: str) -> str:
     r"""`text` in one line without anything that a terminal would act on: escape sequences, control characters,
@@ -166,7 +164,10 @@ class Screen:
             # Python would try to write the rest at its end.
             with contextlib.suppress(OSError):
                 stream.close()
-            raise UsageError(t("The output cannot be written: {problem}", problem=error.strerror), _ELSEWHERE) from None
+            raise UsageError(
+                t("The output cannot be written: {problem}", problem=error.strerror),
+                t("Make room for it, or write it elsewhere"),
+            ) from None
 
 
 def _takes_colours(stream: TextIO) -> bool:

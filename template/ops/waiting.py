@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypeVar
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ops import answers
-from ops.call import Caller, InBackground, Payload
+from ops.call import Caller, Payload
 from ops.clock import Clock
 from ops.commands import command
 from ops.errors import OpsError
 from ops.report import passes
-from ops.terminal import Screen
+from ops.terminal import Marked, Screen
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Step, Stop
 from oss_oms_sync.answers.text import Text, t
@@ -27,9 +30,6 @@ _REST_SECONDS = 30.0
 # What no other call would change.
 _FINAL = (Stop.CLOSED, Stop.TOO_LARGE)
 
-_GOING_ON = t("{job} {time}: {how_far}")
-_RESTS = t("{job} rests: {why}. It is tried again in {seconds:.0f} seconds")
-
 
 @dataclass
 class Session:
@@ -39,18 +39,33 @@ class Session:
     screen: Screen
     clock: Clock
     lang: str
-    hint: Text | None = field(default=None)
+    hint: Text | None = None
 
     def ask(self, kind: type[T], job: str, payload: Payload) -> T:
         """What the function of a job answers; raises what calls raise, and ToolError for another form."""
         return answers.of(kind, self.caller.ask(job, payload))
+
+    def say(self, text: Text, tone: str = "") -> None:
+        """Tell whoever waits, in their language."""
+        self.screen.say(Marked("", text.of(self.lang), tone))
+
+    def progress(self, text: Text) -> None:
+        """Tell whoever waits how far it is, in a line that goes away."""
+        self.screen.progress(text.of(self.lang))
+
+    def agrees(self, question: Text) -> bool:
+        """Whether somebody who is there says yes."""
+        return self.screen.agrees(question.of(self.lang))
 
 
 def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
     """Work on a pass until it has ended, does not move by itself, or others have begun a newer one again and again;
     return the last answer."""
     scope = {name: value for name, value in payload.items() if name != "restart"}
-    before = _hinted(session, job, scope)
+    before = session.hint
+    # A longer work has one already.
+    look = command(Step(job, {**scope, "look": True}))
+    session.hint = before or t("{job} goes on in the cloud. See how far it is: {look}", job=job, look=look)
     session.screen.begin()
     began = session.clock.monotonic()
     answer = _call(session, job, payload, began)
@@ -65,7 +80,14 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
             break
         if not is_moving:
             why = answer.stopped or answer.next
-            session.screen.say(_RESTS.filled(job=job, why=why, seconds=_REST_SECONDS).of(session.lang))
+            session.say(
+                t(
+                    "{job} rests: {why}. It is tried again in {seconds:.0f} seconds",
+                    job=job,
+                    why=why,
+                    seconds=_REST_SECONDS,
+                )
+            )
             session.clock.sleep(_REST_SECONDS)
         answer = _call(session, job, scope, began)
     session.hint = before
@@ -84,25 +106,41 @@ def pause(session: Session, seconds: float, countdown: Text) -> None:
         return
     end = session.clock.monotonic() + seconds
     while (left := end - session.clock.monotonic()) > 0:
-        session.screen.progress(countdown.filled(left=duration(left)).of(session.lang))
+        session.progress(countdown.filled(left=duration(left)))
         session.clock.sleep(min(1.0, left))
 
 
 def _call(session: Session, job: str, payload: Payload, began: float) -> ReconcileAnswer | CompareAnswer:
     """One call, which works and waits; meanwhile others look how far it is."""
-    call = InBackground(session.caller, job, payload)
+    call = in_background(lambda: session.caller.ask(job, payload))
     look = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}
     seen: PassAnswer | None = None
     looked = session.clock.monotonic()
-    while not call.wait(_REDRAW_SECONDS):
+    while not wait([call], _REDRAW_SECONDS).done:
         now = session.clock.monotonic()
         if now - looked >= _LOOK_SECONDS:
             seen = _look(session, job, look) or seen
             looked = session.clock.monotonic()
         how_far = passes.how_far(seen, session.lang)
-        told = _GOING_ON.filled(job=job, time=duration(now - began), how_far=how_far)
-        session.screen.progress(told.of(session.lang))
-    return answers.of_pass(job, call.result())
+        told = t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far)
+        session.progress(told)
+    answer = call.result()
+    return answers.of(ReconcileAnswer, answer) if job == "reconcile" else answers.of_compare(answer)
+
+
+def in_background(ask: Callable[[], Any]) -> Future[Any]:
+    """What somebody asks who has something else to do meanwhile."""
+    call = Future[Any]()
+
+    def work() -> None:
+        try:
+            call.set_result(ask())
+        except BaseException as error:
+            call.set_exception(error)
+
+    # A daemon, because nobody waits for it any more after Ctrl-C.
+    threading.Thread(target=work, daemon=True).start()
+    return call
 
 
 def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
@@ -111,15 +149,6 @@ def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
         return session.ask(PassAnswer, job, payload)
     except OpsError:
         return None
-
-
-def _hinted(session: Session, job: str, scope: Payload) -> Text | None:
-    """Set the hint to how one looks at this pass, unless a longer work has one already; return what it was."""
-    before = session.hint
-    if before is None:
-        look = command(Step(job, {**scope, "look": True}))
-        session.hint = t("{job} goes on in the cloud. See how far it is: {look}", job=job, look=look)
-    return before
 
 
 def duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cache
@@ -82,21 +83,15 @@ class Caller(call.Sandbox):
     def let_pass(self, seconds: float) -> bool:
         return False
 
-    def _post(self, path: str, body: bytes) -> dict[str, Any]:
+    def _post(self, path: str, body: bytes = b"") -> dict[str, Any]:
         return answer_to(self._box, path.split("/"), body)
 
 
-class _AtOnce:
+def at_once(ask: Callable[[], Any]) -> Future[Any]:
     """In the place of a call in the background: in virtual time nobody has anything else to do meanwhile."""
-
-    def __init__(self, caller: Caller, job: str, payload: Mapping[str, Any]) -> None:
-        self._ask = lambda: caller.ask(job, payload)
-
-    def wait(self, seconds: float) -> bool:
-        return True
-
-    def result(self) -> Any:
-        return self._ask()
+    call = Future[Any]()
+    call.set_result(ask())
+    return call
 
 
 class _Heard(io.StringIO):
@@ -144,7 +139,7 @@ class Migration(InProcess):
         super().__enter__()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
         self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
-        self._patches.enter_context(patch("ops.waiting.InBackground", _AtOnce))
+        self._patches.enter_context(patch("ops.waiting.in_background", at_once))
         self.deploy_project(self.project(), instances=4)
         self.start_timers(self._often)
         return self

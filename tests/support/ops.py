@@ -112,11 +112,8 @@ class FakeCaller:
         found = found if self.mark else []
         return {"closed": self.mark, "go": self.go, "checks": found, "migration": self.migration, **said}
 
-    def remove_trigger(self, job: str, trigger: str) -> None:
-        self.asked.append(("remove", {"trigger": trigger}))
-
-    def restore_trigger(self, job: str, trigger: str) -> None:
-        self.asked.append(("deploy", {"trigger": trigger}))
+    def trigger(self, action: str, job: str, trigger: str) -> None:
+        self.asked.append((action, {"trigger": trigger}))
 
     def let_pass(self, seconds: float) -> bool:
         return False

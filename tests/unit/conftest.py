@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -14,3 +15,15 @@ def _worlds_end() -> Iterator[None]:
     """What stands in for parts of the process while a world is open is gone after the test."""
     yield
     World.close_all()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def lines(caplog):
+    """Called for all that was logged."""
+    caplog.set_level(logging.DEBUG, "oss_oms_sync")
+    return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]

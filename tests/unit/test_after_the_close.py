@@ -5,17 +5,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from support.world import ROOT, World, oms_error, payload
 
 MARK = f"{ROOT}state/closed-oss-oms-sync.json"
 TIMER = b'{"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "replay", "payload": ""}'
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def call(world: World, handler: str, event: bytes) -> dict:

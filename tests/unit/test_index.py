@@ -24,12 +24,6 @@ CONTEXT = SimpleNamespace(request_id="1-abc", function=SimpleNamespace(timeout=6
 
 
 @pytest.fixture
-def world() -> World:
-    """A fresh instance of the function between both clouds."""
-    return World()
-
-
-@pytest.fixture
 def index(world):
     """Its module, whose environment may be changed."""
     index = world.one.module()

@@ -158,9 +158,17 @@ class _Reader:
 
     def sync_task(self) -> SyncTask:
         url = self._get("SYNC_URL")
-        problem, task_id = _task_of(url)
-        self.check(not problem, f"SYNC_URL {problem}. {_COPY_SYNC_URL}")
-        return SyncTask(url, task_id)
+        problem, parts = _split(url)
+        match = _SYNC_PATH.fullmatch(parts.path)
+        found = _first(
+            (not url, "is empty"),
+            (problem, problem),
+            (parts.path.endswith("/"), 'ends with "/", which has to be removed'),
+            (not match, "has another path than /v2/<project id>/sync-tasks/<task id>/events"),
+            (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
+        )
+        self.check(not found, f"SYNC_URL {found}. {_COPY_SYNC_URL}")
+        return SyncTask(url, match["task"] if match else "")
 
     def key(self, name: str) -> str:
         value, is_optional = self._get(name), SETTINGS[name].default is not None
@@ -291,20 +299,6 @@ class _Reader:
             f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out ({SETTINGS[name].default})",
         )
         return found
-
-
-def _task_of(url: str) -> tuple[str, str]:
-    """What is wrong with a SYNC_URL, in a few words (empty if nothing is), and the task that it names."""
-    problem, parts = _split(url)
-    match = _SYNC_PATH.fullmatch(parts.path)
-    found = _first(
-        (not url, "is empty"),
-        (problem, problem),
-        (parts.path.endswith("/"), 'ends with "/", which has to be removed'),
-        (not match, "has another path than /v2/<project id>/sync-tasks/<task id>/events"),
-        (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
-    )
-    return found, match["task"] if match else ""
 
 
 def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:

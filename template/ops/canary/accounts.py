@@ -24,15 +24,8 @@ _MAX_NAME = 1023
 _LONGEST_RUN = 24
 
 _RETAINS = t("{name}: a rule of retention keeps what is written there, so a canary could not be deleted again")
-_OTHER_BUCKET = t("Try the project with buckets that have no such rule")
-_CLOSED = t("The project is closed: nothing is sent, so nothing would arrive")
-_OPEN = t("Open it first, if that is meant: python3 ops.py open")
 _FILTER = t("No key of a canary passes the filter: {why}")
 _OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
-_TOO_LONG = t("with it they have over {most} bytes")
-_IS_RECORD = t("what begins so is a record")
-_WRONG_SOURCE = t("The sync task reads {told}, and s.yaml says {source}")
-_RIGHT_TASK = t("Correct SYNC_URL or sourceBucket in s.yaml")
 
 
 @dataclass(frozen=True)
@@ -85,15 +78,25 @@ class Accounts:
         """Raises UsageError where a canary could not fly, or could not be caught again."""
         project, told = self.project, self.shown.get("src_bucket")
         if told not in (None, "", project.source):
-            raise UsageError(_WRONG_SOURCE.filled(told=str(told), source=project.source), _RIGHT_TASK)
+            raise UsageError(
+                t("The sync task reads {told}, and s.yaml says {source}", told=str(told), source=project.source),
+                t("Correct SYNC_URL or sourceBucket in s.yaml"),
+            )
         if project.prefix.startswith(RECORDS):
-            raise UsageError(_FILTER.filled(why=_IS_RECORD), _OTHER_FILTER)
+            raise UsageError(_FILTER.filled(why=t("what begins so is a record")), _OTHER_FILTER)
         longest = max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items())
         if longest > _MAX_NAME:
-            raise UsageError(_FILTER.filled(why=_TOO_LONG.filled(most=_MAX_NAME)), _OTHER_FILTER)
+            raise UsageError(
+                _FILTER.filled(why=t("with it they have over {most} bytes", most=_MAX_NAME)), _OTHER_FILTER
+            )
         buckets: tuple[Bucket, ...] = (self.source, self.destination)
         for bucket in buckets:
-            if bucket.retains():
-                raise UsageError(_RETAINS.filled(name=bucket.name), _OTHER_BUCKET)
+            if bucket.configured(bucket.retention_query) is not None:
+                raise UsageError(
+                    _RETAINS.filled(name=bucket.name), t("Try the project with buckets that have no such rule")
+                )
         if session.caller.ask("certify", {"look": True})["closed"]:
-            raise UsageError(_CLOSED, _OPEN)
+            raise UsageError(
+                t("The project is closed: nothing is sent, so nothing would arrive"),
+                t("Open it first, if that is meant: python3 ops.py open"),
+            )

@@ -20,7 +20,6 @@ from ops.errors import UsageError
 from oss_oms_sync.answers.text import same, t
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
-_WHERE = t("Run it where the project's folder can be written")
 _LOCAL = ".oss-oms-sync-canary.json"
 # After this nothing arrives of what was written before: OMS copies within ten minutes, by its guide.
 _SETTLED = timedelta(minutes=10)
@@ -58,7 +57,7 @@ class Journals:
         try:
             self._local.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise UsageError(same(str(error)), _WHERE) from None
+            raise UsageError(same(str(error)), t("Run it where the project's folder can be written")) from None
         self._log.put(self._name(journal), text.encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:

@@ -15,12 +15,10 @@ _KINDS = ("success", "failed", "proven")
 _LOOK_SECONDS, _MOST_SECONDS = 15.0, 1800.0
 
 _WAITS = t("deleted; OMS may still write what it has read before, so this is looked at again for {left}")
-_IN_RUN_FILES = t("replay still holds keys of the canary, which are gone: waiting for its next run")
 _REMOVED = t(
     "Deleted on both sides, with its records: {prefix}. OMS's own lists stay, because nothing else may write there:"
     " {name}/{lists}"
 )
-_LEFT = t("Not all is gone yet. In a few minutes: python3 ops.py canary --remove")
 
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
@@ -41,18 +39,18 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if left <= 0 and not found and not is_held:
             break
         if clock.monotonic() - began > _MOST_SECONDS:
-            session.screen.say(_LEFT.of(session.lang))
+            session.say(t("Not all is gone yet. In a few minutes: python3 ops.py canary --remove"))
             return False
         if left > 0:
-            session.screen.progress(_WAITS.filled(left=duration(left)).of(session.lang))
+            session.progress(_WAITS.filled(left=duration(left)))
         elif is_held:
-            session.screen.progress(_IN_RUN_FILES.of(session.lang))
+            session.progress(t("replay still holds keys of the canary, which are gone: waiting for its next run"))
         if left > 0 or is_held or not is_first:
             clock.sleep(_LOOK_SECONDS)
         is_first = False
     journals.forget(journal)
     lists = f"oms/sync_task/{accounts.task.id}/"
-    session.screen.say(_REMOVED.filled(prefix=prefix, name=accounts.destination.name, lists=lists).of(session.lang))
+    session.say(_REMOVED.filled(prefix=prefix, name=accounts.destination.name, lists=lists))
     return True
 
 

@@ -33,14 +33,6 @@ _PLAN = t(
     "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination}, compares"
     " it, and deletes all of it."
 )
-_WRITES = t("writing {title}")
-_WAITS = t("waiting at most {left} more for: {what}")
-_CLEANS = t("Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove")
-_HINT = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
-_GOES_ON = t("A canary of before was not removed; now it is: {prefix}")
-_SOMEBODYS = t("Another canary has not been removed, or still runs: {run}")
-_REMOVE = t("If nobody runs it any more: python3 ops.py canary --remove")
-_NOTHING = t("No canary has left anything.")
 _HOPS = {
     "event": t("event"),
     "accepted": t("acceptance by OMS"),
@@ -48,15 +40,8 @@ _HOPS = {
     "counted": t("OMS's counts"),
     "listed": t("OMS's lists"),
 }
-_OF = t("{hop} ({objects})")
-_ROW = t("{title} event {event}, accepted {accepted}, in OBS {in_obs}")
 _COLUMNS = 21
-_SAME = t("equal")
-_IS_OTHER = t("differs: {names}")
 _NOT_THERE = t("not come: {what}")
-_FAILED = t("failed: {reason}")
-_LOST = t("headers that OMS did not carry: {names}")
-_COUNTS = t("OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}")
 _STEPS = {
     "FIVE_MINUTES": t("steps of five minutes"),
     "ONE_HOUR": t("steps of an hour"),
@@ -68,15 +53,10 @@ _COUNTED_ON = t(
     " nobody can tell them from others: status shows them (python3 ops.py status --acknowledge), and so does a cutover"
     " (OMS_FINISHED)"
 )
-_LISTS = t("OMS's lists: {since}")
-_ALL_EQUAL = t("It works: all came, and is equal.")
-_SOME_DIFFER = t("What came differs from what was written.")
 _SOME_LACK = t(
     "Not everything came, in twice the documented time. The hop above says where to look: python3 ops.py doctor"
 )
 _REPORT = t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.")
-_WRITE_IT = t("Write it to {wanted}? [y/N]")
-_HELPS = t("It helps others: attach it to a field report at the project's issues.")
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
@@ -85,7 +65,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     project = Project.read(file)
     accounts = Accounts.of(session, project)
     journals = Journals(accounts, file.absolute().parent)
-    session.hint = _HINT
+    session.hint = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
@@ -93,11 +73,14 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     intentions.see_to_keys(session, lambda: _of_migration(session, accounts, file))
     mine = journals.mine()
     if mine:
-        session.screen.say(_GOES_ON.filled(prefix=mine.prefix).of(session.lang))
+        session.say(t("A canary of before was not removed; now it is: {prefix}", prefix=mine.prefix))
         if not remove(session, accounts, journals, mine):
             return _NOT_COME
     for other in journals.all():
-        raise UsageError(_SOMEBODYS.filled(run=other.run), _REMOVE)
+        raise UsageError(
+            t("Another canary has not been removed, or still runs: {run}", run=other.run),
+            t("If nobody runs it any more: python3 ops.py canary --remove"),
+        )
     return _Run(session, accounts, journals).fly(options)
 
 
@@ -113,7 +96,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
     if options.json:
         session.screen.answer([Whole(json.dumps({"removed": [one.prefix for one in found], "left": left}))])
     elif not found:
-        session.screen.answer([_NOTHING.of(session.lang)])
+        session.screen.answer([t("No canary has left anything.").of(session.lang)])
     return _NOT_COME if left else _EQUAL
 
 
@@ -138,7 +121,7 @@ class _Run:
             self._compare()
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
         except (KeyboardInterrupt, OpsError) as error:
-            session.screen.say(Marked("", _CLEANS.of(session.lang), "open"))
+            session.say(t("Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove"), "open")
             remove(session, accounts, self._journals, self._journal)
             session.hint = None
             raise error from None
@@ -164,13 +147,13 @@ class _Run:
             source=accounts.source.name,
             destination=accounts.destination.name,
         )
-        self._session.screen.say(plan.of(self._session.lang))
+        self._session.say(plan)
 
     def _write(self, item: Item) -> None:
         """Tell of it, and then write it."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, item.ending)
-        session.screen.progress(_WRITES.filled(title=_title(item, session.lang)).of(session.lang))
+        session.progress(t("writing {title}", title=_title(item, session.lang)))
         self._journal.keys.append(key)
         self._journals.write(self._journal, session.clock.now())
         if item.how == "copy":
@@ -199,8 +182,10 @@ class _Run:
             if not waited_for:
                 return
             left = max(LIMITS[hop] for hop in waited_for) - gone
-            waits = _WAITS.filled(left=duration(left), what=_named(waited_for, session.lang))
-            session.screen.progress(waits.of(session.lang))
+            waits = t(
+                "waiting at most {left} more for: {what}", left=duration(left), what=_named(waited_for, session.lang)
+            )
+            session.progress(waits)
             # What comes soon is seen soon.
             session.clock.sleep(_LOOK_SECONDS if gone < 60 else 3 * _LOOK_SECONDS)
 
@@ -222,36 +207,42 @@ class _Run:
             yield _row(one, lang)
         lost = sorted({name for one in watch.followed for name, became in one.headers.items() if became != "kept"})
         if lost:
-            yield _LOST.filled(names=lost).of(lang)
+            yield t("headers that OMS did not carry: {names}", names=lost).of(lang)
         first = min((one.accepted for one in watch.followed if one.accepted), default=None)
         counts = watch.counts
         if counts:
             step = _STEPS.get(counts.step, _UNKNOWN)
             shown_after = _since(first, watch.counted if watch.is_alone else None)
             doubles = _DOUBLES.get(watch.doubles, _UNKNOWN)
-            yield _COUNTS.filled(step=step, shown_after=shown_after, doubles=doubles).of(lang)
-        yield _LISTS.filled(since=_since(first, watch.lists[0].written if watch.lists else None)).of(lang)
+            yield t(
+                "OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}",
+                step=step,
+                shown_after=shown_after,
+                doubles=doubles,
+            ).of(lang)
+        yield t("OMS's lists: {since}", since=_since(first, watch.lists[0].written if watch.lists else None)).of(lang)
         if watch.unfinished:
             yield _COUNTED_ON.filled(unfinished=watch.unfinished).of(lang)
         if missing:
             yield Marked("", _NOT_THERE.filled(what=_named(missing, lang)).of(lang), "open")
-        said = {_EQUAL: _ALL_EQUAL, _DIFFERS: _SOME_DIFFER, _NOT_COME: _SOME_LACK}[code]
+        said = {
+            _EQUAL: t("It works: all came, and is equal."),
+            _DIFFERS: t("What came differs from what was written."),
+            _NOT_COME: _SOME_LACK,
+        }[code]
         yield Marked("", said.of(lang), {_EQUAL: "good", _DIFFERS: "bad"}.get(code, "open"))
 
     def _keep(self, file: Path | None, told: dict[str, Any]) -> None:
         """Show the report, and write it where that is wanted."""
-        screen, lang = self._session.screen, self._session.lang
-        screen.say(_REPORT.of(lang))
-        text = json.dumps(told, indent=1)
+        session, text, wanted = self._session, json.dumps(told, indent=1), Path("field-report.json")
+        session.say(_REPORT)
         for line in text.splitlines():
-            screen.say(line)
-        wanted = Path("field-report.json")
-        if file is None and screen.agrees(_WRITE_IT.filled(wanted=wanted).of(lang)):
+            session.screen.say(line)
+        if file is None and session.agrees(t("Write it to {wanted}? [y/N]", wanted=wanted)):
             file = wanted
-        if file is None:
-            return
-        write(file, f"{text}\n", screen, lang)
-        screen.say(_HELPS.of(lang))
+        if file:
+            write(file, f"{text}\n", session)
+            session.say(t("It helps others: attach it to a field report at the project's issues."))
 
 
 def _event(project: Project, one: Followed) -> dict[str, Any]:
@@ -270,7 +261,8 @@ def _event(project: Project, one: Followed) -> dict[str, Any]:
 
 def _row(one: Followed, lang: str) -> Line:
     title = _title(one.item, lang)
-    row = _ROW.filled(
+    row = t(
+        "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
         title=title + " " * (_COLUMNS - width(title)),
         event=_since(one.written, one.recorded),
         accepted=_since(one.written, one.accepted),
@@ -278,11 +270,11 @@ def _row(one: Followed, lang: str) -> Line:
     )
     text = row.of(lang)
     if one.differs:
-        return Marked(f"{text}  ", _IS_OTHER.filled(names=one.differs).of(lang), "bad")
+        return Marked(f"{text}  ", t("differs: {names}", names=one.differs).of(lang), "bad")
     if one.in_obs:
-        return Marked(f"{text}  ", _SAME.of(lang), "good")
+        return Marked(f"{text}  ", t("equal").of(lang), "good")
     hop = "event" if not one.recorded else "in_obs" if one.accepted else "accepted"
-    said = _FAILED.filled(reason=one.reason) if one.reason else _NOT_THERE.filled(what=_HOPS[hop])
+    said = t("failed: {reason}", reason=one.reason) if one.reason else _NOT_THERE.filled(what=_HOPS[hop])
     return Marked(f"{text}  ", said.of(lang), "open")
 
 
@@ -292,7 +284,7 @@ def _since(one: Any, other: Any) -> str:
 
 def _named(missing: Mapping[str, list[Item]], lang: str) -> list[Text]:
     return [
-        _OF.filled(hop=_HOPS[hop], objects=[_title(one, lang) for one in some]) if some else _HOPS[hop]
+        t("{hop} ({objects})", hop=_HOPS[hop], objects=[_title(one, lang) for one in some]) if some else _HOPS[hop]
         for hop, some in missing.items()
     ]
 

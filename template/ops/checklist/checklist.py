@@ -111,13 +111,13 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
     source, destination = _buckets(session, given)
     rows = []
     for setting in SETTINGS:
-        session.screen.progress(t("Looking at {what}", what=setting.called).of(session.lang))
+        session.progress(t("Looking at {what}", what=setting.called))
         rows.append(compared(setting, source, destination))
     session.screen.begin()
     drawn = report(rows, source.name, destination.name, session.lang)
     session.screen.answer([Whole(json.dumps(to_json(rows)))] if options.json else lines.draw(drawn))
     if options.html:
-        write(options.html, page.draw(drawn), session.screen, session.lang)
+        write(options.html, page.draw(drawn), session)
     return exit_code(rows)
 
 

@@ -23,9 +23,10 @@ from xml.sax.saxutils import escape
 from ops.clock import Clock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import Answer, RefusedError, Request, UnreadableError, ask
+from ops.clouds.wire import Answer, Request, UnreadableError, ask, refused
 
 _NOTHING: Mapping[str, str] = {}
+_NO_SUCH = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
 
 
 class Listed(NamedTuple):
@@ -115,10 +116,6 @@ class Bucket(ABC):
         """ "Enabled" or "Suspended"; empty where it was never switched on."""
         return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
 
-    def retains(self) -> bool:
-        """Whether a rule keeps what is written from being deleted."""
-        return self.configured(self.retention_query) is not None
-
     def configured(self, what: str) -> ElementTree.Element | None:
         """What the bucket is configured to do, such as `website`; None where it is not."""
         found = self.document(what)
@@ -126,12 +123,9 @@ class Bucket(ABC):
 
     def document(self, what: str) -> Answer | None:
         """The same as the cloud answers it: XML, or JSON of a policy."""
-        try:
+        with refused(lambda error: error.status == 404 and error.code != "NoSuchBucket"):
             return self.call("GET", query={what: ""})
-        except RefusedError as error:
-            if error.status == 404 and error.code != "NoSuchBucket":
-                return None
-            raise
+        return None
 
     def call(
         self,
@@ -153,22 +147,16 @@ class Bucket(ABC):
         return ask(self._clock, made)
 
     def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b"") -> Answer | None:
-        try:
+        # Of a bucket that is not there, and of a redirect, it is an error.
+        with refused(lambda error: error.status == 404 and error.code in _NO_SUCH):
             return self.call(method, key, query, body=body)
-        except RefusedError as error:
-            # Of a bucket that is not there, and of a redirect, it is an error.
-            if error.status == 404 and error.code in ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload"):
-                return None
-            raise
+        return None
 
     def _of_bucket(self, query: str) -> ElementTree.Element | None:
         """What is told of the bucket itself; None if there is none."""
-        try:
+        with refused(lambda error: error.code == "NoSuchBucket"):
             return self.call("GET", query={query: ""}).xml()
-        except RefusedError as error:
-            if error.code == "NoSuchBucket":
-                return None
-            raise
+        return None
 
     @abstractmethod
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:

@@ -17,14 +17,10 @@ HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_
 # Of OMS's keys, where somebody else makes them.
 OMS_SOURCE, OMS_DESTINATION = ("OMS_SOURCE_AK", "OMS_SOURCE_SK"), ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK")
 
-_QUESTION = t("{name} (what you type or paste is not shown):")
-_EMPTY = t("{name} is empty")
 _SET = t(
     "Set the environment variables {names}, or run this in a terminal, which asks. They are an administrator's keys,"
     " not those of the functions"
 )
-_STRANGE = t("{name} has blanks or characters that no key has")
-_AGAIN = t("Copy it again")
 
 
 class Secret:
@@ -101,16 +97,17 @@ def taken(names: Sequence[str]) -> list[str]:
 def typed(session: Session, name: str) -> str:
     """What somebody types for a secret; empty where nobody can be asked."""
     screen = session.screen
-    return screen.ask_secret(_QUESTION.filled(name=name).of(session.lang)) if screen.interactive else ""
+    question = t("{name} (what you type or paste is not shown):", name=name)
+    return screen.ask_secret(question.of(session.lang)) if screen.interactive else ""
 
 
 def check_given(name: str, value: str, how: Text) -> None:
     """Raise UsageError for a secret that is missing; `how` to give it."""
     if not value:
-        raise UsageError(_EMPTY.filled(name=name), how)
+        raise UsageError(t("{name} is empty", name=name), how)
 
 
 def check_form(name: str, value: str) -> None:
     """Raise UsageError for a secret that cannot be one. None at all passes."""
     if value and not re.fullmatch(r"[!-~]+", value):
-        raise UsageError(_STRANGE.filled(name=name), _AGAIN)
+        raise UsageError(t("{name} has blanks or characters that no key has", name=name), t("Copy it again"))

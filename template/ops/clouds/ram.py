@@ -13,7 +13,7 @@ from typing import Any
 from ops.clock import Clock
 from ops.clouds.keys import Keys
 from ops.clouds.services import Acs
-from ops.clouds.wire import RefusedError, patiently
+from ops.clouds.wire import RefusedError, patiently, refused
 
 _RAM, _STS = "2015-05-01", "2015-04-01"
 _RAM_HOST, _STS_HOST = "https://ram.aliyuncs.com", "https://sts.aliyuncs.com"
@@ -37,19 +37,21 @@ class Ram:
         # A key that was made without anybody having its secret is of no use, and there are two a user.
         attempts = 1 if action == "CreateAccessKey" else 4
         call = partial(self._call, self._endpoint or _RAM_HOST, _RAM, action, parameters, attempts)
-        return patiently(self._clock, call, lambda error: error.code.startswith("EntityNotExist"))
+        return patiently(self._clock, call, is_absent)
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
         """The same for a thing that may not be there: then None."""
-        try:
+        with refused(is_absent):
             return self._call(self._endpoint or _RAM_HOST, _RAM, action, parameters)
-        except RefusedError as error:
-            if error.code.startswith("EntityNotExist"):
-                return None
-            raise
+        return None
 
     def _call(
         self, endpoint: str, version: str, action: str, parameters: Mapping[str, str], attempts: int = 4
     ) -> dict[str, Any]:
         acs = Acs(endpoint, version, self._keys, self._clock)
         return acs.call("POST", "/", action, parameters, attempts)
+
+
+def is_absent(error: RefusedError) -> bool:
+    """Whether RAM has nothing of that name."""
+    return error.code.startswith("EntityNotExist")

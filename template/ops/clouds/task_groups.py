@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
-from ops.clouds.wire import RefusedError, UnreadableError
+from ops.clouds.wire import UnreadableError, refused
 from oss_oms_sync.answers.task_group import TaskGroup
 
 _PAGE = 100
@@ -91,12 +91,9 @@ class TaskGroups:
 
     def show(self, group: str) -> TaskGroup | None:
         """One of them; None if there is none of this id."""
-        try:
+        with refused(lambda error: error.status == 404):
             return _group(self._oms.call("GET", f"{self._path}/{group}"))
-        except RefusedError as error:
-            if error.status == 404:
-                return None
-            raise
+        return None
 
     def pause(self, group: str) -> None:
         """Let one that is creating or copying begin nothing more."""

@@ -7,11 +7,12 @@ cloud, so no proxy sees a key. What the system's own settings say is not asked.
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
@@ -32,7 +33,6 @@ _CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code
 
 _DENIAL = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
 
-_NO_ANSWER = t("{host} gives no answer: {error}")
 _DIRECTLY = t(
     "See that this machine reaches it, or set HTTPS_PROXY where a proxy is needed; then run the command again"
 )
@@ -40,15 +40,7 @@ _THROUGH = t(
     "It was asked through the proxy of HTTPS_PROXY, {value}: see that this one reaches it, or name the host in"
     " NO_PROXY; then run the command again"
 )
-_NO_PROXY = t("HTTPS_PROXY names no proxy that can be used")
-_PROXY_LOOKS = t("Give it as http://host:port")
-_STRANGE = t("What came back is nothing that the cloud documents")
-_IN_BETWEEN = t("See that nothing else answers in its place, such as a page to log in at")
-_REFUSED = t("{host} refused {method}: {status} {code} (request {number})")
-_DENIED = t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
-_CLOCK = t("Set this machine's clock: a signature holds for a quarter of an hour")
 _KEYS = t("See that access key and secret belong together, are of this cloud, and were not deleted")
-_LIMIT = t("A limit of the account is reached: delete what nobody needs, or ask the cloud for more")
 _RIGHTS = t(
     "See that the keys may do this; what a canary needs: python3 policies/show.py --canary, and a migration: python3"
     " policies/show.py --migrate"
@@ -125,7 +117,10 @@ class UnreadableError(OpsError):
     """What was answered says nothing that is known."""
 
     def __init__(self) -> None:
-        super().__init__(_STRANGE, _IN_BETWEEN)
+        super().__init__(
+            t("What came back is nothing that the cloud documents"),
+            t("See that nothing else answers in its place, such as a page to log in at"),
+        )
 
 
 class UnreachableError(OpsError):
@@ -141,8 +136,13 @@ class RefusedError(OpsError):
         number = next((answer.headers[one] for one in answer.headers if one.endswith("request-id")), "-")
         # Of a call that carries keys only these go out.
         told = {"host": host, "method": request.method, "status": answer.status, "code": answer.code, "number": number}
+        happened = (
+            t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
+            if answer.denial.action
+            else t("{host} refused {method}: {status} {code} (request {number})")
+        )
         super().__init__(
-            (_DENIED if answer.denial.action else _REFUSED).filled(**told, **answer.denial._asdict()),
+            happened.filled(**told, **answer.denial._asdict()),
             _fix(answer),
         )
 
@@ -172,15 +172,22 @@ def ask(
     raise AssertionError
 
 
+@contextlib.contextmanager
+def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
+    """What is done in it may be refused where that `is_fine`: what it is about is not there, or is as it is to be."""
+    try:
+        yield
+    except RefusedError as error:
+        if not is_fine(error):
+            raise
+
+
 def patiently(clock: Clock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
     """What `call` returns, about something that was just made: for some seconds a cloud may not see it yet, and refuses
     with what is `absent` of such errors."""
     for _ in range(_STALE_ATTEMPTS):
-        try:
+        with refused(absent):
             return call()
-        except RefusedError as error:
-            if not absent(error):
-                raise
         clock.sleep(_STALE_SECONDS)
     return call()
 
@@ -206,11 +213,11 @@ def _fix(answer: Answer) -> Text:
     """What to do about a refusal, by how the clouds call it."""
     code = answer.code
     if re.search("Skew|TimeStamp", code):
-        return _CLOCK
+        return t("Set this machine's clock: a signature holds for a quarter of an hour")
     if answer.status == 401 or re.search("AccessKeyId|Signature", code):
         return _KEYS
     if code.startswith("LimitExceeded") or code == "PAP5.0003":
-        return _LIMIT
+        return t("A limit of the account is reached: delete what nobody needs, or ask the cloud for more")
     return answer.denial.ask or _RIGHTS
 
 
@@ -243,7 +250,7 @@ def _proxy(url: SplitResult) -> SplitResult | None:
     except ValueError:
         is_usable = False
     if not is_usable:
-        raise UsageError(_NO_PROXY, _PROXY_LOOKS)
+        raise UsageError(t("HTTPS_PROXY names no proxy that can be used"), t("Give it as http://host:port"))
     return proxy
 
 
@@ -251,6 +258,6 @@ def _unreachable(request: Request, error: Exception) -> UnreachableError:
     url = urlsplit(request.url)
     proxy = _proxy(url)
     why = str(error) if isinstance(error, OSError) else ""
-    happened = _NO_ANSWER.filled(host=url.netloc, error=why or type(error).__name__)
+    happened = t("{host} gives no answer: {error}", host=url.netloc, error=why or type(error).__name__)
     through = _THROUGH.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECTLY
     return UnreachableError(happened, through)

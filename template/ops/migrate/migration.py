@@ -44,38 +44,20 @@ _YES = "yes"
 
 _SUFFIX = t("A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too")
 _BACKFILL = t("Let the project send what is there, ten keys a call: python3 ops.py reconcile --since 1970-01-01")
-_OUTSIDE = t("The project covers nothing that begins with {prefix}")
-_INSIDE = t("It covers what begins with {own}")
-_CLOSED = t("The project is closed: OMS must not write to OBS any more")
-_OPEN = t("Open it first, if that is meant: python3 ops.py open")
 _NOT_SET_UP = t(
     "The migration does not begin: what is written meanwhile would be missed, because something is not set up right"
 )
-_NOT_OURS = t("{name} is not as setup makes it")
-_SETUP = t("Let setup do it: python3 ops.py setup")
-_NO_MORE_KEYS = t("{name} has {n} access keys, and no more are possible")
-_ONE_LESS = t("Delete the one that the sync task does not use")
-_CONFIRM = t("Type {word} to begin:", word=_YES)
-_CONFIRM_END = t("It is not over. Type {word} to end it, and leave what is copied:", word=_YES)
 _RESTORE = t(
     "Restore archived objects in the source, too, and copy them? That costs about {dollars:.3f} dollars a GB, takes"
     " minutes to hours, and the RAM user {user} needs oss:RestoreObject for it, which setup does not give it. [y/N]"
 )
-_NOTHING_DONE = t("Nothing was done")
-_SAY_YES = t("Where nobody can be asked, give --yes")
-_SOMEBODY = t("Somebody else has just begun one")
 _LOOK = t("See how far it is: python3 ops.py migrate --look")
 _NONE = t("No migration of the old objects is on its way.")
 _NOTHING_TO = t("No migration of the old objects is on its way")
 _BEGIN = t("Begin one: python3 ops.py migrate")
 _NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
 _GO_ON = t("Go on: python3 ops.py migrate. Or end it: python3 ops.py migrate --remove")
-_GONE = t("OMS has no task group {group} any more: somebody has deleted it")
-_SEVERAL = t("OMS has several task groups of this migration: {groups}")
 _END_IT = t("End it: python3 ops.py migrate --remove")
-_NOT_NOW = t("It cannot be done now: {how}")
-_READING = t("reading the source")
-_WRITING = t("writing to the destination")
 _GROUP = t("a task group")
 _HINT = t(
     "The migration goes on at OMS. See how far it is: python3 ops.py migrate --look. Pause it: python3 ops.py migrate"
@@ -84,8 +66,6 @@ _HINT = t(
 _HINT_BEGINNING = t(
     "The migration has not begun yet. Go on: python3 ops.py migrate. Or end it: python3 ops.py migrate --remove"
 )
-_HINT_ENDING = t("The migration is not ended yet: python3 ops.py migrate --remove")
-_ENDED = t("Ended. What was copied stays; its task group and its access keys are gone.")
 
 
 def migrate(session: Session, options: Namespace, folder: Path) -> int:
@@ -127,7 +107,7 @@ class Migration:
         known = self._intentions.read()
         group = self._found(known) if known else None
         if group is None:
-            self._answer(None, [_NOT_BEGUN, _GO_ON] if known else [_NONE])
+            self._say([_NOT_BEGUN, _GO_ON] if known else [_NONE])
             return _NOT_YET if known else 0
         keys = self._keys(known) if known else []
         self._show(group, told.standing(group, keys, self._session.lang, self._left(group)))
@@ -161,10 +141,10 @@ class Migration:
         """End it, whatever it does; what it has copied stays."""
         known = self._intentions.read()
         if known is None:
-            self._answer(None, [_NONE])
+            self._say([_NONE])
             return 0
-        self._confirm(_CONFIRM_END)
-        self._session.hint = _HINT_ENDING
+        self._confirm(t("It is not over. Type {word} to end it, and leave what is copied:", word=_YES))
+        self._session.hint = t("The migration is not ended yet: python3 ops.py migrate --remove")
         resting, groups = None, self._all_of(known)
         # OMS is asked, which knows a group until that is deleted.
         how = "resent" if len(groups) == 1 and self._is_resent(groups[0]) else "removed"
@@ -175,7 +155,7 @@ class Migration:
             self._until_not(known, resting, *MOVING)
             self._groups.delete(group.id)
         self._end(known, how, resting)
-        self._answer(None, [_ENDED])
+        self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
         return 0
 
     def _agreed(self) -> Intention:
@@ -190,10 +170,10 @@ class Migration:
         known.found_without = told.found_without(compared)
         for line in told.plan(known, compared, self._session.lang):
             self._session.screen.say(line)
-        self._confirm(_CONFIRM)
+        self._confirm(t("Type {word} to begin:", word=_YES))
         known.restore = self._restores()
         if not self._intentions.begin(known):
-            raise UsageError(_SOMEBODY, _LOOK)
+            raise UsageError(t("Somebody else has just begun one"), _LOOK)
         return known
 
     def _prefixes(self) -> list[str]:
@@ -201,7 +181,10 @@ class Migration:
         own = self._given.get("objectPrefix", "")
         for one in self._options.prefix:
             if not one.startswith(own) and not own.startswith(one):
-                raise UsageError(_OUTSIDE.filled(prefix=one), _INSIDE.filled(own=own))
+                raise UsageError(
+                    t("The project covers nothing that begins with {prefix}", prefix=one),
+                    t("It covers what begins with {own}", own=own),
+                )
         return [max(one, own, key=len) for one in self._options.prefix] or [own]
 
     def _check(self) -> None:
@@ -211,28 +194,36 @@ class Migration:
         self._check_open()
         for holder in self._holders:
             if holder.need(_GROUP, (), lambda: False).see().state is not Standing.THERE:
-                raise UsageError(_NOT_OURS.filled(name=holder.name), _SETUP)
+                raise UsageError(
+                    t("{name} is not as setup makes it", name=holder.name), t("Let setup do it: python3 ops.py setup")
+                )
             if len(holder.key_ids()) >= _MOST_KEYS:
-                raise UsageError(_NO_MORE_KEYS.filled(name=holder.name, n=_MOST_KEYS), _ONE_LESS)
+                raise UsageError(
+                    t("{name} has {n} access keys, and no more are possible", name=holder.name, n=_MOST_KEYS),
+                    t("Delete the one that the sync task does not use"),
+                )
         check_set_up(self._session, _NOT_SET_UP)
 
     def _check_open(self) -> None:
         if self._session.ask(LookAnswer, "certify", {"look": True}).closed:
-            raise UsageError(_CLOSED, _OPEN)
+            raise UsageError(
+                t("The project is closed: OMS must not write to OBS any more"),
+                t("Open it first, if that is meant: python3 ops.py open"),
+            )
 
     def _confirm(self, question: Text) -> None:
         """Raise UsageError unless somebody agrees."""
         screen = self._session.screen
         if self._options.yes or (screen.interactive and screen.ask(question.of(self._session.lang)) == _YES):
             return
-        raise UsageError(_NOTHING_DONE, _SAY_YES)
+        raise UsageError(t("Nothing was done"), t("Where nobody can be asked, give --yes"))
 
     def _restores(self) -> bool:
         """Whether somebody wants archived objects, too: it is asked by itself, because it costs."""
         if self._options.restore or self._options.yes:
             return bool(self._options.restore)
         question = _RESTORE.filled(dollars=RESTORE, user=self._holders[0].name)
-        return self._session.screen.agrees(question.of(self._session.lang))
+        return self._session.agrees(question)
 
     def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
@@ -278,8 +269,8 @@ class Migration:
         self._intentions.keep(known)
         source, there = (holder.make_key() for holder in self._holders)
         self._name_keys(known)
-        region = grants.wait(_READING, lambda: huawei.tasks.region_of("Aliyun", source, known.source))
-        grants.wait(_WRITING, lambda: huawei.with_keys(there).location())
+        region = grants.wait(t("reading the source"), lambda: huawei.tasks.region_of("Aliyun", source, known.source))
+        grants.wait(t("writing to the destination"), lambda: huawei.with_keys(there).location())
         return source, there, region
 
     def _name_keys(self, known: Intention) -> None:
@@ -325,7 +316,7 @@ class Migration:
         while group.state in states:
             passed, ended = session.clock.monotonic() - began, group.told_of - first.told_of
             left = (group.total - group.told_of) * passed / ended if ended > 0 else None
-            session.screen.progress(told.how_far(group, left).of(session.lang))
+            session.progress(told.how_far(group, left))
             session.clock.sleep(seconds)
             seconds = min(2 * seconds, _LOOK_SECONDS)
             group = self._shown(known, group.id)
@@ -346,7 +337,7 @@ class Migration:
         if group is None:
             raise UsageError(_NOT_BEGUN, _GO_ON)
         if states and group.state not in states:
-            raise UsageError(_NOT_NOW.filled(how=group.title), _LOOK)
+            raise UsageError(t("It cannot be done now: {how}", how=group.title), _LOOK)
         return known, group
 
     def _found(self, known: Intention) -> TaskGroup | None:
@@ -355,7 +346,9 @@ class Migration:
             return self._shown(known)
         mine = self._all_of(known)
         if len(mine) > 1:
-            raise UsageError(_SEVERAL.filled(groups=[one.id for one in mine]), _END_IT)
+            raise UsageError(
+                t("OMS has several task groups of this migration: {groups}", groups=[one.id for one in mine]), _END_IT
+            )
         if mine:
             known.group = mine[0].id
             self._intentions.keep(known)
@@ -372,10 +365,11 @@ class Migration:
         return seen is not None and seen.id == group.id and seen.resent
 
     def _shown(self, known: Intention, group: str = "") -> TaskGroup:
-        return self._groups.show(group or known.group) or self._raise_gone(known)
-
-    def _raise_gone(self, known: Intention) -> TaskGroup:
-        raise UsageError(_GONE.filled(group=known.group), _END_IT)
+        if found := self._groups.show(group or known.group):
+            return found
+        raise UsageError(
+            t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), _END_IT
+        )
 
     def _all_of(self, known: Intention) -> list[TaskGroup]:
         return [one for one in self._groups.all() if one.note == self._note(known)]
@@ -393,13 +387,13 @@ class Migration:
     def _end(self, known: Intention, how: str, group: TaskGroup | None = None) -> None:
         self._intentions.end(known, self._holders, self._session.clock.now(), how, group)
 
-    def _show(self, group: TaskGroup, lines: Iterable[Line]) -> None:
+    def _show(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
         shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines
         self._session.screen.answer(shown)
 
-    def _answer(self, group: TaskGroup | None, texts: Iterable[Text]) -> None:
-        lines = [one.of(self._session.lang) for one in texts]
-        self._session.screen.answer([Whole(json.dumps(told.to_json(group)))] if self._options.json else lines)
+    def _say(self, texts: Iterable[Text]) -> None:
+        """What there is to say where there is no group."""
+        self._show(None, [one.of(self._session.lang) for one in texts])
 
 
 def _exit_code(group: TaskGroup) -> int:

@@ -24,9 +24,6 @@ _WHAT = t(
     "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it. With"
     " metadata; {there}."
 )
-_SKIPPED = t("what is there with the same CRC64 is skipped")
-_OVERWRITTEN = t("what is there is overwritten, equal or not")
-_BELOW = t("Only what begins with {prefix}")
 _KEYS = t(
     "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is done, and"
     " kept while it can be retried."
@@ -44,25 +41,23 @@ _MUCH = t(
     " that takes {time:time} at least (an estimate)."
 )
 _UNKNOWN_MUCH = t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}")
-_ESTIMATE = t("{how_far}; about {left:time} to go (an estimate)")
-_KEPT = t("Access keys that are kept for it: {keys}")
 _NEXT = {
     "go_on": t("Go on:"),
     "retry": t("Try again what failed:"),
     "remove": t("Mend what it says, end it, and begin anew:"),
 }
-_ONCE_MORE = t("What differs then, if it has a CRC64 on both sides, another migration overwrites:")
-_FOLLOW = t("Follow it:")
-_DELETE_KEYS = t("Delete its access keys:")
-_AFTERWARDS = t("Now see what lacks, and what was written while it ran:")
 
 
 def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[Line]:
     """What will be done, and what it costs and takes, as far as a comparison tells."""
-    there = _OVERWRITTEN if intention.overwrite else _SKIPPED
+    there = (
+        t("what is there is overwritten, equal or not")
+        if intention.overwrite
+        else t("what is there with the same CRC64 is skipped")
+    )
     yield _WHAT.filled(source=intention.source, destination=intention.destination, there=there).of(language)
     for prefix in filter(None, intention.prefixes):
-        yield _BELOW.filled(prefix=prefix).of(language)
+        yield t("Only what begins with {prefix}", prefix=prefix).of(language)
     for text in (_KEYS, _NOT_RESTORED.filled(dollars=RESTORE), _LATE):
         yield text.of(language)
     if not isinstance(found, Compared):
@@ -93,7 +88,7 @@ def found_without(found: CompareAnswer) -> str:
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
     """A line of progress; `left`: for how many seconds more, if that can be estimated."""
     told = old_objects.how_far(group)
-    return told if left is None else _ESTIMATE.filled(how_far=told, left=left)
+    return told if left is None else t("{how_far}; about {left:time} to go (an estimate)", how_far=told, left=left)
 
 
 def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:
@@ -104,9 +99,9 @@ def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float |
     for text in old_objects.failures(group):
         yield f"  {text.of(language)}"
     if keys and group.state not in MOVING:
-        yield f"  {_KEPT.filled(keys=keys).of(language)}"
+        yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
     option = next(iter(group.step.options), "")
-    following = _NEXT[option] if option else _FOLLOW if group.state in MOVING else _DELETE_KEYS
+    following = _NEXT[option] if option else t("Follow it:") if group.state in MOVING else t("Delete its access keys:")
     yield f"-> {following.of(language)}"
     yield Whole(f"   {command(group.step)}")
 
@@ -115,9 +110,9 @@ def done(group: TaskGroup, language: str) -> Iterator[Line]:
     """The end of it, when nothing of it is left but what it copied."""
     yield Marked("", group.title.of(language), old_objects.tone(group))
     yield f"  {how_far(group).of(language)}"
-    yield f"-> {_AFTERWARDS.of(language)}"
+    yield f"-> {t('Now see what lacks, and what was written while it ran:').of(language)}"
     yield Whole(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
-    yield f"-> {_ONCE_MORE.of(language)}"
+    yield f"-> {t('What differs then, if it has a CRC64 on both sides, another migration overwrites:').of(language)}"
     yield Whole(f"   {command(Step('migrate'))}")
 
 

@@ -24,15 +24,30 @@ from ops.report.blocks import (
     Table,
     Track,
 )
-from ops.report.words import Words
+from ops.report.words import SIDES, Words
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Compared, Counted, Lag, Lags
+from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Compared, Counted, Lag, Lags, PassAnswer
+from oss_oms_sync.answers.text import t
 
 # In the order in which a bar shows classes.
-_ORDER = ("good", "open", "way", "bad", "calm")
+_TONES = {
+    "good": t("equal, proven"),
+    "open": t("not proven"),
+    "way": t("on its way"),
+    "bad": t("differs or missing"),
+    "calm": t("not compared"),
+}
+_ORDER = [*_TONES]
+# Of an object that was late, within so many seconds.
+_WITHIN = {
+    60: t("up to 1 min"),
+    300: t("1 to 5 min"),
+    900: t("5 to 15 min"),
+    3600: t("15 min to 1 h"),
+    86400: t("1 h to 1 day"),
+}
 _BY_TITLE = {one.title: one for one in ObjectClass}
 CLASSES = sorted(ObjectClass, key=lambda one: _ORDER.index(one.tone))
-_SIDES = ("source", "destination")
 _IN_FOLDER = {"source": 0, "destination": 2}
 
 # Of these a key is not in OBS in its current version, or may not be; and those that are not known to be equal.
@@ -44,10 +59,11 @@ Apart: TypeAlias = Mapping[str, Sequence[str]]
 NONE_APART: Apart = {"source": (), "destination": ()}
 
 
-def held(found: BothBuckets) -> dict[ObjectClass, ClassFound]:
-    """The classes that have objects on a side, in their order."""
-    every = {one: found.classes[one] for one in CLASSES if one in found.classes}
-    return {name: one for name, one in every.items() if any(_side(one, side).objects for side in _SIDES)}
+def held(found: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
+    """The classes that have objects on a side, in their order; none of what is no comparison at its end."""
+    known = found.classes if isinstance(found, BothBuckets) else {}
+    every = {one: known[one] for one in CLASSES if one in known}
+    return {name: one for name, one in every.items() if one.source.objects or one.destination.objects}
 
 
 def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: Words) -> list[Block]:
@@ -55,11 +71,11 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
     every = held(found)
     counted = {
         side: [name for name, one in every.items() if _side(one, side).objects and name.title not in apart[side]]
-        for side in _SIDES
+        for side in SIDES
     }
-    shown = [name for name in every if any(name in counted[side] for side in _SIDES)]
+    shown = [name for name in every if any(name in counted[side] for side in SIDES)]
     columns = [Column(say("class"))]
-    columns += (Column(say(title), "n") for side in _SIDES for title in (f"in {side}", "volume"))
+    columns += (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
     others = [
         ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(found, [name], say, NONE_APART))
         for name in every
@@ -68,7 +84,7 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
     total = (say("in scope"), *_counts(found, shown, say, apart))
     body = [_class_row(found, name, accepted.get(name.title), say) for name in shown]
     return [
-        *(_side_bar(found, counted[side], side, say) for side in _SIDES),
+        *(_side_bar(found, counted[side], side, say) for side in SIDES),
         Table(columns, body, [total, *others]),
     ]
 
@@ -76,15 +92,19 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
 def sums(found: BothBuckets, apart: Apart, say: Words, *, adds_up: bool = True) -> Paragraph:
     """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
     for side, whole in (("source", found.source), ("destination", found.destination)):
-        total = _added(found, [name for name in found.classes if name.title not in apart[side]], side)
+        total = _added(found, found.classes, side, apart)
         adds_up = adds_up and total == Counted(whole.objects, whole.bytes)
-    return Paragraph(say("adds up"), "note") if adds_up else Paragraph(say("does not add up"), "bad")
+    return (
+        Paragraph(say("The classes add up to what the listings brought."), "note")
+        if adds_up
+        else Paragraph(say("The classes do not add up to what the listings brought."), "bad")
+    )
 
 
 def remedies(found: Compared, say: Words) -> list[Block]:
     """What to do about classes that sending again may not heal."""
     return [
-        Paragraph((Span("strong", class_name(name.title, say)), say("colon"), Span("prose", one.of(say.language))))
+        Paragraph((Span("strong", class_name(name.title, say)), say(": "), Span("prose", say(one))))
         for name, one in found.remedies.items()
     ]
 
@@ -92,7 +112,7 @@ def remedies(found: Compared, say: Words) -> list[Block]:
 def class_name(title: str, say: Words) -> Phrase:
     """A class in words; its own name is what commands take."""
     known = _BY_TITLE.get(title)
-    return known.said.of(say.language) if known else Span("outside", title)
+    return say(known.said) if known else Span("outside", title)
 
 
 def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
@@ -102,8 +122,8 @@ def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
     order = sorted(counts, key=lambda name: (*(-counts[name].tones[tone] for tone in ("bad", "open", "way")), name))
     columns = [
         Column(say("folder")),
-        *(Column(say(title), "n") for title in ("folder source", "folder destination")),
-        *(Column(say(f"folder {tone}"), "n") for tone in ("bad", "way", "open")),
+        *(Column(title, "n") for title in (say("source"), say("OBS"))),
+        *(Column(title, "n") for title in (say("differ"), say("on the way"), say("not proven"))),
     ]
     total = _Folder(
         _columns(one.counts for one in counts.values()), sum((one.tones for one in counts.values()), Counter())
@@ -114,10 +134,22 @@ def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
 
 def lag(found: Lags, say: Words) -> list[Block]:
     """How long objects took until OMS accepted them, and until they were in OBS."""
-    again = [Paragraph(say("sent again", number=found.again), "note")] if found.again else []
+    again = (
+        [
+            Paragraph(
+                say(
+                    "{number:object that was resent is|objects that were resent are} not in these figures.",
+                    number=found.again,
+                ),
+                "note",
+            )
+        ]
+        if found.again
+        else []
+    )
     return [
-        *_one_lag(found.accepted, say("lag accepted"), say),
-        *_one_lag(found.copied, say("lag copied"), say),
+        *_one_lag(found.accepted, say("Written until accepted by OMS"), say),
+        *_one_lag(found.copied, say("Written until in OBS"), say),
         *again,
     ]
 
@@ -145,10 +177,10 @@ def _columns(quads: Iterable[Sequence[int]]) -> list[int]:
 
 
 def _folder_name(name: str, folder: _Folder, say: Words) -> Phrase:
-    special = {"": "no folder", "*": "other folders"}.get(name)
+    special = {"": say("(in no folder)"), "*": say("(all other folders)")}.get(name)
     parts = [Part(folder.tones[tone], tone) for tone in _ORDER if folder.tones[tone]]
-    said = say("comma").join(say("bar part", name=say(f"tone {one.tone}"), number=one.number) for one in parts)
-    return say(special) if special else Span("key", name), Bar(parts, said, thin=True)
+    said = say(", ").join(say("{name} {number}", name=say(_TONES[one.tone]), number=one.number) for one in parts)
+    return special or Span("key", name), Bar(parts, said, thin=True)
 
 
 def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
@@ -162,20 +194,15 @@ def _side(one: ClassFound, side: str) -> Counted:
     return one.source if side == "source" else one.destination
 
 
-def _added(found: BothBuckets, names: Iterable[ObjectClass], side: str) -> Counted:
-    counts = [_side(found.classes[name], side) for name in names]
+def _added(found: BothBuckets, names: Iterable[ObjectClass], side: str, apart: Apart) -> Counted:
+    counts = [_side(found.classes[name], side) for name in names if name.title not in apart[side]]
     return Counted(sum(one.objects for one in counts), sum(one.bytes for one in counts))
 
 
 def _side_bar(found: BothBuckets, names: Sequence[ObjectClass], side: str, say: Words) -> Picture:
-    known = {name: _side(found.classes[name], side).objects for name in names}
-    total = f"{sum(known.values()):,}"
-    said = say("comma").join(
-        say("bar part", name=name.said.of(say.language), number=objects) for name, objects in known.items()
-    )
-    label = say("bar", side=say(f"in {side}"), total=total, parts=said or say("none"))
-    parts = [Part(objects, name.tone) for name, objects in known.items()]
-    return Picture(say(f"in {side}"), total, Bar(parts, label))
+    parts = [(say(name.said), _side(found.classes[name], side).objects, name.tone) for name in names]
+    title = say(SIDES[side])
+    return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, say)
 
 
 def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Words) -> list[Phrase | Cell]:
@@ -184,16 +211,16 @@ def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Word
         class_name(name.title, say),
         " ",
         Span("code", name.title),
-        Span("aside", name.means.of(say.language)),
-        Span("note", say("accepted by", who=who)) if who else None,
+        Span("aside", say(name.means)),
+        Span("note", say("accepted by {who}", who=who)) if who else None,
     )
     return [title, *_counts(found, [name], say, NONE_APART)]
 
 
 def _counts(found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
-    for side in _SIDES:
-        total = _added(found, (name for name in names if name.title not in apart[side]), side)
+    for side in SIDES:
+        total = _added(found, names, side, apart)
         cells += [units.number(total.objects, say), units.volume(total.bytes, say)]
     return cells
 
@@ -201,23 +228,20 @@ def _counts(found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart:
 def _one_lag(one: Lag, title: str, say: Words) -> list[Block]:
     every = one.objects + one.not_yet
     if not every:
-        return [Heading(title), Paragraph(say("no lag"), "note")]
-    counts, before = {}, 0
+        return [Heading(title), Paragraph(say("No object was written in that time."), "note")]
+    rows, before = [], 0
     for limit, number in sorted(one.within.items()):
-        counts[f"within {limit}"], before = number - before, number
-    counts |= {"later": one.objects - before, "not yet": one.not_yet}
-    tones = {"later": "open", "not yet": "bad"}
+        rows.append((_WITHIN[limit], number - before, ""))
+        before = number
+    rows += [(t("over a day"), one.objects - before, "open"), (t("not yet"), one.not_yet, "bad")]
     body = [
-        (
-            say(name),
-            Track(count, every, tones.get(name, "way"), units.share(count, every)),
-            units.number(count, say, tones.get(name, "")),
-        )
-        for name, count in counts.items()
+        (say(name), Track(count, every, tone or "way", units.share(count, every)), units.number(count, say, tone))
+        for name, count, tone in rows
     ]
-    columns = [Column(say("time taken")), Column(say("part"), "wide"), Column(say("objects"), "n")]
-    longest = {"p50": one.p50, "p90": one.p90, "p99": one.p99, "max": one.max}
-    late = [Figure(say(name), units.duration(seconds, say)) for name, seconds in longest.items()]
+    columns = [Column(say("time")), Column(say("share"), "wide"), Column(say("objects"), "n")]
+    shares = (say("half within"), one.p50), (say("90 % within"), one.p90), (say("99 % within"), one.p99)
+    longest = (*shares, (say("longest"), one.max))
+    late = [Figure(name, units.duration(seconds, say)) for name, seconds in longest]
     late.append(Figure(say("not yet"), f"{one.not_yet:,}", None, "bad" if one.not_yet else None))
     return [
         Heading(title),

@@ -5,75 +5,62 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from ops.report import units
 from ops.report.blocks import Block, Chart, Column, Facts, Figure, Paragraph, Span, Table
 from ops.report.old_objects import under_way
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
-from oss_oms_sync.answers.task_group import Counters, Silence, TaskShown
+from oss_oms_sync.answers.task_group import Silence, TaskShown
+from oss_oms_sync.answers.text import t
 
 # How long OMS's steps are, in seconds, by their names; and over how many of them its speed is taken.
 _STEPS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
 _RECENT = {"FIVE_MINUTES": timedelta(hours=1), "ONE_HOUR": timedelta(hours=3)}
 # What OMS counts, by its names and by those of the month's counters, in the order in which they come about.
-_COUNTED = {"REQUEST": "requests", "SUCCESS": "copied", "FAILURE": "failed", "SKIP": "skipped"}
-_WORDS = {"requests": "requested"}
+_COUNTED = {
+    "REQUEST": ("requests", t("requested")),
+    "SUCCESS": ("copied", t("copied")),
+    "FAILURE": ("failed", t("failures")),
+    "SKIP": ("skipped", t("skipped")),
+}
 # How many spans a picture has at most.
 _BINS = 100
 
 
-class _Speed(NamedTuple):
-    """How many objects a minute and bytes a second OMS copied in the last `seconds`."""
-
-    objects: float
-    bytes: int
-    seconds: float
-
-
-def _speed(answer: StatusAnswer) -> _Speed | None:
-    """OMS's speed lately; None if it does not say."""
+def throughput(answer: StatusAnswer, say: Words) -> Figure:
+    """OMS's speed lately."""
     statistics, end = answer.statistics, units.moment(answer.at)
     window = _RECENT.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= units.moment(statistics.from_):
-        return None
+        return Figure(say("Throughput"), say("not known"), say("OMS does not say"), "open")
     window = min(window, end - units.moment(statistics.from_))
     since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
         sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
     )
-    return _Speed(objects * 60 / seconds, round(size / seconds), seconds)
+    lately = say("copied by OMS in the last {duration:time}", duration=seconds)
+    volume = say("{size:size} a second", size=round(size / seconds))
+    shown = (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute")))
+    return Figure(say("Throughput"), shown, f"{lately} · {volume}")
 
 
-def speed_figures(answer: StatusAnswer, say: Words) -> list[Figure]:
-    """OMS's speed lately, and how long it takes at its fastest to copy all that waits."""
-    fast = _speed(answer)
-    if fast is None:
-        throughput = Figure(say("throughput"), say("not known"), say("oms silent"), "open")
-    else:
-        lately = say("throughput note", duration=fast.seconds)
-        volume = say("a second", size=fast.bytes)
-        shown = (units.rate(fast.objects), " ", Span("small", say("objects a minute")))
-        throughput = Figure(say("throughput"), shown, f"{lately} · {volume}")
-    return [throughput, _drain(answer, say)]
-
-
-def _drain(answer: StatusAnswer, say: Words) -> Figure:
-    """By what OMS has shown to be capable of: what it does where there is little to do says nothing of that."""
+def drain(answer: StatusAnswer, say: Words) -> Figure:
+    """How long it takes OMS to copy all that waits, by what it has shown to be capable of: what it does where there is
+    little to do says nothing of that."""
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
-        return Figure(say("drain"), say("not known"), say("oms silent"), "open")
+        return Figure(say("Time to drain"), say("not known"), say("OMS does not say"), "open")
     left = backlog.failed + backlog.in_run_files + unfinished.objects
     if not left and not backlog.at_least:
-        return Figure(say("drain"), say("none"), say("nothing to drain"))
-    objects = say("at least", number=left) if backlog.at_least else f"{left:,}"
-    note = say("drain note", objects=objects)
+        return Figure(say("Time to drain"), say("none"), say("nothing to drain"))
+    objects = say("at least {number}", number=left) if backlog.at_least else f"{left:,}"
+    note = say("for {objects} that wait here or at OMS, as fast as it ever was in the picture", objects=objects)
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not fastest:
-        return Figure(say("drain"), say("not known"), note, "open")
+        return Figure(say("Time to drain"), say("not known"), note, "open")
     long = units.duration(left * _STEPS.get(statistics.step, 3600) / fastest, say)
-    return Figure(say("drain"), say("at least", number=long) if backlog.at_least else long, note)
+    return Figure(say("Time to drain"), say("at least {number}", number=long) if backlog.at_least else long, note)
 
 
 def copying(answer: StatusAnswer, say: Words) -> list[Block]:
@@ -87,9 +74,9 @@ def silent(said: Silence | None, say: Words) -> list[Block]:
     if said is None:
         return []
     return [
-        Paragraph((say("oms silent"), say("colon"), Span("code", said.problem)), "open"),
-        Paragraph(said.fix.of(say.language)),
-        *([Facts([(say("OMS says"), Span("outside", said.message))])] if said.message else ()),
+        Paragraph((say("OMS does not say"), say(": "), Span("code", said.problem)), "open"),
+        Paragraph(say(said.fix)),
+        *([Facts([(say("OMS's message"), Span("outside", said.message))])] if said.message else ()),
     ]
 
 
@@ -98,8 +85,8 @@ def _task(task: TaskShown, say: Words) -> Block:
     mode = task.object_overwrite_mode
     return Facts(
         [
-            (say("buckets"), (source, " → ", destination)),
-            (say("task status"), Span("code", task.status) if task.status else say("not known")),
+            (say("from and to"), (source, " → ", destination)),
+            (say("state"), Span("code", task.status) if task.status else say("not known")),
             (say("overwrite mode"), Span("code", mode) if mode else None),
         ]
     )
@@ -115,20 +102,40 @@ def _over_time(answer: StatusAnswer, say: Words) -> list[Block]:
     start = units.moment(statistics.from_)
     line = Timeline(start, end, _STEPS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
-    totals = {_WORDS.get(title, title): f"{sum(sums[name]):,}" for name, title in _COUNTED.items()}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
     unread = statistics.unread
     return [
         Chart(
-            say("chart", start=units.clock(start), end=units.clock(end), **totals),
+            say(
+                "OMS's counts from {start} to {end}: requested {requested}, copied {copied}, failed {failed}, skipped"
+                " {skipped}.",
+                start=units.clock(start),
+                end=units.clock(end),
+                requested=sum(sums["REQUEST"]),
+                copied=sum(sums["SUCCESS"]),
+                failed=sum(sums["FAILURE"]),
+                skipped=sum(sums["SKIP"]),
+            ),
             start,
             end,
             sums["SUCCESS"],
             sums["REQUEST"],
             sums["FAILURE"],
-            (say("copied a minute"), say("requested a minute"), say("failed on own scale")),
+            (
+                say("Copied, objects a minute"),
+                say("Requested, objects a minute"),
+                say("Failed, objects on a scale of their own"),
+            ),
             (units.a_minute(peak, say), f"{max(sums['FAILURE']):,}"),
-            Paragraph(say("statistics unread", number=unread), "open") if unread else None,
+            Paragraph(
+                say(
+                    "{number} parts of OMS's statistics could not be read: the picture may lack something.",
+                    number=unread,
+                ),
+                "open",
+            )
+            if unread
+            else None,
         )
     ]
 
@@ -170,15 +177,15 @@ def _counts(answer: StatusAnswer, say: Words) -> list[Block]:
     """The month's counters beside those of the picture, and what is left of them."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
-    shown = Counters(*map(sums.get, ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")))
-    month = answer.oms.month if answer.oms else Counters(None, None, None, None, None)
+    shown = {name: sums.get(counted) for counted, (name, _) in _COUNTED.items()} | {"bytes": sums.get("SIZE")}
+    month = vars(answer.oms.month) if answer.oms else {}
     unfinished = answer.copying.unfinished
     left = [
-        (say("unfinished"), units.number(unfinished.objects if unfinished else None, say, "way")),
-        (say("overdue"), units.number(unfinished.overdue if unfinished else None, say, "open")),
+        (say("accepted, not worked on yet"), units.number(unfinished.objects if unfinished else None, say, "way")),
+        (say("of these for over 15 minutes"), units.number(unfinished.overdue if unfinished else None, say, "open")),
     ]
     return [
-        counters({"this window": vars(shown), "this month": vars(month)}, say),
+        counters({say("in the picture"): shown, say("this month"): month}, say),
         Table([Column(say("count")), Column(say("objects"), "n")], left),
     ]
 
@@ -187,11 +194,11 @@ def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, captio
     """OMS's counters of one or more windows of time, each with its title."""
     body = [
         (
-            say(_WORDS.get(name, name)),
+            say(title),
             *(units.number(one.get(name), say, "bad" if name == "failed" else "") for one in windows.values()),
         )
-        for name in _COUNTED.values()
+        for name, title in _COUNTED.values()
     ]
     volumes = (say("volume"), *(units.volume(one.get("bytes"), say) for one in windows.values()))
-    columns = [Column(say("count")), *(Column(say(title), "n") for title in windows)]
+    columns = [Column(say("count")), *(Column(title, "n") for title in windows)]
     return Table(columns, [*body, volumes], caption=caption)

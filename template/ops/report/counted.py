@@ -21,10 +21,13 @@ from ops.report.blocks import (
     keys,
 )
 from ops.report.copying import counters, silent
-from ops.report.words import Words
+from ops.report.words import SIDES, Words
 from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, Sampled
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Counted, Listed
+from oss_oms_sync.answers.text import t
+
+_MIGRATION = t("a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed")
 
 
 def of_class(found: Certificate, title: str) -> Counted | None:
@@ -41,13 +44,13 @@ def objects_and_bytes(sides: Sequence[Counted | None], say: Words) -> str:
     if len(known) < len(sides):
         return say("not known")
     objects, size = sum(one.objects for one in known), sum(one.bytes for one in known)
-    return say("pause").join((say("of objects", number=units.count(objects, say)), units.exact(size, say)))
+    return say(", ").join((say("{number:object|objects}", number=units.count(objects, say)), units.exact(size, say)))
 
 
 def waivers(found: Certificate, say: Words) -> list[Block]:
     """What was accepted by name, and by whom."""
     if not found.accepted:
-        return [Paragraph(say("no waivers"))]
+        return [Paragraph(say("Nothing was accepted by name."))]
     body = []
     for name, who in found.accepted.items():
         counted = of_class(found, name)
@@ -59,27 +62,35 @@ def waivers(found: Certificate, say: Words) -> list[Block]:
                 units.volume(counted.bytes if counted else None, say),
             )
         )
-    columns = [Column(say("class")), Column(say("who")), Column(say("objects"), "n"), Column(say("volume"), "n")]
+    columns = [
+        Column(say("class")),
+        Column(say("by whom, and why")),
+        Column(say("objects"), "n"),
+        Column(say("volume"), "n"),
+    ]
     return [Table(columns, body)]
 
 
 def classes(found: Certificate, both: BothBuckets | None, say: Words) -> list[Block]:
     """Each class that has objects, and whether they add up."""
     if both is None:
-        return [Paragraph(say("classes not known"), "open")]
+        return [Paragraph(say("What was found is not known."), "open")]
     return [*comparison.classes(both, NOT_COUNTED, found.accepted, say), comparison.sums(both, NOT_COUNTED, say)]
 
 
 def digests(found: Certificate, say: Words) -> list[Block]:
     """The digests that a stranger recomputes, with the exact numbers that belong to them."""
     if found.source is None or found.destination is None:
-        return [Paragraph(say("digests not known"), "open")]
+        return [Paragraph(say("Digests are not known."), "open")]
     sides: list[tuple[str, Listed]] = [("source", found.source), ("destination", found.destination)]
     given: list[tuple[str, Phrase]] = [
-        (say(f"in {name}"), (_digest(one.digest), Span("below", objects_and_bytes([one], say)))) for name, one in sides
+        (say(SIDES[name]), (_digest(one.digest), Span("below", objects_and_bytes([one], say)))) for name, one in sides
     ]
     of_classes = (block for name, one in (found.classes or {}).items() for block in _class_digests(name, one, say))
-    return [Facts([*given, (say("state digest"), _digest(found.source.state_digest))]), Detail([*of_classes])]
+    return [
+        Facts([*given, (say("source, with times and ETags"), _digest(found.source.state_digest))]),
+        Detail([*of_classes]),
+    ]
 
 
 def _class_digests(name: ObjectClass, one: ClassFound, say: Words) -> list[Block]:
@@ -87,9 +98,9 @@ def _class_digests(name: ObjectClass, one: ClassFound, say: Words) -> list[Block
     held = {side: digest for side, counted, digest in sides if counted.objects}
     if not held:
         return []
-    pairs = [(say(f"in {side}"), _digest(digest)) for side, digest in held.items()]
+    pairs = [(say(SIDES[side]), _digest(digest)) for side, digest in held.items()]
     if len(pairs) == 2 and one.digests.source == one.digests.destination:
-        pairs = [(say("same"), _digest(one.digests.source))]
+        pairs = [(say("the same on both sides"), _digest(one.digests.source))]
     return [Heading((comparison.class_name(name.title, say), " ", Span("code", name.title))), Facts(pairs)]
 
 
@@ -100,26 +111,23 @@ def _digest(digest: int) -> Span:
 def sample(sample: Sampled | None, say: Words) -> list[Block]:
     """What was read, and what that shows."""
     if sample is None:
-        return [Paragraph(say("no sample"))]
-    trouble = {"differing": sample.differing, "unread": sample.unread}
+        return [Paragraph(say("Nothing was sampled."))]
+    trouble = {say("differing"): sample.differing, say("not read"): sample.unread}
     drawn = say(
-        "sample drawn",
+        "{drawn} drawn, of {population} up to {largest} each",
         drawn=units.count(sample.drawn, say),
         population=units.count(sample.population, say),
         largest=units.limit(sample.largest, say),
     )
     figures = [
-        Figure(say("sample read"), units.count(sample.read, say), drawn),
-        Figure(say("sample bytes"), units.size(sample.bytes, say)),
-        *(
-            Figure(say(f"sample {name}"), f"{len(names):,}", None, "bad" if names else None)
-            for name, names in trouble.items()
-        ),
+        Figure(say("read and compared"), units.count(sample.read, say), drawn),
+        Figure(say("read"), units.size(sample.bytes, say)),
+        *(Figure(name, f"{len(names):,}", None, "bad" if names else None) for name, names in trouble.items()),
     ]
     return [
         Figures(figures, within=True),
-        *([Paragraph(sample.bound.of(say.language))] if sample.bound else ()),
-        *(block for name, names in trouble.items() if names for block in (Heading(say(f"sample {name}")), keys(names))),
+        *([Paragraph(say(sample.bound))] if sample.bound else ()),
+        *(block for name, names in trouble.items() if names for block in (Heading(name), keys(names))),
         Facts([(say("seed"), Span("digest", sample.seed) if sample.seed else units.not_known(say))]),
     ]
 
@@ -128,28 +136,40 @@ def not_judged(found: Certificate, shown: NotJudged, say: Words) -> list[Block]:
     """What is known besides, and was not judged."""
     gone, lost = of_class(found, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
     volume = (
-        say("of objects", number=units.count(gone.objects if gone else None, say)),
+        say("{number:object|objects}", number=units.count(gone.objects if gone else None, say)),
         units.size(gone.bytes if gone else None, say),
     )
-    events = say("lost events", new=lost.new, missing=lost.missing) if lost else say("not known")
+    events = (
+        say(
+            "Of {new:new object|new objects}, the events of {missing} did not arrive.",
+            new=lost.new,
+            missing=lost.missing,
+        )
+        if lost
+        else say("not known")
+    )
     task = shown.task
     return [
         Facts(
             [
-                (say("task status"), units.name(task.status if task else None, say)),
+                (say("state"), units.name(task.status if task else None, say)),
                 (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
                 (say("events"), events),
-                (ObjectClass.DELETED_AT_SOURCE.said.of(say.language), say("pause").join(volume)),
-                *((say("migrated"), say("migration", **vars(one))) for one in shown.migrations),
+                (say(ObjectClass.DELETED_AT_SOURCE.said), say(", ").join(volume)),
+                *((say("old objects"), say(_MIGRATION, **vars(one))) for one in shown.migrations),
                 (say("project"), _closed(found.closed, say)),
             ]
         ),
-        *([counters({"this month": vars(task.month)}, say, say("oms"))] if task else silent(shown.silence, say)),
+        *(
+            [counters({say("this month"): vars(task.month)}, say, say("Copying by OMS"))]
+            if task
+            else silent(shown.silence, say)
+        ),
     ]
 
 
 def _closed(closed: ClosedMark | None, say: Words) -> Phrase:
     if closed is None:
         return say("open")
-    since = say("closed since", time=units.clock(units.moment(closed.since)))
+    since = say("closed since {time}", time=units.clock(units.moment(closed.since)))
     return since, Span("note", Span("outside", closed.by)) if closed.by else None

@@ -5,8 +5,37 @@ from __future__ import annotations
 from ops.cost import Estimate, Item, Plan, known
 from ops.quantities import in_bytes
 from ops.report.blocks import Block, Column, Hero, Paragraph, Phrase, Report, Table
-from ops.report.words import Words
+from ops.report.words import CUTOVER_STEPS, Words
+from oss_oms_sync.answers.text import Text, t
 
+_ONCE = t("Once: what is in the bucket already")
+_OLD_SECONDS = t(
+    "Copying it takes a task group {group:time} at least (python3 ops.py migrate), and {sent:time} where this project"
+    " sends it, ten keys a call: both by OMS's usual limits, an estimate."
+)
+_OLD_REQUESTS = t(
+    "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its end, and"
+    " {sent} where this project sends it."
+)
+_NOTE = t(
+    "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give --oms-price if it is"
+    " not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures how long your freeze will be:"
+    " python3 ops.py cutover --rehearse"
+)
+_ITEMS = {
+    "egress": t("traffic out of OSS, which OMS reads over the internet"),
+    "oms": t("OMS itself"),
+    "oms_requests": t("OMS's requests to both buckets"),
+    "backfill": t("sending them by this project (not if an OMS migration task copies them)"),
+    "events": t("an event, a call and a record for each object"),
+    "reconciles": t("reconcile every day"),
+    "compares": t("compare every week"),
+    "timers": t("timers, if nothing happens"),
+    "compare": t("comparing both buckets"),
+    "standstill": t("a standstill pass, which shows that both buckets stand still"),
+    "sample": t("a sample read on both sides"),
+    "deep": t("if asked for: --deep, at most (all objects read at the source)"),
+}
 # Only if it is asked for.
 _OPTIONAL = "deep"
 
@@ -14,38 +43,49 @@ _OPTIONAL = "deep"
 def report(plan: Plan, found: Estimate, language: str) -> Report:
     """The costs, and the freeze."""
     say, size = Words(language), in_bytes(plan.size)
-    asked = say("estimate", objects=plan.objects, size=size, a_day=plan.a_day, lanes=plan.lanes)
+    asked = say(
+        "{objects} objects of {size}, {a_day} new ones a day, {lanes} lanes; list prices in US dollars",
+        objects=plan.objects,
+        size=size,
+        a_day=plan.a_day,
+        lanes=plan.lanes,
+    )
     *steps, total = ((name, f"{minutes:,}") for name, minutes in found.freeze_minutes.items())
     blocks: list[Block] = [
-        _costs("once", found.once, say),
-        Paragraph(say("old objects", **found.old_seconds)),
-        Paragraph(say("old requests", **found.old_requests)),
-        _costs("month", found.month, say),
-        _costs("cutover", found.cutover, say),
+        _costs(_ONCE, found.once, say),
+        Paragraph(say(_OLD_SECONDS, **found.old_seconds)),
+        Paragraph(say(_OLD_REQUESTS, **found.old_requests)),
+        _costs(t("A month: what is written every day"), found.month, say),
+        _costs(t("Cutover day"), found.cutover, say),
         Table(
-            [Column(say("step")), Column(say("in minutes"), "n")],
-            [(say(f"step {name}"), minutes) for name, minutes in steps],
+            [Column(say("step")), Column(say("minutes"), "n")],
+            [(say(CUTOVER_STEPS[name]), minutes) for name, minutes in steps],
             [(say("total"), total[1])],
-            say("the freeze"),
+            say("The freeze"),
         ),
-        Paragraph(say("with deep", hours=f"{found.deep_hours:,.1f}")),
-        Paragraph(say("estimate note")),
+        Paragraph(say("With --deep up to {hours} hours more.", hours=f"{found.deep_hours:,.1f}")),
+        Paragraph(say(_NOTE)),
     ]
     return Report(Hero("", "", asked, None), language, blocks)
 
 
 def copying(items: list[Item], about: str, language: str) -> Report:
     """What it costs to copy something once."""
-    return Report(Hero("", "", about, None), language, [_costs("once", items, Words(language))])
+    return Report(Hero("", "", about, None), language, [_costs(_ONCE, items, Words(language))])
 
 
-def _costs(name: str, items: list[Item], say: Words) -> Table:
-    columns = [Column(say("item")), Column(say("amount")), Column(say("dollars"), "n")]
+def _costs(title: Text, items: list[Item], say: Words) -> Table:
+    columns = [Column(say("for")), Column(say("amount")), Column(say("dollars"), "n")]
     total = f"{known([item for item in items if item.name != _OPTIONAL]):,.2f}"
-    return Table(columns, [_row(item, say) for item in items], [(say("known total"), "", total)], say(f"cost {name}"))
+    return Table(
+        columns,
+        [_row(item, say) for item in items],
+        [(say("total of what is known, without --deep"), "", total)],
+        say(title),
+    )
 
 
 def _row(item: Item, say: Words) -> tuple[Phrase, ...]:
-    objects = say("of objects", number=f"{item.objects:,.0f}") if item.objects else None
-    amount = say("pause").join(filter(None, (objects, in_bytes(item.size) if item.size else None)))
-    return say(f"item {item.name}"), amount, say("not known") if item.dollars is None else f"{item.dollars:,.2f}"
+    objects = say("{number:object|objects}", number=f"{item.objects:,.0f}") if item.objects else None
+    amount = say(", ").join(filter(None, (objects, in_bytes(item.size) if item.size else None)))
+    return say(_ITEMS[item.name]), amount, say("not known") if item.dollars is None else f"{item.dollars:,.2f}"

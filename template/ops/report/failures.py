@@ -7,16 +7,25 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ops.report import units
-from ops.report.blocks import Bar, Block, Column, Facts, Paragraph, Part, Picture, Span, Table, Track
+from ops.report.blocks import Block, Column, Facts, Paragraph, Span, Table, Track
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import CopyingShown, FailedForCode
+from oss_oms_sync.answers.text import t
 
 # In the order in which a bar shows them.
-_PARTS = {"done": "good", "waiting": "way", "stuck": "bad", "unknown": "open", "outside": "calm"}
-
-
-# Groups of causes: what lasts apart from what passes by itself; with their tones.
-_GROUPS = {"lasting": "bad", "passing": "way", "unknown": "open"}
+_PARTS = {
+    "done": ("good", t("resolved"), t("In OBS by now, gone at the source, or sent again, which OMS counts anew.")),
+    "waiting": ("way", t("waiting"), t("Replay sends them again.")),
+    "stuck": ("bad", t("stuck"), t("Replay sends them again, but that helps only once the cause is gone.")),
+    "unknown": ("open", t("not known"), t("In no list of OMS's that replay has read.")),
+    "outside": ("calm", t("another project's"), t("Outside the prefix and suffix.")),
+}
+# Groups of causes: what lasts apart from what passes by itself.
+_GROUPS = {
+    "lasting": ("bad", t("Lasting: they need you")),
+    "passing": ("way", t("Passing: resent automatically")),
+    "unknown": ("open", t("Reason not known here")),
+}
 
 
 class Cause(NamedTuple):
@@ -38,7 +47,7 @@ def tables(title: str, causes: Iterable[Cause], say: Words) -> list[Block]:
 
 def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
     # Each group has a scale of its own: a few that last are not to vanish beside many that pass.
-    most, tone = causes[0].objects, _GROUPS[group]
+    most, (tone, title_of_group) = causes[0].objects, _GROUPS[group]
     columns = [Column(title), Column(say("what to do"), "wide"), Column(say("objects"), "n")]
     body = [
         (
@@ -49,46 +58,41 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
         for one in causes
     ]
     total = (say("total"), "", units.count(sum(one.objects for one in causes), say))
-    return Table(columns, body, [total], Span("mark", say(f"group {group}"), tone))
+    return Table(columns, body, [total], Span("mark", say(title_of_group), tone))
 
 
 def failures(copying: CopyingShown, now: datetime, say: Words) -> list[Block]:
     """The section's contents."""
     found, acknowledged = copying.failures, copying.acknowledged
-    since: list[Block] = [Facts([(say("counted since"), units.time(acknowledged, now, say))])] if acknowledged else []
+    since: list[Block] = (
+        [Facts([(say("acknowledged up to"), units.time(acknowledged, now, say))])] if acknowledged else []
+    )
     if found is None:
         return [*since, Paragraph(say("not known"), "open")]
     parts = {name: int(getattr(found, name)) for name in _PARTS}
     if not found.counted and not any(parts.values()):
-        return [*since, Paragraph(say("nothing failed"))]
+        return [*since, Paragraph(say("Of what was submitted, OMS failed to copy nothing."))]
     return [*since, *_parts(found.counted, parts, say), *_codes(found.codes, say)]
 
 
-def _parts(counted: int, parts: dict[str, int], say: Words) -> list[Block]:
+def _parts(counted: int, parts: Mapping[str, int], say: Words) -> list[Block]:
     """A bar of the parts, and a table that says what they are."""
-    total = units.count(counted, say)
-    said = say("comma").join(
-        say("bar part", name=say(f"failure {name}"), number=units.count(objects, say))
-        for name, objects in parts.items()
-        if objects
-    )
-    label = say("bar", side=say("counted by OMS"), total=total, parts=said)
+    title, total = say("counted by OMS"), units.count(counted, say)
+    named = [(*_PARTS[name], objects) for name, objects in parts.items()]
     body = [
         (
-            (
-                Span("swatch", tone=_PARTS[name]),
-                say(f"failure {name}"),
-                Span("aside", say(f"means {name} failure")),
-            ),
-            units.number(objects, say, _PARTS[name] if name in ("stuck", "unknown") else ""),
+            (Span("swatch", tone=tone), say(word), Span("aside", say(means))),
+            units.number(objects, say, tone if tone in ("bad", "open") else ""),
         )
-        for name, objects in parts.items()
+        for tone, word, means, objects in named
     ]
+    shown = [(say(word), objects, tone) for tone, word, _, objects in named if objects]
     columns = [Column(say("what became of them")), Column(say("objects"), "n")]
+    behind = say("These do not add up to OMS's number, which may be behind: look again in some minutes.")
     return [
-        Picture(say("counted by OMS"), total, Bar([Part(parts[name], tone) for name, tone in _PARTS.items()], label)),
-        Table(columns, body, [(say("counted by OMS"), total)]),
-        *([Paragraph(say("failures do not add up"), "open")] if sum(parts.values()) != counted else ()),
+        units.picture(title, title, total, shown, say),
+        Table(columns, body, [(title, total)]),
+        *([Paragraph(behind, "open")] if sum(parts.values()) != counted else ()),
     ]
 
 
@@ -96,6 +100,13 @@ def _codes(codes: Mapping[str, FailedForCode], say: Words) -> list[Block]:
     """What OMS says of those that are still to be copied, by its codes."""
     causes = []
     for code, one in codes.items():
-        fix = one.fix.of(say.language) if code else say("no code")
+        fix = say(one.fix) if code else say("Sent again since, and OMS did not take it: see the reasons above.")
         causes.append(Cause(code or "–", one.objects, fix, "passing" if one.passes else "lasting"))
-    return [Paragraph(say("by code"), "note"), *tables(say("code"), causes, say)] if causes else []
+    return (
+        [
+            Paragraph(say("Those that wait or are stuck, by OMS's codes"), "note"),
+            *tables(say("OMS's code"), causes, say),
+        ]
+        if causes
+        else []
+    )

@@ -18,16 +18,22 @@ from oss_oms_sync.answers.job_answers import (
     ReplayAnswer,
     StoryAnswer,
 )
+from oss_oms_sync.answers.text import Text, t
 
 # What has to be done comes first.
 _STATES = {
-    "fault": "bad",
-    "unknown": "bad",
-    "warning": "open",
-    "not confirmed": "calm",
-    "skipped": "calm",
-    "ok": "good",
+    "fault": (t("fault"), "bad"),
+    "unknown": (t("unknown"), "bad"),
+    "warning": (t("warning"), "open"),
+    "not confirmed": (t("not confirmed"), "calm"),
+    "skipped": (t("skipped"), "calm"),
+    "ok": (t("ok"), "good"),
 }
+
+_READ_AGAIN = t(
+    "The mark was read again two minutes after it was set. What is still written to the source is recorded as failed"
+    " (CLOSED): python3 ops.py status"
+)
 
 
 def doctor(found: DoctorAnswer, language: str) -> Report:
@@ -35,64 +41,71 @@ def doctor(found: DoctorAnswer, language: str) -> Report:
     say, order = Words(language), [*_STATES]
     checks = sorted(found.checks, key=lambda one: order.index(one.state))
     count = Counter(one.state for one in checks)
-    told = say("pause").join(f"{say(f'is {state}')} {count[state]}" for state in reversed(order) if count[state])
+    told = say(", ").join(f"{say(_STATES[state][0])} {count[state]}" for state in reversed(order) if count[state])
     # Those that depend on others have nothing to be done about them.
     depending = [one for one in checks if one.state == "unknown" and not one.fix.en]
     assumed = [one for one in checks if one.state == "not confirmed"]
-    blocks: list[Block] = [
-        _finding(one, say) for one in checks if one.state not in ("ok", "not confirmed") and one not in depending
+    names = say(", ").join(say(one.name) for one in depending)
+    blocks = [
+        *(_finding(one, say) for one in checks if one.state not in ("ok", "not confirmed") and one not in depending),
+        *([_assumed(assumed, say)] if assumed else ()),
+        *([Paragraph((say("unknown until then"), say(": "), names))] if depending else ()),
     ]
-    if assumed:
-        blocks.append(_assumed(assumed, say))
-    if depending:
-        names = say("pause").join(one.name.of(language) for one in depending)
-        blocks.append(Paragraph((say("depends"), say("colon"), names)))
-    return Report(Hero("", "", f"{found.text.of(language)}{say('colon')}{told}", None), language, blocks)
+    return Report(Hero("", "", f"{say(found.text)}{say(': ')}{told}", None), language, blocks)
+
+
+def _mark(state: str, say: Words) -> Span:
+    word, tone = _STATES[state]
+    return Span("mark", say(word), tone)
 
 
 def _finding(one: DoctorCheck, say: Words) -> Finding:
-    title = (one.name.of(say.language), say("colon"), one.seen.of(say.language))
-    mark = Span("mark", say(f"is {one.state}"), _STATES[one.state])
-    return Finding(title, mark, [], "", keys([]), Step(one.fix.of(say.language)))
+    title = (say(one.name), say(": "), say(one.seen))
+    return Finding(title, _mark(one.state, say), [], "", keys([]), Step(say(one.fix)))
 
 
 def _assumed(some: Sequence[DoctorCheck], say: Words) -> Finding:
-    mark = Span("mark", say("is not confirmed"), _STATES["not confirmed"])
-    rows = [(one.name.of(say.language), one.seen.of(say.language)) for one in some]
-    return Finding(say("assumed"), mark, rows, "", keys([]), Step("", command(answered.Step("canary"))))
+    title = say("what this project assumes of the clouds")
+    rows = [(say(one.name), say(one.seen)) for one in some]
+    step = Step("", command(answered.Step("canary")))
+    return Finding(title, _mark("not confirmed", say), rows, "", keys([]), step)
 
 
-def replayed(found: ReplayAnswer, language: str) -> str:
+def replayed(found: ReplayAnswer) -> Text:
     """What a run of replay did, in one line."""
-    names = ("taken", "accepted", "failed", "resolved", "left")
-    return Words(language)("replayed", **{name: f"{getattr(found, name):,}" for name in names})
+    told = t("taken {taken}, accepted {accepted}, failed again {failed}, needless by now {resolved}, left {left}")
+    return told.filled(**vars(found))
 
 
 def replay(found: ReplayAnswer, language: str) -> Report:
     """What a run of replay did, and what is left."""
     say = Words(language)
-    hero = Hero("", "good", say("nothing left"), None) if found.is_well else Hero("", "open", say("some left"), None)
+    tone, lead = (
+        ("good", say("Nothing is left to send again."))
+        if found.is_well
+        else ("open", say("Some keys still wait to be sent."))
+    )
     ordered = sorted(found.by_reason.items(), key=lambda one: -one[1])
     reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]
     columns = [Column(say("reason")), Column(say("objects"), "n")]
     blocks: list[Block] = [
-        Paragraph(replayed(found, language)),
+        Paragraph(say(replayed(found))),
         Facts([(say("oldest failure"), found.oldest_failure), (say("stopped"), units.stopped(found, say))]),
         *([Table(columns, reasons)] if reasons else ()),
     ]
-    return Report(hero, language, blocks)
+    return Report(Hero("", tone, lead, None), language, blocks)
 
 
 def story(found: StoryAnswer, language: str) -> Report:
     """What became of a key, and what comes next."""
     say, late = Words(language), found.seconds
-    lead = f"{found.key!r}{say('colon')}{found.story.of(language)}"
+    lead = f"{found.key!r}{say(': ')}{found.story.of(language)}"
     facts: list[tuple[str, Phrase]] = [
-        (say("source"), _seen(found.object, say)),
-        (say("when accepted"), _after(found.success.modified, late.accepted, say) if found.success else None),
-        (say("destination"), found.in_obs_unknown or _seen(found.in_obs, say)),
+        (say("source bucket"), _seen(found.object, say)),
+        (say("accepted by OMS"), _after(found.success.modified, late.accepted, say) if found.success else None),
+        (say("destination bucket"), found.in_obs_unknown or _seen(found.in_obs, say)),
         (
-            say("lag key figure"),
+            say("Written until in OBS"),
             units.duration(found.seconds.copied, say) if found.seconds.copied is not None else None,
         ),
     ]
@@ -101,15 +114,16 @@ def story(found: StoryAnswer, language: str) -> Report:
 
 
 def _seen(one: ObjectSeen | None, say: Words) -> str | None:
-    return say("pause").join([units.exact(one.size, say), say("written at", time=one.modified)]) if one else None
+    return say(", ").join([units.exact(one.size, say), say("written {time}", time=one.modified)]) if one else None
 
 
 def _after(time: str, seconds: int | None, say: Words) -> str:
     """When something was done, and how long after the object was written that was."""
-    return time if seconds is None else f"{time} ({say('later by', duration=seconds)})"
+    return time if seconds is None else f"{time} ({say('{duration:time} later', duration=seconds)})"
 
 
 def mark(found: MarkAnswer, language: str) -> Report:
     """What certify says of the mark of a closed project."""
-    read_again: list[Block] = [Paragraph(Words(language)("read again"))] if found.closed else []
-    return Report(Hero("", "way" if found.closed else "good", found.next.of(language), None), language, read_again)
+    say, tone = Words(language), "way" if found.closed else "good"
+    read_again = [Paragraph(say(_READ_AGAIN))] if found.closed else []
+    return Report(Hero("", tone, say(found.next), None), language, read_again)

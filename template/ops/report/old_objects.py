@@ -11,7 +11,6 @@ from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import LOOK, MOST_RESENT, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
-_LISTING = t("OMS lists the source: nothing is copied yet")
 _HOW_FAR = t(
     "{share:.1f} % of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed; {size:size} of"
     " {whole:size}, {speed:size}/s"
@@ -21,11 +20,7 @@ _TONES = {
     GroupState.DONE: "good",
     **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
 }
-_WHY = t("OMS says: {why}")
-_LISTED = t("What failed is listed in OBS, below {folder}")
 
-_FAILED = t("Of {total:old object|old objects} {failed} failed.")
-_RESENT = t("Replay has the keys of all that failed, and resends them.")
 _TO_BE_RESENT = t("Replay reads in OMS's lists which failed, and resends them; so does python3 ops.py migrate --retry.")
 _TOO_MANY = t("These are too many for replay, which resends up to {most}: python3 ops.py migrate --retry")
 
@@ -38,7 +33,7 @@ def tone(group: TaskGroup) -> str:
 def how_far(group: TaskGroup) -> Text:
     """How much of it has come to an end, and what became of that."""
     if group.percent is None:
-        return _LISTING
+        return t("OMS lists the source: nothing is copied yet")
     return _HOW_FAR.filled(
         share=group.percent,
         total=group.total,
@@ -54,16 +49,16 @@ def how_far(group: TaskGroup) -> Text:
 def failures(group: TaskGroup) -> Iterator[Text]:
     """What OMS says of them, where it lists them, and who tries them again."""
     if group.why:
-        yield _WHY.filled(why=group.why)
+        yield t("OMS says: {why}", why=group.why)
     if group.lists:
-        yield _LISTED.filled(folder=group.lists)
+        yield t("What failed is listed in OBS, below {folder}", folder=group.lists)
     if (resending := _resending(group)) is not None:
         yield resending
 
 
 def _resending(group: TaskGroup) -> Text | None:
     if group.can_be_resent:
-        return _RESENT if group.resent else _TO_BE_RESENT
+        return t("Replay has the keys of all that failed, and resends them.") if group.resent else _TO_BE_RESENT
     return _TOO_MANY.filled(most=MOST_RESENT) if group.failed > MOST_RESENT else None
 
 
@@ -72,8 +67,11 @@ def failed(answer: StatusAnswer, say: Words) -> list[Block]:
     group = answer.old_objects
     if group is None or not group.failed:
         return []
-    told = (_FAILED.filled(total=group.total, failed=group.failed), _resending(group))
-    return [Paragraph(one.of(say.language), "open") for one in told if one]
+    told = (
+        t("Of {total:old object|old objects} {failed} failed.", total=group.total, failed=group.failed),
+        _resending(group),
+    )
+    return [Paragraph(say(one), "open") for one in told if one]
 
 
 def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
@@ -91,14 +89,14 @@ def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
     )
     if group is None:
         return [
-            Paragraph(say("migration unknown"), "open"),
+            Paragraph(say("A migration of the old objects is not over. How far it is, is not known."), "open"),
             facts,
-            *([Paragraph(silence.fix.of(say.language))] if silence else ()),
+            *([Paragraph(say(silence.fix))] if silence else ()),
             Command(command(LOOK)),
         ]
     return [
-        Paragraph(group.title.of(say.language), tone(group)),
-        *(Paragraph(one.of(say.language)) for one in (how_far(group), *failures(group))),
+        Paragraph(say(group.title), tone(group)),
+        *(Paragraph(say(one)) for one in (how_far(group), *failures(group))),
         facts,
         Command(command(group.step_of_others)),
     ]

@@ -8,11 +8,21 @@ from ops.commands import command
 from ops.report import comparison, units
 from ops.report.blocks import Block, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import LACKING, NONE_APART, UNPROVEN, held
-from ops.report.words import Words
+from ops.report.words import PASS_COUNTS, Words
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Stop
+from oss_oms_sync.answers.text import Text, t
 
-_RECONCILED = ("scanned", "covered", "failed_before", "submitted", "pending", "migrating", "unsent", "orphans")
+_SENT = t("{submitted}: accepted {accepted}, failed {failed}")
+_UNREAD = {
+    "unreadable": t(
+        "{number} could not be read: archived, or encrypted with a key that the function's role may not use, or that"
+        " role may not read at all (python3 policies/show.py --deep)"
+    ),
+    "too_big": t("{number:is|are} too large for the time of a piece"),
+    "encrypted": t("{number:is|are} encrypted in OBS, or may be"),
+    "unknown_parts": t("{number} came into OBS in parts that are not OMS's"),
+}
 
 
 def exit_code(found: ReconcileAnswer | CompareAnswer) -> int:
@@ -21,7 +31,7 @@ def exit_code(found: ReconcileAnswer | CompareAnswer) -> int:
         return 1
     if isinstance(found, ReconcileAnswer):
         return 1 if found.failed or found.missing or found.unsent else 0
-    classes = held(found).keys() if isinstance(found, Compared) else set()
+    classes = held(found).keys()
     return 1 if classes & LACKING else 3 if classes & UNPROVEN else 0
 
 
@@ -29,21 +39,20 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     """What either answers."""
     say = Words(language)
     lead, tone = _title(found)
-    sent = {name: f"{getattr(found, name):,}" for name in ("submitted", "accepted", "failed")}
     rate = found.objects_per_minute
     ran: Phrase = units.ran(found.started, found.ended, None, say, rate) if found.pass_ else None
     stopped = (say("stopped"), units.stopped(found, say))
-    resent = (say("resent"), say("resent counts", **sent))
+    resent = (say("sent again"), say(_SENT, **vars(found)))
     below: list[Block] = []
     facts: list[tuple[str, Phrase]]
     if isinstance(found, ReconcileAnswer):
-        counts = [(say(name), f"{getattr(found, name):,}") for name in _RECONCILED]
+        counts = [(say(title), f"{getattr(found, name):,}") for name, title in PASS_COUNTS.items()]
         facts = [*counts, resent, (say("pass"), ran), stopped]
-        below = [Paragraph(say("would send")), keys(found.missing)] if found.missing else []
+        below = [Paragraph(say("It would send, first:")), keys(found.missing)] if found.missing else []
     else:
-        facts = [resent, (say("pass"), ran), (say("judged again"), found.amended), stopped]
+        facts = [resent, (say("pass"), ran), (say("keys judged again"), found.amended), stopped]
         if found.finished and found.standstill:
-            facts += [(say("state digest"), found.state), (say("twin digest"), found.twin)]
+            facts += [(say("source, with times and ETags"), found.state), (say("twin digest of OBS"), found.twin)]
         if isinstance(found, Compared):
             below = _compared(found, say)
     return Report(Hero("", tone, say(lead), None), language, [Facts(facts), *_left(found, say), *below])
@@ -52,24 +61,35 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
 def _left(found: PassAnswer, say: Words) -> Iterator[Block]:
     """What was not sent, and how it gets to OBS."""
     if found.is_migration_unknown:
-        yield Paragraph(say("migration unknown"), "open")
+        yield Paragraph(say("A migration of the old objects is not over. How far it is, is not known."), "open")
     if found.step and found.all_the_same:
-        yield Paragraph(say("too many", unsent=found.unsent), "open")
+        yield Paragraph(
+            say(
+                "{unsent:object that is missing was|objects that are missing were} not sent: a migration copies as many"
+                " sooner. Let OMS copy them; once it has, compare again:",
+                unsent=found.unsent,
+            ),
+            "open",
+        )
         yield Command(command(found.step))
-        yield Paragraph(say("all the same"))
+        yield Paragraph(say("Or send them all the same, ten keys a call:"))
         yield Command(command(found.all_the_same))
 
 
-def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[str, str]:
+def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     if found.pass_ is None and (found.finished or found.stop):
-        return "trial", "good" if found.finished else "open"
+        return t("One call without a pass, which is not continued."), "good" if found.finished else "open"
     if not found.finished:
-        return "pass open" if found.pass_ else "no such scope", "open"
+        return t("The pass has not ended.") if found.pass_ else t("No pass of this scope has begun."), "open"
     if isinstance(found, ReconcileAnswer):
-        return "pass ended", "open" if found.unsent else "good"
+        return t("The pass has ended."), "open" if found.unsent else "good"
     if found.standstill:
-        return "listed", "good"
-    return {0: ("all equal", "good"), 1: ("lacks", "bad"), 3: ("not all proven", "open")}[exit_code(found)]
+        return t("Both buckets were listed, and nothing was judged."), "good"
+    return {
+        0: (t("All is in OBS, with equal contents."), "good"),
+        1: (t("Not all is in OBS."), "bad"),
+        3: (t("Nothing is known to lack, but not all is proven to be equal."), "open"),
+    }[exit_code(found)]
 
 
 def _compared(found: Compared, say: Words) -> list[Block]:
@@ -83,11 +103,15 @@ def _compared(found: Compared, say: Words) -> list[Block]:
             blocks += [Paragraph(Span("code", name.title)), keys(one.keys)]
     blocks += comparison.remedies(found, say)
     for kind, names in found.deep.keys.items() if found.deep else ():
-        blocks += [Paragraph(say(f"unread {kind}", number=getattr(found.deep, kind))), keys(names)]
+        blocks += [Paragraph(say(_UNREAD[kind], number=getattr(found.deep, kind))), keys(names)]
     if found.watermark:
         unproven = sum(one.source.objects for name, one in held(found).items() if name in UNPROVEN)
-        beside = Span("note", say("not proven too", number=unproven)) if unproven else None
-        blocks.append(Facts([(say("watermark"), (found.watermark, beside))]))
+        beside = (
+            Span("note", say("{number:object is|objects are} not proven to be equal", number=unproven))
+            if unproven
+            else None
+        )
+        blocks.append(Facts([(say("In OBS up to"), (found.watermark, beside))]))
     return [*blocks, *comparison.lag(found.lag, say)]
 
 
@@ -98,8 +122,8 @@ def how_far(found: PassAnswer | None, language: str) -> str:
         return say("begins")
     known = (
         None if found.share is None else f"{found.share:.0%}",
-        None if found.objects is None else say("of objects", number=found.objects),
-        say("a minute", number=found.objects_per_minute or 0),
-        None if found.minutes_left is None else say("time left", left=60 * found.minutes_left),
+        None if found.objects is None else say("{number:object|objects}", number=found.objects),
+        say("{number} objects a minute", number=found.objects_per_minute or 0),
+        None if found.minutes_left is None else say("{left:time} left", left=60 * found.minutes_left),
     )
-    return say("pause").join(filter(None, known))
+    return say(", ").join(filter(None, known))

@@ -27,10 +27,10 @@ from ops.report.blocks import (
     Table,
 )
 from ops.report.comparison import NONE_APART
-from ops.report.copying import copying, speed_figures
+from ops.report.copying import copying, drain, throughput
 from ops.report.failures import Cause, failures, tables
 from ops.report.old_objects import failed
-from ops.report.words import Words
+from ops.report.words import NEXT_STEPS, PASS_COUNTS, Words
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import (
     CompareUnderWay,
@@ -41,14 +41,16 @@ from oss_oms_sync.answers.status_answer import (
     Verdict,
     VerdictState,
 )
+from oss_oms_sync.answers.text import NOTHING, Text, t
 
-_TONES = {
-    VerdictState.IN_STEP: "good",
-    VerdictState.BEHIND: "open",
-    VerdictState.BROKEN: "bad",
-    VerdictState.NOT_KNOWN: "calm",
-    VerdictState.CLOSED: "way",
+_STATES = {
+    VerdictState.IN_STEP: (t("In step"), "good"),
+    VerdictState.BEHIND: (t("Behind"), "open"),
+    VerdictState.BROKEN: (t("Broken"), "bad"),
+    VerdictState.NOT_KNOWN: (t("Not known"), "calm"),
+    VerdictState.CLOSED: (t("Closed"), "way"),
 }
+_LAST_REPLAY = t("The last replay ({age}) took {taken}, of which {accepted} were accepted and {failed} failed again.")
 _PASS_PARTS = {
     "covered": "good",
     "submitted": "way",
@@ -74,70 +76,103 @@ def report(answer: StatusAnswer, language: str) -> Report:
         language,
         [Figures(_figures(answer, now, say))],
         [
-            Section("waiting", say("waiting"), say("waiting note"), _backlog(answer, now, say)),
-            Section("oms", say("oms"), say("oms note"), copying(answer, say)),
-            Section("failures", say("failures"), say("failures note"), failing),
-            Section("in-obs", say("in obs"), say("in obs note"), _compared(answer, now, say)),
-            Section("lag", say("lag"), say("lag note"), comparison.lag(last.lag, say)) if last else None,
-            Section("folders", say("folders"), say("folders note"), in_detail) if last else None,
-            Section("passes", say("passes"), say("passes note"), _passes(answer, now, say)),
-            Section("sums", say("sums"), say("sums note"), _sums(answer.sums, say)),
+            Section(
+                "waiting",
+                say("Waiting to be resent"),
+                say("Keys that OMS did not accept, or failed to copy."),
+                _backlog(answer, now, say),
+            ),
+            Section("oms", say("Copying by OMS"), say("Counted by OMS, in objects."), copying(answer, say)),
+            Section("failures", say("What OMS failed to copy"), say("What became of each."), failing),
+            Section(
+                "in-obs",
+                say("What is in OBS"),
+                say("The last comparison, object by object."),
+                _compared(answer, now, say),
+            ),
+            Section(
+                "lag",
+                say("How late objects were"),
+                say("Of the current versions written since the pass before the last."),
+                comparison.lag(last.lag, say),
+            )
+            if last
+            else None,
+            Section("folders", say("Folders"), say("First-level folders; those with differences first."), in_detail)
+            if last
+            else None,
+            Section(
+                "passes",
+                say("Search for lost events"),
+                say("Reconcile reads the whole source bucket."),
+                _passes(answer, now, say),
+            ),
+            Section("sums", say("Do the numbers add up?"), say("Counts that have to agree."), _sums(answer.sums, say)),
         ],
-        say("status"),
+        say("Status"),
         (
-            Rounded(say("utc", time=units.clock(now)), say("utc", time=answer.at)),
+            Rounded(
+                say("All times are UTC. Ages are as of {time}.", time=units.clock(now)),
+                say("All times are UTC. Ages are as of {time}.", time=answer.at),
+            ),
             " ",
-            (say("task"), " ", Span("code", answer.task.id)),
+            (say("sync task"), " ", Span("code", answer.task.id)),
         ),
     )
 
 
 def _hero(verdict: Verdict, say: Words) -> Hero:
-    name = " ".join(["then", verdict.step.job, *verdict.step.options])
-    step = Step(say(name) if say.knows(name) else "", command(verdict.step))
-    tone = "bad" if verdict.alarm else _TONES[verdict.state]
-    word = say(f"state {verdict.state.value}")
-    return Hero(word, tone, verdict.text.of(say.language), step, word)
+    following = NEXT_STEPS.get(" ".join([verdict.step.job, *verdict.step.options]), NOTHING)
+    word, tone = _STATES[verdict.state]
+    step = Step(say(following), command(verdict.step))
+    return Hero(say(word), "bad" if verdict.alarm else tone, say(verdict.text), step, say(word))
 
 
 def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     backlog, last = answer.backlog, answer.compare.last
     here = backlog.failed + backlog.in_run_files
-    shown = say("at least", number=here) if backlog.at_least else f"{here:,}"
-    since = _since(backlog.oldest, "oldest", now, say) if backlog.oldest else None
-    waits = Figure(say("waiting"), shown, since, "open" if here or backlog.at_least else None)
+    shown = say("at least {number}", number=here) if backlog.at_least else f"{here:,}"
+    since = _since(backlog.oldest, t("the oldest failed {age}"), now, say) if backlog.oldest else None
+    waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.at_least else None)
     mark = last.watermark if last else None
     apart = (ObjectClass.OUTSIDE, ObjectClass.CANARY)
     counts = {one: found.source.objects for one, found in last.classes.items() if one not in apart} if last else {}
     rest = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
     watermark = Figure(
-        say("watermark"),
+        say("In OBS up to"),
         units.age(units.moment(mark), now, say) if mark else say("not known"),
-        say("watermark note", total=sum(counts.values()), rest=rest) if mark else say("never compared"),
+        say(
+            "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be"
+            " equal",
+            total=sum(counts.values()),
+            rest=rest,
+        )
+        if mark
+        else say("Nothing has been compared with OBS yet: not known."),
         None if mark else "open",
     )
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)
-    note = say("lag key note", longest=longest) if p99 is not None else None
-    lag = Figure(say("lag key figure"), units.duration(p99, say), note, None if note else "open")
-    return [waits, *speed_figures(answer, say), watermark, lag]
+    note = say("99 % within; the longest {longest:time}", longest=longest) if p99 is not None else None
+    lag = Figure(say("Written until in OBS"), units.duration(p99, say), note, None if note else "open")
+    return [waits, throughput(answer, say), drain(answer, say), watermark, lag]
 
 
 def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
     backlog = answer.backlog
-    counts = {
-        "records": backlog.failed,
-        "in replay": backlog.in_run_files,
-        "outside": backlog.outside,
-        "unreadable": backlog.unreadable_run_files,
-        "left behind": sum(one.run_files for one in backlog.left_behind),
-    }
+    counts = [
+        (say("failed records"), backlog.failed),
+        (say("in replay's hands"), backlog.in_run_files),
+        (say("outside prefix and suffix, not resent"), backlog.outside),
+        (say("run files that cannot be read"), backlog.unreadable_run_files),
+        (say("run files of projects that no longer run"), sum(one.run_files for one in backlog.left_behind)),
+    ]
+    is_empty = not any(number for _, number in counts) and not backlog.at_least
     # The first two are always shown, unless there is nothing at all.
-    shown = [(name, number) for name, number in counts.items() if number or name in ("records", "in replay")]
-    is_empty = not any(counts.values()) and not backlog.at_least
-    figures = Figures([Figure(say(name), f"{number:,}") for name, number in shown], within=True)
+    shown = [Figure(name, f"{number:,}") for place, (name, number) in enumerate(counts) if number or place < 2]
+    figures = Figures(shown, within=True)
     return [
-        Paragraph(say("nothing waits")) if is_empty else figures,
+        Paragraph(say("Nothing waits.")) if is_empty else figures,
         *_reasons(answer, say),
         *_first_keys(backlog.keys, now, say),
         *_replay(answer, now, say),
@@ -153,8 +188,8 @@ def _reasons(answer: StatusAnswer, say: Words) -> list[Block]:
     for name, number in answer.backlog.by_reason.items():
         fix = answer.fixes.get(name)
         group = "unknown" if fix is None else "lasting" if name in answer.lasting else "passing"
-        causes.append(Cause(name, number, fix.of(say.language) if fix else None, group))
-    read = say("by reason", number=answer.backlog.read)
+        causes.append(Cause(name, number, say(fix) if fix else None, group))
+    read = say("By reason, of {number} records that were read", number=answer.backlog.read)
     return [Paragraph(read, "note"), *tables(say("reason"), causes, say)]
 
 
@@ -168,42 +203,52 @@ def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> list[B
         )
         for one in keys
     ]
-    columns = [Column(say("key")), Column(say("reason")), Column(say("since")), Column(say("OMS says"), "half")]
-    return [Table(columns, body, caption=say("first keys", number=len(body)))] if body else []
+    columns = [
+        Column(say("object key")),
+        Column(say("reason")),
+        Column(say("since")),
+        Column(say("OMS's message"), "half"),
+    ]
+    return [Table(columns, body, caption=say("The first {number}", number=len(body)))] if body else []
 
 
 def _replay(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
     if not answer.replay:
         return []
-    result = answer.replay.result
-    numbers = {"taken": f"{result.taken:,}", "accepted": f"{result.accepted:,}", "failed": f"{result.failed:,}"}
-    return [Paragraph(_since(answer.replay.at, "last replay", now, say, **numbers), "note")]
+    told = _LAST_REPLAY.filled(**vars(answer.replay.result))
+    return [Paragraph(_since(answer.replay.at, told, now, say), "note")]
 
 
-def _since(given: str, name: str, now: datetime, say: Words, **values: str) -> Rounded:
+def _since(given: str, text: Text, now: datetime, say: Words) -> Rounded:
     """Words that say since when something is, or how long ago it was."""
     age = units.age(units.moment(given), now, say)
-    return Rounded(say(name, age=age, **values), say(name, age=given, **values))
+    return Rounded(say(text, age=age), say(text, age=given))
 
 
 def _lists(answer: StatusAnswer, say: Words) -> list[Block]:
     lists = answer.oms_lists
-    said = (say("lists problem"), say("colon"), Span("outside", lists.problem))
-    unread = (say("lists unread"), say("colon"), f"{lists.unread:,}", " ", Span("key", lists.example))
+    said = (say("What OMS failed to copy is not read"), say(": "), Span("outside", lists.problem))
+    unread = (
+        say("Lines of OMS's lists of failures that could not be read"),
+        say(": "),
+        f"{lists.unread:,}",
+        " ",
+        Span("key", lists.example),
+    )
     shown = [*([said] if lists.problem else ()), *([unread] if lists.unread else ())]
     return [Paragraph(one, "open") for one in shown]
 
 
 def _compared(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
     last = answer.compare.last
-    under_way = [_under_way(one, "comparison under way since", now, say) for one in answer.compare.open]
+    under_way = [_under_way(one, t("A comparison is under way since {age}"), now, say) for one in answer.compare.open]
     if not last:
-        return [Paragraph(say("never compared"), "open"), *under_way]
+        return [Paragraph(say("Nothing has been compared with OBS yet: not known."), "open"), *under_way]
     about = Facts(
         [
-            (say("last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
-            (say("judged again"), units.time(last.amended, now, say) if last.amended else None),
-            (say("watermark"), units.time(last.watermark, now, say)),
+            (say("the last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
+            (say("keys judged again"), units.time(last.amended, now, say) if last.amended else None),
+            (say("In OBS up to"), units.time(last.watermark, now, say)),
         ]
     )
     return [
@@ -217,48 +262,47 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
 
 def _passes(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
     last = answer.reconcile.last
-    under_way = [_under_way(one, "under way since", now, say) for one in answer.reconcile.open]
+    under_way = [_under_way(one, t("A pass is under way since {age}"), now, say) for one in answer.reconcile.open]
     if not last:
-        return [Paragraph(say("no pass"), "open"), *under_way]
-    counts = {name: int(getattr(last, name)) for name in _PASS_PARTS}
+        return [Paragraph(say("No reconcile pass has ended yet: not known."), "open"), *under_way]
+    parts = [(say(PASS_COUNTS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_PARTS.items()]
     scanned = f"{last.scanned:,}"
-    said = say("comma").join(say("bar part", name=say(name), number=one) for name, one in counts.items())
-    label = say("bar", side=say("last pass"), total=scanned, parts=said)
-    bar = Bar([Part(one, _PASS_PARTS[name]) for name, one in counts.items()], label)
-    body = [
-        ((Span("swatch", tone=_PASS_PARTS[name]), say(name)), units.number(one, say)) for name, one in counts.items()
-    ]
-    foot = [(say("scanned"), scanned), (say("orphans"), units.number(last.orphans, say))]
-    lost = say("lost events", new=last.new, missing=last.new_missing)
+    body = [((Span("swatch", tone=tone), name), units.number(number, say)) for name, number, tone in parts]
+    foot = [(say("scanned"), scanned), (say("deleted at the source since"), units.number(last.orphans, say))]
+    lost = say(
+        "Of {new:new object|new objects}, the events of {missing} did not arrive.",
+        new=last.new,
+        missing=last.new_missing,
+    )
     return [
-        Facts([(say("last pass"), units.ran(last.started, last.ended, now, say))]),
-        Detail([Picture(say("scanned"), scanned, bar)]),
+        Facts([(say("The last pass"), units.ran(last.started, last.ended, now, say))]),
+        Detail([units.picture(say("scanned"), say("The last pass"), scanned, parts, say)]),
         Table([Column(say("count")), Column(say("objects"), "n")], body, foot),
         *([Paragraph(lost, "open")] if last.new_missing else ()),
         *under_way,
     ]
 
 
-def _under_way(one: PassUnderWay | CompareUnderWay, name: str, now: datetime, say: Words) -> Block:
+def _under_way(one: PassUnderWay | CompareUnderWay, text: Text, now: datetime, say: Words) -> Block:
     """A pass that is not at its end: how much of it is done, how fast it is, how long the rest takes."""
-    since = Span("mark", _since(one.started, name, now, say), "way")
-    known = [say("so far", scanned=one.scanned)] if isinstance(one, PassUnderWay) else []
+    since = Span("mark", _since(one.started, text, now, say), "way")
+    known = [say("{scanned} so far", scanned=one.scanned)] if isinstance(one, PassUnderWay) else []
     rate = units.a_minute(one.objects_per_minute, say)
     if one.share is None or one.minutes_left is None:
-        return Paragraph((since, say("colon"), say("pause").join([*known, rate, say("end not known")])))
+        return Paragraph((since, say(": "), say(", ").join([*known, rate, say("end not known")])))
     done = round(one.share * 1000)
-    left = say("time left", left=60 * one.minutes_left)
-    said = say("pause").join([units.share(done, 1000), *known, rate, left])
+    left = say("{left:time} left", left=60 * one.minutes_left)
+    said = say(", ").join([units.share(done, 1000), *known, rate, left])
     return Picture(since, said, Bar([Part(done, "way"), Part(1000 - done, "rest")], said))
 
 
 def _sums(sums: Sequence[Sum], say: Words) -> list[Block]:
     if not sums:
-        return [Paragraph(say("no sums"), "open")]
+        return [Paragraph(say("There are no counts to add up yet: not known."), "open")]
     body = []
     for one in sums:
-        meaning = None if one.holds else Span("note", one.meaning.of(say.language))
-        result = Span("mark", say("holds"), "good") if one.holds else Span("mark", say("does not hold"), "open")
+        meaning = None if one.holds else Span("note", say(one.meaning))
+        result = Span("mark", say("adds up"), "good") if one.holds else Span("mark", say("does not add up"), "open")
         numbers = f"{one.left:,} {one.sign} {' + '.join(f'{each:,}' for each in one.right)}"
-        body.append(((one.claim.of(say.language), meaning), numbers, result))
-    return [Table([Column(say("claim"), "half"), Column(say("numbers"), "n"), Column(say("result"))], body)]
+        body.append(((say(one.claim), meaning), numbers, result))
+    return [Table([Column(say("what has to hold"), "half"), Column(say("numbers"), "n"), Column(say("result"))], body)]

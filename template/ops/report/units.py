@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from ops.report.blocks import Cell, Phrase, Rounded, Span, Time
-from ops.report.words import Words
+from ops.report.blocks import Bar, Cell, Part, Phrase, Picture, Rounded, Span, Time
+from ops.report.words import STOPS, Words
 from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.answers.pass_answers import PassAnswer
 from oss_oms_sync.answers.text import t
@@ -31,7 +32,7 @@ def a_minute(number: float | None, say: Words) -> str:
     """A rate in objects."""
     if number is None:
         return say("not known")
-    return say("a minute", number=rate(number))
+    return say("{number} objects a minute", number=rate(number))
 
 
 def rate(number: float) -> str:
@@ -55,7 +56,7 @@ def moment(given: str) -> datetime:
 def age(time: datetime, now: datetime, say: Words) -> str:
     """How long before `now` it was."""
     past = (now - time).total_seconds()
-    return say("ago", duration=past) if past >= 1 else say("just now")
+    return say("{duration:time} ago", duration=past) if past >= 1 else say("just now")
 
 
 def share(number: int, whole: int) -> str:
@@ -100,8 +101,8 @@ def ran(started: str | None, ended: str | None, now: datetime | None, say: Words
     """When a pass took place, how long it took, and how fast it was."""
     took, rate = None, None if pace is None else a_minute(pace, say)
     with contextlib.suppress(ValueError):  # of one that is open, or a document that somebody made himself
-        took = say("took", duration=(moment(ended or "") - moment(started or "")).total_seconds())
-    below = Span("below", say("pause").join(filter(None, (took, rate))))
+        took = say("took {duration:time}", duration=(moment(ended or "") - moment(started or "")).total_seconds())
+    below = Span("below", say(", ").join(filter(None, (took, rate))))
     return time(started, now, say), " – ", time(ended, now, say), below
 
 
@@ -109,7 +110,14 @@ def stopped(found: PassAnswer | ReplayAnswer, say: Words) -> Phrase:
     """Why a call ended early; None if it did not. What the function says of it is in English."""
     if found.stop is None or say.language == "en":
         return found.stopped
-    return say(f"stop {found.stop.value}"), Span("note", Span("outside", found.stopped))
+    return say(STOPS[found.stop]), Span("note", Span("outside", found.stopped))
+
+
+def picture(caption: Phrase, side: str, total: str, parts: Sequence[tuple[str, int, str]], say: Words) -> Picture:
+    """A bar of parts, each with its name, its number and its tone; `side` and `total`: what of, and how many."""
+    told = say(", ").join(say("{name} {number}", name=name, number=number) for name, number, _ in parts)
+    label = say("{side}, {total} objects: {parts}", side=side, total=total, parts=told or say("none"))
+    return Picture(caption, total, Bar([Part(number, tone) for _, number, tone in parts], label))
 
 
 def clock(at: datetime) -> str:

@@ -42,14 +42,10 @@ class Grants:
                         t("{what}: no user has the key that was given: {happened}", what=what, happened=error.happened),
                         t("Run this again, and give its access key and its secret"),
                     ) from None
-                if not _is_of_rights(error):
+                if error.status not in (401, 403) and error.code not in _NOT_YET_SEEN:
                     raise
                 if self._session.clock.now() >= self._end:
                     raise NotYetError(
                         t("{what}: the new key still may not: {happened}", what=what, happened=error.happened), LATER
                     ) from None
             pause(self._session, _TRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))
-
-
-def _is_of_rights(error: RefusedError) -> bool:
-    return error.status in (401, 403) or error.code in _NOT_YET_SEEN

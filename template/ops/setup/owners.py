@@ -14,7 +14,7 @@ from ops.call import Caller
 from ops.clouds.keys import Keys
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
-from ops.clouds.wire import RefusedError
+from ops.clouds.wire import refused
 from ops.setup.needs import Line, Need, Standing, nothing
 from oss_oms_sync.answers.text import Text, t
 
@@ -44,12 +44,9 @@ def of_alibaba(ram: Ram) -> Account:
 def of_huawei(iam: Service, keys: Keys) -> Account:
     """The same. Where IAM does not tell whose the key is, it is shown as `-`, and may be the account's own."""
     domain = iam.call("GET", "/v3/auth/domains")["domains"][0]
-    try:
+    users = []
+    with refused(lambda error: error.status == 403):
         users = iam.call("GET", "/v5/users", {"access_key_id": keys.access.reveal()})["users"]
-    except RefusedError as error:
-        if error.status != 403:
-            raise
-        users = []
     holder, is_root = (users[0]["user_name"], users[0]["is_root_user"]) if users else ("-", not keys.token)
     return Account(f"{domain['name']} ({domain['id']})", holder, is_root)
 

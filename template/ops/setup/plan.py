@@ -14,8 +14,6 @@ from ops.setup.needs import OURS, Line, Standing
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-_STEPS = t("Or somebody who may does this, and then you run setup again:")
-
 
 class After(NamedTuple):
     """What is said once all is made, or was there, and what comes next."""
@@ -115,7 +113,12 @@ def _blocks(line: Line, language: str) -> Iterator[Block]:
     next_ = BlockStep(line.next.of(language) if line.next else "")
     yield Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
     if line.steps:
-        yield Items([_STEPS.of(language), *(f"{n}. {step.of(language)}" for n, step in enumerate(line.steps, 1))])
+        yield Items(
+            [
+                t("Or somebody who may does this, and then you run setup again:").of(language),
+                *(f"{n}. {step.of(language)}" for n, step in enumerate(line.steps, 1)),
+            ]
+        )
 
 
 def _to_json(line: Line) -> dict[str, Any]:

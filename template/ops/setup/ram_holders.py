@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.ram import Ram
-from ops.clouds.wire import RefusedError
+from ops.clouds.ram import Ram, is_absent
+from ops.clouds.wire import refused
 from ops.commands import interpreter
 from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
 from ops.setup.statements import Document, rights
@@ -56,13 +56,10 @@ class RamHolder:
 
     def make_key(self) -> Keys:
         """A new access key, whose secret RAM tells this once. Raises NotYetError if there is no such user."""
-        try:
+        with refused(is_absent):
             made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
-        except RefusedError as error:
-            if error.code.startswith("EntityNotExist"):
-                raise no_user(self.name) from None
-            raise
-        return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]), Secret())
+            return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]), Secret())
+        raise no_user(self.name)
 
     def delete_key(self, key: str) -> None:
         """Delete one of the user's keys."""
@@ -180,11 +177,8 @@ class RamHolder:
 
     def _make(self, action: str, **given: str) -> None:
         """Not an error if somebody else, or a request whose answer was lost, has done it."""
-        try:
+        with refused(lambda error: error.code.startswith("EntityAlreadyExist")):
             self._ram.do(action, **given)
-        except RefusedError as error:
-            if not error.code.startswith("EntityAlreadyExist"):
-                raise
 
     def _find(self) -> dict[str, str] | None:
         found = self._ram.find(f"Get{self._kind}", **{self._named: self.name})

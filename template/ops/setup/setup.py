@@ -30,7 +30,6 @@ _LOCK_HOLDS = timedelta(minutes=40)
 _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 _MIGRATION = t("migration of the old objects")
-_REMOVED = t("Removed. The buckets are still there, with all that is in them.")
 
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
@@ -43,7 +42,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     report = shown.report(session.lang)
     session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else lines.draw(report))
     if options.html:
-        write(options.html, page.draw(report), session.screen, session.lang)
+        write(options.html, page.draw(report), session)
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
@@ -52,7 +51,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
         for line in lines.draw(left.report(session.lang)):
             session.screen.say(line)
         return left.exit_code
-    session.screen.say((_REMOVED if options.remove else after.made).of(session.lang))
+    session.say(t("Removed. The buckets are still there, with all that is in them.") if options.remove else after.made)
     if not options.remove:
         session.screen.say(Whole(f"  {after.command}"))
     return 0
@@ -82,7 +81,12 @@ class Run:
             *huawei.key_needs(holders),
             *(() if alibaba else (huawei.key_of_others(),)),
             huawei.tasks.need(lambda: self._make_task(huawei)),
-            Need(t("s.yaml"), (), lambda: self._look_at_settings(huawei), lambda: self._write_settings(huawei)),
+            Need(
+                t("s.yaml"),
+                (),
+                lambda: self._look_at_settings(huawei),
+                lambda: settings_file.write(self._file, self._settings(huawei)),
+            ),
         ]
 
     def removals(self) -> list[Need]:
@@ -153,7 +157,7 @@ class Run:
             if not need.by_hand:
                 raise NotYetError(told, need.ask(error)) from None
             return need.refused(error)
-        self._say(t("Done: {what}", what=need.what))
+        self._session.say(t("Done: {what}", what=need.what))
         return Line(Standing.THERE, need.what)
 
     def _make_task(self, huawei: Huawei) -> None:
@@ -202,7 +206,7 @@ class Run:
     def _agree(self, tasks: Tasks) -> None:
         """OMS's privacy statement is the user's to agree to."""
         if not self._agreed:
-            self._say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
+            self._session.say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
             if _typed(self._session, t("Type {word} if you do:", word=_AGREE)) != _AGREE:
                 raise UsageError(
                     t("Nobody agreed, so no sync task was made"), t("Where nobody can be asked, give --agree")
@@ -217,9 +221,6 @@ class Run:
         if not wrong:
             return Line(Standing.THERE, what)
         return Line(Standing.CHANGE, what, t("{names} are filled in", names=wrong))
-
-    def _write_settings(self, huawei: Huawei) -> None:
-        settings_file.write(self._file, self._settings(huawei))
 
     def _migration_need(self) -> Need:
         """It works with the users that setup makes, and with keys of theirs."""
@@ -244,9 +245,6 @@ class Run:
 
     def _settings(self, huawei: Huawei) -> dict[str, str]:
         return {"SYNC_URL": huawei.tasks.address(), **huawei.key.settings, "logBucket": self._given["logBucket"]}
-
-    def _say(self, text: Text) -> None:
-        self._session.screen.say(text.of(self._session.lang))
 
 
 class Lock:
@@ -298,7 +296,7 @@ class Lock:
 def _seen(session: Session, needs: Sequence[Need]) -> list[Line]:
     seen = []
     for need in needs:
-        session.screen.progress(t("Looking at {what}", what=need.what).of(session.lang))
+        session.progress(t("Looking at {what}", what=need.what))
         seen.append(need.see())
     session.screen.begin()
     return seen

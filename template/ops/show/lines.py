@@ -73,7 +73,7 @@ def _step(step: Step) -> Iterator[Line]:
 
 
 def _block(block: Block, say: Words) -> Iterator[Line]:
-    colon = say("colon")
+    colon = say(": ")
     match block:
         case Paragraph(content) | Heading(content):
             yield from _paragraph(content)
@@ -105,7 +105,7 @@ def _figure(one: Figure, colon: str) -> Line:
 
 
 def _finding(given: Finding, say: Words) -> Iterator[Line]:
-    colon = say("colon")
+    colon = say(": ")
     yield Marked(_INDENT, _flat(given.result), given.result.tone or "", f"{colon}{_flat(given.title)}")
     for name, value in given.facts:
         if value is not None:
@@ -118,12 +118,9 @@ def _finding(given: Finding, say: Words) -> Iterator[Line]:
 
 
 def _paragraph(content: Phrase) -> Iterator[Line]:
-    yield Marked(_INDENT, _flat(content), _tone(content))
-
-
-def _tone(phrase: Phrase) -> str:
-    """The tone of a phrase that is a mark as a whole."""
-    return (phrase.tone or "") if isinstance(phrase, Span) else ""
+    # Of a phrase that is a mark as a whole.
+    tone = content.tone if isinstance(content, Span) else None
+    yield Marked(_INDENT, _flat(content), tone or "")
 
 
 def _table(table: Table) -> Iterator[Line]:

@@ -33,7 +33,7 @@ from ops.report.blocks import (
     Track,
 )
 from ops.report.words import Words
-from ops.show import html, pictures
+from ops.show import html
 from ops.show.html import Markup, element, join
 from ops.show.style import STYLE
 
@@ -77,7 +77,7 @@ def _hero(given: Hero, say: Words) -> Markup:
 
 def _step(step: Step, say: Words, between: str) -> Iterable[Markup]:
     if step.text:
-        yield element("p", element("b", say("next")), between, say.before(step.text, step.command))
+        yield element("p", element("b", say("Next")), between, say.before(step.text, step.command))
     if step.command:
         yield _command(step.command)
 
@@ -106,9 +106,9 @@ def _block(block: Block, say: Words) -> Markup:
             return _figures(block)
         case Table():
             return _table(block)
-        case Picture(caption, total, bar):
+        case Picture(caption, total, shares):
             parts = (element("span", _phrase(one)) for one in (caption, total))
-            return element("figure", element("figcaption", *parts), pictures.bar(bar))
+            return element("figure", element("figcaption", *parts), bar(shares))
         case Chart():
             return _chart(block, say)
         case Items(rows, kind):
@@ -134,12 +134,12 @@ def _phrase(phrase: Phrase | Cell) -> Markup:
         case Time(given, shown, age):
             return join((element("time", shown, datetime=given), element("span", age, class_="note") if age else None))
         case Bar():
-            return pictures.bar(phrase)
+            return bar(phrase)
         case Track(percent=None):
-            return pictures.track(phrase)
+            return track(phrase)
         case Track(number, percent=percent):
             shown = element("span", percent, class_="n" if number else "n nil")
-            return element("span", pictures.track(phrase), shown, class_="share")
+            return element("span", track(phrase), shown, class_="share")
         case _:
             return join(map(_phrase, phrase))
 
@@ -184,7 +184,7 @@ def _finding(given: Finding, say: Words) -> Markup:
     pairs = [*((name, _phrase(value)) for name, value in given.facts if value is not None)]
     if given.keys.rows:
         pairs.append((given.keys_title, _block(given.keys, say)))
-    return element("div", head, _pairs(pairs), *_step(given.next, say, say("colon")), class_="trouble")
+    return element("div", head, _pairs(pairs), *_step(given.next, say, say(": ")), class_="trouble")
 
 
 def _table(given: Table) -> Markup:
@@ -221,16 +221,63 @@ def _chart(given: Chart, say: Words) -> Markup:
     done, asked, failed = given.titles
     swatches = (_phrase(Span("swatch", tone=tone)) for tone in ("way", "line"))
     legend = [element("span", one, title, class_="legend") for one, title in zip(swatches, (done, asked), strict=True)]
-    peaks = [element("span", say("peak", number=one)) for one in given.peaks]
+    peaks = [element("span", say("peak {number}", number=one)) for one in given.peaks]
     ends = (element("span", f"{one:%Y-%m-%d %H:%M:%S}") for one in (given.start, given.end))
     return element(
         "figure",
         element("figcaption", element("span", *legend), peaks[0]),
-        pictures.columns(given.done, "copied", given.asked),
+        columns(given.done, "copied", given.asked),
         element("figcaption", element("span", _phrase(Span("swatch", tone="bad")), failed), peaks[1]),
-        pictures.columns(given.failed, "failures"),
+        columns(given.failed, "failures"),
         element("p", *ends, class_="ends"),
         _block(given.note, say) if given.note else None,
         role="group",
         aria_label=given.label,
     )
+
+
+def bar(given: Bar) -> Markup:
+    """A bar of which each part has its share; what is not 0 can be seen, however small."""
+    pieces = [
+        element("i", class_=part.tone, style=f"flex-grow:{part.number}") for part in given.parts if part.number > 0
+    ]
+    return element("div", *pieces, class_="bar thin" if given.thin else "bar", role="img", aria_label=given.label)
+
+
+def track(given: Track) -> Markup:
+    """How much a number is of another, beside the number itself."""
+    width = f"width:{100 * given.number / max(1, given.of):.3f}%"
+    fill = element("span", class_=f"fill {given.tone}", style=width) if given.number > 0 else None
+    return element("span", fill, class_="track", aria_hidden="true")
+
+
+def columns(values: Sequence[int], kind: str, over: Sequence[int] = ()) -> Markup:
+    """Columns of the class `kind` side by side, and a line over them on the same scale."""
+    highest = max(1, *values, *over)
+    shown = [
+        # So that a single one can be seen.
+        element("rect", class_=kind, x=f"{place + 0.06:.2f}", y=_y(max(value, highest * 0.04), highest), width="0.88",
+                height=f"{100 - float(_y(max(value, highest * 0.04), highest)):.2f}")
+        for place, value in enumerate(values)
+        if value > 0
+    ]  # fmt: skip
+    if over:
+        points = " ".join(
+            f"{place},{_y(value, highest)} {place + 1},{_y(value, highest)}" for place, value in enumerate(over)
+        )
+        shown.append(element("polyline", class_="requests", points=points, vector_effect="non-scaling-stroke"))
+    base = element("line", x1="0", y1="100", x2=str(len(values)), y2="100", vector_effect="non-scaling-stroke")
+    return element(
+        "svg",
+        *shown,
+        base,
+        viewBox=f"0 0 {max(1, len(values))} 100",
+        preserveAspectRatio="none",
+        class_="strip" if kind == "failures" else None,
+        aria_hidden="true",
+        focusable="false",
+    )
+
+
+def _y(value: float, highest: int) -> str:
+    return f"{100 - 98 * value / highest:.2f}"

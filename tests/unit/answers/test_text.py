@@ -21,13 +21,15 @@ CATALOGUE: dict[str, str] = json.loads(Path(text.__file__).with_name("zh.json").
 
 
 def phrases(path: Path) -> list[tuple[ast.Call, str]]:
-    """Every call of `t` in a program's source, with its phrase; empty where that is not written there."""
+    """Every call of `t` in a program's source, and of `say`, which takes texts as well, with its phrase; empty where
+    that is not written there."""
     calls = [one for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(one, ast.Call)]
     found = []
     for call in calls:
-        if isinstance(call.func, ast.Name) and call.func.id == "t":
+        if isinstance(call.func, ast.Name) and call.func.id in ("t", "say"):
             first = call.args[0]
-            found.append((call, first.value if isinstance(first, ast.Constant) else ""))
+            if call.func.id == "t" or isinstance(first, (ast.Constant, ast.JoinedStr)):
+                found.append((call, first.value if isinstance(first, ast.Constant) else ""))
     return found
 
 

@@ -20,11 +20,6 @@ TASK_PATH = f"/v2/{World.project_id}/sync-tasks/{TASK}"
 NOON = datetime(2026, 2, 3, 12, tzinfo=timezone.utc)
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def send(world: World, *keys: str, seconds: float = 60) -> Submission:
     return submit(world.invocation(), keys, Deadline(seconds, world.clock))
 

@@ -21,11 +21,6 @@ from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, KNOWN, REDIRECTS,
 A = StoredObject("a", b"x")
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def write(world: World, *objects: StoredObject, seconds: float = 30) -> list[str]:
     """Why each was not written; empty where it was."""
     problems = world.invocation(seconds).log_bucket.try_put_all(objects)

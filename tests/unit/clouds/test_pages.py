@@ -11,11 +11,6 @@ from support.listing import answer
 from support.world import DRIP, HANG, KNOWN, World, oss_error
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def asked(world: World) -> list[str]:
     """After which names pages were asked for."""
     return [request.params["start-after"] for request in world.oss.requests]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 
 import pytest
 
@@ -43,12 +42,6 @@ class Sends(World):
 @pytest.fixture
 def world() -> Sends:
     return Sends()
-
-
-@pytest.fixture
-def lines(caplog):
-    caplog.set_level(logging.DEBUG, "oss_oms_sync")
-    return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
 
 
 def test_what_the_time_did_not_reach_within_a_batch_is_left_and_the_rest_recorded():

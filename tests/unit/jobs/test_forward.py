@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 
 import pytest
 
@@ -11,18 +10,7 @@ from oss_oms_sync.errors import EventError, RecordError
 from oss_oms_sync.ledger.records import record_name
 from oss_oms_sync.reasons import Reason
 from sandbox.server.faults import Fault
-from support.world import DROP_BEFORE, HANG, PAGE, REDIRECTS, TASK, World, event, oms_error, oss_error, payload
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def lines(caplog):
-    caplog.set_level(logging.DEBUG, "oss_oms_sync")
-    return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
+from support.world import DROP_BEFORE, HANG, PAGE, REDIRECTS, TASK, event, oms_error, oss_error, payload
 
 
 def test_an_accepted_key_is_recorded_and_true_is_returned(world):

@@ -8,8 +8,9 @@ import time
 import pytest
 
 from ops import call
-from ops.call import InBackground, Sandbox, Tool
+from ops.call import Sandbox, Tool
 from ops.errors import CloudError, FunctionError, ToolError, UsageError
+from ops.waiting import in_background
 from support.ops import NASTY, StandInTool, failed, printed
 
 
@@ -141,21 +142,21 @@ def test_the_patience_is_longer_than_a_function_may_run():
 def test_stopping_ends_a_call_that_somebody_waits_for(stand_in, tmp_path):
     stand_in.plan({"*": {"seconds": 60}})
     tool = Tool(None, tmp_path)
-    waiting = InBackground(tool, "compare", {})
+    waiting = in_background(lambda: tool.ask("compare", {}))
     while not stand_in.calls:
         time.sleep(0.01)
     tool.stop()
-    assert waiting.wait(30)
+    assert isinstance(waiting.exception(30), ToolError)
 
 
 def test_a_trigger_is_taken_away_and_put_back_by_the_tool(stand_in, tmp_path):
     stand_in.plan({"*": {}})
-    Tool(None, tmp_path).remove_trigger("forward", "oss-content")
-    Tool(None, tmp_path).restore_trigger("forward", "oss-content")
+    Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
+    Tool(None, tmp_path).trigger("deploy", "forward", "oss-content")
     assert stand_in.calls == [["forward", act, "--trigger", "oss-content", "-y"] for act in ("remove", "deploy")]
     stand_in.plan({"*": {"err": "AccessDenied", "code": 1}})
     with pytest.raises(CloudError):
-        Tool(None, tmp_path).remove_trigger("forward", "oss-content")
+        Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
 
 
 SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22m   123**********456\n"

@@ -21,28 +21,28 @@ class Ranges:
 
 @dataclass(frozen=True, kw_only=True)
 class PassAnswer:
-    """How far a pass is, or a call without one; `next` and `stopped` are for people only. `objects` are those of the
-    source that it has walked past. `share`, from 0 to 1, and `minutes_left` are None where no earlier pass tells how
-    many objects there are. `unsent`: how many it left, because they are too many: `step` has them copied, and
-    `all_the_same` sends them. `is_migration_unknown`: a migration of the old objects had begun, and whether it copies
-    was not known, so nothing was left to it."""
+    """How far a pass is, or a call without one, of which no more is told than the first four; `next` and `stopped` are
+    for people only. `objects` are those of the source that it has walked past. `share`, from 0 to 1, and `minutes_left`
+    are None where no earlier pass tells how many objects there are. `unsent`: how many it left, because they are too
+    many: `step` has them copied, and `all_the_same` sends them. `is_migration_unknown`: a migration of the old objects
+    had begun, and whether it copies was not known, so nothing was left to it."""
 
     finished: bool
     next: str
     stop: Stop | None
     stopped: str | None
-    pass_: str | None
-    ranges: Ranges | None
-    started: str | None
-    ended: str | None
-    objects: int | None
-    objects_per_minute: int | None
-    share: float | None
-    minutes_left: int | None
-    unsent: int
-    step: Step | None
-    all_the_same: Step | None
-    is_migration_unknown: bool
+    pass_: str | None = None
+    ranges: Ranges | None = None
+    started: str | None = None
+    ended: str | None = None
+    objects: int | None = None
+    objects_per_minute: int | None = None
+    share: float | None = None
+    minutes_left: int | None = None
+    unsent: int = 0
+    step: Step | None = None
+    all_the_same: Step | None = None
+    is_migration_unknown: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

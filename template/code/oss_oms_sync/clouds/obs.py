@@ -188,11 +188,16 @@ class ObsBucket(Bucket):
         self, prefix: str, after: str, size: int, read: Callable[[UnreadPage], T]
     ) -> Callable[[], Attempt[T | StorageFailure]]:
         query = {"prefix": prefix, "marker": after, "max-keys": str(size), "encoding-type": "url"}
-
-        def page(_: requests.Response, body: bytes) -> T:
-            return read(UnreadPage(body, OBS_LISTING))
-
-        return partial(self._attempt, LIST, "GET", "", query, {}, MAX_LONG_BODY, page)
+        return partial(
+            self._attempt,
+            LIST,
+            "GET",
+            "",
+            query,
+            {},
+            MAX_LONG_BODY,
+            lambda _, body: read(UnreadPage(body, OBS_LISTING)),
+        )
 
     def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
         def of_this_version(part: ObjectPart) -> bytes | StorageFailure:

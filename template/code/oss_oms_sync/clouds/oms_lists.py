@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from oss_oms_sync.clock import parse_time
@@ -99,30 +98,25 @@ def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | N
     pair = min((pair for one in _SEPARATORS for pair in _pairs(body, start, stop, one, newline)), default=None)
     if pair is None:
         return None, stop
-    stop = _next_line(body, pair.end, newline)
+    first, end, raw, separator = pair
+    stop = _next_line(body, end, newline)
     try:
-        key = pair.key.decode()
+        key = raw.decode()
     except UnicodeDecodeError:  # no object has such a key
         return None, stop
-    before = [_plain(column) for column in body[start : pair.start].split(pair.separator)[:-1]]
+    before = [_plain(column) for column in body[start:first].split(separator)[:-1]]
     code = next((column.decode() for column in before if _CODE.fullmatch(column)), "")
     texts = [column.decode("utf-8", "replace") for column in before]
     times = (parse_time(f"{text}{_ZONE}") or parse_time(text) for text in texts)
-    message = _plain(body[pair.end + 1 : stop].strip()).decode("utf-8", "replace")
+    message = _plain(body[end + 1 : stop].strip()).decode("utf-8", "replace")
     return CopyFailure(key, code, message, next((time for time in times if time), None)), stop
 
 
-class _Pair(NamedTuple):
-    """A key in both forms, from `start` to `end`."""
-
-    start: int
-    end: int
-    key: bytes
-    separator: bytes
-
-
-def _pairs(body: bytes, start: int, stop: int, separator: bytes, newline: bytes) -> Iterator[_Pair]:
-    """The first place in a line where two neighbouring columns name the same key."""
+def _pairs(
+    body: bytes, start: int, stop: int, separator: bytes, newline: bytes
+) -> Iterator[tuple[int, int, bytes, bytes]]:
+    """The first place in a line where two neighbouring columns name the same key: its beginning and end, the key, and
+    the separator."""
     begin = start
     for column in body[start:stop].split(separator)[:-1]:
         second = begin + len(column) + 1
@@ -135,7 +129,7 @@ def _pairs(body: bytes, start: int, stop: int, separator: bytes, newline: bytes)
                 end = second + len(form)
                 is_end = end == len(body) or body.startswith((separator, newline, b"\r\n"), end)
                 if key and is_encoded and is_end and body.startswith(form, second):
-                    yield _Pair(begin, end, key, separator)
+                    yield begin, end, key, separator
                     return
         begin = second
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from oss_oms_sync import jsontext
@@ -33,18 +32,13 @@ class Message:
     fields: Mapping[str, object] = field(default_factory=dict)
 
 
-class _Answer(NamedTuple):
-    status: int
-    body: bytes
-
-
 @dataclass(frozen=True)
 class _Robot:
-    """What one kind of webhook is called, and takes, and whether it took it by its answer."""
+    """What one kind of webhook is called, and takes, and whether it took it, by status and body of its answer."""
 
     title: str
     body: Callable[[Message], object]
-    took: Callable[[_Answer], bool]
+    took: Callable[[int, bytes], bool]
 
 
 class Webhook:
@@ -72,25 +66,25 @@ class Webhook:
         if answer is None:
             self._session.abort()
             return f"no whole answer within {seconds:.0f} s"
-        if self._robot.took(answer):
+        status, said = answer
+        if self._robot.took(status, said):
             return ""
-        said = answer.body.decode("utf-8", "replace")
-        return presentable(f"it answered {answer.status}: {said}", self._settings.secrets)
+        return presentable(f"it answered {status}: {said.decode('utf-8', 'replace')}", self._settings.secrets)
 
-    def _send(self, body: bytes) -> _Answer:
+    def _send(self, body: bytes) -> tuple[int, bytes]:
         """Raises NETWORK_ERRORS."""
         headers, timeout = {"Content-Type": "application/json; charset=utf-8"}, (_CONNECT_SECONDS, _READ_SECONDS)
         with self._session as session:
             response = session.send_signed("POST", self._settings.alert_webhook, headers, timeout, body)
-            return _Answer(response.status_code, read_body(response, MAX_SHORT_BODY))
+            return response.status_code, read_body(response, MAX_SHORT_BODY)
 
 
-def _says_zero(name: str) -> Callable[[_Answer], bool]:
+def _says_zero(name: str) -> Callable[[int, bytes], bool]:
     """For a robot that answers 200 whatever happens, with a code in JSON."""
 
-    def took(answer: _Answer) -> bool:
-        value = jsontext.load(answer.body)
-        return answer.status == 200 and isinstance(value, dict) and value.get(name) == 0
+    def took(status: int, body: bytes) -> bool:
+        value = jsontext.load(body)
+        return status == 200 and isinstance(value, dict) and value.get(name) == 0
 
     return took
 
@@ -108,9 +102,9 @@ _SLACK = _Robot(
     "Slack",
     # Slack, "Formatting text": these three would begin links and mentions.
     lambda one: {"text": _text(one).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
-    lambda answer: answer.status == 200 and answer.body.strip() == b"ok",
+    lambda status, body: status == 200 and body.strip() == b"ok",
 )
-_ANY = _Robot("JSON", lambda one: {**one.fields, "message": one.text}, lambda answer: 200 <= answer.status < 300)
+_ANY = _Robot("JSON", lambda one: {**one.fields, "message": one.text}, lambda status, _: 200 <= status < 300)
 
 # Which host is whose.
 _ROBOTS = {

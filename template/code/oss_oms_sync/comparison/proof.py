@@ -79,8 +79,7 @@ class Prover:
     ) -> None:
         """`enough`: when nothing more is read; `has_whole_piece`: whether that leaves as much time as a piece has.
         `keeps`: whether what is proven is written down."""
-        self._source, self._log_bucket = invocation.source_bucket, invocation.log_bucket
-        self._task_id = invocation.task_id
+        self._invocation = invocation
         self._destination = destination
         self._enough = enough
         self._keeps = keeps
@@ -93,9 +92,9 @@ class Prover:
         """
         proof = self._prove(source, destination)
         if proof in _KEPT and self._keeps:
-            name = record_name(self._task_id, "proven", source.name)
+            name = record_name(self._invocation.task_id, "proven", source.name)
             body = _body(source, destination, proof).encode()
-            self._log_bucket.put(StoredObject(name, body, {"Content-Type": "text/plain"}))
+            self._invocation.log_bucket.put(StoredObject(name, body, {"Content-Type": "text/plain"}))
         return proof
 
     def _prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
@@ -124,7 +123,7 @@ class Prover:
         """Whether all of it could be read."""
         if self._enough.expired():
             return False
-        for body in self._source.iter_contents(source):
+        for body in self._invocation.source_bucket.iter_contents(source):
             for one in digests:
                 one.update(body)
             if self._enough.expired():

@@ -13,11 +13,11 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Listed, ListedSource
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Listed, ListedSource, PassAnswer
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
-from oss_oms_sync.passes.states import HowFar, PassState
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
 
 # What a pass can be asked for besides (passes/scope.py).
@@ -36,22 +36,19 @@ DELETE = t("delete each in OBS and compare again: what is missing is sent")
 
 @dataclass(frozen=True)
 class CompareResult:
-    """What a pass has found. `overwrite_mode` is the sync task's. `stood_still`: whether a standstill pass has seen
-    since what the pass has judged; None if there was none."""
+    """What a pass has found, and what is answered of any; `state` is None if there is no pass. `overwrite_mode` is the
+    sync task's. `stood_still`: whether a standstill pass has seen since what the pass has judged; None if there was
+    none."""
 
     tally: Tally
-    how_far: HowFar
+    answer: PassAnswer
+    state: PassState | None = None
     overwrite_mode: str | None = None
     stood_still: bool | None = None
 
-    @property
-    def state(self) -> PassState | None:
-        """The pass; None if there is none."""
-        return self.how_far.state
-
     def to_json(self) -> dict[str, object]:
         """As the caller gets it: classes and folders are only known at the end."""
-        is_compared = self.how_far.finished and not (self.state and self.state.scope.standstill)
+        is_compared = self.answer.finished and not (self.state and self.state.scope.standstill)
         return to_json(self.compared() if is_compared else CompareAnswer(**self._answer()))  # type: ignore[no-any-return]
 
     def compared(self) -> Compared:
@@ -70,9 +67,9 @@ class CompareResult:
 
     def _answer(self) -> dict[str, Any]:
         """What is known of any pass, by the names of CompareAnswer."""
-        state, tally, finished = self.state, self.tally, self.how_far.finished
+        state, tally, finished = self.state, self.tally, self.answer.finished
         return {
-            **vars(self.how_far.answer()),
+            **vars(self.answer),
             **{name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")},
             "deep": self._deep(),
             "lag": tally.lags(),

@@ -38,7 +38,7 @@ from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Piece
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.scope import Pass, Scope
-from oss_oms_sync.passes.states import HowFar, PassState, answering, beside_standstills, newest_of
+from oss_oms_sync.passes.states import PassState, answer_of, answering, beside_standstills, newest_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
@@ -127,8 +127,8 @@ class _Comparison:
         mode = self._task.object_overwrite_mode
         if asked.dry_run:
             one = self.driver.about_now(scope, note=False)
-            tally, how_far = self._range_walk(one, Piece.first(), dry_run=True).trial()
-            return CompareResult(tally, how_far, mode)
+            tally, answer = self._range_walk(one, Piece.first(), dry_run=True).trial()
+            return CompareResult(tally, answer, overwrite_mode=mode)
         before, stood_still = None, None
         if asked.look or asked.again:
             states = self.store.states()
@@ -145,8 +145,8 @@ class _Comparison:
             stopped = stopped if state else refused or stopped
         else:
             state, stopped = self.driver.by_hand(scope, restart=asked.restart)
-        how_far = HowFar.of("compare", state, stopped, invocation.clock.now(), before)
-        return CompareResult(state.tally if state else Tally(), how_far, mode, stood_still)
+        answer = answer_of("compare", state, stopped, invocation.clock.now(), before)
+        return CompareResult(state.tally if state else Tally(), answer, state, mode, stood_still)
 
     def _judged_again(self, asked: Options, one: Pass, total: Tally) -> Tally:
         """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""

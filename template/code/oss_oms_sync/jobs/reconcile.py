@@ -10,7 +10,7 @@ from typing import Any
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.pass_answers import ReconcileAnswer
+from oss_oms_sync.answers.pass_answers import PassAnswer, ReconcileAnswer
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import SettingsError, log
@@ -25,7 +25,7 @@ from oss_oms_sync.passes.pieces import Piece
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
 from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.scope import Pass, Scope
-from oss_oms_sync.passes.states import HowFar
+from oss_oms_sync.passes.states import answer_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally
 from oss_oms_sync.passes.work import Walked
@@ -95,8 +95,8 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
     if asked.dry_run or asked.limit is not None:
         one = driver.about_now(scope, note=not asked.dry_run)
         walk = _range_walk(invocation, one, Piece.first(), limit=asked.limit, dry_run=asked.dry_run)
-        tally, how_far = walk.trial()
-        return _answer(how_far, tally.counts, walk.missing if asked.dry_run else None)
+        tally, answer = walk.trial()
+        return _answer(answer, tally.counts, walk.missing if asked.dry_run else None)
     if asked.look:
         state, stopped = driver.look(scope), None
         before = driver.before(state)
@@ -106,13 +106,13 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
         state, stopped = driver.by_timer(scope, settings.reconcile_period)
     else:
         state, stopped = driver.by_hand(scope, restart=asked.restart)
-    how_far = HowFar.of("reconcile", state, stopped, invocation.clock.now(), before)
-    return _answer(how_far, state.counts if state else {})
+    answer = answer_of("reconcile", state, stopped, invocation.clock.now(), before)
+    return _answer(answer, state.counts if state else {})
 
 
-def _answer(how_far: HowFar, counts: Mapping[str, int], missing: Sequence[str] | None = None) -> ReconcileAnswer:
+def _answer(answer: PassAnswer, counts: Mapping[str, int], missing: Sequence[str] | None = None) -> ReconcileAnswer:
     """`counts` are of all of a pass so far."""
-    known: dict[str, Any] = {**vars(how_far.answer()), **{name: counts.get(name, 0) for name in COUNTS}}
+    known: dict[str, Any] = {**vars(answer), **{name: counts.get(name, 0) for name in COUNTS}}
     return ReconcileAnswer(**known, missing=missing)
 
 

@@ -16,7 +16,7 @@ versioning it is not, and nothing of that holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -34,24 +34,6 @@ from oss_oms_sync.ledger.records import record_root, state_name
 T = TypeVar("T")
 
 _ONCE = {"x-oss-forbid-overwrite": "true"}
-
-
-@dataclass(frozen=True)
-class _Installation:
-    """A note of when a project began to run. Its filter is empty if it names none."""
-
-    at: datetime
-    key_filter: KeyFilter
-
-    @classmethod
-    def read(cls, note: StoredObject) -> _Installation:
-        match jsontext.load(note.body):
-            case {"at": str(at), **rest} if time := parse_time(at):
-                return cls(time, KeyFilter(str(rest.get("prefix", "")), str(rest.get("suffix", ""))))
-        raise StorageError(
-            f"{note.name} in the log bucket is unreadable. Correct it to"
-            ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
-        )
 
 
 class Written(NamedTuple):
@@ -162,15 +144,29 @@ class JobState:
         name = self._name("installed")
         own = self._bucket.get(name)
         if own is not None:
-            return _Installation.read(StoredObject(name, own)).at
+            return _installation(StoredObject(name, own))[0]
         mine = self._invocation.settings.key_filter
         names = [one.name for one in self._bucket.iter_objects(f"{self._folder}installed")]
-        notes = [_Installation.read(one) for one in self._bucket.get_all(names) if one]
-        at = min((one.at for one in notes if one.key_filter.overlaps(mine)), default=self._invocation.clock.now())
+        notes = [_installation(one) for one in self._bucket.get_all(names) if one]
+        at = min((began for began, of in notes if of.overlaps(mine)), default=self._invocation.clock.now())
         if note:
             value = {"at": timestamp(at), **asdict(mine)}
             self._bucket.put(StoredObject.of_json(name, value))
         return at
+
+
+def _installation(note: StoredObject) -> tuple[datetime, KeyFilter]:
+    """When a project began to run, by a note of that, and its filter, which is empty if the note names none.
+
+    Raises StorageError.
+    """
+    match jsontext.load(note.body):
+        case {"at": str(at), **rest} if time := parse_time(at):
+            return time, KeyFilter(str(rest.get("prefix", "")), str(rest.get("suffix", "")))
+    raise StorageError(
+        f"{note.name} in the log bucket is unreadable. Correct it to"
+        ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
+    )
 
 
 def write_once(bucket: OssBucket, one: StoredObject) -> StoredObject | None:

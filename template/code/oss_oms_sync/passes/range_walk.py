@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 
+from oss_oms_sync.answers.pass_answers import PassAnswer
 from oss_oms_sync.answers.step import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, first_difference
@@ -21,7 +22,7 @@ from oss_oms_sync.passes.digests import state_digest, twin_digest, version_diges
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.runs import Run
-from oss_oms_sync.passes.states import HowFar
+from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import UNSENT, Tally
 from oss_oms_sync.passes.work import Walked
 
@@ -166,7 +167,7 @@ class RangeWalk:
             return Walked(done, error)
         return Walked(replace(done, kind=Kind.REST, stopped=stopped), error)
 
-    def trial(self) -> tuple[Tally, HowFar]:
+    def trial(self) -> tuple[Tally, PassAnswer]:
         """The same as a call that is not continued.
 
         Raises StorageError.
@@ -174,7 +175,9 @@ class RangeWalk:
         walked = self.run()
         if walked.error:
             raise walked.error
-        return walked.piece.tally, HowFar.of_trial(self.stopped, finished=walked.piece.kind is Kind.DONE)
+        is_whole = walked.piece.kind is Kind.DONE
+        following = "Everything was looked at." if is_whole else "A trial is not continued: the next one begins anew."
+        return walked.piece.tally, brief_answer(following, self.stopped, finished=is_whole)
 
     def _go(self) -> bool:
         """Count key after key, or run after run; return whether that came to the end of the range."""

@@ -153,54 +153,35 @@ class Progress:
         return cls(round(pace), round(state.objects / max(1, state.objects + left), 3), -(-left // max(1, round(pace))))
 
 
-@dataclass(frozen=True)
-class HowFar:
-    """How far a pass is, or a call without one. `following` says what comes next, `stopped` why this call went no
-    further; `state` and `progress` are None where there is no pass."""
+def answer_of(
+    job: str, state: PassState | None, stopped: Stopped | None, now: datetime, before: PassState | None = None
+) -> PassAnswer:
+    """What is answered of a job's pass, or that there is none; by the one `before` an open pass is measured. `stopped`:
+    why this call went no further."""
+    if state is None:
+        return brief_answer("No pass of this scope has begun.", stopped, finished=False)
+    stopped = stopped or state.stopped
+    return PassAnswer(
+        finished=bool(state.ended),
+        next=state.following(job),
+        stop=stopped and stopped.stop,
+        stopped=stopped and stopped.why,
+        pass_=state.of.name,
+        ranges=Ranges(state.ranges_open, state.ranges_done),
+        started=state.started,
+        ended=state.ended or None,
+        objects=state.objects,
+        **vars(Progress.of(state, before, now)),
+        unsent=state.unsent,
+        step=state.of.migrations.step if state.unsent else None,
+        all_the_same=state.all_the_same if state.unsent else None,
+        is_migration_unknown=state.of.migrations.is_unknown,
+    )
 
-    finished: bool
-    following: str
-    stopped: Stopped | None = None
-    state: PassState | None = None
-    progress: Progress | None = None
 
-    @classmethod
-    def of(
-        cls, job: str, state: PassState | None, stopped: Stopped | None, now: datetime, before: PassState | None = None
-    ) -> HowFar:
-        """What is to be said of a job's pass, or that there is none; by the one `before` an open pass is measured."""
-        if state is None:
-            return cls(finished=False, following="No pass of this scope has begun.", stopped=stopped)
-        progress = Progress.of(state, before, now)
-        return cls(bool(state.ended), state.following(job), stopped or state.stopped, state, progress)
-
-    @classmethod
-    def of_trial(cls, stopped: Stopped | None, *, finished: bool) -> HowFar:
-        """What is to be said of one call without pieces."""
-        following = "Everything was looked at." if finished else "A trial is not continued: the next one begins anew."
-        return cls(finished, following, stopped)
-
-    def answer(self) -> PassAnswer:
-        """As the caller gets it."""
-        state, progress, stopped = self.state, self.progress, self.stopped
-        return PassAnswer(
-            finished=self.finished,
-            next=self.following,
-            stop=stopped.stop if stopped else None,
-            stopped=stopped.why if stopped else None,
-            pass_=state.of.name if state else None,
-            ranges=Ranges(state.ranges_open, state.ranges_done) if state else None,
-            started=state.started if state else None,
-            ended=(state.ended or None) if state else None,
-            objects=state.objects if state else None,
-            objects_per_minute=progress.objects_per_minute if progress else None,
-            share=progress.share if progress else None,
-            minutes_left=progress.minutes_left if progress else None,
-            unsent=state.unsent if state else 0,
-            step=state.of.migrations.step if state and state.unsent else None,
-            all_the_same=state.all_the_same if state and state.unsent else None,
-            is_migration_unknown=state is not None and state.of.migrations.is_unknown,
-        )
+def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> PassAnswer:
+    """What is answered of a call without a pass: what comes next, and why it went no further."""
+    return PassAnswer(finished=finished, next=following, stop=stopped and stopped.stop, stopped=stopped and stopped.why)
 
 
 class Answer(NamedTuple):

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
@@ -248,11 +249,9 @@ class Tally:
 
     def side(self, name: str, *without: ObjectClass) -> Side:
         """All classes of one side, "source" or "destination", but for those `without`."""
-        total, left_out = Side(), [one.title for one in without]
-        for title, count in self.classes.items():
-            if title not in left_out:
-                total = total.plus(count.source if name == "source" else count.destination)
-        return total
+        left_out = [one.title for one in without]
+        counts = [one for title, one in self.classes.items() if title not in left_out]
+        return reduce(Side.plus, (one.source if name == "source" else one.destination for one in counts), Side())
 
     def shown(self) -> dict[str, Any]:
         """What is found in both buckets, by its names in answers and certificates."""

@@ -158,7 +158,7 @@ OSS_CALLS = {
         lambda theirs: theirs.get_bucket_versioning(sdk.GetBucketVersioningRequest(bucket=SOURCE)),
     ),
     "retention": (
-        lambda ours: ours.retains(),
+        lambda ours: ours.configured("worm"),
         lambda theirs: theirs.get_bucket_worm(sdk.GetBucketWormRequest(bucket=SOURCE)),
     ),
 }
@@ -202,7 +202,7 @@ OBS_CALLS = {
         lambda theirs: theirs.listVersions(DESTINATION, Versions(prefix="é", max_keys=1000, encoding_type="url")),
     ),
     "versioning": (lambda ours: ours.versioning(), lambda theirs: theirs.getBucketVersioning(DESTINATION)),
-    "retention": (lambda ours: ours.retains(), lambda theirs: theirs.getBucketObjectLock(DESTINATION)),
+    "retention": (lambda ours: ours.configured("object-lock"), lambda theirs: theirs.getBucketObjectLock(DESTINATION)),
 }
 OBS_SETTINGS = {
     "acl": ObsClient.getBucketAcl,

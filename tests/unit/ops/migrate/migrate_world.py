@@ -10,8 +10,8 @@ from unittest.mock import patch
 from ops.clouds.buckets import OssBucket, Place
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.group import Group
-from support.migration import Here, _AtOnce
-from unit.ops.setup.setup_world import NAME, SetupWorld
+from support.migration import Here, at_once
+from unit.ops.setup.setup_world import NAME, SetupWorld, well
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -29,13 +29,12 @@ class MigrateWorld(SetupWorld):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._patches.enter_context(patch("ops.waiting.InBackground", _AtOnce))
+        self._patches.enter_context(patch("ops.waiting.in_background", at_once))
         self._patches.enter_context(patch.object(Here, "sleep", self._sleep))
         file = self.folder / "s.yaml"
         for name, value in self._filter.items():
             file.write_text(file.read_text().replace(f'{name}: ""', f'{name}: "{value}"'))
-        code, said = self.setup(typed="yes\nagree\n")
-        assert code == 0, said
+        well(self.setup(typed="yes\nagree\n"))
         self.task = self.oms.tasks[0]
         self.deploy_project(self.folder)
         return self

@@ -14,6 +14,7 @@ import pytest
 from ops.setup import statements
 from support.migration import MINUTE, MODES
 from unit.ops.migrate.migrate_world import MigrateWorld
+from unit.ops.setup.setup_world import well
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -79,8 +80,7 @@ def test_a_new_task_and_a_group_that_overwrites_bring_them(world):
     world.oms._tasks.clear()
     file, address = world.folder / "s.yaml", world.variables()["SYNC_URL"]
     file.write_text(file.read_text(encoding="utf-8").replace(f'"{address}"', '""'), encoding="utf-8")
-    code, said = world.setup(typed="yes\nagree\n")
-    assert code == 0, said
+    well(world.setup(typed="yes\nagree\n"))
     (world.task,) = world.oms.tasks
     assert world.task.metadata
     world.deploy_project(world.folder)

@@ -19,7 +19,7 @@ from support.law import EXTRAS, requests_of
 from support.migration import Caller
 from support.ops import OPS, SET_UP_RIGHT
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
-from unit.ops.setup.setup_world import NAME
+from unit.ops.setup.setup_world import NAME, well
 
 FAILS = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
 
@@ -59,8 +59,7 @@ def test_what_was_there_before_is_copied_and_no_key_is_left(world):
     world.oss.put(world.source_bucket, "new", b"live")
     world.wait_idle(60)
     world.fill(1000)
-    code, said = world.migrate()
-    assert code == 0, said
+    said = well(world.migrate())
     assert "The migration is done\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;" in said
     assert "python3 ops.py compare --deep" in said
     assert world.copied() == 1001
@@ -124,8 +123,7 @@ def test_only_the_projects_prefix_is_copied():
     with MigrateWorld(filter_prefix="old/") as world:
         world.fill(10)
         world.fill(10, prefix="other/")
-        code, said = world.migrate()
-        assert code == 0, said
+        said = well(world.migrate())
         assert "Only what begins with old/" in said
         assert world.copied() == 10
 
@@ -513,8 +511,7 @@ def test_a_pause_and_going_on(world):
     assert world.migrate(typed="")[0] == 3, "it does not go on by itself"
     assert world.migrate("--retry")[0] == 2, "nothing failed"
 
-    code, said = world.migrate("--go-on")
-    assert code == 0, said
+    well(world.migrate("--go-on"))
     assert (world.copied(), world.group.success) == (200, 200)
     assert is_over(world)
 
@@ -532,8 +529,7 @@ def test_what_failed_is_tried_again_with_new_keys(world):
     assert (world.oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     before = set(world.ram.entities.users[f"{NAME}-oms"]["keys"])
 
-    code, said = world.migrate("--retry")
-    assert code == 0, said
+    well(world.migrate("--retry"))
     assert world.copied() == 100
     assert set(world.ram.entities.users[f"{NAME}-oms"]["keys"]) < before
     assert is_over(world)
@@ -541,10 +537,9 @@ def test_what_failed_is_tried_again_with_new_keys(world):
 
 def test_the_end_of_one_that_runs_leaves_what_it_copied(world):
     begun(world)
-    code, said = world.migrate("--remove", typed="no\n")
+    code, _ = world.migrate("--remove", typed="no\n")
     assert (code, world.group.status) == (2, Status.MONITORING)
-    code, said = world.migrate("--remove")
-    assert code == 0, said
+    well(world.migrate("--remove"))
     assert world.oms.groups.all() == []
     assert 0 < world.copied() < 200
     assert is_over(world)

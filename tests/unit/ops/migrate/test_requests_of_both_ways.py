@@ -10,6 +10,7 @@ from ops import effort
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 from unit.ops.migrate.migrate_world import MigrateWorld
+from unit.ops.setup.setup_world import well
 
 SIZE = 10
 
@@ -27,8 +28,7 @@ def counted(objects: int, *words: str) -> Counter[str]:
                 return False
 
             getattr(world, name).faults.add(Fault.hang(), where=counting)
-        code, said = world.run(*words, typed="")
-        assert code == 0, said
+        well(world.run(*words, typed=""))
         world.later(60)
         assert world.copied() == objects
     return requests

@@ -23,7 +23,7 @@ from oss_oms_sync.jobs.certify.document import _OF_THE_FREEZE
 from oss_oms_sync.jobs.status import sums
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
-from oss_oms_sync.passes.states import HowFar
+from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
 from support.answers import answer
 from support.certify_world import CertifyWorld
@@ -65,7 +65,7 @@ def compared() -> dict[str, object]:
         source_listed=whole,
         destination_listed=whole,
     )
-    return CompareResult(tally, HowFar(finished=True, following="")).to_json()
+    return CompareResult(tally, brief_answer("", None, finished=True)).to_json()
 
 
 def test_the_example_of_a_status_has_the_parts_of_a_real_one(world):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ops.report.blocks import Bar, Part, Track
 from ops.report.copying import Timeline
-from ops.show.pictures import bar, columns, track
+from ops.show.page import bar, columns, track
 from unit.ops.web_page import parse
 
 BEGIN = datetime(2026, 1, 30, 9, 12, 44, tzinfo=timezone.utc)

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 NAME = "photos-sync"
 
 
+def well(done: tuple[int, str]) -> str:
+    """What a command says that ends well."""
+    code, said = done
+    assert code == 0, said
+    return said
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -17,19 +17,13 @@ from sandbox.iam.identities import Asked
 from support.administrator import KilledError
 from support.grants import iam_user, ram_user
 from support.migration import Caller
-from unit.ops.setup.setup_world import NAME, SetupWorld
+from unit.ops.setup.setup_world import NAME, SetupWorld, well
 
 READER = "RAM user with whose key OMS reads the source"
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 # Of the requests of a run one in so many is where it ends.
 EACH = 5
 YES = "yes\nagree\n"
-
-
-@pytest.fixture
-def world():
-    with SetupWorld() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +58,7 @@ class Two:
 def test_two_people_who_hand_one_key_over_end_as_one_does(world, whole):
     # GIVEN somebody who sets up Alibaba Cloud, and is told which key the other one needs
     two = Two(world)
-    code, said = two.alibaba()
-    assert code == 0, said
+    said = well(two.alibaba())
     assert f"by hand: access key of {NAME}-oms, for whoever sets up Huawei Cloud: there is none" in said
     assert "python3 ops.py setup --only huawei" in said
     assert {
@@ -75,8 +68,7 @@ def test_two_people_who_hand_one_key_over_end_as_one_does(world, whole):
     # WHEN the other one types it THEN all is there
     two.hand_over()
     begun = len(world.sent)
-    code, said = two.huawei()
-    assert code == 0, said
+    said = well(two.huawei())
     assert [one.url for one in world.sent[begun:] if "aliyun" in one.url] == []
     assert world.made() == whole
     assert not [secret for secret in two.handed if secret in said]
@@ -95,8 +87,7 @@ def test_who_comes_first_in_huawei_cloud_has_all_but_the_task_and_goes_on_with_t
     assert [keys for _, _, keys in world.made()["iam users"]] == [1, 0]
     assert two.alibaba()[0] == 0
     two.hand_over()
-    code, said = two.huawei()
-    assert code == 0, said
+    well(two.huawei())
     assert world.made() == whole
 
 
@@ -119,8 +110,7 @@ def test_the_second_half_interrupted_at_a_request_and_begun_again_ends_the_same(
             with suppress(KilledError):
                 two.huawei()
             world.dies_after = -1
-            code, said = two.huawei()
-            assert code == 0, said
+            well(two.huawei())
             assert world.made() == whole, number
 
 
@@ -204,8 +194,7 @@ def test_without_identity_policies_the_printed_documents_suffice_and_setup_goes_
     assert world.run("secrets", "HW_AK", "HW_SK", keys=kept)[0] == 0
 
     # THEN setup goes on with the key that it is given, and an object arrives
-    code, said = world.setup(typed=f"yes\n{YES}", hidden=oms)
-    assert code == 0, said
+    well(world.setup(typed=f"yes\n{YES}", hidden=oms))
     world.deploy_project(world.folder)
     world.oss.put(world.source_bucket, "hello", b"hello")
     world.later(120)
@@ -226,8 +215,7 @@ def test_the_user_made_by_hand_as_it_is_printed_is_setup_s_own(world):
     for name, mark in re.findall(r"Create the IAM user (\S+), .* description (\S+),", at_its_end(said)):
         world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
     # THEN it does the rest itself
-    code, said = world.setup(typed=YES)
-    assert code == 0, said
+    well(world.setup(typed=YES))
     assert [keys for _, _, keys in world.made()["iam users"]] == [1, 1]
 
 
@@ -277,8 +265,7 @@ def test_a_key_that_somebody_made_is_given_to_oms_and_not_taken_for_one_that_nob
 
     # WHEN setup has it from the beginning THEN OMS gets that one
     given = dict(zip(OMS_SOURCE, (key["AccessKeyId"], key["AccessKeySecret"]), strict=True))
-    code, said = world.setup(typed=YES, keys={**world.administrators(), **given})
-    assert code == 0, said
+    well(world.setup(typed=YES, keys={**world.administrators(), **given}))
     assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key["AccessKeyId"]]
 
 

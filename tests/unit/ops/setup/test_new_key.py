@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unit.ops.setup.setup_world import NAME, SetupWorld
+from unit.ops.setup.setup_world import NAME, SetupWorld, well
 
 STORED = f"{NAME}_HW_AK"
 
@@ -95,8 +95,7 @@ def test_interrupted_at_a_request_and_begun_again_a_key_in_use_is_never_lost(fat
             with world.cut_off(fate, number):
                 world.setup("--new-key", typed="yes\n")
             assert old in keys(world), number
-            code, said = world.setup("--new-key", typed="yes\n")
-            assert code == 0, said
+            well(world.setup("--new-key", typed="yes\n"))
             # The store has one that works, whose twin is the old one or nobody's.
             use(world)
             assert old in keys(world)

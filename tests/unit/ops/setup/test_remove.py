@@ -7,7 +7,7 @@ import json
 import pytest
 
 from support.administrator import KilledError
-from unit.ops.setup.setup_world import NAME, SetupWorld
+from unit.ops.setup.setup_world import NAME, SetupWorld, well
 
 YES = "yes\nagree\n"
 NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}
@@ -29,8 +29,7 @@ def left(world):
 def test_nothing_is_left_but_the_buckets_and_their_objects(world):
     world.oss.put(world.log_bucket, "oms_source_record/t/success_object/a", b"-")
     buckets = world.made()["buckets"]
-    code, said = world.setup("--remove", typed="yes\n")
-    assert code == 0, said
+    said = well(world.setup("--remove", typed="yes\n"))
     assert "Remove them first: s remove -y" in said
     assert left(world) == NOTHING
     assert world.made()["buckets"] == buckets
@@ -63,8 +62,7 @@ def test_interrupted_at_a_request_and_begun_again_nothing_is_left(fate, first):
             world.setup(typed=YES)
             with world.cut_off(fate, number):
                 world.setup("--remove", typed="yes\n")
-            code, said = world.setup("--remove", typed="yes\n")
-            assert code == 0, said
+            well(world.setup("--remove", typed="yes\n"))
             assert left(world) == NOTHING, number
 
 
@@ -76,8 +74,7 @@ def test_after_half_a_setup_nothing_is_left_either(number):
             world.setup(typed=YES)
         world.dies_after = -1
         world.later(41 * 60)
-        code, said = world.setup("--remove", typed="yes\n")
-        assert code == 0, said
+        well(world.setup("--remove", typed="yes\n"))
         assert left(world) == NOTHING
 
 

@@ -21,7 +21,7 @@ from huaweicloudsdkiam import v3, v5
 from huaweicloudsdkoms import v2
 
 from sandbox.account import ACCOUNT_ID, DOMAIN_ID
-from unit.ops.setup.setup_world import SetupWorld
+from unit.ops.setup.setup_world import SetupWorld, well
 
 PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 
@@ -52,8 +52,7 @@ def sent():
         world.oms._tasks.clear()
         file = world.folder / "s.yaml"
         file.write_text(re.sub("SYNC_URL: .*", 'SYNC_URL: "" # setup', file.read_text()))
-        code, said = world.setup(typed="yes\nagree\n")
-        assert code == 0, said
+        well(world.setup(typed="yes\nagree\n"))
         return list(world.sent)
 
 

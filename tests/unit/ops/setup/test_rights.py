@@ -15,7 +15,7 @@ from sandbox.iam.service import _OPERATIONS
 from support.documents import Document
 from support.grants import iam_user, ram_user
 from tools.package import ROOT
-from unit.ops.setup.setup_world import NAME, SetupWorld
+from unit.ops.setup.setup_world import NAME, SetupWorld, well
 
 YES = "yes\nagree\n"
 # By their pages everybody may ask that of the own account.
@@ -108,8 +108,7 @@ def test_administrators_who_may_do_just_that_set_it_up(world):
     keys = {**dict(zip(ALIBABA, alibaba, strict=False)), **dict(zip(HUAWEI, huawei, strict=False))}
 
     # WHEN they run it THEN nothing is refused
-    code, said = world.setup(typed=YES, keys=keys)
-    assert code == 0, said
+    well(world.setup(typed=YES, keys=keys))
     assert [one.status for one in world.answered if one.status == 403] == []
 
 

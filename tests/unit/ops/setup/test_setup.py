@@ -12,17 +12,11 @@ from ops.clouds.keys import ALIBABA, HUAWEI
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
-from unit.ops.setup.setup_world import NAME, SetupWorld
+from unit.ops.setup.setup_world import NAME, SetupWorld, well
 
 YES = "yes\nagree\n"
 # Of the requests of a run one in so many is where it ends.
 EACH = 12
-
-
-@pytest.fixture
-def world():
-    with SetupWorld() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +30,7 @@ def whole():
 def test_what_it_makes_is_enough_for_an_object_to_arrive(world):
     # GIVEN two accounts in which every right is asked for
     world.binds_roles = True
-    code, said = world.setup(typed=YES)
-    assert code == 0, said
+    said = well(world.setup(typed=YES))
     assert "s deploy -y && python3 ops.py doctor" in said
 
     # WHEN the project is deployed, and something is written
@@ -124,8 +117,7 @@ def test_who_does_not_say_yes_changes_nothing(world):
 
 def finish(world):
     """Go on until all is there; what there is then."""
-    code, said = world.setup(typed=YES)
-    assert code == 0, said
+    well(world.setup(typed=YES))
     return world.made()
 
 
@@ -155,8 +147,7 @@ def test_a_second_person_waits_for_the_first(world):
 def test_grants_that_act_late_are_waited_for(world, minutes):
     world.ram.entities.acts_after = world.iam.acts_after = minutes * 60.0
     began = world.ground.now()
-    code, said = world.setup(typed=YES)
-    assert code == 0, said
+    well(world.setup(typed=YES))
     assert timedelta(minutes=minutes) <= timedelta(seconds=world.ground.now() - began) < timedelta(minutes=minutes + 2)
 
 
@@ -172,8 +163,7 @@ def test_grants_that_never_act_end_with_what_it_waits_for_and_no_key_is_left(wor
 
 def test_what_was_just_made_and_is_not_seen_yet_is_asked_for_again(world):
     world.ram.entities.stale_for = world.iam.stale_for = 3.0
-    code, said = world.setup(typed=YES)
-    assert code == 0, said
+    well(world.setup(typed=YES))
 
 
 def version(world):
@@ -229,8 +219,7 @@ def test_what_is_in_the_way_and_is_somebody_s_to_mend_is_said_and_the_rest_is_ma
     world.tool_account = ""
     website(world, f"{SUBFOLDERS}<RoutingRules>{MIRROR}</RoutingRules>")
     world.obs.create_bucket(world.destination_bucket).encrypted = True
-    code, said = world.setup(typed=YES)
-    assert code == 0, said
+    said = well(world.setup(typed=YES))
     assert "by hand: alias default of the Serverless Devs tool, which deploys: there is none" in said
     assert "s config add -a default" in said
     assert "by hand: source bucket photos: its static website has subfolder pages" in said
@@ -367,8 +356,7 @@ def shows_a_secret(world, *said):
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_no_secret_is_in_what_it_says_or_writes(world, words):
     world.iam.acts_after = 60.0
-    code, said = world.setup(*words, typed=YES)
-    assert code == 0, said
+    said = well(world.setup(*words, typed=YES))
     assert shows_a_secret(world, said) == (False, 2 + 3)
     _, renewed = world.setup("--new-key", *words, typed="yes\n")
     _, removed = world.setup("--remove", *words, typed="yes\n")
@@ -398,5 +386,4 @@ def test_no_secret_is_in_what_it_says_of_a_request_that_is_refused(whole, status
 def test_a_service_that_is_away_for_a_moment_is_asked_again(world):
     for service in (world.ram, world.iam, world.functions, world.oms, world.oss, world.obs):
         service.faults.add(Fault.status(503), times=1)
-    code, said = world.setup(typed=YES)
-    assert code == 0, said
+    well(world.setup(typed=YES))

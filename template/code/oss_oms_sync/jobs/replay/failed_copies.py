@@ -56,7 +56,6 @@ class FailedCopies:
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
-        self._clock = invocation.clock
         self._state = JobState(invocation)
         self._until = Deadline(invocation.deadline.remaining() * _SHARE, invocation.clock)
         self._records = CopyRecords(invocation)
@@ -110,9 +109,9 @@ class FailedCopies:
                 "SOURCE_BUCKET is empty, so what OMS failed to copy cannot be looked at. Name the bucket"
             )
         positions, bucket = self._positions, self._invocation.destination()
-        installed = self._clock.now() if positions.looked else self._state.installed(note=False)
+        installed = self._invocation.clock.now() if positions.looked else self._state.installed(note=False)
         read_before = positions.read_before(installed).timestamp()
-        if not positions.begin_look(self._clock.now()):
+        if not positions.begin_look(self._invocation.clock.now()):
             return
         for folder in self._folders():
             more = folder > positions.after or positions.after.startswith(folder)

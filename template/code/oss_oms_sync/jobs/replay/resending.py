@@ -2,7 +2,7 @@
 
 A page of failed records is written into a run file; then the records are deleted; then the keys are submitted. A
 failure recorded before the delete is covered by the submission after it; one recorded after the delete survives. A key
-leaves the run file only when it is accepted, has a failed record again, or is resolved (see `resting`).
+leaves the run file only when it is accepted, has a failed record again, or is resolved: there is nothing to send of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObj
 from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import PayloadError, StorageError, log
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.replay.resting import ReplayState, Resolved, Resting, version
+from oss_oms_sync.jobs.replay.resting import ReplayState, Resting, nothing_to_send, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
@@ -66,7 +66,7 @@ class Replay:
         self._runs = RunFiles(invocation)
         self._resting = Resting({}, invocation.clock)
         self._lets_rest = lets_rest
-        self._resolved = Resolved(invocation)
+        self._can_look = bool(invocation.settings.source_bucket)
         # Keys that are named are sent without a look.
         self._looks = False
         self._needless = 0
@@ -266,7 +266,7 @@ class Replay:
         self._leave(left)
 
     def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        needless = self._resolved.among(keys) if self._looks else set()
+        needless = self._needless_among(keys) if self._looks else set()
         self._needless += len(needless)
         left = self.sender.send([key for key in keys if key.key not in needless], in_doubt)
         # A delete that may still land would take a record of a later failure with it.
@@ -274,6 +274,26 @@ class Replay:
         unsent = {key.key for key in left} - set(in_doubt)
         self._taken.update(key.key for key in keys if key.key not in unsent)
         return left
+
+    def _needless_among(self, keys: Sequence[FailedKey]) -> set[str]:
+        """The keys of failed records of which there is nothing to send. Their records have to be deleted before: a
+        failure that is recorded later survives, and one that was recorded earlier has its object looked at here.
+
+        There is one case only: the source has no such object, or a symbolic link in its place. Neither what is in OBS
+        nor a success record closes a failed record: a late copy of the version before looks newer than the version that
+        OMS never accepted, and a success record of equal contents may be of another write. What failed once is sent
+        without a look: OMS tells. An object that cannot be looked at is sent.
+        """
+        asked = [one.key for one in keys if one.failed_again]
+        if not asked or not self._can_look:
+            return set()
+        found = self._invocation.source_bucket.try_find_all(asked)
+        failures = [one for one in found if isinstance(one, StorageFailure)]
+        if failures:
+            self._can_look = any(failure.code != "AccessDenied" for failure in failures)
+            log.info({"not_looked_at": len(failures), "problem": failures[0].message})
+        looked_at = ((key, one) for key, one in zip(asked, found, strict=True) if not isinstance(one, StorageFailure))
+        return {key for key, source in looked_at if nothing_to_send(source)}
 
     def _delete(self, keys: Collection[str]) -> set[str]:
         """Delete failed records; return the keys in doubt, whose delete may still land."""

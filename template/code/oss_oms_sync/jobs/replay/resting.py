@@ -1,22 +1,19 @@
 """Which failed records are not sent now: those that wait for a later run of the timer, so a run need not read them to
-pass them over; and those whose keys are done without being sent.
+pass them over; and what there is to send of a key.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
 from oss_oms_sync.clock import Clock, from_epoch, timestamp
-from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.delivery.sender import MAX_REJECTED_KEPT
-from oss_oms_sync.errors import log
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import FailedKey
 
 # How long a rejected key rests before it is retried.
 _REJECTED_REST = timedelta(days=1)
@@ -97,37 +94,6 @@ def version(source: ObjectSummary) -> ObjectChange:
 def _short(name: str) -> str:
     """A record's name as the state stores it: ten thousand long names would make it too long to be read."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]
-
-
-class Resolved:
-    """Finds, among the keys of failed records, those that are done without being sent.
-
-    There is one case only: the source has no such object, or a symbolic link in its place. Neither what is in OBS nor a
-    success record closes a failed record: a late copy of the version before looks newer than the version that OMS never
-    accepted, and a success record of equal contents may be of another write. What failed once is sent without a look:
-    OMS tells.
-    """
-
-    def __init__(self, invocation: Invocation) -> None:
-        self._invocation = invocation
-        self._can_look = bool(invocation.settings.source_bucket)
-
-    def among(self, keys: Sequence[FailedKey]) -> set[str]:
-        """The keys of which there is nothing to send. Their failed records have to be deleted before this is called: a
-        failure that is recorded later survives, and one that was recorded earlier has its object looked at here.
-
-        An object that cannot be looked at is sent.
-        """
-        asked = [one.key for one in keys if one.failed_again]
-        if not asked or not self._can_look:
-            return set()
-        found = self._invocation.source_bucket.try_find_all(asked)
-        failures = [one for one in found if isinstance(one, StorageFailure)]
-        if failures:
-            self._can_look = any(failure.code != "AccessDenied" for failure in failures)
-            log.info({"not_looked_at": len(failures), "problem": failures[0].message})
-        looked_at = ((key, one) for key, one in zip(asked, found, strict=True) if not isinstance(one, StorageFailure))
-        return {key for key, source in looked_at if nothing_to_send(source)}
 
 
 def nothing_to_send(source: ObjectSummary | None) -> str:

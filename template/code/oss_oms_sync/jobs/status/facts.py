@@ -35,7 +35,7 @@ from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFiles, by_project, keys_of, list_failed, read_failed
-from oss_oms_sync.passes.states import HowFar, PassState, Progress, last_ended, last_whole, open_passes
+from oss_oms_sync.passes.states import PassState, Progress, answer_of, last_ended, last_whole, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.reasons import MAY_NOT_SEND, Failure
@@ -131,7 +131,7 @@ class InObs:
         last = last_whole(states, invocation.settings.key_filter.prefix)
         if last is None:
             return cls(open=_open(states, now))
-        found = CompareResult(last.tally, HowFar.of("compare", last, None, now), task.object_overwrite_mode)
+        found = CompareResult(last.tally, answer_of("compare", last, None, now), last, task.object_overwrite_mode)
         return cls(found, _open(states, now), last.is_late(invocation.settings.compare_period, now))
 
     @property

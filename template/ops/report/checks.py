@@ -1,0 +1,120 @@
+"""The checks of a certificate: what has not passed comes first, with what to do about it."""
+
+from __future__ import annotations
+
+from ops.certificates import CHECKS
+from ops.commands import command
+from ops.report import counted
+from ops.report.blocks import Block, Column, Detail, Finding, Paragraph, Phrase, Span, Step, Table, keys
+from ops.report.words import Words
+from oss_oms_sync.answers import finding
+from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
+from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.answers.step import Step as AnsweredStep
+from oss_oms_sync.answers.text import t
+
+# What each shows if it passes.
+NAMES = {
+    "FROZEN": t("Nothing was written after the freeze"),
+    "CLOSED": t("The project is closed"),
+    "OMS_FINISHED": t("OMS has finished"),
+    "STOOD_STILL": t("Both buckets stood still"),
+    "SCOPE": t("All in scope was compared"),
+    "SUMS": t("The sums add up"),
+    "MIGRATING": t("No migration has anything left to copy"),
+    "MISSING": t("Nothing is missing in OBS"),
+    "OLDER": t("Nothing in OBS is older"),
+    "OVERWRITTEN": t("Nothing was overwritten in OBS"),
+    "MOVING": t("Nothing was moving"),
+    "IN_FLIGHT": t("Nothing is in flight"),
+    "FAILED": t("Nothing failed before"),
+    "PROOF_SUSPICIOUS": t("Nothing suspicious"),
+    "PROOF_EQUAL_VERSION": t("Nothing equal by version alone"),
+    "PROOF_EQUAL_SIZE": t("Nothing equal by size alone"),
+    "PROOF_IMPOSSIBLE": t("Nothing that cannot be copied"),
+    "UNKNOWN": t("Nothing unknown in OBS"),
+    "SAMPLE": t("The sample is equal"),
+    "METADATA": t("Headers are the same"),
+    "NOTHING_WAITS": t("Nothing waits to be resent"),
+    "TASK": t("The sync task is right"),
+    "CLOCK": t("The clocks agree"),
+}
+# Results, the worst first: their words and tones.
+_RESULTS = {
+    Result.FAILED: (t("failed"), "bad"),
+    Result.NOT_PROVEN: (t("not proven"), "open"),
+    Result.NOT_RUN: (t("not run"), "calm"),
+    Result.PASSED: (t("passed"), "good"),
+}
+
+
+def following(found: Certificate, say: Words) -> Step:
+    """What to do next."""
+    if found.verdict is CutoverVerdict.GO:
+        return Step(say("Switch over: the project is closed already."))
+    # What failed comes before what was not looked at.
+    for one in _by_result(found):
+        if one.gates and one.result is not Result.PASSED and one.next.en:
+            return Step(say(one.next), command(one.step))
+    return Step(say("On the day, stop the writes to the source bucket, and run:"), command(AnsweredStep("cutover")))
+
+
+def name_of(name: str, say: Words) -> str:
+    """A check in words."""
+    return say(NAMES.get(name, t("A check not known here")))
+
+
+def checks(found: Certificate, say: Words) -> list[Block]:
+    """Those that have not passed at length, and the others as a table."""
+    every = _by_result(found)
+    if not every:
+        return [Paragraph(say("There are no checks: not known."), "bad")]
+    wrong = [one for one in every if one.gates and one.result is not Result.PASSED]
+    body = [
+        (
+            (_title(one, say), None if one.gates else Span("note", say("does not gate"))),
+            _result(one, say),
+            say(one.seen),
+        )
+        for one in every
+        if one not in wrong
+    ]
+    columns = [Column(say("check")), Column(say("result")), Column(say("certify saw"), "half")]
+    return [*(_trouble(found, one, say) for one in wrong), *([Detail([Table(columns, body)])] if body else ())]
+
+
+def _title(check: finding.Finding, say: Words) -> Phrase:
+    return name_of(check.id, say), " ", Span("code", check.id)
+
+
+def _result(check: finding.Finding, say: Words) -> Span:
+    word, tone = _RESULTS.get(check.result, (t("not known"), "bad"))
+    return Span("mark", say(word), tone)
+
+
+def _trouble(found: Certificate, check: finding.Finding, say: Words) -> Finding:
+    return Finding(
+        _title(check, say),
+        _result(check, say),
+        [
+            (say("counted"), _counted(found, check.id, say)),
+            (say("certify saw"), say(check.seen)),
+            (say("certify wants"), say(check.wanted)),
+        ],
+        say("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else say("object key"),
+        keys(check.keys),
+        Step(say(check.next), command(check.step)),
+    )
+
+
+def _counted(found: Certificate, check: str, say: Words) -> str | None:
+    """What a check of classes is about, as the document counts it; None for another."""
+    titles = CHECKS[check].classes if check in CHECKS else ()
+    sides = [counted.of_class(found, title) for title in titles]
+    return counted.objects_and_bytes(sides, say) if sides else None
+
+
+def _by_result(found: Certificate) -> list[finding.Finding]:
+    """The checks, the worst first, and otherwise in their order; one with a result that is not known here is bad."""
+    order = [*_RESULTS]
+    return sorted(found.checks, key=lambda one: order.index(one.result) if one.result in order else 0)

@@ -1,0 +1,83 @@
+"""Figures and words of the documents: what the code decides, they say in the same number, in both languages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
+from oss_oms_sync.comparison import again
+from oss_oms_sync.comparison.classes import CUTOVER_SECONDS
+from oss_oms_sync.delivery import sender
+from oss_oms_sync.jobs.certify import evidence
+from oss_oms_sync.jobs.replay import resting
+from oss_oms_sync.jobs.status import _MAX_MONTHS, facts
+from oss_oms_sync.ledger import waiting
+from oss_oms_sync.passes import digests, pieces, work
+from oss_oms_sync.passes.classify import SETTLED
+from oss_oms_sync.settings_table import SETTINGS
+from tools.package import ROOT
+
+RATE, LANES, PIECE = (int(str(SETTINGS[name].default)) for name in ("OMS_RATE", "LANES", "PIECE_SECONDS"))
+A_DAY = RATE * KEYS_PER_CALL * 24 * 60 * 60 // 10**6
+A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_OF_A_SENDING_LANE) * KEYS_PER_CALL // 10**6
+MINUTES = int(SETTLED.total_seconds()) // 60
+
+# A document, and what it says in English and in Chinese.
+FIGURES = [
+    ("operations", f"at {RATE} calls a second", f"每秒 {RATE} 次调用"),
+    ("operations", f"{A_DAY} million objects a day", f"{A_DAY * 100:,} 万个对象"),
+    ("operations", f"({A_PASS} million at that rate)", f"（按该速率为 {A_PASS * 100:,} 万）"),
+    ("operations", f"younger than {MINUTES} minutes", f"不足 {MINUTES} 分钟"),
+    ("operations", f"({CUTOVER_SECONDS // 60} in a cutover", f"（割接中为 {CUTOVER_SECONDS // 60} 分钟）"),
+    ("operations", f"({again.MAX_KEYS:,} at most)", f"（最多 {again.MAX_KEYS:,} 个）"),
+    ("operations", f"status adds up {_MAX_MONTHS} at most", f"最多相加 {_MAX_MONTHS} 个月"),
+    ("operations", f"the {facts._MAX_RECORDS_READ} that status reads", f"所读的 {facts._MAX_RECORDS_READ} 条记录"),
+    ("operations", f"after {resting._FIRST_REST // 60} minutes, then", f"先间隔 {resting._FIRST_REST // 60} 分钟"),
+    ("operations", "takes nothing of five batches", "连续五批一个都不接受"),
+    ("cutover", f"{RATE * KEYS_PER_CALL * 60:,} object keys a minute", f"每分钟 {RATE * KEYS_PER_CALL * 60:,} 个"),
+    ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),
+    ("certificate", f"more than {evidence._MOST_RECORDS:,} records", f"超过 {evidence._MOST_RECORDS:,} 条"),
+    ("certificate", f"or {waiting._MOST_LISTED:,} to look through", f"超过 {waiting._MOST_LISTED:,} 条"),
+    ("certificate", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
+    ("how-it-works", f"`LANES` ({LANES})", f"`LANES`（{LANES}）"),
+    ("how-it-works", f"a range of {work.WORTH_SPLITTING:,} objects", f"{work.WORTH_SPLITTING:,} 个对象以上"),
+    ("how-it-works", f"at most {pieces.MAX_PIECES:,} pieces", f"最多 {pieces.MAX_PIECES:,} 段"),
+    ("how-it-works", f"which is {A_PASS} million object keys", f"提交 {A_PASS * 100:,} 万个对象"),
+]
+# Of words that were used once, in documents that users read and no program makes: what is said now.
+WORDS = {
+    r"rights": "permissions",
+    r"w[oa]kes?n?": "invoke",
+    r"reckon\w*": "estimate",
+    r"t(old|ells?|elling)": "report, say, show",
+    r"looked at": "checked",
+    r"stands? in": "is in",
+    r"some \d+": "about",
+    r"mayn't|whom": "who",
+}
+OF_PROGRAMS, OF_AUTHORS = ("settings", "reasons", "unconfirmed"), ("contributing", "performance")
+
+
+def text_of(name: str) -> str:
+    return " ".join((ROOT / "docs" / name).read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(("document", "english", "chinese"), FIGURES, ids=lambda one: one)
+def test_a_figure_is_the_codes(document, english, chinese):
+    assert english in text_of(f"{document}.md")
+    assert chinese in text_of(f"{document}.zh.md")
+
+
+def test_five_batches_are_five():
+    assert sender._MAX_REFUSED_BATCHES == 5
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_one_thing_has_one_word_in_english_documents(word):
+    for path in (ROOT / "docs").glob("*.md"):
+        if ".zh." not in path.name and path.stem not in (*OF_PROGRAMS, *OF_AUTHORS):
+            # In blocks and backticks is what programs say.
+            prose = re.sub(r"^ *```.*?^ *```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+            assert re.findall(rf"\b(?:{word})\b", prose) == [], (path.name, WORDS[word])
