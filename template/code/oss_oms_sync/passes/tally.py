@@ -250,7 +250,7 @@ class Tally:
     def side(self, name: str, *without: ObjectClass) -> Side:
         """All classes of one side, "source" or "destination", but for those `without`."""
         left_out = [one.title for one in without]
-        counts = [one for title, one in self.classes.items() if title not in left_out]
+        counts = [count for title, count in self.classes.items() if title not in left_out]
         return reduce(Side.plus, (one.source if name == "source" else one.destination for one in counts), Side())
 
     def shown(self) -> dict[str, Any]:

@@ -249,7 +249,7 @@ def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
         ('{"sample": 301}', "at most 300"),
         ('{"sample": -1}', "sample"),
         ('{"accept": {"missing": "me"}}', "What can be accepted: impossible, suspicious"),
-        ('{"accept": {"equal_size": ""}}', "without saying who does, and why"),
+        ('{"accept": {"equal_size": ""}}', r'and why. Give \{"accept": \{"equal_size": "who, why"\}\}$'),
         ('{"accept": {"equal_size": 1}}', "without saying who does, and why"),
         ('{"accept": {"equal_size": "<who, why>"}}', "without saying who does, and why"),
         ('{"accept": "equal_size"}', "JSON object"),

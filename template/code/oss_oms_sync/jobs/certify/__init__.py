@@ -3,7 +3,6 @@ opens the project, and says whether it is closed and whether a GO stands."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
@@ -16,7 +15,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.errors import SettingsError
+from oss_oms_sync.errors import SettingsError, log
 from oss_oms_sync.jobs.certify.checks import all_checks
 from oss_oms_sync.jobs.certify.closing_checks import nothing_waits, oms_finished
 from oss_oms_sync.jobs.certify.document import build, certificates_folder, number_of
@@ -30,8 +29,6 @@ _BY = "certify"
 _GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO))
 _OPEN = t("The project is open: what was recorded while it was closed is sent in minutes.")
 _MIGRATES = t("The project stays open: a migration of the old objects is not over, and OMS may still write")
-
-log = logging.getLogger(__name__)
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:

@@ -143,7 +143,8 @@ def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
         ),
         (
             not isinstance(why, str) or why.strip() in ("", WHO_WHY),
-            f'The payload accepts {name!r} without saying who does, and why. Give {{"accept": {{"{name}": "who, why"}}',
+            f"The payload accepts {name!r} without saying who does, and why. Give"
+            f' {{"accept": {{"{name}": "who, why"}}}}',
         ),
     )
 

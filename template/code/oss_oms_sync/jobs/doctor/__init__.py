@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -13,7 +12,7 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, DoctorCheck
 from oss_oms_sync.answers.text import same, t
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import OmsSyncError, SettingsError
+from oss_oms_sync.errors import OmsSyncError, SettingsError, log
 from oss_oms_sync.jobs.doctor import alibaba, assumptions, flow, function, huawei
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, skipped, unknown
 
@@ -44,8 +43,6 @@ _TEXTS = {
     Result.NOT_RUN: t("Some checks could not run"),
 }
 _WELL = t("Setup OK")
-
-log = logging.getLogger(__name__)
 
 
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:

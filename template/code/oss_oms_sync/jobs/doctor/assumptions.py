@@ -31,9 +31,8 @@ def _lists_were_read(context: CheckContext) -> bool:
     return any(one.lines for one in found.listed.values()) and not found.unread
 
 
-# By the names in the table: whether nobody has to confirm it any more, if anything here shows it, and why. What is not
-# here decides no GO, or has
-# a check of its own.
+# By the names in the table: what shows it, so that nobody has to confirm it any more, and that in words. What is not
+# here decides no GO, or has a check of its own.
 _SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
     (t("doubles"), None, NOTHING),
     (t("lag of counts"), None, NOTHING),

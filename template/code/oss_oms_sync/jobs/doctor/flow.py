@@ -16,7 +16,7 @@ from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, none_failed
+from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, none_failed
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing, open_projects
@@ -52,7 +52,10 @@ def right_to_submit(context: CheckContext) -> Finding:
     read may have been one of these.
     """
     enough = _scan_deadline(context)
-    failures = nlargest(_MAX_FAILURES_READ + 1, _until(enough, _failures(context)), key=lambda one: one.modified)
+    # Keys that replay has in hand may have no record.
+    folder = RunFiles(context.invocation).folder
+    found = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
+    failures = nlargest(_MAX_FAILURES_READ + 1, _until(enough, found), key=lambda one: one.modified)
     all_failed = not enough.expired()
     read = context.invocation.log_bucket.try_get_all([one.name for one in failures[:_MAX_FAILURES_READ]])
     reasons = [*map(_reasons_in, read), *[{""}] * (len(failures) - len(read))]
@@ -70,7 +73,7 @@ def right_to_submit(context: CheckContext) -> Finding:
         return skipped(t("no object key has been accepted yet: upload an object, and check again"))
     # Of the keys in a run file, only the time of the run is known.
     last, why = next(
-        ((one, why) for one, why in explained if not one.name.startswith(RunFiles(context.invocation).folder)),
+        ((one, why) for one, why in explained if not one.name.startswith(folder)),
         (None, set()),
     )
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
@@ -289,12 +292,6 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
         is_replays = object_class is ObjectClass.UNRECORDED and entry.key in in_hand
         classes[ObjectClass.FAILED_BEFORE if is_replays else object_class] += 1
     return classes, events_came, not enough.expired()
-
-
-def _failures(context: CheckContext) -> Iterator[ObjectSummary]:
-    """Failed records and run files, whose keys may have no record while replay has them in hand."""
-    bucket = context.invocation.log_bucket
-    return chain(bucket.iter_folder(RunFiles(context.invocation).folder), iter_records(context.invocation, "failed"))
 
 
 def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:

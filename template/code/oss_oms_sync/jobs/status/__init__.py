@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,9 +9,10 @@ from math import inf
 from operator import eq, le
 
 from oss_oms_sync import options
-from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import Mark, ReplayRun
 from oss_oms_sync.answers.status_answer import (
+    CopyingShown,
     ListsUnread,
     StatisticsShown,
     StatusAnswer,
@@ -25,7 +25,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
-from oss_oms_sync.errors import PayloadError
+from oss_oms_sync.errors import PayloadError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
@@ -49,8 +49,6 @@ DAY = timedelta(days=1)
 _MAX_MONTHS = 13
 _IN_FLIGHT = timedelta(hours=1)
 _INEXACT_COUNTS = t("two invocations went on with the same pass at once: its counts are not exact, its work is")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,6 +82,13 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     if is_timer_event(event):
         tell_of_change(invocation, verdict, facts)
     return to_json(report)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class _Replayed:
+    """How the last run of replay over all records ended."""
+
+    last: ReplayRun
 
 
 class _StatusReport:
@@ -134,6 +139,7 @@ class _StatusReport:
             keys_left=under_way.keys if under_way and rests < (self._now - DAY).timestamp() else (),
         )
         verdict, failures = reach_verdict(facts), facts.failures
+        replayed = self._state.recall(_Replayed, "replay")
         # A record may name one that is unknown here.
         reasons = [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
         report = StatusAnswer(
@@ -146,13 +152,15 @@ class _StatusReport:
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else task,
             oms_silence=silence(task, "get"),
-            copying=copying.shown(failures),
+            copying=CopyingShown(
+                copying.failed, copying.unfinished, timestamp(acknowledged.at) if acknowledged else None, failures
+            ),
             statistics=None
             if isinstance(shown, Failure)
             else StatisticsShown(timestamp(shown.start), shown.step, shown.series, shown.unread),
             statistics_silence=silence(shown, "statistics"),
             backlog=backlog,
-            replay=self._last_run(),
+            replay=replayed.last if replayed else None,
             reconcile=coverage.shown(),
             compare=in_obs.shown(),
             oms_lists=ListsUnread(lists.unread, lists.example, lists.said),
@@ -164,13 +172,6 @@ class _StatusReport:
             lasting=[reason.name for reason in reasons if reason in PERMANENT],
         )
         return verdict, facts, report
-
-    def _last_run(self) -> ReplayRun | None:
-        """How the last run of replay over all records ended, as far as that is known."""
-        try:
-            return from_json(ReplayRun, self._state.load("replay").get("last"))
-        except UnreadableError:
-            return None
 
     def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
         """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""

@@ -10,7 +10,6 @@ alarm that comes twice, because two instances were at it or one died, is better 
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,6 +18,7 @@ from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.webhook import Message, Webhook
+from oss_oms_sync.errors import log
 from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
@@ -56,8 +56,6 @@ _NEXT = {
         "Nothing is lost: what came is recorded. This is told again each day, until it is open or acknowledged."
     ),
 }
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from oss_oms_sync.answers.status_answer import CopyFailuresShown, CopyingShown, FailedForCode, Unfinished
-from oss_oms_sync.clock import timestamp
+from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode, Unfinished
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.ledger.list_positions import Listed
@@ -112,11 +111,6 @@ class Copying:
             since=begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
             listed=_listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
         )
-
-    def shown(self, failures: CopyFailures | None) -> CopyingShown:
-        """The same in numbers, with what became of the `failures`."""
-        since = timestamp(self.acknowledged.at) if self.acknowledged else None
-        return CopyingShown(self.failed, self.unfinished, since, failures)
 
 
 @dataclass(frozen=True)
