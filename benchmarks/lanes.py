@@ -27,7 +27,7 @@ from tools.render import render
 OBJECTS = 400_000
 LANES = [1, 4, 16]
 LISTING_SECONDS = 0.3
-TIMES = 5.0
+TIMES = 10.0
 HOUR = 3600
 
 

@@ -197,7 +197,7 @@ def rows() -> dict[str, set[str]]:
     """The files that each row of contributing's table of changes names, as they are in the repository."""
     text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
     found = {}
-    for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[2:]:
+    for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:
         change, files, others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:4])
         named = re.findall(r"`(\w+[./][\w./]*)`", files) + ([JUDGE] if f"`{JUDGE}`" in others else [])
         found[change] = {one if (ROOT / one).exists() else f"{CODE}/{one}" for one in named}

@@ -34,7 +34,7 @@ from ops.report.blocks import (
     Table,
     Time,
 )
-from ops.report.words import CUTOVER_STEPS, Words
+from ops.report.words import CUTOVER_STEPS, UTC, Words
 from oss_oms_sync.answers import step
 from oss_oms_sync.answers.certificate import (
     Certificate,
@@ -54,6 +54,7 @@ VERDICTS = {
     "NOT PROVEN": (t("NOT PROVEN"), "open"),
     "REHEARSAL": (t("REHEARSAL"), "way"),
 }
+_MEASURED = t("From the times that the passes took.")
 _CUTOVER = step.Step("cutover")
 
 
@@ -65,11 +66,8 @@ def report(document: Mapping[str, Any], language: str) -> Report:
         stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = found.counted, found.shown.lag, units.moment(found.made)
-    folders = (
-        comparison.folders(both, NOT_COUNTED, say)
-        if both
-        else Paragraph(say("What is in which folder is not known."), "open")
-    )
+    unknown = Paragraph(say("What is in which folder is not known."), "open")
+    folders = comparison.folders(both, NOT_COUNTED, say) if both else unknown
     late = comparison.lag(lag, say) if lag else [Paragraph(say("not known"), "open")]
     return Report(
         _not_valid(wrong, found, say) if wrong else _hero(found, say),
@@ -111,18 +109,8 @@ def report(document: Mapping[str, Any], language: str) -> Report:
                 say("Read wholly on both sides, and compared."),
                 counted.sample(found.sample, say),
             ),
-            Section(
-                "folders",
-                say("Folders"),
-                say("First-level folders; those with differences first."),
-                [Detail([folders])],
-            ),
-            Section(
-                "lag",
-                say("How late objects were"),
-                say("Of the current versions written since the pass before the last."),
-                [Detail(late)],
-            ),
+            comparison.folder_section(folders, say),
+            comparison.lag_section([Detail(late)], say),
             Section(
                 "shown",
                 say("Shown, not judged"),
@@ -132,7 +120,7 @@ def report(document: Mapping[str, Any], language: str) -> Report:
             Section("document", say("This document"), say("How to check it."), _document(document, found, say)),
         ],
         say("Cutover certificate"),
-        say("All times are UTC. Ages are as of {time}.", time=units.clock(made)),
+        say(UTC, time=units.clock(made)),
     )
 
 
@@ -199,11 +187,7 @@ def _freeze(found: Certificate, say: Words) -> Figure:
     """Since when writes are stopped, or how long they will be."""
     minutes = found.rehearsal.minutes.get("total") if found.rehearsal else None
     if minutes is not None:
-        return Figure(
-            say("Freeze"),
-            say("about {duration:time}", duration=60 * minutes),
-            say("From the times that the passes took."),
-        )
+        return Figure(say("Freeze"), say("about {duration:time}", duration=60 * minutes), say(_MEASURED))
     if found.frozen_since is None:
         return Figure(say("Writes stopped"), say("none"), say("not stopped: a rehearsal"))
     return _at(say("Writes stopped"), found.frozen_since, "")
@@ -250,7 +234,7 @@ def _rehearsal(given: Rehearsal, say: Words) -> Section:
     return Section(
         "rehearsal",
         say("How long writes will stand still"),
-        say("From the times that the passes took."),
+        say(_MEASURED),
         [
             Detail([picture]),
             Table([Column(say("step")), Column(say("time"), "n")], body, [(say("total"), whole_freeze)]),

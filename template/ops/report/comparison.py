@@ -20,6 +20,7 @@ from ops.report.blocks import (
     Part,
     Phrase,
     Picture,
+    Section,
     Span,
     Table,
     Track,
@@ -38,6 +39,7 @@ _TONES = {
     "calm": t("not compared"),
 }
 _ORDER = [*_TONES]
+_RESENT = t("{number:object that was resent is|objects that were resent are} not in these figures.")
 # Of an object that was late, within so many seconds.
 _WITHIN = {
     60: t("up to 1 min"),
@@ -94,11 +96,9 @@ def sums(found: BothBuckets, apart: Apart, say: Words, *, adds_up: bool = True) 
     for side, whole in (("source", found.source), ("destination", found.destination)):
         total = _added(found, found.classes, side, apart)
         adds_up = adds_up and total == Counted(whole.objects, whole.bytes)
-    return (
-        Paragraph(say("The classes add up to what the listings brought."), "note")
-        if adds_up
-        else Paragraph(say("The classes do not add up to what the listings brought."), "bad")
-    )
+    if adds_up:
+        return Paragraph(say("The classes add up to what the listings brought."), "note")
+    return Paragraph(say("The classes do not add up to what the listings brought."), "bad")
 
 
 def remedies(found: Compared, say: Words) -> list[Block]:
@@ -134,24 +134,24 @@ def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
 
 def lag(found: Lags, say: Words) -> list[Block]:
     """How long objects took until OMS accepted them, and until they were in OBS."""
-    again = (
-        [
-            Paragraph(
-                say(
-                    "{number:object that was resent is|objects that were resent are} not in these figures.",
-                    number=found.again,
-                ),
-                "note",
-            )
-        ]
-        if found.again
-        else []
-    )
+    again = say(_RESENT, number=found.again)
     return [
         *_one_lag(found.accepted, say("Written until accepted by OMS"), say),
         *_one_lag(found.copied, say("Written until in OBS"), say),
-        *again,
+        *([Paragraph(again, "note")] if found.again else ()),
     ]
+
+
+def lag_section(blocks: Sequence[Block], say: Words) -> Section:
+    """Where the lag is told."""
+    about = say("Of the current versions written since the pass before the last.")
+    return Section("lag", say("How late objects were"), about, blocks)
+
+
+def folder_section(block: Block, say: Words) -> Section:
+    """Where folders are told, for which a terminal has no room."""
+    about = say("First-level folders; those with differences first.")
+    return Section("folders", say("Folders"), about, [Detail([block])])
 
 
 class _Folder(NamedTuple):

@@ -24,6 +24,7 @@ _COUNTED = {
     "FAILURE": ("failed", t("failures")),
     "SKIP": ("skipped", t("skipped")),
 }
+_UNREAD = t("{number} parts of OMS's statistics could not be read: the picture may lack something.")
 # How many spans a picture has at most.
 _BINS = 100
 
@@ -103,7 +104,6 @@ def _over_time(answer: StatusAnswer, say: Words) -> list[Block]:
     line = Timeline(start, end, _STEPS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
-    unread = statistics.unread
     return [
         Chart(
             say(
@@ -127,15 +127,7 @@ def _over_time(answer: StatusAnswer, say: Words) -> list[Block]:
                 say("Failed, objects on a scale of their own"),
             ),
             (units.a_minute(peak, say), f"{max(sums['FAILURE']):,}"),
-            Paragraph(
-                say(
-                    "{number} parts of OMS's statistics could not be read: the picture may lack something.",
-                    number=unread,
-                ),
-                "open",
-            )
-            if unread
-            else None,
+            Paragraph(say(_UNREAD, number=statistics.unread), "open") if statistics.unread else None,
         )
     ]
 

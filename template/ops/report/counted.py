@@ -21,7 +21,7 @@ from ops.report.blocks import (
     keys,
 )
 from ops.report.copying import counters, silent
-from ops.report.words import SIDES, Words
+from ops.report.words import LOST_EVENTS, SIDES, Words
 from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, Sampled
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Counted, Listed
@@ -139,15 +139,7 @@ def not_judged(found: Certificate, shown: NotJudged, say: Words) -> list[Block]:
         say("{number:object|objects}", number=units.count(gone.objects if gone else None, say)),
         units.size(gone.bytes if gone else None, say),
     )
-    events = (
-        say(
-            "Of {new:new object|new objects}, the events of {missing} did not arrive.",
-            new=lost.new,
-            missing=lost.missing,
-        )
-        if lost
-        else say("not known")
-    )
+    events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("not known")
     task = shown.task
     return [
         Facts(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ops.commands import command
 from ops.report.blocks import Block, Command, Facts, Paragraph, Span
-from ops.report.words import Words
+from ops.report.words import MIGRATION_UNKNOWN, Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import LOOK, MOST_RESENT, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
@@ -89,7 +89,7 @@ def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
     )
     if group is None:
         return [
-            Paragraph(say("A migration of the old objects is not over. How far it is, is not known."), "open"),
+            Paragraph(say(MIGRATION_UNKNOWN), "open"),
             facts,
             *([Paragraph(say(silence.fix))] if silence else ()),
             Command(command(LOOK)),

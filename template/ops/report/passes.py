@@ -8,7 +8,7 @@ from ops.commands import command
 from ops.report import comparison, units
 from ops.report.blocks import Block, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import LACKING, NONE_APART, UNPROVEN, held
-from ops.report.words import PASS_COUNTS, Words
+from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text, t
@@ -61,7 +61,7 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
 def _left(found: PassAnswer, say: Words) -> Iterator[Block]:
     """What was not sent, and how it gets to OBS."""
     if found.is_migration_unknown:
-        yield Paragraph(say("A migration of the old objects is not over. How far it is, is not known."), "open")
+        yield Paragraph(say(MIGRATION_UNKNOWN), "open")
     if found.step and found.all_the_same:
         yield Paragraph(
             say(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from ops.certificates import NOT_COUNTED
 from ops.commands import command
 from ops.report import comparison, units
 from ops.report.blocks import (
@@ -30,7 +31,7 @@ from ops.report.comparison import NONE_APART
 from ops.report.copying import copying, drain, throughput
 from ops.report.failures import Cause, failures, tables
 from ops.report.old_objects import failed
-from ops.report.words import NEXT_STEPS, PASS_COUNTS, Words
+from ops.report.words import LOST_EVENTS, NEVER_COMPARED, NEXT_STEPS, PASS_COUNTS, UTC, Words
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import (
     CompareUnderWay,
@@ -50,6 +51,9 @@ _STATES = {
     VerdictState.NOT_KNOWN: (t("Not known"), "calm"),
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
+_WATERMARK = t(
+    "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be equal"
+)
 _LAST_REPLAY = t("The last replay ({age}) took {taken}, of which {accepted} were accepted and {failed} failed again.")
 _PASS_PARTS = {
     "covered": "good",
@@ -69,7 +73,6 @@ def exit_code(answer: StatusAnswer) -> int:
 def report(answer: StatusAnswer, language: str) -> Report:
     """`language` is "en" or "zh"."""
     say, now, last = Words(language), units.moment(answer.at), answer.compare.last
-    in_detail = [Detail([comparison.folders(last, NONE_APART, say)])] if last else []
     failing = [*failed(answer, say), *failures(answer.copying, now, say)]
     return Report(
         _hero(answer.verdict, say),
@@ -90,17 +93,8 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 say("The last comparison, object by object."),
                 _compared(answer, now, say),
             ),
-            Section(
-                "lag",
-                say("How late objects were"),
-                say("Of the current versions written since the pass before the last."),
-                comparison.lag(last.lag, say),
-            )
-            if last
-            else None,
-            Section("folders", say("Folders"), say("First-level folders; those with differences first."), in_detail)
-            if last
-            else None,
+            comparison.lag_section(comparison.lag(last.lag, say), say) if last else None,
+            comparison.folder_section(comparison.folders(last, NONE_APART, say), say) if last else None,
             Section(
                 "passes",
                 say("Search for lost events"),
@@ -112,8 +106,8 @@ def report(answer: StatusAnswer, language: str) -> Report:
         say("Status"),
         (
             Rounded(
-                say("All times are UTC. Ages are as of {time}.", time=units.clock(now)),
-                say("All times are UTC. Ages are as of {time}.", time=answer.at),
+                say(UTC, time=units.clock(now)),
+                say(UTC, time=answer.at),
             ),
             " ",
             (say("sync task"), " ", Span("code", answer.task.id)),
@@ -135,22 +129,12 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     since = _since(backlog.oldest, t("the oldest failed {age}"), now, say) if backlog.oldest else None
     waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.at_least else None)
     mark = last.watermark if last else None
-    apart = (ObjectClass.OUTSIDE, ObjectClass.CANARY)
-    counts = {one: found.source.objects for one, found in last.classes.items() if one not in apart} if last else {}
+    found = last.classes if last else {}
+    counts = {name: one.source.objects for name, one in found.items() if name.title not in NOT_COUNTED["source"]}
     rest = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
-    watermark = Figure(
-        say("In OBS up to"),
-        units.age(units.moment(mark), now, say) if mark else say("not known"),
-        say(
-            "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be"
-            " equal",
-            total=sum(counts.values()),
-            rest=rest,
-        )
-        if mark
-        else say("Nothing has been compared with OBS yet: not known."),
-        None if mark else "open",
-    )
+    until = units.age(units.moment(mark), now, say) if mark else say("not known")
+    about = say(_WATERMARK, total=sum(counts.values()), rest=rest) if mark else say(NEVER_COMPARED)
+    watermark = Figure(say("In OBS up to"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)
     note = say("99 % within; the longest {longest:time}", longest=longest) if p99 is not None else None
@@ -243,7 +227,7 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
     last = answer.compare.last
     under_way = [_under_way(one, t("A comparison is under way since {age}"), now, say) for one in answer.compare.open]
     if not last:
-        return [Paragraph(say("Nothing has been compared with OBS yet: not known."), "open"), *under_way]
+        return [Paragraph(say(NEVER_COMPARED), "open"), *under_way]
     about = Facts(
         [
             (say("the last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
@@ -268,12 +252,8 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
     parts = [(say(PASS_COUNTS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_PARTS.items()]
     scanned = f"{last.scanned:,}"
     body = [((Span("swatch", tone=tone), name), units.number(number, say)) for name, number, tone in parts]
-    foot = [(say("scanned"), scanned), (say("deleted at the source since"), units.number(last.orphans, say))]
-    lost = say(
-        "Of {new:new object|new objects}, the events of {missing} did not arrive.",
-        new=last.new,
-        missing=last.new_missing,
-    )
+    foot = [(say("scanned"), scanned), (say(PASS_COUNTS["orphans"]), units.number(last.orphans, say))]
+    lost = say(LOST_EVENTS, new=last.new, missing=last.new_missing)
     return [
         Facts([(say("The last pass"), units.ran(last.started, last.ended, now, say))]),
         Detail([units.picture(say("scanned"), say("The last pass"), scanned, parts, say)]),

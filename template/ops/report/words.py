@@ -23,6 +23,10 @@ class Words:
         return f"{sentence}{self(': ').rstrip()}" if command and sentence[-1:].isalnum() else sentence
 
 
+UTC = t("All times are UTC. Ages are as of {time}.")
+NEVER_COMPARED = t("Nothing has been compared with OBS yet: not known.")
+MIGRATION_UNKNOWN = t("A migration of the old objects is not over. How far it is, is not known.")
+LOST_EVENTS = t("Of {new:new object|new objects}, the events of {missing} did not arrive.")
 SIDES = {"source": t("source (OSS)"), "destination": t("destination (OBS)")}
 # What a pass of reconcile counts, by its names.
 PASS_COUNTS = {

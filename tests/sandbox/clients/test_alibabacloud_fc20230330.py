@@ -20,11 +20,6 @@ TRIGGER = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture
 def client_of(box):
     box.functions.others = {"album$resize": [TRIGGER], "thumbnails": [TRIGGER, {**TRIGGER, "triggerName": "second"}]}

@@ -17,12 +17,6 @@ TRUST = {
 PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    """The client heeds this machine's proxy, which has no business on loopback."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def client_of(box, key, secret, token=None):
     host = box.ram.endpoint.removeprefix("http://")
     return Client(

@@ -4,19 +4,13 @@ import json
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import GlobalCredentials
-from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkiam import v3, v5
 
 from sandbox.account import DOMAIN_ID
+from support.oms_sdk import refused
 
 DOCUMENT = {"Version": "5.0", "Statement": [{"Effect": "Allow", "Action": ["oms:synctask:get"]}]}
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    """The client heeds this machine's proxy, which has no business on loopback."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -36,12 +30,6 @@ def client_of(box):
 @pytest.fixture
 def client(client_of):
     return client_of(v5)
-
-
-def refused(call):
-    with pytest.raises(ClientRequestException) as caught:
-        call()
-    return caught.value.status_code, caught.value.error_code
 
 
 def make_user(client, name="sync-functions"):

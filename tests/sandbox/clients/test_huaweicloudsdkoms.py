@@ -4,7 +4,6 @@ from urllib.parse import quote
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
-from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkoms.v2 import (
     CreateSyncEventsRequest,
@@ -20,6 +19,7 @@ from huaweicloudsdkoms.v2 import (
 )
 
 from support.law import HOSTILE
+from support.oms_sdk import refused
 
 PATIENCE = 10
 BOTH_KEYS = {"src_ak": "ALIAK", "src_sk": "ALISK", "dst_ak": "HWAK", "dst_sk": "HWSK"}
@@ -33,12 +33,6 @@ def client_of(box, secret):
     return builder.with_endpoint(box.oms.endpoint).build()
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    """The client heeds this machine's proxy, which has no business on loopback."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture
 def client(box):
     return client_of(box, box.huawei_credentials[1])
@@ -50,13 +44,6 @@ def submit(box, client, keys):
 
 def show(box, client):
     return client.show_sync_task(ShowSyncTaskRequest(box.task_id, query_time=int(box.oms.now() * 1000)))
-
-
-def refused(call):
-    """What the client says of a call that is refused."""
-    with pytest.raises(ClientRequestException) as caught:
-        call()
-    return caught.value.status_code, caught.value.error_code
 
 
 def test_ten_keys_are_taken_and_copied(box, client):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
 
 import pytest
 
@@ -12,15 +14,14 @@ from support.reconcile_world import slow
 from support.world import DAY, HOUR
 
 
-@pytest.fixture
-def world(mocker) -> Iterator[CompareWorld]:
-    """A hundred objects, each worth a range of its own, and time for some pages only."""
-    mocker.patch.object(work, "WORTH_SPLITTING", 2)
-    world = CompareWorld(LANES="2")
-    for number in range(100):
-        world.put(f"{number:03}", "1", fate="copied")
+@contextmanager
+def copied(number: int, **environment: str) -> Iterator[CompareWorld]:
+    """So many objects, which were copied an hour ago, in pages of ten, each page worth a range of its own."""
+    world = CompareWorld(**environment)
+    for one in range(number):
+        world.put(f"{one:03}", "1", fate="copied")
     world.later(HOUR)
-    with pages_of(10):
+    with patch.object(work, "WORTH_SPLITTING", 2), pages_of(10):
         yield world
 
 
@@ -32,14 +33,9 @@ def first_look(world: CompareWorld, job: str) -> dict:
 
 
 @pytest.mark.parametrize("lanes", [3, 4, 6])
-def test_one_worker_begins_as_many_ranges_as_there_are_lanes(mocker, lanes):
+def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
     # GIVEN the marks of a pass over forty objects
-    mocker.patch.object(work, "WORTH_SPLITTING", 2)
-    world = CompareWorld(LANES=str(lanes))
-    for number in range(40):
-        world.put(f"{number:03}", "1", fate="copied")
-    world.later(HOUR)
-    with pages_of(10):
+    with copied(40, LANES=str(lanes)) as world:
         assert world.reconcile()["finished"]
         # WHEN the next one begins, and has no time but for its first piece
         result = first_look(world, "reconcile")
@@ -51,25 +47,21 @@ def test_one_worker_begins_as_many_ranges_as_there_are_lanes(mocker, lanes):
 
 
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
-def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(world, first, second):
+def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
     # GIVEN a pass of one job that ended
-    done = world.reconcile() if first == "reconcile" else world.compare()
-    assert done["finished"], done
-    # WHEN the other job's first pass begins, THEN it splits before it walks anywhere
-    result = first_look(world, second)
+    with copied(100, LANES="2") as world:
+        done = world.reconcile() if first == "reconcile" else world.compare()
+        assert done["finished"], done
+        # WHEN the other job's first pass begins, THEN it splits before it walks anywhere
+        result = first_look(world, second)
     assert result["ranges"]["open"] >= 2, result
     assert result["objects_per_minute"] == 0, result
 
 
 @pytest.mark.parametrize(("asked", "ranges"), [({"all": True}, 2), ({"all": True, "since": "2020-01-01"}, 8)])
-def test_where_everything_is_sent_a_pass_has_no_more_lanes_than_use_up_the_rate(mocker, asked, ranges):
+def test_where_everything_is_sent_a_pass_has_no_more_lanes_than_use_up_the_rate(asked, ranges):
     # GIVEN marks, and a rate of ten calls a second
-    mocker.patch.object(work, "WORTH_SPLITTING", 2)
-    world = CompareWorld(LANES="8", OMS_RATE="10")
-    for number in range(40):
-        world.put(f"{number:03}", "1", fate="copied")
-    world.later(HOUR)
-    with pages_of(10):
+    with copied(40, LANES="8", OMS_RATE="10") as world:
         assert world.reconcile()["finished"]
         world.later(DAY)
         slow(world.source, 4.0)

@@ -300,15 +300,18 @@ def test_by_marks_a_range_splits_at_once_if_half_of_it_is_worth_an_invocation(mo
     assert (result["covered"] == 0) == (ranges["open"] == 2)
 
 
-def test_a_pass_that_cannot_look_for_a_cut_is_begun_all_the_same(mocker):
-    # GIVEN marks, so that the first look is for a cut, and a source that answers nothing
+@pytest.mark.parametrize("ranges", [1, 4])
+def test_a_pass_that_cannot_look_for_a_cut_is_begun_all_the_same(mocker, ranges):
+    # GIVEN marks that tell all cuts, or none, so that the first look is for one, and a source that answers nothing
     mocker.patch.object(work, "WORTH_SPLITTING", 1)
+    if ranges == 1:
+        mocker.patch.object(work, "middle_of", return_value=None)
     world = many(30, seconds_a_page=0.1)
     world.tick()
     world.later(86_400)
 
     # WHEN a pass is begun by hand, THEN it is there, and the timer goes on with it
     world.begin()
-    assert [bool(one.ended) for one in world.passes()] == [True, False]
+    assert [(bool(one.ended), one.ranges_open) for one in world.passes()] == [(True, 0), (False, ranges)]
     world.later(600)
     assert world.tick()["finished"]

@@ -193,8 +193,8 @@ class PassStore:
         return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
 
     def ended(self, pass_name: str) -> PassState | None:
-        """A pass at its end; None if it is open, or its total unreadable."""
-        return self._amended(self._read(f"{pass_name}/{TOTAL}"))
+        """A pass at its end, without what amended it; None if it is open, or its total unreadable."""
+        return _value(PassState, self._read(f"{pass_name}/{TOTAL}"))
 
     def _amended(self, total: StoredObject | None) -> PassState | None:
         """The pass of a total, with its last amendment."""

@@ -7,6 +7,7 @@ who dies, or who hears of it twice. Source: the protocol was tried in thousands 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from oss_oms_sync.answers.step import Stop, Stopped
@@ -133,9 +134,10 @@ class Worker:
         if open_ranges >= lanes:
             return self._walk(one, start, open_ranges, seconds)
         marks = self._store.known_marks(one)
+        begins = start.after == start.begin
         # While all ranges are being begun, those that are not yet are no free lanes.
-        is_begun = start.after == start.begin and not _is_shared(range_name, lanes)
-        if marks and (is_begun or expected_objects(start.after, start.until, marks) < WORTH_SPLITTING):
+        is_share = begins and not _is_shared(range_name, lanes)
+        if marks and (is_share or expected_objects(start.after, start.until, marks) < WORTH_SPLITTING):
             return self._walk(one, start, open_ranges, seconds)
         walked = Walked(start)
         if not marks:
@@ -143,10 +145,10 @@ class Worker:
             walked = self._walk(one, start, open_ranges, min(seconds, FIRST_SECONDS))
             if walked.error or walked.piece.kind is not Kind.MORE:
                 return walked
-        try:
-            cut = self._cut(one, walked.piece, marks)
-        except StorageError:
-            cut = None  # the walk meets the same, and says so in its piece
+        # What begins splits where its halves will: by the marks alone, if they tell.
+        cut = middle_of(start.after, start.until, marks) if marks and begins else None
+        with suppress(StorageError):  # the walk meets the same, and says so in its piece
+            cut = cut or self._cut(one, walked.piece, marks)
         if cut:
             return Walked(replace(walked.piece, kind=Kind.SPLIT, cut=cut))
         return self._walk(one, walked.piece, open_ranges, seconds)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 NAME = "photos-sync"
+# What somebody types who agrees to all.
+YES = "yes\nagree\n"
 
 
 def well(done: tuple[int, str]) -> str:

@@ -17,13 +17,12 @@ from sandbox.iam.identities import Asked
 from support.administrator import KilledError
 from support.grants import iam_user, ram_user
 from support.migration import Caller
-from unit.ops.setup.setup_world import NAME, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
 
 READER = "RAM user with whose key OMS reads the source"
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 # Of the requests of a run one in so many is where it ends.
 EACH = 5
-YES = "yes\nagree\n"
 
 
 @pytest.fixture(scope="module")

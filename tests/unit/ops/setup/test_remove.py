@@ -7,9 +7,8 @@ import json
 import pytest
 
 from support.administrator import KilledError
-from unit.ops.setup.setup_world import NAME, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
 
-YES = "yes\nagree\n"
 NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}
 # Of the requests of a run one in so many is where it ends.
 EACH = 12

@@ -15,9 +15,8 @@ from sandbox.iam.service import _OPERATIONS
 from support.documents import Document
 from support.grants import iam_user, ram_user
 from tools.package import ROOT
-from unit.ops.setup.setup_world import NAME, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
 
-YES = "yes\nagree\n"
 # By their pages everybody may ask that of the own account.
 UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCallerIdentity"}
 

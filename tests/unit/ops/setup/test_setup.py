@@ -12,9 +12,8 @@ from ops.clouds.keys import ALIBABA, HUAWEI
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
-from unit.ops.setup.setup_world import NAME, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
 
-YES = "yes\nagree\n"
 # Of the requests of a run one in so many is where it ends.
 EACH = 12
 
