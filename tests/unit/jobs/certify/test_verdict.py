@@ -403,7 +403,8 @@ def test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read(world):
     world.freeze()
     world.prove()
     # THEN sending it once more would do nothing, and reading it may prove it
-    assert asked(world.certify(), "FAILED") == {"deep": True, "restart": True}
+    document = world.certify()
+    assert asked(document, "FAILED") == {"deep": True, "restart": True} == asked(document, "NOTHING_WAITS")
 
 
 def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(world):

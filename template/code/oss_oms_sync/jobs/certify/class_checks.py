@@ -224,11 +224,18 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
 def _mend_failed(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
     if not options.frozen:
         return check.next, Step("replay")
-    count, scope = found.tally.of(ObjectClass.FAILED_BEFORE), found.state.scope
-    if count.source == count.destination and not scope.deep:
-        copied = t(
+    count = found.tally.of(ObjectClass.FAILED_BEFORE)
+    if count.source == count.destination and not found.state.scope.deep:
+        return perhaps_copied(found, options)
+    return check.next, options.cutover()
+
+
+def perhaps_copied(found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
+    """What to do about what OMS may refuse for ever, and OBS has in the same size, before it was read."""
+    return (
+        t(
             "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS"
             " takes none"
-        )
-        return copied, options.comparing(scope, deep=True, restart=True)
-    return check.next, options.cutover()
+        ),
+        options.comparing(found.state.scope, deep=True, restart=True),
+    )

@@ -11,7 +11,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.jobs.certify.class_checks import unseen
+from oss_oms_sync.jobs.certify.class_checks import perhaps_copied, unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
@@ -260,16 +260,15 @@ def _waits(evidence: Evidence) -> Finding:
     if waiting.unread:
         unread = t("{n:record or run file|records or run files} that cannot be read", n=waiting.unread)
         seen = t("{parts}", parts=[seen, unread])
-    return _NOTHING_WAITS(
-        Result.FAILED,
-        seen,
-        t(
-            "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends"
-            " them again"
-        ),
-        evidence.options.cutover(),
-        [one.key for one in due][:MAX_KEYS],
+    found, options = evidence.comparison, evidence.options
+    send = t(
+        "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends them"
+        " again"
     )
+    what = (send, options.cutover())
+    if found and evidence.may_be_equal and not waiting.unread and not found.state.scope.deep:
+        what = perhaps_copied(found, options)
+    return _NOTHING_WAITS(Result.FAILED, seen, *what, [one.key for one in due][:MAX_KEYS])
 
 
 def _lists(evidence: Evidence) -> Finding:

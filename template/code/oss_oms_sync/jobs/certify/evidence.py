@@ -181,10 +181,11 @@ class Evidence:
 
     `reconciled` is the last reconcile pass over everything that ended. `due`: those of the keys `waiting` that are to
     be sent. A record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied: replay
-    keeps them for longer than a freeze lasts. `lists`: how far replay has read OMS's lists of failures. `clocks`: how
-    far the function's clock is off each cloud's; None where that does not tell. `open_projects`: others of the task
-    that were not closed in time. `migration`: that of the old objects, while it is not over; `old_objects`: how far it
-    is; `migrated`: those that are over. `sample` is None if nothing was to be sampled.
+    keeps them for longer than a freeze lasts. `may_be_equal`: OBS has each of those in the same size. `lists`: how far
+    replay has read OMS's lists of failures. `clocks`: how far the function's clock is off each cloud's; None where that
+    does not tell. `open_projects`: others of the task that were not closed in time. `migration`: that of the old
+    objects, while it is not over; `old_objects`: how far it is; `migrated`: those that are over. `sample` is None if
+    nothing was to be sampled.
     """
 
     options: CutoverOptions
@@ -194,6 +195,7 @@ class Evidence:
     reconciled: PassState | None
     waiting: WaitingKeys
     due: Sequence[FailedKey]
+    may_be_equal: bool
     lists: ListPositions
     clocks: Mapping[str, timedelta | None]
     closed: Closed | None
@@ -218,7 +220,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
     reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
-    due = {*_due(invocation, destination, [one.key for one in waiting.keys])}
+    due = _due(invocation, destination, [one.key for one in waiting.keys])
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
     urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
@@ -232,6 +234,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         reconciled=reconciled,
         waiting=waiting,
         due=[one for one in waiting.keys if one.key in due],
+        may_be_equal=all(due.values()),
         lists=JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions(),
         clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
@@ -269,9 +272,9 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     return Comparison(answer.of, standstill)
 
 
-def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> list[str]:
-    """Those of objects that are neither equal in OBS nor impossible to copy; all that the source has, where OBS does
-    not tell."""
+def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> Mapping[str, bool]:
+    """Those of objects that are neither equal in OBS nor impossible to copy, and whether OBS has them in the same size;
+    all that the source has, where OBS does not tell."""
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
     with suppress(StorageError):
@@ -280,5 +283,6 @@ def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[s
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
             found = ((one, judge.judge_alone(one).found) for one in entries(invocation, destination, keys))
             settled = (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE)
-            return [one.key for one, of_class in found if one.source and of_class not in settled]
-    return [one.name for one in invocation.source_bucket.find_all(keys) if one]
+            due = ((one.source, one.destination) for one, of_class in found if of_class not in settled)
+            return {source.name: bool(there and there.size == source.size) for source, there in due if source}
+    return {one.name: False for one in invocation.source_bucket.find_all(keys) if one}
