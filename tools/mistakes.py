@@ -460,6 +460,13 @@ MISTAKES = (
         "",
     ),
     Mistake(
+        "asking to send for ever what reading proves",
+        f"{_UNIT}/jobs/certify/test_verdict.py::test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read",
+        f"{_CODE}/jobs/certify/evidence.py",
+        "return {source.name: bool(there and there.size == source.size)",
+        "return {source.name: bool(there and there.size != source.size)",
+    ),
+    Mistake(
         "going on with a comparison of nothing",
         f"{_UNIT}/ops/test_cutover.py::test_a_comparison_that_does_not_answer_is_begun_anew[of nothing at the source]",
         f"{_OPS}/cutover.py",
