@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -193,9 +194,9 @@ def test_what_importing_takes_is_taken_off_the_first_invocations_time(world, ind
 
 def test_a_cold_start_of_forward_compiles_nothing_that_reads_listings():
     script = "import sys, index, oss_oms_sync.jobs.forward; print(*(name for name in sys.modules if 'clouds.' in name))"
-    code = str(Path(clock.__file__).parents[1])
+    path = os.pathsep.join([str(Path(clock.__file__).parents[1]), *sys.path])
     words = [sys.executable, "-B", "-c", script]
-    done = subprocess.run(words, capture_output=True, text=True, env={"PYTHONPATH": code}, check=True)
+    done = subprocess.run(words, capture_output=True, text=True, env={"PYTHONPATH": path}, check=True)
     imported = {name.rpartition(".")[2] for name in done.stdout.split()}
     assert {"oss", "oms"} <= imported
     assert imported.isdisjoint({"listings", "obs"})

@@ -230,6 +230,8 @@ FREE = {
     "source.state_digest": "a listing with ETags and times tells",
     "last_written": "a listing with times tells; what it says is held against the freeze",
     "classes.*.keys": "examples, of which only the scope can be seen",
+    "classes.older.in_vain": "OMS's mode and CRC64s tell; that they are no more than the objects is seen below",
+    "classes.overwritten.in_vain": "the same",
     "classes.outside.digests": "not in scope: in no sum",
     "classes.canary.digests": "the same",
     "classes.oms_own.digests": "OMS's own lists, which grow: in no sum",
@@ -326,6 +328,12 @@ def forgeries() -> list[tuple[str, tuple[Any, ...], object]]:
 def test_whatever_is_forged_does_not_agree_with_the_rest(check, forgery):
     name, path, other = forgery
     assert is_refused(check(changed(answer(name), path, other), "--lang", "en"))
+
+
+@pytest.mark.parametrize(("title", "number"), [("older", 3), ("older", -1), ("missing", 1)])
+def test_what_oms_skips_is_no_more_than_there_is_and_of_no_other_class(check, title, number):
+    path = ("classes", title, "in_vain")
+    assert is_refused(check(changed(answer("certificate-no-go"), path, number), "--lang", "en"))
 
 
 @pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])

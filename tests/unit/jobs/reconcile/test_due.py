@@ -10,32 +10,32 @@ from support.reconcile_world import ReconcileWorld, counts
 from support.world import HOUR
 
 
-def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(world):
-    world.upload("a")
-    world.later()
-    assert world.tick()["accepted"] == 1
-    lists = world.source.calls["list"]
-    world.upload("b")
-    world.later(22 * HOUR)
-    idle = world.tick()
+def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(one_lane):
+    one_lane.upload("a")
+    one_lane.later()
+    assert one_lane.tick()["accepted"] == 1
+    lists = one_lane.source.calls["list"]
+    one_lane.upload("b")
+    one_lane.later(22 * HOUR)
+    idle = one_lane.tick()
     assert (idle["accepted"], idle["finished"], idle["stopped"]) == (1, True, None)
-    assert world.source.calls["list"] == lists
-    world.later(2 * HOUR)
-    assert world.tick()["accepted"] == 1
-    assert world.sent() == {"a", "b"}
+    assert one_lane.source.calls["list"] == lists
+    one_lane.later(2 * HOUR)
+    assert one_lane.tick()["accepted"] == 1
+    assert one_lane.sent() == {"a", "b"}
 
 
-def test_a_period_counts_from_the_beginning_of_the_last_pass(world):
+def test_a_period_counts_from_the_beginning_of_the_last_pass(one_lane):
     for number in range(20):
-        world.upload(f"{number:02}")
-    world.later()
-    world.begin()
-    world.later(20 * HOUR)
-    world.tick()
-    world.upload("new", minutes_ago=30)
-    world.later(5 * HOUR)
-    world.tick()
-    assert "new" in world.sent()
+        one_lane.upload(f"{number:02}")
+    one_lane.later()
+    one_lane.begin()
+    one_lane.later(20 * HOUR)
+    one_lane.tick()
+    one_lane.upload("new", minutes_ago=30)
+    one_lane.later(5 * HOUR)
+    one_lane.tick()
+    assert "new" in one_lane.sent()
 
 
 def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():

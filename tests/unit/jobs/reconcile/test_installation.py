@@ -34,8 +34,8 @@ OTHER_FILTERS = [
 @pytest.mark.parametrize("filters", OTHER_FILTERS)
 def test_a_second_project_for_a_task_sends_nothing_from_before_its_own_installation(filters):
     # GIVEN a project that was installed for a part of the bucket, and objects in all parts
-    first = ReconcileWorld(**filters[0])
-    second = first.beside(**filters[1])
+    first = ReconcileWorld(LANES="1", **filters[0])
+    second = first.beside(LANES="1", **filters[1])
     first.bucket.objects.clear()
     first.tick()
     keys = [f"{folder}/{name}{end}" for folder in ("a", "a/b", "b") for name in "12" for end in (".jpg", ".png")]
