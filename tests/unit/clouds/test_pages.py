@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.listings import UnreadPage
+from oss_oms_sync.clouds.objects import etag_of, etags_of
 from oss_oms_sync.errors import StorageError
 from sandbox.server.faults import Fault
 from support.listing import answer
@@ -146,3 +147,8 @@ def test_a_page_on_its_way_that_nobody_waits_for_ends_with_its_connection_and_is
     assert world.oss.open_connections == 0
     world.later(60)
     assert asked(world) == ["", "a"]
+
+
+@pytest.mark.parametrize("bodies", [[], [""], ["A" * 32, "é", "", "A\nB"]], ids=["none", "empty", "some"])
+def test_the_etags_of_many_are_those_of_each(bodies):
+    assert etags_of(bodies) == [etag_of(one) for one in bodies]

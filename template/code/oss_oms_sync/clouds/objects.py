@@ -139,6 +139,13 @@ def etag_of(body: bytes | str) -> str:
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 
 
+def etags_of(bodies: Iterable[str]) -> list[str]:
+    """The same of many bodies, in less time than one by one."""
+    md5 = hashlib.md5
+    digests = [md5(one.encode(), usedforsecurity=False).hexdigest() for one in bodies]
+    return "\n".join(digests).upper().split("\n") if digests else []
+
+
 def parts_of(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
     """These in order, at most so many in each part."""
     return (items[start : start + most] for start in range(0, len(items), most))

@@ -7,7 +7,7 @@ from enum import Enum
 from operator import lt
 from typing import NamedTuple
 
-from oss_oms_sync.clouds.objects import Columns, ObjectSummary, StoredObject, etag_of, first, first_difference
+from oss_oms_sync.clouds.objects import Columns, ObjectSummary, StoredObject, etag_of, etags_of, first, first_difference
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import again, modified_at, success_etag
 from oss_oms_sync.passes.scope import Scope
@@ -104,7 +104,7 @@ class Classifier:
         number = first(map(lt, success.modified, source.modified), len(source.names))
         number = first((not self._since <= time <= latest for time in source.modified[:number]), number)
         number = first(map(_LINK.__eq__, source.types[:number]), number)
-        return first_difference(list(map(etag_of, source.etags[:number])), success.etags[:number])
+        return first_difference(etags_of(source.etags[:number]), success.etags[:number])
 
     def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
         """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
