@@ -171,7 +171,7 @@ def test_a_cold_start_of_forward_reads_no_catalogue():
         "import sys; opened = []\n"
         "sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == 'open' else None)\n"
         "import index; from oss_oms_sync.jobs import forward\n"
-        "assert any(one.endswith('text.py') for one in opened), opened\n"
+        "assert any('text.' in one for one in opened), opened\n"
         "print([one for one in opened if one.endswith('zh.json')])"
     )
     run = subprocess.run(

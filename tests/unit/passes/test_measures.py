@@ -38,7 +38,8 @@ def histogram(seconds: list[int], not_yet: int = 0, start: Histogram | None = No
 @given(lags.filter(bool), st.sampled_from([50, 90, 99]))
 def test_percentiles_are_within_five_percent_of_the_exact_ones(seconds, percent):
     exact = sorted(seconds)[math.ceil(len(seconds) * percent / 100) - 1]
-    assert histogram(seconds).percentile(percent) == pytest.approx(exact, rel=0.05)
+    # And rounded to a second.
+    assert abs(histogram(seconds).percentile(percent) - exact) <= 0.05 * exact + 0.5
 
 
 @given(st.lists(st.tuples(lags, st.integers(0, 5)), min_size=1, max_size=5), st.randoms())
