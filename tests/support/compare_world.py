@@ -233,7 +233,9 @@ class CompareWorld(ReconcileWorld):
         counted = [(kind, at) for kind, at, many in counts if at >= told_from for _ in range(many)]
         asked = sorted(at for kind, at in counted if kind == "REQUEST")
         done = [at for kind, at in counted if kind in ("SUCCESS", "FAILURE", "SKIP")]
-        left = len(asked) - len(done)
+        # What it finished may have been accepted before: so many are left of what came since any step, at least.
+        since = {at // STEP * STEP for at in asked}
+        left = max((sum(at >= one for at in asked) - sum(at >= one for at in done) for one in since), default=0)
         if left <= 0:
             return now - 600
         is_alive = now - min(now, (max(done, default=-HOUR * DAY) // STEP + 1) * STEP) < HOUR // 2
