@@ -129,8 +129,10 @@ def _credentials(context: Context) -> Credentials | CredentialsError:
     """The role's temporary credentials: in the context on python3.10, in the environment on python3.12."""
     given = getattr(context, "credentials", None)
     names = ("access_key_id", "access_key_secret", "security_token")
-    environ = {name: os.environ.get(f"ALIBABA_CLOUD_{name.upper()}") for name in names}
-    parts = [environ[name] if given is None else getattr(given, name) for name in names]
+    if given is not None:
+        parts = [getattr(given, name) for name in names]
+    else:
+        parts = [os.environ.get(f"ALIBABA_CLOUD_{name.upper()}") for name in names]
     if not all(parts):
         return CredentialsError(
             "The function has no role, so it cannot write records: set `role` in s.yaml to one that may"

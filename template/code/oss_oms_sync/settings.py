@@ -307,7 +307,7 @@ def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]
     is_url = False
     with suppress(ValueError):
         parts = urlsplit(url)
-        is_url = parts.port is None or parts.port >= 0  # which is only read if it is a number
+        _, is_url = parts.port, True  # a port that is no number raises when it is read
     host = parts.hostname or ""
     unexpected = "#" if may_have_query else "?#"
     named = " or ".join(f'"{mark}"' for mark in unexpected)

@@ -23,7 +23,7 @@ from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_va
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import MAX_FOLDERS, OTHERS, digest, folder_of
+from oss_oms_sync.passes.digests import MAX_FOLDERS, OTHERS, digest, first_folder
 from oss_oms_sync.passes.range_walk import Count, NoRoomError
 from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount, Tally, Written
@@ -142,7 +142,7 @@ class CompareCount(Count):
         into = tally.classes.get(found.title)
         if into is None:
             into = tally.classes[found.title] = ClassCount()
-        name = folder_of(entry.key)
+        name = first_folder(entry.key)
         folder = self._folder(name, found.title)
         of_source = 0
         if source:
@@ -166,7 +166,7 @@ class CompareCount(Count):
             into.keys.append(entry.key)
 
     def _folder(self, name: str, title: str) -> list[int]:
-        """The count of a class in a first-level folder (`folder_of`)."""
+        """The count of a class in a first-level folder (`first_folder`)."""
         folders = self._tally.folders
         folder = folders.get(name)
         if folder is None:
@@ -217,7 +217,7 @@ def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     """The first-level folders of keys that rise, "" for none, and where the keys of each begin and end."""
     begin = 0
     while begin < len(keys):
-        name = folder_of(keys[begin])
+        name = first_folder(keys[begin])
         if name:
             end = bisect_left(keys, f"{name[:-1]}0", begin)  # which follows all that begin so
         else:

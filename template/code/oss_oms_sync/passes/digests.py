@@ -94,7 +94,7 @@ class Drawn:
 
     def firsts_beside(self, keys: Iterable[str]) -> list[str]:
         """The first object of each folder in which none of these keys is, by the folders' names."""
-        seen = {folder if folder in self.firsts else OTHERS for folder in map(folder_of, keys)}
+        seen = {folder if folder in self.firsts else OTHERS for folder in map(first_folder, keys)}
         return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in seen]
 
     def plus(self, other: Drawn) -> Drawn:
@@ -108,7 +108,7 @@ class Drawn:
         return Drawn(self.seed or other.seed, self.population + other.population, ranked, firsts)
 
 
-def folder_of(key: str) -> str:
+def first_folder(key: str) -> str:
     """The first-level folder of a key: its name with the slash, or "" for none."""
     return key[: key.find("/") + 1]
 

@@ -82,8 +82,9 @@ class Tree:
                 self.has_total = True
             elif found := IN_PASS.fullmatch(name):
                 range_name, number = found["range"], found["number"]
-                self._ended.update({range_name} if found["end"] else ())
-                if number:
+                if found["end"]:
+                    self._ended.add(range_name)
+                elif number:
                     self.pieces += 1
                     self.last[range_name] = max(int(number), self.last.get(range_name, 0))
 

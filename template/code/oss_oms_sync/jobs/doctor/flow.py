@@ -238,40 +238,29 @@ def records_flow(context: CheckContext) -> Finding:
         failed=failed,
         missing=missing,
     )
-    findings = (
-        (
-            missing,
-            (warning if accepted + failed else fault)(
-                seen,
-                t(
-                    "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
-                    " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
-                ),
+    if missing:
+        return (warning if accepted + failed else fault)(
+            seen,
+            t(
+                "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
+                " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
             ),
-        ),
-        (
-            failed,
-            warning(seen, t("`python3 ops.py status` says why they failed")),
-        ),
-        (
-            not accepted,
-            skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=seen)),
-        ),
-        (
-            # Reconcile's own records must not make a dead trigger look healthy.
-            not events_came,
-            unknown(
-                t(
-                    "{seen}; all records came so late that reconcile may have written them, so it is not known whether"
-                    " events arrive",
-                    seen=seen,
-                ),
-                t("Upload an object, and check again: it should have a record within 15 minutes"),
+        )
+    if failed:
+        return warning(seen, t("`python3 ops.py status` says why they failed"))
+    if not accepted:
+        return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=seen))
+    if not events_came:
+        # Reconcile's own records must not make a dead trigger look healthy.
+        return unknown(
+            t(
+                "{seen}; all records came so late that reconcile may have written them, so it is not known whether"
+                " events arrive",
+                seen=seen,
             ),
-        ),
-        (True, ok(seen)),
-    )
-    return next(finding for is_so, finding in findings if is_so)
+            t("Upload an object, and check again: it should have a record within 15 minutes"),
+        )
+    return ok(seen)
 
 
 def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], bool, bool]:

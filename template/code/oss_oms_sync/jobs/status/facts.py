@@ -210,10 +210,9 @@ class Backlog(BacklogShown):
 
 @dataclass(frozen=True)
 class Facts:
-    """All that was found. `closed`: the mark of a closed
-    project, in which nothing matters but what came after the close, recorded at the times `late`. `migration`: that of
-    the old objects, while it is not over; `old_objects`: how far it is, None where OMS was not asked; `keys_left`: its
-    access keys, if it has been done for a day."""
+    """All that was found. `closed`: the mark of a closed project, in which nothing matters but what came after the
+    close, recorded at the times `late`. `migration`: that of the old objects, while it is not over; `old_objects`: how
+    far it is, None where OMS was not asked; `keys_left`: its access keys, if it has been done for a day."""
 
     copying: Copying
     backlog: Backlog
