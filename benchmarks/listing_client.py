@@ -12,6 +12,7 @@ import time
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 OBJECTS, ROUNDS = int(sys.argv[2]), int(sys.argv[3])
 sys.path[:] = [*sys.argv[1].split(":"), *sys.path[1:]]
@@ -133,8 +134,8 @@ def obs_page(keys: list[str], more: bool) -> bytes:
 
 def main() -> None:
     settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
-    session = Session(settings.oss_endpoint, clock)
-    session.mount("https://", Clouds())
+    with patch("oss_oms_sync.clouds.connection._Adapter", Clouds):
+        session = Session(settings.oss_endpoint, clock)
     oms, oss = OmsClient(settings, session, pool, clock), OssClient(settings, session, pool, clock)
 
     class Destination(ObsClient):

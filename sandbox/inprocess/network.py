@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
-import urllib3
 from requests.adapters import BaseAdapter
 
 from sandbox.account import ACCOUNT_ID
@@ -117,9 +116,6 @@ class Adapter(BaseAdapter):
             self._network.after(request)
         return _response(request, answer)
 
-    def connect(self, *_: object) -> None:
-        """Nothing: a connection opens in no time."""
-
     def close(self) -> None:
         idle, self._idle = self._idle, []
         for service, connection in idle:
@@ -198,13 +194,20 @@ def _body(body: Any) -> bytes:
     return read
 
 
+class _Body(io.BytesIO):
+    """As urllib3 lets it be read."""
+
+    def read(self, size: int | None = None, decode_content: bool = False) -> bytes:  # noqa: ARG002
+        return super().read(size)
+
+
 def _response(request: requests.PreparedRequest, answer: Response) -> requests.Response:
     response = requests.Response()
     body = b"" if request.method == "HEAD" else answer.body
     response.status_code, response.request, response.url = answer.status, request, request.url or ""
     told = {name: _as_latin_1(value) for name, value in answer.headers.items()}
     response.headers.update({"Content-Length": str(len(answer.body)), **told})
-    response.raw = urllib3.HTTPResponse(io.BytesIO(body), preload_content=False)
+    response.raw = _Body(body)
     return response
 
 

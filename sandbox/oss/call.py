@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from sandbox.keys import Credential
@@ -31,6 +32,7 @@ class Address(NamedTuple):
         return "object" if self.quoted_key else "bucket" if self.bucket else "service"
 
 
+@lru_cache
 def address_of(request: Request) -> Address:
     """The bucket is in the host's name, as `ali-oss` sends it in the Host header, or else comes first in the path."""
     path = request.raw_path.removeprefix("/")

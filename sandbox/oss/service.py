@@ -154,12 +154,12 @@ class Oss(Store):
         }
 
     def latency_of(self, request: Request) -> float:
-        return self._latency.get(_operation(request, address_of(request)).action, 0) if self._latency else 0
+        return self._latency.get(_operation(request).action, 0) if self._latency else 0
 
     def respond(self, request: Request) -> Response:
         request_id = new_request_id()
         address = address_of(request)
-        row = _operation(request, address)
+        row = _operation(request)
         # What a listing touches is its prefix: policies may say which.
         touched = [unquote(address.quoted_key) or request.params.get("prefix", "")]
         try:
@@ -197,9 +197,10 @@ class Oss(Store):
         return Response(error.status, body, headers)
 
 
-def _operation(request: Request, address: Address) -> _Row:
+@lru_cache
+def _operation(request: Request) -> _Row:
     """The one that heeds all that the request says; if there is none, one that refuses it."""
-    row = _row(request.method, address.target, frozenset(request.params), frozenset(request.headers))
+    row = _row(request.method, address_of(request).target, frozenset(request.params), frozenset(request.headers))
     return row if request.params.get("list-type", "2") == "2" else _REFUSED
 
 

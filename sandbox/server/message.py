@@ -7,9 +7,10 @@ from functools import cached_property
 from urllib.parse import unquote_plus
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Request:
-    """A request with its path and query as they came over the wire: signatures and keys need them raw."""
+    """A request with its path and query as they came over the wire: signatures and keys need them raw. Each is itself
+    alone, so what is read of one can be cached."""
 
     method: str
     raw_path: str

@@ -57,7 +57,7 @@ def test_an_abandoned_call_ends_with_its_connection_to_the_peer_or_to_a_proxy(mo
     def call() -> str:
         called.append(threading.current_thread())
         with contextlib.suppress(requests.RequestException):
-            read_body(session.get(url, stream=True), MAX_SHORT_BODY * 100)
+            read_body(session.send_signed("GET", url, {}, (60, 60)), MAX_SHORT_BODY * 100)
         return "ended"
 
     with dripping(head) as (address, peer):
@@ -115,7 +115,7 @@ def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch)
 
     def call() -> bool:
         with contextlib.suppress(requests.RequestException):
-            session.request("DELETE", url, stream=True, timeout=5)
+            session.send_signed("DELETE", url, {}, (5, 5))
         return True
 
     # WHEN a call is left behind meanwhile, and the name is found
@@ -142,11 +142,10 @@ def test_a_path_keeps_the_slashes_that_it_begins_with_whatever_version_of_reques
     # As requests 2.32.3 does it.
     mocker.patch("requests.adapters.HTTPAdapter.request_url", lambda _, request, __: f"/{request.path_url.lstrip('/')}")
     with Session("http://127.0.0.1", Clock()) as session:
-        adapter = session.get_adapter("http://127.0.0.1")
         for path in ("/", "/a?b=%2F", "//a", "///a//b?c"):
             request = requests.PreparedRequest()
             request.url = f"http://127.0.0.1{path}"
-            assert adapter.request_url(request, {}) == path
+            assert session._adapter.request_url(request, {}) == path
 
 
 def opened_ahead(session: Session, url: str) -> None:
@@ -175,7 +174,7 @@ def test_what_cannot_be_opened_ahead_is_told_by_the_first_call():
     with Session(url, Clock()) as session:
         opened_ahead(session, url)
         with pytest.raises(requests.ConnectionError):
-            session.get(url)
+            session.send_signed("GET", url, {}, (5, 5))
 
 
 def test_results_are_in_the_order_of_the_calls():

@@ -9,7 +9,8 @@ from oss_oms_sync.clock import Clock, parse_http_date
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
 
-_CONNECT_SECONDS = 5.0
+# How long connecting may take, and each read.
+_SECONDS = 5.0
 # How long one attempt may take, including what the connection's timeouts do not limit.
 _ATTEMPT_SECONDS = 15.0
 
@@ -26,7 +27,8 @@ def _date_at(url: str, clock: Clock, pool: CallPool) -> datetime | None:
 
         def ask() -> datetime | str:
             try:
-                return parse_http_date(session.head(url, timeout=_CONNECT_SECONDS).headers.get("Date")) or ""
+                answer = session.send_signed("HEAD", url, {}, (_SECONDS, _SECONDS))
+                return parse_http_date(answer.headers.get("Date")) or ""
             except NETWORK_ERRORS:
                 return ""
 

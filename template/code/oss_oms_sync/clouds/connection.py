@@ -8,7 +8,6 @@ import socket
 import ssl
 from collections.abc import Mapping
 from datetime import datetime
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from queue import Empty
 from threading import Lock, Thread
@@ -37,38 +36,40 @@ NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 KEPT_CONNECTIONS = 20
 
 
-class Session(requests.Session):
-    """Kept-alive connections to the cloud at `url`, for the life of an instance.
+class Session(contextlib.AbstractContextManager["Session"]):
+    """Kept-alive connections to the cloud at `url`, for the life of an instance. They can be closed while a call is
+    using them.
 
-    No redirect is followed, because what is sent, with the token in its headers, is meant for this cloud alone. No
-    cookie is kept. Connections can be closed while a call is using them.
+    A session of requests would follow redirects and keep cookies, but what is sent, with the token in its headers, is
+    meant for this cloud alone.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
-        super().__init__()
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         # Proxies and trusted certificates come from the environment, as in requests, but are read only once: at every
         # call, that would take longer than signing. A .netrc is not read, because signing is the only authorization.
-        self.proxies.update(requests.utils.get_environ_proxies(url))
+        self._proxies = requests.utils.get_environ_proxies(url)
         self.verify = trusted_certificates() or True
-        self.trust_env = False
         self._adapter = _Adapter()
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, self._adapter)
         self._clock = clock
         self._used: datetime | None = None
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that no call is using; the next call opens a new one."""
+        self._adapter.close()
 
     def connect_ahead(self, url: str) -> None:
         """Let a connection to `url` open in the background, for the first call. Nothing is sent on it; what fails here
         is told by that call, which opens one of its own."""
-        adapter: Any = self.get_adapter(url)
 
         def connect() -> None:
             with contextlib.suppress(*NETWORK_ERRORS, OSError):
-                adapter.connect(url, self.verify)
+                self._adapter.connect(url, self.verify)
 
         self._used = self._clock.now()
-        if not self.proxies:
+        if not self._proxies:
             Thread(target=connect, daemon=True).start()
 
     def use(self) -> Session:
@@ -93,10 +94,7 @@ class Session(requests.Session):
         request.method, request.url, request.body = method, url, body or None
         length = {"Content-Length": str(len(body))} if body else {}
         request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
-        return self.send(request, timeout=timeout, stream=True, proxies=self.proxies, verify=self.verify)
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """No target, whatever the response says: requests looks for one even if it is told not to follow."""
+        return self._adapter.send(request, timeout=timeout, stream=True, proxies=self._proxies, verify=self.verify)
 
     def abort(self) -> None:
         """Close every connection, including those in use: an abandoned call ends, and its thread with it."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -203,15 +204,19 @@ class OssBucket(Bucket):
             return Attempt(problem, again=repeat, connection_lost=True)
 
     def _oss2_bucket(self) -> oss2.Bucket:
-        # A new one for each call, because oss2 keeps the timeouts in it.
+        # One for each call, because oss2 keeps the timeouts in it.
+        bucket, seconds = copy(self._made), self._deadline.cap(_CALL_SECONDS)
+        bucket.timeout = (seconds, seconds)
+        return bucket
+
+    @cached_property
+    def _made(self) -> oss2.Bucket:
         oss2, key, settings = import_oss2(), self._credentials, self._client.settings
-        seconds = self._deadline.cap(_CALL_SECONDS)
         return oss2.Bucket(
             oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4"),
             settings.oss_endpoint,
             self.name,
             session=Transport(self._client.session),
-            connect_timeout=(seconds, seconds),
             enable_crc=False,  # TLS protects these few bytes, and the checksum is slow in pure Python
             region=settings.oss_region,
         )
