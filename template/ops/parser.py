@@ -56,7 +56,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        _add(commands, name, command, say)
+        _add(commands, name, command, say, is_asked=name in words)
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         missing = t("there is no command {name!r}", name=words[0])
         parser.error(say(_meant(missing, words[0], COMMANDS)))
@@ -71,10 +71,14 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 # argparse has no public name for its action.
-def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, command: Command, say: _Say) -> None:
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, command: Command, say: _Say, *, is_asked: bool
+) -> None:
     short = say(command.about)
     long = say(t("{about}. {codes}", about=f"{short[0].upper()}{short[1:]}", codes=_CODES))
     parser = commands.add_parser(name, help=short, description=long, allow_abbrev=False)
+    if not is_asked:  # then its options are nobody's business, and to add those of all takes a while
+        return
     parser.set_defaults(html=None, template=None)
     told = t("language of the output (default: that of your locale)")
     shared = [

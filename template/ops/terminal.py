@@ -191,7 +191,7 @@ def wrapped(text: str, columns: int) -> list[str]:
 
 def width(text: str) -> int:
     """How many columns `text` takes."""
-    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+    return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def _cut(text: str, columns: int) -> str:

@@ -97,12 +97,15 @@ class Statistics:
 
     @property
     def steps(self) -> list[tuple[float, int, int]]:
-        """When each step began, in seconds since 1970, and how many objects OMS accepted and finished in it."""
+        """When each step began in which OMS did anything, in seconds since 1970, and how many objects it accepted and
+        finished in it."""
         steps: dict[float, tuple[int, int]] = {}
         for name, is_accepted in (("REQUEST", True), ("SUCCESS", False), ("FAILURE", False), ("SKIP", False)):
             for begin, number in self.series[name]:
-                accepted, finished = steps.get(begin / 1000, (0, 0))
-                steps[begin / 1000] = (accepted + number, finished) if is_accepted else (accepted, finished + number)
+                if number:  # in nearly all there is none
+                    accepted, finished = steps.get(begin / 1000, (0, 0))
+                    both = (accepted + number, finished) if is_accepted else (accepted, finished + number)
+                    steps[begin / 1000] = both
         return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
     def count_after(self, time: datetime, data_type: str) -> int:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
     return {**document, "sha256": sha256_of(document)}
 
 
+@cache  # no code changes while it runs
 def code_sha256(folder: Path) -> str:
     """Which code made it: SHA-256 over the Python and JSON files in `folder`, sorted by path: of each its path in
     there, a zero byte, the SHA-256 of its contents as hex digits, and a newline."""
