@@ -12,7 +12,7 @@ from ops.counts import Finding as Doubt
 from ops.report import checks, comparison, counted, units
 from ops.report.blocks import (
     Bar,
-    Block,
+    Blocks,
     Cell,
     Column,
     Command,
@@ -246,7 +246,7 @@ def _rehearsal(given: Rehearsal, say: Words) -> Section:
     )
 
 
-def _looked_at(found: Certificate, say: Words) -> list[Block]:
+def _looked_at(found: Certificate, say: Words) -> Blocks:
     made = units.moment(found.made)
     source, destination = units.name(found.source_bucket, say), units.name(found.destination_bucket, say)
     compared, still = found.passes.compare, found.passes.standstill
@@ -295,7 +295,7 @@ def _pass(given: CertifiedPass | None, amended: str | None, say: Words) -> Phras
     return units.ran(given.started, given.ended, None, say, given.objects_per_minute), again
 
 
-def _document(document: Mapping[str, Any], found: Certificate, say: Words) -> list[Block]:
+def _document(document: Mapping[str, Any], found: Certificate, say: Words) -> Blocks:
     made, stated = sha256(document), str(document.get("sha256"))
     result = Span("mark", say("agrees with the document"), "good")
     if stated != made:

@@ -10,6 +10,7 @@ from ops.report import units
 from ops.report.blocks import (
     Bar,
     Block,
+    Blocks,
     Cell,
     Column,
     Detail,
@@ -68,7 +69,7 @@ def held(found: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
     return {name: one for name, one in every.items() if one.source.objects or one.destination.objects}
 
 
-def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: Words) -> list[Block]:
+def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: Words) -> Blocks:
     """The classes that have objects, as a bar for each side and as a table; `accepted`: by whom, by their names."""
     every = held(found)
     counted = {
@@ -101,7 +102,7 @@ def sums(found: BothBuckets, apart: Apart, say: Words, *, adds_up: bool = True) 
     return Paragraph(say("The classes do not add up to what the listings brought."), "bad")
 
 
-def remedies(found: Compared, say: Words) -> list[Block]:
+def remedies(found: Compared, say: Words) -> Blocks:
     """What to do about classes that sending again may not heal."""
     return [
         Paragraph((Span("strong", class_name(name.title, say)), say(": "), Span("prose", say(one))))
@@ -132,17 +133,16 @@ def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
     return Table(columns, body, [(say("total"), *_folder_cells(total, say))])
 
 
-def lag(found: Lags, say: Words) -> list[Block]:
+def lag(found: Lags, say: Words) -> Blocks:
     """How long objects took until OMS accepted them, and until they were in OBS."""
-    again = say(_RESENT, number=found.again)
     return [
         *_one_lag(found.accepted, say("Written until accepted by OMS"), say),
         *_one_lag(found.copied, say("Written until in OBS"), say),
-        *([Paragraph(again, "note")] if found.again else ()),
+        Paragraph(say(_RESENT, number=found.again), "note") if found.again else None,
     ]
 
 
-def lag_section(blocks: Sequence[Block], say: Words) -> Section:
+def lag_section(blocks: Blocks, say: Words) -> Section:
     """Where the lag is told."""
     about = say("Of the current versions written since the pass before the last.")
     return Section("lag", say("How late objects were"), about, blocks)
@@ -225,7 +225,7 @@ def _counts(found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart:
     return cells
 
 
-def _one_lag(one: Lag, title: str, say: Words) -> list[Block]:
+def _one_lag(one: Lag, title: str, say: Words) -> Blocks:
     every = one.objects + one.not_yet
     if not every:
         return [Heading(title), Paragraph(say("No object was written in that time."), "note")]

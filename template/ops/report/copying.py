@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ops.report import units
-from ops.report.blocks import Block, Chart, Column, Facts, Figure, Paragraph, Span, Table
+from ops.report.blocks import Block, Blocks, Chart, Column, Facts, Figure, Paragraph, Span, Table
 from ops.report.old_objects import under_way
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -64,20 +64,20 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
     return Figure(say("Time to drain"), say("at least {number}", number=long) if backlog.at_least else long, note)
 
 
-def copying(answer: StatusAnswer, say: Words) -> list[Block]:
+def copying(answer: StatusAnswer, say: Words) -> Blocks:
     """The section's contents: the task, the picture, the counts."""
     task = [_task(answer.oms, say)] if answer.oms else silent(answer.oms_silence, say)
     return [*under_way(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
 
 
-def silent(said: Silence | None, say: Words) -> list[Block]:
+def silent(said: Silence | None, say: Words) -> Blocks:
     """What OMS said instead of an answer, and what to do about it."""
     if said is None:
         return []
     return [
         Paragraph((say("OMS does not say"), say(": "), Span("code", said.problem)), "open"),
         Paragraph(say(said.fix)),
-        *([Facts([(say("OMS's message"), Span("outside", said.message))])] if said.message else ()),
+        Facts([(say("OMS's message"), Span("outside", said.message))]) if said.message else None,
     ]
 
 
@@ -93,7 +93,7 @@ def _task(task: TaskShown, say: Words) -> Block:
     )
 
 
-def _over_time(answer: StatusAnswer, say: Words) -> list[Block]:
+def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
     """What OMS copied and was asked to, on one scale, and below what it failed to copy, on another."""
     statistics, end = answer.statistics, units.moment(answer.at)
     if statistics is None:
@@ -165,7 +165,7 @@ class Timeline:
         return -(-(self._end - int(self.start.timestamp())) // self.step)
 
 
-def _counts(answer: StatusAnswer, say: Words) -> list[Block]:
+def _counts(answer: StatusAnswer, say: Words) -> Blocks:
     """The month's counters beside those of the picture, and what is left of them."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}

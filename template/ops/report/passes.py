@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ops.commands import command
 from ops.report import comparison, units
-from ops.report.blocks import Block, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
+from ops.report.blocks import Block, Blocks, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import LACKING, NONE_APART, UNPROVEN, held
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, PassAnswer, ReconcileAnswer
@@ -43,7 +43,7 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     ran: Phrase = units.ran(found.started, found.ended, None, say, rate) if found.pass_ else None
     stopped = (say("stopped"), units.stopped(found, say))
     resent = (say("sent again"), say(_SENT, **vars(found)))
-    below: list[Block] = []
+    below: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(found, ReconcileAnswer):
         counts = [(say(title), f"{getattr(found, name):,}") for name, title in PASS_COUNTS.items()]
@@ -92,7 +92,7 @@ def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     }[exit_code(found)]
 
 
-def _compared(found: Compared, say: Words) -> list[Block]:
+def _compared(found: Compared, say: Words) -> Blocks:
     """What compare found, class by class, and what reading did not prove."""
     blocks = [
         *comparison.classes(found, NONE_APART, {}, say),
