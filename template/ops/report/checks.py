@@ -88,7 +88,7 @@ def _title(check: finding.Finding, say: Words) -> Phrase:
 
 
 def _result(check: finding.Finding, say: Words) -> Span:
-    word, tone = _RESULTS.get(check.result, (t("not known"), "bad"))
+    word, tone = _RESULTS[check.result]
     return Span("mark", say(word), tone)
 
 
@@ -115,6 +115,6 @@ def _counted(found: Certificate, check: str, say: Words) -> str | None:
 
 
 def _by_result(found: Certificate) -> list[finding.Finding]:
-    """The checks, the worst first, and otherwise in their order; one with a result that is not known here is bad."""
+    """The checks, the worst first, and otherwise in their order."""
     order = [*_RESULTS]
-    return sorted(found.checks, key=lambda one: order.index(one.result) if one.result in order else 0)
+    return sorted(found.checks, key=lambda one: order.index(one.result))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ops.clock import moment
 from ops.report import units
 from ops.report.blocks import Block, Blocks, Chart, Column, Facts, Figure, Paragraph, Span, Table
 from ops.report.old_objects import under_way
@@ -31,11 +32,11 @@ _BINS = 100
 
 def throughput(answer: StatusAnswer, say: Words) -> Figure:
     """OMS's speed lately."""
-    statistics, end = answer.statistics, units.moment(answer.at)
+    statistics, end = answer.statistics, moment(answer.at)
     window = _RECENT.get(statistics.step) if statistics else None
-    if statistics is None or window is None or end <= units.moment(statistics.from_):
+    if statistics is None or window is None or end <= moment(statistics.from_):
         return Figure(say("Throughput"), say("not known"), say("OMS does not say"), "open")
-    window = min(window, end - units.moment(statistics.from_))
+    window = min(window, end - moment(statistics.from_))
     since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
         sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
@@ -95,12 +96,12 @@ def _task(task: TaskShown, say: Words) -> Block:
 
 def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
     """What OMS copied and was asked to, on one scale, and below what it failed to copy, on another."""
-    statistics, end = answer.statistics, units.moment(answer.at)
+    statistics, end = answer.statistics, moment(answer.at)
     if statistics is None:
         # The task's silence is told already.
         is_same = answer.oms_silence == answer.statistics_silence
         return [] if is_same else silent(answer.statistics_silence, say)
-    start = units.moment(statistics.from_)
+    start = moment(statistics.from_)
     line = Timeline(start, end, _STEPS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ops.certificates import NOT_COUNTED
+from ops.clock import moment
 from ops.report import comparison, units
 from ops.report.blocks import (
     Blocks,
@@ -163,5 +164,5 @@ def not_judged(found: Certificate, shown: NotJudged, say: Words) -> Blocks:
 def _closed(closed: ClosedMark | None, say: Words) -> Phrase:
     if closed is None:
         return say("open")
-    since = say("closed since {time}", time=units.clock(units.moment(closed.since)))
+    since = say("closed since {time}", time=units.clock(moment(closed.since)))
     return since, Span("note", Span("outside", closed.by)) if closed.by else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ops.certificates import NOT_COUNTED
+from ops.clock import moment
 from ops.commands import command
 from ops.report import comparison, units
 from ops.report.blocks import (
@@ -73,7 +74,7 @@ def exit_code(answer: StatusAnswer) -> int:
 
 def report(answer: StatusAnswer, language: str) -> Report:
     """`language` is "en" or "zh"."""
-    say, now, last = Words(language), units.moment(answer.at), answer.compare.last
+    say, now, last = Words(language), moment(answer.at), answer.compare.last
     failing = [*failed(answer, say), *failures(answer.copying, now, say)]
     return Report(
         _hero(answer.verdict, say),
@@ -133,7 +134,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     found = last.classes if last else {}
     counts = {name: one.source.objects for name, one in found.items() if name.title not in NOT_COUNTED["source"]}
     rest = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
-    until = units.age(units.moment(mark), now, say) if mark else say("not known")
+    until = units.age(moment(mark), now, say) if mark else say("not known")
     about = say(_WATERMARK, total=sum(counts.values()), rest=rest) if mark else say(NEVER_COMPARED)
     watermark = Figure(say("In OBS up to"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
@@ -206,7 +207,7 @@ def _replay(answer: StatusAnswer, now: datetime, say: Words) -> Block | None:
 
 def _since(given: str, text: Text, now: datetime, say: Words) -> Rounded:
     """Words that say since when something is, or how long ago it was."""
-    age = units.age(units.moment(given), now, say)
+    age = units.age(moment(given), now, say)
     return Rounded(say(text, age=age), say(text, age=given))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
 from ops.clouds.task_groups import TaskGroups, note_of
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.task_group import GroupState
 from oss_oms_sync.answers.text import same, t
 
@@ -139,7 +139,7 @@ class Tasks:
     def _look_to_remove(self) -> Line:
         mine = self._mine(self._all())
         if not mine:
-            return Line(Standing.THERE, t("nothing of setup's"))
+            return NOTHING_OURS
         return Line(Standing.REMOVE, t("it is stopped first"), None, [same(str(one["sync_task_id"])) for one in mine])
 
     def _remove(self) -> None:
