@@ -68,7 +68,7 @@ def report(document: Mapping[str, Any], language: str) -> Report:
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = found.counted, found.shown.lag, moment(found.made)
     unknown = Paragraph(say("What is in which folder is not known."), "open")
-    folders = comparison.folders(both, NOT_COUNTED, say) if both else unknown
+    folders = comparison.folders(both, say, NOT_COUNTED) if both else unknown
     late = comparison.lag(lag, say) if lag else [Paragraph(say("not known"), "open")]
     return Report(
         _not_valid(wrong, found, say) if wrong else _hero(found, say),

@@ -59,7 +59,8 @@ UNPROVEN = frozenset(one for one in CLASSES if one.tone == "open")
 
 # The classes that do not count on each side, because they are outside of what is compared.
 Apart: TypeAlias = Mapping[str, Sequence[str]]
-NONE_APART: Apart = {"source": (), "destination": ()}
+_NONE_APART: Apart = {"source": (), "destination": ()}
+_NOBODY: Mapping[str, str] = {}
 
 
 def held(found: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
@@ -69,7 +70,9 @@ def held(found: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
     return {name: one for name, one in every.items() if one.source.objects or one.destination.objects}
 
 
-def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: Words) -> Blocks:
+def classes(
+    found: BothBuckets, say: Words, apart: Apart = _NONE_APART, accepted: Mapping[str, str] = _NOBODY
+) -> Blocks:
     """The classes that have objects, as a bar for each side and as a table; `accepted`: by whom, by their names."""
     every = held(found)
     counted = {
@@ -80,7 +83,7 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
     columns = [Column(say("class"))]
     columns += (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
     others = [
-        ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(found, [name], say, NONE_APART))
+        ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(found, [name], say))
         for name in every
         if name not in shown
     ]
@@ -92,7 +95,7 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
     ]
 
 
-def sums(found: BothBuckets, apart: Apart, say: Words, *, adds_up: bool = True) -> Paragraph:
+def sums(found: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
     """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
     for side, whole in (("source", found.source), ("destination", found.destination)):
         total = _added(found, found.classes, side, apart)
@@ -116,7 +119,7 @@ def class_name(title: str, say: Words) -> Phrase:
     return say(known.said) if known else Span("outside", title)
 
 
-def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
+def folders(found: BothBuckets, say: Words, apart: Apart = _NONE_APART) -> Block:
     """Each folder's objects on both sides, with a bar of its classes; those with differences first."""
     every = {name: _Folder.of(one, apart) for name, one in found.folders.items()}
     counts = {name: one for name, one in every.items() if any(one.counts)}
@@ -214,10 +217,12 @@ def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Word
         Span("aside", say(name.means)),
         Span("note", say("accepted by {who}", who=who)) if who else None,
     )
-    return [title, *_counts(found, [name], say, NONE_APART)]
+    return [title, *_counts(found, [name], say)]
 
 
-def _counts(found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart) -> list[Phrase | Cell]:
+def _counts(
+    found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart = _NONE_APART
+) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
     for side in SIDES:
         total = _added(found, names, side, apart)

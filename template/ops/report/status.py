@@ -29,7 +29,6 @@ from ops.report.blocks import (
     Step,
     Table,
 )
-from ops.report.comparison import NONE_APART
 from ops.report.copying import copying, drain, throughput
 from ops.report.failures import Cause, failures, tables
 from ops.report.old_objects import failed
@@ -96,7 +95,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 _compared(answer, now, say),
             ),
             comparison.lag_section(comparison.lag(last.lag, say), say) if last else None,
-            comparison.folder_section(comparison.folders(last, NONE_APART, say), say) if last else None,
+            comparison.folder_section(comparison.folders(last, say), say) if last else None,
             Section(
                 "passes",
                 say("Search for lost events"),
@@ -238,8 +237,8 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     )
     return [
         about,
-        *comparison.classes(last, NONE_APART, {}, say),
-        comparison.sums(last, NONE_APART, say, adds_up=last.adds_up),
+        *comparison.classes(last, say),
+        comparison.sums(last, say, adds_up=last.adds_up),
         *comparison.remedies(last, say),
         *under_way,
     ]

@@ -82,7 +82,7 @@ class IamUser:
         if user is None:
             raise no_user(self.name)
         made = self._iam.call("POST", _keys_of(user), attempts=1, was_made=True)["access_key"]
-        return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]), Secret())
+        return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]))
 
     def delete_key(self, key: str) -> None:
         """Delete one of the user's keys."""

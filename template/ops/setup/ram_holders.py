@@ -58,7 +58,7 @@ class RamHolder:
         """A new access key, whose secret RAM tells this once. Raises NotYetError if there is no such user."""
         with refused(is_absent):
             made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
-            return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]), Secret())
+            return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]))
         raise no_user(self.name)
 
     def delete_key(self, key: str) -> None:
