@@ -134,19 +134,13 @@ class ObsBucket(Bucket):
         )
         super().__init__(name, calls, _LONGEST_NAME)
 
-    def head_bucket(self) -> Mapping[str, str]:
-        """What OBS says of the bucket itself: the response's headers, whatever the case of their names.
-
-        Raises ObsError.
-        """
-        return self._run(partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda one, _: one.headers))
-
     def is_file_system(self) -> bool:
         """Whether it is a parallel file system, by the API page "Obtaining Bucket Metadata".
 
         Raises ObsError.
         """
-        return self.head_bucket().get("x-obs-fs-file-interface") == "Enabled"
+        headers = self._run(partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda one, _: one.headers))
+        return headers.get("x-obs-fs-file-interface") == "Enabled"
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""

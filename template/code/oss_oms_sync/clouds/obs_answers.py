@@ -19,8 +19,6 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.reasons import Reason
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)", re.ASCII)
-# The SDKs' name for it, and the API's.
-_CRC64 = ("x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma")
 
 # Codes of this project, beside OBS's own.
 DEADLINE = "Deadline"
@@ -90,14 +88,13 @@ class NotObs(ValueError):  # noqa: N818  what it is
 class ObjectHead:
     """An object, in the form of ObjectSummary, and what only HEAD and GET tell.
 
-    `crc64` is CRC-64/XZ of the contents, None if OBS does not know it. `encryption` is "kms", "AES256" or empty; with
-    it, `etag` may be anything. `version` is empty where the bucket keeps no versions. `metadata`: see `metadata_of`.
+    `encryption` is "kms", "AES256" or empty; with it, `etag` may be anything. `version` is empty where the bucket keeps
+    no versions. `metadata`: see `metadata_of`.
     """
 
     size: int
     etag: str
     modified: int
-    crc64: int | None
     encryption: str
     version: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -109,12 +106,10 @@ class ObjectHead:
         etag = headers.get("ETag", "").strip('"').upper()
         if not modified or not etag or not size.isdecimal():
             raise NotObs("it names no ETag, size or time")
-        crc64 = next((headers[name] for name in _CRC64 if name in headers), "")
         return cls(
             int(size),
             etag,
             int(modified.timestamp()),
-            int(crc64) if crc64.isdecimal() else None,
             headers.get("x-obs-server-side-encryption", ""),
             headers.get("x-obs-version-id", ""),
             metadata_of(headers),

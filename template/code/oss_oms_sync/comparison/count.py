@@ -23,7 +23,7 @@ from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_va
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import again
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import MAX_FOLDERS, OTHERS, digest, first_folder
+from oss_oms_sync.passes.digests import digest, first_folder, told_as
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
 from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, Written
@@ -45,7 +45,6 @@ class CompareCount(Count):
         tally.drawn.seed = seed
         # A heap: the first is the one that was written first.
         heapify(tally.last_written)
-        self._named = len(tally.folders.keys() - {"", OTHERS})
         self._lines_bytes = 0
         # Whether this piece has counted anything.
         self._has_begun = False
@@ -166,17 +165,7 @@ class CompareCount(Count):
     def _folder(self, name: str, title: str) -> list[int]:
         """The count of a class in a first-level folder (`first_folder`)."""
         folders = self._tally.folders
-        folder = folders.get(name)
-        if folder is None:
-            if name and self._named == MAX_FOLDERS:
-                name = OTHERS
-            elif name:
-                self._named += 1
-            folder = folders.setdefault(name, {})
-        counts = folder.get(title)
-        if counts is None:
-            counts = folder[title] = [0, 0, 0, 0]
-        return counts
+        return folders.setdefault(told_as(name, folders), {}).setdefault(title, [0, 0, 0, 0])
 
     def _note_written(self, key: str, modified: int) -> None:
         """Keep an object while it is one of those that were written last."""

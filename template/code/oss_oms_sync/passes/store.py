@@ -28,11 +28,10 @@ from oss_oms_sync.passes.scope import (
     Scope,
     Wake,
     folder_of,
+    heard,
     kin,
     pass_name,
     piece_name,
-    pings,
-    wakes,
 )
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import Tally
@@ -158,9 +157,10 @@ class PassStore:
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
     def hear(self, event: bytes | str) -> list[Wake] | None:
-        """What an event asks for, as `wakes` says; the pings that it names are deleted."""
-        self._bucket.try_delete_all(pings(event, self.prefix))
-        return wakes(event, self.prefix)
+        """What an event asks for; None if it is not of the log bucket. The pings that it names are deleted."""
+        woken, pings = heard(event, self.prefix) or (None, [])
+        self._bucket.try_delete_all(pings)
+        return woken
 
     def sign_on(self, pass_name: str, range_name: str, number: int) -> None:
         """Let others see that somebody works on a piece: only a sign, on which nothing depends."""
