@@ -9,10 +9,11 @@ import requests
 import urllib3
 
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
 from support.listing import obs_answer
@@ -375,8 +376,8 @@ def test_objects_are_asked_for_side_by_side_and_each_has_its_own_answer(world):
     world.obs.deny("obs:object:GetObject", "c".__eq__)
     found, missing, refused = bucket(world).try_head_all(["a", "b", "c"])
     assert found == HELLO
-    assert isinstance(missing, StorageFailure) and missing.code == "NoSuchKey"
-    assert isinstance(refused, StorageFailure) and refused.code == "AccessDenied"
+    assert isinstance(missing, StorageError) and missing.code == "NoSuchKey"
+    assert isinstance(refused, StorageError) and refused.code == "AccessDenied"
     assert world.clock.seconds == 1.0
 
 

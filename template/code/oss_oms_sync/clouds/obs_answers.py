@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.listings import parse_xml
-from oss_oms_sync.clouds.objects import StorageFailure, metadata_of
+from oss_oms_sync.clouds.objects import metadata_of
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.reasons import Reason
 
@@ -143,28 +143,12 @@ class ObjectPart:
 
 
 class ObsError(StorageError):
-    """What OBS answered to a call that a job depends on: `code` is OBS's or one above, `fix` what to do about it."""
+    """What OBS answered to a call that failed: it begins with the `fix`, what to do about it, in English."""
 
-    def __init__(self, problem: str, code: str, fix: Text) -> None:
-        self.fix = fix
-        super().__init__(problem, code)
-
-
-@dataclass(frozen=True)
-class ObsFailure(StorageFailure):
-    """A call to OBS that failed; `message` begins with the fix in English."""
-
-    fix: Text = _OTHER
-
-    @classmethod
-    def explain(cls, code: str, said: str, action: str, bucket: str) -> ObsFailure:
+    def __init__(self, code: str, said: str, action: str, bucket: str) -> None:
         """A failure of `action` with OBS's code, or one above; `said` is what was seen."""
-        fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
-        return cls(f"{fix.en} ({said})", answered=code != NETWORK, code=code, fix=fix)
-
-    def to_error(self) -> ObsError:
-        """The same as an exception."""
-        return ObsError(self.message, self.code, self.fix)
+        self.fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
+        super().__init__(f"{self.fix.en} ({said})", code, answered=code != NETWORK)
 
 
 def code_and_message(body: bytes) -> tuple[str, str]:

@@ -167,7 +167,7 @@ class PassStore:
         name = f"{self._working}{pass_name}/{piece_name(range_name, number)}"
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
         if problem:
-            log.warning({"piece": name, "problem": problem.message})
+            log.warning({"piece": name, "problem": str(problem)})
 
     def began(self, pass_name: str) -> datetime | None:
         """When a standstill pass began, by OSS's clock, as its first sign says: nothing was listed before that. None if
@@ -241,7 +241,7 @@ class PassStore:
         # The first piece first: without it nobody goes on.
         for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working, self.differences)):
             problems = self._bucket.try_delete_all([one.name for one in self._bucket.iter_folder(prefix)])
-            for problem in {problem.message for problem in problems.values() if problem}:
+            for problem in {str(problem) for problem in problems.values() if problem}:
                 log.error({"pass": pass_name, "problem": problem})
 
     def _is_forgotten(self, pass_name: str) -> bool:
