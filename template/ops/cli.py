@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,25 +38,48 @@ _TAIL = 15
 
 
 class View(NamedTuple):
-    """How an answer of one kind is read, what it says, and which exit code it is."""
+    """What an answer of one kind has, at least; how it is read, what it says, and which exit code it is; whether there
+    is a `page` of it."""
 
+    names: set[str]
     read: Callable[[Any], Any]
     report: Callable[[Any, str], Report]
     exit_code: Callable[[Any], int]
+    page: bool = False
 
 
 VIEWS = {
-    "doctor": View(partial(answers.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1),
-    "status": View(partial(answers.of, StatusAnswer), status.report, status.exit_code),
-    "story": View(partial(answers.of, StoryAnswer), jobs.story, lambda answer: 0 if answer.accepted else 1),
-    "replay": View(partial(answers.of, ReplayAnswer), jobs.replay, lambda answer: 0 if answer.is_well else 1),
-    "reconcile": View(partial(answers.of, ReconcileAnswer), passes.report, passes.exit_code),
-    "compare": View(answers.of_compare, passes.report, passes.exit_code),
-    # A document is judged as it is.
-    "certificate": View(dict, certificate.report, certificate.exit_code),
-    "closing": View(partial(answers.of, MarkAnswer), jobs.mark, lambda _: 0),
+    "certificate": View(
+        {"kind", "verdict", "checks", "sha256"},
+        dict,  # a document is judged as it is
+        certificate.report,
+        certificate.exit_code,
+        page=True,
+    ),
+    "closing": View({"closed", "next", "next_zh"}, partial(answers.of, MarkAnswer), jobs.mark, lambda _: 0),
+    "status": View(
+        {"verdict", "backlog"}, partial(answers.of, StatusAnswer), status.report, status.exit_code, page=True
+    ),
+    "story": View(
+        {"key", "story", "next"},
+        partial(answers.of, StoryAnswer),
+        jobs.story,
+        lambda answer: 0 if answer.accepted else 1,
+    ),
+    "doctor": View(
+        {"ok", "checks"}, partial(answers.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1
+    ),
+    "compare": View({"finished", "pass", "lag"}, answers.of_compare, passes.report, passes.exit_code),
+    "reconcile": View(
+        {"finished", "pass", "scanned"}, partial(answers.of, ReconcileAnswer), passes.report, passes.exit_code
+    ),
+    "replay": View(
+        {"taken", "accepted", "left"},
+        partial(answers.of, ReplayAnswer),
+        jobs.replay,
+        lambda answer: 0 if answer.is_well else 1,
+    ),
 }
-_PAGES = ("status", "certificate")
 # Options that are not of what a function is asked, and those with which a pass is one call.
 _OF_EACH_COMMAND = {"command", "json", "lang", "html", "template"}
 _OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
@@ -101,11 +124,11 @@ def _tell(session: Session, error: OpsError) -> int:
 
 def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code."""
-    if options.html and kind not in _PAGES:
-        raise UsageError(t("There is no web page of this answer"), t("Leave --html out"))
-    if answers.kind_of(answer) != kind:
-        raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY)
     view = VIEWS[kind]
+    if options.html and not view.page:
+        raise UsageError(t("There is no web page of this answer"), t("Leave --html out"))
+    if kind_of(answer) != kind:
+        raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY)
     found = view.read(answer)
     try:
         said, code = view.report(found, session.lang), view.exit_code(found)
@@ -117,6 +140,13 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     if options.html:
         write(options.html, html, session)
     return code
+
+
+def kind_of(answer: Any) -> str:
+    """Which job answers like that; empty for none."""
+    if not isinstance(answer, Mapping):
+        return ""
+    return next((kind for kind, view in VIEWS.items() if view.names <= answer.keys()), "")
 
 
 def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
@@ -178,8 +208,8 @@ def _show_input(session: Session, options: Namespace) -> int:
     # PowerShell writes UTF-16.
     given = data.decode(json.detect_encoding(data), "replace")
     answer = answers.read(given)
-    kind = answers.kind_of(answer)
-    if kind not in VIEWS:
+    kind = kind_of(answer)
+    if not kind:
         # What the tool or the function said instead.
         raise UsageError(t("The input contains no answer that is known here"), _SHOW_HOW, given.splitlines()[-_TAIL:])
     return _show(session, options, answer, kind)
