@@ -16,13 +16,12 @@ from ops.canary.run import canary
 from ops.checklist.checklist import checklist
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
-from ops.files import check_writable, write
+from ops.files import check_writable, show, write
 from ops.migrate.migration import migrate
 from ops.prices import Prices
 from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
 from ops.setup.setup import setup
-from ops.show import lines, page
 from ops.terminal import Screen, Whole
 from ops.waiting import Session, run_pass
 from oss_oms_sync.answers.codec import to_json
@@ -132,13 +131,9 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     found = view.read(answer)
     try:
         said, code = view.report(found, session.lang), view.exit_code(found)
-        shown = [*lines.draw(said)]
-        html = page.draw(said) if options.html else ""
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
-    session.screen.answer([Whole(json.dumps(answer))] if options.json else shown)
-    if options.html:
-        write(options.html, html, session)
+    show(session, options, said, answer)
     return code
 
 
@@ -194,12 +189,7 @@ def _cost(session: Session, options: Namespace) -> int:
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
     plan = cost.Plan(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     found = cost.estimate(plan)
-    told = (
-        [Whole(json.dumps(found.to_json(plan)))]
-        if options.json
-        else lines.draw(estimate.report(plan, found, session.lang))
-    )
-    session.screen.answer(told)
+    show(session, options, estimate.report(plan, found, session.lang), found.to_json(plan))
     return 0
 
 
