@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from ops.clock import timestamp
 from ops.clouds.buckets import OssBucket
@@ -40,7 +40,6 @@ class Holder(Protocol):
         """Delete one of them."""
 
 
-H = TypeVar("H", bound=Holder)
 # What it takes to see how a migration stands, and to delete its keys. It is asked for once there is one.
 AtHand = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 
@@ -138,7 +137,12 @@ class Intentions:
         self._log.delete(self._name)
 
 
-def keys_of(intention: Intention, holders: Sequence[H]) -> list[tuple[H, str]]:
+def all_keys(holders: Sequence[Holder]) -> list[str]:
+    """The access keys that these have, of whatever use. Raises what holders raise."""
+    return [key for holder in holders for key in holder.key_ids()]
+
+
+def keys_of(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
     """The access keys that a migration has. Raises what holders raise."""
     return [
         (holder, key)

@@ -69,7 +69,7 @@ class Watch:
 
     def __init__(self, accounts: Accounts, clock: Clock, run: str) -> None:
         self._accounts, self._clock = accounts, clock
-        self._prefix = accounts.key(run, "").removesuffix(accounts.project.suffix)
+        self._prefix = accounts.prefix(run)
         self._began = clock.now()
         # A day, because that is what a certificate asks for; from the beginning of an hour, which may be the step.
         self._since = self._began.replace(minute=0, second=0) - timedelta(days=1)

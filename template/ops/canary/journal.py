@@ -47,7 +47,7 @@ class Journals:
 
     def __init__(self, accounts: Accounts, folder: Path) -> None:
         self._log = accounts.log
-        self._root = f"{RECORDS}canary/{accounts.project.name}/"
+        self._root = f"{RECORDS}canary/{accounts.given['functionName']}/"
         self._local = folder / _LOCAL
 
     def write(self, journal: Journal, now: datetime) -> None:

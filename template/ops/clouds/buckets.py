@@ -34,9 +34,6 @@ class Listed(NamedTuple):
 
     key: str
     version: str = ""
-    etag: str = ""
-    size: int = 0
-    modified: str = ""
 
 
 class Place(NamedTuple):
@@ -271,9 +268,7 @@ def is_mirror(rule: ElementTree.Element) -> bool:
 
 
 def _listed(one: ElementTree.Element) -> Listed:
-    text = {part.tag: part.text or "" for part in one}
-    etag, size = text.get("ETag", "").strip('"'), int(text.get("Size") or 0)
-    return Listed(_key(one), text.get("VersionId", ""), etag, size, text.get("LastModified", ""))
+    return Listed(_key(one), one.findtext("VersionId") or "")
 
 
 def _key(one: ElementTree.Element) -> str:

@@ -54,12 +54,12 @@ class IamUser:
     def need(self, what: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where IAM does not let setup make one."""
         steps = [*self._by_hand(), *key]
-        return Need(what, (*_LOOKS, *_MAKES), lambda: self._look(what), self._do, steps, is_settled)
+        return Need(what, (*_LOOKS, *_MAKES), self._look, self._do, steps, is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
         steps = [delete_by_hand(self.name)]
-        return Need(what, (*_LOOKS, *_REMOVES), lambda: self._look_to_remove(what), self._remove, steps)
+        return Need(what, (*_LOOKS, *_REMOVES), self._look_to_remove, self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -107,19 +107,17 @@ class IamUser:
         instead = t("Or, where the account has identity policies, create this one instead, and attach it to the user")
         yield t("{told}: {document}", told=instead, document=json.dumps(self._document))
 
-    def _look(self, what: Text) -> Line:
+    def _look(self) -> Line:
         facts = [self.called, *rights(self._document)]
         # Both in any case, so that a right which will be missing is noticed now.
         user, policy = self.user(), self._policy()
         if user is None:
-            return Line(Standing.CREATE, what, facts=facts)
+            return Line(Standing.CREATE, facts=facts)
         if not self._is_ours(user):
-            return not_ours(
-                Standing.STOP, what, self.name, t("Rename that user, or choose another functionName"), facts
-            )
+            return not_ours(Standing.STOP, self.name, t("Rename that user, or choose another functionName"), facts)
         if policy and not self._is_ours(policy):
-            return not_ours(Standing.STOP, what, self.name, t("Rename or delete that policy, if nobody needs it"))
-        return as_it_lacks(what, self._missing(user["user_id"], policy), facts)
+            return not_ours(Standing.STOP, self.name, t("Rename or delete that policy, if nobody needs it"))
+        return as_it_lacks(self._missing(user["user_id"], policy), facts)
 
     def _missing(self, user: str, policy: dict[str, Any] | None) -> list[Text]:
         if policy is None:
@@ -146,11 +144,11 @@ class IamUser:
             path, about = f"/v5/policies/{policy['policy_id']}/attach-user", {"user_id": user["user_id"]}
             self._iam.call("POST", path, body=about, was_made=True)
 
-    def _look_to_remove(self, what: Text) -> Line:
+    def _look_to_remove(self) -> Line:
         user, policy = self.user(), self._policy()
         if not self._is_ours(user) and not self._is_ours(policy):
-            return Line(Standing.THERE, what, t("nothing of setup's"))
-        return Line(Standing.REMOVE, what, facts=[self.called, *map(same, self.key_ids())])
+            return Line(Standing.THERE, t("nothing of setup's"))
+        return Line(Standing.REMOVE, facts=[self.called, *map(same, self.key_ids())])
 
     def _remove(self) -> None:
         user, policy = self.user(), self._policy()
