@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ops import project
+from ops.certificates import RECORDS
 from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError, UnreachableError
@@ -251,7 +252,7 @@ class Lock:
 
     def __init__(self, session: Session, project: str, bucket: OssBucket | None) -> None:
         self._clock, self._bucket = session.clock, bucket
-        self._name = f"oms_source_record/setup/{project}.json"
+        self._name = f"{RECORDS}setup/{project}.json"
         self._owner, self._is_mine = uuid.uuid4().hex, False
 
     def take(self) -> None:

@@ -212,7 +212,7 @@ def test_marks_count_every_key_and_end_with_the_last(number):
 def test_merged_marks_are_in_order_and_count_all(sizes):
     merged, place = Marks(), 0
     for size in sizes:
-        merged = Marks.merge(merged, marks_of(place, size))
+        merged = Marks([*merged, *marks_of(place, size)])
         place += size
     assert_sound(merged, place)
 
