@@ -72,7 +72,12 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
 
 # argparse has no public name for its action.
 def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, command: Command, say: _Say, *, is_asked: bool
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Command,
+    say: _Say,
+    *,
+    is_asked: bool,
 ) -> None:
     short = say(command.about)
     long = say(t("{about}. {codes}", about=f"{short[0].upper()}{short[1:]}", codes=_CODES))
