@@ -194,7 +194,7 @@ def _body(body: Any) -> bytes:
     return read
 
 
-class _Body(io.BytesIO):
+class Body(io.BytesIO):
     """As urllib3 lets it be read."""
 
     def read(self, size: int | None = None, decode_content: bool = False) -> bytes:  # noqa: ARG002
@@ -207,7 +207,7 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     response.status_code, response.request, response.url = answer.status, request, request.url or ""
     told = {name: _as_latin_1(value) for name, value in answer.headers.items()}
     response.headers.update({"Content-Length": str(len(answer.body)), **told})
-    response.raw = _Body(body)
+    response.raw = Body(body)
     return response
 
 

@@ -73,9 +73,8 @@ class InProcess(Sandbox):
         code = "oss_oms_sync.clouds"
         for name, one in (
             (f"{code}.connection._Adapter", self.ground.network.adapter),
-            # A connection opens in no time, and the machine's proxies have nothing to do with it.
+            # A connection opens in no time.
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
-            ("requests.utils.get_environ_proxies", lambda _: {}),
             (f"{code}.calls.ThreadPoolExecutor", partial(Executor, self.ground)),
             (f"{code}.calls.time", SimpleNamespace(monotonic=self.ground.loop.time)),
             ("oss2.auth.datetime", SimpleNamespace(utcnow=self.ground.utc)),

@@ -6,7 +6,6 @@ import re
 
 import pytest
 import requests
-import urllib3
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
@@ -14,7 +13,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import StorageError
-from sandbox.inprocess.network import Adapter
+from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
 from support.listing import obs_answer
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, PAGE, REDIRECTS, World
@@ -173,7 +172,7 @@ def test_nonsense_is_tried_again_and_then_an_error(world, nonsense):
 
 
 def test_of_a_huge_answer_no_more_is_read_than_of_the_longest_page(world, mocker):
-    read = mocker.spy(urllib3.HTTPResponse, "read")
+    read = mocker.spy(Body, "read")
     for status, most in ((200, 16 * 1024 * 1024), (403, 64 * 1024)):
         world.obs.faults.add(Fault.status(status, b"x" * 20_000_000))
         error_of(lambda: bucket(world).list_page("", ""))
@@ -403,7 +402,7 @@ def test_a_range_is_read_up_to_the_end_of_the_object(world, start, length, body)
 
 
 def test_where_the_range_is_ignored_only_the_beginning_is_read(world, mocker):
-    read = mocker.spy(urllib3.HTTPResponse, "read")
+    read = mocker.spy(Body, "read")
     world.obs.faults.then(Fault.status(200, b"x" * 1_000_000, {**HEAD, "Content-Length": "1000000"}))
     found = bucket(world).read("a", 0, 10)
     assert (found.body, found.head.size) == (b"x" * 10, 1_000_000)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import requests
-import urllib3
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oss import Credentials
 from oss_oms_sync.errors import StorageError
-from sandbox.inprocess.network import Adapter
+from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
 from support.listing import answer
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, KNOWN, REDIRECTS, World, oss_error
@@ -224,7 +223,7 @@ def test_a_record_is_written_only_where_the_answer_says_the_md5_of_its_body(worl
 
 
 def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
-    read = mocker.spy(urllib3.HTTPResponse, "read")
+    read = mocker.spy(Body, "read")
     for status in (200, 403):
         world.oss.faults.then(*[Fault.status(status, b"x" * 10_000_000, KNOWN)] * 5)
         assert all(write(world, A))
