@@ -226,9 +226,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 class Sandbox(Caller):
     """The functions in `make sandbox`, by HTTP on this machine."""
 
-    def __init__(self, address: str, seconds: float = CALL_SECONDS) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
-        self._seconds = seconds
         # No proxy stands between a machine and itself.
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
@@ -269,7 +268,7 @@ class Sandbox(Caller):
     def _post(self, path: str, body: bytes = b"") -> dict[str, Any]:
         request = urllib.request.Request(f"{self._address}/{path}", body)  # noqa: S310 (what the user names)
         try:
-            with self._open(request, timeout=self._seconds) as response:
+            with self._open(request, timeout=CALL_SECONDS) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
             said = error.read().decode("utf-8", "replace").splitlines()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 
-from ops.certificates import ACCEPTABLE, CHECKS, KIND, METADATA, OMS_UNFINISHED, SCHEMA, gates, sha256
-from ops.clock import timestamp
-from ops.counts import RECORDS, Document, Finding, Text, counts, headers_fit, moment, numbers, sample_fits, whole
+from ops.certificates import ACCEPTABLE, CHECKS, KIND, METADATA, OMS_UNFINISHED, RECORDS, SCHEMA, gates, sha256
+from ops.clock import moment, timestamp
+from ops.counts import Document, Finding, Text, counts, headers_fit, numbers, sample_fits, whole
 
 _RESULTS = {"passed", "failed", "not run", "not proven"}
 # What a comparison saw longer ago than this does not decide about a cutover.

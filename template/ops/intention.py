@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from ops.certificates import RECORDS
 from ops.clock import timestamp
 from ops.clouds.buckets import OssBucket
 from ops.clouds.task_groups import TaskGroups
@@ -71,7 +72,7 @@ class Intentions:
 
     def __init__(self, log: OssBucket, address: str, project: str) -> None:
         found = _TASK.search(address)
-        root = f"oms_source_record/{found[1]}/state/" if found else ""
+        root = f"{RECORDS}{found[1]}/state/" if found else ""
         self._log, self._project, self._root = log, project, root
         self._name = f"{root}migrate-{project}.json" if root else ""
 
@@ -126,7 +127,7 @@ class Intentions:
         self._log.put(self._name, _body(intention))
 
     def end(
-        self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None = None
+        self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None
     ) -> None:
         """It is over: its keys go first, because while it is written down, somebody knows of them. What is known of it
         stays under another name, and certificates tell it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.canary.objects import items
-from ops.certificates import CANARY
+from ops.certificates import CANARY, RECORDS
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.sync_task import SyncTask
@@ -16,7 +16,6 @@ from ops.errors import UsageError
 from ops.waiting import Session
 from oss_oms_sync.answers.text import t
 
-RECORDS = "oms_source_record/"
 # Names of objects have at most so many bytes of UTF-8.
 _MAX_NAME = 1023
 # A run's name is a time and four digits.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -193,6 +194,11 @@ class Watch:
                 self.lists.append(seen)
             else:
                 self._old_lists.add(listed.key)
+
+
+def first_accepted(followed: Iterable[Followed]) -> datetime | None:
+    """When OMS accepted the first of them."""
+    return min((one.accepted for one in followed if one.accepted), default=None)
 
 
 def compare(one: Followed, found: Answer | None, contents: bytes, *, carries_metadata: bool) -> None:

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ops.canary.accounts import RECORDS, Accounts
-from ops.certificates import CANARY
+from ops.canary.accounts import Accounts
+from ops.certificates import CANARY, RECORDS
 from ops.clock import parse_time, timestamp
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import same, t

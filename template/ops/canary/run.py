@@ -208,8 +208,7 @@ class _Run:
         lost = sorted({name for one in watch.followed for name, became in one.headers.items() if became != "kept"})
         if lost:
             yield t("headers that OMS did not carry: {names}", names=lost).of(lang)
-        first = min((one.accepted for one in watch.followed if one.accepted), default=None)
-        counts = watch.counts
+        first, counts = hops.first_accepted(watch.followed), watch.counts
         if counts:
             step = _STEPS.get(counts.step, _UNKNOWN)
             shown_after = _since(first, watch.counted if watch.is_alone else None)

@@ -198,7 +198,7 @@ class OssBucket(Bucket):
         named = f"/{self.name}/{signers.quote_key(source)}"
         return self.call("PUT", key, headers={"x-oss-copy-source": named})
 
-    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str] = _NOTHING) -> None:
+    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str]) -> None:
         """Store an object in parts of this size. Whether it is there, who needs to know looks: if the last answer is
         lost, and it is asked for again, there is no upload any more."""
         begun = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _typed(headers)).xml()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ops.call import Caller
 from ops.commands import command
 from ops.setup.iam_users import IamUser, Key
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 
@@ -105,7 +105,7 @@ class FunctionsKey:
 
     def _look_to_forget(self) -> Line:
         if not self._kept():
-            return Line(Standing.THERE, t("nothing of setup's"))
+            return NOTHING_OURS
         return Line(Standing.REMOVE, t("from the secret store of this machine"), None, [*map(same, self._names)])
 
     def _forget(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
-from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing, as_it_lacks, delete_by_hand, lacks, no_user, not_ours
 from ops.setup.statements import Document, by_roles, rights
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -82,7 +82,7 @@ class IamUser:
         if user is None:
             raise no_user(self.name)
         made = self._iam.call("POST", _keys_of(user), attempts=1, was_made=True)["access_key"]
-        return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]), Secret())
+        return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]))
 
     def delete_key(self, key: str) -> None:
         """Delete one of the user's keys."""
@@ -117,17 +117,9 @@ class IamUser:
             return not_ours(Standing.STOP, self.name, t("Rename that user, or choose another functionName"), facts)
         if policy and not self._is_ours(policy):
             return not_ours(Standing.STOP, self.name, t("Rename or delete that policy, if nobody needs it"))
-        return as_it_lacks(self._missing(user["user_id"], policy), facts)
-
-    def _missing(self, user: str, policy: dict[str, Any] | None) -> list[Text]:
-        if policy is None:
-            return [t("the policy {name} is missing", name=self.name)]
-        wrong = []
-        if self._says(policy) != self._document:
-            wrong.append(t("the policy {name} says something else", name=self.name))
-        if policy["policy_id"] not in self._attached(user):
-            wrong.append(t("the policy {name} is not attached", name=self.name))
-        return wrong
+        said = self._says(policy) if policy else None
+        is_attached = policy is not None and policy["policy_id"] in self._attached(user["user_id"])
+        return as_it_lacks([*lacks(self.name, said, self._document, is_attached=is_attached)], facts)
 
     def _do(self) -> None:
         user = self.user()
@@ -147,7 +139,7 @@ class IamUser:
     def _look_to_remove(self) -> Line:
         user, policy = self.user(), self._policy()
         if not self._is_ours(user) and not self._is_ours(policy):
-            return Line(Standing.THERE, t("nothing of setup's"))
+            return NOTHING_OURS
         return Line(Standing.REMOVE, facts=[self.called, *map(same, self.key_ids())])
 
     def _remove(self) -> None:

@@ -5,7 +5,7 @@ There is no file of what was done: each run looks at the clouds, and goes on fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -101,6 +101,21 @@ def no_user(name: str) -> NotYetError:
 def delete_by_hand(name: str) -> Text:
     """The step for who may, where setup may not delete what it made."""
     return t("Delete {name}, its access keys and its policy", name=name)
+
+
+# Of what is to be taken away.
+NOTHING_OURS = Line(Standing.THERE, t("nothing of setup's"))
+
+
+def lacks(name: str, document: object, wanted: object, *, is_attached: bool) -> Iterator[Text]:
+    """What is wrong with a policy: `document` is what it says, None where there is none."""
+    if document is None:
+        yield t("the policy {name} is missing", name=name)
+        return
+    if document != wanted:
+        yield t("the policy {name} says something else", name=name)
+    if not is_attached:
+        yield t("the policy {name} is not attached", name=name)
 
 
 def not_ours(standing: Standing, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:

@@ -112,7 +112,7 @@ def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
     seen = t("{what}: {seen}", what=need.what, seen=line.seen) if line.seen else need.what
     facts = Items([Span("code", fact.of(language)) for fact in line.facts])
     next_ = BlockStep(line.next.of(language) if line.next else "")
-    yield Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
+    yield Finding(seen.of(language), Span("mark", word.of(language), tone), next_, keys=facts)
     if line.steps:
         yield Items(
             [

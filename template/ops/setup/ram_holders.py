@@ -10,7 +10,7 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.ram import Ram, is_absent
 from ops.clouds.wire import refused
 from ops.commands import interpreter
-from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing, as_it_lacks, delete_by_hand, lacks, no_user, not_ours
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -58,7 +58,7 @@ class RamHolder:
         """A new access key, whose secret RAM tells this once. Raises NotYetError if there is no such user."""
         with refused(is_absent):
             made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
-            return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]), Secret())
+            return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]))
         raise no_user(self.name)
 
     def delete_key(self, key: str) -> None:
@@ -106,12 +106,7 @@ class RamHolder:
         wrong = [] if self._is_trusted(found) else [t("another may take it on")]
         attached = self._attached()
         for name, policy in there.items():
-            if policy is None:
-                wrong.append(t("the policy {name} is missing", name=name))
-            elif policy.document != self._policies[name]:
-                wrong.append(t("the policy {name} says something else", name=name))
-            if policy and name not in attached:
-                wrong.append(t("the policy {name} is not attached", name=name))
+            wrong += lacks(name, policy and policy.document, self._policies[name], is_attached=name in attached)
         return wrong
 
     def _do(self) -> None:
@@ -135,7 +130,7 @@ class RamHolder:
     def _look_to_remove(self) -> Line:
         found = self._find()
         if found is None or found.get(self._marked) != self._mark:
-            return Line(Standing.THERE, t("nothing of setup's"))
+            return NOTHING_OURS
         others = [name for name in self._attached() if name not in self._policies]
         ours = [name for name in self._policies if self._is_ours(name)]
         if others and not ours:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
-from ops.clouds.task_groups import TaskGroups, note_of
-from ops.setup.needs import Line, Need, Standing
+from ops.clouds.task_groups import TaskGroups, note_of, of_both
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.task_group import GroupState
 from oss_oms_sync.answers.text import same, t
 
@@ -78,12 +78,9 @@ class Tasks:
             "src_cloud_type": "Aliyun",
             "src_region": self.region_of("Aliyun", source, pair.source),
             "src_bucket": pair.source,
-            "src_ak": source.access.reveal(),
-            "src_sk": source.secret.reveal(),
             "dst_region": pair.destination_region,
             "dst_bucket": pair.destination,
-            "dst_ak": destination.access.reveal(),
-            "dst_sk": destination.secret.reveal(),
+            **of_both(source, destination),
             "description": self._mark,
             # Without it OMS keeps Content-Type alone.
             "enable_metadata_migration": True,
@@ -139,7 +136,7 @@ class Tasks:
     def _look_to_remove(self) -> Line:
         mine = self._mine(self._all())
         if not mine:
-            return Line(Standing.THERE, t("nothing of setup's"))
+            return NOTHING_OURS
         return Line(Standing.REMOVE, t("it is stopped first"), None, [same(str(one["sync_task_id"])) for one in mine])
 
     def _remove(self) -> None:

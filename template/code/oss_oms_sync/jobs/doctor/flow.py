@@ -38,7 +38,7 @@ _RECENT = timedelta(days=1)
 _SCAN_SECONDS = 20.0
 # An event of OSS usually comes within a second or two; the instance that it wakes may have to start first.
 _PING_SECONDS = 20.0
-_PING_POLL_SECONDS = 1.0
+_PING_POLL_SECONDS = 0.25
 _MAX_FAILURES_READ = 200
 # How often s.yaml has reconcile and compare woken, whatever their periods: a pass that stands still is gone on with.
 _TICK = timedelta(minutes=10)
