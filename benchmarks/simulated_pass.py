@@ -74,7 +74,7 @@ class KeyRange:
         """The marks of all that the range was: its own, then those of the halves of what was left of it."""
         folded = self.marks
         for half in self.halves:
-            folded = Marks.merge(folded, half.fold())
+            folded = Marks([*folded, *half.fold()])
         return folded
 
 
@@ -219,7 +219,7 @@ class SimulatedPass:
         full, rest = divmod(key_range.place - begin, _PAGE)
         # Each long listing has a page that was read ahead in vain, too.
         self.calls["LIST"] += self.job.listings * (full + bool(rest) + 1) + self.job.short_listings
-        key_range.marks = Marks.merge(key_range.marks, self._marks(begin, key_range.place))
+        key_range.marks = Marks([*key_range.marks, *self._marks(begin, key_range.place)])
         return self.job.page + full * self.job.page_seconds() + self.job.page_seconds(rest)
 
     def _marks(self, begin: int, end: int) -> list[Mark]:

@@ -504,8 +504,8 @@ MISTAKES = (
     Mistake(
         "restoring archived objects unasked",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_else_they_fail_and_are_not_restored",
-        f"{_OPS}/migrate/migration.py",
-        "return bool(self._options.restore)",
+        f"{_OPS}/migrate/beginning.py",
+        "return bool(options.restore)",
         "return True",
     ),
     Mistake(

@@ -18,6 +18,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,7 +90,7 @@ class Tool(Caller):
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def ask(self, job: str, payload: Payload) -> Any:
-        with _event(json.dumps(payload)) as words:
+        with _event(self._program, json.dumps(payload)) as words:
             output, errors, code = self._run([job, "invoke", *words, *self._template])
         found = answers.find(output)
         if found is None:
@@ -133,10 +134,20 @@ class Tool(Caller):
         for process in list(self._running):
             _kill(process)
 
+    @cached_property
+    def _program(self) -> str:
+        program = shutil.which("s")
+        if program is None:
+            raise ToolError(
+                t("The Serverless Devs tool is not here: there is no `s` on the PATH"),
+                t("Install it: npm install -g @serverless-devs/s"),
+            )
+        return program
+
     def _run(self, words: Sequence[str], given: Mapping[str, str] | None = None) -> tuple[str, str, int]:
         """What the tool prints on both ways, and its exit code. `given` is added to the environment."""
-        command = [_program(), *words]
-        if _is_batch(command[0]):
+        command = [self._program, *words]
+        if _is_batch(self._program):
             _check_for_batch(command)
         try:
             # In a group of its own, so that it can be killed with all that it has started.
@@ -151,7 +162,7 @@ class Tool(Caller):
             )
         except OSError as error:
             raise ToolError(
-                t("{program} cannot be run: {problem}", program=command[0], problem=error.strerror or str(error)),
+                t("{program} cannot be run: {problem}", program=self._program, problem=error.strerror or str(error)),
                 t("Install it anew: npm install -g @serverless-devs/s"),
             ) from None
         with process:
@@ -173,20 +184,10 @@ class Tool(Caller):
         return output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"), process.returncode
 
 
-def _program() -> str:
-    program = shutil.which("s")
-    if program is None:
-        raise ToolError(
-            t("The Serverless Devs tool is not here: there is no `s` on the PATH"),
-            t("Install it: npm install -g @serverless-devs/s"),
-        )
-    return program
-
-
 @contextlib.contextmanager
-def _event(payload: str) -> Iterator[list[str]]:
+def _event(program: str, payload: str) -> Iterator[list[str]]:
     """The arguments that give the tool an event."""
-    if not _is_batch(_program()):
+    if not _is_batch(program):
         yield ["-e", payload]
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -225,9 +226,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 class Sandbox(Caller):
     """The functions in `make sandbox`, by HTTP on this machine."""
 
-    def __init__(self, address: str, seconds: float = CALL_SECONDS) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
-        self._seconds = seconds
         # No proxy stands between a machine and itself.
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
@@ -268,7 +268,7 @@ class Sandbox(Caller):
     def _post(self, path: str, body: bytes = b"") -> dict[str, Any]:
         request = urllib.request.Request(f"{self._address}/{path}", body)  # noqa: S310 (what the user names)
         try:
-            with self._open(request, timeout=self._seconds) as response:
+            with self._open(request, timeout=CALL_SECONDS) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
             said = error.read().decode("utf-8", "replace").splitlines()

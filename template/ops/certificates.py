@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 # Of the format.
 SCHEMA = 2
 KIND = "oss-oms-sync certificate"
+# What the names of records begin with.
+RECORDS = "oms_source_record/"
 # What the keys of a canary begin with, after the prefix.
 CANARY = ".oss-oms-sync-canary/"
 # What the names of OMS's own lists in the destination begin with.

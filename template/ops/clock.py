@@ -26,15 +26,20 @@ class Clock:
         time.sleep(seconds)
 
 
-def timestamp(moment: datetime) -> str:
+def timestamp(at: datetime) -> str:
     """As the functions write times: 2026-01-31T08:00:00Z."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    """A time as the functions write it. Raises ValueError for anything else."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
 def parse_time(text: str) -> datetime | None:
     """A time with its zone, such as 2026-01-31T08:00:00Z or 2026-01-31 16:00+08:00; None for anything else."""
     try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
     except ValueError:
         return None
-    return moment.astimezone(timezone.utc).replace(microsecond=0) if moment.tzinfo else None
+    return found.astimezone(timezone.utc).replace(microsecond=0) if found.tzinfo else None

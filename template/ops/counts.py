@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from ops.certificates import CANARY, CLASSES, NOT_COUNTED, OMS_LISTS, SAMPLED, Sides
+from ops.certificates import CANARY, CLASSES, NOT_COUNTED, OMS_LISTS, RECORDS, SAMPLED, Sides
+from ops.clock import moment
 
 _MODULUS = 2**256
 # As in code/oss_oms_sync: where only the destination has them, copies of records are not in scope, and OMS's own lists
 # are there for ever.
-RECORDS = "oms_source_record/"
 _OWN = tuple(one.encode() for one in (RECORDS, *OMS_LISTS))
-_SIDES = ("source", "destination")
+# Both, as they are called in Chinese.
+_SIDES = {"source": "源端", "destination": "目的端"}
 _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
 # So many of the objects that were written last are told.
 _MAX_WRITTEN = 20
@@ -64,8 +64,7 @@ def in_listing(document: Document, side: str, objects: Objects, own: Collection[
     lists that are in the source as well, so that the destination's count."""
     counted = count(document["scope"], objects, None if side == "source" else own)
     stated = _stated(document[side]) if document[side] else None
-    name = Text(side, "源端" if side == "source" else "目的端")
-    claim = Text(f"The listing of the {name.en} has what the document states", f"{name.zh}清单与文档一致")
+    claim = Text(f"The listing of the {side} has what the document states", f"{_SIDES[side]}清单与文档一致")
     return Finding(claim, counted == stated, _told(counted))
 
 
@@ -104,9 +103,9 @@ def counts(document: Document) -> Iterator[Finding]:
     yield Finding.unless(
         Text("It has all classes, each where its objects can be", "类别齐全，且对象都在应在的一端"), wrong
     )
-    for side, name in zip(_SIDES, (Text("source", "源端"), Text("destination", "目的端")), strict=True):
+    for side, in_chinese in _SIDES.items():
         stated, summed = _stated(document[side]), _summed(classes, side)
-        claim = Text(f"The classes add up to the {name.en}", f"各类别之和等于{name.zh}")
+        claim = Text(f"The classes add up to the {side}", f"各类别之和等于{in_chinese}")
         yield Finding(claim, stated == summed, _told(summed))
     yield _written_last(document)
     if not _is_hexadecimal(document["source"]["state_digest"], 64):
@@ -275,11 +274,6 @@ def whole(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
-
-
-def moment(value: str) -> datetime:
-    """A time such as 2026-01-31T09:12:00Z; ValueError for anything else."""
-    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
 def _different(keys: object) -> frozenset[str]:

@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
+from ops.certificates import RECORDS
 from ops.clock import timestamp
 from ops.clouds.buckets import OssBucket
 from ops.clouds.task_groups import TaskGroups
@@ -40,7 +41,6 @@ class Holder(Protocol):
         """Delete one of them."""
 
 
-H = TypeVar("H", bound=Holder)
 # What it takes to see how a migration stands, and to delete its keys. It is asked for once there is one.
 AtHand = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 
@@ -72,7 +72,7 @@ class Intentions:
 
     def __init__(self, log: OssBucket, address: str, project: str) -> None:
         found = _TASK.search(address)
-        root = f"oms_source_record/{found[1]}/state/" if found else ""
+        root = f"{RECORDS}{found[1]}/state/" if found else ""
         self._log, self._project, self._root = log, project, root
         self._name = f"{root}migrate-{project}.json" if root else ""
 
@@ -127,7 +127,7 @@ class Intentions:
         self._log.put(self._name, _body(intention))
 
     def end(
-        self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None = None
+        self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None
     ) -> None:
         """It is over: its keys go first, because while it is written down, somebody knows of them. What is known of it
         stays under another name, and certificates tell it."""
@@ -138,7 +138,12 @@ class Intentions:
         self._log.delete(self._name)
 
 
-def keys_of(intention: Intention, holders: Sequence[H]) -> list[tuple[H, str]]:
+def all_keys(holders: Sequence[Holder]) -> list[str]:
+    """The access keys that these have, of whatever use. Raises what holders raise."""
+    return [key for holder in holders for key in holder.key_ids()]
+
+
+def keys_of(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
     """The access keys that a migration has. Raises what holders raise."""
     return [
         (holder, key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import UsageError
@@ -15,33 +14,6 @@ from oss_oms_sync.answers.text import same, t
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _FILL_IN = t("Fill it in there")
-
-
-@dataclass(frozen=True)
-class Project:
-    """`name` is that of the function forward; `prefix` and `suffix` are the trigger's filter."""
-
-    name: str
-    region: str
-    source: str
-    log: str
-    prefix: str
-    suffix: str
-    sync_url: str
-
-    @classmethod
-    def read(cls, file: Path) -> Project:
-        """Raises UsageError if the file is not there, or lacks something."""
-        given = read(file, ("functionName", "region", "sourceBucket", "logBucket", "SYNC_URL"))
-        return cls(
-            given["functionName"],
-            given["region"],
-            given["sourceBucket"],
-            given["logBucket"],
-            given.get("objectPrefix", ""),
-            given.get("objectSuffix", ""),
-            given["SYNC_URL"],
-        )
 
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:

@@ -31,7 +31,7 @@ sys.dont_write_bytecode = True
 from ops.errors import UsageError  # noqa: E402
 from ops.project import variables  # noqa: E402
 from ops.setup import statements  # noqa: E402
-from ops.setup.statements import Role, rights, trust_of  # noqa: E402
+from ops.setup.statements import Role, by_name, rights, trust_of  # noqa: E402
 
 # What lets the commands run as a script, and run again.
 SHELL = r"""
@@ -150,12 +150,6 @@ def removal(found: list[Role]) -> Iterator[str]:
             yield ram("EntityNotExist", "DetachPolicyFromRole", **attachment(role))
             yield ram("EntityNotExist", "DeletePolicy", PolicyName=role.policy, CascadingDelete="true")
         yield ram("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=name)
-
-
-def by_name(found: list[Role]) -> Iterator[tuple[str, list[Role]]]:
-    """One role may be for functions and triggers."""
-    for name in dict.fromkeys(role.name for role in found):
-        yield name, [role for role in found if role.name == name]
 
 
 def purposes(held: list[Role]) -> str:

@@ -28,13 +28,13 @@ GROUPS = ("secret", "config")
 RESERVED = json.loads((COMPONENT / "commands.json").read_text())
 
 
-@pytest.fixture
-def help_of(tool: Tool) -> Callable[..., str]:
+@pytest.fixture(scope="session")
+def help_of(a_home: Path) -> Callable[..., str]:
     """The tool's help for a command, such as "secret", "add"."""
 
     @functools.cache
     def ask(*command: str) -> str:
-        done = tool.run(*command, "--help")
+        done = Tool(a_home).run(*command, "--help")
         assert done.returncode == 0, done.stdout
         return done.stdout
 

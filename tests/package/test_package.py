@@ -257,7 +257,7 @@ def test_the_registry_takes_it(built, tool, tmp_path):
     with registry.open():
         environment = {
             "serverless_devs_registry_token": "x",
-            "NODE_OPTIONS": f"--require {fix}",
+            "NODE_OPTIONS": f"{tool.environment['NODE_OPTIONS']} --require {fix}",
             "REGISTRY_PORT": registry.address.rpartition(":")[2],
         }
         tool.run("set", "registry", "http://127.0.0.1")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from package.tool import CHINESE, commands_in, deploy, standing_in
+from package.tool import CHINESE, commands_in, deploy, run_hook, standing_in
 from support.answers import ANSWERS
 from tools.render import render
 
@@ -39,15 +39,14 @@ def test_what_is_not_there_yet_may_be_left_empty_and_stops_only_a_deployment(too
 
     # AND the tool deploys nothing of it, in either language, but looks and removes
     with standing_in(tool) as fc3:
-        for words in (["deploy", "-y"], ["forward", "deploy", "-y"]):
-            for language, told in (
-                ("C", "Not set up yet: s.yaml has no SYNC_URL, HW_AK, HW_SK."),
-                ("zh_CN", "尚未完成设置"),
-            ):
-                done = tool.run(*words, cwd=project, env={"LANG": language})
-                assert done.returncode == STOPPED, done.stdout
-                assert told in done.stdout
-                assert bool(CHINESE.search(done.stdout)) == (language != "C")
+        for words, language, told in (
+            (["deploy", "-y"], "C", "Not set up yet: s.yaml has no SYNC_URL, HW_AK, HW_SK."),
+            (["forward", "deploy", "-y"], "zh_CN", "尚未完成设置"),
+        ):
+            done = tool.run(*words, cwd=project, env={"LANG": language})
+            assert done.returncode == STOPPED, done.stdout
+            assert told in done.stdout
+            assert bool(CHINESE.search(done.stdout)) == (language != "C")
         assert fc3.deployed == {}
         assert tool.run("preview", cwd=project).returncode == 0
         done = tool.run("remove", "-y", cwd=project)
@@ -63,8 +62,9 @@ def test_what_is_not_there_yet_may_be_left_empty_and_stops_only_a_deployment(too
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
 
 
-def test_a_log_bucket_is_proposed_that_oss_takes_also_for_the_longest_name(tool, built, tmp_path):
-    done = tool.init(built, tmp_path / "out", {**WITHOUT, "sourceBucket": f"a{'b-' * 30}cd"})
+@pytest.mark.usefixtures("require_tool")
+def test_a_log_bucket_is_proposed_that_oss_takes_also_for_the_longest_name(built, tmp_path):
+    done = run_hook(built, tmp_path / "out", {**WITHOUT, "sourceBucket": f"a{'b-' * 30}cd"})
     assert done.returncode == 0, done.stdout
     name = json.loads((tmp_path / "out" / "answers.json").read_text())["logBucket"]
     assert len(name) == 63

@@ -1,16 +1,18 @@
 "use strict";
-// Required before a program of Node.js: what V8 compiled of its modules stays in the folder COMPILED for the next run,
-// and is left out of this one. (From Node.js 22.1 on, NODE_COMPILE_CACHE does the same.)
+// Required before a program of Node.js: what V8 compiled of installed modules stays in the folder COMPILED for the next
+// run, and is left out of this one. (From Node.js 22.1 on, NODE_COMPILE_CACHE does the same.)
 
-const { createHash } = require("crypto");
 const fs = require("fs");
 const Module = require("module");
 const path = require("path");
 const vm = require("vm");
 
+const compile = Module.prototype._compile;
 Module.prototype._compile = function (content, filename) {
+  // Whatever else there is may change meanwhile.
+  if (!filename.includes("node_modules")) return compile.call(this, content, filename);
   const source = Module.wrap(content.replace(/^#!.*/, ""));
-  const file = path.join(process.env.COMPILED, createHash("sha256").update(source).digest("hex"));
+  const file = path.join(process.env.COMPILED, filename.replace(/\W/g, "_"));
   const cachedData = fs.existsSync(file) ? fs.readFileSync(file) : undefined;
   const script = new vm.Script(source, { filename, cachedData });
   if (cachedData === undefined) {

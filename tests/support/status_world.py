@@ -143,6 +143,12 @@ class StatusWorld(World):
         assert any("\u4e00" <= letter <= "\u9fff" for letter in told["text_zh"])
         return told["state"], told["text"]
 
+    def tells(self, state: str, *words: str, **asked: object) -> bool:
+        """Whether the verdict is that, and says all of this."""
+        found, text = self.verdict(**asked)
+        assert (found, [one for one in words if one not in text]) == (state, []), text
+        return True
+
 
 class Watched(StatusWorld):
     """In step, until it is made otherwise."""

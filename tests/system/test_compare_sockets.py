@@ -16,6 +16,7 @@ import pytest
 from sandbox import Sandbox
 from sandbox.obs.objects import ObsObject
 from sandbox.oss.objects import OssObject, etag_of
+from sandbox.server.faults import Fault
 from support.names import lead_huawei_here
 from tools.render import render
 
@@ -266,8 +267,8 @@ def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(
     (of_source,), of_destination = told_by_the_vendors("oss"), told_by_the_vendors("obs")
     deploy(box, tmp_path, lanes=4)
     box.task.lists.held = True  # or OMS would write some while OBS is listed
-    # A first pass splits what takes longer than three seconds. In these at most five such pages come to any machine.
-    box.obs.delay(600)
+    # A first pass splits what takes longer than three seconds: three such pages on any machine, and one ahead of them.
+    box.obs.faults.add(Fault.slow(1), times=20)
 
     # WHEN a pass runs to its end
     box.tick("compare")
@@ -295,6 +296,6 @@ def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(
     due = {key for key, name in classes.items() if name in DUE}
     assert box.oms.accepted == Counter(due)
     assert (answer["submitted"], answer["accepted"], answer["failed"]) == (len(due), len(due), 0)
-    # AND it took many workers: a range of more than five pages splits as long as a lane is free, and three such splits
-    # use up at most fifteen pages of the 23 and more there are
+    # AND it took many workers: a range of more than four such pages splits as long as a lane is free, and three such
+    # splits use up at most twelve pages of the 23 and more there are
     assert answer["ranges"]["done"] >= 4

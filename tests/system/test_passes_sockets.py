@@ -9,7 +9,10 @@ from typing import Any
 
 from oss_oms_sync.ledger.records import record_name
 from sandbox import Sandbox
+from sandbox.oss.call import address_of
 from sandbox.oss.objects import etag_of
+from sandbox.server.faults import Fault
+from sandbox.server.message import Request
 from tools.render import render
 
 TIMEOUT = 120
@@ -56,6 +59,15 @@ def deploy(box: Sandbox, folder: Path, lanes: int, **overrides: Any) -> None:
     box.deploy_project(folder, environment={**box.environment(), **settings}, instances=lanes, **overrides)
 
 
+def slow_pages(box: Sandbox, seconds: float, times: int | None = None) -> None:
+    """Let so many pages of what is at the source take so long each, and nothing else."""
+
+    def is_page(request: Request) -> bool:
+        return address_of(request).bucket == box.source_bucket and request.params.get("max-keys") == "1000"
+
+    box.oss.faults.add(Fault.slow(seconds), times, is_page)
+
+
 def totals(box: Sandbox) -> list[dict[str, Any]]:
     stored = box.oss.objects(box.log_bucket).copy()
     return [json.loads(one.data) for name, one in stored.items() if "/passes/" in name and name.endswith("/total")]
@@ -72,7 +84,7 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
     expected, missing = count(box)
     # A tick does not wait for long for what is lost.
     deploy(box, tmp_path, lanes=8, timeout=25)
-    box.oss.latency(listing=0.3)
+    slow_pages(box, 0.3)
     box.fc.kill_at_random(0.4, within=1, seed=14, name="reconcile")
 
     # WHEN ticks come, each an hour after the one before, until the pass ends
@@ -104,7 +116,7 @@ def test_after_the_first_tick_a_pass_needs_no_other(box, tmp_path):
     expected, missing = count(box)
     deploy(box, tmp_path, lanes=4)
     # So slow that it is not walked through before it splits.
-    box.oss.latency(listing=0.6)
+    slow_pages(box, 1.1, times=3)
 
     assert not box.tick("reconcile").value["finished"]
     box.wait_idle(TIMEOUT)

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.canary.objects import items
-from ops.certificates import CANARY
+from ops.certificates import CANARY, RECORDS
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.sync_task import SyncTask
 from ops.errors import UsageError
-from ops.project import Project
 from ops.waiting import Session
 from oss_oms_sync.answers.text import t
 
-RECORDS = "oms_source_record/"
 # Names of objects have at most so many bytes of UTF-8.
 _MAX_NAME = 1023
 # A run's name is a time and four digits.
@@ -30,10 +28,10 @@ _OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
 
 @dataclass(frozen=True)
 class Accounts:
-    """Both buckets, the log bucket, and the sync task with what OMS says of it. `keys`: of Alibaba Cloud and of Huawei
-    Cloud."""
+    """Both buckets, the log bucket, and the sync task with what OMS says of it. `given`: the variables of s.yaml;
+    `keys`: of Alibaba Cloud and of Huawei Cloud."""
 
-    project: Project
+    given: Mapping[str, str]
     source: OssBucket
     log: OssBucket
     destination: ObsBucket
@@ -42,26 +40,25 @@ class Accounts:
     keys: tuple[Keys, Keys]
 
     @classmethod
-    def of(cls, session: Session, project: Project) -> Accounts:
+    def of(cls, session: Session, given: Mapping[str, str]) -> Accounts:
         """With an administrator's keys. Raises OpsError."""
         alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
         clock, here = session.clock, session.caller.endpoints()
-        task = SyncTask(project.sync_url, huawei, clock)
+        task = SyncTask(given["SYNC_URL"], huawei, clock)
         shown = task.show()
         source, log = (
-            OssBucket.at(here, project.region, name, alibaba, clock) for name in (project.source, project.log)
+            OssBucket.at(here, given["region"], given[name], alibaba, clock) for name in ("sourceBucket", "logBucket")
         )
         destination = ObsBucket.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock)
-        return cls(project, source, log, destination, task, shown, (alibaba, huawei))
+        return cls(given, source, log, destination, task, shown, (alibaba, huawei))
 
-    @property
-    def folder(self) -> str:
-        """What the keys of all canaries begin with."""
-        return f"{self.project.prefix}{CANARY}"
+    def prefix(self, run: str) -> str:
+        """What the keys of a run begin with."""
+        return f"{self.given.get('objectPrefix', '')}{CANARY}{run}/"
 
     def key(self, run: str, ending: str) -> str:
         """The key of an object of a run."""
-        return f"{self.folder}{run}/{ending}{self.project.suffix}"
+        return f"{self.prefix(run)}{ending}{self.given.get('objectSuffix', '')}"
 
     def record_folder(self, kind: str) -> str:
         """What the names of this task's records of a kind begin with: success, failed or proven."""
@@ -76,13 +73,13 @@ class Accounts:
 
     def check(self, session: Session) -> None:
         """Raises UsageError where a canary could not fly, or could not be caught again."""
-        project, told = self.project, self.shown.get("src_bucket")
-        if told not in (None, "", project.source):
+        told = self.shown.get("src_bucket")
+        if told not in (None, "", self.source.name):
             raise UsageError(
-                t("The sync task reads {told}, and s.yaml says {source}", told=str(told), source=project.source),
+                t("The sync task reads {told}, and s.yaml says {source}", told=str(told), source=self.source.name),
                 t("Correct SYNC_URL or sourceBucket in s.yaml"),
             )
-        if project.prefix.startswith(RECORDS):
+        if self.given.get("objectPrefix", "").startswith(RECORDS):
             raise UsageError(_FILTER.filled(why=t("what begins so is a record")), _OTHER_FILTER)
         longest = max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items())
         if longest > _MAX_NAME:

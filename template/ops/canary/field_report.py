@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ops.canary.hops import Followed, Watch
+from ops.canary.hops import Followed, Watch, first_accepted
 from ops.canary.objects import PARTS
 
 SCHEMA = 1
@@ -60,7 +60,7 @@ def report(watch: Watch, run: str, shown: Mapping[str, Any], *, versions: tuple[
         "objects": {one.item.title: _object(one, run) for one in watch.followed},
         "counts": {
             "step": _of(counts.step if counts else None, _STEPS),
-            "shown_after": _duration(_first(watch), watch.counted if watch.is_alone else None),
+            "shown_after": _duration(first_accepted(watch.followed), watch.counted if watch.is_alone else None),
             "doubles": _of(watch.doubles, _DOUBLES),
         },
         "listing": {"order": _of(watch.order, _ORDERS)},
@@ -71,7 +71,7 @@ def report(watch: Watch, run: str, shown: Mapping[str, Any], *, versions: tuple[
                 "columns": [_of(column, _COLUMNS) for column in one.columns],
                 "line_end": _of(one.lines, ("LF", "CRLF")),
                 "header": one.has_header,
-                "written_after": _duration(_first(watch), one.written),
+                "written_after": _duration(first_accepted(watch.followed), one.written),
             }
             for one in watch.lists[:3]
         ],
@@ -128,10 +128,6 @@ def _of_parts(contents: bytes, size: int) -> str:
         for start in range(0, len(contents), size)
     ]
     return f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
-
-
-def _first(watch: Watch) -> datetime | None:
-    return min((one.accepted for one in watch.followed if one.accepted), default=None)
 
 
 def _duration(since: datetime | None, until: datetime | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -69,7 +70,7 @@ class Watch:
 
     def __init__(self, accounts: Accounts, clock: Clock, run: str) -> None:
         self._accounts, self._clock = accounts, clock
-        self._prefix = accounts.key(run, "").removesuffix(accounts.project.suffix)
+        self._prefix = accounts.prefix(run)
         self._began = clock.now()
         # A day, because that is what a certificate asks for; from the beginning of an hour, which may be the step.
         self._since = self._began.replace(minute=0, second=0) - timedelta(days=1)
@@ -193,6 +194,11 @@ class Watch:
                 self.lists.append(seen)
             else:
                 self._old_lists.add(listed.key)
+
+
+def first_accepted(followed: Iterable[Followed]) -> datetime | None:
+    """When OMS accepted the first of them."""
+    return min((one.accepted for one in followed if one.accepted), default=None)
 
 
 def compare(one: Followed, found: Answer | None, contents: bytes, *, carries_metadata: bool) -> None:

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from ops.canary.accounts import RECORDS, Accounts
-from ops.certificates import CANARY
+from ops.canary.accounts import Accounts
+from ops.certificates import CANARY, RECORDS
 from ops.clock import parse_time, timestamp
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import same, t
@@ -47,7 +47,7 @@ class Journals:
 
     def __init__(self, accounts: Accounts, folder: Path) -> None:
         self._log = accounts.log
-        self._root = f"{RECORDS}canary/{accounts.project.name}/"
+        self._root = f"{RECORDS}canary/{accounts.given['functionName']}/"
         self._local = folder / _LOCAL
 
     def write(self, journal: Journal, now: datetime) -> None:

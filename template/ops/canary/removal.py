@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from ops.canary.accounts import RECORDS, Accounts
+from ops.canary.accounts import Accounts
 from ops.canary.journal import Journal, Journals
+from ops.certificates import RECORDS
 from ops.clouds.buckets import Bucket
 from ops.waiting import Session, duration
 from oss_oms_sync.answers.text import t

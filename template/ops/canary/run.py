@@ -20,12 +20,13 @@ from ops.clouds.task_groups import TaskGroups
 from ops.errors import OpsError, UsageError
 from ops.files import write
 from ops.intention import Holder, Intentions
-from ops.project import Project, read
+from ops.project import read
 from ops.setup.both_clouds import NEEDED, Alibaba, Huawei
 from ops.terminal import Line, Marked, Whole, width
 from ops.waiting import Session, duration
 from oss_oms_sync.answers.text import Text, t
 
+_NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "SYNC_URL")
 _EQUAL, _DIFFERS, _NOT_COME = 0, 1, 3
 _LOOK_SECONDS = 5.0
 
@@ -62,14 +63,14 @@ _REPORT = t("The field report, in full. Nothing in it tells whose it is: no name
 def canary(session: Session, options: Namespace, folder: Path) -> int:
     """Run it, or remove what runs have left; return the exit code. Raises OpsError."""
     file = options.template or folder / "s.yaml"
-    project = Project.read(file)
-    accounts = Accounts.of(session, project)
+    given = read(file, _NEEDED)
+    accounts = Accounts.of(session, given)
     journals = Journals(accounts, file.absolute().parent)
     session.hint = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
-    intentions = Intentions(accounts.log, project.sync_url, project.name)
+    intentions = Intentions(accounts.log, given["SYNC_URL"], given["functionName"])
     intentions.see_to_keys(session, lambda: _of_migration(session, accounts, file))
     mine = journals.mine()
     if mine:
@@ -107,8 +108,7 @@ class _Run:
         self._session, self._accounts, self._journals = session, accounts, journals
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
-        prefix = f"{accounts.folder}{self._run}/"
-        self._journal = Journal(self._run, prefix, timestamp(session.clock.now()))
+        self._journal = Journal(self._run, accounts.prefix(self._run), timestamp(session.clock.now()))
 
     def fly(self, options: Namespace) -> int:
         """Write, follow, compare, delete, tell."""
@@ -168,7 +168,7 @@ class _Run:
             one.etag, one.written = found.headers.get("etag", "").strip('"'), hops.modified(found)
         self._watch.followed.append(one)
         if item.twice:
-            session.caller.ask("forward", _event(self._accounts.project, one))
+            session.caller.ask("forward", _event(self._accounts.given, one))
 
     def _follow(self) -> None:
         """Look until all has come, or what has not is over its limit."""
@@ -208,8 +208,7 @@ class _Run:
         lost = sorted({name for one in watch.followed for name, became in one.headers.items() if became != "kept"})
         if lost:
             yield t("headers that OMS did not carry: {names}", names=lost).of(lang)
-        first = min((one.accepted for one in watch.followed if one.accepted), default=None)
-        counts = watch.counts
+        first, counts = hops.first_accepted(watch.followed), watch.counts
         if counts:
             step = _STEPS.get(counts.step, _UNKNOWN)
             shown_after = _since(first, watch.counted if watch.is_alone else None)
@@ -245,7 +244,7 @@ class _Run:
             session.say(t("It helps others: attach it to a field report at the project's issues."))
 
 
-def _event(project: Project, one: Followed) -> dict[str, Any]:
+def _event(given: Mapping[str, str], one: Followed) -> dict[str, Any]:
     """The event of an object, as Function Compute hands it to forward (help.aliyun.com, "OSS triggers")."""
     of_object = {"key": one.key, "eTag": one.etag, "size": one.item.size}
     written = timestamp(one.written) if one.written else ""
@@ -253,8 +252,8 @@ def _event(project: Project, one: Followed) -> dict[str, Any]:
         "eventName": "ObjectCreated:PutObject",
         "eventSource": "acs:oss",
         "eventTime": written,
-        "oss": {"bucket": {"name": project.source}, "object": of_object},
-        "region": project.region,
+        "oss": {"bucket": {"name": given["sourceBucket"]}, "object": of_object},
+        "region": given["region"],
     }
     return {"events": [event]}
 

@@ -34,9 +34,6 @@ class Listed(NamedTuple):
 
     key: str
     version: str = ""
-    etag: str = ""
-    size: int = 0
-    modified: str = ""
 
 
 class Place(NamedTuple):
@@ -201,7 +198,7 @@ class OssBucket(Bucket):
         named = f"/{self.name}/{signers.quote_key(source)}"
         return self.call("PUT", key, headers={"x-oss-copy-source": named})
 
-    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str] = _NOTHING) -> None:
+    def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str]) -> None:
         """Store an object in parts of this size. Whether it is there, who needs to know looks: if the last answer is
         lost, and it is asked for again, there is no upload any more."""
         begun = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _typed(headers)).xml()
@@ -271,9 +268,7 @@ def is_mirror(rule: ElementTree.Element) -> bool:
 
 
 def _listed(one: ElementTree.Element) -> Listed:
-    text = {part.tag: part.text or "" for part in one}
-    etag, size = text.get("ETag", "").strip('"'), int(text.get("Size") or 0)
-    return Listed(_key(one), text.get("VersionId", ""), etag, size, text.get("LastModified", ""))
+    return Listed(_key(one), one.findtext("VersionId") or "")
 
 
 def _key(one: ElementTree.Element) -> str:

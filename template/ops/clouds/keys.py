@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ops.errors import UsageError
 from ops.waiting import Session
@@ -56,7 +56,7 @@ class Keys:
 
     access: Secret
     secret: Secret
-    token: Secret
+    token: Secret = field(default_factory=Secret)
 
 
 def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
@@ -86,7 +86,7 @@ def handed_over(session: Session, names: tuple[str, str], given: Sequence[str]) 
     for name, value in zip(names, given, strict=True):
         check_form(name, value)
     access, secret = map(Secret, given)
-    return Keys(access, secret, Secret()) if access and secret else None
+    return Keys(access, secret) if access and secret else None
 
 
 def taken(names: Sequence[str]) -> list[str]:

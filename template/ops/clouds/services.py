@@ -46,7 +46,7 @@ class Service:
             signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=now)
             return Request(method, f"{self.origin}{path}{asked}", signed, sent)
 
-        asked_once = partial(ask, self._clock, made, (200, 201, 204), attempts)
+        asked_once = partial(ask, self._clock, made, attempts)
         answer = patiently(self._clock, asked_once, lambda error: error.status == 404) if was_made else asked_once()
         return answer.json() if answer.body else {}
 
@@ -71,4 +71,4 @@ class Acs:
             )
             return Request(method, f"{self._origin}{path}?{asked}", signed)
 
-        return ask(self._clock, made, attempts=attempts).json()
+        return ask(self._clock, made, attempts).json()

@@ -115,20 +115,10 @@ def sdk(
         "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ"),
         **({"X-Security-Token": keys.token.reveal()} if keys.token else {}),
     }
-    lines = sorted((name.lower(), value.strip()) for name, value in sent.items())
-    names = ";".join(name for name, _ in lines)
     segments = "/".join(_encoded(one) for one in unquote(path).split("/"))
-    canonical = "\n".join(
-        (
-            method,
-            segments if segments.endswith("/") else f"{segments}/",
-            "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(query.items())),
-            "".join(f"{name}:{value}\n" for name, value in lines),
-            names,
-            hashlib.sha256(body).hexdigest(),
-        )
-    )
-    to_sign = "\n".join((_SDK, sent["X-Sdk-Date"], hashlib.sha256(canonical.encode()).hexdigest()))
+    whole = segments if segments.endswith("/") else f"{segments}/"
+    names, digest = _names_and_digest(method, whole, query, sent, hashlib.sha256(body).hexdigest())
+    to_sign = "\n".join((_SDK, sent["X-Sdk-Date"], digest))
     signature = hmac.digest(keys.secret.reveal().encode(), to_sign.encode(), "sha256").hex()
     authorization = f"{_SDK} Access={keys.access.reveal()}, SignedHeaders={names}, Signature={signature}"
     return {**sent, "Authorization": authorization}
@@ -158,7 +148,21 @@ def acs(
     }
     if keys.token:
         sent |= {"x-acs-accesskey-id": keys.access.reveal(), "x-acs-security-token": keys.token.reveal()}
-    lines = sorted((name.lower(), value) for name, value in sent.items())
+    names, digest = _names_and_digest(method, path, query, sent, sent["x-acs-content-sha256"])
+    signature = hmac.digest(keys.secret.reveal().encode(), f"{_ACS}\n{digest}".encode(), "sha256").hex()
+    authorization = f"{_ACS} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}"
+    return {**sent, "Authorization": authorization}
+
+
+def quote_key(key: str) -> str:
+    """An object's key as it stands in a URL, and in what is signed."""
+    return quote(key, safe="/~")
+
+
+def _names_and_digest(method: str, path: str, query: Query, sent: Headers, of_body: str) -> tuple[str, str]:
+    """The names of the headers, and the SHA-256 of what of a request both vendors' other services have signed: with all
+    headers that are `sent`, and the SHA-256 `of_body`."""
+    lines = sorted((name.lower(), value.strip()) for name, value in sent.items())
     names = ";".join(name for name, _ in lines)
     canonical = "\n".join(
         (
@@ -167,18 +171,10 @@ def acs(
             "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(query.items())),
             "".join(f"{name}:{value}\n" for name, value in lines),
             names,
-            sent["x-acs-content-sha256"],
+            of_body,
         )
     )
-    to_sign = f"{_ACS}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    signature = hmac.digest(keys.secret.reveal().encode(), to_sign.encode(), "sha256").hex()
-    authorization = f"{_ACS} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}"
-    return {**sent, "Authorization": authorization}
-
-
-def quote_key(key: str) -> str:
-    """An object's key as it stands in a URL, and in what is signed."""
-    return quote(key, safe="/~")
+    return names, hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _encoded(text: str) -> str:

@@ -31,8 +31,8 @@ class Wanted(NamedTuple):
     destination_region: str
     prefixes: Sequence[str]
     note: str
-    overwrite: bool = False
-    restore: bool = False
+    overwrite: bool
+    restore: bool
 
 
 def note_of(mark: str, run: str) -> str:
@@ -101,11 +101,11 @@ class TaskGroups:
 
     def go_on(self, group: str, source: Keys, destination: Keys) -> None:
         """Let one that is paused go on, with these keys."""
-        self._oms.call("PUT", f"{self._path}/{group}/start", body=_four(source, destination), attempts=1)
+        self._oms.call("PUT", f"{self._path}/{group}/start", body=of_both(source, destination), attempts=1)
 
     def retry(self, group: str, source: Keys, destination: Keys, *, only_failed: bool) -> None:
         """Let one that has failed try what failed again, or all of it, with these keys."""
-        given = {**_four(source, destination), "migrate_failed_object": only_failed}
+        given = {**of_both(source, destination), "migrate_failed_object": only_failed}
         self._oms.call("PUT", f"{self._path}/{group}/retry", body=given, attempts=1)
 
     def delete(self, group: str) -> None:
@@ -120,7 +120,8 @@ def _group(told: dict[str, Any]) -> TaskGroup:
         raise UnreadableError from None
 
 
-def _four(source: Keys, destination: Keys) -> dict[str, Any]:
+def of_both(source: Keys, destination: Keys) -> dict[str, Any]:
+    """The keys of both sides, as OMS takes them of a task."""
     return {
         "src_ak": source.access.reveal(),
         "src_sk": source.secret.reveal(),

@@ -28,7 +28,7 @@ _SECONDS = 60.0
 _ATTEMPTS = 4
 _STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
 _T = TypeVar("_T")
-_AGAIN = (429, 500, 502, 503, 504)
+_FINE, _AGAIN = (200, 201, 204), (429, 500, 502, 503, 504)
 _CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
 
 _DENIAL = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
@@ -147,13 +147,11 @@ class RefusedError(OpsError):
         )
 
 
-def ask(
-    clock: Clock, made: Callable[[], Request], fine: tuple[int, ...] = (200, 204, 206), attempts: int = _ATTEMPTS
-) -> Answer:
+def ask(clock: Clock, made: Callable[[], Request], attempts: int = _ATTEMPTS) -> Answer:
     """Send what `made` makes, each time anew because the signature holds the time. Once only (`attempts`) what must not
     be done twice.
 
-    Raises RefusedError for an answer that is not `fine`, and UnreachableError.
+    Raises RefusedError and UnreachableError.
     """
     for attempt in range(attempts):
         is_last = attempt == attempts - 1
@@ -164,7 +162,7 @@ def ask(
             if is_last:
                 raise _unreachable(request, error) from None
         else:
-            if answer.status in fine:
+            if answer.status in _FINE:
                 return answer
             if answer.status not in _AGAIN or is_last:
                 raise RefusedError(request, answer)

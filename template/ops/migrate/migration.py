@@ -8,27 +8,22 @@ and its keys are those that both users did not have before.
 from __future__ import annotations
 
 import json
-import secrets
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ops import answers, project
-from ops.clock import timestamp
+from ops import project
 from ops.clouds.keys import Keys
-from ops.clouds.task_groups import TaskGroups, Wanted, note_of
+from ops.clouds.task_groups import Wanted, note_of
 from ops.clouds.wire import UnreachableError, UnreadableError
-from ops.cutover import check_set_up
 from ops.errors import OpsError, UsageError
-from ops.intention import Intention, Intentions, delete_keys, keys_of
+from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
 from ops.migrate import told
-from ops.prices import RESTORE
+from ops.migrate.beginning import GROUP, YES, agreed, check_open, confirm
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.grants import Grants
-from ops.setup.needs import Standing
 from ops.terminal import Line, Whole
 from ops.waiting import Session
-from oss_oms_sync.answers.job_answers import LookAnswer
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
@@ -36,21 +31,10 @@ from oss_oms_sync.answers.text import Text, t
 # What is little is copied at once.
 _FIRST_LOOK_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
-_MOST_KEYS = 2
 # What a list of failed objects holds at most.
 _MOST_LISTED = 100_000
 _NOT_YET = 3
-_YES = "yes"
 
-_SUFFIX = t("A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too")
-_BACKFILL = t("Let the project send what is there, ten keys a call: python3 ops.py reconcile --since 1970-01-01")
-_NOT_SET_UP = t(
-    "The migration does not begin: what is written meanwhile would be missed, because something is not set up right"
-)
-_RESTORE = t(
-    "Restore archived objects in the source, too, and copy them? That costs about {dollars:.3f} dollars a GB, takes"
-    " minutes to hours, and the RAM user {user} needs oss:RestoreObject for it, which setup does not give it. [y/N]"
-)
 _LOOK = t("See how far it is: python3 ops.py migrate --look")
 _NONE = t("No migration of the old objects is on its way.")
 _NOTHING_TO = t("No migration of the old objects is on its way")
@@ -58,7 +42,6 @@ _BEGIN = t("Begin one: python3 ops.py migrate")
 _NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
 _GO_ON = t("Go on: python3 ops.py migrate. Or end it: python3 ops.py migrate --remove")
 _END_IT = t("End it: python3 ops.py migrate --remove")
-_GROUP = t("a task group")
 _HINT = t(
     "The migration goes on at OMS. See how far it is: python3 ops.py migrate --look. Pause it: python3 ops.py migrate"
     " --pause"
@@ -91,7 +74,7 @@ class Migration:
     def __init__(self, session: Session, given: Mapping[str, str], options: Namespace) -> None:
         self._session, self._given, self._options = session, given, options
         alibaba, self._huawei = Alibaba(session, given), Huawei(session, given)
-        self._groups: TaskGroups = self._huawei.tasks.groups()
+        self._groups = self._huawei.tasks.groups()
         self._intentions = Intentions(alibaba.log, given["SYNC_URL"], given["functionName"])
         self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
 
@@ -99,18 +82,22 @@ class Migration:
         """Begin one, or go on with one that was interrupted; follow it to its end."""
         known = self._intentions.read()
         if known is None:
-            known = self._agreed()
+            known = agreed(self._session, self._given, self._options, self._holders)
+            if not self._intentions.begin(known):
+                raise UsageError(t("Somebody else has just begun one"), _LOOK)
         return self._follow(known, self._found(known) or self._created(known))
 
     def look(self) -> int:
         """Say how it stands."""
         known = self._intentions.read()
-        group = self._found(known) if known else None
+        if known is None:
+            self._say([_NONE])
+            return 0
+        group = self._found(known)
         if group is None:
-            self._say([_NOT_BEGUN, _GO_ON] if known else [_NONE])
-            return _NOT_YET if known else 0
-        keys = self._keys(known) if known else []
-        self._show(group, told.standing(group, keys, self._session.lang, self._left(group)))
+            self._say([_NOT_BEGUN, _GO_ON])
+            return _NOT_YET
+        self._show(group, told.standing(group, self._keys(known), self._session.lang, self._left(group)))
         return _exit_code(group)
 
     def pause(self) -> int:
@@ -143,7 +130,8 @@ class Migration:
         if known is None:
             self._say([_NONE])
             return 0
-        self._confirm(t("It is not over. Type {word} to end it, and leave what is copied:", word=_YES))
+        question = t("It is not over. Type {word} to end it, and leave what is copied:", word=YES)
+        confirm(self._session, self._options, question)
         self._session.hint = t("The migration is not ended yet: python3 ops.py migrate --remove")
         resting, groups = None, self._all_of(known)
         # OMS is asked, which knows a group until that is deleted.
@@ -158,86 +146,19 @@ class Migration:
         self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
         return 0
 
-    def _agreed(self) -> Intention:
-        """What is to be done, once somebody wants it and it is written down."""
-        given = self._given
-        self._check()
-        kept = [key for _, key in self._all_keys()]
-        now = timestamp(self._session.clock.now())
-        buckets, prefixes = (given["sourceBucket"], given["destinationBucket"]), self._prefixes()
-        known = Intention(secrets.token_hex(8), now, *buckets, prefixes, kept, overwrite=self._options.overwrite)
-        compared = answers.of_compare(self._session.caller.ask("compare", {"look": True}))
-        known.found_without = told.found_without(compared)
-        for line in told.plan(known, compared, self._session.lang):
-            self._session.screen.say(line)
-        self._confirm(t("Type {word} to begin:", word=_YES))
-        known.restore = self._restores()
-        if not self._intentions.begin(known):
-            raise UsageError(t("Somebody else has just begun one"), _LOOK)
-        return known
-
-    def _prefixes(self) -> list[str]:
-        """What is asked for of what the project covers. Raises UsageError for what is outside."""
-        own = self._given.get("objectPrefix", "")
-        for one in self._options.prefix:
-            if not one.startswith(own) and not own.startswith(one):
-                raise UsageError(
-                    t("The project covers nothing that begins with {prefix}", prefix=one),
-                    t("It covers what begins with {own}", own=own),
-                )
-        return [max(one, own, key=len) for one in self._options.prefix] or [own]
-
-    def _check(self) -> None:
-        """Raise OpsError where it must not begin, or could not."""
-        if suffix := self._given.get("objectSuffix"):
-            raise UsageError(_SUFFIX.filled(suffix=suffix), _BACKFILL)
-        self._check_open()
-        for holder in self._holders:
-            if holder.need(_GROUP, (), lambda: False).see().state is not Standing.THERE:
-                raise UsageError(
-                    t("{name} is not as setup makes it", name=holder.name), t("Let setup do it: python3 ops.py setup")
-                )
-            if len(holder.key_ids()) >= _MOST_KEYS:
-                raise UsageError(
-                    t("{name} has {n} access keys, and no more are possible", name=holder.name, n=_MOST_KEYS),
-                    t("Delete the one that the sync task does not use"),
-                )
-        check_set_up(self._session, _NOT_SET_UP)
-
-    def _check_open(self) -> None:
-        if self._session.ask(LookAnswer, "certify", {"look": True}).closed:
-            raise UsageError(
-                t("The project is closed: OMS must not write to OBS any more"),
-                t("Open it first, if that is meant: python3 ops.py open"),
-            )
-
-    def _confirm(self, question: Text) -> None:
-        """Raise UsageError unless somebody agrees."""
-        screen = self._session.screen
-        if self._options.yes or (screen.interactive and screen.ask(question.of(self._session.lang)) == _YES):
-            return
-        raise UsageError(t("Nothing was done"), t("Where nobody can be asked, give --yes"))
-
-    def _restores(self) -> bool:
-        """Whether somebody wants archived objects, too: it is asked by itself, because it costs."""
-        if self._options.restore or self._options.yes:
-            return bool(self._options.restore)
-        question = _RESTORE.filled(dollars=RESTORE, user=self._holders[0].name)
-        return self._session.agrees(question)
-
     def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
         self._session.hint = _HINT_BEGINNING
         try:
             source, there, region = self._new_keys(known)
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
-            self._check_open()
+            check_open(self._session)
             there_region = self._given["destinationRegion"]
             buckets = (known.source, region, known.destination, there_region)
             wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite, known.restore)
             # Somebody else may have gone on with it: then their keys hold, and these are gone.
             known.group = Grants(self._session).wait(
-                _GROUP, lambda: self._id(known) or self._groups.create(wanted, source, there)
+                GROUP, lambda: self._id(known) or self._groups.create(wanted, source, there)
             )
         except OpsError as error:
             if found := self._found(known):
@@ -257,15 +178,15 @@ class Migration:
     def _new_keys(self, known: Intention) -> tuple[Keys, Keys, str]:
         """Two new keys instead of those that the migration had, once they may do what they have to; and the region of
         the source, as OMS names it."""
-        huawei, grants, seen = self._huawei, Grants(self._session), self._all_keys()
+        huawei, grants, seen = self._huawei, Grants(self._session), all_keys(self._holders)
         # Somebody else may go on with it at the same time: what is made since this look, or named now, is of it.
         now = self._intentions.read()
         if now is None:
             raise UsageError(_NOTHING_TO, _BEGIN)
         delete_keys(now, self._holders)
-        named = now.keys or [key for _, key in seen if key not in now.kept]
+        named = now.keys or [key for key in seen if key not in now.kept]
         # What somebody gives both users for other purposes is not taken for what is made here.
-        known.kept, known.keys = [key for _, key in seen if key not in named], []
+        known.kept, known.keys = [key for key in seen if key not in named], []
         self._intentions.keep(known)
         source, there = (holder.make_key() for holder in self._holders)
         self._name_keys(known)
@@ -277,7 +198,7 @@ class Migration:
         """Write down which keys it has, those that somebody else has made meanwhile, too; once it is over, none is left
         of those."""
         while self._intentions.read() is not None:
-            mine = [key for _, key in self._all_keys() if key not in known.kept]
+            mine = [key for key in all_keys(self._holders) if key not in known.kept]
             if mine == known.keys:
                 return
             known.keys = mine
@@ -288,7 +209,7 @@ class Migration:
         self._session.hint = _LOOK
         source, there, _ = self._new_keys(known)
         try:
-            Grants(self._session).wait(_GROUP, lambda: call(source, there))
+            Grants(self._session).wait(GROUP, lambda: call(source, there))
         except UnreachableError:
             if self._shown(known).state is group.state:
                 raise
@@ -380,9 +301,6 @@ class Migration:
     def _keys(self, known: Intention) -> list[str]:
         """The access keys that it has."""
         return [key for _, key in keys_of(known, self._holders)]
-
-    def _all_keys(self) -> list[tuple[Holder, str]]:
-        return [(holder, key) for holder in self._holders for key in holder.key_ids()]
 
     def _end(self, known: Intention, how: str, group: TaskGroup | None = None) -> None:
         self._intentions.end(known, self._holders, self._session.clock.now(), how, group)

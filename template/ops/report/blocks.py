@@ -148,6 +148,13 @@ class Items(NamedTuple):
     kind: str | None = None
 
 
+class Step(NamedTuple):
+    """What to do next: a sentence and a command, either of which may be empty."""
+
+    text: str
+    command: str = ""
+
+
 class Command(NamedTuple):
     """A command to be copied."""
 
@@ -165,28 +172,23 @@ class Finding(NamedTuple):
 
     title: Phrase
     result: Span
-    facts: Sequence[tuple[str, Phrase]]
-    keys_title: str
-    keys: Items
     next: Step
-
-
-class Step(NamedTuple):
-    """What to do next: a sentence and a command, either of which may be empty."""
-
-    text: str
-    command: str = ""
+    facts: Sequence[tuple[str, Phrase]] = ()
+    keys: Items = Items(())
+    keys_title: str = ""
 
 
 class Detail(NamedTuple):
     """What a terminal has no room for."""
 
-    blocks: Sequence[Block | None]
+    blocks: Blocks
 
 
 Block: TypeAlias = (
     "Figures | Paragraph | Heading | Facts | Table | Picture | Chart | Items | Command | Document | Finding | Detail"
 )
+# One below the other; None is none.
+Blocks: TypeAlias = "Sequence[Block | None]"
 
 
 class Section(NamedTuple):
@@ -195,7 +197,7 @@ class Section(NamedTuple):
     name: str
     title: str
     note: str | None
-    blocks: Sequence[Block | None]
+    blocks: Blocks
 
 
 class Hero(NamedTuple):
@@ -215,7 +217,7 @@ class Report(NamedTuple):
 
     hero: Hero
     language: str
-    blocks: Sequence[Block]
+    blocks: Blocks
     sections: Sequence[Section | None] = ()
     title: str = ""
     about: Phrase = None

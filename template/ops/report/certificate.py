@@ -7,12 +7,13 @@ from typing import Any
 
 from ops.certificates import CHECKS, NOT_COUNTED, sha256
 from ops.check import NO_FORM, doubts
+from ops.clock import moment
 from ops.commands import command, interpreter
 from ops.counts import Finding as Doubt
 from ops.report import checks, comparison, counted, units
 from ops.report.blocks import (
     Bar,
-    Block,
+    Blocks,
     Cell,
     Column,
     Command,
@@ -65,9 +66,9 @@ def report(document: Mapping[str, Any], language: str) -> Report:
     if found is None:
         stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
-    both, lag, made = found.counted, found.shown.lag, units.moment(found.made)
+    both, lag, made = found.counted, found.shown.lag, moment(found.made)
     unknown = Paragraph(say("What is in which folder is not known."), "open")
-    folders = comparison.folders(both, NOT_COUNTED, say) if both else unknown
+    folders = comparison.folders(both, say, NOT_COUNTED) if both else unknown
     late = comparison.lag(lag, say) if lag else [Paragraph(say("not known"), "open")]
     return Report(
         _not_valid(wrong, found, say) if wrong else _hero(found, say),
@@ -131,7 +132,7 @@ def read(document: Mapping[str, Any]) -> Certificate | None:
         compared, closed = found.passes.compare, found.closed
         judged, closed_since = compared.amended if compared else None, closed.since if closed else None
         for time in filter(None, (found.made, found.as_of, found.frozen_since, judged, closed_since)):
-            units.moment(time)
+            moment(time)
     except ValueError:  # UnreadableError is one, too
         return None
     return found
@@ -199,14 +200,14 @@ def _as_of(found: Certificate, say: Words) -> Figure:
         return Figure(say("As of"), say("not known"), None, "open")
     note = ""
     if found.frozen_since:
-        into = (units.moment(found.as_of) - units.moment(found.frozen_since)).total_seconds()
+        into = (moment(found.as_of) - moment(found.frozen_since)).total_seconds()
         note = " · " + say("{duration:time} into the freeze", duration=into)
     return _at(say("As of"), found.as_of, note)
 
 
 def _at(label: str, given: str, note: str) -> Figure:
     """A time of the document as a figure."""
-    at = units.moment(given)
+    at = moment(given)
     return Figure(label, Time(given, f"{at:%H:%M}", None), f"{at:%Y-%m-%d} UTC{note}")
 
 
@@ -246,8 +247,8 @@ def _rehearsal(given: Rehearsal, say: Words) -> Section:
     )
 
 
-def _looked_at(found: Certificate, say: Words) -> list[Block]:
-    made = units.moment(found.made)
+def _looked_at(found: Certificate, say: Words) -> Blocks:
+    made = moment(found.made)
     source, destination = units.name(found.source_bucket, say), units.name(found.destination_bucket, say)
     compared, still = found.passes.compare, found.passes.standstill
     frozen = units.time(found.frozen_since, made, say) if found.frozen_since else say("not stopped: a rehearsal")
@@ -287,15 +288,11 @@ def _pass(given: CertifiedPass | None, amended: str | None, say: Words) -> Phras
     """When a pass took place, and how fast it was."""
     if given is None:
         return Span("", say("there is none"), "open")
-    again = (
-        Span("below", say("late keys judged again {time}", time=units.clock(units.moment(amended))))
-        if amended
-        else None
-    )
+    again = Span("below", say("late keys judged again {time}", time=units.clock(moment(amended)))) if amended else None
     return units.ran(given.started, given.ended, None, say, given.objects_per_minute), again
 
 
-def _document(document: Mapping[str, Any], found: Certificate, say: Words) -> list[Block]:
+def _document(document: Mapping[str, Any], found: Certificate, say: Words) -> Blocks:
     made, stated = sha256(document), str(document.get("sha256"))
     result = Span("mark", say("agrees with the document"), "good")
     if stated != made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ops.certificates import CHECKS
 from ops.commands import command
 from ops.report import counted
-from ops.report.blocks import Block, Column, Detail, Finding, Paragraph, Phrase, Span, Step, Table, keys
+from ops.report.blocks import Blocks, Column, Detail, Finding, Paragraph, Phrase, Span, Step, Table, keys
 from ops.report.words import Words
 from oss_oms_sync.answers import finding
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
@@ -64,7 +64,7 @@ def name_of(name: str, say: Words) -> str:
     return say(NAMES.get(name, t("A check not known here")))
 
 
-def checks(found: Certificate, say: Words) -> list[Block]:
+def checks(found: Certificate, say: Words) -> Blocks:
     """Those that have not passed at length, and the others as a table."""
     every = _by_result(found)
     if not every:
@@ -80,7 +80,7 @@ def checks(found: Certificate, say: Words) -> list[Block]:
         if one not in wrong
     ]
     columns = [Column(say("check")), Column(say("result")), Column(say("certify saw"), "half")]
-    return [*(_trouble(found, one, say) for one in wrong), *([Detail([Table(columns, body)])] if body else ())]
+    return [*(_trouble(found, one, say) for one in wrong), Detail([Table(columns, body)]) if body else None]
 
 
 def _title(check: finding.Finding, say: Words) -> Phrase:
@@ -88,7 +88,7 @@ def _title(check: finding.Finding, say: Words) -> Phrase:
 
 
 def _result(check: finding.Finding, say: Words) -> Span:
-    word, tone = _RESULTS.get(check.result, (t("not known"), "bad"))
+    word, tone = _RESULTS[check.result]
     return Span("mark", say(word), tone)
 
 
@@ -96,14 +96,14 @@ def _trouble(found: Certificate, check: finding.Finding, say: Words) -> Finding:
     return Finding(
         _title(check, say),
         _result(check, say),
+        Step(say(check.next), command(check.step)),
         [
             (say("counted"), _counted(found, check.id, say)),
             (say("certify saw"), say(check.seen)),
             (say("certify wants"), say(check.wanted)),
         ],
-        say("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else say("object key"),
         keys(check.keys),
-        Step(say(check.next), command(check.step)),
+        say("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else say("object key"),
     )
 
 
@@ -115,6 +115,6 @@ def _counted(found: Certificate, check: str, say: Words) -> str | None:
 
 
 def _by_result(found: Certificate) -> list[finding.Finding]:
-    """The checks, the worst first, and otherwise in their order; one with a result that is not known here is bad."""
+    """The checks, the worst first, and otherwise in their order."""
     order = [*_RESULTS]
-    return sorted(found.checks, key=lambda one: order.index(one.result) if one.result in order else 0)
+    return sorted(found.checks, key=lambda one: order.index(one.result))

@@ -10,6 +10,7 @@ from ops.report import units
 from ops.report.blocks import (
     Bar,
     Block,
+    Blocks,
     Cell,
     Column,
     Detail,
@@ -58,7 +59,8 @@ UNPROVEN = frozenset(one for one in CLASSES if one.tone == "open")
 
 # The classes that do not count on each side, because they are outside of what is compared.
 Apart: TypeAlias = Mapping[str, Sequence[str]]
-NONE_APART: Apart = {"source": (), "destination": ()}
+_NONE_APART: Apart = {"source": (), "destination": ()}
+_NOBODY: Mapping[str, str] = {}
 
 
 def held(found: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
@@ -68,7 +70,9 @@ def held(found: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
     return {name: one for name, one in every.items() if one.source.objects or one.destination.objects}
 
 
-def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: Words) -> list[Block]:
+def classes(
+    found: BothBuckets, say: Words, apart: Apart = _NONE_APART, accepted: Mapping[str, str] = _NOBODY
+) -> Blocks:
     """The classes that have objects, as a bar for each side and as a table; `accepted`: by whom, by their names."""
     every = held(found)
     counted = {
@@ -79,7 +83,7 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
     columns = [Column(say("class"))]
     columns += (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
     others = [
-        ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(found, [name], say, NONE_APART))
+        ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(found, [name], say))
         for name in every
         if name not in shown
     ]
@@ -91,7 +95,7 @@ def classes(found: BothBuckets, apart: Apart, accepted: Mapping[str, str], say: 
     ]
 
 
-def sums(found: BothBuckets, apart: Apart, say: Words, *, adds_up: bool = True) -> Paragraph:
+def sums(found: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
     """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
     for side, whole in (("source", found.source), ("destination", found.destination)):
         total = _added(found, found.classes, side, apart)
@@ -101,7 +105,7 @@ def sums(found: BothBuckets, apart: Apart, say: Words, *, adds_up: bool = True) 
     return Paragraph(say("The classes do not add up to what the listings brought."), "bad")
 
 
-def remedies(found: Compared, say: Words) -> list[Block]:
+def remedies(found: Compared, say: Words) -> Blocks:
     """What to do about classes that sending again may not heal."""
     return [
         Paragraph((Span("strong", class_name(name.title, say)), say(": "), Span("prose", say(one))))
@@ -115,7 +119,7 @@ def class_name(title: str, say: Words) -> Phrase:
     return say(known.said) if known else Span("outside", title)
 
 
-def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
+def folders(found: BothBuckets, say: Words, apart: Apart = _NONE_APART) -> Block:
     """Each folder's objects on both sides, with a bar of its classes; those with differences first."""
     every = {name: _Folder.of(one, apart) for name, one in found.folders.items()}
     counts = {name: one for name, one in every.items() if any(one.counts)}
@@ -132,17 +136,16 @@ def folders(found: BothBuckets, apart: Apart, say: Words) -> Block:
     return Table(columns, body, [(say("total"), *_folder_cells(total, say))])
 
 
-def lag(found: Lags, say: Words) -> list[Block]:
+def lag(found: Lags, say: Words) -> Blocks:
     """How long objects took until OMS accepted them, and until they were in OBS."""
-    again = say(_RESENT, number=found.again)
     return [
         *_one_lag(found.accepted, say("Written until accepted by OMS"), say),
         *_one_lag(found.copied, say("Written until in OBS"), say),
-        *([Paragraph(again, "note")] if found.again else ()),
+        Paragraph(say(_RESENT, number=found.again), "note") if found.again else None,
     ]
 
 
-def lag_section(blocks: Sequence[Block], say: Words) -> Section:
+def lag_section(blocks: Blocks, say: Words) -> Section:
     """Where the lag is told."""
     about = say("Of the current versions written since the pass before the last.")
     return Section("lag", say("How late objects were"), about, blocks)
@@ -214,10 +217,12 @@ def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Word
         Span("aside", say(name.means)),
         Span("note", say("accepted by {who}", who=who)) if who else None,
     )
-    return [title, *_counts(found, [name], say, NONE_APART)]
+    return [title, *_counts(found, [name], say)]
 
 
-def _counts(found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart) -> list[Phrase | Cell]:
+def _counts(
+    found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart = _NONE_APART
+) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
     for side in SIDES:
         total = _added(found, names, side, apart)
@@ -225,7 +230,7 @@ def _counts(found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart:
     return cells
 
 
-def _one_lag(one: Lag, title: str, say: Words) -> list[Block]:
+def _one_lag(one: Lag, title: str, say: Words) -> Blocks:
     every = one.objects + one.not_yet
     if not every:
         return [Heading(title), Paragraph(say("No object was written in that time."), "note")]

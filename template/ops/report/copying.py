@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ops.clock import moment
 from ops.report import units
-from ops.report.blocks import Block, Chart, Column, Facts, Figure, Paragraph, Span, Table
+from ops.report.blocks import Block, Blocks, Chart, Column, Facts, Figure, Paragraph, Span, Table
 from ops.report.old_objects import under_way
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -31,11 +32,11 @@ _BINS = 100
 
 def throughput(answer: StatusAnswer, say: Words) -> Figure:
     """OMS's speed lately."""
-    statistics, end = answer.statistics, units.moment(answer.at)
+    statistics, end = answer.statistics, moment(answer.at)
     window = _RECENT.get(statistics.step) if statistics else None
-    if statistics is None or window is None or end <= units.moment(statistics.from_):
+    if statistics is None or window is None or end <= moment(statistics.from_):
         return Figure(say("Throughput"), say("not known"), say("OMS does not say"), "open")
-    window = min(window, end - units.moment(statistics.from_))
+    window = min(window, end - moment(statistics.from_))
     since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
         sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
@@ -64,20 +65,20 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
     return Figure(say("Time to drain"), say("at least {number}", number=long) if backlog.at_least else long, note)
 
 
-def copying(answer: StatusAnswer, say: Words) -> list[Block]:
+def copying(answer: StatusAnswer, say: Words) -> Blocks:
     """The section's contents: the task, the picture, the counts."""
     task = [_task(answer.oms, say)] if answer.oms else silent(answer.oms_silence, say)
     return [*under_way(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
 
 
-def silent(said: Silence | None, say: Words) -> list[Block]:
+def silent(said: Silence | None, say: Words) -> Blocks:
     """What OMS said instead of an answer, and what to do about it."""
     if said is None:
         return []
     return [
         Paragraph((say("OMS does not say"), say(": "), Span("code", said.problem)), "open"),
         Paragraph(say(said.fix)),
-        *([Facts([(say("OMS's message"), Span("outside", said.message))])] if said.message else ()),
+        Facts([(say("OMS's message"), Span("outside", said.message))]) if said.message else None,
     ]
 
 
@@ -93,14 +94,14 @@ def _task(task: TaskShown, say: Words) -> Block:
     )
 
 
-def _over_time(answer: StatusAnswer, say: Words) -> list[Block]:
+def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
     """What OMS copied and was asked to, on one scale, and below what it failed to copy, on another."""
-    statistics, end = answer.statistics, units.moment(answer.at)
+    statistics, end = answer.statistics, moment(answer.at)
     if statistics is None:
         # The task's silence is told already.
         is_same = answer.oms_silence == answer.statistics_silence
         return [] if is_same else silent(answer.statistics_silence, say)
-    start = units.moment(statistics.from_)
+    start = moment(statistics.from_)
     line = Timeline(start, end, _STEPS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
@@ -165,7 +166,7 @@ class Timeline:
         return -(-(self._end - int(self.start.timestamp())) // self.step)
 
 
-def _counts(answer: StatusAnswer, say: Words) -> list[Block]:
+def _counts(answer: StatusAnswer, say: Words) -> Blocks:
     """The month's counters beside those of the picture, and what is left of them."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}

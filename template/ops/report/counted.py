@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ops.certificates import NOT_COUNTED
+from ops.clock import moment
 from ops.report import comparison, units
 from ops.report.blocks import (
-    Block,
+    Blocks,
     Column,
     Detail,
     Facts,
@@ -47,7 +48,7 @@ def objects_and_bytes(sides: Sequence[Counted | None], say: Words) -> str:
     return say(", ").join((say("{number:object|objects}", number=units.count(objects, say)), units.exact(size, say)))
 
 
-def waivers(found: Certificate, say: Words) -> list[Block]:
+def waivers(found: Certificate, say: Words) -> Blocks:
     """What was accepted by name, and by whom."""
     if not found.accepted:
         return [Paragraph(say("Nothing was accepted by name."))]
@@ -71,14 +72,14 @@ def waivers(found: Certificate, say: Words) -> list[Block]:
     return [Table(columns, body)]
 
 
-def classes(found: Certificate, both: BothBuckets | None, say: Words) -> list[Block]:
+def classes(found: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
     """Each class that has objects, and whether they add up."""
     if both is None:
         return [Paragraph(say("What was found is not known."), "open")]
-    return [*comparison.classes(both, NOT_COUNTED, found.accepted, say), comparison.sums(both, NOT_COUNTED, say)]
+    return [*comparison.classes(both, say, NOT_COUNTED, found.accepted), comparison.sums(both, say, NOT_COUNTED)]
 
 
-def digests(found: Certificate, say: Words) -> list[Block]:
+def digests(found: Certificate, say: Words) -> Blocks:
     """The digests that a stranger recomputes, with the exact numbers that belong to them."""
     if found.source is None or found.destination is None:
         return [Paragraph(say("Digests are not known."), "open")]
@@ -93,7 +94,7 @@ def digests(found: Certificate, say: Words) -> list[Block]:
     ]
 
 
-def _class_digests(name: ObjectClass, one: ClassFound, say: Words) -> list[Block]:
+def _class_digests(name: ObjectClass, one: ClassFound, say: Words) -> Blocks:
     sides = ("source", one.source, one.digests.source), ("destination", one.destination, one.digests.destination)
     held = {side: digest for side, counted, digest in sides if counted.objects}
     if not held:
@@ -108,7 +109,7 @@ def _digest(digest: int) -> Span:
     return Span("digest", f"{digest:064x}")
 
 
-def sample(sample: Sampled | None, say: Words) -> list[Block]:
+def sample(sample: Sampled | None, say: Words) -> Blocks:
     """What was read, and what that shows."""
     if sample is None:
         return [Paragraph(say("Nothing was sampled."))]
@@ -126,13 +127,13 @@ def sample(sample: Sampled | None, say: Words) -> list[Block]:
     ]
     return [
         Figures(figures, within=True),
-        *([Paragraph(say(sample.bound))] if sample.bound else ()),
+        Paragraph(say(sample.bound)) if sample.bound else None,
         *(block for name, names in trouble.items() if names for block in (Heading(name), keys(names))),
         Facts([(say("seed"), Span("digest", sample.seed) if sample.seed else units.not_known(say))]),
     ]
 
 
-def not_judged(found: Certificate, shown: NotJudged, say: Words) -> list[Block]:
+def not_judged(found: Certificate, shown: NotJudged, say: Words) -> Blocks:
     """What is known besides, and was not judged."""
     gone, lost = of_class(found, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
     volume = (
@@ -163,5 +164,5 @@ def not_judged(found: Certificate, shown: NotJudged, say: Words) -> list[Block]:
 def _closed(closed: ClosedMark | None, say: Words) -> Phrase:
     if closed is None:
         return say("open")
-    since = say("closed since {time}", time=units.clock(units.moment(closed.since)))
+    since = say("closed since {time}", time=units.clock(moment(closed.since)))
     return since, Span("note", Span("outside", closed.by)) if closed.by else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ops.cost import Estimate, Item, Plan, known
 from ops.quantities import in_bytes
-from ops.report.blocks import Block, Column, Hero, Paragraph, Phrase, Report, Table
+from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
 from ops.report.words import CUTOVER_STEPS, Words
 from oss_oms_sync.answers.text import Text, t
 
@@ -51,7 +51,7 @@ def report(plan: Plan, found: Estimate, language: str) -> Report:
         lanes=plan.lanes,
     )
     *steps, total = ((name, f"{minutes:,}") for name, minutes in found.freeze_minutes.items())
-    blocks: list[Block] = [
+    blocks: Blocks = [
         _costs(_ONCE, found.once, say),
         Paragraph(say(_OLD_SECONDS, **found.old_seconds)),
         Paragraph(say(_OLD_REQUESTS, **found.old_requests)),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ops.report import units
-from ops.report.blocks import Block, Column, Facts, Paragraph, Span, Table, Track
+from ops.report.blocks import Block, Blocks, Column, Facts, Paragraph, Span, Table, Track
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import CopyingShown, FailedForCode
 from oss_oms_sync.answers.text import t
@@ -38,7 +38,7 @@ class Cause(NamedTuple):
     group: str
 
 
-def tables(title: str, causes: Iterable[Cause], say: Words) -> list[Block]:
+def tables(title: str, causes: Iterable[Cause], say: Words) -> Blocks:
     """A table for each group that has causes, whose first column has this title; the most frequent first."""
     ordered = sorted(causes, key=lambda one: (-one.objects, one.name))
     grouped = {group: [one for one in ordered if one.group == group] for group in _GROUPS}
@@ -61,21 +61,19 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
     return Table(columns, body, [total], Span("mark", say(title_of_group), tone))
 
 
-def failures(copying: CopyingShown, now: datetime, say: Words) -> list[Block]:
+def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
     """The section's contents."""
     found, acknowledged = copying.failures, copying.acknowledged
-    since: list[Block] = (
-        [Facts([(say("acknowledged up to"), units.time(acknowledged, now, say))])] if acknowledged else []
-    )
+    since = Facts([(say("acknowledged up to"), units.time(acknowledged, now, say))]) if acknowledged else None
     if found is None:
-        return [*since, Paragraph(say("not known"), "open")]
+        return [since, Paragraph(say("not known"), "open")]
     parts = {name: int(getattr(found, name)) for name in _PARTS}
     if not found.counted and not any(parts.values()):
-        return [*since, Paragraph(say("Of what was submitted, OMS failed to copy nothing."))]
-    return [*since, *_parts(found.counted, parts, say), *_codes(found.codes, say)]
+        return [since, Paragraph(say("Of what was submitted, OMS failed to copy nothing."))]
+    return [since, *_parts(found.counted, parts, say), *_codes(found.codes, say)]
 
 
-def _parts(counted: int, parts: Mapping[str, int], say: Words) -> list[Block]:
+def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
     """A bar of the parts, and a table that says what they are."""
     title, total = say("counted by OMS"), units.count(counted, say)
     named = [(*_PARTS[name], objects) for name, objects in parts.items()]
@@ -92,21 +90,15 @@ def _parts(counted: int, parts: Mapping[str, int], say: Words) -> list[Block]:
     return [
         units.picture(title, title, total, shown, say),
         Table(columns, body, [(title, total)]),
-        *([Paragraph(behind, "open")] if sum(parts.values()) != counted else ()),
+        Paragraph(behind, "open") if sum(parts.values()) != counted else None,
     ]
 
 
-def _codes(codes: Mapping[str, FailedForCode], say: Words) -> list[Block]:
+def _codes(codes: Mapping[str, FailedForCode], say: Words) -> Blocks:
     """What OMS says of those that are still to be copied, by its codes."""
     causes = []
     for code, one in codes.items():
         fix = say(one.fix) if code else say("Sent again since, and OMS did not take it: see the reasons above.")
         causes.append(Cause(code or "–", one.objects, fix, "passing" if one.passes else "lasting"))
-    return (
-        [
-            Paragraph(say("Those that wait or are stuck, by OMS's codes"), "note"),
-            *tables(say("OMS's code"), causes, say),
-        ]
-        if causes
-        else []
-    )
+    title = Paragraph(say("Those that wait or are stuck, by OMS's codes"), "note") if causes else None
+    return [title, *tables(say("OMS's code"), causes, say)]

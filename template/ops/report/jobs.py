@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ops.commands import command
 from ops.report import units
-from ops.report.blocks import Block, Column, Facts, Finding, Hero, Paragraph, Phrase, Report, Span, Step, Table, keys
+from ops.report.blocks import Blocks, Column, Facts, Finding, Hero, Paragraph, Phrase, Report, Span, Step, Table
 from ops.report.words import Words
 from oss_oms_sync.answers import step as answered
 from oss_oms_sync.answers.job_answers import (
@@ -48,8 +48,8 @@ def doctor(found: DoctorAnswer, language: str) -> Report:
     names = say(", ").join(say(one.name) for one in depending)
     blocks = [
         *(_finding(one, say) for one in checks if one.state not in ("ok", "not confirmed") and one not in depending),
-        *([_assumed(assumed, say)] if assumed else ()),
-        *([Paragraph((say("unknown until then"), say(": "), names))] if depending else ()),
+        _assumed(assumed, say) if assumed else None,
+        Paragraph((say("unknown until then"), say(": "), names)) if depending else None,
     ]
     return Report(Hero("", "", f"{say(found.text)}{say(': ')}{told}", None), language, blocks)
 
@@ -61,14 +61,14 @@ def _mark(state: str, say: Words) -> Span:
 
 def _finding(one: DoctorCheck, say: Words) -> Finding:
     title = (say(one.name), say(": "), say(one.seen))
-    return Finding(title, _mark(one.state, say), [], "", keys([]), Step(say(one.fix)))
+    return Finding(title, _mark(one.state, say), Step(say(one.fix)))
 
 
 def _assumed(some: Sequence[DoctorCheck], say: Words) -> Finding:
     title = say("what this project assumes of the clouds")
     rows = [(say(one.name), say(one.seen)) for one in some]
     step = Step("", command(answered.Step("canary")))
-    return Finding(title, _mark("not confirmed", say), rows, "", keys([]), step)
+    return Finding(title, _mark("not confirmed", say), step, rows)
 
 
 def replayed(found: ReplayAnswer) -> Text:
@@ -88,10 +88,10 @@ def replay(found: ReplayAnswer, language: str) -> Report:
     ordered = sorted(found.by_reason.items(), key=lambda one: -one[1])
     reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]
     columns = [Column(say("reason")), Column(say("objects"), "n")]
-    blocks: list[Block] = [
+    blocks: Blocks = [
         Paragraph(say(replayed(found))),
         Facts([(say("oldest failure"), found.oldest_failure), (say("stopped"), units.stopped(found, say))]),
-        *([Table(columns, reasons)] if reasons else ()),
+        Table(columns, reasons) if reasons else None,
     ]
     return Report(Hero("", tone, lead, None), language, blocks)
 
@@ -125,5 +125,5 @@ def _after(time: str, seconds: int | None, say: Words) -> str:
 def mark(found: MarkAnswer, language: str) -> Report:
     """What certify says of the mark of a closed project."""
     say, tone = Words(language), "way" if found.closed else "good"
-    read_again = [Paragraph(say(_READ_AGAIN))] if found.closed else []
-    return Report(Hero("", tone, say(found.next), None), language, read_again)
+    read_again = Paragraph(say(_READ_AGAIN)) if found.closed else None
+    return Report(Hero("", tone, say(found.next), None), language, [read_again])

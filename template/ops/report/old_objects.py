@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ops.commands import command
-from ops.report.blocks import Block, Command, Facts, Paragraph, Span
+from ops.report.blocks import Blocks, Command, Facts, Paragraph, Span
 from ops.report.words import MIGRATION_UNKNOWN, Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import LOOK, MOST_RESENT, MOVING, GroupState, TaskGroup
@@ -62,7 +62,7 @@ def _resending(group: TaskGroup) -> Text | None:
     return _TOO_MANY.filled(most=MOST_RESENT) if group.failed > MOST_RESENT else None
 
 
-def failed(answer: StatusAnswer, say: Words) -> list[Block]:
+def failed(answer: StatusAnswer, say: Words) -> Blocks:
     """That some of them did, beside what the sync task failed to copy."""
     group = answer.old_objects
     if group is None or not group.failed:
@@ -74,7 +74,7 @@ def failed(answer: StatusAnswer, say: Words) -> list[Block]:
     return [Paragraph(say(one), "open") for one in told if one]
 
 
-def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
+def under_way(answer: StatusAnswer, say: Words) -> Blocks:
     """The migration while it is not over, and what comes next."""
     migration, group, silence = answer.migration, answer.old_objects, answer.old_objects_silence
     if migration is None:
@@ -91,7 +91,7 @@ def under_way(answer: StatusAnswer, say: Words) -> list[Block]:
         return [
             Paragraph(say(MIGRATION_UNKNOWN), "open"),
             facts,
-            *([Paragraph(say(silence.fix))] if silence else ()),
+            Paragraph(say(silence.fix)) if silence else None,
             Command(command(LOOK)),
         ]
     return [

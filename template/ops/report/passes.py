@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ops.commands import command
 from ops.report import comparison, units
-from ops.report.blocks import Block, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
-from ops.report.comparison import LACKING, NONE_APART, UNPROVEN, held
+from ops.report.blocks import Block, Blocks, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
+from ops.report.comparison import LACKING, UNPROVEN, held
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Stop
@@ -43,7 +43,7 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     ran: Phrase = units.ran(found.started, found.ended, None, say, rate) if found.pass_ else None
     stopped = (say("stopped"), units.stopped(found, say))
     resent = (say("sent again"), say(_SENT, **vars(found)))
-    below: list[Block] = []
+    below: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(found, ReconcileAnswer):
         counts = [(say(title), f"{getattr(found, name):,}") for name, title in PASS_COUNTS.items()]
@@ -92,12 +92,9 @@ def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     }[exit_code(found)]
 
 
-def _compared(found: Compared, say: Words) -> list[Block]:
+def _compared(found: Compared, say: Words) -> Blocks:
     """What compare found, class by class, and what reading did not prove."""
-    blocks = [
-        *comparison.classes(found, NONE_APART, {}, say),
-        comparison.sums(found, NONE_APART, say, adds_up=found.adds_up),
-    ]
+    blocks = [*comparison.classes(found, say), comparison.sums(found, say, adds_up=found.adds_up)]
     for name, one in held(found).items():
         if one.keys and name in LACKING | UNPROVEN:
             blocks += [Paragraph(Span("code", name.title)), keys(one.keys)]

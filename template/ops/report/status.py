@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ops.certificates import NOT_COUNTED
+from ops.clock import moment
 from ops.commands import command
 from ops.report import comparison, units
 from ops.report.blocks import (
     Bar,
     Block,
+    Blocks,
     Column,
     Detail,
     Facts,
@@ -27,7 +29,6 @@ from ops.report.blocks import (
     Step,
     Table,
 )
-from ops.report.comparison import NONE_APART
 from ops.report.copying import copying, drain, throughput
 from ops.report.failures import Cause, failures, tables
 from ops.report.old_objects import failed
@@ -72,7 +73,7 @@ def exit_code(answer: StatusAnswer) -> int:
 
 def report(answer: StatusAnswer, language: str) -> Report:
     """`language` is "en" or "zh"."""
-    say, now, last = Words(language), units.moment(answer.at), answer.compare.last
+    say, now, last = Words(language), moment(answer.at), answer.compare.last
     failing = [*failed(answer, say), *failures(answer.copying, now, say)]
     return Report(
         _hero(answer.verdict, say),
@@ -94,7 +95,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 _compared(answer, now, say),
             ),
             comparison.lag_section(comparison.lag(last.lag, say), say) if last else None,
-            comparison.folder_section(comparison.folders(last, NONE_APART, say), say) if last else None,
+            comparison.folder_section(comparison.folders(last, say), say) if last else None,
             Section(
                 "passes",
                 say("Search for lost events"),
@@ -132,7 +133,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     found = last.classes if last else {}
     counts = {name: one.source.objects for name, one in found.items() if name.title not in NOT_COUNTED["source"]}
     rest = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
-    until = units.age(units.moment(mark), now, say) if mark else say("not known")
+    until = units.age(moment(mark), now, say) if mark else say("not known")
     about = say(_WATERMARK, total=sum(counts.values()), rest=rest) if mark else say(NEVER_COMPARED)
     watermark = Figure(say("In OBS up to"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
@@ -142,7 +143,7 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     return [waits, throughput(answer, say), drain(answer, say), watermark, lag]
 
 
-def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
+def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     backlog = answer.backlog
     counts = [
         (say("failed records"), backlog.failed),
@@ -158,13 +159,13 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
     return [
         Paragraph(say("Nothing waits.")) if is_empty else figures,
         *_reasons(answer, say),
-        *_first_keys(backlog.keys, now, say),
-        *_replay(answer, now, say),
+        _first_keys(backlog.keys, now, say),
+        _replay(answer, now, say),
         *_lists(answer, say),
     ]
 
 
-def _reasons(answer: StatusAnswer, say: Words) -> list[Block]:
+def _reasons(answer: StatusAnswer, say: Words) -> Blocks:
     """Reasons in three groups: those that last, those that pass, those that are not known here."""
     if not answer.backlog.by_reason:
         return []
@@ -177,7 +178,7 @@ def _reasons(answer: StatusAnswer, say: Words) -> list[Block]:
     return [Paragraph(read, "note"), *tables(say("reason"), causes, say)]
 
 
-def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> list[Block]:
+def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> Block | None:
     body = [
         (
             Span("key", one.key),
@@ -193,23 +194,23 @@ def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> list[B
         Column(say("since")),
         Column(say("OMS's message"), "half"),
     ]
-    return [Table(columns, body, caption=say("The first {number}", number=len(body)))] if body else []
+    return Table(columns, body, caption=say("The first {number}", number=len(body))) if body else None
 
 
-def _replay(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
+def _replay(answer: StatusAnswer, now: datetime, say: Words) -> Block | None:
     if not answer.replay:
-        return []
+        return None
     told = _LAST_REPLAY.filled(**vars(answer.replay.result))
-    return [Paragraph(_since(answer.replay.at, told, now, say), "note")]
+    return Paragraph(_since(answer.replay.at, told, now, say), "note")
 
 
 def _since(given: str, text: Text, now: datetime, say: Words) -> Rounded:
     """Words that say since when something is, or how long ago it was."""
-    age = units.age(units.moment(given), now, say)
+    age = units.age(moment(given), now, say)
     return Rounded(say(text, age=age), say(text, age=given))
 
 
-def _lists(answer: StatusAnswer, say: Words) -> list[Block]:
+def _lists(answer: StatusAnswer, say: Words) -> Blocks:
     lists = answer.oms_lists
     said = (say("What OMS failed to copy is not read"), say(": "), Span("outside", lists.problem))
     unread = (
@@ -219,11 +220,10 @@ def _lists(answer: StatusAnswer, say: Words) -> list[Block]:
         " ",
         Span("key", lists.example),
     )
-    shown = [*([said] if lists.problem else ()), *([unread] if lists.unread else ())]
-    return [Paragraph(one, "open") for one in shown]
+    return [Paragraph(said, "open") if lists.problem else None, Paragraph(unread, "open") if lists.unread else None]
 
 
-def _compared(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
+def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     last = answer.compare.last
     under_way = [_under_way(one, t("A comparison is under way since {age}"), now, say) for one in answer.compare.open]
     if not last:
@@ -237,14 +237,14 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
     )
     return [
         about,
-        *comparison.classes(last, NONE_APART, {}, say),
-        comparison.sums(last, NONE_APART, say, adds_up=last.adds_up),
+        *comparison.classes(last, say),
+        comparison.sums(last, say, adds_up=last.adds_up),
         *comparison.remedies(last, say),
         *under_way,
     ]
 
 
-def _passes(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
+def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     last = answer.reconcile.last
     under_way = [_under_way(one, t("A pass is under way since {age}"), now, say) for one in answer.reconcile.open]
     if not last:
@@ -258,7 +258,7 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> list[Block]:
         Facts([(say("The last pass"), units.ran(last.started, last.ended, now, say))]),
         Detail([units.picture(say("scanned"), say("The last pass"), scanned, parts, say)]),
         Table([Column(say("count")), Column(say("objects"), "n")], body, foot),
-        *([Paragraph(lost, "open")] if last.new_missing else ()),
+        Paragraph(lost, "open") if last.new_missing else None,
         *under_way,
     ]
 
@@ -276,7 +276,7 @@ def _under_way(one: PassUnderWay | CompareUnderWay, text: Text, now: datetime, s
     return Picture(since, said, Bar([Part(done, "way"), Part(1000 - done, "rest")], said))
 
 
-def _sums(sums: Sequence[Sum], say: Words) -> list[Block]:
+def _sums(sums: Sequence[Sum], say: Words) -> Blocks:
     if not sums:
         return [Paragraph(say("There are no counts to add up yet: not known."), "open")]
     body = []

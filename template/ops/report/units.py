@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 
+from ops.clock import moment
 from ops.report.blocks import Bar, Cell, Part, Phrase, Picture, Rounded, Span, Time
 from ops.report.words import STOPS, Words
 from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.answers.pass_answers import PassAnswer
-from oss_oms_sync.answers.text import t
 
 
 def count(number: int | None, say: Words) -> str:
@@ -20,7 +20,7 @@ def count(number: int | None, say: Words) -> str:
 
 def size(number: int | None, say: Words) -> str:
     """Bytes, with three digits: 1.24 TB."""
-    return t("{n:size}", n=number).of(say.language)
+    return say("{n:size}", n=number)
 
 
 def limit(number: int | None, say: Words) -> str:
@@ -42,15 +42,7 @@ def rate(number: float) -> str:
 
 def duration(seconds: float | None, say: Words) -> str:
     """In the one unit that a person would say."""
-    return t("{s:time}", s=seconds).of(say.language)
-
-
-def moment(given: str) -> datetime:
-    """A time such as 2026-01-31T09:12:00Z.
-
-    Raises ValueError.
-    """
-    return datetime.strptime(given, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return say("{s:time}", s=seconds)
 
 
 def age(time: datetime, now: datetime, say: Words) -> str:
@@ -83,7 +75,7 @@ def volume(given: int | None, say: Words) -> Cell:
 
 def exact(given: int | None, say: Words) -> str:
     """Bytes in full."""
-    return say("not known") if given is None else t("{n:byte|bytes}", n=given).of(say.language)
+    return say("not known") if given is None else say("{n:byte|bytes}", n=given)
 
 
 def time(given: str | None, now: datetime | None, say: Words) -> Phrase:

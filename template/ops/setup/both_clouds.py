@@ -15,7 +15,7 @@ from ops.errors import UsageError
 from ops.setup import owners, statements, storage
 from ops.setup.functions_key import FunctionsKey
 from ops.setup.iam_users import IamUser
-from ops.setup.needs import Line, Need, Standing, nothing
+from ops.setup.needs import Line, Need, Standing
 from ops.setup.ram_holders import RamHolder
 from ops.setup.tasks import Pair, Tasks
 from ops.waiting import Session
@@ -86,18 +86,16 @@ class Alibaba:
 
         def look() -> Line:
             if found := self.reader.key_ids():
-                return Line(Standing.THERE, what, facts=[same(one) for one in found])
-            return Line(Standing.BY_HAND, what, t("there is none"), told)
+                return Line(Standing.THERE, facts=[same(one) for one in found])
+            return Line(Standing.BY_HAND, t("there is none"), told)
 
-        return Need(what, ("ram:ListAccessKeys",), look, nothing, [told], lambda: True)
+        return Need(what, ("ram:ListAccessKeys",), look, by_hand=[told], is_settled=lambda: True)
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Alibaba Cloud"))
 
     def _roles(self) -> Iterator[tuple[Text, RamHolder]]:
-        found = statements.roles(self._given)
-        for name in dict.fromkeys(role.name for role in found):
-            held = [role for role in found if role.name == name]
+        for name, held in statements.by_name(statements.roles(self._given)):
             policies = {role.policy: role.document for role in held}
             trust = json.dumps(statements.trust_of(held))
             holder = RamHolder(self._ram, "Role", name, policies, self._mark, trust)
@@ -151,13 +149,12 @@ class Huawei:
 
     def key_of_others(self) -> Need:
         """That with which OMS reads the source, where somebody else has that account."""
-        what = t("access key with which OMS reads the source")
         told = t("Have it ready: this asks for it, or takes it from the environment ({names})", names=OMS_SOURCE)
 
         def look() -> Line:
-            return Line(Standing.THERE, what) if self.has_task() else Line(Standing.BY_HAND, what, None, told)
+            return Line(Standing.THERE) if self.has_task() else Line(Standing.BY_HAND, None, told)
 
-        return Need(what, (), look, nothing)
+        return Need(t("access key with which OMS reads the source"), (), look)
 
     def renewals(self) -> Iterator[Need]:
         """Another key of the functions."""
@@ -197,17 +194,16 @@ def mark_of(given: Mapping[str, str]) -> str:
 
 def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
     """Keys of a user of setup's that nothing uses: their secrets were told once, and are lost."""
-    what = t("access keys of {who} that nothing uses", who=holder.called)
 
     def look() -> Line:
         keys = [] if is_used() else [*map(same, holder.key_ids())]
-        return Line(Standing.REMOVE, what, facts=keys) if keys else Line(Standing.THERE, what, t("none"))
+        return Line(Standing.REMOVE, facts=keys) if keys else Line(Standing.THERE, t("none"))
 
     def remove() -> None:
         for key in holder.key_ids():
             holder.delete_key(key)
 
-    by_hand = [t("Delete those that nobody has")]
+    what, by_hand = t("access keys of {who} that nothing uses", who=holder.called), [t("Delete those that nobody has")]
     return Need(what, holder.key_rights, look, remove, by_hand, lambda: True)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ops.call import Caller
 from ops.commands import command
 from ops.setup.iam_users import IamUser, Key
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 
@@ -66,16 +66,15 @@ class FunctionsKey:
 
     def _look(self) -> Line:
         if self.is_kept():
-            return Line(Standing.THERE, _WHAT)
+            return Line(Standing.THERE)
         keys = self._user.key_ids()
         if self.is_used() and len(keys) >= _MOST:
             return Line(
                 Standing.STOP,
-                _WHAT,
                 t("{name} has two, the most that a user may have, and none is on this machine", name=self._user.name),
                 t("See which one goes: {command}", command=command(Step("setup", {"new_key": True}))),
             )
-        return Line(Standing.CREATE, _WHAT, _HERE)
+        return Line(Standing.CREATE, _HERE)
 
     def _make(self) -> None:
         """A secret that is told once is stored before anything else happens."""
@@ -91,11 +90,11 @@ class FunctionsKey:
             for one in keys
         ]
         if turn.goes is None:
-            return Line(Standing.CREATE, _WHAT, _HERE, _AFTERWARDS, facts)
+            return Line(Standing.CREATE, _HERE, _AFTERWARDS, facts)
         if turn.is_made:
             seen = t("{key} was never used: a new one takes its place", key=turn.goes.number)
-            return Line(Standing.CHANGE, _WHAT, seen, _AFTERWARDS, facts)
-        return Line(Standing.REMOVE, _WHAT, t("{key} goes: a newer one is used", key=turn.goes.number), None, facts)
+            return Line(Standing.CHANGE, seen, _AFTERWARDS, facts)
+        return Line(Standing.REMOVE, t("{key} goes: a newer one is used", key=turn.goes.number), None, facts)
 
     def _renew(self) -> None:
         turn = _turn(self._user.keys())
@@ -106,8 +105,8 @@ class FunctionsKey:
 
     def _look_to_forget(self) -> Line:
         if not self._kept():
-            return Line(Standing.THERE, _WHAT, t("nothing of setup's"))
-        return Line(Standing.REMOVE, _WHAT, t("from the secret store of this machine"), None, [*map(same, self._names)])
+            return NOTHING_OURS
+        return Line(Standing.REMOVE, t("from the secret store of this machine"), None, [*map(same, self._names)])
 
     def _forget(self) -> None:
         for name in self._names:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
-from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing, as_it_lacks, delete_by_hand, lacks, no_user, not_ours
 from ops.setup.statements import Document, by_roles, rights
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -54,12 +54,12 @@ class IamUser:
     def need(self, what: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where IAM does not let setup make one."""
         steps = [*self._by_hand(), *key]
-        return Need(what, (*_LOOKS, *_MAKES), lambda: self._look(what), self._do, steps, is_settled)
+        return Need(what, (*_LOOKS, *_MAKES), self._look, self._do, steps, is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
         steps = [delete_by_hand(self.name)]
-        return Need(what, (*_LOOKS, *_REMOVES), lambda: self._look_to_remove(what), self._remove, steps)
+        return Need(what, (*_LOOKS, *_REMOVES), self._look_to_remove, self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -82,7 +82,7 @@ class IamUser:
         if user is None:
             raise no_user(self.name)
         made = self._iam.call("POST", _keys_of(user), attempts=1, was_made=True)["access_key"]
-        return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]), Secret())
+        return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]))
 
     def delete_key(self, key: str) -> None:
         """Delete one of the user's keys."""
@@ -107,29 +107,19 @@ class IamUser:
         instead = t("Or, where the account has identity policies, create this one instead, and attach it to the user")
         yield t("{told}: {document}", told=instead, document=json.dumps(self._document))
 
-    def _look(self, what: Text) -> Line:
+    def _look(self) -> Line:
         facts = [self.called, *rights(self._document)]
         # Both in any case, so that a right which will be missing is noticed now.
         user, policy = self.user(), self._policy()
         if user is None:
-            return Line(Standing.CREATE, what, facts=facts)
+            return Line(Standing.CREATE, facts=facts)
         if not self._is_ours(user):
-            return not_ours(
-                Standing.STOP, what, self.name, t("Rename that user, or choose another functionName"), facts
-            )
+            return not_ours(Standing.STOP, self.name, t("Rename that user, or choose another functionName"), facts)
         if policy and not self._is_ours(policy):
-            return not_ours(Standing.STOP, what, self.name, t("Rename or delete that policy, if nobody needs it"))
-        return as_it_lacks(what, self._missing(user["user_id"], policy), facts)
-
-    def _missing(self, user: str, policy: dict[str, Any] | None) -> list[Text]:
-        if policy is None:
-            return [t("the policy {name} is missing", name=self.name)]
-        wrong = []
-        if self._says(policy) != self._document:
-            wrong.append(t("the policy {name} says something else", name=self.name))
-        if policy["policy_id"] not in self._attached(user):
-            wrong.append(t("the policy {name} is not attached", name=self.name))
-        return wrong
+            return not_ours(Standing.STOP, self.name, t("Rename or delete that policy, if nobody needs it"))
+        said = self._says(policy) if policy else None
+        is_attached = policy is not None and policy["policy_id"] in self._attached(user["user_id"])
+        return as_it_lacks([*lacks(self.name, said, self._document, is_attached=is_attached)], facts)
 
     def _do(self) -> None:
         user = self.user()
@@ -146,11 +136,11 @@ class IamUser:
             path, about = f"/v5/policies/{policy['policy_id']}/attach-user", {"user_id": user["user_id"]}
             self._iam.call("POST", path, body=about, was_made=True)
 
-    def _look_to_remove(self, what: Text) -> Line:
+    def _look_to_remove(self) -> Line:
         user, policy = self.user(), self._policy()
         if not self._is_ours(user) and not self._is_ours(policy):
-            return Line(Standing.THERE, what, t("nothing of setup's"))
-        return Line(Standing.REMOVE, what, facts=[self.called, *map(same, self.key_ids())])
+            return NOTHING_OURS
+        return Line(Standing.REMOVE, facts=[self.called, *map(same, self.key_ids())])
 
     def _remove(self) -> None:
         user, policy = self.user(), self._policy()

@@ -5,7 +5,7 @@ There is no file of what was done: each run looks at the clouds, and goes on fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -43,11 +43,10 @@ class NotYetError(UsageError):
 
 
 class Line(NamedTuple):
-    """A line of the plan. `seen`: what is there instead, or why; `facts`: names, and each right in full; `steps`: what
-    somebody else does by hand."""
+    """What a line of the plan says of a thing. `seen`: what is there instead, or why; `facts`: names, and each right in
+    full; `steps`: what somebody else does by hand."""
 
     state: Standing
-    what: Text
     seen: Text | None = None
     next: Text | None = None
     facts: Sequence[Text] = ()
@@ -57,7 +56,8 @@ class Line(NamedTuple):
 @dataclass(frozen=True)
 class Need:
     """`rights`: what an administrator needs to look, and to make it. `look` and `do` raise RefusedError and
-    UnreachableError; `do` is only called where `look` has just said that it is setup's to do.
+    UnreachableError; `do` is only called where `look` has just said that it is setup's to do, and does nothing where
+    that is never so.
 
     `by_hand`: what somebody does who may, step by step, where setup is refused; the rest goes on meanwhile.
     `is_settled`: whether nothing waits for it then. `or_else`: what else may be the matter where it cannot be read."""
@@ -65,7 +65,7 @@ class Need:
     what: Text
     rights: tuple[str, ...]
     look: Callable[[], Line]
-    do: Callable[[], None]
+    do: Callable[[], None] = lambda: None
     by_hand: Sequence[Text] = ()
     is_settled: Callable[[], bool] = lambda: False
     or_else: Text | None = None
@@ -88,13 +88,9 @@ class Need:
         ask = self.ask(error)
         if error.status == 403 and self.by_hand:
             state = Standing.BY_HAND if self.is_settled() else Standing.WAIT
-            return Line(state, self.what, t("{happened}", happened=error.happened), ask, steps=self.by_hand)
+            return Line(state, error.happened, ask, steps=self.by_hand)
         told = sentences(ask, self.or_else)
-        return Line(Standing.UNSEEN, self.what, t("cannot be read: {happened}", happened=error.happened), told)
-
-
-def nothing() -> None:
-    """What setup does where something is somebody else's to do."""
+        return Line(Standing.UNSEEN, t("cannot be read: {happened}", happened=error.happened), told)
 
 
 def no_user(name: str) -> NotYetError:
@@ -107,15 +103,28 @@ def delete_by_hand(name: str) -> Text:
     return t("Delete {name}, its access keys and its policy", name=name)
 
 
-def not_ours(standing: Standing, what: Text, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:
+# Of what is to be taken away.
+NOTHING_OURS = Line(Standing.THERE, t("nothing of setup's"))
+
+
+def lacks(name: str, document: object, wanted: object, *, is_attached: bool) -> Iterator[Text]:
+    """What is wrong with a policy: `document` is what it says, None where there is none."""
+    if document is None:
+        yield t("the policy {name} is missing", name=name)
+        return
+    if document != wanted:
+        yield t("the policy {name} says something else", name=name)
+    if not is_attached:
+        yield t("the policy {name} is not attached", name=name)
+
+
+def not_ours(standing: Standing, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:
     """Something of that name was made by somebody else."""
-    return Line(standing, what, t("{name} is there, and setup did not make it", name=name), next_, facts)
+    return Line(standing, t("{name} is there, and setup did not make it", name=name), next_, facts)
 
 
-def as_it_lacks(what: Text, missing: Sequence[Text], facts: Sequence[Text]) -> Line:
+def as_it_lacks(missing: Sequence[Text], facts: Sequence[Text]) -> Line:
     """It is there, whole or with something `missing`."""
-    return (
-        Line(Standing.CHANGE, what, t("{missing}", missing=missing), None, facts)
-        if missing
-        else Line(Standing.THERE, what)
-    )
+    if not missing:
+        return Line(Standing.THERE)
+    return Line(Standing.CHANGE, t("{missing}", missing=missing), facts=facts)

@@ -15,7 +15,7 @@ from ops.clouds.keys import Keys
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
 from ops.clouds.wire import refused
-from ops.setup.needs import Line, Need, Standing, nothing
+from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import Text, t
 
 _SAFER = t("The key of a user would be safer: this is the account's own, or may be, and that may do everything")
@@ -32,7 +32,7 @@ class Account(NamedTuple):
     def need(self, what: Text) -> Need:
         """What the plan has of it."""
         seen = t("{account}, as {holder}", account=self.number, holder=self.holder)
-        return Need(what, (), lambda: Line(Standing.THERE, what, seen, _SAFER if self.is_root else None), nothing)
+        return Need(what, (), lambda: Line(Standing.THERE, seen, _SAFER if self.is_root else None))
 
 
 def of_alibaba(ram: Ram) -> Account:
@@ -54,17 +54,16 @@ def of_huawei(iam: Service, keys: Keys) -> Account:
 def alias(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
     """The keys that the tool deploys with, by their alias, have to be of the same account; the tool shows some digits
     of it. What they may do is nowhere to be seen: `rights` says what they need."""
-    what = t("alias {name} of the Serverless Devs tool, which deploys", name=name)
 
     def look() -> Line:
         shown = caller.account(name)
         if not shown:
             add = t("Add the keys of a user in this account: s config add -a {name}", name=name)
-            return Line(Standing.BY_HAND, what, t("there is none"), add, rights)
+            return Line(Standing.BY_HAND, t("there is none"), add, rights)
         if not re.fullmatch(shown.replace("*", r"\d"), account):
             other = t("it is of another account: {shown}", shown=shown)
-            return Line(Standing.STOP, what, other, t("Name another alias in s.yaml, under access"))
+            return Line(Standing.STOP, other, t("Name another alias in s.yaml, under access"))
         seen = t("of the same account ({shown}); whether it has these rights shows when it deploys", shown=shown)
-        return Line(Standing.THERE, what, seen, None, rights)
+        return Line(Standing.THERE, seen, None, rights)
 
-    return Need(what, (), look, nothing)
+    return Need(t("alias {name} of the Serverless Devs tool, which deploys", name=name), (), look)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ops.commands import command, one_after_another
 from ops.report.blocks import Block, Finding, Hero, Items, Report, Span
 from ops.report.blocks import Step as BlockStep
-from ops.setup.needs import OURS, Line, Standing
+from ops.setup.needs import OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -58,9 +58,9 @@ _WORDS = {
 class Plan:
     """How all stands, in the order in which it is made."""
 
-    def __init__(self, lines: Sequence[Line], after: After) -> None:
+    def __init__(self, lines: Sequence[tuple[Need, Line]], after: After) -> None:
         self._lines, self._after = lines, after
-        states = [line.state for line in lines]
+        states = [line.state for _, line in lines]
         self.is_to_do = any(state in OURS for state in states)
         # What nobody could look at is not carried out beside.
         self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
@@ -71,7 +71,7 @@ class Plan:
     def hash(self) -> str:
         """Of all that it says."""
         # What a cloud refused has another number each time.
-        said = [_to_json(line._replace(seen=None) if line.steps else line) for line in self._lines]
+        said = [_to_json(need, line._replace(seen=None) if line.steps else line) for need, line in self._lines]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
 
     def report(self, language: str) -> Report:
@@ -80,12 +80,13 @@ class Plan:
         is_done = self.can_be_done and not self.is_to_do and not self.waits
         step = BlockStep("", self._after.command) if is_done else None
         hero = Hero(word.of(language), tone, told.of(language), step)
-        blocks = [block for line in self._lines for block in _blocks(line, language)]
+        blocks = [block for need, line in self._lines for block in _blocks(need, line, language)]
         return Report(hero, language, blocks, title=t("Plan of both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
-        return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(line) for line in self._lines]}
+        steps = [_to_json(*one) for one in self._lines]
+        return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": steps}
 
     def _verdict(self) -> tuple[Text, str, Text]:
         """In a word, with its tone, and in a sentence."""
@@ -106,12 +107,12 @@ class Plan:
         return t("set up"), "good", self._after.there
 
 
-def _blocks(line: Line, language: str) -> Iterator[Block]:
+def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
     word, tone = _WORDS[line.state]
-    seen = t("{what}: {seen}", what=line.what, seen=line.seen) if line.seen else line.what
+    seen = t("{what}: {seen}", what=need.what, seen=line.seen) if line.seen else need.what
     facts = Items([Span("code", fact.of(language)) for fact in line.facts])
     next_ = BlockStep(line.next.of(language) if line.next else "")
-    yield Finding(seen.of(language), Span("mark", word.of(language), tone), (), "", facts, next_)
+    yield Finding(seen.of(language), Span("mark", word.of(language), tone), next_, keys=facts)
     if line.steps:
         yield Items(
             [
@@ -121,10 +122,10 @@ def _blocks(line: Line, language: str) -> Iterator[Block]:
         )
 
 
-def _to_json(line: Line) -> dict[str, Any]:
+def _to_json(need: Need, line: Line) -> dict[str, Any]:
     return {
         "state": line.state.value,
-        "what": line.what.to_json(),
+        "what": need.what.to_json(),
         "seen": line.seen.to_json() if line.seen else None,
         "next": line.next.to_json() if line.next else None,
         "facts": [fact.to_json() for fact in line.facts],

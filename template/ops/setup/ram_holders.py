@@ -10,7 +10,7 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.ram import Ram, is_absent
 from ops.clouds.wire import refused
 from ops.commands import interpreter
-from ops.setup.needs import Line, Need, Standing, as_it_lacks, delete_by_hand, no_user, not_ours
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing, as_it_lacks, delete_by_hand, lacks, no_user, not_ours
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -41,13 +41,13 @@ class RamHolder:
         """What the plan has of it. `key`: how its key is given to setup, where RAM does not let setup make one."""
         of_kind = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
         makes = self._rights("Create{}", of_kind, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
-        return Need(what, makes, lambda: self._look(what), self._do, [*self._by_hand(), *key], is_settled)
+        return Need(what, makes, self._look, self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
         removes = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
         keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
-        return Need(what, (*removes, *keys), lambda: self._look_to_remove(what), self._remove, steps)
+        return Need(what, (*removes, *keys), self._look_to_remove, self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -58,7 +58,7 @@ class RamHolder:
         """A new access key, whose secret RAM tells this once. Raises NotYetError if there is no such user."""
         with refused(is_absent):
             made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
-            return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]), Secret())
+            return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]))
         raise no_user(self.name)
 
     def delete_key(self, key: str) -> None:
@@ -84,38 +84,29 @@ class RamHolder:
             told = t("Create the custom policy {name}, and attach it to that user", name=name)
             yield t("{told}: {document}", told=told, document=json.dumps(document))
 
-    def _look(self, what: Text) -> Line:
-        facts = [
-            self.called,
-            *(one for document in self._policies.values() for one in rights(document)),
-        ]
+    def _look(self) -> Line:
+        facts = [self.called, *(one for document in self._policies.values() for one in rights(document))]
         found = self._find()
         if found is None:
-            return Line(Standing.CREATE, what, facts=facts)
+            return Line(Standing.CREATE, facts=facts)
         if found.get(self._marked) != self._mark:
             return not_ours(
                 Standing.BY_HAND,
-                what,
                 self.name,
                 t("Attach a policy with these rights to it, or name another in s.yaml"),
                 facts,
             )
         there = {name: self._policy(name) for name in self._policies}
         if foreign := [name for name, policy in there.items() if policy and not policy.is_ours]:
-            return not_ours(Standing.STOP, what, foreign[0], t("Rename or delete that policy, if nobody needs it"))
-        return as_it_lacks(what, self._missing(found, there), facts)
+            return not_ours(Standing.STOP, foreign[0], t("Rename or delete that policy, if nobody needs it"))
+        return as_it_lacks(self._missing(found, there), facts)
 
     def _missing(self, found: dict[str, str], there: Mapping[str, _Policy | None]) -> list[Text]:
         """What has to be changed."""
         wrong = [] if self._is_trusted(found) else [t("another may take it on")]
         attached = self._attached()
         for name, policy in there.items():
-            if policy is None:
-                wrong.append(t("the policy {name} is missing", name=name))
-            elif policy.document != self._policies[name]:
-                wrong.append(t("the policy {name} says something else", name=name))
-            if policy and name not in attached:
-                wrong.append(t("the policy {name} is not attached", name=name))
+            wrong += lacks(name, policy and policy.document, self._policies[name], is_attached=name in attached)
         return wrong
 
     def _do(self) -> None:
@@ -136,15 +127,15 @@ class RamHolder:
                 self._ram.do("CreatePolicyVersion", PolicyName=name, PolicyDocument=text, **given)
             self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
 
-    def _look_to_remove(self, what: Text) -> Line:
+    def _look_to_remove(self) -> Line:
         found = self._find()
         if found is None or found.get(self._marked) != self._mark:
-            return Line(Standing.THERE, what, t("nothing of setup's"))
+            return NOTHING_OURS
         others = [name for name in self._attached() if name not in self._policies]
         ours = [name for name in self._policies if self._is_ours(name)]
         if others and not ours:
-            return Line(Standing.THERE, what, t("stays, because {others} of somebody else are attached", others=others))
-        return Line(Standing.REMOVE, what, facts=[self.called, *map(same, [*ours, *self._keys()])])
+            return Line(Standing.THERE, t("stays, because {others} of somebody else are attached", others=others))
+        return Line(Standing.REMOVE, facts=[self.called, *map(same, [*ours, *self._keys()])])
 
     def _remove(self) -> None:
         attached = self._attached()

@@ -10,18 +10,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ops import project
+from ops.certificates import RECORDS
 from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import OpsError, UsageError
-from ops.files import write
+from ops.files import show
 from ops.intention import Intentions
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
 from ops.setup.grants import LATER, Grants
-from ops.setup.needs import OURS, Line, Need, NotYetError, Standing, nothing
+from ops.setup.needs import OURS, Line, Need, NotYetError, Standing
 from ops.setup.tasks import Tasks
-from ops.show import lines, page
+from ops.show import lines
 from ops.terminal import Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.text import Text, t
@@ -29,7 +30,6 @@ from oss_oms_sync.answers.text import Text, t
 _LOCK_HOLDS = timedelta(minutes=40)
 _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
-_MIGRATION = t("migration of the old objects")
 
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
@@ -39,10 +39,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     after = plan.AFTER[options.only]
     run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
-    report = shown.report(session.lang)
-    session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else lines.draw(report))
-    if options.html:
-        write(options.html, page.draw(report), session)
+    show(session, options, shown.report(session.lang), shown.to_json())
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
@@ -91,8 +88,8 @@ class Run:
 
     def removals(self) -> list[Need]:
         """What goes, in the order in which nothing is left that something else needs."""
-        what, first = t("functions and triggers"), t("Remove them first: s remove -y")
-        by_hand = Need(what, (), lambda: Line(Standing.BY_HAND, what, None, first), nothing)
+        first = Line(Standing.BY_HAND, None, t("Remove them first: s remove -y"))
+        by_hand = Need(t("functions and triggers"), (), lambda: first)
         return [
             by_hand,
             self._migration_need(),
@@ -122,7 +119,7 @@ class Run:
         """Whether somebody has to say yes twice."""
         return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
-    def carry_out(self, needs: Sequence[Need], agreed: bool) -> list[Line]:
+    def carry_out(self, needs: Sequence[Need], agreed: bool) -> list[tuple[Need, Line]]:
         """Make what is not there; return what somebody else has to do first. Whoever comes second is told who is at
         work."""
         self._agreed = agreed
@@ -141,15 +138,14 @@ class Run:
                 lock.take()
         finally:
             lock.release()
-        return [line for need, line in waits if not need.is_settled()]
+        return [(need, line) for need, line in waits if not need.is_settled()]
 
     def _do(self, need: Need) -> Line:
         """Make it; how it stands then."""
         try:
             need.do()
         except NotYetError as error:
-            told = t("{happened}", happened=error.happened)
-            return Line(Standing.WAIT, need.what, told, t("{fix}", fix=error.fix), steps=need.by_hand)
+            return Line(Standing.WAIT, error.happened, error.fix, steps=need.by_hand)
         except RefusedError as error:
             told = t("{what}: {happened}", what=need.what, happened=error.happened)
             if error.status != 403:
@@ -158,7 +154,7 @@ class Run:
                 raise NotYetError(told, need.ask(error)) from None
             return need.refused(error)
         self._session.say(t("Done: {what}", what=need.what))
-        return Line(Standing.THERE, need.what)
+        return Line(Standing.THERE)
 
     def _make_task(self, huawei: Huawei) -> None:
         tasks, given = huawei.tasks, self._given
@@ -217,21 +213,20 @@ class Run:
         wanted = self._settings(huawei)
         # Where the task is not made yet, nobody knows its address.
         wrong = [name for name, value in wanted.items() if not value or self._given.get(name) != value]
-        what = t("s.yaml")
         if not wrong:
-            return Line(Standing.THERE, what)
-        return Line(Standing.CHANGE, what, t("{names} are filled in", names=wrong))
+            return Line(Standing.THERE)
+        return Line(Standing.CHANGE, t("{names} are filled in", names=wrong))
 
     def _migration_need(self) -> Need:
         """It works with the users that setup makes, and with keys of theirs."""
 
         def look() -> Line:
             if not self._is_migrating():
-                return Line(Standing.THERE, _MIGRATION, t("none is on its way"))
+                return Line(Standing.THERE, t("none is on its way"))
             end = t("End it first: python3 ops.py migrate --remove")
-            return Line(Standing.STOP, _MIGRATION, t("it is not over"), end)
+            return Line(Standing.STOP, t("it is not over"), end)
 
-        return Need(_MIGRATION, ("oss:GetObject", "oms:taskgroup:list"), look, nothing)
+        return Need(t("migration of the old objects"), ("oss:GetObject", "oms:taskgroup:list"), look)
 
     def _is_migrating(self) -> bool:
         """Whether it is written down, or OMS works on it: whoever has one cloud's keys sees one of both."""
@@ -254,7 +249,7 @@ class Lock:
 
     def __init__(self, session: Session, project: str, bucket: OssBucket | None) -> None:
         self._clock, self._bucket = session.clock, bucket
-        self._name = f"oms_source_record/setup/{project}.json"
+        self._name = f"{RECORDS}setup/{project}.json"
         self._owner, self._is_mine = uuid.uuid4().hex, False
 
     def take(self) -> None:
@@ -293,11 +288,11 @@ class Lock:
         return datetime.fromisoformat(held["since"]), str(held["by"])
 
 
-def _seen(session: Session, needs: Sequence[Need]) -> list[Line]:
+def _seen(session: Session, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
     seen = []
     for need in needs:
         session.progress(t("Looking at {what}", what=need.what))
-        seen.append(need.see())
+        seen.append((need, need.see()))
     session.screen.begin()
     return seen
 

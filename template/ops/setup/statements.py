@@ -59,6 +59,12 @@ def roles(given: Mapping[str, str], *, deep: bool = False) -> list[Role]:
     return [*found, Role(_role(given, _TRIGGER), (_TRIGGER,), f"{name}-trigger", _document(allowed[_TRIGGER]))]
 
 
+def by_name(found: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]:
+    """The same by their names: one may be for functions and triggers."""
+    for name in dict.fromkeys(role.name for role in found):
+        yield name, [role for role in found if role.name == name]
+
+
 def statements(given: Mapping[str, str], *, deep: bool = False) -> dict[str, list[Statement]]:
     """What each function needs, and the triggers; each statement is one that their calls need."""
     log, source = (f"acs:oss:*:*:{value(given, name)}" for name in ("logBucket", "sourceBucket"))

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from ops.clouds.buckets import ObsBucket, OssBucket, has_subfolder_pages, is_mirror
 from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
-from ops.setup.needs import Line, Need, Standing, nothing
+from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import Text, t
 
 # What OBS answers of a bucket that is elsewhere.
@@ -27,23 +27,19 @@ _CORRECT = t("Correct the region or the bucket in s.yaml")
 def source(bucket: OssBucket, region: str) -> Need:
     """The source has to be there, in this region; a website in it can be in the way of whoever reads it (OMS's tutorial
     for Alibaba Cloud has it switched off first)."""
-    what = t("source bucket {name}", name=bucket.name)
 
     def look() -> Line:
         found = bucket.info()
         if found is None:
-            return Line(Standing.STOP, what, t("there is none"), t("Correct sourceBucket in s.yaml"))
-        return _elsewhere(what, found["Location"].removeprefix("oss-"), region) or _website(
-            what, bucket.configured("website")
-        )
+            return Line(Standing.STOP, t("there is none"), t("Correct sourceBucket in s.yaml"))
+        return _elsewhere(found["Location"].removeprefix("oss-"), region) or _website(bucket.configured("website"))
 
-    return Need(what, ("oss:GetBucketInfo", "oss:GetBucketWebsite"), look, nothing)
+    return Need(t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite"), look)
 
 
 def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
     """Function Compute refuses `own`, the trigger of forward, where one of another function overlaps with it, or where
     the bucket has ten; those who may not look at it can still set up the rest."""
-    what = t("OSS triggers on the source bucket")
 
     def look() -> Line:
         others = [one for one in functions.oss_triggers(bucket) if one.function != own.function]
@@ -51,17 +47,18 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
             seen = t(
                 "these overlap with the trigger of {name}, so that Function Compute would refuse it", name=own.function
             )
-            return Line(Standing.STOP, what, seen, _CHOOSE, [_trigger(one) for one in found])
+            return Line(Standing.STOP, seen, _CHOOSE, [_trigger(one) for one in found])
         if len(others) >= _MOST_TRIGGERS:
             seen = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
-            return Line(Standing.STOP, what, seen, t("Remove one of them"), [_trigger(one) for one in others])
-        return Line(Standing.THERE, what, t("none is in the way"))
+            return Line(Standing.STOP, seen, t("Remove one of them"), [_trigger(one) for one in others])
+        return Line(Standing.THERE, t("none is in the way"))
 
     by_hand = [
         t("If Function Compute is not switched on in this account yet, do that in its console"),
         t("See in the Function Compute console that no other OSS trigger on {name} overlaps", name=bucket),
     ]
-    return Need(what, ("fc:ListFunctions", "fc:ListTriggers"), look, nothing, by_hand, lambda: True)
+    rights = ("fc:ListFunctions", "fc:ListTriggers")
+    return Need(t("OSS triggers on the source bucket"), rights, look, by_hand=by_hand, is_settled=lambda: True)
 
 
 def _trigger(one: OssTrigger) -> Text:
@@ -77,29 +74,28 @@ def _trigger(one: OssTrigger) -> Text:
 def log(bucket: OssBucket, region: str, account: str) -> Need:
     """The log bucket is the project's own: without versions, because what is to be written once could be written twice
     there, and without a key of KMS, because an ETag would not tell what was written."""
-    what = t("log bucket {name}", name=bucket.name)
 
     def look() -> Line:
         found = bucket.info()
         if found is None:
-            return Line(Standing.CREATE, what, t("private, in {region}", region=region))
+            return Line(Standing.CREATE, t("private, in {region}", region=region))
         wrong = [
             *([t("it is another account's")] if found["Owner"] != account else ()),
             *([t("it keeps versions")] if found.get("Versioning") else ()),
             *([t("it is encrypted with a key of KMS")] if found.get("SSEAlgorithm") == "KMS" else ()),
         ]
         if wrong:
-            return Line(Standing.STOP, what, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
-        return _elsewhere(what, found["Location"].removeprefix("oss-"), region) or Line(Standing.THERE, what)
+            return Line(Standing.STOP, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
+        return _elsewhere(found["Location"].removeprefix("oss-"), region) or Line(Standing.THERE)
 
     # The last three for the lock in it.
     rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
-    return Need(what, rights, look, bucket.create, or_else=_SOMEBODYS.filled(name="logBucket"))
+    what, or_else = t("log bucket {name}", name=bucket.name), _SOMEBODYS.filled(name="logBucket")
+    return Need(what, rights, look, bucket.create, or_else=or_else)
 
 
 def destination(bucket: ObsBucket, region: str) -> Need:
     """The bucket that OMS copies to."""
-    what = t("destination bucket {name}", name=bucket.name)
 
     def look() -> Line:
         try:
@@ -107,19 +103,18 @@ def destination(bucket: ObsBucket, region: str) -> Need:
         except RefusedError as error:
             if error.status not in _REDIRECTS:
                 raise
-            return Line(Standing.STOP, what, t("it is in another region than {region}", region=region), _CORRECT)
+            return Line(Standing.STOP, t("it is in another region than {region}", region=region), _CORRECT)
         if found is None:
-            return Line(Standing.CREATE, what, t("private, in {region}", region=region))
+            return Line(Standing.CREATE, t("private, in {region}", region=region))
         if (kept := bucket.storage_class()) not in _WRITTEN:
             return Line(
                 Standing.STOP,
-                what,
                 t("its class is {kept}, which OMS does not write", kept=kept),
                 t("Choose a bucket of the class Standard or Infrequent Access"),
             )
         encrypts = bucket.configured("encryption") is not None
         seen = t("it is encrypted, so that ETags prove less") if encrypts else None
-        return _elsewhere(what, found, region) or Line(Standing.THERE, what, seen)
+        return _elsewhere(found, region) or Line(Standing.THERE, seen)
 
     rights = (
         "obs:bucket:GetBucketLocation",
@@ -127,28 +122,23 @@ def destination(bucket: ObsBucket, region: str) -> Need:
         "obs:bucket:GetEncryptionConfiguration",
         "obs:bucket:CreateBucket",
     )
-    or_else = _SOMEBODYS.filled(name="destinationBucket")
+    what, or_else = t("destination bucket {name}", name=bucket.name), _SOMEBODYS.filled(name="destinationBucket")
     return Need(what, rights, look, lambda: bucket.create(region), or_else=or_else)
 
 
-def _elsewhere(what: Text, found: str, region: str) -> Line | None:
+def _elsewhere(found: str, region: str) -> Line | None:
     if found == region:
         return None
-    return Line(
-        Standing.STOP,
-        what,
-        t("it is in {found}, and s.yaml says {region}", found=found, region=region),
-        _CORRECT,
-    )
+    return Line(Standing.STOP, t("it is in {found}, and s.yaml says {region}", found=found, region=region), _CORRECT)
 
 
-def _website(what: Text, found: ElementTree.Element | None) -> Line:
+def _website(found: ElementTree.Element | None) -> Line:
     wrong = []
     if found is not None and has_subfolder_pages(found):
         wrong.append(t("its static website has subfolder pages"))
     if found is not None and any(map(is_mirror, found.iter("RoutingRule"))):
         wrong.append(t("it fetches what it lacks from elsewhere when it is read"))
     if not wrong:
-        return Line(Standing.THERE, what)
+        return Line(Standing.THERE)
     told = t("Switch that off before old objects are copied, because OMS reads something else then")
-    return Line(Standing.BY_HAND, what, t("{wrong}", wrong=wrong), told)
+    return Line(Standing.BY_HAND, t("{wrong}", wrong=wrong), told)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
-from ops.clouds.task_groups import TaskGroups, note_of
-from ops.setup.needs import Line, Need, Standing
+from ops.clouds.task_groups import TaskGroups, note_of, of_both
+from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.task_group import GroupState
 from oss_oms_sync.answers.text import same, t
 
@@ -78,12 +78,9 @@ class Tasks:
             "src_cloud_type": "Aliyun",
             "src_region": self.region_of("Aliyun", source, pair.source),
             "src_bucket": pair.source,
-            "src_ak": source.access.reveal(),
-            "src_sk": source.secret.reveal(),
             "dst_region": pair.destination_region,
             "dst_bucket": pair.destination,
-            "dst_ak": destination.access.reveal(),
-            "dst_sk": destination.secret.reveal(),
+            **of_both(source, destination),
             "description": self._mark,
             # Without it OMS keeps Content-Type alone.
             "enable_metadata_migration": True,
@@ -92,13 +89,12 @@ class Tasks:
         self._oms.call("POST", self._path, body=given, attempts=1)
 
     def _look(self) -> Line:
-        what, found, pair = t("sync task"), self._all(), self._pair
+        found, pair = self._all(), self._pair
         if self._given:
             if mine := [one for one in found if self._url(one["sync_task_id"]) == self._given]:
                 return _there(mine[0])
             return Line(
                 Standing.STOP,
-                what,
                 t("SYNC_URL is of no task of this account and region"),
                 t("Correct it in s.yaml, or empty it: then a task is made"),
             )
@@ -108,7 +104,6 @@ class Tasks:
         if others:
             return Line(
                 Standing.STOP,
-                what,
                 t("there is one for these buckets, which setup did not make"),
                 t(
                     "Use it: write its address into s.yaml, SYNC_URL: {url}. Or delete it in the OMS console: then one"
@@ -119,20 +114,17 @@ class Tasks:
         if len(found) >= _MOST:
             return Line(
                 Standing.STOP,
-                what,
                 t("the account has {n} of them, and no more are possible", n=len(found)),
                 t("Delete one"),
             )
         if self.is_migrating():
             return Line(
                 Standing.STOP,
-                what,
                 t("a migration of the old objects is not over, which began beside another one"),
                 t("Write SYNC_URL back into s.yaml as it was, and end it: python3 ops.py migrate --remove"),
             )
         return Line(
             Standing.CREATE,
-            what,
             t("with metadata, checked by CRC64; two permanent access keys go to OMS for it"),
             None,
             [same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})")],
@@ -144,14 +136,8 @@ class Tasks:
     def _look_to_remove(self) -> Line:
         mine = self._mine(self._all())
         if not mine:
-            return Line(Standing.THERE, t("sync task"), t("nothing of setup's"))
-        return Line(
-            Standing.REMOVE,
-            t("sync task"),
-            t("it is stopped first"),
-            None,
-            [same(str(one["sync_task_id"])) for one in mine],
-        )
+            return NOTHING_OURS
+        return Line(Standing.REMOVE, t("it is stopped first"), None, [same(str(one["sync_task_id"])) for one in mine])
 
     def _remove(self) -> None:
         for one in self._mine(self._all()):
@@ -174,4 +160,4 @@ class Tasks:
 def _there(task: dict[str, Any]) -> Line:
     """With what it really has, which nothing but the console can change."""
     mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
-    return Line(Standing.THERE, t("sync task"), same(f"{mode}, {check}"))
+    return Line(Standing.THERE, same(f"{mode}, {check}"))

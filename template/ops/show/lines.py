@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ops.report.blocks import (
     Bar,
     Block,
+    Blocks,
     Cell,
     Chart,
     Command,
@@ -61,7 +62,7 @@ def draw(report: Report) -> Iterator[Line]:
             yield from body
 
 
-def _blocks(blocks: Iterable[Block | None], say: Words) -> Iterator[Line]:
+def _blocks(blocks: Blocks, say: Words) -> Iterator[Line]:
     return (line for one in blocks if one for line in _block(one, say))
 
 

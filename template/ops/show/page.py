@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ops.report.blocks import (
     Bar,
     Block,
+    Blocks,
     Cell,
     Chart,
     Column,
@@ -55,7 +56,7 @@ def draw(report: Report) -> str:
         "div",
         element("div", name, element("p", _phrase(report.about)), class_="top"),
         _hero(report.hero, say),
-        *(_block(one, say) for one in report.blocks),
+        *_blocks(report.blocks, say),
         *(_section(one, say) for one in report.sections if one),
         class_="page",
     )
@@ -90,8 +91,12 @@ def _command(text: str) -> Markup:
 def _section(given: Section, say: Words) -> Markup:
     note = element("p", given.note, class_="note") if given.note else None
     head = element("header", element("h2", given.title, id=given.name), note)
-    body = element("div", *(_block(one, say) for one in given.blocks if one), class_="body")
+    body = element("div", *_blocks(given.blocks, say), class_="body")
     return element("section", head, body, aria_labelledby=given.name)
+
+
+def _blocks(blocks: Blocks, say: Words) -> Iterator[Markup]:
+    return (_block(one, say) for one in blocks if one)
 
 
 def _block(block: Block, say: Words) -> Markup:
@@ -118,7 +123,7 @@ def _block(block: Block, say: Words) -> Markup:
         case Finding():
             return _finding(block, say)
         case Detail(blocks):
-            return join(_block(one, say) for one in blocks if one)
+            return join(_blocks(blocks, say))
 
 
 def _phrase(phrase: Phrase | Cell) -> Markup:

@@ -238,10 +238,7 @@ SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
 def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_and_in_each_folder(
     before, after, copied, folders, count_schedule
 ):
-    with (
-        patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders),
-        patch("oss_oms_sync.comparison.count.MAX_FOLDERS", folders),
-    ):
+    with patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders):
         # GIVEN a comparison, after which what was not equal moved on
         CompareWorld.close_all()
         world = CompareWorld(SOME, LANES="1")

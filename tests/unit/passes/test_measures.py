@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.answers.codec import from_json, to_json
+from oss_oms_sync.answers.pass_answers import Progress
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import digests as drawing
 from oss_oms_sync.passes.digests import Drawn, digest
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.scope import Pass, Scope
-from oss_oms_sync.passes.states import PassState, Progress
+from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import WITHIN, Histogram, Tally
 
 lags = st.lists(st.integers(0, 10**7), max_size=60)
@@ -165,4 +166,4 @@ def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassS
     ],
 )
 def test_a_pass_is_measured_by_the_last_one_of_its_scope(one, last, later, progress):
-    assert Progress.of(one, last, NOW + timedelta(days=later)) == progress
+    assert progress_of(one, last, NOW + timedelta(days=later)) == progress

@@ -13,7 +13,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes.pieces import Kind, Tree
-from oss_oms_sync.passes.scope import PASS, kin, wakes
+from oss_oms_sync.passes.scope import PASS, heard, kin
 from oss_oms_sync.passes.store import PassStore
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
@@ -70,10 +70,10 @@ def test_events_of_what_is_no_piece_ask_for_nothing(world, name):
     (pass_name,) = store(world).names()
     calls = world.bucket.calls["put"]
     event = payload(f"{PREFIX}{pass_name}/{name}")
-    assert wakes(event, PREFIX) == []
+    assert heard(event, PREFIX) == ([], [])
     reconcile.run(event, world.invocation())
     assert world.bucket.calls["put"] == calls
-    assert wakes(b"{}", PREFIX) is None
+    assert heard(b"{}", PREFIX) is None
 
 
 def test_with_versioning_no_piece_is_read_for_a_total(world):

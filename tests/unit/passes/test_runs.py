@@ -20,6 +20,7 @@ from oss_oms_sync.comparison.proof import Proof, _body
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import CANARY, RECORD_ROOT, KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
+from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.runs import Feed, Feeds, Run, merged
@@ -106,7 +107,13 @@ def walked(
     listings: list[list[ListPage | StorageError]], count: Count, twin: str, *, by_runs: bool
 ) -> dict[str, object]:
     """What a walk counts and sends, and its error."""
-    due, runs, error = [], 0, ""
+    due: list[tuple[str, str]] = []
+    runs, error = 0, ""
+
+    def take(key: FailedKey) -> bool:
+        due.append((key.key, key.change.etag))
+        return True
+
     try:
         feeds = Feeds(*(Feed(listed(pages)) for pages in listings))
         for step in merged(feeds, getattr(feeds, twin), count.equal if by_runs else None):
@@ -114,9 +121,7 @@ def walked(
                 runs += len(step.keys)
                 count.add_run(step)
                 continue
-            key = count.judge(step)
-            due += [(key.key, key.change.etag)] if key else []
-            count.add()
+            count.add(step, take)
     except StorageError as raised:
         error = str(raised)
     return {"tally": to_json(count.tally()), "lines": count.lines, "due": due, "error": error, "runs": runs}

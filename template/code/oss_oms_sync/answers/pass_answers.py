@@ -19,6 +19,16 @@ class Ranges:
     done: int
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a pass is, and how fast. `share` of the objects, 0 to 1, and `minutes_left` are None where no earlier
+    pass tells how many objects there are."""
+
+    objects_per_minute: int
+    share: float | None
+    minutes_left: int | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class PassAnswer:
     """How far a pass is, or a call without one, of which no more is told than the first four; `next` and `stopped` are
@@ -46,9 +56,9 @@ class PassAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconcileAnswer(PassAnswer):
-    """What reconcile found; the first hundred keys that a dry run would send are `missing`. `migrating`: what it leaves
-    to a migration of the old objects, or has been copied by one."""
+class Reconciling:
+    """What a pass of reconcile counts. `migrating`: what it leaves to a migration of the old objects, or has been
+    copied by one."""
 
     scanned: int
     covered: int
@@ -59,6 +69,12 @@ class ReconcileAnswer(PassAnswer):
     pending: int
     migrating: int
     orphans: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconcileAnswer(Reconciling, PassAnswer):
+    """What reconcile found; the first hundred keys that a dry run would send are `missing`."""
+
     missing: Sequence[str] | None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from oss_oms_sync.answers.job_answers import Mark, Migration, ReplayRun
-from oss_oms_sync.answers.pass_answers import Compared, Ranges
+from oss_oms_sync.answers.pass_answers import Compared, Progress, Ranges, Reconciling
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import Silence, TaskGroup, TaskShown
 from oss_oms_sync.answers.text import Text
@@ -135,8 +135,8 @@ class BacklogShown:
     left_behind: Sequence[LeftBehind]
 
 
-@dataclass(frozen=True)
-class PassShown:
+@dataclass(frozen=True, kw_only=True)
+class PassShown(Reconciling):
     """A pass of reconcile, and what it counted."""
 
     prefix: str
@@ -146,38 +146,21 @@ class PassShown:
     ended: str | None
     pass_: str
     ranges: Ranges
-    scanned: int
-    covered: int
-    failed_before: int
-    submitted: int
-    accepted: int
-    failed: int
-    pending: int
-    migrating: int
     unsent: int
-    orphans: int
     new: int
     new_missing: int
 
 
 @dataclass(frozen=True)
-class PassUnderWay(PassShown):
-    """One that is not at its end. `share`, from 0 to 1, and `minutes_left` are None where no earlier pass tells how
-    many objects there are."""
-
-    objects_per_minute: int
-    share: float | None
-    minutes_left: int | None
+class PassUnderWay(Progress, PassShown):
+    """One that is not at its end."""
 
 
 @dataclass(frozen=True)
-class CompareUnderWay:
-    """A comparison that is not at its end, in the same way."""
+class CompareUnderWay(Progress):
+    """A comparison that is not at its end."""
 
     started: str
-    objects_per_minute: int
-    share: float | None
-    minutes_left: int | None
 
 
 @dataclass(frozen=True)

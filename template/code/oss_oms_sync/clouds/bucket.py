@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from oss_oms_sync.clouds.calls import Attempt, Calls, PendingCall
-from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, StorageFailure, none_failed
+from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, none_failed
 from oss_oms_sync.errors import StorageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Bucket(ABC):
         """
         return next(iter(self._listed(prefix, after, 1).columns.names), "")
 
-    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageFailure | None]:
+    def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageError | None]:
         """What a listing says of each of these objects; None for one that does not exist, as none does whose name is
         too long: OSS refuses to list it."""
         possible = [name for name in names if len(name.encode()) <= self._longest_name]
@@ -123,23 +123,23 @@ class Bucket(ABC):
                 part.leave()
 
     @abstractmethod
-    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
+    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
         """The call for the first `size` objects."""
 
     @abstractmethod
-    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
         """The same, for a page that its caller will read."""
 
     @abstractmethod
-    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
+    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
         """The call for the bytes from `start` up to `end` of an object in this version."""
 
     @abstractmethod
     def _disorder(self, after: str) -> StorageError:
         """The error for a page that cannot follow `after`."""
 
-    def _named(self, name: str, page: ListPage | StorageFailure) -> ObjectSummary | StorageFailure | None:
-        if isinstance(page, StorageFailure):
+    def _named(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
+        if isinstance(page, StorageError):
             return page
         # An object is the first of all whose names begin with its name.
         return next((one for one in self.checked(page, "").objects if one.name == name), None)
@@ -147,22 +147,22 @@ class Bucket(ABC):
     def _listed(self, prefix: str, after: str, size: int) -> ListPage:
         return self.checked(self._run(self._list_call(prefix, after, size)), after)
 
-    def _run(self, attempt: Callable[[], Attempt[T | StorageFailure]]) -> T:
+    def _run(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:
         """Make one call. Raises StorageError."""
         (result,) = none_failed(self._calls.run([attempt]))
         return result
 
 
-def if_found(result: T | StorageFailure) -> T | None:
+def if_found(result: T | StorageError) -> T | None:
     """The result of a call; None if it failed because there is no such object.
 
     Raises StorageError if it failed otherwise.
     """
-    if not isinstance(result, StorageFailure):
+    if not isinstance(result, StorageError):
         return result
     if result.code == "NoSuchKey":
         return None
-    raise result.to_error()
+    raise result
 
 
 class Pages:

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
 from oss_oms_sync.clouds.connection import Session
-from oss_oms_sync.clouds.objects import StorageFailure
+from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
 
@@ -27,8 +27,15 @@ _BACKOFF_MAX = 5.0
 _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
-NO_ANSWER = StorageFailure("no answer in time", answered=False)
-TOO_LATE = StorageFailure("the invocation's time was up", answered=True)
+
+def no_answer() -> StorageError:
+    """The failure of a call that was given up."""
+    return StorageError("no answer in time", answered=False)
+
+
+def too_late() -> StorageError:
+    """The failure of a call that was not attempted."""
+    return StorageError("the invocation's time was up")
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ class Calls:
     """The calls of one invocation on one session. An attempt is one call, made on that session; it returns its failure
     and raises nothing that is expected.
 
-    `no_answer` is the result of a call that was given up, `too_late` of one that was not attempted.
+    `no_answer` and `too_late` make the failures of calls that were given up, or not attempted.
     """
 
     def __init__(
@@ -171,8 +178,8 @@ class Calls:
         pool: CallPool,
         deadline: Deadline,
         clock: Clock,
-        no_answer: StorageFailure = NO_ANSWER,
-        too_late: StorageFailure = TOO_LATE,
+        no_answer: Callable[[], StorageError] = no_answer,
+        too_late: Callable[[], StorageError] = too_late,
     ) -> None:
         self._session = session
         self._pool = pool
@@ -181,7 +188,7 @@ class Calls:
         self._no_answer = no_answer
         self._too_late = too_late
 
-    def run(self, attempts: Sequence[Callable[[], Attempt[T | StorageFailure]]]) -> list[T | StorageFailure]:
+    def run(self, attempts: Sequence[Callable[[], Attempt[T | StorageError]]]) -> list[T | StorageError]:
         """Make these calls side by side, and return their results in order."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
@@ -189,17 +196,17 @@ class Calls:
         results = self._pool.run(retried, self._deadline.remaining())
         if None in results:
             self._session.abort()
-        return [self._no_answer if one is None else one for one in results]
+        return [self._no_answer() if one is None else one for one in results]
 
-    def begin(self, attempt: Callable[[], Attempt[T | StorageFailure]]) -> PendingCall[T]:
+    def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
         """Let one call begin while its caller does something else."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
         begun = self._pool.begin(partial(self._retried, attempt, budget), self._deadline.remaining())
         return PendingCall(begun, self._session, budget, self._no_answer)
 
-    def _retried(self, attempt: Callable[[], Attempt[T | StorageFailure]], budget: RetryBudget) -> T | StorageFailure:
-        too_late: T | StorageFailure = self._too_late
+    def _retried(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
+        too_late: T | StorageError = self._too_late()
         return budget.run(attempt, self._session.close, if_not_attempted=too_late)
 
 
@@ -207,7 +214,11 @@ class PendingCall(Generic[T]):
     """A call that was begun."""
 
     def __init__(
-        self, begun: Begun[T | StorageFailure], session: Session, budget: RetryBudget, no_answer: StorageFailure
+        self,
+        begun: Begun[T | StorageError],
+        session: Session,
+        budget: RetryBudget,
+        no_answer: Callable[[], StorageError],
     ) -> None:
         self._begun = begun
         self._session = session
@@ -222,9 +233,9 @@ class PendingCall(Generic[T]):
         found = self._begun.result()
         if found is None:
             self._session.abort()
-            found = self._no_answer
-        if isinstance(found, StorageFailure):
-            raise found.to_error()
+            found = self._no_answer()
+        if isinstance(found, StorageError):
+            raise found
         return found
 
     def leave(self) -> None:

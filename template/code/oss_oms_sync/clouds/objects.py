@@ -99,24 +99,6 @@ class ListPage:
         return list(map(ObjectSummary._make, zip(*self.columns, strict=True)))
 
 
-@dataclass(frozen=True)
-class StorageFailure:
-    """A call that failed. `answered`: it was certainly not carried out; otherwise it may have been, or still be.
-
-    `code` is the cloud's error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`.
-    `is_refusal`: OSS answers this, a 4xx, to any such call for this object, and not to all calls for whatever object.
-    """
-
-    message: str
-    answered: bool
-    code: str = ""
-    is_refusal: bool = False
-
-    def to_error(self) -> StorageError:
-        """The same as an exception."""
-        return StorageError(self.message, self.code, is_refusal=self.is_refusal)
-
-
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
     """What a user has said of an object, of the headers of HEAD in either cloud, by their names in lower case without
     the cloud's prefix.
@@ -151,12 +133,12 @@ def parts_of(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
     return (items[start : start + most] for start in range(0, len(items), most))
 
 
-def none_failed(results: Sequence[T | StorageFailure]) -> list[T]:
+def none_failed(results: Sequence[T | StorageError]) -> list[T]:
     """The results of calls.
 
-    Raises the StorageError of the first that failed.
+    Raises the first StorageError among them.
     """
     for one in results:
-        if isinstance(one, StorageFailure):
-            raise one.to_error()
-    return [one for one in results if not isinstance(one, StorageFailure)]
+        if isinstance(one, StorageError):
+            raise one
+    return [one for one in results if not isinstance(one, StorageError)]

@@ -26,7 +26,7 @@ from oss_oms_sync.clouds.bucket import Bucket, if_found
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
-from oss_oms_sync.clouds.objects import OF_HEAD, ListPage, ObjectSummary, StorageFailure
+from oss_oms_sync.clouds.objects import OF_HEAD, ListPage, ObjectSummary
 from oss_oms_sync.clouds.obs_answers import (
     DEADLINE,
     NETWORK,
@@ -39,7 +39,7 @@ from oss_oms_sync.clouds.obs_answers import (
     NotObs,
     ObjectHead,
     ObjectPart,
-    ObsFailure,
+    ObsError,
     code_and_message,
 )
 from oss_oms_sync.clouds.task import TaskInfo
@@ -47,7 +47,7 @@ from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
 T = TypeVar("T")
-_Read = Callable[[requests.Response, bytes], "T | StorageFailure"]
+_Read = Callable[[requests.Response, bytes], "T | StorageError"]
 
 # OBS, "Uploading an object": a name has at most 1024 bytes of UTF-8.
 _LONGEST_NAME = 1024
@@ -102,7 +102,7 @@ class ObsClient:
         endpoint = self.settings.obs_endpoint or f"https://obs.{region}.myhuaweicloud.com"
         if not _BUCKET.fullmatch(name) or not (self.settings.obs_endpoint or _REGION.fullmatch(region)):
             said = presentable(f"OMS names the bucket {name!r} in the region {region!r}")
-            raise ObsFailure.explain(NO_DESTINATION, said, LIST, name).to_error()
+            raise ObsError(NO_DESTINATION, said, LIST, name)
         return ObsBucket(self, name, endpoint, deadline)
 
     def session(self, url: str) -> Session:
@@ -129,26 +129,20 @@ class ObsBucket(Bucket):
             client.pool,
             deadline,
             client.clock,
-            no_answer=ObsFailure.explain(NETWORK, "no answer in time", "", name),
-            too_late=ObsFailure.explain(DEADLINE, "the invocation's time was up", "", name),
+            no_answer=partial(ObsError, NETWORK, "no answer in time", "", name),
+            too_late=partial(ObsError, DEADLINE, "the invocation's time was up", "", name),
         )
         super().__init__(name, calls, _LONGEST_NAME)
-
-    def head_bucket(self) -> Mapping[str, str]:
-        """What OBS says of the bucket itself: the response's headers, whatever the case of their names.
-
-        Raises ObsError.
-        """
-        return self._run(partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda one, _: one.headers))
 
     def is_file_system(self) -> bool:
         """Whether it is a parallel file system, by the API page "Obtaining Bucket Metadata".
 
         Raises ObsError.
         """
-        return self.head_bucket().get("x-obs-fs-file-interface") == "Enabled"
+        headers = self._run(partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda one, _: one.headers))
+        return headers.get("x-obs-fs-file-interface") == "Enabled"
 
-    def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageFailure]:
+    def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageError]:
         """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""
 
         def head(response: requests.Response, _: bytes) -> ObjectHead:
@@ -172,21 +166,21 @@ class ObsBucket(Bucket):
         Raises ObsError; its code is InvalidRange if the object ends before `start`.
         """
         (found,) = self._calls.run([self._read_call(name, start, length, lambda part: part)])
-        if start == 0 and isinstance(found, StorageFailure) and found.code == "InvalidRange":
+        if start == 0 and isinstance(found, StorageError) and found.code == "InvalidRange":
             # An empty object has no range that could be read.
             head = self.head(name)
             return ObjectPart(head, 0, b"") if head else None
         return if_found(found)
 
-    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
+    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
         return self._page_call(prefix, after, size, UnreadPage.read)
 
-    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
         return self._page_call(prefix, after, size, lambda page: page)
 
     def _page_call(
         self, prefix: str, after: str, size: int, read: Callable[[UnreadPage], T]
-    ) -> Callable[[], Attempt[T | StorageFailure]]:
+    ) -> Callable[[], Attempt[T | StorageError]]:
         query = {"prefix": prefix, "marker": after, "max-keys": str(size), "encoding-type": "url"}
         return partial(
             self._attempt,
@@ -199,8 +193,8 @@ class ObsBucket(Bucket):
             lambda _, body: read(UnreadPage(body, OBS_LISTING)),
         )
 
-    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
-        def of_this_version(part: ObjectPart) -> bytes | StorageFailure:
+    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
+        def of_this_version(part: ObjectPart) -> bytes | StorageError:
             if part.head.etag == one.etag:
                 return part.body
             return self._failure("PreconditionFailed", "the object has changed meanwhile", GET)
@@ -208,16 +202,16 @@ class ObsBucket(Bucket):
         return self._read_call(one.name, start, end - start, of_this_version)
 
     def _read_call(
-        self, name: str, start: int, length: int, read: Callable[[ObjectPart], T | StorageFailure]
-    ) -> Callable[[], Attempt[T | StorageFailure]]:
-        def part(response: requests.Response, body: bytes) -> T | StorageFailure:
+        self, name: str, start: int, length: int, read: Callable[[ObjectPart], T | StorageError]
+    ) -> Callable[[], Attempt[T | StorageError]]:
+        def part(response: requests.Response, body: bytes) -> T | StorageError:
             return read(ObjectPart.parse(response.status_code, response.headers, body, start, length))
 
         ranged = {"Range": f"bytes={start}-{start + length - 1}"}
         return partial(self._attempt, GET, "GET", name, {}, ranged, length, part)
 
-    def _disorder(self, after: str) -> StorageError:
-        return self._failure(OUT_OF_ORDER, f"the page after {after!r} does not go on in order", LIST).to_error()
+    def _disorder(self, after: str) -> ObsError:
+        return self._failure(OUT_OF_ORDER, f"the page after {after!r} does not go on in order", LIST)
 
     def _attempt(
         self,
@@ -228,7 +222,7 @@ class ObsBucket(Bucket):
         headers: Mapping[str, str],
         most: int,
         read: _Read[T],
-    ) -> Attempt[T | StorageFailure]:
+    ) -> Attempt[T | StorageError]:
         """Make one signed call, and return what `read` makes of a success whose body has at most `most` bytes."""
         settings, root = self._client.settings, f"/{self.name}" if self._is_in_path else ""
         path = f"{root}/{quote_key(key)}" if key or not root else root
@@ -258,9 +252,7 @@ class ObsBucket(Bucket):
             failure = self._failure(NOT_OBS, f"it answered {response.status_code}; {error}", action)
             return Attempt(failure, again=True, connection_lost=True)
 
-    def _refused(
-        self, response: requests.Response, body: bytes, method: str, action: str
-    ) -> Attempt[T | StorageFailure]:
+    def _refused(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
         status = response.status_code
         code, message = code_and_message(body)
         if method == "HEAD":  # has no body that would say which
@@ -278,8 +270,8 @@ class ObsBucket(Bucket):
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
 
-    def _failure(self, code: str, said: str, action: str) -> ObsFailure:
-        return ObsFailure.explain(code, presentable(said, self._client.settings.secrets), action, self.name)
+    def _failure(self, code: str, said: str, action: str) -> ObsError:
+        return ObsError(code, presentable(said, self._client.settings.secrets), action, self.name)
 
 
 def _is_ip(host: str) -> bool:

@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.listings import parse_xml
-from oss_oms_sync.clouds.objects import StorageFailure, metadata_of
+from oss_oms_sync.clouds.objects import metadata_of
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.reasons import Reason
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)", re.ASCII)
-# The SDKs' name for it, and the API's.
-_CRC64 = ("x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma")
 
 # Codes of this project, beside OBS's own.
 DEADLINE = "Deadline"
@@ -90,14 +88,13 @@ class NotObs(ValueError):  # noqa: N818  what it is
 class ObjectHead:
     """An object, in the form of ObjectSummary, and what only HEAD and GET tell.
 
-    `crc64` is CRC-64/XZ of the contents, None if OBS does not know it. `encryption` is "kms", "AES256" or empty; with
-    it, `etag` may be anything. `version` is empty where the bucket keeps no versions. `metadata`: see `metadata_of`.
+    `encryption` is "kms", "AES256" or empty; with it, `etag` may be anything. `version` is empty where the bucket keeps
+    no versions. `metadata`: see `metadata_of`.
     """
 
     size: int
     etag: str
     modified: int
-    crc64: int | None
     encryption: str
     version: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -109,12 +106,10 @@ class ObjectHead:
         etag = headers.get("ETag", "").strip('"').upper()
         if not modified or not etag or not size.isdecimal():
             raise NotObs("it names no ETag, size or time")
-        crc64 = next((headers[name] for name in _CRC64 if name in headers), "")
         return cls(
             int(size),
             etag,
             int(modified.timestamp()),
-            int(crc64) if crc64.isdecimal() else None,
             headers.get("x-obs-server-side-encryption", ""),
             headers.get("x-obs-version-id", ""),
             metadata_of(headers),
@@ -148,28 +143,12 @@ class ObjectPart:
 
 
 class ObsError(StorageError):
-    """What OBS answered to a call that a job depends on: `code` is OBS's or one above, `fix` what to do about it."""
+    """What OBS answered to a call that failed: it begins with the `fix`, what to do about it, in English."""
 
-    def __init__(self, problem: str, code: str, fix: Text) -> None:
-        self.fix = fix
-        super().__init__(problem, code)
-
-
-@dataclass(frozen=True)
-class ObsFailure(StorageFailure):
-    """A call to OBS that failed; `message` begins with the fix in English."""
-
-    fix: Text = _OTHER
-
-    @classmethod
-    def explain(cls, code: str, said: str, action: str, bucket: str) -> ObsFailure:
+    def __init__(self, code: str, said: str, action: str, bucket: str) -> None:
         """A failure of `action` with OBS's code, or one above; `said` is what was seen."""
-        fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
-        return cls(f"{fix.en} ({said})", answered=code != NETWORK, code=code, fix=fix)
-
-    def to_error(self) -> ObsError:
-        """The same as an exception."""
-        return ObsError(self.message, self.code, self.fix)
+        self.fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
+        super().__init__(f"{self.fix.en} ({said})", code, answered=code != NETWORK)
 
 
 def code_and_message(body: bytes) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -82,30 +83,30 @@ class OmsClient:
         # Imported here because `forward` never needs it, and its cold start would compile it.
         from oss_oms_sync.clouds.task import TaskInfo
 
-        answer = self._ask(self._task_path, (("query_time", _milliseconds(at or self._clock.now())),), deadline)
-        return answer if isinstance(answer, Failure) else TaskInfo.parse(answer)
+        query = (("query_time", _milliseconds(at or self._clock.now())),)
+        return self._ask(self._task_path, query, deadline, TaskInfo.parse)
 
     def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> Statistics | Failure:
         """Return OMS's counts from `start` to `end`, in steps of its choice (ListSyncTaskStatistic), or the failure."""
         from oss_oms_sync.clouds.task import DATA_TYPES, Statistics
 
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
-        answer = self._ask(f"{self._task_path}/statistics", (("data_type", ",".join(DATA_TYPES)), *window), deadline)
-        return answer if isinstance(answer, Failure) else Statistics.parse(start, answer)
+        query = (("data_type", ",".join(DATA_TYPES)), *window)
+        return self._ask(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, start))
 
     def group(self, group: str, deadline: Deadline) -> TaskGroup | Failure:
         """Return the task group of this id (ShowTaskGroup) in the task's project, or the failure."""
         from oss_oms_sync.answers.task_group import TaskGroup
 
+        def read(answer: Mapping[str, object]) -> TaskGroup | Failure:
+            try:
+                found = TaskGroup.of(answer)
+            except ValueError as error:
+                return Failure(Reason.UNEXPECTED, 200, message=self._clean(str(error)))
+            return found if found.id == group else Failure(Reason.UNEXPECTED, 200, message="another task group")
+
         groups = f"{self._task_path.rpartition('/sync-tasks/')[0]}/taskgroups"
-        answer = self._ask(f"{groups}/{quote(group, safe='')}", (), deadline)
-        if isinstance(answer, Failure):
-            return answer
-        try:
-            found = TaskGroup.of(answer)
-        except ValueError as error:
-            return Failure(Reason.UNEXPECTED, 200, message=self._clean(str(error)))
-        return found if found.id == group else Failure(Reason.UNEXPECTED, 200, message="another task group")
+        return self._ask(f"{groups}/{quote(group, safe='')}", (), deadline, read)
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """Submit `keys` in one signed call."""
@@ -118,20 +119,28 @@ class OmsClient:
         """Close all connections; the next call opens a new one."""
         self._session.close()
 
-    def _ask(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> dict[str, object] | Failure:
-        def call() -> Attempt[dict[str, object] | Failure]:
-            return self._in_time(lambda: self._send("GET", path, query, b"", self._value, deadline), deadline)
+    def _ask(
+        self,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        deadline: Deadline,
+        read: Callable[[dict[str, object]], T | Failure],
+    ) -> T | Failure:
+        """Ask OMS; return what `read` makes of its answer, or the failure."""
 
-        too_late: dict[str, object] | Failure = Failure(Reason.DEADLINE, message="not asked: the time was up")
+        def value_in(body: bytes) -> T | Failure:
+            value = _value_of(body)
+            return self._failure(200, body) if value is None else read(value)
+
+        def call() -> Attempt[T | Failure]:
+            return self._in_time(lambda: self._send("GET", path, query, b"", value_in, deadline), deadline)
+
+        too_late: T | Failure = Failure(Reason.DEADLINE, message="not asked: the time was up")
         return RetryBudget(deadline, self._clock).run(call, self.close_connections, if_not_attempted=too_late)
 
     def _acceptance(self, body: bytes) -> Failure | None:
         """None if OMS accepted: an empty body, or a JSON object without an error, unlike a proxy's page."""
         return None if not body.strip() or _value_of(body) is not None else self._failure(200, body)
-
-    def _value(self, body: bytes) -> dict[str, object] | Failure:
-        value = _value_of(body)
-        return self._failure(200, body) if value is None else value
 
     def _in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
         """Return what `send` returns, or a TIMEOUT failure if it takes too long."""

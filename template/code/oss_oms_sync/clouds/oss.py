@@ -24,7 +24,6 @@ from oss_oms_sync.clouds.objects import (
     OF_HEAD,
     ListPage,
     ObjectSummary,
-    StorageFailure,
     StoredObject,
     etag_of,
     metadata_of,
@@ -69,7 +68,7 @@ _FIXES = {
     ),
 }
 _LONGEST_PAUSE_SECONDS = 5.0
-_DELETE, _UNCONFIRMED = "oss:DeleteObject", StorageFailure("OSS did not confirm it", answered=False)
+_DELETE = "oss:DeleteObject"
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,10 @@ class OssBucket(Bucket):
         deadline = Deadline(self._deadline.cap(seconds), self._client.clock)
         return OssBucket(self._client, self.name, self._setting, self._credentials, deadline)
 
-    def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageFailure | None]:
+    def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageError | None]:
         """Write `objects` side by side; for each, return None, or why it is not known to be written."""
         results = self._call_all("oss:PutObject", [partial(_put, one) for one in objects])
-        return [result if isinstance(result, StorageFailure) else None for result in results]
+        return [result if isinstance(result, StorageError) else None for result in results]
 
     def put(self, one: StoredObject) -> None:
         """Write one object.
@@ -129,12 +128,12 @@ class OssBucket(Bucket):
         """
         none_failed(self._call_all("oss:PutObject", [partial(_put, one)]))
 
-    def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageFailure]:
-        """Read objects side by side; one that does not exist is a StorageFailure with the code NoSuchKey."""
+    def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
+        """Read objects side by side; one that does not exist is a StorageError with the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_get, name) for name in names])
 
-    def try_metadata_of_all(self, names: Sequence[str]) -> list[Mapping[str, str] | StorageFailure]:
-        """What users have said of objects (`metadata_of`), side by side; one that does not exist is a StorageFailure
+    def try_metadata_of_all(self, names: Sequence[str]) -> list[Mapping[str, str] | StorageError]:
+        """What users have said of objects (`metadata_of`), side by side; one that does not exist is a StorageError
         with the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_metadata, name) for name in names])
 
@@ -153,38 +152,39 @@ class OssBucket(Bucket):
         (found,) = self.get_all([name])
         return found.body if found else None
 
-    def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageFailure | None]:
+    def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
         """Delete objects, a thousand per call; names that XML cannot carry one by one, side by side."""
         odd = dict.fromkeys(name for name in names if re.search(_NOT_IN_XML, name))
         plain = [name for name in names if name not in odd]
         groups = list(parts_of(plain, PAGE_SIZE))
         calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for name in odd)]
-        results: dict[str, StorageFailure | None] = {}
+        results: dict[str, StorageError | None] = {}
         for group, result in zip([*groups, *([name] for name in odd)], self._call_all(_DELETE, calls), strict=True):
-            deleted, problem = (set[str](), result) if isinstance(result, StorageFailure) else (result, _UNCONFIRMED)
+            unconfirmed = StorageError("OSS did not confirm it", answered=False)
+            deleted, problem = (set[str](), result) if isinstance(result, StorageError) else (result, unconfirmed)
             results.update({name: None if name in deleted else problem for name in group})
         return results
 
-    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageFailure]]:
+    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
         return partial(self._attempt, "oss:ListObjects", partial(_list, prefix, after, size, self._client.clock))
 
-    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageFailure]]:
+    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
         call = partial(_request_page, prefix, after, "", size, self._client.clock)
         return partial(self._attempt, "oss:ListObjects", call)
 
-    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageFailure]]:
+    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
         return partial(self._attempt, "oss:GetObject", partial(_read, one, start, end))
 
     def _disorder(self, after: str) -> StorageError:
         return StorageError(f"the listing of {self.name} is not in order behind {after!r}, or does not go on there")
 
-    def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageFailure]:
+    def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
         """Make `calls` side by side, retry each while that helps, and return their results."""
         return self._calls.run([partial(self._attempt, action, call) for call in calls])
 
-    def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageFailure]:
+    def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:
         exceptions = import_oss2().exceptions
-        # Every failure becomes a StorageFailure that the caller sees, so a key stays where it was.
+        # Every failure becomes a StorageError that the caller sees, so a key stays where it was.
         # A delete whose response is lost may still land, even after a second one is answered, so it is not repeated.
         repeat = action != _DELETE
         try:
@@ -196,10 +196,11 @@ class OssBucket(Bucket):
             answered = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
             is_refusal = answered and 400 <= error.status < 500 and not turned_away and code not in BAD_CREDENTIALS
-            problem = StorageFailure(self._explain(error, code, action), answered, code, is_refusal)
+            said = self._explain(error, code, action)
+            problem = StorageError(said, code, answered=answered, is_refusal=is_refusal)
             return Attempt(problem, again=again and (repeat or turned_away))
         except (*NETWORK_ERRORS, *_NOT_READ) as error:
-            problem = StorageFailure(self._clean(root_cause(error)), answered=False)
+            problem = StorageError(self._clean(root_cause(error)), answered=False)
             return Attempt(problem, again=repeat, connection_lost=True)
 
     def _oss2_bucket(self) -> oss2.Bucket:

@@ -65,7 +65,7 @@ def judge_again(
             judged = judge.judge_alone(entry)
             if judged.due:
                 due.append(judged.due)
-            counted.add(judged)
+            counted.add_judged(judged)
         send(due)
     now = counted.tally()
     if judge.prover:

@@ -21,12 +21,12 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of, first
 from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
-from oss_oms_sync.ledger.records import FailedKey, again
+from oss_oms_sync.ledger.records import again
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import MAX_FOLDERS, OTHERS, digest, first_folder
-from oss_oms_sync.passes.range_walk import Count, NoRoomError
+from oss_oms_sync.passes.digests import digest, first_folder, told_as
+from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
 from oss_oms_sync.passes.runs import Run
-from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, ClassCount, Tally, Written
+from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, Written
 
 # As many lines of differences, in bytes, as a piece may bring.
 _MAX_LINES_BYTES = 16_000_000
@@ -45,27 +45,24 @@ class CompareCount(Count):
         tally.drawn.seed = seed
         # A heap: the first is the one that was written first.
         heapify(tally.last_written)
-        self._named = len(tally.folders.keys() - {"", OTHERS})
         self._lines_bytes = 0
-        self._judged = Judged(Entry("", None), ObjectClass.OUTSIDE, None, is_inside=False, due=None)
         # Whether this piece has counted anything.
         self._has_begun = False
 
-    def judge(self, entry: Entry) -> FailedKey | None:
-        """Judge a key; return it if its object is to be sent. It does not count yet.
-
-        Raises StorageError, and NoRoomError if the object is to be read and there is no time for it.
-        """
+    def add(self, entry: Entry, take: Take) -> None:
+        """See Count. There is no room if the object is to be read, and no time for it."""
         judge = self._judge
-        self._judged = judged = judge.judge(entry)
+        judged = judge.judge(entry)
         # Only who has a whole piece's time for it can say that it is too big for a piece.
         if judged.proof is Proof.TOO_BIG and (self._has_begun or (judge.prover and not judge.prover.has_whole_piece)):
             raise NoRoomError
-        return judged.due
+        if judged.due and not take(judged.due):
+            self._tally.counts[UNSENT] += 1
+        self.add_judged(judged)
 
-    def add(self, judged: Judged | None = None) -> None:
-        """Count the key that was judged, here or elsewhere."""
-        entry, found, proof, is_inside, _ = judged or self._judged
+    def add_judged(self, judged: Judged) -> None:
+        """Count a key that was judged."""
+        entry, found, proof, is_inside, _ = judged
         tally, source = self._tally, entry.source
         self._has_begun = True
         if proof:
@@ -168,17 +165,7 @@ class CompareCount(Count):
     def _folder(self, name: str, title: str) -> list[int]:
         """The count of a class in a first-level folder (`first_folder`)."""
         folders = self._tally.folders
-        folder = folders.get(name)
-        if folder is None:
-            if name and self._named == MAX_FOLDERS:
-                name = OTHERS
-            elif name:
-                self._named += 1
-            folder = folders.setdefault(name, {})
-        counts = folder.get(title)
-        if counts is None:
-            counts = folder[title] = [0, 0, 0, 0]
-        return counts
+        return folders.setdefault(told_as(name, folders), {}).setdefault(title, [0, 0, 0, 0])
 
     def _note_written(self, key: str, modified: int) -> None:
         """Keep an object while it is one of those that were written last."""

@@ -22,7 +22,7 @@ from enum import Enum
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_name
@@ -138,12 +138,12 @@ class Prover:
         Raises StorageError.
         """
         (head,) = self._destination.try_head_all([destination.name])
-        if isinstance(head, StorageFailure):
+        if isinstance(head, StorageError):
             if head.code == "AccessDenied":  # there is no right to ask, so it may be encrypted
                 return Proof.ENCRYPTED
             if head.code == "NoSuchKey":
                 return Proof.CHANGED
-            raise head.to_error()
+            raise head
         if head.etag != destination.etag:
             return Proof.CHANGED
         return Proof.ENCRYPTED if head.encryption else Proof.DIFFERENT

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, parts_of
+from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
-from oss_oms_sync.errors import log
+from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
@@ -111,12 +111,12 @@ class Recorded(NamedTuple):
     key: FailedKey
     failure: Failure | None
     record: StoredObject
-    problem: StorageFailure | None
+    problem: StorageError | None
 
     def log_problem(self) -> None:
         """Log that the record was not written, if so."""
         if self.problem:
-            log.error({"key": self.key.key, "record": self.record.name, "problem": self.problem.message})
+            log.error({"key": self.key.key, "record": self.record.name, "problem": str(self.problem)})
 
 
 def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure | None]]) -> list[Recorded]:

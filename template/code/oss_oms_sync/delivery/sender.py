@@ -88,7 +88,7 @@ class Sender:
         for one in recorded:
             self._count(one.key, failure)
             one.log_problem()
-        problems = [one.problem.message for one in recorded if one.problem]
+        problems = [str(one.problem) for one in recorded if one.problem]
         if problems:
             raise RecordError(problems)
 

@@ -64,7 +64,7 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
             )
         one.log_problem()
     failures = [one.failure for one in recorded if one.failure]
-    unrecorded = [one.problem.message for one in recorded if one.failure and one.problem]
+    unrecorded = [str(one.problem) for one in recorded if one.failure and one.problem]
     log.info(
         {
             "keys": len(parsed.changes),

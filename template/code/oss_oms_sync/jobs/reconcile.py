@@ -22,7 +22,7 @@ from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
 from oss_oms_sync.passes.driver import Driver, refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Piece
-from oss_oms_sync.passes.range_walk import Count, RangeWalk
+from oss_oms_sync.passes.range_walk import Count, RangeWalk, Take
 from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import answer_of
@@ -122,15 +122,6 @@ class ReconcileCount(Count):
     def __init__(self, classifier: Classifier, key_filter: KeyFilter, start: Tally) -> None:
         super().__init__(key_filter, start)
         self._classifier = classifier
-        self._class: ObjectClass | None = None
-
-    def judge(self, entry: Entry) -> FailedKey | None:
-        """See Count."""
-        self._entry = entry
-        self._class = object_class = self._classifier.classify(entry)
-        if entry.source and object_class is ObjectClass.UNRECORDED:
-            return FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
-        return None
 
     def equal(self, run: Run) -> int:
         """See Count: those that are covered, and whose events nobody asks for."""
@@ -142,14 +133,13 @@ class ReconcileCount(Count):
         for name in (INSIDE, "scanned", ObjectClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)
 
-    def leave(self) -> None:
+    def add(self, entry: Entry, take: Take) -> None:
         """See Count."""
-        self._class = ObjectClass.UNSENT
-
-    def add(self) -> None:
-        """See Count."""
-        entry, object_class, counts = self._entry, self._class, self._tally.counts
+        object_class, counts = self._classifier.classify(entry), self._tally.counts
         if entry.source:
+            if object_class is ObjectClass.UNRECORDED:
+                due = FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
+                object_class = object_class if take(due) else ObjectClass.UNSENT
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
             counts[INSIDE] += object_class is not None or self._key_filter.is_told(entry.key)

@@ -23,7 +23,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError, log, presentable
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.reasons import OPEN_COMMAND, Failure, Reason
@@ -110,13 +110,13 @@ class Closing:
         if remembered_as in self._remembered:
             return
         (found,) = self._bucket.try_get_all([self.name])
-        problem = found if isinstance(found, StorageFailure) else None
+        problem = found if isinstance(found, StorageError) else None
         if problem and problem.code == "NoSuchKey":
             first = StoredObject.of_json(self.name, {"closed": False})
             headers = {**first.headers, "x-oss-forbid-overwrite": "true"}
             (problem,) = self._bucket.try_put_all([replace(first, headers=headers)])
         if problem and problem.code != "FileAlreadyExists":
-            log.warning({"mark": "not written", "problem": problem.message})
+            log.warning({"mark": "not written", "problem": str(problem)})
         else:
             self._remembered[remembered_as] = True
 

@@ -101,7 +101,7 @@ class JobState:
         if is_timer_event(event):
             (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._timer_name(job), {})])
             if problem:
-                log.warning({"timer": "not noted", "problem": problem.message})
+                log.warning({"timer": "not noted", "problem": str(problem)})
 
     def timers(self, jobs: Sequence[str]) -> tuple[dict[str, Written | None], Written | None]:
         """When a timer last woke each of the `jobs`, and when it was noted that the project is installed; None for what
@@ -178,7 +178,7 @@ def write_once(bucket: OssBucket, one: StoredObject) -> StoredObject | None:
     (problem,) = bucket.try_put_all([replace(one, headers={**one.headers, **_ONCE})])
     (stored,) = read_all(bucket, [one.name])
     if stored is None and problem:
-        raise problem.to_error()
+        raise problem
     return stored
 
 

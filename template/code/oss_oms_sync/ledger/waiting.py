@@ -89,7 +89,7 @@ class RunFiles:
                     log.error({"run_file": found.name, "problem": "unreadable: look at it, and delete it when done"})
                 yield run
             elif found.code != "NoSuchKey":  # its run has finished
-                log.error({"run_file": listed.name, "problem": found.message})
+                log.error({"run_file": listed.name, "problem": str(found)})
                 yield None
 
     def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
@@ -104,13 +104,13 @@ class RunFiles:
         busy_until = timestamp(self._clock.now() + _GRACE) if in_doubt else ""
         (problem,) = self._bucket.try_put_all([self._object(replace(run, keys=left, in_doubt=in_doubt), busy_until)])
         if problem:
-            log.error({"run_file": run.name, "problem": problem.message})
+            log.error({"run_file": run.name, "problem": str(problem)})
 
     def remove(self, run: RunFile) -> None:
         """Delete a run file whose keys are all recorded elsewhere. If that fails, they are sent once more."""
         (problem,) = self._bucket.try_delete_all([run.name]).values()
         if problem:
-            log.error({"run_file": run.name, "problem": problem.message})
+            log.error({"run_file": run.name, "problem": str(problem)})
 
     def _object(self, run: RunFile, busy_until: str) -> StoredObject:
         entries = [{**key.to_json(), "held": key.key in run.in_doubt} for key in run.keys]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -81,8 +81,7 @@ class Drawn:
     def add(self, key: str, digest: int, folder: str, size: int) -> None:
         """One more object, behind those that were added before."""
         rank, ranked, firsts = digest * self._factor & _MASK, self.ranked, self.firsts
-        if folder and folder not in firsts and len(firsts) - ("" in firsts) - (OTHERS in firsts) >= MAX_FOLDERS:
-            folder = OTHERS
+        folder = told_as(folder, firsts)
         if folder not in firsts or rank < firsts[folder][0]:
             firsts[folder] = (rank, key)
         if size > LARGEST:
@@ -111,6 +110,13 @@ class Drawn:
 def first_folder(key: str) -> str:
     """The first-level folder of a key: its name with the slash, or "" for none."""
     return key[: key.find("/") + 1]
+
+
+def told_as(folder: str, known: Collection[str]) -> str:
+    """How what comes next of a folder is told where these are `known`: by its name, or under OTHERS if they are as many
+    as are told one by one."""
+    is_told = not folder or folder in known or len(known) - ("" in known) - (OTHERS in known) < MAX_FOLDERS
+    return folder if is_told else OTHERS
 
 
 def kept_folders(names: Iterable[str]) -> set[str]:

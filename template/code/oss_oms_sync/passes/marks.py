@@ -68,11 +68,6 @@ class Marks:
                 if len(self._marks) == MAX_MARKS:
                     self._set(self._marks)
 
-    @classmethod
-    def merge(cls, left: Iterable[Mark], right: Iterable[Mark]) -> Marks:
-        """The marks of both; the keys of `right` follow those of `left`."""
-        return cls([*left, *right])
-
     def _set(self, marks: Sequence[Mark]) -> None:
         # Marks that count at least this are at most MAX_MARKS - 2. One more is the rest, and one the last key.
         self._step = max(1, -(-sum(mark.objects for mark in marks) // (MAX_MARKS - 2)))

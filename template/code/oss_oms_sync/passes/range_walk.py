@@ -23,7 +23,7 @@ from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.states import brief_answer
-from oss_oms_sync.passes.tally import UNSENT, Tally
+from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 
 _MAX_SHOWN = 100
@@ -38,6 +38,10 @@ class NoRoomError(Exception):
     """What is to be done for a key does not fit into what is left of this piece: the next one begins with it."""
 
 
+# Takes in hand what is to be sent of a key. Whether it is sent: it may be left, because they are too many.
+Take = Callable[[FailedKey], bool]
+
+
 class Count:
     """How a job counts the keys of a range: `start` so far, and what follows. By itself it judges nothing, and counts
     what both buckets hold of the keys of `key_filter`, the project's, but for canaries: that is a standstill pass."""
@@ -47,26 +51,19 @@ class Count:
         # It grows, but for its marks.
         self._tally = start.merged(Tally())
         self._marks = Marks(start.marks)
-        self._entry = Entry("", None)
         # Lines of the list of differences, and whether a piece of more would be too large.
         self.lines: list[str] = []
         self.is_full = False
 
-    def judge(self, entry: Entry) -> FailedKey | None:
-        """Judge a key; return it if its object is to be sent. It does not count yet.
+    def add(self, entry: Entry, take: Take) -> None:  # noqa: ARG002  nothing is to be sent
+        """Judge a key, let `take` have it if its object is to be sent, and count it then.
 
-        Raises StorageError and NoRoomError.
+        Raises StorageError and NoRoomError: then it does not count.
         """
-        self._entry = entry
-        return None
-
-    def add(self) -> None:
-        """Count the key that was judged."""
-        key, source = self._entry.key, self._entry.source
-        if source:
-            self._marks.add(key)
-            if self._key_filter.is_told(key):
-                self._add_version(source, self._entry.destination)
+        if entry.source:
+            self._marks.add(entry.key)
+            if self._key_filter.is_told(entry.key):
+                self._add_version(entry.source, entry.destination)
 
     def equal(self, run: Run) -> int:
         """How many of the first keys of a run are proven to be judged as its first is, and are counted at once by
@@ -82,10 +79,6 @@ class Count:
         versions = list(map(version_digest, names, etags, sizes))
         self._tally.state += sum(map(state_digest, versions, modified))
         self._tally.twin += sum(versions)
-
-    def leave(self) -> None:
-        """The key that was judged is not sent, because they are too many."""
-        self._tally.counts[UNSENT] += 1
 
     def sent(self, accepted: int, failed: int) -> None:
         """Count what became of keys that were sent."""
@@ -182,7 +175,6 @@ class RangeWalk:
     def _go(self) -> bool:
         """Count key after key, or run after run; return whether that came to the end of the range."""
         until, count, monotonic = self._start.until, self.count, self._clock.monotonic
-        judge, add = count.judge, count.add
         for step in self._steps:
             if until and (step.keys[0] if isinstance(step, Run) else step.key) > until:
                 return True
@@ -195,12 +187,10 @@ class RangeWalk:
                 count.add_run(run)
                 self._after = run.keys[-1]
                 continue
-            key = judge(step)
-            if key:
-                self._take(key)
-            add()
+            taken = self._taken
+            count.add(step, self._take)
             self._after = step.key
-            if key:
+            if self._taken > taken:
                 self._go_on_sending()
         return True
 
@@ -212,15 +202,16 @@ class RangeWalk:
         if not self.stopped and self._limit is not None and self._taken >= self._limit:
             self.stopped = LIMIT_REACHED
 
-    def _take(self, key: FailedKey) -> None:
+    def _take(self, key: FailedKey) -> bool:
+        """See Take."""
         self._taken += 1
-        if not self._dry_run and not self._sends:
-            self.count.leave()
-        elif not self._dry_run:
+        if self._dry_run:
+            if len(self.missing) < _MAX_SHOWN:
+                self.missing.append(key.key)
+        elif self._sends:
             self._before_batch = self._settled()
             self._batch.append(key)
-        elif len(self.missing) < _MAX_SHOWN:
-            self.missing.append(key.key)
+        return self._dry_run or self._sends
 
     @cached_property
     def _sends(self) -> bool:

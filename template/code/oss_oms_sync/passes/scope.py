@@ -148,24 +148,15 @@ def piece_name(range_name: str, number: int) -> str:
     return f"{range_name}/{number:04}"
 
 
-def wakes(payload: bytes | str, prefix: str) -> list[Wake] | None:
-    """What an OSS trigger's payload asks for, by the objects under `prefix` that it names: an end, a total and other
-    objects ask for nothing. None if the payload is not an OSS trigger's."""
-    named = _named(payload, prefix)
-    return None if named is None else list(filter(None, map(_wake, named)))
-
-
-def pings(payload: bytes | str, prefix: str) -> list[str]:
-    """The objects under `prefix` in an OSS trigger's payload that ask only whether it arrives."""
-    return [f"{prefix}{name}" for name in _named(payload, prefix) or () if _PING.fullmatch(name)]
-
-
-def _named(payload: bytes | str, prefix: str) -> list[str] | None:
-    """The objects that an OSS trigger's payload names, without `prefix`."""
+def heard(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
+    """What an OSS trigger's payload asks for, by the objects under `prefix` that it names (an end, a total and other
+    objects ask for nothing), and the names of those that ask only whether it arrives. None if the payload is not an OSS
+    trigger's."""
     match jsontext.load(payload):
         case {"events": list(events)}:
-            keys = (key for event in events if (key := _key(event)).startswith(prefix))
-            return [key.removeprefix(prefix) for key in keys]
+            keys = [key for event in events if (key := _key(event)).startswith(prefix)]
+            wakes = (_wake(key.removeprefix(prefix)) for key in keys)
+            return list(filter(None, wakes)), [key for key in keys if _PING.fullmatch(key.removeprefix(prefix))]
     return None
 
 

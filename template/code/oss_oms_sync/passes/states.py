@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from oss_oms_sync.answers.pass_answers import PassAnswer, Ranges
+from oss_oms_sync.answers.pass_answers import PassAnswer, Progress, Ranges
 from oss_oms_sync.answers.step import Step, Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES
@@ -133,24 +133,15 @@ def too_large(pieces: int) -> Stopped:
     return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Of one pass. `share` of the objects, 0 to 1, and `minutes_left` are None where no earlier pass tells how many
-    objects there are."""
-
-    objects_per_minute: int
-    share: float | None
-    minutes_left: int | None
-
-    @classmethod
-    def of(cls, state: PassState, last: PassState | None, now: datetime) -> Progress:
-        """The progress of a pass; `last` is the pass of its scope that ended last."""
-        began, until = parse_time(state.started) or now, parse_time(state.ended) or now
-        pace = 60 * state.objects / max(1.0, (until - began).total_seconds())
-        if state.ended or last is None or not pace:
-            return cls(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
-        left = max(0, last.objects - state.objects)
-        return cls(round(pace), round(state.objects / max(1, state.objects + left), 3), -(-left // max(1, round(pace))))
+def progress_of(state: PassState, last: PassState | None, now: datetime) -> Progress:
+    """The progress of a pass; `last` is the pass of its scope that ended last."""
+    began, until = parse_time(state.started) or now, parse_time(state.ended) or now
+    pace = 60 * state.objects / max(1.0, (until - began).total_seconds())
+    if state.ended or last is None or not pace:
+        return Progress(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
+    left = max(0, last.objects - state.objects)
+    share = state.objects / max(1, state.objects + left)
+    return Progress(round(pace), round(share, 3), -(-left // max(1, round(pace))))
 
 
 def answer_of(
@@ -171,7 +162,7 @@ def answer_of(
         started=state.started,
         ended=state.ended or None,
         objects=state.objects,
-        **vars(Progress.of(state, before, now)),
+        **vars(progress_of(state, before, now)),
         unsent=state.unsent,
         step=state.of.migrations.step if state.unsent else None,
         all_the_same=state.all_the_same if state.unsent else None,

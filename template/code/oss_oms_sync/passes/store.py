@@ -28,11 +28,10 @@ from oss_oms_sync.passes.scope import (
     Scope,
     Wake,
     folder_of,
+    heard,
     kin,
     pass_name,
     piece_name,
-    pings,
-    wakes,
 )
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import Tally
@@ -158,16 +157,17 @@ class PassStore:
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
     def hear(self, event: bytes | str) -> list[Wake] | None:
-        """What an event asks for, as `wakes` says; the pings that it names are deleted."""
-        self._bucket.try_delete_all(pings(event, self.prefix))
-        return wakes(event, self.prefix)
+        """What an event asks for; None if it is not of the log bucket. The pings that it names are deleted."""
+        woken, pings = heard(event, self.prefix) or (None, [])
+        self._bucket.try_delete_all(pings)
+        return woken
 
     def sign_on(self, pass_name: str, range_name: str, number: int) -> None:
         """Let others see that somebody works on a piece: only a sign, on which nothing depends."""
         name = f"{self._working}{pass_name}/{piece_name(range_name, number)}"
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
         if problem:
-            log.warning({"piece": name, "problem": problem.message})
+            log.warning({"piece": name, "problem": str(problem)})
 
     def began(self, pass_name: str) -> datetime | None:
         """When a standstill pass began, by OSS's clock, as its first sign says: nothing was listed before that. None if
@@ -241,7 +241,7 @@ class PassStore:
         # The first piece first: without it nobody goes on.
         for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working, self.differences)):
             problems = self._bucket.try_delete_all([one.name for one in self._bucket.iter_folder(prefix)])
-            for problem in {problem.message for problem in problems.values() if problem}:
+            for problem in {str(problem) for problem in problems.values() if problem}:
                 log.error({"pass": pass_name, "problem": problem})
 
     def _is_forgotten(self, pass_name: str) -> bool:

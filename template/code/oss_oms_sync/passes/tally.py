@@ -205,7 +205,7 @@ class Tally:
         oldest = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
             counts=self.counts + other.counts,
-            marks=tuple(Marks.merge(self.marks, other.marks)),
+            marks=tuple(Marks([*self.marks, *other.marks])),
             state=(self.state + other.state) % MODULUS,
             twin=(self.twin + other.twin) % MODULUS,
             classes={

@@ -57,9 +57,7 @@ class Worker:
     """Works on the passes of one job."""
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
-        settings = invocation.settings
-        self._invocation = invocation
-        self._settings = settings
+        self._settings = invocation.settings
         self._source = invocation.source_bucket
         self._store = store
         self._walk = walk

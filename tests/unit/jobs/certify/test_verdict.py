@@ -107,9 +107,7 @@ def test_what_is_older_than_the_project_and_missing_is_sent_by_the_command(world
     # GIVEN an object that the migration of the old ones has left out
     world.put("old", "x", fate="lost")
     world.source.modified["old"] -= 30 * DAY
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert (results(document), check(document, "MISSING")["keys"]) == ({"MISSING": "failed"}, ["old"])
     assert "some are older" in check(document, "MISSING")["next"]
 
@@ -144,9 +142,7 @@ def test_what_differs_and_is_newer_in_obs_is_mended_by_what_the_check_says(world
     world.put("b", "12", "form")
     world.later(HOUR)
     world.write("b", contents)
-    world.freeze()
-    world.prove(deep=True)
-    document = world.certify()
+    document = world.cut_over(deep=True)
     assert results(document) == {"OVERWRITTEN": "failed"}
     assert told in check(document, "OVERWRITTEN")["next"]
 
@@ -202,9 +198,7 @@ def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_ne
 def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, kind, data):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     world.put("b", data, kind)
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert document["verdict"] == "NOT PROVEN"
     (name,) = results(document)
     assert name in ("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION")
@@ -225,9 +219,7 @@ def test_what_reading_does_not_prove_can_only_be_accepted(world):
     world.put("b", "1234", "Multipart")
     world.obs.bucket(world.there.name).encrypted = True
     world.write("b", "1234")
-    world.freeze()
-    world.prove(deep=True)
-    document = world.certify()
+    document = world.cut_over(deep=True)
     (name,) = results(document)
     accepted = {name.removeprefix("PROOF_").lower(): "<who, why>"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
@@ -236,9 +228,7 @@ def test_what_reading_does_not_prove_can_only_be_accepted(world):
 
 def test_a_symbolic_link_is_accepted_by_name(world):
     world.put("link", "x", "Symlink")
-    world.freeze()
-    world.prove()
-    assert verdict(world.certify()) == ("NOT PROVEN", {"PROOF_IMPOSSIBLE": "not proven"})
+    assert verdict(world.cut_over()) == ("NOT PROVEN", {"PROOF_IMPOSSIBLE": "not proven"})
     assert world.is_go(accept={"impossible": "ops: it is created by hand"})
     # It stays so where somebody has copied what is behind it, as the check says.
     world.write("link", "x")
@@ -251,9 +241,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
 
 def test_what_is_only_in_obs_and_was_never_sent_is_unknown(world):
     world.write("stranger", "x")
-    world.freeze()
-    world.prove()
-    assert results(world.certify()) == {"UNKNOWN": "not proven"}
+    assert results(world.cut_over()) == {"UNKNOWN": "not proven"}
     assert world.is_go(accept={"unknown": "ops: a test file"})
 
 
@@ -262,8 +250,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     # GIVEN a temporary file as well, which was deleted before it was accepted
     world.put("tmp", "x", fate="refused")
     world.delete("tmp")
-    world.freeze()
-    world.prove()
+    world.get_ready()
     world.fail("gone too")
     assert world.is_go()
     document = world.certify()
@@ -320,13 +307,11 @@ def before_the_freeze(world: CertifyWorld) -> None:
 
 
 def of_a_part(world: CertifyWorld) -> None:
-    world.freeze()
-    world.prove(prefix="a/")
+    world.get_ready(prefix="a/")
 
 
 def long_ago(world: CertifyWorld) -> None:
-    world.freeze()
-    world.prove()
+    world.get_ready()
     world.later(DAY)
     # Judging some keys again does not make it new.
     world.compare(again=True)
@@ -347,9 +332,7 @@ def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(wor
 
 def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
     world.put("b", "xy")
-    world.freeze(rest=MINUTE)
-    world.prove()
-    document = world.certify()
+    document = world.cut_over(rest=MINUTE)
     assert results(document)["MOVING"] == "failed"
     assert asked(document, "MOVING") == {}
     assert check(document, "MOVING")["next"] == "Go on with the cutover"
@@ -361,9 +344,7 @@ def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
 def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
     world.later(HOUR)
     world.put("b", "xy", fate="accepted")
-    world.freeze(rest=20 * MINUTE)
-    world.prove()
-    assert results(world.certify()) == {"IN_FLIGHT": "failed", "OMS_FINISHED": "not run"}
+    assert results(world.cut_over(rest=20 * MINUTE)) == {"IN_FLIGHT": "failed", "OMS_FINISHED": "not run"}
     world.copy_all()
     world.judge_again()
     assert world.is_go()
@@ -388,9 +369,7 @@ def test_what_was_left_to_a_migration_is_a_no_go_until_it_is_compared_again(worl
 def test_what_is_too_much_to_be_sent_asks_for_a_migration(world, mocker):
     mocker.patch("oss_oms_sync.passes.driver.most_sent", return_value=0)
     world.put("late", "xy", fate="lost")
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert results(document) == {"MISSING": "failed"}
     assert check(document, "MISSING")["step"] == {"job": "migrate", "options": {}}
 
@@ -400,19 +379,15 @@ def test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read(world):
     world.put("b", "xy", fate="refused")
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
     world.obs.put(world.destination_bucket, "b", b"xz")
-    world.freeze()
-    world.prove()
     # THEN sending it once more would do nothing, and reading it may prove it
-    document = world.certify()
+    document = world.cut_over()
     assert asked(document, "FAILED") == {"deep": True, "restart": True} == asked(document, "NOTHING_WAITS")
 
 
 def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(world):
     world.put("b", "xy", fate="refused")
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert results(document) == {"FAILED": "failed", "NOTHING_WAITS": "failed"}
     assert asked(document, "NOTHING_WAITS") == {} == asked(document, "FAILED")
     assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
@@ -486,8 +461,7 @@ def test_the_record_of_what_is_equal_or_impossible_keeps_nothing_from_a_go(world
     happened(world)
     world.later(1)
     world.fail(key, reason=reason)
-    world.freeze()
-    world.prove()
+    world.get_ready()
 
     # WHEN replay records it once more, THEN it is a go: it would be for ever
     world.fail(key, reason=reason)
@@ -609,8 +583,7 @@ def test_a_failed_record_that_nobody_can_read_is_a_no_go(ready):
 def test_keys_of_another_project_in_a_run_file_do_not_count():
     # GIVEN two projects on one task
     world = CertifyWorld("a/1", OBJECT_PREFIX="a/")
-    world.freeze()
-    world.prove()
+    world.get_ready()
 
     # WHEN replay of the other has keys in hand, THEN this one is a go
     world.run_file("b/1")
@@ -626,9 +599,7 @@ def test_keys_of_another_project_in_a_run_file_do_not_count():
 
 def test_without_the_right_to_read_oms_lists_nothing_is_proven(world):
     world.obs.deny("obs:bucket:ListBucket", lambda key: key.startswith("oms/"))
-    world.freeze()
-    world.prove()
-    assert verdict(world.certify()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
+    assert verdict(world.cut_over()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
 
 
 @pytest.mark.parametrize(

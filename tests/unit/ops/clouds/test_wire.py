@@ -34,6 +34,8 @@ def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # to close it wakes nobody who still waits for a connection
     thread.join(5)
 
 

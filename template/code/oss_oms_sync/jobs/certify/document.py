@@ -39,7 +39,7 @@ from oss_oms_sync.clouds.task import TaskInfo, silence
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
-from oss_oms_sync.passes.states import PassState, Progress
+from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Side
 from oss_oms_sync.settings import Settings
 
@@ -151,7 +151,7 @@ def _pass(state: PassState, evidence: Evidence) -> dict[str, Any]:
         "pass_": state.of.name,
         "started": state.started,
         "ended": state.ended,
-        "objects_per_minute": Progress.of(state, None, evidence.now).objects_per_minute,
+        "objects_per_minute": progress_of(state, None, evidence.now).objects_per_minute,
         "state": state.tally.state,
         "twin": state.tally.twin,
     }

@@ -24,7 +24,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import HeaderLost, Headers, Sampled
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.errors import StorageError
@@ -199,9 +199,9 @@ def compare_headers(
     sides = invocation.source_bucket.try_metadata_of_all(keys), destination.try_head_all(keys)
     for key, source, there in zip(keys, *sides, strict=True):
         for one in (source, there):
-            if isinstance(one, StorageFailure) and one.code != "NoSuchKey":
-                return Headers(migrated, problem=one.message)
-        if isinstance(source, StorageFailure) or not isinstance(there, ObjectHead):
+            if isinstance(one, StorageError) and one.code != "NoSuchKey":
+                return Headers(migrated, problem=str(one))
+        if isinstance(source, StorageError) or not isinstance(there, ObjectHead):
             gone.append(key)
             continue
         for name, is_documented in _differing(source, there.metadata, migrated=migrated):

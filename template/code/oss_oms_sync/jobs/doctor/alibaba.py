@@ -8,7 +8,7 @@ from itertools import islice
 
 from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.text import AtLeast, Text, same, t
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
@@ -107,7 +107,7 @@ def right_to_write(context: CheckContext) -> Finding:
 
 def right_to_read(context: CheckContext) -> Finding:
     found = context.probe_read
-    problem = found if isinstance(found, StorageFailure) else None
+    problem = found if isinstance(found, StorageError) else None
     return _role_right(t("read records"), "oss:GetObject", _LOG_BUCKET, problem)
 
 
@@ -155,11 +155,11 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
     return ok(t("{name} is there", name=name))
 
 
-def _role_right(what: Text, action: str, where: Text, problem: StorageError | StorageFailure | None) -> Finding:
+def _role_right(what: Text, action: str, where: Text, problem: StorageError | None) -> Finding:
     """Whether the function's role is allowed to do `what`, judged by what OSS said when it was tried."""
     if problem is None:
         return ok(t("the function's role can {what}", what=what))
-    seen = same(problem.message if isinstance(problem, StorageFailure) else str(problem))
+    seen = same(str(problem))
     if problem.code == "AccessDenied":
         return fault(
             seen,

@@ -16,7 +16,8 @@ from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject, none_failed
+from oss_oms_sync.clouds.objects import StoredObject, none_failed
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing, open_projects
@@ -37,7 +38,7 @@ _RECENT = timedelta(days=1)
 _SCAN_SECONDS = 20.0
 # An event of OSS usually comes within a second or two; the instance that it wakes may have to start first.
 _PING_SECONDS = 20.0
-_PING_POLL_SECONDS = 1.0
+_PING_POLL_SECONDS = 0.25
 _MAX_FAILURES_READ = 200
 # How often s.yaml has reconcile and compare woken, whatever their periods: a pass that stands still is gone on with.
 _TICK = timedelta(minutes=10)
@@ -293,7 +294,7 @@ def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
     return accepted, not enough.expired()
 
 
-def _reasons_in(failure: StoredObject | StorageFailure) -> set[str]:
+def _reasons_in(failure: StoredObject | StorageError) -> set[str]:
     """The reasons in a failed record or a run file; "" for one that is missing or could not be read."""
     match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, Text
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StorageFailure, StoredObject
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.oms_lists import task_folder
@@ -119,7 +119,7 @@ class CheckContext:
             return error
 
     @cached_property
-    def probe_read(self) -> StoredObject | StorageFailure:
+    def probe_read(self) -> StoredObject | StorageError:
         """The probe as the log bucket returns it, once it is written."""
         (found,) = self.invocation.log_bucket.try_get_all([self.probe.name])
         return found

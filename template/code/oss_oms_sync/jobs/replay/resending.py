@@ -16,7 +16,7 @@ from oss_oms_sync.answers.job_answers import ReplayAnswer, ReplayRun
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StorageFailure, StoredObject, parts_of
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, parts_of
 from oss_oms_sync.delivery.sender import Sender, earliest
 from oss_oms_sync.errors import PayloadError, StorageError, log
 from oss_oms_sync.events import ObjectChange
@@ -220,9 +220,9 @@ class Replay:
         resting: list[tuple[FailedKey, ObjectSummary]] = []
         for one in due:
             body = bodies.get(one.name, StoredObject(one.name, b""))
-            if isinstance(body, StorageFailure):
+            if isinstance(body, StorageError):
                 if body.code != "NoSuchKey":  # another run has it
-                    log.error({"record": one.name, "problem": body.message})
+                    log.error({"record": one.name, "problem": str(body)})
                     self._all_read = False
                 continue
             key = failed_key(self._task_id, body)
@@ -241,7 +241,7 @@ class Replay:
         keys = []
         sources = self._invocation.source_bucket.try_find_all([key.key for key, _ in resting]) if resting else []
         for (key, one), source in zip(resting, sources, strict=True):
-            if isinstance(source, StorageFailure):
+            if isinstance(source, StorageError):
                 continue  # the next run looks again
             if source and key.change == version(source):
                 self._resting.until(key.not_before, one)
@@ -288,18 +288,18 @@ class Replay:
         if not asked or not self._can_look:
             return set()
         found = self._invocation.source_bucket.try_find_all(asked)
-        failures = [one for one in found if isinstance(one, StorageFailure)]
+        failures = [one for one in found if isinstance(one, StorageError)]
         if failures:
             self._can_look = any(failure.code != "AccessDenied" for failure in failures)
-            log.info({"not_looked_at": len(failures), "problem": failures[0].message})
-        looked_at = ((key, one) for key, one in zip(asked, found, strict=True) if not isinstance(one, StorageFailure))
+            log.info({"not_looked_at": len(failures), "problem": str(failures[0])})
+        looked_at = ((key, one) for key, one in zip(asked, found, strict=True) if not isinstance(one, StorageError))
         return {key for key, source in looked_at if nothing_to_send(source)}
 
     def _delete(self, keys: Collection[str]) -> set[str]:
         """Delete failed records; return the keys in doubt, whose delete may still land."""
         key_of = {record_name(self._task_id, "failed", key): key for key in keys}
         problems = self._bucket.try_delete_all(list(key_of)) if key_of else {}
-        counts = Counter(problem.message for problem in problems.values() if problem)
+        counts = Counter(str(problem) for problem in problems.values() if problem)
         for problem, times in counts.items():
             log.error({"records_not_deleted": times, "problem": problem})
         return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}

@@ -13,7 +13,7 @@ from typing import Any
 
 from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.pass_answers import Ranges
+from oss_oms_sync.answers.pass_answers import Progress, Ranges
 from oss_oms_sync.answers.status_answer import (
     BacklogShown,
     CompareUnderWay,
@@ -35,7 +35,7 @@ from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFiles, by_project, keys_of, list_failed, read_failed
-from oss_oms_sync.passes.states import PassState, Progress, answer_of, last_ended, last_whole, open_passes
+from oss_oms_sync.passes.states import PassState, answer_of, last_ended, last_whole, open_passes, progress_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.reasons import MAY_NOT_SEND, Failure
@@ -85,7 +85,7 @@ class Coverage:
 
 
 def _open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
-    return [(each, Progress.of(each, last_ended(passes, each.scope), now)) for each in open_passes(passes)]
+    return [(each, progress_of(each, last_ended(passes, each.scope), now)) for each in open_passes(passes)]
 
 
 def _shown(each: PassState) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class InObs:
 
     def shown(self) -> InObsShown:
         """As the answer has it."""
-        under_way = [CompareUnderWay(each.started, **vars(progress)) for each, progress in self.open]
+        under_way = [CompareUnderWay(started=each.started, **vars(progress)) for each, progress in self.open]
         return InObsShown(self.last.compared() if self.last else None, under_way)
 
     def count(self, *classes: ObjectClass) -> int:

@@ -1,0 +1,111 @@
+"""What is asked before a migration of the old objects begins: whether it may, which objects it is about, and whether
+somebody wants it."""
+
+from __future__ import annotations
+
+import secrets
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+
+from ops import answers
+from ops.clock import timestamp
+from ops.cutover import check_set_up
+from ops.errors import UsageError
+from ops.intention import Intention, all_keys
+from ops.migrate import told
+from ops.prices import RESTORE
+from ops.setup.both_clouds import Holder
+from ops.setup.needs import Standing
+from ops.waiting import Session
+from oss_oms_sync.answers.job_answers import LookAnswer
+from oss_oms_sync.answers.text import Text, t
+
+# What somebody types who agrees.
+YES = "yes"
+_MOST_KEYS = 2
+
+GROUP = t("a task group")
+_SUFFIX = t("A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too")
+_BACKFILL = t("Let the project send what is there, ten keys a call: python3 ops.py reconcile --since 1970-01-01")
+_NOT_SET_UP = t(
+    "The migration does not begin: what is written meanwhile would be missed, because something is not set up right"
+)
+_RESTORE = t(
+    "Restore archived objects in the source, too, and copy them? That costs about {dollars:.3f} dollars a GB, takes"
+    " minutes to hours, and the RAM user {user} needs oss:RestoreObject for it, which setup does not give it. [y/N]"
+)
+
+
+def agreed(session: Session, given: Mapping[str, str], options: Namespace, holders: Sequence[Holder]) -> Intention:
+    """What is to be done, once somebody wants it. `given`: the variables of s.yaml; `holders`: of the source's key and
+    of the destination's. Raises OpsError where it must not begin, or could not."""
+    _check(session, given, holders)
+    known = Intention(
+        secrets.token_hex(8),
+        timestamp(session.clock.now()),
+        given["sourceBucket"],
+        given["destinationBucket"],
+        _prefixes(options.prefix, given.get("objectPrefix", "")),
+        kept=all_keys(holders),
+        overwrite=options.overwrite,
+    )
+    compared = answers.of_compare(session.caller.ask("compare", {"look": True}))
+    known.found_without = told.found_without(compared)
+    for line in told.plan(known, compared, session.lang):
+        session.screen.say(line)
+    confirm(session, options, t("Type {word} to begin:", word=YES))
+    known.restore = _restores(session, options, holders[0].name)
+    return known
+
+
+def check_open(session: Session) -> None:
+    """Raise UsageError where the project is closed."""
+    if session.ask(LookAnswer, "certify", {"look": True}).closed:
+        raise UsageError(
+            t("The project is closed: OMS must not write to OBS any more"),
+            t("Open it first, if that is meant: python3 ops.py open"),
+        )
+
+
+def confirm(session: Session, options: Namespace, question: Text) -> None:
+    """Raise UsageError unless somebody agrees."""
+    screen = session.screen
+    if options.yes or (screen.interactive and screen.ask(question.of(session.lang)) == YES):
+        return
+    raise UsageError(t("Nothing was done"), t("Where nobody can be asked, give --yes"))
+
+
+def _check(session: Session, given: Mapping[str, str], holders: Sequence[Holder]) -> None:
+    if suffix := given.get("objectSuffix"):
+        raise UsageError(_SUFFIX.filled(suffix=suffix), _BACKFILL)
+    check_open(session)
+    for holder in holders:
+        if holder.need(GROUP, (), lambda: False).see().state is not Standing.THERE:
+            raise UsageError(
+                t("{name} is not as setup makes it", name=holder.name), t("Let setup do it: python3 ops.py setup")
+            )
+        if len(holder.key_ids()) >= _MOST_KEYS:
+            raise UsageError(
+                t("{name} has {n} access keys, and no more are possible", name=holder.name, n=_MOST_KEYS),
+                t("Delete the one that the sync task does not use"),
+            )
+    check_set_up(session, _NOT_SET_UP)
+
+
+def _prefixes(wanted: Sequence[str], own: str) -> list[str]:
+    """What is asked for of what the project covers, whose own prefix is `own`. Raises UsageError for what is
+    outside."""
+    for one in wanted:
+        if not one.startswith(own) and not own.startswith(one):
+            raise UsageError(
+                t("The project covers nothing that begins with {prefix}", prefix=one),
+                t("It covers what begins with {own}", own=own),
+            )
+    return [max(one, own, key=len) for one in wanted] or [own]
+
+
+def _restores(session: Session, options: Namespace, user: str) -> bool:
+    """Whether somebody wants archived objects, too: it is asked by itself, because it costs."""
+    if options.restore or options.yes:
+        return bool(options.restore)
+    return session.agrees(_RESTORE.filled(dollars=RESTORE, user=user))
