@@ -299,6 +299,20 @@ MISTAKES = (
         "return True",
     ),
     Mistake(
+        "accepting what the comparison has not looked at",
+        f"{_JOBS}/certify/test_verdict.py::test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted",
+        f"{_CODE}/jobs/certify/evidence.py",
+        "was_tried=written < tried_until",
+        "was_tried=True",
+    ),
+    Mistake(
+        "no way out for what OMS refuses and nobody can read",
+        f"{_JOBS}/certify/test_verdict.py::test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named",
+        f"{_CODE}/comparison/judge.py",
+        "tried in IN_VAIN",
+        "tried is None",
+    ),
+    Mistake(
         "a range that is stuck for ever",
         f"{_UNIT}/passes/test_bounds.py::test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_somebody_asks",
         f"{_CODE}/passes/work.py",
@@ -463,8 +477,8 @@ MISTAKES = (
         "asking to send for ever what reading proves",
         f"{_UNIT}/jobs/certify/test_verdict.py::test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read",
         f"{_CODE}/jobs/certify/evidence.py",
-        "return {source.name: bool(there and there.size == source.size)",
-        "return {source.name: bool(there and there.size != source.size)",
+        "due.append(Due(key, found, are_same_size(entry)",
+        "due.append(Due(key, found, not are_same_size(entry)",
     ),
     Mistake(
         "going on with a comparison of nothing",
