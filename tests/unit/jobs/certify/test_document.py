@@ -252,6 +252,7 @@ def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
         ('{"accept": "equal_size"}', "JSON object"),
         ('{"close": true, "open": true}', "one at a time"),
         ('{"close": true, "sample": 1}', "one at a time"),
+        ('{"open": true, "accept": {"metadata": "ops: none"}}', "one at a time"),
         ('{"forced": true}', "does not know"),
     ],
 )

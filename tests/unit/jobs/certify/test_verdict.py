@@ -14,7 +14,7 @@ from sandbox.oms.copier import CopyFault
 from sandbox.server.faults import Fault
 from support.certify_world import CertifyWorld, check, failed, results, verdict
 from support.task_group import begun, over
-from support.world import DAY, HOUR, MINUTE, PART, ROOT, oms_error
+from support.world import DAY, HOUR, MINUTE, PART, ROOT, oms_error, oss_error
 
 RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
@@ -480,6 +480,91 @@ def test_the_record_of_what_reading_has_proved_to_be_equal_keeps_nothing_from_a_
     # WHEN it is read, THEN nothing waits
     world.prove(deep=True)
     assert world.is_go()
+
+
+@pytest.fixture
+def unread(world: CertifyWorld) -> CertifyWorld:
+    """With an archived object in parts that OMS refuses for ever, and that somebody has copied by hand."""
+    world.oms.refuse(lambda key: key == "odd")
+    world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
+    world.put("odd", "1234", "Multipart")
+    world.later(1)
+    world.obs.put(world.there.name, "odd", b"1234", PART)
+    world.freeze()
+    return world
+
+
+BY_NAME = {"equal_size": "ops: copied by hand"}
+
+
+def test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named(unread):
+    # GIVEN a comparison that has tried to read it
+    unread.prove(deep=True)
+    # THEN nothing is left but to accept it by the name of its class
+    document = unread.certify()
+    assert verdict(document) == ("NOT PROVEN", {"PROOF_EQUAL_SIZE": "not proven", "NOTHING_WAITS": "not proven"})
+    steps = [one["step"]["options"].get("accept") for one in document["checks"] if one["result"] == "not proven"]
+    assert steps == [{"equal_size": "<who, why>"}] * 2
+
+    # WHEN somebody does, THEN it is a go that names it, though replay goes on recording it
+    unread.replay()
+    unread.stand_still()
+    document = unread.certify(accept=BY_NAME)
+    assert verdict(document) == ("GO", {})
+    waits = check(document, "NOTHING_WAITS")
+    assert waits["keys"] == ["odd"]
+    assert "reading did not prove them: 1 object" in waits["seen"]
+    looked = unread.call(look=True, frozen_since=unread.frozen, accept=BY_NAME)
+    assert [one["result"] for one in looked["checks"]] == ["passed", "passed"]
+
+
+def written_in_obs(world: CertifyWorld) -> None:
+    world.obs.put(world.there.name, "odd", b"4321", PART)
+
+
+def written_at_the_source(world: CertifyWorld) -> None:
+    world.put("odd", "4321", "Multipart")
+    world.later(1)
+    written_in_obs(world)
+    world.replay()
+
+
+@pytest.mark.parametrize("change", [written_in_obs, written_at_the_source])
+def test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted(unread, change):
+    unread.prove(deep=True)
+    assert unread.is_go(accept=BY_NAME)
+    # WHEN one side is written anew
+    change(unread)
+    # THEN both are to be compared again
+    document = unread.certify(accept=BY_NAME)
+    assert results(document)["NOTHING_WAITS"] == "failed"
+    assert asked(document, "NOTHING_WAITS") == DEEP
+
+
+def test_what_is_older_in_obs_is_never_accepted(unread):
+    # GIVEN a version that came after it was copied by hand
+    unread.put("odd", "4321", "Multipart")
+    unread.freeze()
+    unread.prove(deep=True)
+    assert verdict(unread.certify(accept=BY_NAME)) == ("NO-GO", {"FAILED": "failed", "NOTHING_WAITS": "failed"})
+
+
+@pytest.mark.parametrize(
+    ("reason", "first_failure", "result"),
+    [
+        ("REFUSED", "2026-01-01T00:00:00Z", {}),
+        ("COPY_FAILED", "2026-01-01T00:00:00Z", {}),
+        # What OMS has refused once may be taken the next time,
+        ("REFUSED", "", {"NOTHING_WAITS": "failed"}),
+        # and what it never saw once it is to be had again.
+        ("ACCOUNT", "2026-01-01T00:00:00Z", {"NOTHING_WAITS": "failed"}),
+    ],
+)
+def test_what_sending_may_mend_is_not_accepted(unread, reason, first_failure, result):
+    unread.prove(deep=True)
+    more = {"first_failure": first_failure} if first_failure else {}
+    unread.fail("odd", reason=reason, **more)
+    assert results(unread.certify(accept=BY_NAME)) == result
 
 
 def test_where_obs_does_not_tell_each_failed_record_counts(ready):

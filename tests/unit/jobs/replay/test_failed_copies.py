@@ -233,7 +233,7 @@ def test_reading_lists_leaves_most_of_the_time_to_sending(world):
 
     # WHEN a run has four minutes, THEN it reads for one of them, and sends
     told = world.tick(timeout=240)
-    assert "time for reading lists is up" in told["copies"]["stopped"]
+    assert told["copies"]["stop"] == "time"
     assert 10 <= told["copies"]["gone"] <= 14
     assert world.sent() == ["b"]
 
