@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import pytest
 import requests
-import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +18,7 @@ from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import presentable
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.reasons import Failure, Reason
-from sandbox.inprocess.network import Adapter
+from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, REDIRECTS, World, oms_error
 
@@ -271,7 +270,7 @@ def test_asking_for_the_task_survives_a_redirect(world, redirect):
 
 
 def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
-    read = mocker.spy(urllib3.HTTPResponse, "read")
+    read = mocker.spy(Body, "read")
     for status in (200, 404):
         world.oms.faults.then(Fault.status(status, b"x" * 10_000_000))
         assert len(send(world, ["a"]).outcomes["a"].message) == 300
