@@ -5,7 +5,6 @@ from fnmatch import fnmatchcase
 from urllib.parse import unquote, urlsplit
 
 from sandbox.oss import service
-from sandbox.oss.call import Address
 from sandbox.server.message import Request
 from support.migration import project
 from support.policies import show
@@ -19,7 +18,7 @@ def needed(world, request):
         request.method,
         url.path,
         url.query,
-        tuple((n.lower(), v.encode()) for n, v in request.headers.items()),
+        (("host", url.netloc.encode()), *((n.lower(), v.encode()) for n, v in request.headers.items())),
         b"",
         0,
         0,
@@ -27,7 +26,7 @@ def needed(world, request):
     bucket, _, host = url.netloc.partition(".")
     key = unquote(url.path[1:])
     if host.startswith("oss-"):
-        action = service._operation(seen, Address(bucket, url.path[1:])).action
+        action = service._operation(seen).action
         return action, f"acs:oss:*:*:{bucket}/{key}" if key else f"acs:oss:*:*:{bucket}"
     if host.startswith("obs."):
         selector = next(
