@@ -99,6 +99,7 @@ class Healthy(Migration):
             self.archived.add(key)
         elif kind < 0.25:
             self.rejected.add(key)
+            self.archived.update([key] if kind < 0.2 else [])
             self.at(dice.uniform(first, until), self.obs.put, self.destination_bucket, key, contents)
         elif again:  # the same contents, perhaps in parts, or others
             contents = contents if kind < 0.5 else CONTENTS[dice.choice("ABCD")]

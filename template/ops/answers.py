@@ -1,10 +1,9 @@
-"""Finds a function's answer in what the Serverless Devs tool prints, tells of what kind it is, and reads it."""
+"""Finds a function's answer in what the Serverless Devs tool prints, and reads it."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ops.errors import ToolError
@@ -17,17 +16,6 @@ _RESULT = "\nInvoke Result:\n"
 _LOGS_END = "========= FC invoke Logs end ========="
 _ERROR_TYPE = re.compile(r"^Error Type: *(\S.*)$", re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# What an answer of each kind has, at least.
-_KINDS = {
-    "certificate": {"kind", "verdict", "checks", "sha256"},
-    "closing": {"closed", "next", "next_zh"},
-    "status": {"verdict", "backlog"},
-    "story": {"key", "story", "next"},
-    "doctor": {"ok", "checks"},
-    "compare": {"finished", "pass", "lag"},
-    "reconcile": {"finished", "pass", "scanned"},
-    "replay": {"taken", "accepted", "left"},
-}
 
 T = TypeVar("T")
 
@@ -66,13 +54,6 @@ def read(text: str) -> Any:
     """An answer that somebody has piped here: what the tool prints, or the answer itself; None if it is neither."""
     found = find(text)
     return found.answer if found else _load(text)
-
-
-def kind_of(answer: Any) -> str:
-    """Which job answers like that; empty for none."""
-    if not isinstance(answer, Mapping):
-        return ""
-    return next((kind for kind, names in _KINDS.items() if names <= answer.keys()), "")
 
 
 def of(kind: type[T], answer: object) -> T:

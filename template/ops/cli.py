@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +16,12 @@ from ops.canary.run import canary
 from ops.checklist.checklist import checklist
 from ops.clock import Clock
 from ops.errors import OpsError, ToolError, UsageError
-from ops.files import check_writable, write
+from ops.files import check_writable, show, write
 from ops.migrate.migration import migrate
 from ops.prices import Prices
 from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
 from ops.setup.setup import setup
-from ops.show import lines, page
 from ops.terminal import Screen, Whole
 from ops.waiting import Session, run_pass
 from oss_oms_sync.answers.codec import to_json
@@ -38,25 +37,48 @@ _TAIL = 15
 
 
 class View(NamedTuple):
-    """How an answer of one kind is read, what it says, and which exit code it is."""
+    """What an answer of one kind has, at least; how it is read, what it says, and which exit code it is; whether there
+    is a `page` of it."""
 
+    names: set[str]
     read: Callable[[Any], Any]
     report: Callable[[Any, str], Report]
     exit_code: Callable[[Any], int]
+    page: bool = False
 
 
 VIEWS = {
-    "doctor": View(partial(answers.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1),
-    "status": View(partial(answers.of, StatusAnswer), status.report, status.exit_code),
-    "story": View(partial(answers.of, StoryAnswer), jobs.story, lambda answer: 0 if answer.accepted else 1),
-    "replay": View(partial(answers.of, ReplayAnswer), jobs.replay, lambda answer: 0 if answer.is_well else 1),
-    "reconcile": View(partial(answers.of, ReconcileAnswer), passes.report, passes.exit_code),
-    "compare": View(answers.of_compare, passes.report, passes.exit_code),
-    # A document is judged as it is.
-    "certificate": View(dict, certificate.report, certificate.exit_code),
-    "closing": View(partial(answers.of, MarkAnswer), jobs.mark, lambda _: 0),
+    "certificate": View(
+        {"kind", "verdict", "checks", "sha256"},
+        dict,  # a document is judged as it is
+        certificate.report,
+        certificate.exit_code,
+        page=True,
+    ),
+    "closing": View({"closed", "next", "next_zh"}, partial(answers.of, MarkAnswer), jobs.mark, lambda _: 0),
+    "status": View(
+        {"verdict", "backlog"}, partial(answers.of, StatusAnswer), status.report, status.exit_code, page=True
+    ),
+    "story": View(
+        {"key", "story", "next"},
+        partial(answers.of, StoryAnswer),
+        jobs.story,
+        lambda answer: 0 if answer.accepted else 1,
+    ),
+    "doctor": View(
+        {"ok", "checks"}, partial(answers.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1
+    ),
+    "compare": View({"finished", "pass", "lag"}, answers.of_compare, passes.report, passes.exit_code),
+    "reconcile": View(
+        {"finished", "pass", "scanned"}, partial(answers.of, ReconcileAnswer), passes.report, passes.exit_code
+    ),
+    "replay": View(
+        {"taken", "accepted", "left"},
+        partial(answers.of, ReplayAnswer),
+        jobs.replay,
+        lambda answer: 0 if answer.is_well else 1,
+    ),
 }
-_PAGES = ("status", "certificate")
 # Options that are not of what a function is asked, and those with which a pass is one call.
 _OF_EACH_COMMAND = {"command", "json", "lang", "html", "template"}
 _OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
@@ -101,22 +123,25 @@ def _tell(session: Session, error: OpsError) -> int:
 
 def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
     """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code."""
-    if options.html and kind not in _PAGES:
-        raise UsageError(t("There is no web page of this answer"), t("Leave --html out"))
-    if answers.kind_of(answer) != kind:
-        raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY)
     view = VIEWS[kind]
+    if options.html and not view.page:
+        raise UsageError(t("There is no web page of this answer"), t("Leave --html out"))
+    if kind_of(answer) != kind:
+        raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY)
     found = view.read(answer)
     try:
         said, code = view.report(found, session.lang), view.exit_code(found)
-        shown = [*lines.draw(said)]
-        html = page.draw(said) if options.html else ""
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
-    session.screen.answer([Whole(json.dumps(answer))] if options.json else shown)
-    if options.html:
-        write(options.html, html, session)
+    show(session, options, said, answer)
     return code
+
+
+def kind_of(answer: Any) -> str:
+    """Which job answers like that; empty for none."""
+    if not isinstance(answer, Mapping):
+        return ""
+    return next((kind for kind, view in VIEWS.items() if view.names <= answer.keys()), "")
 
 
 def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
@@ -164,12 +189,7 @@ def _cost(session: Session, options: Namespace) -> int:
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
     plan = cost.Plan(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     found = cost.estimate(plan)
-    told = (
-        [Whole(json.dumps(found.to_json(plan)))]
-        if options.json
-        else lines.draw(estimate.report(plan, found, session.lang))
-    )
-    session.screen.answer(told)
+    show(session, options, estimate.report(plan, found, session.lang), found.to_json(plan))
     return 0
 
 
@@ -178,8 +198,8 @@ def _show_input(session: Session, options: Namespace) -> int:
     # PowerShell writes UTF-16.
     given = data.decode(json.detect_encoding(data), "replace")
     answer = answers.read(given)
-    kind = answers.kind_of(answer)
-    if kind not in VIEWS:
+    kind = kind_of(answer)
+    if not kind:
         # What the tool or the function said instead.
         raise UsageError(t("The input contains no answer that is known here"), _SHOW_HOW, given.splitlines()[-_TAIL:])
     return _show(session, options, answer, kind)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ops import answers, closing
 from ops.call import Payload
-from ops.certificates import NOT_COUNTED, OMS_UNFINISHED
+from ops.certificates import NOT_COUNTED
 from ops.clock import timestamp
 from ops.errors import CloudError, FunctionError
 from ops.freeze import Plan
@@ -82,6 +82,7 @@ class Cutover:
         self._run = secrets.token_hex(8)
         self._wishes = {"cutover": True, **({"deep": True} if plan.deep else {})}
         self._since = {"frozen_since": timestamp(plan.frozen)} if plan.frozen else {}
+        self._accepted = {"accept": dict(plan.accept)} if plan.accept else {}
         self._number = 0
         # The mark that this run may take away: the one that it found or, after it has closed, its own. None if the
         # project was open, or another run has closed it meanwhile.
@@ -274,14 +275,14 @@ class Cutover:
         self._begin(t("Wait until OMS has finished"))
         session, began = self._session, self._session.clock.monotonic()
         while True:
-            checks = session.ask(LookAnswer, "certify", {**self._since, "look": True, "run": self._run}).checks
+            asked = {**self._since, **self._accepted, "look": True, "run": self._run}
+            checks = session.ask(LookAnswer, "certify", asked).checks
             waits = [one for one in checks if one.waits]
             if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
                 break
             if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
                 pause(session, _OMS_SECONDS, t("{seen}. Asked again in {left}").filled(seen=waits[0].seen))
-        accepted = {"OMS_FINISHED"} if OMS_UNFINISHED in self._plan.accept else set()
-        lacks = [one.id for one in checks if one.result is not Result.PASSED and one.id not in accepted]
+        lacks = [one.id for one in checks if one.result is not Result.PASSED]
         self._end(not lacks, same(", ".join(lacks)) if lacks else None)
         return not lacks
 
@@ -297,8 +298,8 @@ class Cutover:
         waits here until its lists are read."""
         session, plan = self._session, self._plan
         session.screen.say(f"{t('Certify').of(session.lang)} …")
-        asked = {"sample": plan.sample, "accept": dict(plan.accept) or None, "run": self._run}
-        payload = {**self._since, **{name: value for name, value in asked.items() if value is not None}}
+        asked = {} if plan.sample is None else {"sample": plan.sample}
+        payload = {**self._since, **self._accepted, **asked, "run": self._run}
         session.screen.begin()
         read, began = -1, session.clock.monotonic()
         while True:

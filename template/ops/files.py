@@ -1,12 +1,25 @@
-"""The files that somebody asked for."""
+"""What somebody asked for: on the screen, and in files."""
 
 from __future__ import annotations
 
+import json
+from argparse import Namespace
 from pathlib import Path
 
 from ops.errors import UsageError
+from ops.report.blocks import Report
+from ops.show import lines, page
+from ops.terminal import Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.text import same, t
+
+
+def show(session: Session, options: Namespace, report: Report, value: object) -> None:
+    """Print a report, or the same as JSON, which is `value`; write a page of it if that is asked for. Raises UsageError
+    if that cannot be done."""
+    session.screen.answer([Whole(json.dumps(value))] if options.json else lines.draw(report))
+    if options.html:
+        write(options.html, page.draw(report), session)
 
 
 def check_writable(file: Path) -> None:

@@ -127,7 +127,7 @@ class Intentions:
         self._log.put(self._name, _body(intention))
 
     def end(
-        self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None
+        self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None = None
     ) -> None:
         """It is over: its keys go first, because while it is written down, somebody knows of them. What is known of it
         stays under another name, and certificates tell it."""

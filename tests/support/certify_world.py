@@ -85,6 +85,16 @@ class CertifyWorld(World):
         self.compare(**asked)
         self.stand_still()
 
+    def get_ready(self, rest: float = HOUR, **asked: object) -> None:
+        """The freeze, and all that certify needs."""
+        self.freeze(rest)
+        self.prove(**asked)
+
+    def cut_over(self, rest: float = HOUR, **asked: object) -> dict[str, Any]:
+        """The certificate of all that."""
+        self.get_ready(rest, **asked)
+        return self.certify()
+
     def judge_again(self, **asked: object) -> None:
         """The same for what differed, an hour later."""
         self.later(HOUR)

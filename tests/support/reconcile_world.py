@@ -51,6 +51,12 @@ class ReconcileWorld(World):
             self.upload(key)
             self.accept(key)
 
+    def fill(self, number: int, minutes_ago: float = 0) -> None:
+        """So many new objects, named by their numbers, and an hour later."""
+        for one in range(number):
+            self.upload(f"{one:0{len(str(number - 1))}}", minutes_ago=minutes_ago)
+        self.later()
+
     def later(self, seconds: float = HOUR) -> None:
         super().later(seconds)
 

@@ -143,6 +143,12 @@ class StatusWorld(World):
         assert any("\u4e00" <= letter <= "\u9fff" for letter in told["text_zh"])
         return told["state"], told["text"]
 
+    def tells(self, state: str, *words: str, **asked: object) -> bool:
+        """Whether the verdict is that, and says all of this."""
+        found, text = self.verdict(**asked)
+        assert (found, [one for one in words if one not in text]) == (state, []), text
+        return True
+
 
 class Watched(StatusWorld):
     """In step, until it is made otherwise."""
@@ -173,11 +179,12 @@ class Watched(StatusWorld):
             self.later(period.total_seconds())
             self.tick()
 
-    def go(self, state: str) -> None:
-        """Let the verdict be this from now on."""
+    def go(self, state: str, ticks: int = 0) -> None:
+        """Let the verdict be this from now on, and so many ticks go by."""
         for reason in ("CREDENTIALS", "THROTTLED"):
             self.bucket.objects.pop(record_name("failed", reason), None)
         self.shut(state == "closed")
         if state in ("broken", "behind"):
             reason = "CREDENTIALS" if state == "broken" else "THROTTLED"
             self.fail(reason, reason)
+        self.ticks(ticks)

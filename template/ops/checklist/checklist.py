@@ -3,7 +3,6 @@ changes nothing."""
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -16,7 +15,7 @@ from ops.checklist.settings import SETTINGS, Setting, Side
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.wire import Answer, RefusedError, UnreadableError
-from ops.files import write
+from ops.files import show
 from ops.report.blocks import (
     Block,
     Column,
@@ -31,8 +30,6 @@ from ops.report.blocks import (
     Span,
     Table,
 )
-from ops.show import lines, page
-from ops.terminal import Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.text import Text, t
 
@@ -114,10 +111,7 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
         session.progress(t("Looking at {what}", what=setting.called))
         rows.append(compared(setting, source, destination))
     session.screen.begin()
-    drawn = report(rows, source.name, destination.name, session.lang)
-    session.screen.answer([Whole(json.dumps(to_json(rows)))] if options.json else lines.draw(drawn))
-    if options.html:
-        write(options.html, page.draw(drawn), session)
+    show(session, options, report(rows, source.name, destination.name, session.lang), to_json(rows))
     return exit_code(rows)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ops import project
 from ops.clouds.keys import Keys
-from ops.clouds.task_groups import TaskGroups, Wanted, note_of
+from ops.clouds.task_groups import Wanted, note_of
 from ops.clouds.wire import UnreachableError, UnreadableError
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
@@ -74,7 +74,7 @@ class Migration:
     def __init__(self, session: Session, given: Mapping[str, str], options: Namespace) -> None:
         self._session, self._given, self._options = session, given, options
         alibaba, self._huawei = Alibaba(session, given), Huawei(session, given)
-        self._groups: TaskGroups = self._huawei.tasks.groups()
+        self._groups = self._huawei.tasks.groups()
         self._intentions = Intentions(alibaba.log, given["SYNC_URL"], given["functionName"])
         self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
 
@@ -90,12 +90,14 @@ class Migration:
     def look(self) -> int:
         """Say how it stands."""
         known = self._intentions.read()
-        group = self._found(known) if known else None
+        if known is None:
+            self._say([_NONE])
+            return 0
+        group = self._found(known)
         if group is None:
-            self._say([_NOT_BEGUN, _GO_ON] if known else [_NONE])
-            return _NOT_YET if known else 0
-        keys = self._keys(known) if known else []
-        self._show(group, told.standing(group, keys, self._session.lang, self._left(group)))
+            self._say([_NOT_BEGUN, _GO_ON])
+            return _NOT_YET
+        self._show(group, told.standing(group, self._keys(known), self._session.lang, self._left(group)))
         return _exit_code(group)
 
     def pause(self) -> int:

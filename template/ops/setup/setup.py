@@ -15,14 +15,14 @@ from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import OpsError, UsageError
-from ops.files import write
+from ops.files import show
 from ops.intention import Intentions
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
 from ops.setup.grants import LATER, Grants
 from ops.setup.needs import OURS, Line, Need, NotYetError, Standing
 from ops.setup.tasks import Tasks
-from ops.show import lines, page
+from ops.show import lines
 from ops.terminal import Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.text import Text, t
@@ -39,10 +39,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     after = plan.AFTER[options.only]
     run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
-    report = shown.report(session.lang)
-    session.screen.answer([Whole(json.dumps(shown.to_json()))] if options.json else lines.draw(report))
-    if options.html:
-        write(options.html, page.draw(report), session)
+    show(session, options, shown.report(session.lang), shown.to_json())
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)

@@ -87,14 +87,19 @@ def test_trusted_certificates_come_of_either_variable_alone(monkeypatch, name):
     assert Session("https://oms.example", Clock()).verify == "some.pem"
 
 
-@pytest.mark.parametrize("headers", [{"Content-Length": "9"}, {"Content-Length": "1"}])
-def test_a_body_of_another_length_than_was_said_is_none(headers):
+def answer_of_four(**headers: str) -> requests.Response:
+    """One whose body has four bytes, whatever its headers say."""
     answer = requests.Response()
     answer.request = requests.Request("GET", "https://oss.example").prepare()
-    answer.headers.update(headers)
+    answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
+    return answer
+
+
+@pytest.mark.parametrize("length", ["9", "1"])
+def test_a_body_of_another_length_than_was_said_is_none(length):
     with pytest.raises(requests.ConnectionError, match="cut off"):
-        read_body(answer, 100)
+        read_body(answer_of_four(Content_Length=length), 100)
 
 
 def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch):
@@ -131,11 +136,7 @@ def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch)
 
 
 def test_a_length_beside_a_transfer_encoding_says_nothing():
-    answer = requests.Response()
-    answer.request = requests.Request("GET", "https://oss.example").prepare()
-    answer.headers.update({"Content-Length": "9", "Transfer-Encoding": "chunked"})
-    answer.raw = urllib3.HTTPResponse(BytesIO(b"four"), preload_content=False)
-    assert read_body(answer, 100) == b"four"
+    assert read_body(answer_of_four(Content_Length="9", Transfer_Encoding="chunked"), 100) == b"four"
 
 
 def test_a_path_keeps_the_slashes_that_it_begins_with_whatever_version_of_requests_there_is(mocker):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ops import answers
+from ops.cli import kind_of
 from ops.errors import CloudError, FunctionError, ToolError
 from ops.failures import checked
 from support.ops import failed, printed, report
@@ -57,7 +58,7 @@ def test_a_key_that_looks_like_an_answer_is_not_taken_for_one(key):
     found = answers.find(printed(answer, logs=logs))
     assert (found.answer, found.error_type) == (answer, "")
     assert answers.find(f"{logs}\n") is None
-    assert answers.kind_of(answers.read(f"{line}\n{line}\n")) == ""
+    assert kind_of(answers.read(f"{line}\n{line}\n")) == ""
 
     # AND an error that names the key is that error
     with pytest.raises(FunctionError) as raised:
@@ -77,7 +78,7 @@ def test_however_long_the_output_json_is_read_once(mocker, size):
 @pytest.mark.parametrize("given", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
 def test_nonsense_is_no_answer(given):
     assert answers.read(given) is None
-    assert answers.kind_of(given) == ""
+    assert kind_of(given) == ""
 
 
 @pytest.mark.parametrize(

@@ -35,14 +35,12 @@ from unit.ops.certificates import certificate
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run(command):
     """`ops.py` with these words, asking `caller`; returns the exit code, what is printed and what is said."""
 
     def run(caller: FakeCaller, *words: str, lang: str = "en") -> tuple[int, str, str]:
-        seen = Seen(caller)
-        monkeypatch.setattr(cli.call, "caller", lambda template, folder: caller)
-        monkeypatch.setattr(cli, "Screen", lambda clock: seen.session.screen)
-        code = cli.main([words[0], "--lang", lang, *words[1:]], seen.clock)
+        seen = Seen(caller, lang=lang)
+        code = command(seen, *words)
         return code, seen.out.getvalue(), seen.said
 
     return run
@@ -195,6 +193,20 @@ def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run)
     assert run(caller, "doctor") == (130, "", "Stopped.\n")
 
 
+@pytest.fixture
+def ended(capsys):
+    """What is said of words with which `ops.py` ends before it does anything, or by its help."""
+
+    def ended(*words: str, code: int = 2) -> str:
+        with pytest.raises(SystemExit) as left:
+            cli.main([*words])
+        assert left.value.code == code
+        out, err = capsys.readouterr()
+        return err if code else out
+
+    return ended
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -208,22 +220,14 @@ def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run)
         (["replay", "--limit", "-1"], "argument --limit: '-1' is no whole number of 0 or more"),
     ],
 )
-def test_a_mistyped_word_is_told_with_what_was_meant(words, said, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(words)
-    assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+def test_a_mistyped_word_is_told_with_what_was_meant(ended, words, said):
+    assert said in ended(*words)
 
 
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
-def test_in_chinese_too(language, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["stauts", *language])
-    assert ended.value.code == 2
-    assert "没有 'stauts' 这个命令：是否想输入 'status'？" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        cli.main(["status", "--help", *language])
-    assert "显示进度、积压及原因。退出码：0 正常；" in capsys.readouterr().out
+def test_in_chinese_too(ended, language):
+    assert "没有 'stauts' 这个命令：是否想输入 'status'？" in ended("stauts", *language)
+    assert "显示进度、积压及原因。退出码：0 正常；" in ended("status", "--help", *language, code=0)
 
 
 def words_of_argparse() -> set[str]:
@@ -250,37 +254,27 @@ MISTAKEN = [
 
 
 @pytest.mark.parametrize("words", [[], *([name] for name in cli._COMMANDS)], ids=" ".join)
-def test_what_argparse_says_is_in_chinese_too(words, capsys):
+def test_what_argparse_says_is_in_chinese_too(ended, words):
     mistaken = [one for one in MISTAKEN if one[:1] == words] or [[*words, "--json=1"]]
     for asked in ([*words, "--help"], *mistaken):
-        with pytest.raises(SystemExit):
-            cli.main([*asked[:1], "--lang=zh", *asked[1:]] if words else [*asked, "--lang=zh"])
-        said = "".join(capsys.readouterr())
+        in_chinese = [*asked[:1], "--lang=zh", *asked[1:]] if words else [*asked, "--lang=zh"]
+        said = ended(*in_chinese, code=0 if "--help" in asked else 2)
         assert said.startswith("用法：ops.py")
         assert [one for one in words_of_argparse() if re.search(rf"\b{re.escape(one)}\b", said)] == [], asked
 
 
-def test_it_says_its_version(capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["--version"])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out == f"oss-oms-sync {VERSION}\n"
+def test_it_says_its_version(ended):
+    assert ended("--version", code=0) == f"oss-oms-sync {VERSION}\n"
 
 
 @pytest.mark.parametrize("words", [[], ["gossip"], ["story"], ["status", "--hours", "x"], ["status", "--hou", "3"]])
-def test_what_is_no_command_ends_with_2(words, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(words)
-    assert ended.value.code == 2
-    assert "usage: ops.py" in capsys.readouterr().err
+def test_what_is_no_command_ends_with_2(ended, words):
+    assert "usage: ops.py" in ended(*words)
 
 
 @pytest.mark.parametrize("command", list(cli._COMMANDS))
-def test_every_command_has_help_with_its_exit_codes(command, capsys):
-    with pytest.raises(SystemExit) as ended:
-        cli.main([command, "--help"])
-    assert ended.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
+def test_every_command_has_help_with_its_exit_codes(ended, command):
+    shown = " ".join(ended(command, "--help", code=0).split())
     assert "Exit codes: 0 OK; 1 a problem, or no result; 2 invalid command line; 3 not proven; 4 not to be" in shown
     for option in ("--json", "--lang"):
         assert option in shown

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from ops import cli
 from support.ops import FakeCaller, Seen, a_pass
-
-
-@pytest.fixture
-def command(monkeypatch):
-    def command(seen: Seen, *words: str) -> int:
-        monkeypatch.setattr(cli.call, "caller", lambda template, folder: seen.session.caller)
-        monkeypatch.setattr(cli, "Screen", lambda clock: seen.session.screen)
-        return cli.main([*words, "--lang", seen.session.lang], seen.clock)
-
-    return command
 
 
 def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):

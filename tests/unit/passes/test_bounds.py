@@ -46,9 +46,7 @@ def test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_s
 
 def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
     # GIVEN a bucket of which an earlier pass has left marks
-    for number in range(30):
-        world.upload(f"{number:02}")
-    world.later(HOUR)
+    world.fill(30)
     assert reconcile(world)["finished"]
     (total,) = (name for name in world.bucket.names(world.store.prefix) if name.endswith("/total"))
     told = json.loads(world.bucket.objects[total].body)

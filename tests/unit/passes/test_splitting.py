@@ -125,28 +125,19 @@ def test_one_letter_keys_behind_a_long_prefix_cost_few_calls(length):
     assert bucket.calls <= 20
 
 
-def test_the_middle_is_that_of_the_counts_of_the_marks():
-    keys = numbered("{:03}", 1000)
-    marks = [Mark("099", 100), Mark("199", 100), Mark("299", 200), Mark("999", 600)]
-    assert Bucket(keys).cut(marks=marks) == "299"
-
-
-def test_the_mark_after_the_range_counts_as_well():
-    keys = numbered("{:03}", 1000)[:350]
-    marks = [Mark("099", 100), Mark("199", 100), Mark("299", 100), Mark("999", 100)]
-    assert Bucket(keys).cut("349", marks) == "199"
-
-
-def test_marks_outside_of_the_range_do_not_count():
-    keys = numbered("{:03}", 1000)[400:600]
-    marks = [Mark("199", 9000), Mark("420", 10), Mark("440", 10), Mark("599", 10), Mark("999", 9000)]
-    assert Bucket(keys).cut("599", marks) == "420"
-
-
-def test_marks_that_cannot_be_cuts_are_passed_over():
-    keys = numbered("{:03}", 1000)
-    marks = [Mark("199", 200), Mark("499%", 300), Mark("999", 500)]
-    assert Bucket(keys).cut(marks=marks) == "199"
+@pytest.mark.parametrize(
+    ("first", "until", "marks", "cut"),
+    [
+        (0, "", {"099": 100, "199": 100, "299": 200, "999": 600}, "299"),
+        (0, "349", {"099": 100, "199": 100, "299": 100, "999": 100}, "199"),
+        (400, "599", {"199": 9000, "420": 10, "440": 10, "599": 10, "999": 9000}, "420"),
+        (0, "", {"199": 200, "499%": 300, "999": 500}, "199"),
+    ],
+    ids=["all counts", "the mark after the range as well", "none outside of it", "none that cannot be a cut"],
+)
+def test_the_middle_is_that_of_the_counts_of_the_marks(first, until, marks, cut):
+    keys = numbered("{:03}", int(until or 999) + 1)[first:]
+    assert Bucket(keys).cut(until, [Mark(*mark) for mark in marks.items()]) == cut
 
 
 def test_marks_of_keys_that_were_deleted_since_do_not_stop_the_splitting():

@@ -187,9 +187,7 @@ def test_what_nobody_worked_on_for_a_month_is_cleared_away_with_the_next_pass(wo
 @pytest.mark.parametrize(("days", "found"), [(29, False), (31, True)])
 def test_a_forgotten_open_pass_is_not_gone_on_with(days, found):
     world = ReconcileWorld(LANES="1")
-    for number in range(25):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(25)
     world.oms.faults.then(OK, FROZEN)
     world.reconcile()
     world.later(days * 24 * HOUR)

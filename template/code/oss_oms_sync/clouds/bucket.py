@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from oss_oms_sync.clouds.calls import Attempt, Calls, PendingCall
@@ -60,16 +60,47 @@ class Bucket(ABC):
         """The same; raises StorageError."""
         return none_failed(self.try_find_all(names))
 
-    def pages(self, prefix: str, after: str = "") -> Pages:
-        """All pages of that listing after `after`, read one page ahead: the first is requested at once.
+    @contextmanager
+    def pages(self, prefix: str, after: str = "") -> Iterator[Iterator[ListPage]]:
+        """All pages of that listing after `after`, read one page ahead: the first is asked for at once, and at the end
+        the one that is on its way is left.
 
-        Iterating over them raises StorageError.
+        Iterating over them raises StorageError, also if the names do not rise.
         """
-        return Pages(self, prefix, after)
+        ahead = [self._ask_for_page(prefix, after)]
+        try:
+            yield self._pages(prefix, after, ahead)
+        finally:
+            for page in ahead:
+                page.leave()
 
-    def ask_for_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
-        """Begin to ask for a page that its caller will read."""
+    def _pages(self, prefix: str, after: str, ahead: list[PendingCall[UnreadPage]]) -> Iterator[ListPage]:
+        """The next is asked for before this one is parsed, and never more than that: it is what is `ahead`."""
+        while ahead:
+            unread = ahead.pop().result()
+            if guess := unread.guess_next():
+                ahead.append(self._ask_for_page(prefix, guess))
+            page = self._read_page(unread, prefix, after)
+            after = page.columns.names[-1] if page.more else ""
+            if after != guess:
+                for wrong in ahead:
+                    wrong.leave()
+                ahead[:] = [self._ask_for_page(prefix, after)] if after else []
+            yield page
+
+    def _ask_for_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
         return self._calls.begin(self._ask_call(prefix, after, PAGE_SIZE))
+
+    def _read_page(self, unread: UnreadPage, prefix: str, after: str) -> ListPage:
+        """A page that was asked for; it is asked for once more if that is none, or has no names although there are
+        more."""
+        from oss_oms_sync.clouds.listings import NotAListing
+
+        with suppress(NotAListing):
+            page = unread.read()
+            if page.columns.names or not page.more:
+                return self.checked(page, after)
+        return self.list_page(prefix, after)
 
     def checked(self, page: ListPage, after: str) -> ListPage:
         """A page that can follow the name `after`.
@@ -163,57 +194,3 @@ def if_found(result: T | StorageError) -> T | None:
     if result.code == "NoSuchKey":
         return None
     raise result
-
-
-class Pages:
-    """The pages of a listing in order. The next is asked for before this one is parsed, and never more than that.
-
-    A context manager: at its end the page that is on its way is left.
-    """
-
-    def __init__(self, bucket: Bucket, prefix: str, after: str) -> None:
-        self._bucket = bucket
-        self._prefix = prefix
-        self._after = after
-        self._ahead: PendingCall[UnreadPage] | None = bucket.ask_for_page(prefix, after)
-
-    def __enter__(self) -> Pages:  # noqa: PYI034  Self is not in Python 3.10
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._leave()
-
-    def __iter__(self) -> Pages:
-        return self
-
-    def __next__(self) -> ListPage:
-        """Raises StorageError, also if the names do not rise."""
-        if not self._ahead:
-            raise StopIteration
-        unread = self._ahead.result()
-        guess = unread.guess_next()
-        self._ahead = self._ask(guess)
-        page = self._read(unread)
-        self._after = page.columns.names[-1] if page.more else ""
-        if self._after != guess:
-            self._leave()
-            self._ahead = self._ask(self._after)
-        return page
-
-    def _ask(self, after: str) -> PendingCall[UnreadPage] | None:
-        return self._bucket.ask_for_page(self._prefix, after) if after else None
-
-    def _read(self, unread: UnreadPage) -> ListPage:
-        from oss_oms_sync.clouds.listings import NotAListing
-
-        try:
-            page = unread.read()
-        except NotAListing:
-            return self._bucket.list_page(self._prefix, self._after)
-        if page.more and not page.columns.names:
-            return self._bucket.list_page(self._prefix, self._after)
-        return self._bucket.checked(page, self._after)
-
-    def _leave(self) -> None:
-        if self._ahead:
-            self._ahead.leave()

@@ -57,6 +57,8 @@ READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYP
 _KEPT = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
 # Why an object stays unproven.
 UNREAD = frozenset({Proof.UNKNOWN_PARTS, Proof.ENCRYPTED, Proof.TOO_BIG, Proof.UNREADABLE})
+# What reading may show without a word on the contents.
+IN_VAIN = UNREAD | {Proof.PARTS_DIFFER}
 
 
 def kept(entry: Entry) -> Proof | None:

@@ -84,16 +84,6 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     return not failures
 
 
-def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
-    """Submit `keys`, or leave them to replay: while OMS throttles, and if the project is open."""
-    share = Share(invocation)
-    if left := share.refusal():
-        return Submission(dict.fromkeys(keys, Closing(invocation).refusal() or left))
-    submission = submit(invocation, keys, deadline, patient=share.is_whole)
-    share.note(submission)
-    return submission
-
-
 @dataclass(frozen=True)
 class _Throttled:
     """When OMS last throttled a submission (on the monotonic clock), and the share after that."""
@@ -102,36 +92,27 @@ class _Throttled:
     share: float
 
 
-class Share:
-    """How large a share of its events this instance submits itself while OMS throttles; replay sends the rest.
+def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
+    """Submit `keys`, or leave them to replay, by chance: while OMS throttles, and if the project is open.
 
     A call of forward's mostly carries one key, a call of replay's ten. So beyond the rate of calls that OMS admits,
     every call that forward leaves to replay lets more keys through. No instance knows of the others, so each finds its
     share as TCP finds its rate: it halves with each throttled submission, and grows evenly over time.
     """
+    share = _share(invocation)
+    if random.random() >= share:
+        return Submission(dict.fromkeys(keys, Closing(invocation).refusal() or _LEFT_TO_REPLAY))
+    # If every event is tried, a throttled call is worth another attempt within seconds.
+    submission = submit(invocation, keys, deadline, patient=share >= 1)
+    if submission.throttled:
+        halved = max(_LEAST, _share(invocation) / 2)
+        invocation.oss.remembered[_REMEMBERED_AS] = _Throttled(invocation.clock.monotonic(), halved)
+    return submission
 
-    def __init__(self, invocation: Invocation) -> None:
-        self._remembered = invocation.oss.remembered
-        self._clock = invocation.clock
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether every event is tried; then a throttled call is worth another attempt within seconds."""
-        return self._size >= 1
-
-    def refusal(self) -> Failure | None:
-        """Why this event is not to be submitted, by chance; None if it is."""
-        return None if random.random() < self._size else _LEFT_TO_REPLAY
-
-    def note(self, submission: Submission) -> None:
-        """Take into account how OMS answered."""
-        if submission.throttled:
-            halved = _Throttled(self._clock.monotonic(), max(_LEAST, self._size / 2))
-            self._remembered[_REMEMBERED_AS] = halved
-
-    @property
-    def _size(self) -> float:
-        last = self._remembered.get(_REMEMBERED_AS)
-        if not isinstance(last, _Throttled):
-            return _MOST
-        return min(_MOST, last.share + (self._clock.monotonic() - last.at) / _RECOVERY_SECONDS)
+def _share(invocation: Invocation) -> float:
+    """How large a share of its events this instance submits itself; replay sends the rest."""
+    last = invocation.oss.remembered.get(_REMEMBERED_AS)
+    if not isinstance(last, _Throttled):
+        return _MOST
+    return min(_MOST, last.share + (invocation.clock.monotonic() - last.at) / _RECOVERY_SECONDS)

@@ -22,7 +22,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, StoredObject
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.filters import RECORD_ROOT, KeyFilter
+from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.reasons import UNKNOWN, Failure
 
 Kind = Literal["success", "failed", "proven"]
@@ -38,14 +38,6 @@ _AGAIN = " again"
 def record_root(task_id: str) -> str:
     """The prefix of everything that the project writes for this sync task."""
     return f"{RECORD_ROOT}{task_id}/"
-
-
-def state_name(task_id: str, key_filter: KeyFilter, what: str) -> str:
-    """The name of what a project remembers. Projects on the same task have different filters, and each has its own."""
-    mine = [key_filter.prefix, key_filter.suffix]
-    if any(mine):
-        what += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
-    return f"{record_root(task_id)}state/{what}.json"
 
 
 def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:

@@ -15,6 +15,7 @@ versioning it is not, and nothing of that holds.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.records import record_root, state_name
+from oss_oms_sync.ledger.records import record_root
 
 T = TypeVar("T")
 
@@ -129,8 +130,12 @@ class JobState:
     def _timer_name(self, job: str) -> str:
         return f"{self._folder}{job}-timer-{self._invocation.settings.project}.json"
 
-    def _name(self, job: str) -> str:
-        return state_name(self._invocation.task_id, self._invocation.settings.key_filter, job)
+    def _name(self, what: str) -> str:
+        """Projects on the same task have different filters, and each remembers its own."""
+        mine = list(asdict(self._invocation.settings.key_filter).values())
+        if any(mine):
+            what += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
+        return f"{self._folder}{what}.json"
 
     def installed(self, *, note: bool) -> datetime:
         """When the project began to run: now, if that is not known yet; with `note`, the answer is stored.

@@ -80,7 +80,8 @@ class Driver:
             return self.begin(scope, None if is_over else slot, states)
         still = [one for each in open_passes(states) if each.goes_on for one in self._still(each.of.name)]
         if not still:
-            return mine, None if mine else self._period_off
+            period_off = f"{self._store.job.upper()}_PERIOD is off, and no pass was begun by hand"
+            return mine, None if mine else Stopped(Stop.PERIOD_OFF, period_off)
         # Only one is tried: if OMS is down, so much it costs and no more. It is the one that has stood still longest,
         # so that each has its turn, whatever holds back another.
         first, *others = (wake for _, wake in sorted(still))
@@ -205,11 +206,6 @@ class Driver:
             last = self._store.read(name, one, tree.last[one])
             if not (last and last.is_stuck and self._now() - latest < _DAY_SECONDS):
                 yield latest, Wake(name, one, None)
-
-    @property
-    def _period_off(self) -> Stopped:
-        job = self._store.job.upper()
-        return Stopped(Stop.PERIOD_OFF, f"{job}_PERIOD is off, and no pass was begun by hand")
 
     @property
     def _lost_after(self) -> float:

@@ -15,18 +15,16 @@ the name of the range that split with `0` or `1` for its half.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.filters import RECORD_ROOT, KeyFilter
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 
 # Objects older than the project are left to the migration. The project counts as installed once reconcile can use the
@@ -122,20 +120,6 @@ class Wake(NamedTuple):
     pass_name: str
     range_name: str
     number: int | None
-
-
-def folder_of(what: Literal["passes", "working", "differences"], project: str, job: str, task_id: str) -> str:
-    """What the names begin with of all passes of a project's job, of the signs that say who works on what, or of the
-    lists of what differs: the pass follows. A trigger hears of the first only."""
-    return f"{RECORD_ROOT}{what}/{project}-{job}/{task_id}/"
-
-
-def pass_name(source_bucket: str, destination_bucket: str, classes: int, scope: Scope, began: datetime) -> str:
-    """The name of the pass that began at that moment, or whose slot began then. All that a pass is of is in it, so a
-    pass of other settings never has the same name, even in the same slot; its wishes are not."""
-    identity = [source_bucket, destination_bucket, classes, to_json(scope.identity)]
-    digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
-    return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
 
 
 def kin(name: str) -> str:

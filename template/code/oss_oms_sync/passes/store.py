@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.errors import StorageError, log
+from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.ledger.state import read_all, write_once
 from oss_oms_sync.passes.marks import Mark
 from oss_oms_sync.passes.pieces import Piece, Tree, fold
@@ -27,10 +29,8 @@ from oss_oms_sync.passes.scope import (
     Pass,
     Scope,
     Wake,
-    folder_of,
     heard,
     kin,
-    pass_name,
     piece_name,
 )
 from oss_oms_sync.passes.states import Amendment, PassState
@@ -50,17 +50,22 @@ class PassStore:
         self.job = job
         self.destination_bucket = destination_bucket
         self._invocation = invocation
-        self._settings = settings = invocation.settings
+        self._settings = invocation.settings
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
-        # What the names of all its passes begin with.
-        self.prefix = folder_of("passes", settings.project, job, invocation.task_id)
-        self.differences = folder_of("differences", settings.project, job, invocation.task_id)
-        self._working = folder_of("working", settings.project, job, invocation.task_id)
+        # What the names begin with of its passes, of the signs that say who works on what, and of the lists of what
+        # differs: the pass follows. A trigger hears of the first only.
+        self.prefix, self._working, self.differences = (
+            f"{RECORD_ROOT}{what}/{invocation.settings.project}-{job}/{invocation.task_id}/"
+            for what in ("passes", "working", "differences")
+        )
 
     def name_of(self, scope: Scope, began: datetime) -> str:
-        """The name of a pass of `scope` by these settings; `began` as for pass_name."""
-        return pass_name(self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, scope, began)
+        """The name of the pass of `scope` that began at that moment, or whose slot began then. All that a pass is of is
+        in it, so a pass of other settings never has the same name, even in the same slot; its wishes are not."""
+        identity = [self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, to_json(scope.identity)]
+        digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
+        return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
 
     def is_about(self, one: Pass) -> bool:
         """Whether a pass is about what the settings are about: else its positions and classes mean something else."""

@@ -16,6 +16,5 @@ def world() -> CertifyWorld:
 @pytest.fixture
 def ready(world: CertifyWorld) -> CertifyWorld:
     """The same, frozen, compared, and shown to have stood still."""
-    world.freeze()
-    world.prove()
+    world.get_ready()
     return world

@@ -89,9 +89,7 @@ def test_what_is_left_from_before_the_window_is_known_by_the_months(world, days)
     # GIVEN what OMS accepted more than a week ago, perhaps in the last month, and lost
     world.put("b", "b", fate="accepted")
     world.later(days * 24 * HOUR)
-    world.freeze()
-    world.prove()
-    assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
+    assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
 
 
 def test_what_our_records_say_and_oms_has_not_counted_yet_is_waited_for(world):
@@ -113,8 +111,7 @@ def test_what_our_records_say_and_oms_has_not_counted_yet_is_waited_for(world):
 
 def test_oms_that_has_done_nothing_for_days_has_finished_and_the_check_names_no_time(world):
     world.later(9 * 24 * HOUR)
-    world.freeze()
-    world.prove()
+    world.get_ready()
     seen = check(world.certify(), "OMS_FINISHED")
     assert (seen["result"], seen["seen"]) == ("passed", "Nothing is left, and it has done nothing for days")
 
@@ -136,8 +133,7 @@ def test_oms_counts_as_busy_when_our_records_say_so_though_what_came_twice_makes
 
 
 def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
-    world.freeze(rest=20 * MINUTE)
-    world.prove()
+    world.get_ready(rest=20 * MINUTE)
     # GIVEN pages of two, and no time for more than one
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     folder = f"{ROOT}success_object"

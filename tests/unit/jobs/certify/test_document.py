@@ -85,8 +85,7 @@ IDS = [
 @pytest.fixture
 def document(world: CertifyWorld) -> dict:
     world.write("oms/sync_task/list.txt", "one of OMS's own")
-    world.freeze()
-    world.prove()
+    world.get_ready()
     return world.certify(sample=2)
 
 
@@ -136,9 +135,7 @@ def test_its_digests_are_those_of_the_listings_without_oms_own_lists(world, docu
 def test_what_is_outside_the_scope_is_not_in_its_digests():
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
     world.put("b.tmp", "x", fate="lost")
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert document["scope"] == {"prefix": "", "suffix": ".jpg"}
     assert document["source"]["digest"] == digest({"a.jpg": 2})
 
@@ -255,6 +252,7 @@ def test_closing_without_a_certificate_says_so_and_opening_undoes_it(world):
         ('{"accept": "equal_size"}', "JSON object"),
         ('{"close": true, "open": true}', "one at a time"),
         ('{"close": true, "sample": 1}', "one at a time"),
+        ('{"open": true, "accept": {"metadata": "ops: none"}}', "one at a time"),
         ('{"forced": true}', "does not know"),
     ],
 )

@@ -45,8 +45,7 @@ def change(world: CertifyWorld, key: str, headers: dict[str, str]) -> None:
 
 
 def proven(world: CertifyWorld) -> None:
-    world.freeze()
-    world.prove()
+    world.get_ready()
 
 
 def folders(keys: Iterable[str]) -> set[str]:

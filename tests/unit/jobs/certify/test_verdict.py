@@ -14,7 +14,7 @@ from sandbox.oms.copier import CopyFault
 from sandbox.server.faults import Fault
 from support.certify_world import CertifyWorld, check, failed, results, verdict
 from support.task_group import begun, over
-from support.world import DAY, HOUR, MINUTE, PART, ROOT, oms_error
+from support.world import DAY, HOUR, MINUTE, PART, ROOT, oms_error, oss_error
 
 RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
@@ -107,9 +107,7 @@ def test_what_is_older_than_the_project_and_missing_is_sent_by_the_command(world
     # GIVEN an object that the migration of the old ones has left out
     world.put("old", "x", fate="lost")
     world.source.modified["old"] -= 30 * DAY
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert (results(document), check(document, "MISSING")["keys"]) == ({"MISSING": "failed"}, ["old"])
     assert "some are older" in check(document, "MISSING")["next"]
 
@@ -144,9 +142,7 @@ def test_what_differs_and_is_newer_in_obs_is_mended_by_what_the_check_says(world
     world.put("b", "12", "form")
     world.later(HOUR)
     world.write("b", contents)
-    world.freeze()
-    world.prove(deep=True)
-    document = world.certify()
+    document = world.cut_over(deep=True)
     assert results(document) == {"OVERWRITTEN": "failed"}
     assert told in check(document, "OVERWRITTEN")["next"]
 
@@ -202,9 +198,7 @@ def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_ne
 def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, kind, data):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     world.put("b", data, kind)
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert document["verdict"] == "NOT PROVEN"
     (name,) = results(document)
     assert name in ("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION")
@@ -225,9 +219,7 @@ def test_what_reading_does_not_prove_can_only_be_accepted(world):
     world.put("b", "1234", "Multipart")
     world.obs.bucket(world.there.name).encrypted = True
     world.write("b", "1234")
-    world.freeze()
-    world.prove(deep=True)
-    document = world.certify()
+    document = world.cut_over(deep=True)
     (name,) = results(document)
     accepted = {name.removeprefix("PROOF_").lower(): "<who, why>"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
@@ -236,9 +228,7 @@ def test_what_reading_does_not_prove_can_only_be_accepted(world):
 
 def test_a_symbolic_link_is_accepted_by_name(world):
     world.put("link", "x", "Symlink")
-    world.freeze()
-    world.prove()
-    assert verdict(world.certify()) == ("NOT PROVEN", {"PROOF_IMPOSSIBLE": "not proven"})
+    assert verdict(world.cut_over()) == ("NOT PROVEN", {"PROOF_IMPOSSIBLE": "not proven"})
     assert world.is_go(accept={"impossible": "ops: it is created by hand"})
     # It stays so where somebody has copied what is behind it, as the check says.
     world.write("link", "x")
@@ -251,9 +241,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
 
 def test_what_is_only_in_obs_and_was_never_sent_is_unknown(world):
     world.write("stranger", "x")
-    world.freeze()
-    world.prove()
-    assert results(world.certify()) == {"UNKNOWN": "not proven"}
+    assert results(world.cut_over()) == {"UNKNOWN": "not proven"}
     assert world.is_go(accept={"unknown": "ops: a test file"})
 
 
@@ -262,8 +250,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
     # GIVEN a temporary file as well, which was deleted before it was accepted
     world.put("tmp", "x", fate="refused")
     world.delete("tmp")
-    world.freeze()
-    world.prove()
+    world.get_ready()
     world.fail("gone too")
     assert world.is_go()
     document = world.certify()
@@ -320,13 +307,11 @@ def before_the_freeze(world: CertifyWorld) -> None:
 
 
 def of_a_part(world: CertifyWorld) -> None:
-    world.freeze()
-    world.prove(prefix="a/")
+    world.get_ready(prefix="a/")
 
 
 def long_ago(world: CertifyWorld) -> None:
-    world.freeze()
-    world.prove()
+    world.get_ready()
     world.later(DAY)
     # Judging some keys again does not make it new.
     world.compare(again=True)
@@ -347,9 +332,7 @@ def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(wor
 
 def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
     world.put("b", "xy")
-    world.freeze(rest=MINUTE)
-    world.prove()
-    document = world.certify()
+    document = world.cut_over(rest=MINUTE)
     assert results(document)["MOVING"] == "failed"
     assert asked(document, "MOVING") == {}
     assert check(document, "MOVING")["next"] == "Go on with the cutover"
@@ -361,9 +344,7 @@ def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
 def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
     world.later(HOUR)
     world.put("b", "xy", fate="accepted")
-    world.freeze(rest=20 * MINUTE)
-    world.prove()
-    assert results(world.certify()) == {"IN_FLIGHT": "failed", "OMS_FINISHED": "not run"}
+    assert results(world.cut_over(rest=20 * MINUTE)) == {"IN_FLIGHT": "failed", "OMS_FINISHED": "not run"}
     world.copy_all()
     world.judge_again()
     assert world.is_go()
@@ -388,9 +369,7 @@ def test_what_was_left_to_a_migration_is_a_no_go_until_it_is_compared_again(worl
 def test_what_is_too_much_to_be_sent_asks_for_a_migration(world, mocker):
     mocker.patch("oss_oms_sync.passes.driver.most_sent", return_value=0)
     world.put("late", "xy", fate="lost")
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert results(document) == {"MISSING": "failed"}
     assert check(document, "MISSING")["step"] == {"job": "migrate", "options": {}}
 
@@ -400,19 +379,15 @@ def test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read(world):
     world.put("b", "xy", fate="refused")
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
     world.obs.put(world.destination_bucket, "b", b"xz")
-    world.freeze()
-    world.prove()
     # THEN sending it once more would do nothing, and reading it may prove it
-    document = world.certify()
+    document = world.cut_over()
     assert asked(document, "FAILED") == {"deep": True, "restart": True} == asked(document, "NOTHING_WAITS")
 
 
 def test_a_failed_record_is_a_no_go_until_replay_has_sent_it(world):
     world.put("b", "xy", fate="refused")
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
-    world.freeze()
-    world.prove()
-    document = world.certify()
+    document = world.cut_over()
     assert results(document) == {"FAILED": "failed", "NOTHING_WAITS": "failed"}
     assert asked(document, "NOTHING_WAITS") == {} == asked(document, "FAILED")
     assert check(document, "NOTHING_WAITS")["keys"] == ["b"]
@@ -486,8 +461,7 @@ def test_the_record_of_what_is_equal_or_impossible_keeps_nothing_from_a_go(world
     happened(world)
     world.later(1)
     world.fail(key, reason=reason)
-    world.freeze()
-    world.prove()
+    world.get_ready()
 
     # WHEN replay records it once more, THEN it is a go: it would be for ever
     world.fail(key, reason=reason)
@@ -508,6 +482,91 @@ def test_the_record_of_what_reading_has_proved_to_be_equal_keeps_nothing_from_a_
     assert world.is_go()
 
 
+@pytest.fixture
+def unread(world: CertifyWorld) -> CertifyWorld:
+    """With an archived object in parts that OMS refuses for ever, and that somebody has copied by hand."""
+    world.oms.refuse(lambda key: key == "odd")
+    world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
+    world.put("odd", "1234", "Multipart")
+    world.later(1)
+    world.obs.put(world.there.name, "odd", b"1234", PART)
+    world.freeze()
+    return world
+
+
+BY_NAME = {"equal_size": "ops: copied by hand"}
+
+
+def test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named(unread):
+    # GIVEN a comparison that has tried to read it
+    unread.prove(deep=True)
+    # THEN nothing is left but to accept it by the name of its class
+    document = unread.certify()
+    assert verdict(document) == ("NOT PROVEN", {"PROOF_EQUAL_SIZE": "not proven", "NOTHING_WAITS": "not proven"})
+    steps = [one["step"]["options"].get("accept") for one in document["checks"] if one["result"] == "not proven"]
+    assert steps == [{"equal_size": "<who, why>"}] * 2
+
+    # WHEN somebody does, THEN it is a go that names it, though replay goes on recording it
+    unread.replay()
+    unread.stand_still()
+    document = unread.certify(accept=BY_NAME)
+    assert verdict(document) == ("GO", {})
+    waits = check(document, "NOTHING_WAITS")
+    assert waits["keys"] == ["odd"]
+    assert "reading did not prove them: 1 object" in waits["seen"]
+    looked = unread.call(look=True, frozen_since=unread.frozen, accept=BY_NAME)
+    assert [one["result"] for one in looked["checks"]] == ["passed", "passed"]
+
+
+def written_in_obs(world: CertifyWorld) -> None:
+    world.obs.put(world.there.name, "odd", b"4321", PART)
+
+
+def written_at_the_source(world: CertifyWorld) -> None:
+    world.put("odd", "4321", "Multipart")
+    world.later(1)
+    written_in_obs(world)
+    world.replay()
+
+
+@pytest.mark.parametrize("change", [written_in_obs, written_at_the_source])
+def test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted(unread, change):
+    unread.prove(deep=True)
+    assert unread.is_go(accept=BY_NAME)
+    # WHEN one side is written anew
+    change(unread)
+    # THEN both are to be compared again
+    document = unread.certify(accept=BY_NAME)
+    assert results(document)["NOTHING_WAITS"] == "failed"
+    assert asked(document, "NOTHING_WAITS") == DEEP
+
+
+def test_what_is_older_in_obs_is_never_accepted(unread):
+    # GIVEN a version that came after it was copied by hand
+    unread.put("odd", "4321", "Multipart")
+    unread.freeze()
+    unread.prove(deep=True)
+    assert verdict(unread.certify(accept=BY_NAME)) == ("NO-GO", {"FAILED": "failed", "NOTHING_WAITS": "failed"})
+
+
+@pytest.mark.parametrize(
+    ("reason", "first_failure", "result"),
+    [
+        ("REFUSED", "2026-01-01T00:00:00Z", {}),
+        ("COPY_FAILED", "2026-01-01T00:00:00Z", {}),
+        # What OMS has refused once may be taken the next time,
+        ("REFUSED", "", {"NOTHING_WAITS": "failed"}),
+        # and what it never saw once it is to be had again.
+        ("ACCOUNT", "2026-01-01T00:00:00Z", {"NOTHING_WAITS": "failed"}),
+    ],
+)
+def test_what_sending_may_mend_is_not_accepted(unread, reason, first_failure, result):
+    unread.prove(deep=True)
+    more = {"first_failure": first_failure} if first_failure else {}
+    unread.fail("odd", reason=reason, **more)
+    assert results(unread.certify(accept=BY_NAME)) == result
+
+
 def test_where_obs_does_not_tell_each_failed_record_counts(ready):
     ready.fail("b")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
@@ -524,8 +583,7 @@ def test_a_failed_record_that_nobody_can_read_is_a_no_go(ready):
 def test_keys_of_another_project_in_a_run_file_do_not_count():
     # GIVEN two projects on one task
     world = CertifyWorld("a/1", OBJECT_PREFIX="a/")
-    world.freeze()
-    world.prove()
+    world.get_ready()
 
     # WHEN replay of the other has keys in hand, THEN this one is a go
     world.run_file("b/1")
@@ -541,9 +599,7 @@ def test_keys_of_another_project_in_a_run_file_do_not_count():
 
 def test_without_the_right_to_read_oms_lists_nothing_is_proven(world):
     world.obs.deny("obs:bucket:ListBucket", lambda key: key.startswith("oms/"))
-    world.freeze()
-    world.prove()
-    assert verdict(world.certify()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
+    assert verdict(world.cut_over()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
 
 
 @pytest.mark.parametrize(

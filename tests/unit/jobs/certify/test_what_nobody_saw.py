@@ -121,8 +121,7 @@ def test_however_many_records_another_project_has_they_hide_none_and_keep_nothin
     mocker.patch("oss_oms_sync.jobs.certify.evidence._MOST_RECORDS", 10)
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
-    world.freeze()
-    world.prove()
+    world.get_ready()
 
     # WHEN the other is judged, THEN it is a go
     assert world.is_go()
@@ -138,8 +137,7 @@ def test_however_many_records_another_project_has_they_hide_none_and_keep_nothin
 def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mocker):
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
-    world.freeze()
-    world.prove()
+    world.get_ready()
     mocker.patch("oss_oms_sync.ledger.waiting._MOST_LISTED", 10)
     assert verdict(world.certify()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
 
@@ -147,8 +145,7 @@ def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mock
 @pytest.mark.parametrize("keys", [[], ["a.jpg"]])
 def test_nothing_in_scope_is_not_proven(keys):
     world = CertifyWorld(*keys, OBJECT_SUFFIX=".typo")
-    world.freeze()
-    world.prove()
+    world.get_ready()
     document = world.certify(sample=10)
     assert (document["verdict"], check(document, "SCOPE")["result"]) == ("NOT PROVEN", "not proven")
     assert check(document, "SCOPE")["step"] == {"job": "deploy", "options": {}}

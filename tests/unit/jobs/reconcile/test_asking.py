@@ -38,9 +38,7 @@ def test_without_a_source_bucket_it_says_so():
 
 
 def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
-    for number in range(25):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(25)
     first = world.reconcile({"limit": 13})
     assert (first["submitted"], first["finished"], first["stop"]) == (13, False, "limit")
     assert first["next"] == "A trial is not continued: the next one begins anew."
@@ -104,9 +102,7 @@ def test_a_trial_is_no_pass_and_has_no_pace(world):
 def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_next(one_lane):
     # GIVEN 1500 objects, 600 of which are sent in a minute
     world = one_lane
-    for number in range(1500):
-        world.upload(f"{number:04}")
-    world.later()
+    world.fill(1500)
     world.oms.round_trip = 1.0
 
     # WHEN the first piece is done, and a minute later it is looked at
@@ -147,9 +143,7 @@ def test_a_look_measures_an_open_pass_by_the_one_before_it(one_lane):
 
 def test_ranges_that_are_open_and_done_are_counted(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
-    for number in range(40):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(40)
     assert world.tick()["ranges"] == {"open": 2, "done": 0}
     done = world.reconcile()
     assert done["finished"]
@@ -184,9 +178,7 @@ def time_used_up(world: ReconcileWorld) -> None:
 def test_it_reports_why_it_stopped_and_lists_nothing_more(one_lane, mocker, cause, asked, told):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     world = one_lane
-    for number in range(100):
-        world.upload(f"{number:03}")
-    world.later()
+    world.fill(100)
     cause(world)
     result = world.reconcile(asked)
     assert (result["stopped"], result["finished"]) == (told, False)
@@ -196,9 +188,7 @@ def test_it_reports_why_it_stopped_and_lists_nothing_more(one_lane, mocker, caus
 @pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])
 def test_every_call_logs_what_it_returns(world, caplog, asked):
     caplog.set_level("INFO", "oss_oms_sync")
-    for number in range(10):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(10)
     result = world.reconcile(asked)
     result.pop("missing", None)
     assert [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")] == [result]

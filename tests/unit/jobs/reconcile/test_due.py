@@ -26,9 +26,7 @@ def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(one_lane):
 
 
 def test_a_period_counts_from_the_beginning_of_the_last_pass(one_lane):
-    for number in range(20):
-        one_lane.upload(f"{number:02}")
-    one_lane.later()
+    one_lane.fill(20)
     one_lane.begin()
     one_lane.later(20 * HOUR)
     one_lane.tick()
@@ -40,9 +38,7 @@ def test_a_period_counts_from_the_beginning_of_the_last_pass(one_lane):
 
 def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
     world = ReconcileWorld(RECONCILE_PERIOD="off")
-    for number in range(25):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(25)
     idle = world.tick()
     assert (counts(idle), idle["finished"], idle["next"]) == ({}, False, "No pass of this scope has begun.")
     assert idle["stop"] == "period_off"
@@ -57,9 +53,7 @@ def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
 
 @pytest.mark.parametrize("since", ["1970-01-01", "0001-01-01", "0999-12-31T23:59:59.9Z"])
 def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
-    for number in range(600):
-        world.upload(f"{number:04}", minutes_ago=60 * 24 * 30)
-    world.later()
+    world.fill(600, minutes_ago=60 * 24 * 30)
     world.oms.round_trip = 3.0
     assert not world.reconcile({"since": since}, timeout=120)["finished"]
     for _ in range(5):
@@ -93,9 +87,7 @@ def test_of_two_open_backfills_a_tick_goes_on_with_the_older_and_wakes_the_other
 )
 def test_a_trial_is_not_continued_by_the_timer_but_the_pass_after_it_is(period, asked, minutes_ago):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
-    for number in range(60):
-        world.upload(f"{number:02}", minutes_ago=minutes_ago)
-    world.later()
+    world.fill(60, minutes_ago=minutes_ago)
     # WHEN there was a trial, which nobody goes on with; THEN a pass begun by hand, which is the timer's too
     for begin, sent in ((partial(world.reconcile, {**asked, "limit": 10}), 10), (partial(world.begin, **asked), 60)):
         begin()
@@ -106,18 +98,14 @@ def test_a_trial_is_not_continued_by_the_timer_but_the_pass_after_it_is(period, 
 
 
 def test_beside_a_trial_the_timer_begins_its_own_pass(world):
-    for number in range(60):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(60)
     world.reconcile({"limit": 10})
     assert world.tick()["scanned"] == 60
     assert len(world.sent()) == 60
 
 
 def test_a_timer_whose_payload_has_a_limit_sends_so_many_each_time(world):
-    for number in range(60):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(60)
     for sent in (10, 20, 30):
         world.tick('{"limit": 10}')
         assert len(world.sent()) == sent

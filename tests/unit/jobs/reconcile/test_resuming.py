@@ -16,9 +16,7 @@ from support.world import FROZEN, NO_RIGHT, OK, World
 
 def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(one_lane):
     world = one_lane
-    for number in range(2000):
-        world.upload(f"{number:04}")
-    world.later()
+    world.fill(2000)
     world.oms.round_trip, began = 1.0, world.clock.seconds
     result = world.tick(timeout=60)
     assert not result["finished"]
@@ -31,9 +29,7 @@ def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(one
 def test_what_was_done_is_kept_at_least_every_piece_seconds():
     # GIVEN 2000 objects, ten of which are sent in a second
     world = ReconcileWorld(LANES="1", PIECE_SECONDS="20")
-    for number in range(2000):
-        world.upload(f"{number:04}")
-    world.later()
+    world.fill(2000)
     world.oms.round_trip = 1.0
 
     # WHEN a call by hand works on them
@@ -61,9 +57,7 @@ def test_what_was_done_is_kept_at_least_every_piece_seconds():
 def test_what_was_done_before_a_listing_failed_is_kept(one_lane, everything):
     # GIVEN a source bucket whose third page cannot be listed
     world = one_lane
-    for one in range(2500):
-        world.upload(f"{one:04}")
-    world.later()
+    world.fill(2500)
     seen = []
 
     def third(name: str) -> bool:
@@ -138,9 +132,7 @@ def test_killed_at_any_write_the_next_ticks_cover_every_key(mocker, small_pages,
 
 
 def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
-    for number in range(30):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(30)
     world.begin(since="2026-01-01T00:00:00.5Z")
     assert world.reconcile({"since": "2026-01-01T00:00:00.5Z"})["accepted"] == 30
     assert len(world.passes()) == 1
@@ -202,9 +194,7 @@ def test_a_call_with_other_wishes_begins_a_newer_pass_and_the_older_is_not_gone_
 def test_only_restart_begins_an_open_pass_anew(one_lane, asked, submitted):
     # GIVEN a pass that got to the twentieth of 25 objects, and a new one before that
     world = one_lane
-    for number in range(25):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(25)
     world.oms.faults.then(OK, FROZEN)
     assert world.reconcile()["failed"] == 10
     world.upload("00 new", minutes_ago=30)

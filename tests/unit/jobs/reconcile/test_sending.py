@@ -29,9 +29,7 @@ def test_what_it_sends_is_recorded_with_the_version_it_saw(world):
 
 
 def test_while_oms_refuses_the_account_each_tick_stops_after_a_batch_and_the_next_goes_on(world):
-    for number in range(30):
-        world.upload(f"{number:02}")
-    world.later()
+    world.fill(30)
     world.oms.faults.then(FROZEN, FROZEN)
     first = world.tick()
     assert (first["submitted"], first["failed"], first["finished"]) == (10, 10, False)

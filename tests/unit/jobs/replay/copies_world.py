@@ -57,6 +57,11 @@ class CopiesWorld(ReplayWorld):
         self.there.add(StoredObject(name, (text or "".join(map(self.line, keys))).encode()))
         return name
 
+    def fail_to_copy(self, *keys: str) -> None:
+        """OMS accepted these, and lists that it failed to copy them."""
+        self.upload(*keys)
+        self.list_failed(*keys)
+
     def failed_record(self, key: str) -> dict[str, Any]:
         return json.loads(self.bucket.objects[record_name("failed", key)].body)
 
@@ -65,3 +70,8 @@ class CopiesWorld(ReplayWorld):
         calls = self.oms.calls[self._sent :]
         self._sent += len(calls)
         return [key for call in calls for key in call.keys]
+
+    def sent_by_tick(self) -> list[str]:
+        """The same after another run by the timer."""
+        self.tick()
+        return self.sent()

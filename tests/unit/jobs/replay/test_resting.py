@@ -19,10 +19,15 @@ def world() -> CopiesWorld:
     return CopiesWorld()
 
 
-def test_a_rejected_key_is_attempted_once_a_day(world):
+def reject(world: CopiesWorld) -> None:
+    """Of two keys that failed OMS rejects one."""
     world.fail("bad", "good")
     world.oms.refuse(lambda key: key == "bad")
     world.tick()
+
+
+def test_a_rejected_key_is_attempted_once_a_day(world):
+    reject(world)
     calls = len(world.oms.calls)
     assert json.loads(world.bucket.objects[f"{ROOT}failed_object/bad"].body)["reason"] == "REJECTED"
     for hours in (0, 12, 11.99):
@@ -35,9 +40,7 @@ def test_a_rejected_key_is_attempted_once_a_day(world):
 
 
 def test_a_new_failure_of_a_rejected_key_is_attempted_at_once(world):
-    world.fail("bad", "good")
-    world.oms.refuse(lambda key: key == "bad")
-    world.tick()
+    reject(world)
     world.oms.refuse(None)
     world.fail("bad")
     assert world.tick()["accepted"] == 1
@@ -95,8 +98,7 @@ def test_the_first_attempt_follows_at_once_and_the_rest_doubles_up_to_a_day():
 
 def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):
     # GIVEN an object that OMS accepts, fails to copy, and lists a few minutes later, each time
-    world.upload("a")
-    world.list_failed("a")
+    world.fail_to_copy("a")
     tries: Counter[int] = Counter()
     for tick in range(4 * 24):
         world.tick()
@@ -122,16 +124,14 @@ def test_a_resting_key_is_not_even_read_and_the_others_go(world):
     world.later(4 * MINUTE)
     world.list_failed("a", "b")
     world.sent()
-    world.tick()
-    assert world.sent() == ["b"]
+    assert world.sent_by_tick() == ["b"]
     assert world.failed_record("a")["not_before"] == "2026-01-02T00:10:00Z"
     reads = world.bucket.calls["get"]
     world.tick()
     # The states of replay and of the lists, the mark, and whose turn it is.
     assert world.bucket.calls["get"] - reads <= 4
     world.later(6 * MINUTE)
-    world.tick()
-    assert world.sent() == ["a"]
+    assert world.sent_by_tick() == ["a"]
 
 
 def again(world: CopiesWorld, *keys: str) -> None:
@@ -140,9 +140,7 @@ def again(world: CopiesWorld, *keys: str) -> None:
 
 
 def test_a_rejected_key_whose_object_is_gone_is_closed_when_its_rest_is_over(world):
-    world.fail("bad", "good")
-    world.oms.refuse(lambda key: key == "bad")
-    world.tick()
+    reject(world)
     del world.source.objects["bad"]
     world.later(24 * HOUR + MINUTE)
     assert world.tick()["resolved"] == 0  # its first retry: it failed once so far
@@ -188,8 +186,7 @@ def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
 
 
 def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
-    world.upload("a")
-    world.list_failed("a")
+    world.fail_to_copy("a")
     world.oms.faults.then(OK, REDIRECTS[0], UNAUTHORIZED)
     world.tick()
     assert world.failed() == {"a"}

@@ -22,11 +22,9 @@ def world() -> CopiesWorld:
 
 @pytest.mark.parametrize("there", [b"contents", b"something else"], ids=["the same contents", "others"])
 def test_what_oms_says_it_failed_is_sent_again_whatever_is_in_obs(world, there):
-    world.upload("a")
-    world.list_failed("a")
+    world.fail_to_copy("a")
     world.copy("a", data=there)
-    world.tick()
-    assert world.sent() == ["a"]
+    assert world.sent_by_tick() == ["a"]
 
 
 def test_a_failure_to_copy_is_recorded_over_the_record_that_is_there_and_keeps_its_first_failure(world):

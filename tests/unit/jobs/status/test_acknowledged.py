@@ -15,9 +15,7 @@ from support.world import NO_RIGHT, oms_error
 def test_failures_stay_until_they_are_acknowledged_and_new_ones_count(world):
     # GIVEN three objects that OMS failed to copy
     world.counted(30, REQUEST=10, SUCCESS=7, FAILURE=3)
-    state, text = world.verdict()
-    assert (state, "OMS failed to copy 3 objects" in text) == (BEHIND, True)
-    assert "python3 ops.py status --acknowledge" in text
+    assert world.tells(BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
 
     # WHEN they are acknowledged, THEN they count no more, in this answer and the next
     assert world.verdict(acknowledge=True)[0] == IN_STEP
@@ -107,8 +105,7 @@ def test_what_is_unfinished_is_acknowledged_and_only_the_difference_counts(world
     assert "not worked on 5 objects that it accepted (over 15 minutes ago: 3)" in world.verdict()[1]
 
     # WHEN they are acknowledged, THEN it is green, and those on their way are not acknowledged
-    state, text = world.verdict(acknowledge=True)
-    assert (state, "yet to work on 2 objects" in text) == (IN_STEP, True)
+    assert world.tells(IN_STEP, "yet to work on 2 objects", acknowledge=True)
     world.go_to(NOW + timedelta(hours=1))
     assert "over 15 minutes ago: 2" in world.verdict()[1]
 

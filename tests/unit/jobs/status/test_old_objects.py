@@ -33,9 +33,7 @@ def test_that_is_said_beside_whatever_is_worse(world):
     begun(world)
     says(world, {**GROUP, "status": 2})
     world.compared(missing=5)
-    state, text = world.verdict()
-    assert state == BEHIND
-    assert "compare --again. Old objects are still on their way" in text
+    assert world.tells(BEHIND, "compare --again. Old objects are still on their way")
 
 
 @pytest.mark.parametrize(
@@ -97,8 +95,7 @@ def test_without_the_right_it_is_not_known_and_says_which(world):
 def test_one_that_is_done_asks_for_its_end(world):
     begun(world)
     says(world, {**GROUP, "status": 6})
-    state, text = world.verdict()
-    assert (state, "The old objects are copied. To end their migration" in text) == (IN_STEP, True)
+    assert world.tells(IN_STEP, "The old objects are copied. To end their migration")
 
 
 def test_what_was_left_to_one_that_is_over_is_not_known_to_be_there(world):

@@ -32,15 +32,13 @@ def test_where_every_key_is_refused_it_is_broken_and_says_what_to_do(world, stat
 
 def test_a_stopped_task_is_broken(world):
     world.task.status = "STOPPED"
-    state, text = world.verdict()
-    assert (state, "STOPPED" in text) == ("broken", True)
+    assert world.tells("broken", "STOPPED")
 
 
 @pytest.mark.parametrize("fault", [Fault.status(503, headers={"Retry-After": "60"}), DROP_BEFORE])
 def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault):
     world.oms.faults.add(fault)
-    state, text = world.verdict()
-    assert (state, "does not say" in text) == (BEHIND, True)
+    assert world.tells(BEHIND, "does not say")
     world.fail("b", "UNAVAILABLE")
     report = world.status()
     assert report["backlog"]["failed"] == 1
@@ -52,8 +50,7 @@ def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault)
 
 def test_without_the_right_to_look_at_the_task_it_is_not_called_broken(world):
     world.oms.deny("oms:synctask:get")
-    state, text = world.verdict()
-    assert (state, "oms:synctask:get" in text) == (BEHIND, True)
+    assert world.tells(BEHIND, "oms:synctask:get")
 
 
 def test_a_prefix_that_matches_nothing_is_not_in_step_but_not_known():
@@ -63,9 +60,7 @@ def test_a_prefix_that_matches_nothing_is_not_in_step_but_not_known():
 
     # WHEN a pass has found nothing to send, THEN that is no success
     world.reconcile()
-    state, text = world.verdict()
-    assert state == "not known"
-    assert "found no object in scope (prefix 'phots/', suffix '')" in text
+    assert world.tells("not known", "found no object in scope (prefix 'phots/', suffix '')")
 
 
 def test_a_pass_over_a_part_does_not_make_it_green():

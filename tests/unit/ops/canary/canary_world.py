@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+import pytest
+
 from ops.canary import objects
 from sandbox.oms.copier import CopyFault
-from support.administrator import Administrator
+from support.administrator import Administrator, KilledError
 from support.migration import MODES, Migration, Said
 
 if TYPE_CHECKING:
@@ -52,6 +54,13 @@ class CanaryWorld(Administrator, Migration):
         (there / "s.yaml").write_text(self.change_settings(settings), encoding="utf-8")
         with patch.dict("os.environ", self.administrators()):
             return self.ops("canary", "-t", str(there / "s.yaml"), *words)
+
+    def cut_short(self, after: int = 40) -> None:
+        """A canary on a machine that is no more after so many requests, and another machine then."""
+        self.dies_after = after
+        with pytest.raises(KilledError):
+            self.canary()
+        self.dies_after = -1
 
     def left(self) -> list[str]:
         """What is on either side, or among the records, that a canary has brought there."""

@@ -6,7 +6,6 @@ import pytest
 
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
-from support.administrator import KilledError
 from support.migration import CONTENTS
 from unit.ops.canary.canary_world import CanaryWorld
 
@@ -17,10 +16,7 @@ def world():
     with CanaryWorld() as world:
         for name, contents in CONTENTS.items():
             world.write(name, contents)
-        world.dies_after = 40
-        with pytest.raises(KilledError):
-            world.canary()
-        world.dies_after = -1
+        world.cut_short()
         world.later(1800)
         assert len(world.oss.objects(world.source_bucket)) == len(CONTENTS) + 7
         yield world
@@ -110,10 +106,7 @@ def test_an_event_of_it_that_is_lost_is_the_canarys_to_tell():
         world.later(1200)
         # GIVEN a canary whose events are all lost, and which is cut off
         world.oss.lose_events(lambda key: "canary" in key)
-        world.dies_after = 40
-        with pytest.raises(KilledError):
-            world.canary()
-        world.dies_after = -1
+        world.cut_short()
         world.later(1800)
         accepted = world.task.acceptance_request
         # WHEN a pass looks for lost events THEN it finds none, and sends nothing

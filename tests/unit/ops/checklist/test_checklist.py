@@ -12,7 +12,7 @@ from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.setup import statements
 from support.grants import iam_user, ram_user
 from support.policies import show
-from unit.ops.setup.setup_world import SetupWorld
+from unit.ops.setup.setup_world import SetupWorld, ends, well
 
 TAGS = b"<Tagging><TagSet><Tag><Key>team</Key><Value>a</Value></Tag></TagSet></Tagging>"
 CORS = (
@@ -37,16 +37,13 @@ def there(world):
 
 
 def test_buckets_without_settings_have_nothing_to_be_moved(world):
-    code, said = world.run("checklist")
-    assert code == 0
+    said = well(world.run("checklist"))
     assert said.count("none on both sides") == len(SETTINGS)
 
 
 def test_what_is_left_to_do_is_said_with_pages_and_the_document(world):
     here(world)["cors"], here(world)["tagging"], there(world)["tagging"] = CORS, TAGS, TAGS
-    code, said = world.run("checklist")
-    assert code == 1
-    assert "1 setting to be seen to by hand" in said
+    said = ends(world.run("checklist"), 1, "1 setting to be seen to by hand")
     assert re.search(r"CORS rules +1 rule +- +only at the source", said)
     assert re.search(r"Tags of the bucket +team=a +team=a +equal", said)
     assert "https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0074.html" in said
@@ -56,11 +53,13 @@ def test_what_is_left_to_do_is_said_with_pages_and_the_document(world):
 def test_what_cannot_be_read_comes_before_what_is_to_do(world):
     here(world)["cors"] = CORS
     world.oss.deny("oss:GetBucketAcl", "photos")
-    code, said = world.run("checklist")
-    assert code == 3
-    assert "1 setting could not be read" in said
-    assert "cannot be read: right oss:GetBucketAcl" in said
-    assert "only at the source" in said
+    ends(
+        world.run("checklist"),
+        3,
+        "1 setting could not be read",
+        "cannot be read: right oss:GetBucketAcl",
+        "only at the source",
+    )
 
 
 def test_programs_and_pages_have_it_too(world, tmp_path):
@@ -109,7 +108,9 @@ def test_what_show_prints_is_what_it_needs_and_all_of_it(world):
 
 
 def test_keys_that_nobody_has_are_an_error_and_no_table(world):
-    code, said = world.run("checklist", keys={**world.administrators(), "HUAWEICLOUD_SDK_AK": "NOBODYS"})
-    assert code == 1
-    assert "InvalidAccessKeyId" in said
+    said = ends(
+        world.run("checklist", keys={**world.administrators(), "HUAWEICLOUD_SDK_AK": "NOBODYS"}),
+        1,
+        "InvalidAccessKeyId",
+    )
     assert "cannot be read: right" not in said

@@ -19,7 +19,7 @@ from support.law import EXTRAS, requests_of
 from support.migration import Caller
 from support.ops import OPS, SET_UP_RIGHT
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
-from unit.ops.setup.setup_world import NAME, well
+from unit.ops.setup.setup_world import NAME, ends, well
 
 FAILS = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
 
@@ -45,9 +45,14 @@ def begun(world, objects=200, seconds=600):
     world.fill(objects)
     slow(world, seconds)
     world.stop_following_after(60)
-    code, said = world.migrate()
-    assert code == 130, said
-    return said
+    return ends(world.migrate(), 130)
+
+
+def two_fail(world):
+    """One that has ended, of whose hundred objects two failed; they will not fail again."""
+    world.fill(100)
+    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
+    return ends(world.migrate(), 1)
 
 
 def is_over(world):
@@ -132,11 +137,14 @@ def test_only_the_prefixes_that_are_asked_for_are_copied_of_what_the_project_cov
     with MigrateWorld(filter_prefix="old/") as world:
         for prefix in ("old/a", "old/b", "old/c", "other/"):
             world.fill(10, prefix=f"{prefix}/")
-        code, said = world.migrate("--prefix", "other/", "--yes", typed="")
-        assert (code, "The project covers nothing that begins with other/" in said) == (2, True)
+        ends(
+            world.migrate("--prefix", "other/", "--yes", typed=""),
+            2,
+            "The project covers nothing that begins with other/",
+        )
         assert world.oms.groups.all() == []
-        code, said = world.migrate("--prefix", "old/a/", "--prefix", "old/b/")
-        assert (code, world.copied()) == (0, 20), said
+        well(world.migrate("--prefix", "old/a/", "--prefix", "old/b/"))
+        assert world.copied() == 20
         # AND a shorter one is the project's own
         assert world.migrate("--prefix", "ol")[0] == 0
         assert world.copied() == 30
@@ -144,18 +152,14 @@ def test_only_the_prefixes_that_are_asked_for_are_copied_of_what_the_project_cov
 
 def test_a_suffix_is_refused_and_the_backfill_offered():
     with MigrateWorld(filter_suffix=".jpg") as world:
-        code, said = world.migrate()
-        assert code == 2
-        assert "no suffix such as .jpg" in said
-        assert "python3 ops.py reconcile --since 1970-01-01" in said
+        ends(world.migrate(), 2, "no suffix such as .jpg", "python3 ops.py reconcile --since 1970-01-01")
         assert world.oms.groups.all() == []
 
 
 @pytest.mark.parametrize("typed", ["no\n", ""])
 def test_nothing_is_begun_that_nobody_wants(world, typed):
     world.fill(10)
-    code, said = world.migrate(typed=typed or "\n")
-    assert (code, "Nothing was done" in said) == (2, True)
+    ends(world.migrate(typed=typed or "\n"), 2, "Nothing was done")
     assert (world.oms.groups.all(), world.oms_keys(), world.written_down()) == ([], (1, 1), [])
     assert world.migrate("--yes", typed="")[0] == 0
 
@@ -175,8 +179,7 @@ CALL = Caller.ask
 def test_of_a_closed_project_nothing_is_migrated(world):
     assert world.run("close")[0] == 0
     world.fill(10)
-    code, said = world.migrate()
-    assert (code, "The project is closed" in said) == (2, True)
+    ends(world.migrate(), 2, "The project is closed")
     assert world.oms.groups.all() == []
 
 
@@ -202,10 +205,7 @@ def test_a_project_that_is_closed_meanwhile_is_left_alone(world):
 
 def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
     begun(world)
-    code, said = world.run("close")
-    assert code == 1
-    assert "a migration of the old objects is not over" in said
-    assert "python3 ops.py migrate --look" in said
+    ends(world.run("close"), 1, "a migration of the old objects is not over", "python3 ops.py migrate --look")
     assert CALL(Caller(world), "certify", {"look": True})["closed"] is None
 
     assert world.migrate()[0] == 0
@@ -246,8 +246,7 @@ def test_without_a_sync_task_the_migration_s_keys_are_not_taken_for_those_that_n
     file.write_text(emptied)
 
     # WHEN it is set up again THEN its keys are not taken for those that nobody has, and how to end it is said
-    code, said = world.setup(typed="yes\nagree\n")
-    assert (code, "stop: sync task: a migration of the old objects is not over" in said) == (1, True), said
+    ends(world.setup(typed="yes\nagree\n"), 1, "stop: sync task: a migration of the old objects is not over")
     assert world.oms_keys() == keys
     file.write_text(before)
     assert world.migrate("--remove")[0] == 0
@@ -258,12 +257,13 @@ def test_without_a_sync_task_the_migration_s_keys_are_not_taken_for_those_that_n
 
 def test_setup_does_not_remove_what_a_migration_works_with(world):
     begun(world)
-    code, said = world.setup("--remove", typed="yes\n")
-    assert code == 1
-    assert "migration of the old objects: it is not over" in said
-    assert "End it first: python3 ops.py migrate --remove" in said
-    code, said = world.setup("--remove", "--only", "huawei", typed="yes\n")
-    assert (code, "migration of the old objects: it is not over" in said) == (1, True), said
+    ends(
+        world.setup("--remove", typed="yes\n"),
+        1,
+        "migration of the old objects: it is not over",
+        "End it first: python3 ops.py migrate --remove",
+    )
+    ends(world.setup("--remove", "--only", "huawei", typed="yes\n"), 1, "migration of the old objects: it is not over")
     assert world.migrate("--remove")[0] == 0
     assert world.setup("--remove", typed="yes\n")[0] == 0
 
@@ -271,10 +271,7 @@ def test_setup_does_not_remove_what_a_migration_works_with(world):
 def test_who_stops_following_leaves_it_running_and_may_come_back(world):
     said = begun(world)
     assert "The migration goes on at OMS. See how far it is: python3 ops.py migrate --look" in said
-    code, said = world.migrate("--look")
-    assert code == 0
-    assert "The migration is on its way" in said
-    assert "to go (an estimate)" in said
+    well(world.migrate("--look"), "The migration is on its way", "to go (an estimate)")
     world.later(1200)
     assert world.group.status is Status.DONE
     code, said = world.migrate("--look")
@@ -286,7 +283,7 @@ def test_who_stops_following_leaves_it_running_and_may_come_back(world):
 
 def test_status_says_how_far_it_is_until_it_is_over(world):
     begun(world)
-    seen = json.loads(world.run("status", "--json")[1])
+    seen = world.answer("status")[1]
     assert seen["migration"]["group"] == seen["old_objects"]["id"] == world.group.group_id
     assert (seen["old_objects"]["state"], seen["old_objects"]["total"]) == ("copying", 200)
     assert 0 < seen["old_objects"]["copied"] == world.group.success < 200
@@ -294,14 +291,12 @@ def test_status_says_how_far_it_is_until_it_is_over(world):
     assert f"{100 * world.group.success / 200:.1f} % of 200 objects: " in said
     assert f"{OPS} migrate --look" in said
     assert world.migrate()[0] == 0
-    seen = json.loads(world.run("status", "--json")[1])
+    seen = world.answer("status")[1]
     assert (seen["migration"], seen["old_objects"]) == (None, None)
 
 
 def test_status_names_what_failed_where_it_is_listed_and_the_way_to_try_it_again(world):
-    world.fill(100)
-    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
-    assert world.migrate()[0] == 1
+    two_fail(world)
     _, said = world.run("status")
     assert "98 copied, 0 skipped, 2 failed" in said
     assert "Of 100 old objects 2 failed." in said
@@ -317,7 +312,7 @@ def test_the_keys_of_one_that_was_done_a_day_ago_are_named_and_status_is_behind(
     begun(world, seconds=300)
     world.later(3600)
     keys = {*keys_written_down(world)}
-    seen = json.loads(world.run("status", "--json", typed="")[1])
+    seen = world.answer("status")[1]
     assert (seen["old_objects"]["state"], {*seen["migration"]["keys"]}) == ("done", keys)
     assert "was done over a day ago" not in str(seen["verdict"]["text"])
     _, said = world.run("status")
@@ -329,7 +324,7 @@ def test_the_keys_of_one_that_was_done_a_day_ago_are_named_and_status_is_behind(
     assert "What follows it to its end, and deletes them: python3 ops.py migrate" in said
 
     world.later(86_400)
-    verdict = json.loads(world.run("status", "--json", typed="")[1])["verdict"]
+    verdict = world.answer("status")[1]["verdict"]
     assert (verdict["state"], verdict["step"]) == ("behind", {"job": "migrate", "options": {}})
     assert all(key in str(verdict["text"]) for key in keys)
     assert world.migrate(typed="")[0] == 0
@@ -346,8 +341,7 @@ def test_who_has_administrators_keys_may_end_one_that_is_done_or_gone(world, com
     assert (code, "End it, and delete them now? [y/N]" in said, is_over(world)) == (0, True, False), said
     assert "End it" not in world.setup("--plan", typed="y\n")[1]
 
-    code, said = world.run(command, typed="y\n")
-    assert (code, "It is ended, and its access keys are deleted" in said) == (0, True), said
+    well(world.run(command, typed="y\n"), "It is ended, and its access keys are deleted")
     assert is_over(world)
     assert (over(world)["how"], over(world)["copied"]) == ("done", 200)
 
@@ -361,9 +355,7 @@ def test_who_has_administrators_keys_may_end_one_that_is_done_or_gone(world, com
 @pytest.mark.parametrize("state", ["copying", "paused", "failed"])
 def test_the_keys_of_one_that_goes_on_or_can_be_retried_are_not_offered(world, state):
     if state == "failed":
-        world.fill(100)
-        world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
-        assert world.migrate()[0] == 1
+        two_fail(world)
     else:
         begun(world)
         assert state == "copying" or world.migrate("--pause")[0] == 0
@@ -395,9 +387,7 @@ def test_a_certificate_says_what_was_migrated_and_one_that_is_not_over_gates_it(
         (one,) = [check for check in document["checks"] if check["id"] == "OMS_FINISHED"]
         return one["result"], one["seen"], one["step"], document["shown"]["migrations"]
 
-    world.fill(100)
-    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
-    assert world.migrate()[0] == 1
+    two_fail(world)
     seen = "The migration has ended, and something failed: of 100 old objects 98 copied, 0 skipped, 2 failed"
     assert finished() == ("not run", seen, {"job": "migrate", "options": {"retry": True}}, [])
 
@@ -408,14 +398,12 @@ def test_a_certificate_says_what_was_migrated_and_one_that_is_not_over_gates_it(
     assert told == {"how": "done", "total": 100, "copied": 100, "skipped": 0, "failed": 0}
 
 
-def failed_and_waited(world, number=100, failing=2):
+def failed_and_waited(world):
     """A migration of which some failed, and replay's timer has had its time."""
-    world.fill(number)
-    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=failing)
-    assert world.migrate()[0] == 1
+    two_fail(world)
     world.start_timers()
     world.later(300)
-    return json.loads(world.run("status", "--json", typed="")[1])
+    return world.answer("status")[1]
 
 
 def test_what_failed_is_resent_by_replay_and_then_the_migration_is_to_be_ended(world):
@@ -429,7 +417,7 @@ def test_what_failed_is_resent_by_replay_and_then_the_migration_is_to_be_ended(w
     assert seen["copying"]["failures"]["counted"] == 0
     assert world.migrate("--remove")[0] == 0
     assert is_over(world)
-    assert json.loads(world.run("status", "--json", typed="")[1])["old_objects"] is None
+    assert world.answer("status")[1]["old_objects"] is None
 
     # AND what it copied is not sent again
     assert over(world)["how"] == "resent"
@@ -445,9 +433,7 @@ def over(world):
 
 
 def test_one_that_is_ended_before_replay_has_what_failed_is_no_more_than_removed(world):
-    world.fill(100)
-    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2)
-    assert world.migrate()[0] == 1
+    two_fail(world)
     assert world.migrate("--remove")[0] == 0
     assert over(world)["how"] == "removed"
 
@@ -456,7 +442,7 @@ def test_one_that_has_not_told_of_all_objects_is_not_resent(world):
     failed_and_waited(world)
     # GIVEN a task of the group that failed as a whole, so that OMS tells nothing of its objects
     world.group.success -= 10
-    assert not json.loads(world.run("status", "--json", typed="")[1])["old_objects"]["resent"]
+    assert not world.answer("status")[1]["old_objects"]["resent"]
     assert world.migrate("--remove")[0] == 0
     assert over(world)["how"] == "removed"
 
@@ -489,7 +475,7 @@ def test_lists_from_long_before_the_end_are_read_too_and_once(world):
         world.later(40 * 3600)
         assert world.tick("replay").value["copies"]["lists"] == 0
     assert world.copied() == 200
-    assert json.loads(world.run("status", "--json", typed="")[1])["old_objects"]["resent"]
+    assert world.answer("status")[1]["old_objects"]["resent"]
 
 
 def test_an_estimate_comes_true(world):
@@ -502,9 +488,8 @@ def test_an_estimate_comes_true(world):
 
 def test_a_pause_and_going_on(world):
     begun(world)
-    code, said = world.migrate("--pause")
-    assert (code, world.group.status) == (0, Status.PAUSED), said
-    assert "Access keys that are kept for it" in said
+    well(world.migrate("--pause"), "Access keys that are kept for it")
+    assert world.group.status is Status.PAUSED
     before = world.copied()
     world.later(3600)
     assert (world.copied(), world.migrate("--look")[0]) == (before, 3)
@@ -520,12 +505,14 @@ def test_what_failed_is_tried_again_with_new_keys(world):
     world.fill(100)
     failing = "old/000007", "old/000008"
     world.oms.groups.prepare = lambda group: group.failures.add(FAILS, times=2, where=lambda key: key in failing)
-    code, said = world.migrate()
-    assert code == 1
-    assert "The migration has ended, and something failed" in said
-    assert "98 copied, 0 skipped, 2 failed" in said
-    assert f"What failed is listed in OBS, below oms/task_group/{world.group.group_id}/failed_object_lists/" in said
-    assert "python3 ops.py migrate --retry" in said
+    ends(
+        world.migrate(),
+        1,
+        "The migration has ended, and something failed",
+        "98 copied, 0 skipped, 2 failed",
+        f"What failed is listed in OBS, below oms/task_group/{world.group.group_id}/failed_object_lists/",
+        "python3 ops.py migrate --retry",
+    )
     assert (world.oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     before = set(world.ram.entities.users[f"{NAME}-oms"]["keys"])
 
@@ -556,18 +543,15 @@ def test_a_group_that_could_not_be_created_is_ended(world):
             world.ram.entities.delete_access_key(f"{NAME}-oms", key)
 
     world.oms.groups.prepare = prepare
-    code, said = world.migrate()
-    assert code == 1
-    assert "OMS could not begin the migration" in said
-    assert "InvalidAccessKeyId" in said
-    assert "python3 ops.py migrate --remove" in said
+    ends(
+        world.migrate(), 1, "OMS could not begin the migration", "InvalidAccessKeyId", "python3 ops.py migrate --remove"
+    )
     assert world.migrate("--remove")[0] == 0
     assert is_over(world)
 
 
 def test_nothing_there_to_copy_is_said_and_ended(world):
-    code, said = world.migrate()
-    assert (code, "TRF.0012" in said, "python3 ops.py migrate --remove" in said) == (1, True, True)
+    ends(world.migrate(), 1, "TRF.0012", "python3 ops.py migrate --remove")
     assert world.migrate("--remove")[0] == 0
 
 
@@ -575,8 +559,7 @@ def test_a_group_that_somebody_deleted_is_said_to_be_gone(world):
     begun(world)
     world.oms.groups._known.clear()
     for word in ("--look", "--pause", "--retry"):
-        code, said = world.migrate(word)
-        assert (code, "somebody has deleted it" in said, "migrate --remove" in said) == (2, True, True)
+        ends(world.migrate(word), 2, "somebody has deleted it", "migrate --remove")
     assert world.migrate("--remove")[0] == 0
     assert is_over(world)
 
@@ -585,22 +568,18 @@ def test_without_one_each_command_says_so(world):
     assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
     assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
-        code, said = world.migrate(word)
-        assert (code, "Begin one: python3 ops.py migrate" in said) == (2, True)
+        ends(world.migrate(word), 2, "Begin one: python3 ops.py migrate")
 
 
 def test_a_user_with_two_keys_has_no_room_for_another(world):
     world.ram.entities.create_access_key(f"{NAME}-oms")
-    code, said = world.migrate()
-    assert code == 2
-    assert f"{NAME}-oms has 2 access keys" in said
+    ends(world.migrate(), 2, f"{NAME}-oms has 2 access keys")
     assert world.written_down() == []
 
 
 def test_what_setup_has_not_made_is_for_setup_to_make(world):
     world.ram.entities.detach_policy_from_user("Custom", f"{NAME}-oms", f"{NAME}-oms")
-    code, said = world.migrate()
-    assert (code, "python3 ops.py setup" in said) == (2, True)
+    ends(world.migrate(), 2, "python3 ops.py setup")
 
 
 def test_a_comparison_says_how_much_is_missing_and_what_that_costs(world):
@@ -646,9 +625,8 @@ def test_interrupted_at_a_request_and_begun_again_all_is_copied_and_nothing_left
 
 def stands(world):
     """How the one that there is stands; "none" if there is none."""
-    code, said = world.migrate("--look", "--json", typed="")
-    found = [line for line in said.splitlines() if line.startswith("{")]
-    return json.loads(found[-1])["state"] if found else f"{code}: {said}"
+    code, answer = world.answer("migrate", "--look")
+    return f"{code}: {answer}" if isinstance(answer, str) else answer["state"]
 
 
 @pytest.mark.long

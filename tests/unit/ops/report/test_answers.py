@@ -106,8 +106,7 @@ def certified() -> CertifyWorld:
     """Two objects, copied, and a destination that has OMS's lists of that."""
     one = CertifyWorld("a/1", "b")
     one.within(lambda: reconcile.run("", one.invocation(570)))
-    one.freeze()
-    one.prove()
+    one.get_ready()
     return one
 
 

@@ -26,15 +26,10 @@ def page(given: Mapping[str, Any], language: str = "en") -> Element:
     return parse(certificate_page(given, language))
 
 
-def word(shown: Element) -> tuple[str, str]:
-    """The big word, and its tone."""
-    heading = shown.one("h1")
-    return heading.text, heading.attributes["class"]
-
-
-def section(shown: Element, name: str) -> Element:
-    (found,) = (one for one in shown.every("section") if one.attributes["aria-labelledby"] == name)
-    return found
+@pytest.fixture
+def given() -> dict[str, Any]:
+    """The example of a GO."""
+    return answer(GO)
 
 
 def signed(given: dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +50,8 @@ def signed(given: dict[str, Any]) -> dict[str, Any]:
 )
 def test_the_verdict_is_one_big_word_and_its_sentence(name, english, chinese, tone):
     given = answer(name)
-    assert word(page(given)) == (english, tone)
-    assert word(page(given, "zh")) == (chinese, tone)
+    assert page(given).word() == (english, tone)
+    assert page(given, "zh").word() == (chinese, tone)
     said = from_json(Certificate, given).said
     assert page(given).one("p", class_="lead").text == said.en
     assert page(given, "zh").one("p", class_="lead").text == said.zh
@@ -96,25 +91,23 @@ def change(*path: str | int, to: object) -> Callable[[dict[str, Any]], None]:
         change("verdict", to="go"),
     ],
 )
-def test_a_go_that_does_not_rest_on_its_checks_is_not_green(made):
-    given = answer(GO)
+def test_a_go_that_does_not_rest_on_its_checks_is_not_green(made, given):
     made(given)
     shown = page(signed(given))
-    assert word(shown) == ("NOT VALID", "bad")
-    assert word(page(signed(given), "zh")) == ("证书无效", "bad")
+    assert shown.word() == ("NOT VALID", "bad")
+    assert page(signed(given), "zh").word() == ("证书无效", "bad")
 
 
-def test_the_sample_need_not_gate_where_nothing_was_to_be_sampled():
-    given = answer(GO)
+def test_the_sample_need_not_gate_where_nothing_was_to_be_sampled(given):
     for one in given["checks"][18:20]:
         one |= {"result": "not run", "gates": False}
     given["sample"] = None
     given["headers"] |= {"drawn": 0, "more": []}
     shown = page(signed(given))
-    assert word(shown) == ("GO", "good")
-    assert "does not gate" in section(shown, "checks").text
+    assert shown.word() == ("GO", "good")
+    assert "does not gate" in shown.section("checks").text
     assert "21 of 21" in shown.one(class_="figures").text
-    assert "Nothing was sampled" in section(shown, "sample").text
+    assert "Nothing was sampled" in shown.section("sample").text
 
 
 def leaves(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -137,7 +130,7 @@ def short() -> dict[str, Any]:
 
 
 def test_a_document_that_was_changed_anywhere_is_not_valid(short):
-    assert "agrees with the document" in section(page(short), "document").text
+    assert "agrees with the document" in page(short).section("document").text
     for path in leaves(short):
         changed = copy.deepcopy(short)
         change(*path, to="x")(changed)
@@ -147,10 +140,9 @@ def test_a_document_that_was_changed_anywhere_is_not_valid(short):
         assert claim in ("The document is as it was made", "It has the form of a certificate"), path
 
 
-def test_one_without_a_hash_is_not_valid():
-    given = answer(GO)
+def test_one_without_a_hash_is_not_valid(given):
     del given["sha256"]
-    assert word(page(given)) == ("NOT VALID", "bad")
+    assert page(given).word() == ("NOT VALID", "bad")
 
 
 def test_whatever_part_is_missing_or_wrong_there_is_a_page(short):
@@ -165,7 +157,7 @@ def test_whatever_part_is_missing_or_wrong_there_is_a_page(short):
 
 
 def test_nothing_at_all_is_not_known():
-    assert word(page({})) == ("NOT KNOWN", "calm")
+    assert page({}).word() == ("NOT KNOWN", "calm")
     assert not list(page({}).every(class_="mark good"))
 
 
@@ -189,7 +181,7 @@ def test_the_examples_are_as_the_documents_say(name):
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "status"])
 def test_every_check_is_there_with_what_was_seen(name, language):
     given = answer(name)
-    shown = section(page(given, language), "checks").text
+    shown = page(given, language).section("checks").text
     ending = "_zh" if language == "zh" else ""
     for check in given["checks"]:
         assert check["id"] in shown
@@ -205,7 +197,7 @@ def test_what_has_not_passed_comes_first_the_worst_before_all():
     given["checks"][22] |= {"result": "failed", "next": "Set the clock.", "step": {"job": "deploy", "options": {}}}
     given |= {"verdict": "NO-GO", "document": given["document"].replace("not-proven", "no-go")}
     shown = page(signed(given))
-    order = [one.text for one in section(shown, "checks").every("code") if one.text in CHECKS]
+    order = [one.text for one in shown.section("checks").every("code") if one.text in CHECKS]
     assert order[:4] == ["CLOCK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "CLOSED"]
     # AND that is what the next command is about
     assert shown.one(class_="next").text == "NextSet the clock.s deploy -y"
@@ -225,33 +217,32 @@ def test_there_is_one_next_command(name, command):
 def test_after_a_go_the_project_is_closed_already():
     shown = page(answer(GO))
     assert "closed already" in shown.one(class_="next").text
-    assert "closed since 2026-01-31 08:50:01" in section(shown, "shown").text
+    assert "closed since 2026-01-31 08:50:01" in shown.section("shown").text
 
 
 def test_a_rehearsal_says_how_long_writes_will_stand_still_and_what_would_fail():
     given = answer("certificate-rehearsal")
-    part = section(page(given), "rehearsal")
+    part = page(given).section("rehearsal")
     shares = [int(one.attributes["style"].removeprefix("flex-grow:")) for one in part.one(class_="bar").every("i")]
     assert sum(shares) == given["rehearsal"]["minutes"]["total"]
     assert "total81 min" in part.text
     assert "Would be NO-GO" in part.text
     assert [one.text for one in part.every("code")] == given["rehearsal"]["failing"]
     given["rehearsal"]["minutes"]["total"] += 1
-    assert "do not add up" in section(page(given), "rehearsal").text
+    assert "do not add up" in page(given).section("rehearsal").text
 
 
-def test_a_waiver_says_by_whom_and_of_how_much():
-    given = answer(GO)
-    row = section(page(given), "waivers").one("tbody").text
+def test_a_waiver_says_by_whom_and_of_how_much(given):
+    row = page(given).section("waivers").one("tbody").text
     assert "equal_size" in row
     assert given["accepted"]["equal_size"] in row
     assert f"{given['classes']['equal_size']['source']['objects']:,}" in row
-    assert f"accepted by {given['accepted']['equal_size']}" in section(page(given), "classes").text
+    assert f"accepted by {given['accepted']['equal_size']}" in page(given).section("classes").text
 
 
 def test_digests_and_exact_numbers_are_there_for_a_stranger():
     given = answer("certificate-no-go")
-    text = section(page(given), "digests").text
+    text = page(given).section("digests").text
     for one in (given["source"], given["destination"]):
         assert one["digest"] in text
         assert f"{one['objects']:,} objects, {one['bytes']:,} bytes" in text
@@ -261,53 +252,48 @@ def test_digests_and_exact_numbers_are_there_for_a_stranger():
             assert not one[side]["objects"] or one["digests"][side] in text
 
 
-def test_a_sample_says_what_was_read_and_what_that_bounds():
-    given = answer(GO)
-    text = section(page(given), "sample").text
+def test_a_sample_says_what_was_read_and_what_that_bounds(given):
+    text = page(given).section("sample").text
     sample = given["sample"]
     assert "fewer than 3.0 % of the 4,598,210 objects of up to 1 GiB that count as equal differ" in text
     assert sample["seed"] in text
     assert "100 drawn, of 4,598,210 up to 1 GiB each" in text
     given["sample"] |= {"differing": ["a/b"], "unread": ["c"]}
-    part = section(page(given), "sample")
+    part = page(given).section("sample")
     assert [one.text for one in part.every("code", class_="key")] == ["a/b", "c"]
     assert [one.text for one in part.every(class_="number bad")] == ["1", "1"]
 
 
-def test_the_page_tells_how_to_check_the_document():
-    given = answer(GO)
-    part = section(page(given), "document")
+def test_the_page_tells_how_to_check_the_document(given):
+    part = page(given).section("document")
     assert given["sha256"] in part.text
     assert part.one("pre").text == "python3 ops.py check 0001-20260131T092014Z-go.json"
 
 
-def test_a_scope_is_named_and_a_part_of_a_bucket_is_not_called_the_whole():
-    given = answer(GO)
+def test_a_scope_is_named_and_a_part_of_a_bucket_is_not_called_the_whole(given):
     given["scope"] = {"prefix": "photos/", "suffix": ".jpg"}
-    text = section(page(given), "looked-at").text
+    text = page(given).section("looked-at").text
     assert "prefix photos/, suffix .jpg" in text
     assert "whole bucket" not in text
-    assert "the whole bucket" in section(page(answer(GO)), "looked-at").text
+    assert "the whole bucket" in page(answer(GO)).section("looked-at").text
 
 
-def test_what_is_not_compared_is_in_no_total():
-    given = answer(GO)
-    rows = section(page(given), "classes").one("tfoot").cells()
+def test_what_is_not_compared_is_in_no_total(given):
+    rows = page(given).section("classes").one("tfoot").cells()
     assert rows[0][:2] == ["in scope", f"{given['source']['objects']:,}"]
     assert rows[0][3] == f"{given['destination']['objects']:,}"
     assert rows[1][0] == "OMS's own listsnot counted"
-    total = section(page(given), "folders").one("tfoot").cells()[0]
+    total = page(given).section("folders").one("tfoot").cells()[0]
     assert total[1].startswith(f"{given['source']['objects']:,}")
     assert total[2].startswith(f"{given['destination']['objects']:,}")
 
 
-def test_a_folder_has_the_objects_and_bytes_of_both_sides_and_what_lacks_is_red():
-    given = answer(GO)
+def test_a_folder_has_the_objects_and_bytes_of_both_sides_and_what_lacks_is_red(given):
     given["folders"] = {
         "a/": {"equal_contents": [7, 7000, 7, 7000], "missing": [3, 1500, 0, 0], "equal_size": [2, 20, 2, 20]},
         "b/": {"equal_contents": [1, 10, 1, 10]},
     }
-    table = section(page(given), "folders").one("tbody")
+    table = page(given).section("folders").one("tbody")
     first, second = ([cell for cell in row.children if isinstance(cell, Element)] for row in table.every("tr"))
     assert [cell.text for cell in first[1:]] == ["128.52 kB", "97.02 kB", "3", "0", "2"]
     assert [cell.text for cell in second[1:]] == ["110 bytes", "110 bytes", "0", "0", "0"]
@@ -319,14 +305,13 @@ def test_a_folder_has_the_objects_and_bytes_of_both_sides_and_what_lacks_is_red(
     assert tones == [["bad", "nil", "open"], ["nil", "nil", "nil"]]
 
 
-def test_what_oms_does_not_say_is_not_known_and_gates_nothing():
-    given = answer(GO)
+def test_what_oms_does_not_say_is_not_known_and_gates_nothing(given):
     said = {"problem": "FORBIDDEN", "status": 403, "message": "no such right"}
     given["shown"] |= {"task": None, "silence": {**said, "fix": "Grant it.", "fix_zh": "请授权。"}}
     given["shown"]["lag"]["copied"].update(
         objects=0, not_yet=0, within=dict.fromkeys(("60", "300", "900", "3600", "86400"), 0)
     )
     shown = page(signed(given))
-    assert word(shown) == ("GO", "good")
-    assert "OMS does not say: FORBIDDEN" in section(shown, "shown").text
-    assert "No object was written in that time." in section(shown, "lag").text
+    assert shown.word() == ("GO", "good")
+    assert "OMS does not say: FORBIDDEN" in shown.section("shown").text
+    assert "No object was written in that time." in shown.section("lag").text

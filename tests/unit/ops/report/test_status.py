@@ -20,10 +20,9 @@ def page(given: Mapping[str, Any], language: str = "en") -> Element:
     return parse(status_page(given, language))
 
 
-def word(shown: Element) -> tuple[str, str]:
-    """The big word, and its tone."""
-    heading = shown.one("h1")
-    return heading.text, heading.attributes["class"]
+@pytest.fixture
+def example() -> dict[str, Any]:
+    return answer("status")
 
 
 @pytest.fixture
@@ -37,8 +36,8 @@ def given() -> dict[str, Any]:
 
 
 def test_the_verdict_is_one_word_and_its_sentence(given):
-    assert word(page(given)) == ("In step", "good")
-    assert word(page(given, "zh")) == ("已同步", "good")
+    assert page(given).word() == ("In step", "good")
+    assert page(given, "zh").word() == ("已同步", "good")
     assert page(given).one("p", class_="lead").text == "All of it."
     assert page(given, "zh").one("p", class_="lead").text == "全部。"
 
@@ -46,7 +45,7 @@ def test_the_verdict_is_one_word_and_its_sentence(given):
 @pytest.mark.parametrize("state", VerdictState)
 def test_only_in_step_is_green(given, state):
     given["verdict"]["state"] = state.value
-    shown, tone = word(page(given))
+    shown, tone = page(given).word()
     assert shown.lower() == state.value
     assert (tone == "good") == (state is VerdictState.IN_STEP)
 
@@ -60,11 +59,6 @@ def test_what_came_after_the_close_is_red_and_its_step_is_to_open_the_project(gi
     assert "run files of projects that no longer run" in shown.text
 
 
-def section_of(shown: Element, name: str) -> Element:
-    """The section with this id."""
-    return next(one for one in shown.every("section") if one.attributes["aria-labelledby"] == name)
-
-
 def numbers(value: object) -> Iterator[int]:
     if isinstance(value, dict):
         for one in value.values():
@@ -76,17 +70,16 @@ def numbers(value: object) -> Iterator[int]:
         yield value
 
 
-def test_every_number_of_objects_is_on_the_page():
-    given = answer("status")
+def test_every_number_of_objects_is_on_the_page(example):
     # GIVEN all counts of objects: without bytes, and what is shown in another form
-    last, month, ended = given["compare"]["last"], given["oms"]["month"], given["reconcile"]["last"]
+    last, month, ended = example["compare"]["last"], example["oms"]["month"], example["reconcile"]["last"]
     month.pop("bytes")
     ended.pop("ranges")
     counts = [
         month,
-        given["copying"],
-        given["backlog"],
-        given["sums"],
+        example["copying"],
+        example["backlog"],
+        example["sums"],
         [ended[name] for name in ended if name not in ("accepted", "failed", "new")],
     ]
     counts += [one[side]["objects"] for one in last["classes"].values() for side in ("source", "destination")]
@@ -101,7 +94,7 @@ def test_every_number_of_objects_is_on_the_page():
 
 def test_the_parts_of_a_bar_add_up_to_the_bucket():
     last = answer("status")["compare"]["last"]
-    section = section_of(page(answer("status")), "in-obs")
+    section = page(answer("status")).section("in-obs")
     bars = list(section.every(class_="bar"))[:2]
     for bar, side in zip(bars, ("source", "destination"), strict=True):
         shares = [int(part.attributes["style"].removeprefix("flex-grow:")) for part in bar.every("i")]
@@ -123,18 +116,16 @@ def test_the_parts_of_a_bar_add_up_to_the_bucket():
     ],
     ids=["as it is", "an object more", "bytes", "by its own word"],
 )
-def test_classes_that_do_not_add_up_are_said_not_to(change, said):
-    given = answer("status")
-    change(given["compare"]["last"])
-    assert said in section_of(page(given), "in-obs").text
+def test_classes_that_do_not_add_up_are_said_not_to(change, said, example):
+    change(example["compare"]["last"])
+    assert said in page(example).section("in-obs").text
 
 
-def test_lasting_reasons_stand_apart_from_those_that_pass():
-    given = answer("status")
-    given["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
-    given["fixes"] = {name: Reason[name].fix.to_json() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
-    given["lasting"] = ["FORBIDDEN", "NO_TASK"]
-    shown = section_of(page(given), "waiting")
+def test_lasting_reasons_stand_apart_from_those_that_pass(example):
+    example["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
+    example["fixes"] = {name: Reason[name].fix.to_json() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
+    example["lasting"] = ["FORBIDDEN", "NO_TASK"]
+    shown = page(example).section("waiting")
     tables = {one.one("caption").text: one for one in shown.every("table") if list(one.every("caption"))}
     lasting = tables["Lasting: they need you"]
     assert [row[0] for row in lasting.cells()] == ["reason", "FORBIDDEN", "NO_TASK", "total"]
@@ -145,43 +136,40 @@ def test_lasting_reasons_stand_apart_from_those_that_pass():
     assert [row[2] for row in tables["Reason not known here"].cells()] == ["objects", "3", "3"]
 
 
-def test_what_was_said_of_a_key_stands_under_it():
-    given = answer("status")
-    one = {"key": "a", "reason": "REFUSED", "since": given["at"], "message": "the <b>key</b> is invalid"}
-    given["backlog"]["keys"] = [one, {**one, "key": "b", "message": ""}]
-    section = section_of(page(given), "waiting")
+def test_what_was_said_of_a_key_stands_under_it(example):
+    one = {"key": "a", "reason": "REFUSED", "since": example["at"], "message": "the <b>key</b> is invalid"}
+    example["backlog"]["keys"] = [one, {**one, "key": "b", "message": ""}]
+    section = page(example).section("waiting")
     (table,) = (each for each in section.every("table") if "The first 2" in each.text)
     assert [row[3] for row in table.cells()[1:]] == ["the <b>key</b> is invalid", ""]
 
 
-def test_the_time_to_drain_is_what_waits_by_what_oms_has_shown_to_be_capable_of():
-    given = answer("status")
+def test_the_time_to_drain_is_what_waits_by_what_oms_has_shown_to_be_capable_of(example):
     # GIVEN 120 objects copied in the last hour, ten times as fast as that before, and 300 that wait
     at = 1769850000000  # 2026-01-31T09:00:00Z
-    given["statistics"]["series"] |= {
+    example["statistics"]["series"] |= {
         "SUCCESS": [[at, 60], [at - 600_000, 60], [at - 7_200_000, 100]],
         "SIZE": [[at, 360_000_000]],
     }
-    given["backlog"].update(failed=290, in_run_files=4)
-    given["copying"]["unfinished"] = {"objects": 6, "overdue": 0}
-    text = page(given).one(class_="figures").text
+    example["backlog"].update(failed=290, in_run_files=4)
+    example["copying"]["unfinished"] = {"objects": 6, "overdue": 0}
+    text = page(example).one(class_="figures").text
     assert "Throughput2 objects a minute" in text
     assert "100 kB a second" in text
     assert "Time to drain15 minfor 300 that wait here or at OMS, as fast as" in text
-    given["statistics"]["series"]["SUCCESS"] = []
-    assert "Time to drainnot known" in page(given).one(class_="figures").text
-    given["backlog"].update(failed=0, in_run_files=0)
-    given["copying"]["unfinished"] = {"objects": 0, "overdue": 0}
-    assert "nothing to drain" in page(given).one(class_="figures").text
-    given["copying"]["unfinished"] = None
-    assert "Time to drainnot known" in page(given).one(class_="figures").text
+    example["statistics"]["series"]["SUCCESS"] = []
+    assert "Time to drainnot known" in page(example).one(class_="figures").text
+    example["backlog"].update(failed=0, in_run_files=0)
+    example["copying"]["unfinished"] = {"objects": 0, "overdue": 0}
+    assert "nothing to drain" in page(example).one(class_="figures").text
+    example["copying"]["unfinished"] = None
+    assert "Time to drainnot known" in page(example).one(class_="figures").text
 
 
-def test_failures_have_a_scale_of_their_own():
-    given = answer("status")
+def test_failures_have_a_scale_of_their_own(example):
     at = 1769850000000
-    given["statistics"]["series"] |= {"REQUEST": [[at, 10**6]], "SUCCESS": [[at, 10**6]], "FAILURE": [[at, 2]]}
-    shown = page(given)
+    example["statistics"]["series"] |= {"REQUEST": [[at, 10**6]], "SUCCESS": [[at, 10**6]], "FAILURE": [[at, 2]]}
+    shown = page(example)
     assert float(shown.one("rect", class_="failures").attributes["height"]) == 98
     assert "peak 2" in shown.text
 
@@ -196,7 +184,7 @@ def test_the_picture_says_in_words_what_it_shows():
 
 def test_what_oms_failed_to_copy_is_a_bar_whose_parts_add_up_to_what_it_counts():
     failures = answer("status")["copying"]["failures"]
-    section = section_of(page(answer("status")), "failures")
+    section = page(answer("status")).section("failures")
     (bar,) = section.every(class_="bar")
     parts = {one.attributes["class"]: int(one.attributes["style"].removeprefix("flex-grow:")) for one in bar.every("i")}
     assert parts == {"good": failures["done"], "way": failures["waiting"], "bad": failures["stuck"]}
@@ -205,7 +193,7 @@ def test_what_oms_failed_to_copy_is_a_bar_whose_parts_add_up_to_what_it_counts()
 
 
 def test_what_is_stuck_says_by_which_code_and_what_to_do():
-    section = section_of(page(answer("status")), "failures")
+    section = page(answer("status")).section("failures")
     tables = {one.one("caption").text: one for one in section.every("table") if list(one.every("caption"))}
     lasting = tables["Lasting: they need you"]
     assert lasting.cells()[1][::2] == ["INIT_DST_OBJ_MULTIPART_FAILURE", "6"]
@@ -235,20 +223,20 @@ def test_what_is_stuck_says_by_which_code_and_what_to_do():
 )
 def test_what_became_of_failures_is_said_or_is_not_known(given, failures, said):
     given["copying"].update(failures=failures)
-    assert said in section_of(page(given), "failures").text
+    assert said in page(given).section("failures").text
 
 
 def test_a_key_that_was_sent_again_and_not_taken_has_no_code_of_oms(given):
     code = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh": ""}
     given["copying"]["failures"]["codes"] = {"": code}
-    text = section_of(page(given), "failures").text
+    text = page(given).section("failures").text
     assert "Sent again since, and OMS did not take it" in text
     assert "Look at the code." not in text
 
 
 def test_commands_in_what_the_function_says_stand_out():
     shown = page(answer("status"))
-    codes = [one.text for one in section_of(shown, "in-obs").every("code")]
+    codes = [one.text for one in shown.section("in-obs").every("code")]
     assert "python3 ops.py compare --deep" in codes
     assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
 
@@ -261,12 +249,11 @@ def test_ages_stand_beside_times():
         assert re.search(r"\d+ (s|min|h|d) ago", time.parent.text)
 
 
-def test_what_is_under_way_says_how_far_it_is():
-    given = answer("status")
+def test_what_is_under_way_says_how_far_it_is(example):
     progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
-    one = {**given["reconcile"]["last"], **progress, "scanned": 10}
-    given["reconcile"]["open"] = [one, {**one, "share": None, "minutes_left": None, "scanned": 4321}]
-    text = page(given).text
+    one = {**example["reconcile"]["last"], **progress, "scanned": 10}
+    example["reconcile"]["open"] = [one, {**one, "share": None, "minutes_left": None, "scanned": 4321}]
+    text = page(example).text
     assert "A pass is under way since 10 min ago25.0 %, 10 so far, 2,000 objects a minute, 7 min left" in text
     assert "4,321 so far, 2,000 objects a minute, end not known" in text
 
@@ -294,12 +281,11 @@ def test_a_sum_that_does_not_hold_says_what_that_means():
     assert "Two invocations" not in table.text
 
 
-def test_what_oms_does_not_say_is_told_with_the_fix():
-    given = answer("status")
+def test_what_oms_does_not_say_is_told_with_the_fix(example):
     said = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
-    given |= {"oms": None, "oms_silence": said, "statistics": None, "statistics_silence": said}
-    shown = page(given)
+    example |= {"oms": None, "oms_silence": said, "statistics": None, "statistics_silence": said}
+    shown = page(example)
     assert "OMS does not say: UNREACHABLE" in shown.text
     assert "Check it." in shown.text
     assert "no route" in shown.text
-    assert "检查。" in page(given, "zh").text
+    assert "检查。" in page(example, "zh").text

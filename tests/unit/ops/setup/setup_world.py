@@ -23,11 +23,16 @@ NAME = "photos-sync"
 YES = "yes\nagree\n"
 
 
-def well(done: tuple[int, str]) -> str:
-    """What a command says that ends well."""
-    code, said = done
-    assert code == 0, said
+def ends(done: tuple[int, str], code: int, *told: str) -> str:
+    """What a command says that ends with this exit code, and says this among other things."""
+    ended, said = done
+    assert (ended, [one for one in told if one not in said]) == (code, []), said
     return said
+
+
+def well(done: tuple[int, str], *told: str) -> str:
+    """The same of one that ends well."""
+    return ends(done, 0, *told)
 
 
 class _Terminal(io.StringIO):

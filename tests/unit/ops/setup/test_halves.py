@@ -17,7 +17,7 @@ from sandbox.iam.identities import Asked
 from support.administrator import KilledError
 from support.grants import iam_user, ram_user
 from support.migration import Caller
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
 
 READER = "RAM user with whose key OMS reads the source"
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
@@ -121,8 +121,7 @@ def test_a_key_that_was_mistyped_is_not_waited_for(world, wrong):
     key, secret = two.handed
     two.handed = ("LTAIxxxx", secret) if wrong == "key" else (key, "x")
     began = world.ground.now()
-    code, said = two.huawei()
-    assert (code, "reading the source: no user has the key that was given" in said) == (2, True), said
+    ends(two.huawei(), 2, "reading the source: no user has the key that was given")
     assert world.ground.now() - began < 60
     # The other key, which OMS did not get, is gone.
     assert [keys for _, _, keys in world.made()["iam users"]] == [1, 0]
@@ -177,8 +176,7 @@ def test_without_identity_policies_the_printed_documents_suffice_and_setup_goes_
     world.iam.v5 = False
 
     # WHEN it is run THEN the rest is made, and it ends with what somebody else has to do
-    code, said = world.setup(typed=f"yes\n{YES}")
-    assert code == 3, said
+    said = ends(world.setup(typed=f"yes\n{YES}"), 3)
     assert at_its_end(said).count("granted on the project cn-north-4") == 1
     assert at_its_end(said).count("granted on the account") == 2
     made = world.made()
@@ -208,8 +206,7 @@ def test_without_identity_policies_the_printed_documents_suffice_and_setup_goes_
 def test_the_user_made_by_hand_as_it_is_printed_is_setup_s_own(world):
     # GIVEN an account with identity policies, in which setup may create no user, but attach policies
     world.iam.deny("iam:users:createUserV5")
-    code, said = world.setup(typed=YES)
-    assert code == 3
+    said = ends(world.setup(typed=YES), 3)
     # WHEN they are made by hand, with the description that is printed
     for name, mark in re.findall(r"Create the IAM user (\S+), .* description (\S+),", at_its_end(said)):
         world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
@@ -247,8 +244,7 @@ def test_without_rights_in_ram_the_printed_documents_suffice_and_setup_goes_on(w
 def test_a_half_without_rights_in_ram_goes_on_as_well(world):
     for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys"):
         world.ram.deny(action)
-    code, said = Two(world).alibaba()
-    assert code == 3
+    said = ends(Two(world).alibaba(), 3)
     assert left(said) == [f"RAM role of {FUNCTIONS}", "RAM role of trigger", READER]
     assert world.log_bucket in world.oss.buckets
 
@@ -270,10 +266,12 @@ def test_a_key_that_somebody_made_is_given_to_oms_and_not_taken_for_one_that_nob
 
 def test_a_missing_right_to_make_a_bucket_ends_it_there(world):
     world.oss.deny("oss:PutBucket", world.log_bucket)
-    code, said = world.setup(typed=YES)
-    assert code == 3
-    assert f"log bucket {world.log_bucket}: " in said
-    assert "refused oss:PutBucket: 403 AccessDenied, ExplicitDeny" in said
+    ends(
+        world.setup(typed=YES),
+        3,
+        f"log bucket {world.log_bucket}: ",
+        "refused oss:PutBucket: 403 AccessDenied, ExplicitDeny",
+    )
     assert world.made()["roles"] == {}
 
 

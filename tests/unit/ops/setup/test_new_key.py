@@ -33,15 +33,13 @@ def test_the_old_key_goes_once_the_new_one_is_used(world):
 
     # WHEN they get another one THEN the old one goes on working
     world.later(60)
-    code, said = world.setup("--new-key", typed="yes\n")
-    assert (code, "then run this again, and the old one goes" in said) == (0, True), said
+    well(world.setup("--new-key", typed="yes\n"), "then run this again, and the old one goes")
     new = world.secrets[STORED]
     assert list(keys(world)) == [old, new]
 
     # WHEN that is deployed, and it is run again THEN only the old one goes
     use(world)
-    code, said = world.setup("--new-key", typed="yes\n")
-    assert (code, f"{old} goes: a newer one is used" in said) == (0, True), said
+    well(world.setup("--new-key", typed="yes\n"), f"{old} goes: a newer one is used")
     assert list(keys(world)) == [new]
     assert world.secrets[STORED] == new
 
@@ -52,16 +50,14 @@ def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world
     world.later(60)
     assert world.setup("--new-key", typed="yes\n")[0] == 0
     unused = world.secrets[STORED]
-    code, said = world.setup("--new-key", typed="yes\n")
-    assert (code, f"{unused} was never used: a new one takes its place" in said) == (0, True), said
+    well(world.setup("--new-key", typed="yes\n"), f"{unused} was never used: a new one takes its place")
     assert sorted(keys(world)) == sorted([old, world.secrets[STORED]])
     assert unused not in keys(world)
 
 
 def test_a_plan_of_it_changes_nothing(world):
     before = world.made(), dict(world.secrets)
-    code, said = world.setup("--new-key", "--plan")
-    assert (code, "create: access key of the functions" in said) == (0, True)
+    well(world.setup("--new-key", "--plan"), "create: access key of the functions")
     assert world.setup("--new-key", typed="no\n")[0] == 2
     assert (world.made(), world.secrets) == before
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from support.administrator import KilledError
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
 
 NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}
 # Of the requests of a run one in so many is where it ends.
@@ -109,8 +109,7 @@ def test_a_policy_of_that_name_which_setup_did_not_make_stops_it(cloud):
             for policy in world.iam.policies.values():
                 policy["told"]["description"] = "mine"
         before = world.made()
-        code, said = world.setup(typed=YES)
-        assert (code, "is there, and setup did not make it" in said) == (1, True)
+        ends(world.setup(typed=YES), 1, "is there, and setup did not make it")
         assert world.made() == before
 
 

@@ -12,7 +12,7 @@ from ops.clouds.keys import ALIBABA, HUAWEI
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
 
 # Of the requests of a run one in so many is where it ends.
 EACH = 12
@@ -65,8 +65,7 @@ def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
     assert world.setup("--yes", "00000000", "--agree")[0] == 2
     assert world.made() == before[0]
     assert world.setup("--yes", shown["plan"], "--agree")[0] == 0
-    code, said = world.setup("--plan")
-    assert (code, "All is there." in said) == (0, True)
+    said = well(world.setup("--plan"), "All is there.")
     assert re.findall(r"^ *(create|change|remove|stop|not seen)", said, re.MULTILINE) == []
 
 
@@ -100,9 +99,7 @@ def test_what_it_fills_in_is_in_the_answers_that_an_upgrade_takes_and_the_rest_s
 def test_a_file_without_those_lines_is_told_what_to_write(world):
     file = world.folder / "s.yaml"
     file.write_text(file.read_text().replace(" # setup", ""))
-    code, said = world.setup(typed=YES)
-    assert code == 2
-    assert 'Write it under vars: SYNC_URL: "https://oms.' in said
+    ends(world.setup(typed=YES), 2, 'Write it under vars: SYNC_URL: "https://oms.')
 
 
 def test_who_does_not_say_yes_changes_nothing(world):
@@ -137,9 +134,7 @@ def test_a_second_person_waits_for_the_first(world):
     with pytest.raises(KilledError):
         world.setup(typed=YES)
     world.dies_after = -1
-    code, said = world.setup(typed=YES)
-    assert code == 2
-    assert "Somebody else has been setting this up since" in said
+    ends(world.setup(typed=YES), 2, "Somebody else has been setting this up since")
 
 
 @pytest.mark.parametrize("minutes", [0, 10, 30])
@@ -152,9 +147,7 @@ def test_grants_that_act_late_are_waited_for(world, minutes):
 
 def test_grants_that_never_act_end_with_what_it_waits_for_and_no_key_is_left(world):
     world.iam.acts_after = None
-    code, said = world.setup(typed=YES)
-    assert code == 3
-    assert "writing to the destination: the new key still may not" in said
+    ends(world.setup(typed=YES), 3, "writing to the destination: the new key still may not")
     assert world.made()["users"][f"{NAME}-oms"][1] == 0
     world.iam.acts_after = 0.0
     assert finish(world)["tasks"] == [("photos", "photos-obs", True)]
@@ -236,9 +229,7 @@ def test_what_somebody_has_to_choose_stops_it_before_anything_is_made(world, nam
     prepare, told = WRONG[name]
     prepare(world)
     before = world.made()
-    code, said = world.setup(typed=YES)
-    assert code == 1
-    assert told in said
+    ends(world.setup(typed=YES), 1, told)
     assert world.made() == before
 
 
@@ -252,9 +243,7 @@ def test_what_somebody_has_to_choose_stops_it_before_anything_is_made(world, nam
 def test_what_cannot_be_seen_is_named_with_its_right_and_nothing_is_made(world, deny, right):
     deny(world)
     before = world.made()
-    code, said = world.setup(typed=YES)
-    assert code == 3
-    assert right in said
+    ends(world.setup(typed=YES), 3, right)
     assert world.made() == before
 
 
@@ -264,17 +253,14 @@ def test_a_bucket_of_somebody_else_is_not_taken_for_a_missing_right_alone(world,
         world.oss.create_bucket(world.log_bucket, owner="2000000000000002")
     else:
         world.obs.create_bucket(world.destination_bucket).owner = "somebody"
-    code, said = world.setup(typed=YES)
-    assert code == 3
-    assert f"If the bucket is somebody else's, name another one in s.yaml: {name}" in said
+    ends(world.setup(typed=YES), 3, f"If the bucket is somebody else's, name another one in s.yaml: {name}")
 
 
 @pytest.mark.parametrize(
     ("name", "host"), [(ALIBABA[0], "ram."), (ALIBABA[1], "ram."), (HUAWEI[0], "iam."), (HUAWEI[1], "iam.")]
 )
 def test_a_wrong_key_is_told_with_the_cloud_that_does_not_know_it(world, name, host):
-    code, said = world.setup(keys={**world.administrators(), name: "x"})
-    assert code == 1
+    said = ends(world.setup(keys={**world.administrators(), name: "x"}), 1)
     assert re.search(rf"{host}\S+ refused (GET|POST): 40[0-4] ", said)
     assert "-> See that access key and secret belong together" in said
 
@@ -282,13 +268,12 @@ def test_a_wrong_key_is_told_with_the_cloud_that_does_not_know_it(world, name, h
 def test_a_limit_that_is_reached_is_told_with_what_it_is_about(world):
     for number in range(50):
         world.iam.create_user(Asked((), {"name": f"user-{number}"}, {}))
-    code, said = world.setup(typed=YES)
-    assert code == 1
-    assert (
-        "IAM user with whose key OMS writes to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003"
-        in said
+    ends(
+        world.setup(typed=YES),
+        1,
+        "IAM user with whose key OMS writes to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003",
+        "-> A limit of the account is reached",
     )
-    assert "-> A limit of the account is reached" in said
 
 
 def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world):
@@ -335,8 +320,7 @@ def test_the_account_s_own_key_wants_a_second_yes(world, cloud):
         world.ram.add_credentials(*world.user_credentials, holder="root")
     else:
         world.iam.add_credentials(*world.huawei_credentials, holder="root")
-    code, said = world.setup(typed="yes\nno\n")
-    assert (code, "The key of a user would be safer" in said) == (2, True)
+    ends(world.setup(typed="yes\nno\n"), 2, "The key of a user would be safer")
     assert world.setup(typed=f"yes\n{YES}")[0] == 0
 
 

@@ -31,6 +31,7 @@ class _ClassCheck(NamedTuple):
     next: Text = NOTHING
 
 
+BY_HAND = t("Reading did not prove them. Compare them by hand, then accept them by name")
 _LATER = t("Some minutes later, judge them again")
 _READ = t("Read these objects in the source, which proves most")
 _EQUAL = t("The contents of each object are proven to be equal")
@@ -160,8 +161,7 @@ def _prove(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tu
         return check.next, options.accepting(one.title)
     if not scope.deep:
         return check.next, options.comparing(scope, deep=True, restart=True)
-    by_hand = t("Reading did not prove them. Compare them by hand, then accept them by name")
-    return by_hand, options.accepting(one.title)
+    return BY_HAND, options.accepting(one.title)
 
 
 def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:

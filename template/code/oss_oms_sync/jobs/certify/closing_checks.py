@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -11,8 +12,8 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.jobs.certify.class_checks import perhaps_copied, unseen
-from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Evidence
+from oss_oms_sync.jobs.certify.class_checks import BY_HAND, perhaps_copied, unseen
+from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Due, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS
@@ -228,10 +229,13 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
 
 
 def nothing_waits(evidence: Evidence) -> Finding:
-    """Whether nothing is to be sent any more that failed. It needs no comparison."""
+    """Whether nothing is to be sent any more that failed. It needs no comparison, but for what is accepted by name."""
     waiting, needless = evidence.waiting, len(evidence.waiting.keys) - len(evidence.due)
-    if evidence.due or waiting.unread:
-        finding = _waits(evidence)
+    names = evidence.options.accept
+    accepted = [one.key.key for one in evidence.due if one.can_be_accepted and one.found.title in names]
+    due = [one for one in evidence.due if one.key.key not in accepted]
+    if due or waiting.unread:
+        finding = _waits(evidence, due)
     elif waiting.are_more:
         finding = _NOTHING_WAITS(
             Result.NOT_RUN,
@@ -241,6 +245,14 @@ def nothing_waits(evidence: Evidence) -> Finding:
         )
     else:
         finding = _lists(evidence)
+    if accepted:
+        seen = t(
+            "{seen}. Accepted by name, because OMS takes none of them, and reading did not prove them:"
+            " {accepted:object|objects}",
+            seen=finding.seen,
+            accepted=len(accepted),
+        )
+        finding = replace(finding, seen=seen, keys=finding.keys or accepted[:MAX_KEYS])
     seen = t(
         "{seen} (besides, {needless:key needs|keys need} nothing: gone at the source, equal in OBS, or impossible to"
         " copy)",
@@ -250,10 +262,10 @@ def nothing_waits(evidence: Evidence) -> Finding:
     return replace(finding, seen=seen) if needless else finding
 
 
-def _waits(evidence: Evidence) -> Finding:
-    """Where something waits."""
-    waiting, due = evidence.waiting, evidence.due
-    number, reasons = AtLeast(len(due)) if waiting.are_more else len(due), sorted({one.told_reason for one in due})
+def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
+    """Where something waits: what is `due`, and what cannot be read."""
+    waiting, reasons = evidence.waiting, sorted({one.key.told_reason for one in due})
+    number = AtLeast(len(due)) if waiting.are_more else len(due)
     seen = t("{n:object|objects}", n=number)
     if reasons:
         seen = t("{n:object|objects} ({reasons})", n=number, reasons=reasons)
@@ -265,10 +277,14 @@ def _waits(evidence: Evidence) -> Finding:
         "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends them"
         " again"
     )
-    what = (send, options.cutover())
-    if found and evidence.may_be_equal and not waiting.unread and not found.state.scope.deep:
+    result, what = Result.FAILED, (send, options.cutover())
+    if waiting.unread or not found:
+        pass
+    elif all(one.can_be_accepted for one in due):
+        result, what = Result.NOT_PROVEN, (BY_HAND, options.accepting(due[0].found.title))
+    elif all(one.is_same_size for one in due) and not all(one.was_tried for one in due):
         what = perhaps_copied(found, options)
-    return _NOTHING_WAITS(Result.FAILED, seen, *what, [one.key for one in due][:MAX_KEYS])
+    return _NOTHING_WAITS(result, seen, *what, [one.key.key for one in due][:MAX_KEYS])
 
 
 def _lists(evidence: Evidence) -> Finding:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.certificate import Headers
@@ -22,8 +23,8 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import entries
-from oss_oms_sync.comparison.classes import Moments
-from oss_oms_sync.comparison.judge import FileSystem, Judge
+from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, UNPROVEN, Moments
+from oss_oms_sync.comparison.judge import FileSystem, Judge, are_same_size
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample, compare_headers
@@ -38,7 +39,7 @@ from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.states import PassState, answering, last_whole
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Side, Tally
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.reasons import OF_ONE_KEY, Failure
 
 # In the place of who accepts something, and why, until somebody says it.
 WHO_WHY = "<who, why>"
@@ -78,7 +79,8 @@ class CutoverOptions:
         since, frozen = asked.frozen_since, asked.frozen
         wrong = (
             (
-                sum((asked.close, asked.open, asked.look, bool(asked.sample or asked.accept))) > 1,
+                sum((asked.close, asked.open, asked.look, bool(asked.sample))) > 1
+                or bool(asked.accept and (asked.close or asked.open)),
                 "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
                 " at a time",
             ),
@@ -175,17 +177,33 @@ class Comparison:
         return self.tally.side(side, ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 
 
+class Due(NamedTuple):
+    """A key that waits, and the class that its object is of without its records. `is_same_size`: OBS has one of the
+    same size. `was_tried`: the comparison would have read these very versions, which were there before it began."""
+
+    key: FailedKey
+    found: ObjectClass
+    is_same_size: bool
+    was_tried: bool
+
+    @property
+    def can_be_accepted(self) -> bool:
+        """Whether nothing else is left than to accept it by the name of its class: reading did not prove it, and OMS
+        refuses this key again and again."""
+        is_refused = self.key.failed_again and self.key.reason in {one.name for one in OF_ONE_KEY}
+        return self.was_tried and self.found in UNPROVEN and is_refused
+
+
 @dataclass(frozen=True)
 class Evidence:
     """All that checks go by: what was asked for, and what was found.
 
     `reconciled` is the last reconcile pass over everything that ended. `due`: those of the keys `waiting` that are to
     be sent. A record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied: replay
-    keeps them for longer than a freeze lasts. `may_be_equal`: OBS has each of those in the same size. `lists`: how far
-    replay has read OMS's lists of failures. `clocks`: how far the function's clock is off each cloud's; None where that
-    does not tell. `open_projects`: others of the task that were not closed in time. `migration`: that of the old
-    objects, while it is not over; `old_objects`: how far it is; `migrated`: those that are over. `sample` is None if
-    nothing was to be sampled.
+    keeps them for longer than a freeze lasts. `lists`: how far replay has read OMS's lists of failures. `clocks`: how
+    far the function's clock is off each cloud's; None where that does not tell. `open_projects`: others of the task
+    that were not closed in time. `migration`: that of the old objects, while it is not over; `old_objects`: how far it
+    is; `migrated`: those that are over. `sample` is None if nothing was to be sampled.
     """
 
     options: CutoverOptions
@@ -194,8 +212,7 @@ class Evidence:
     comparison: Comparison | None
     reconciled: PassState | None
     waiting: WaitingKeys
-    due: Sequence[FailedKey]
-    may_be_equal: bool
+    due: Sequence[Due]
     lists: ListPositions
     clocks: Mapping[str, timedelta | None]
     closed: Closed | None
@@ -220,7 +237,6 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
     reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
-    due = _due(invocation, destination, [one.key for one in waiting.keys])
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
     urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
@@ -233,8 +249,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         comparison=comparison,
         reconciled=reconciled,
         waiting=waiting,
-        due=[one for one in waiting.keys if one.key in due],
-        may_be_equal=all(due.values()),
+        due=_due(invocation, destination, comparison, waiting.keys),
         lists=JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions(),
         clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
@@ -272,17 +287,26 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     return Comparison(answer.of, standstill)
 
 
-def _due(invocation: Invocation, destination: ObsBucket | None, keys: Sequence[str]) -> Mapping[str, bool]:
-    """Those of objects that are neither equal in OBS nor impossible to copy, and whether OBS has them in the same size;
-    all that the source has, where OBS does not tell."""
+def _due(
+    invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, waiting: Sequence[FailedKey]
+) -> list[Due]:
+    """Those of objects that are neither equal in OBS nor impossible to copy; all that the source has, where OBS does
+    not tell."""
+    keys = [one.key for one in waiting]
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
+    began = parse_time(comparison.state.started) if comparison and comparison.state.scope.deep else None
+    tried_until = began.timestamp() - CLOCKS_SECONDS if began else -math.inf
+    due = []
     with suppress(StorageError):
         if destination:
             file_system = FileSystem.of(destination) if keys else None
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
-            found = ((one, judge.judge_alone(one).found) for one in entries(invocation, destination, keys))
-            settled = (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE)
-            due = ((one.source, one.destination) for one, of_class in found if of_class not in settled)
-            return {source.name: bool(there and there.size == source.size) for source, there in due if source}
-    return {one.name: False for one in invocation.source_bucket.find_all(keys) if one}
+            for key, entry in zip(waiting, entries(invocation, destination, keys), strict=True):
+                found = judge.judge_alone(entry._replace(success=None, failed=None)).found
+                if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+                    written = max(one.modified for one in (entry.source, entry.destination) if one)
+                    due.append(Due(key, found, are_same_size(entry), was_tried=written < tried_until))
+            return due
+    found_there = zip(waiting, invocation.source_bucket.find_all(keys), strict=True)
+    return [Due(key, ObjectClass.MISSING, is_same_size=False, was_tried=False) for key, one in found_there if one]

@@ -29,7 +29,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.digests import LARGEST, Drawn
-from oss_oms_sync.passes.scope import folder_of
+from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import MAX_KEYS
 
 # For what comes after the last byte: writing down what was read, and the certificate.
@@ -78,8 +78,7 @@ class Sample(Sampled):
 
         Raises StorageError if the log bucket cannot be read, or does not take what was read.
         """
-        settings = invocation.settings
-        folder = f"{folder_of('differences', settings.project, 'compare', invocation.task_id)}{pass_name}/sample/"
+        folder = f"{PassStore(invocation, 'compare').differences}{pass_name}/sample/"
         read, reading = _Read.load(invocation, folder), _Reading(invocation, destination)
         problem = ""
         # What turns out to be unreadable makes room for others.

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
 from oss_oms_sync.answers.task_group import MOST_RESENT, TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
@@ -51,6 +52,10 @@ _LISTS_LATE_SECONDS = 60 * 60
 _RECORDED_WITHIN = 2 * 60
 
 
+class _TimeIsUpError(Exception):
+    """The rest of the run's time is for sending."""
+
+
 class FailedCopies:
     """What OMS failed to copy, as far as one run reads of it."""
 
@@ -65,21 +70,24 @@ class FailedCopies:
     def record(self) -> dict[str, object]:
         """Go on reading, and write failed records; return how many lists were read, the lines in them by what became of
         their objects, those outside of the project's filter, and unreadable ones, in this run and in all. Whatever
-        prevents that is said as `stopped`, because failed records can be sent without it.
+        ends that early is said as `stopped`, because failed records can be sent without it.
 
         Raises StorageError if the log bucket does not tell how far the lists were read.
         """
         positions = self._positions = self._state.recall(ListPositions, _STATE) or ListPositions()
         before = to_json(positions)
-        stopped = ""
+        stopped, problem = None, ""
         try:
             self._look()
+        except _TimeIsUpError:
+            stopped, problem = TIME_IS_UP, positions.said
         except StorageError as error:
-            stopped = str(error)
-        if stopped != positions.said:
+            problem = str(error)
+            stopped = Stopped(Stop.STORAGE, problem)
+        if problem != positions.said:
             # Once, and not in each run: it may be meant to be so.
-            log.info({"failed_copies": stopped or "OMS's lists can be read"})
-            positions.said = stopped
+            log.info({"failed_copies": problem or "OMS's lists can be read"})
+            positions.said = problem
         after = to_json(positions.kept())
         try:
             if after != before:
@@ -96,13 +104,13 @@ class FailedCopies:
             "unread": self._unread,
             "unread_in_all": positions.unread,
             "unread_example": positions.example or None,
-            "stopped": stopped or None,
+            **stop_json(stopped),
         }
 
     def _look(self) -> None:
         """Go on through the names of all lists, and read those that are new or have changed.
 
-        Raises StorageError, also once the time is up; the positions say what was done until then.
+        Raises StorageError, and _TimeIsUpError; the positions say what was done until then.
         """
         if not self._invocation.settings.source_bucket:
             raise StorageError(
@@ -196,9 +204,8 @@ class FailedCopies:
         log.warning({"list": name, "lines_unread": number, "example": self._positions.example})
 
     def _check_time(self) -> None:
-        """The rest of the run's time is for sending."""
         if self._until.expired():
-            raise StorageError("the time for reading lists is up: the next run goes on")
+            raise _TimeIsUpError
 
 
 def _can_read(bucket: ObsBucket, one: ObjectSummary) -> bool:

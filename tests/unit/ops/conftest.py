@@ -1,0 +1,24 @@
+"""What tests of several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ops import cli
+from support.ops import Seen
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path) -> Callable[..., int]:
+    """`ops.py` with these words, in a folder of its own and the given world; returns the exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(seen: Seen, name: str, *words: str) -> int:
+        monkeypatch.setattr(cli.call, "caller", lambda template, folder: seen.session.caller)
+        monkeypatch.setattr(cli, "Screen", lambda clock: seen.session.screen)
+        return cli.main([name, "--lang", seen.session.lang, *words], seen.clock)
+
+    return command
