@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from statistics import median, quantiles
@@ -15,10 +14,6 @@ from sandbox import Sandbox, runtimes
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
-
-# A world makes many objects that live for a moment, and few cycles: to look for those more often takes a sixth of all
-# the time.
-gc.set_threshold(50_000, 20, 100)
 
 _LAW1 = "no key is dropped (law 1)"
 # By law: how many of its schedules ended how, and what was measured of them.

@@ -105,6 +105,15 @@ class CompareWorld(ReconcileWorld):
         if fate == "copied":
             self.copy_all()
 
+    def lie_in_both(self, *keys: str, data: str, there: str, kind: str = "md5", part: int | None = None) -> None:
+        """Objects whose events are lost, and what is in OBS from an hour later on, for an hour now."""
+        for key in keys:
+            self.put(key, data, kind, "lost")
+        self.later(HOUR)
+        for key in keys:
+            self.write(key, there, part)
+        self.later(HOUR)
+
     def deliver(self, number: int = 0, *, again: bool = False) -> None:
         """An event is forwarded; `again`: and it will come another time."""
         if self.events:

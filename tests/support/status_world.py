@@ -179,11 +179,12 @@ class Watched(StatusWorld):
             self.later(period.total_seconds())
             self.tick()
 
-    def go(self, state: str) -> None:
-        """Let the verdict be this from now on."""
+    def go(self, state: str, ticks: int = 0) -> None:
+        """Let the verdict be this from now on, and so many ticks go by."""
         for reason in ("CREDENTIALS", "THROTTLED"):
             self.bucket.objects.pop(record_name("failed", reason), None)
         self.shut(state == "closed")
         if state in ("broken", "behind"):
             reason = "CREDENTIALS" if state == "broken" else "THROTTLED"
             self.fail(reason, reason)
+        self.ticks(ticks)

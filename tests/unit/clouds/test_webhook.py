@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.webhook import Message, Webhook
+from oss_oms_sync.clouds.webhook import Message, post
 from sandbox.robots import ROBOTS, Robots, text_of
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, World
@@ -29,9 +28,9 @@ class Chat(World):
 
     def tell(self, message: Message = MESSAGE, seconds: float = 100, fault: Fault | None = None) -> str:
         self.robots.faults.then(fault)
-        webhook = self.within(lambda: Webhook(self.settings, self.invocation().oss.pool, self.clock))
-        assert {webhook.title} <= {*ROBOTS} - {"Lark"}
-        return self.within(lambda: webhook.post(message, Deadline(seconds, self.clock)))
+        kind, problem = self.within(lambda: post(self.invocation(seconds), message))
+        assert {kind} <= {*ROBOTS} - {"Lark"}
+        return problem
 
 
 @pytest.mark.parametrize("kind", ROBOTS)

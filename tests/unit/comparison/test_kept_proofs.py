@@ -23,12 +23,7 @@ def world() -> CompareWorld:
 
 def in_parts(world: CompareWorld, *keys: str, data: str = "parts", there: str = "parts") -> None:
     """Objects whose ETags tell nothing, and what is in OBS since."""
-    for key in keys:
-        world.put(key, data, "Appendable", "lost")
-    world.later(HOUR)
-    for key in keys:
-        world.write(key, there)
-    world.later(HOUR)
+    world.lie_in_both(*keys, data=data, there=there, kind="Appendable")
 
 
 def compare(world: CompareWorld, **asked: object) -> dict[str, list[str]]:
@@ -87,10 +82,7 @@ def test_a_pass_that_never_ends_loses_no_proof(world, end):
 
 def test_a_proven_difference_is_never_forgotten_while_both_sides_are_as_they_were(world):
     # GIVEN a version of the same size that OMS skipped, as deep reading shows
-    world.put("a", "version 2", "form", "lost")
-    world.later(HOUR)
-    world.write("a", "version 1")
-    world.later(HOUR)
+    world.lie_in_both("a", data="version 2", there="version 1", kind="form")
     assert compare(world, deep=True) == {"overwritten": ["a"]}
     # THEN so it stays, in a comparison that reads nothing, and judged again
     world.later(DAY)
@@ -197,10 +189,7 @@ def test_an_object_that_failed_and_was_copied_by_hand_is_equal_once_it_is_read(w
 
 def test_what_oms_is_about_to_overwrite_is_in_flight(world):
     # GIVEN another version in OBS than the source's, which was written there before OMS accepted this one
-    world.put("a", "12", "md5", "lost")
-    world.later(HOUR)
-    world.write("a", "123")
-    world.later(HOUR)
+    world.lie_in_both("a", data="12", there="123")
     world.compare({"restart": True, "overwrite": True})
     world.later(900)
     assert compare(world) == {"in_flight": ["a"]}

@@ -35,10 +35,7 @@ def world():
 
 def put(world: CompareWorld, data: str, there: str, part: int | None = None, kind: str = "Appendable") -> None:
     """An object whose ETag tells nothing, and what is in OBS."""
-    world.put("a", data, kind, "lost")
-    world.later(HOUR)
-    world.write("a", there, part)
-    world.later(HOUR)
+    world.lie_in_both("a", data=data, there=there, kind=kind, part=part)
 
 
 def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]]:
@@ -69,10 +66,7 @@ def test_equal_contents_are_proven(world, data, there, part):
 @pytest.mark.parametrize("length", [1, 238, 239, 300, 960, 1000])
 def test_what_was_proven_of_a_key_is_known_from_then_on_however_long_it_is(world, length):
     key = "k" * length
-    world.put(key, "a flipped byte", "Appendable", "lost")
-    world.later(HOUR)
-    world.write(key, "a flipped bjte")
-    world.later(HOUR)
+    world.lie_in_both(key, data="a flipped byte", there="a flipped bjte", kind="Appendable")
     world.compare({"deep": True})
     assert world.compared({"restart": True}).class_of(key) == "overwritten"
 
@@ -192,12 +186,7 @@ def test_too_big_for_a_whole_piece_stays_unproven_and_is_said(world):
 
 def test_what_there_was_little_time_left_for_is_read_by_the_next_piece(world):
     # GIVEN two objects that take most of a piece each
-    for key in "ab":
-        world.put(key, "five!", "Appendable", "lost")
-    world.later(HOUR)
-    for key in "ab":
-        world.write(key, "five!")
-    world.later(HOUR)
+    world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
     # WHEN they are compared, with what is left of one call after the other
     with slow_reading(world, 100):
         assert not world.compare({"deep": True}, timeout=200)["finished"]
@@ -281,10 +270,7 @@ def test_what_differs_in_the_same_size_is_sent_only_where_oms_would_not_skip_it(
     # GIVEN a version that OMS has skipped, and an object of another size that somebody wrote
     world.task.overwrite_mode = mode
     put(world, "version 2", "version 1")
-    world.put("b", "12", "md5", "lost")
-    world.later(HOUR)
-    world.write("b", "123")
-    world.later(HOUR)
+    world.lie_in_both("b", data="12", there="123")
 
     # WHEN it is read, THEN the answer says how many were proven to differ, and what helps
     answer = world.compare({"deep": True})
@@ -302,12 +288,8 @@ def test_what_differs_in_the_same_size_is_sent_only_where_oms_would_not_skip_it(
 
 
 def test_what_is_suspicious_has_a_remedy_and_what_is_of_another_size_has_none(world):
-    world.put("a", "five!", "form", "lost")
-    world.put("b", "12", "md5", "lost")
-    world.later(HOUR)
-    world.write("a", "FIVE!")
-    world.write("b", "123")
-    world.later(HOUR)
+    put(world, "five!", "FIVE!", kind="form")
+    world.lie_in_both("b", data="12", there="123")
     remedies = world.compare()["remedies"]
     assert remedies.keys() == {"suspicious"}
     assert ": python3 ops.py compare --deep. If one does: OMS skips" in remedies["suspicious"]["en"]

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
+from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import presentable, root_cause
-from oss_oms_sync.settings import Settings
 
 # How long a message may take, how long connecting, and how long one read of the answer.
 _SECONDS, _CONNECT_SECONDS, _READ_SECONDS = 10.0, 3.0, 8.0
@@ -41,42 +39,29 @@ class _Robot:
     took: Callable[[int, bytes], bool]
 
 
-class Webhook:
-    """The webhook of ALERT_WEBHOOK."""
+def post(invocation: Invocation, message: Message) -> tuple[str, str]:
+    """Post a message to the webhook of ALERT_WEBHOOK, once; return what kind of webhook that is, and why the message is
+    not known to have arrived, or nothing if the webhook took it."""
+    settings, seconds = invocation.settings, invocation.deadline.cap(_SECONDS)
+    robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _ANY)
+    body, session = jsontext.dump(robot.body(message)), Session(settings.alert_webhook, invocation.clock)
 
-    def __init__(self, settings: Settings, pool: CallPool, clock: Clock) -> None:
-        self._settings = settings
-        self._pool = pool
-        self._session = Session(settings.alert_webhook, clock)
-        self._robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _ANY)
-
-    @property
-    def title(self) -> str:
-        """What kind of webhook it is."""
-        return self._robot.title
-
-    def post(self, message: Message, deadline: Deadline) -> str:
-        """Post a message, once; return why it is not known to have arrived, or nothing if the webhook took it."""
-        body = jsontext.dump(self._robot.body(message))
-        seconds = deadline.cap(_SECONDS)
-        try:
-            (answer,) = self._pool.run([lambda: self._send(body)], seconds)
-        except NETWORK_ERRORS as error:
-            return presentable(f"it did not answer: {root_cause(error)}", self._settings.secrets)
-        if answer is None:
-            self._session.abort()
-            return f"no whole answer within {seconds:.0f} s"
-        status, said = answer
-        if self._robot.took(status, said):
-            return ""
-        return presentable(f"it answered {status}: {said.decode('utf-8', 'replace')}", self._settings.secrets)
-
-    def _send(self, body: bytes) -> tuple[int, bytes]:
-        """Raises NETWORK_ERRORS."""
+    def send() -> tuple[int, bytes]:
         headers, timeout = {"Content-Type": "application/json; charset=utf-8"}, (_CONNECT_SECONDS, _READ_SECONDS)
-        with self._session as session:
-            response = session.send_signed("POST", self._settings.alert_webhook, headers, timeout, body)
+        with session:
+            response = session.send_signed("POST", settings.alert_webhook, headers, timeout, body)
             return response.status_code, read_body(response, MAX_SHORT_BODY)
+
+    try:
+        (answer,) = invocation.oss.pool.run([send], seconds)
+    except NETWORK_ERRORS as error:
+        return robot.title, presentable(f"it did not answer: {root_cause(error)}", settings.secrets)
+    if answer is None:
+        session.abort()
+        return robot.title, f"no whole answer within {seconds:.0f} s"
+    status, said = answer
+    problem = "" if robot.took(status, said) else f"it answered {status}: {said.decode('utf-8', 'replace')}"
+    return robot.title, presentable(problem, settings.secrets)
 
 
 def _says_zero(name: str) -> Callable[[int, bytes], bool]:

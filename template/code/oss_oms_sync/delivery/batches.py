@@ -3,19 +3,22 @@ so that each key has an outcome of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
-from oss_oms_sync.clouds.oms import KEYS_PER_CALL, OmsClient
+from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
+
+_TOO_LATE: Failure | None = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
 
 
 @dataclass
@@ -42,67 +45,42 @@ def submit(
     some seconds, unless `patient` is False. Every key has an outcome, whatever OMS answers; after an exception, nothing
     is known about any key.
     """
+    oms, refusal = invocation.oms, Closing(invocation).refusal
     budget = RetryBudget(deadline, invocation.clock, patient=patient)
-    bisection = _Bisection(invocation.oms, deadline, budget, bisect, Closing(invocation).refusal)
+    submission = Submission()
+    outcomes = submission.outcomes
+    fatal: Failure | None = None
+
+    def attempt(some: Sequence[str]) -> Attempt[Failure | None]:
+        # Before a retry too: the project may have been closed since, or the instance frozen.
+        if refused := refusal():
+            return Attempt(refused)
+        submission.calls += 1
+        attempted = oms.attempt(some, deadline)
+        submission.throttled += attempted.throttled
+        return attempted
+
+    def send(some: Sequence[str]) -> None:
+        nonlocal fatal
+        failure = fatal or budget.run(partial(attempt, some), oms.close_connections, if_not_attempted=_TOO_LATE)
+        if failure and failure.reason is Reason.REFUSED and len(some) > 1 and bisect:
+            middle = len(some) // 2
+            send(some[:middle])
+            send(some[middle:])
+            return
+        if failure and failure.reason in STOPS_RUN:
+            fatal = failure
+        outcomes.update(dict.fromkeys(some, failure))
+
     for batch in parts_of(keys, KEYS_PER_CALL):
-        bisection.send_batch(batch)
-    return bisection.submission
-
-
-class _Bisection:
-    """One submission, with what is known so far."""
-
-    def __init__(
-        self,
-        oms: OmsClient,
-        deadline: Deadline,
-        budget: RetryBudget,
-        bisect: bool,
-        refusal: Callable[[], Failure | None],
-    ) -> None:
-        self._oms = oms
-        self._deadline = deadline
-        self._budget = budget
-        self._bisect = bisect
-        self._refusal = refusal
-        self._fatal: Failure | None = None
-        self.submission = Submission()
-
-    def send_batch(self, keys: Sequence[str]) -> None:
-        self._send(keys)
-        outcomes = self.submission.outcomes
-        if any(outcomes[key] is None for key in keys):
+        send(batch)
+        if any(outcomes[key] is None for key in batch):
             # OMS accepted another key of the batch, so the task works, and the refusal is about this key.
-            for key in keys:
+            for key in batch:
                 failure = outcomes[key]
                 if failure and failure.reason is Reason.REFUSED:
                     outcomes[key] = replace(failure, reason=Reason.REJECTED)
-
-    def _send(self, keys: Sequence[str]) -> None:
-        failure = self._fatal or self._call(keys)
-        if failure and failure.reason is Reason.REFUSED and len(keys) > 1 and self._bisect:
-            middle = len(keys) // 2
-            self._send(keys[:middle])
-            self._send(keys[middle:])
-            return
-        if failure and failure.reason in STOPS_RUN:
-            self._fatal = failure
-        self.submission.outcomes.update(dict.fromkeys(keys, failure))
-
-    def _call(self, keys: Sequence[str]) -> Failure | None:
-        """Submit `keys` in one call, retried while that helps."""
-
-        def call() -> Attempt[Failure | None]:
-            # Before a retry too: the project may have been closed since, or the instance frozen.
-            if refusal := self._refusal():
-                return Attempt(refusal)
-            self.submission.calls += 1
-            outcome = self._oms.attempt(keys, self._deadline)
-            self.submission.throttled += outcome.throttled
-            return outcome
-
-        too_late: Failure | None = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
-        return self._budget.run(call, self._oms.close_connections, if_not_attempted=too_late)
+    return submission
 
 
 class Recorded(NamedTuple):

@@ -148,11 +148,8 @@ def _cut_by_characters(first: str, next_key: NextKey) -> str | None:
 
 def _common_length(first: str, next_key: NextKey) -> int:
     """How many characters `first` and the last key have in common."""
-
-    def is_passed(index: int) -> bool:
-        return next_key(f"{first[: index + 1]}{_LAST}") is not None
-
-    return bisect_left(range(min(len(first), _MAX_PREFIX)), True, key=is_passed)
+    ends = range(1, 1 + min(len(first), _MAX_PREFIX))
+    return bisect_left(ends, True, key=lambda end: next_key(f"{first[:end]}{_LAST}") is not None)
 
 
 def _last_code(prefix: str, low: int, next_key: NextKey) -> int:

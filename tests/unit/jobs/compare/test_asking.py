@@ -19,10 +19,7 @@ def world() -> CompareWorld:
     world = CompareWorld(["a/1", "b/1", "b/2"], LANES="1")
     world.put("a/1", "1", "md5", "lost")
     world.put("b/1", "1", "md5", "lost")
-    world.put("b/2", "1", "md5", "lost")
-    world.later(HOUR)
-    world.write("b/2", "12")
-    world.later(HOUR)
+    world.lie_in_both("b/2", data="1", there="12")
     return world
 
 
@@ -57,10 +54,7 @@ def test_overwrite_sends_what_was_written_six_minutes_ago_and_a_plain_comparison
 
 
 def test_overwrite_never_sends_what_may_be_equal(world):
-    world.put("b/2", "12", "Appendable", "lost")
-    world.later(HOUR)
-    world.write("b/2", "34")
-    world.later(HOUR)
+    world.lie_in_both("b/2", data="12", there="34", kind="Appendable")
     assert keys(world.compare({"overwrite": True}), "equal_size") == ["b/2"]
     assert world.sent() == {"a/1", "b/1"}
 

@@ -24,8 +24,7 @@ def world() -> Watched:
 
 
 def test_it_says_all_that_one_needs_to_know(world):
-    world.go("broken")
-    world.ticks(1)
+    world.go("broken", ticks=1)
     assert world.told[-1]["message"] == (
         "oss-oms-sync oss-oms-sync: BROKEN (was in step)\n"
         f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
@@ -42,8 +41,7 @@ def test_it_says_all_that_one_needs_to_know(world):
 def test_in_chinese_as_well():
     world = Watched(ALERT_LANGUAGE="zh", PROJECT="photos-sync")
     world.ticks(2)
-    world.go("broken")
-    world.ticks(1)
+    world.go("broken", ticks=1)
     first, said, numbers, following = world.told[-1]["message"].split("\n")
     assert first == "oss-oms-sync photos-sync：已中断（此前：已同步）"
     assert Reason.CREDENTIALS.fix.zh in said
@@ -54,8 +52,7 @@ def test_in_chinese_as_well():
 
 
 def test_the_same_for_machines(world):
-    world.go("behind")
-    world.ticks(2)
+    world.go("behind", ticks=2)
     told = world.told[-1]
     del told["message"]
     assert told == {
@@ -81,8 +78,7 @@ def test_the_same_for_machines(world):
 def test_every_alarm_has_the_keyword_of_robots_and_a_length_that_each_takes(language):
     world = Watched(ALERT_LANGUAGE=language)
     for state in STATES:
-        world.go(state)
-        world.ticks(3 if state in ("in step", "behind") else 1)
+        world.go(state, ticks=3 if state in ("in step", "behind") else 1)
     assert world.states == [*STATES]
     for text in world.hook.texts:
         assert KEYWORD in text

@@ -69,21 +69,18 @@ def test_told_is(world, what):
 
 
 def test_a_closed_project_raises_no_alarm_whatever_is_broken_in_it(world):
-    world.go("closed")
-    world.ticks(1)
+    world.go("closed", ticks=1)
     world.fail("CREDENTIALS", "CREDENTIALS")
     world.ticks(4 + 1, DAY / 4)
     assert world.states == ["closed"]
 
     # AND opened again it does
-    world.go("broken")
-    world.ticks(1)
+    world.go("broken", ticks=1)
     assert world.states == ["closed", "broken"]
 
 
 def test_what_comes_after_the_close_is_told_at_once_and_each_day_until_it_is_acknowledged(world):
-    world.go("closed")
-    world.ticks(1)
+    world.go("closed", ticks=1)
     world.fail("late", "CLOSED")
     world.ticks(4 + 1, DAY / 4)
     told = [(one["verdict"], one["alarm"], one["before"]) for one in world.told]
@@ -114,15 +111,13 @@ def test_a_call_by_hand_tells_nobody_and_is_no_tick(world):
 
 def test_without_a_webhook_nothing_is_kept():
     world = Watched(ALERT_WEBHOOK="")
-    world.go("broken")
-    world.ticks(3)
+    world.go("broken", ticks=3)
     assert not [name for name in world.bucket.objects if "watch" in name]
 
 
 def test_what_the_webhook_did_not_take_is_told_at_the_next_tick(world):
     world.hook.faults.add(Fault.status(503), times=5)
-    world.go("broken")
-    world.ticks(5)
+    world.go("broken", ticks=5)
     assert world.states == []
     world.ticks(3)
     assert world.states == ["broken"]
@@ -131,10 +126,8 @@ def test_what_the_webhook_did_not_take_is_told_at_the_next_tick(world):
 
 def test_what_is_over_before_the_webhook_takes_it_is_not_told(world):
     world.hook.faults.add(Fault.status(503), times=2)
-    world.go("broken")
-    world.ticks(2)
-    world.go("in step")
-    world.ticks(3)
+    world.go("broken", ticks=2)
+    world.go("in step", ticks=3)
     assert world.states == []
 
 
@@ -199,8 +192,7 @@ def test_two_projects_on_one_log_bucket_do_not_take_each_others_verdicts_for_cha
 
 
 def test_what_it_remembers_may_be_damaged_it_begins_anew(world):
-    world.go("behind")
-    world.ticks(1)
+    world.go("behind", ticks=1)
     for damaged in ("?", [], {"seen": "behind", "since": "x", "told": 1}, {"seen": 1}):
         world.hook.took.clear()
         world.keep("state/watch.json", damaged)

@@ -17,7 +17,7 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.webhook import Message, Webhook
+from oss_oms_sync.clouds.webhook import Message, post
 from oss_oms_sync.errors import log
 from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.ledger.state import JobState
@@ -106,9 +106,8 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
 
 def _tell(invocation: Invocation, name: str, message: Message) -> bool:
     """Whether the webhook took it."""
-    webhook = Webhook(invocation.settings, invocation.oss.pool, invocation.clock)
-    problem = webhook.post(message, invocation.deadline)
-    told = {"alert": name, "webhook": webhook.title}
+    kind, problem = post(invocation, message)
+    told = {"alert": name, "webhook": kind}
     if problem:
         log.error({**told, "alert_problem": problem})
     else:
