@@ -60,7 +60,7 @@ class CompareResult:
             source=ListedSource(source.objects, source.bytes, source.digest, tally.state),
             destination=Listed(there.objects, there.bytes, there.digest),
             adds_up=tally.adds_up(),
-            remedies=self.remedies,
+            remedies=remedies(self.tally, self.overwrite_mode),
             watermark=self.watermark,
             differences=tally.parts,
         )
@@ -88,11 +88,6 @@ class CompareResult:
         return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
 
     @property
-    def remedies(self) -> dict[ObjectClass, Text]:
-        """What to do about what is known or thought to differ, by its class."""
-        return remedies(self.tally, self.overwrite_mode)
-
-    @property
     def watermark(self) -> str | None:
         """All that was written before this time was in the destination; None before there is a pass."""
         began = parse_time(self.state.started) if self.state else None
@@ -103,7 +98,8 @@ class CompareResult:
 
 
 def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text]:
-    """What to do, by class; `overwrite_mode` is that of the sync task, None if OMS does not tell."""
+    """What to do about what is known or thought to differ, by its class; `overwrite_mode` is that of the sync task,
+    None if OMS does not tell."""
     proven, in_vain = (getattr(tally.of(ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
     older = tally.of(ObjectClass.OLDER).in_vain
     suspicious = tally.objects(ObjectClass.SUSPICIOUS)

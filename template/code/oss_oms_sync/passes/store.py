@@ -219,7 +219,7 @@ class PassStore:
 
     def known_marks(self, one: Pass) -> Sequence[Mark]:
         """Where the keys of a pass lie, by the last one like it, or else by the last over the same keys: both jobs walk
-        through the same objects, and a standstill pass through those of comparisons. None if there is none."""
+        through the same objects, and a standstill pass through those of comparisons. Empty if there is none."""
         if one.before and (before := self.ended(one.before)):
             return before.passed.marks
         others = {"reconcile", "compare"} - (set() if one.scope.standstill else {self.job})
