@@ -78,31 +78,32 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
 
 
 def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path):
-    # GIVEN all answers on the command line
+    # GIVEN all answers on the command line, some of them hostile
     project = tmp_path / "out"
+    answers = {**ANSWERS, "objectPrefix": HOSTILE[2], "objectSuffix": HOSTILE[3]}
 
     # WHEN the project is made
-    done = tool.init(built, project, ANSWERS)
+    done = tool.init(built, project, answers)
 
     # THEN it is whole, says what comes next, and is the same as what Jinja2 renders
     assert done.returncode == 0, done.stdout
     assert "s deploy" in done.stdout
-    assert 'This one submits "*" of photos' in done.stdout
+    assert "is replaced" not in done.stdout
     rendered = tmp_path / "rendered"
-    render.render(ANSWERS, rendered)
+    render.render(answers, rendered)
     for path in rendered.rglob("*"):
         if path.is_file():
             name = path.relative_to(rendered)
             assert (project / name).read_bytes() == path.read_bytes(), name
     kept = json.loads((project / "answers.json").read_text(encoding="utf-8"))
-    assert kept == {name: value for name, value in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}
+    assert kept == {name: value for name, value in answers.items() if name not in ("HW_AK", "HW_SK")}
     assert {path.relative_to(project) for path in project.rglob("*") if path.is_file()} - {
         path.relative_to(rendered) for path in rendered.rglob("*")
     } == {Path(".env"), Path(".gitignore"), Path("answers.json")}
     for name in ("s.yaml", "events/put-object.json", "answers.json"):
         text = (project / name).read_text(encoding="utf-8")
         assert "undefined" not in text
-        assert "{{" not in text
+        assert "{{" not in text.replace(HOSTILE[2], "")
 
     # AND the code is the repository's, byte for byte
     code = ROOT / "template" / "code"
@@ -112,7 +113,7 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
     # AND what the tool hands to a component at deploy is what was answered, secrets included, which it never shows
     ours = resources(project, lambda name: {"my-sync_HW_AK": ANSWERS["HW_AK"], "my-sync_HW_SK": ANSWERS["HW_SK"]}[name])
     deployed, printed = deploy(tool, project)
-    check_props(deployed, ANSWERS)
+    check_props(deployed, answers)
     account = deployed["forward"]["triggers"][0]["sourceArn"].split(":")[3]
     assert json.loads(json.dumps(ours).replace("1000000000000001", account)) == deployed
     assert_no_secret(printed)
@@ -120,7 +121,7 @@ def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path
 
 def test_init_at_the_prompts_asks_again_after_wrong_answers_and_gives_the_same(tool, built, tmp_path):
     project = tmp_path / "out"
-    answers = {**ANSWERS, "region": "ap-southeast-1", "objectPrefix": HOSTILE[0]}
+    answers = {**ANSWERS, "region": "ap-southeast-1", "objectPrefix": HOSTILE[0], "objectSuffix": HOSTILE[1]}
     wrong = {
         "SYNC_URL": ANSWERS["SYNC_URL"] + "?x=1",
         "sourceBucket": "",
@@ -199,14 +200,13 @@ def test_an_answer_that_its_question_refuses_is_not_rendered(prefix, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_hostile_answers_through_the_tool(tool, built, tmp_path):
-    for number, (prefix, suffix) in enumerate(zip(HOSTILE[::2], HOSTILE[1::2], strict=True)):
-        project, rendered = tmp_path / f"out{number}", tmp_path / f"rendered{number}"
-        answers = {**KEYLESS, "objectPrefix": prefix, "objectSuffix": suffix}
-        assert tool.init(built, project, answers).returncode == 0
-        render.render(answers, rendered)
-        for name in ("s.yaml", "events/put-object.json"):
-            assert (project / name).read_text(encoding="utf-8") == (rendered / name).read_text(encoding="utf-8")
+def test_more_hostile_answers_through_the_tool(tool, built, tmp_path):
+    project, rendered = tmp_path / "out", tmp_path / "rendered"
+    answers = {**KEYLESS, "objectPrefix": HOSTILE[4], "objectSuffix": HOSTILE[5]}
+    assert tool.init(built, project, answers).returncode == 0
+    render.render(answers, rendered)
+    for name in ("s.yaml", "events/put-object.json"):
+        assert (project / name).read_text(encoding="utf-8") == (rendered / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

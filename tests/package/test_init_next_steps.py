@@ -87,6 +87,7 @@ def test_the_region_of_shanghai_that_has_sync_tasks_is_not_warned_of(built, tmp_
     assert done.returncode == 0
     assert "not known to offer" not in done.stdout
     assert "no two of them may overlap in both prefix and suffix" in done.stdout
+    assert 'This one submits "*" of photos' in done.stdout
 
 
 def test_the_hook_speaks_chinese_where_the_user_does_and_so_will_the_alarms_of_an_upgrade(tool, built, tmp_path):

@@ -17,12 +17,12 @@ def seconds(call):
     return time.monotonic() - begun
 
 
-@pytest.mark.parametrize("version", ["list_objects", "list_objects_v2"])
-def test_a_listing_takes_its_time_and_keeps_nothing_else_waiting(box, photos, version):
+def test_a_listing_takes_its_time_and_keeps_nothing_else_waiting(box, photos):
     box.oss.latency(listing=LATENCY)
 
     with ThreadPoolExecutor(5) as pool:
-        listings = [pool.submit(seconds, getattr(photos, version)) for _ in range(5)]
+        calls = [photos.list_objects, photos.list_objects_v2] * 2 + [photos.list_objects]
+        listings = [pool.submit(seconds, call) for call in calls]
         others = seconds(lambda: (photos.put_object("a", b""), photos.get_object("a").read()))
 
     assert all(LATENCY <= one.result() < 3 * LATENCY for one in listings), "five take no longer than one"
@@ -32,23 +32,23 @@ def test_a_listing_takes_its_time_and_keeps_nothing_else_waiting(box, photos, ve
 @pytest.mark.parametrize(
     ("kind", "slow"),
     [
-        ("put", lambda bucket: bucket.put_object("b", b"")),
-        ("get", lambda bucket: bucket.get_object("a").read()),
-        ("get", lambda bucket: bucket.head_object("a")),
-        ("delete", lambda bucket: bucket.delete_object("a")),
-        ("delete", lambda bucket: bucket.batch_delete_objects(["a"])),
+        ("put", [lambda bucket: bucket.put_object("b", b"")]),
+        ("get", [lambda bucket: bucket.get_object("a").read(), lambda bucket: bucket.head_object("a")]),
+        ("delete", [lambda bucket: bucket.delete_object("a"), lambda bucket: bucket.batch_delete_objects(["b"])]),
     ],
 )
 def test_other_kinds_of_requests_can_take_their_time_too(box, photos, kind, slow):
     photos.put_object("a", b"")
     box.oss.latency(**{kind: LATENCY})
 
-    assert seconds(lambda: slow(photos)) >= LATENCY
-    assert seconds(photos.list_objects) < LATENCY
+    with ThreadPoolExecutor(3) as pool:
+        times = [pool.submit(seconds, lambda call=call: call(photos)) for call in slow]
+        assert seconds(photos.list_objects) < LATENCY
+    assert all(one.result() >= LATENCY for one in times)
 
     box.oss.latency()
     photos.put_object("a", b"")
-    assert seconds(lambda: slow(photos)) < LATENCY
+    assert all(seconds(lambda call=call: call(photos)) < LATENCY for call in slow)
 
 
 def test_the_work_is_done_before_the_answer_is_back(box, photos, eventually):

@@ -100,6 +100,23 @@ def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
     assert "get" not in world.source.calls
 
 
+@pytest.mark.parametrize(
+    ("there", "part", "read"),
+    [
+        ("parts OF six!", 6, "suspicious"),
+        ("parts of six!", 3, "equal_size"),
+        # Replay sends what differs for certain.
+        ("parts OF six!", None, "failed_before"),
+    ],
+)
+def test_what_failed_and_is_read_in_vain_is_of_the_class_that_it_has_without_its_record(world, there, part, read):
+    put(world, "parts of six!", there, part)
+    world.fail("a")
+    assert world.compared({"restart": True}).class_of("a") == "failed_before"
+    # Once it is read, and where what that showed is kept.
+    assert [deep(world, restart=True)[0] for _ in range(2)] == [read, read]
+
+
 def test_encrypted_stays_unproven_and_is_said(world):
     world.encrypt(True)
     put(world, "secret", "secret")

@@ -112,10 +112,8 @@ class _StatusReport:
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
         lists = self._state.recall(ListPositions, "failed_copies") or ListPositions()
         backlog = read_backlog(self._invocation)
-        if acknowledge:
-            self._acknowledge(task, last_day, lists)
         acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
-        if _closes_failures(in_obs, acknowledged, last_day):
+        if acknowledge or _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
             acknowledged = self._state.recall(Acknowledged, "status")
         months = self._months(task, installed, acknowledged)

@@ -28,32 +28,37 @@ CLOSED_ALARM = "closed, alarm"
 _LASTING = timedelta(minutes=10)
 _TOLD_AGAIN = timedelta(days=1)
 
-_STATES = {
-    VerdictState.IN_STEP.value: t("in step"),
-    VerdictState.BEHIND.value: t("BEHIND"),
-    VerdictState.BROKEN.value: t("BROKEN"),
-    VerdictState.NOT_KNOWN.value: t("NOT KNOWN"),
-    VerdictState.CLOSED.value: t("closed"),
-    CLOSED_ALARM: t("closed, ALARM"),
-}
-# Where to look, and what to do there.
-_NEXT = {
-    VerdictState.IN_STEP.value: t("Nothing to do."),
-    VerdictState.BEHIND.value: t(
-        "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour: python3"
-        " ops.py doctor."
+# What each is called, and where to look, and what to do there.
+_TOLD = {
+    VerdictState.IN_STEP.value: (t("in step"), t("Nothing to do.")),
+    VerdictState.BEHIND.value: (
+        t("BEHIND"),
+        t(
+            "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour: python3"
+            " ops.py doctor."
+        ),
     ),
-    VerdictState.BROKEN.value: t(
-        "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder: python3"
-        " ops.py doctor, which says what to do about each fault."
+    VerdictState.BROKEN.value: (
+        t("BROKEN"),
+        t(
+            "Nothing is lost: what fails waits, and is sent once this is repaired. Look, in the project's folder:"
+            " python3 ops.py doctor, which says what to do about each fault."
+        ),
     ),
-    VerdictState.NOT_KNOWN.value: t(
-        "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If a"
-        " timer should have: python3 ops.py doctor."
+    VerdictState.NOT_KNOWN.value: (
+        t("NOT KNOWN"),
+        t(
+            "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If"
+            " a timer should have: python3 ops.py doctor."
+        ),
     ),
-    VerdictState.CLOSED.value: t("While it is closed, only what comes after the close is an alarm."),
-    CLOSED_ALARM: t(
-        "Nothing is lost: what came is recorded. This is told again each day, until it is open or acknowledged."
+    VerdictState.CLOSED.value: (
+        t("closed"),
+        t("While it is closed, only what comes after the close is an alarm."),
+    ),
+    CLOSED_ALARM: (
+        t("closed, ALARM"),
+        t("Nothing is lost: what came is recorded. This is told again each day, until it is open or acknowledged."),
     ),
 }
 
@@ -118,9 +123,11 @@ def _ago(time: str, now: datetime) -> timedelta:
 
 def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime) -> Message:
     """The message that the verdict changed from the one that was told last, or lasts."""
-    following, since = _NEXT[name_of(verdict)], watch.since
-    language = settings.alert_language
-    headline = _headline(name_of(verdict), watch.told)
+    (name, following), since, language = _TOLD[name_of(verdict)], watch.since, settings.alert_language
+    last, _ = _TOLD.get(watch.told, (None, None))
+    headline = t("{name} (was {last})", name=name, last=last) if last else name
+    if watch.told == name_of(verdict):
+        headline = t("still {name}", name=name)
     lines = (
         t("oss-oms-sync {project}: {headline}", project=settings.project, headline=headline),
         verdict.text,
@@ -146,13 +153,6 @@ def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, no
             "task_group": facts.migration.group if facts.migration else None,
         },
     )
-
-
-def _headline(verdict: str, before: str) -> Text:
-    name, last = _STATES[verdict], _STATES.get(before)
-    if before == verdict:
-        return t("still {name}", name=name)
-    return t("{name} (was {last})", name=name, last=last) if last else name
 
 
 def _numbers(facts: Facts) -> Text:

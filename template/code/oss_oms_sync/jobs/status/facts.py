@@ -49,6 +49,8 @@ _MAX_KEYS_SHOWN = 20
 _MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
 # A project none of whose jobs ran for so long does not run any more.
 _GONE = timedelta(days=1)
+# What the classes are of objects that a project is for.
+IN_SCOPE = [one for one in ObjectClass if one not in (ObjectClass.CANARY, ObjectClass.OUTSIDE)]
 OpenPasses = Sequence[tuple[PassState, Progress]]
 
 
@@ -162,16 +164,9 @@ class InObs:
         return self.count(ObjectClass.EQUAL_CONTENTS)
 
     @property
-    def others(self) -> dict[str, int]:
-        """How many objects of the source bucket were not equal, by the names of their classes."""
-        apart = (*EQUAL, ObjectClass.CANARY, ObjectClass.OUTSIDE)
-        others = {one: self.count(one) for one in ObjectClass if one not in apart}
-        return {one.title: number for one, number in others.items() if number}
-
-    @property
     def total(self) -> int:
         """How many objects the source bucket had, within the project's filter."""
-        return self.equal + sum(self.others.values())
+        return self.count(*IN_SCOPE)
 
     def shown(self) -> InObsShown:
         """As the answer has it."""

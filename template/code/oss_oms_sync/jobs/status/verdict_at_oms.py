@@ -13,7 +13,7 @@ from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.comparison.result import remedies
 from oss_oms_sync.copy_codes import copy_code
-from oss_oms_sync.jobs.status.facts import Facts, InObs
+from oss_oms_sync.jobs.status.facts import IN_SCOPE, Facts, InObs
 from oss_oms_sync.reasons import Failure
 
 ACKNOWLEDGE = "python3 ops.py status --acknowledge"
@@ -240,7 +240,8 @@ def seen_in_obs(in_obs: InObs) -> Text:
     if not in_obs.last:
         return t("That is what OMS accepted: nothing has looked at OBS yet (python3 ops.py compare).")
     watermark, unproven = in_obs.last.watermark, in_obs.equal - in_obs.proven
-    others = [t("{n} {name}", n=number, name=name) for name, number in in_obs.others.items()]
+    counts = {one.title: in_obs.count(one) for one in IN_SCOPE if not one.is_equal}
+    others = [t("{n} {name}", n=number, name=name) for name, number in counts.items() if number]
     return sentences(
         t(
             "All that was written before {watermark} was in OBS at {began}: {equal:object|objects} of {total}, of which"
