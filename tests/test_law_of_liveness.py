@@ -2,8 +2,8 @@
 name only what really cannot be proven.
 
 Healthy means that both clouds work. There may be objects that are archived or have no CRC64, what was deleted, what OMS
-refused and somebody copied by hand, copies that OMS lost, the same contents written once more, and a sync task that
-migrates no metadata.
+refused or failed to copy and somebody copied by hand, copies that OMS lost, the same contents written once more, and a
+sync task that migrates no metadata.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pytest
 
 from ops.commands import command
 from oss_oms_sync.answers.step import Step
-from sandbox.oms.copier import CopyFault
+from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.message import Request
 from support.law import EXTRAS, seeds_of
 from support.migration import CONTENTS, MINUTE, MODES, Migration
@@ -59,7 +59,9 @@ class Healthy(Migration):
     def __init__(self, seed: int) -> None:
         super().__init__(seed, mode=MODES[seed % 3], timers=1)
         self.archived: set[str] = set()
+        # OMS refuses the ones, and accepts and fails to copy the others, for ever: somebody copies them by hand.
         self.rejected: set[str] = set()
+        self.uncopied: set[str] = set()
         # OMS loses some of its copies, or takes what came twice for one.
         self.loses, self.merges = self.dice.random() < 0.15, self.dice.random() < 0.1
         self.lost = 0
@@ -73,6 +75,7 @@ class Healthy(Migration):
         self.task.metadata = self.migrates_metadata
         self.task.merges, self.task.lag = self.merges, dice.choice([0, 0, 60, 300])
         self.task.copies.next = self._copy  # type: ignore[method-assign]
+        self.task.failures.next = self._failure  # type: ignore[method-assign]
         for number in range(dice.choice([2, 5, 12])):
             self._object(f"k{number}", until)
         for number in range(dice.choice([0, 0, 1, 30])):
@@ -95,19 +98,24 @@ class Healthy(Migration):
         first, again, kind = dice.uniform(0, until), dice.random() < 0.4, dice.random()
         contents, parts, crc64 = CONTENTS[dice.choice("ABCD")], dice.random() < 0.4, dice.random() < 0.7
         self.at(first, partial(self.write, key, contents, parts=parts, crc64=crc64))
-        if kind < 0.15:
+        if kind < 0.2:
             self.archived.add(key)
-        elif kind < 0.25:
+        if kind < 0.03:
+            self.uncopied.add(key)
+        elif 0.15 <= kind < 0.25:
             self.rejected.add(key)
-            self.archived.update([key] if kind < 0.2 else [])
+        if key in self.uncopied | self.rejected:
             self.at(dice.uniform(first, until), self.obs.put, self.destination_bucket, key, contents)
-        elif again:  # the same contents, perhaps in parts, or others
+        elif kind >= 0.25 and again:  # the same contents, perhaps in parts, or others
             contents = contents if kind < 0.5 else CONTENTS[dice.choice("ABCD")]
             self.at(dice.uniform(first, until), partial(self.write, key, contents, parts=dice.random() < 0.6))
 
     def _reads_archived(self, request: Request) -> bool:
         is_source = request.headers["host"].startswith(f"{self.source_bucket}.")
         return request.method == "GET" and is_source and unquote(request.raw_path[1:]) in self.archived
+
+    def _failure(self, key: str) -> CopyFailure | None:
+        return CopyFailure("GET_SRC_OBJ_FAILURE", "archived") if key in self.uncopied else None
 
     def _copy(self, _: str) -> CopyFault | None:
         if self.loses and self.dice.random() < 0.1:
