@@ -139,6 +139,7 @@ FORGED = {
         {"made": "2027-01-31T09:20:14Z", "document": name_at("20270131T092014Z")},
     ),
     "last writes that were left out": ("go", "", {"last_written": answer("certificate-go")["last_written"][-1:]}),
+    "a digest that is cut short": ("go", "classes oms_own digests", {"destination": "3a9c"}),
     "a time that no calendar can reckon with": ("go", "", {"made": "0001-01-01T00:00:00Z"}),
 }
 
