@@ -156,8 +156,9 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
             if step and one["step"]["job"] == "compare":  # what a cutover does not do by itself
                 world.ops(*shlex.split(command(Step(**one["step"])))[2:])
             if one["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
-                for key in one["keys"]:  # OMS would skip it: so it is deleted there, as the answer says
+                for key in one["keys"]:  # OMS would skip it: so it is deleted there, as the answer says, and compared
                     world.obs.delete(world.destination_bucket, key)
+                    options["restart"] = True
             if one["id"] == "FROZEN" and one["result"] == "failed":
                 options["frozen_since"] = step["frozen_since"]
             options["restart"] |= "restart" in step

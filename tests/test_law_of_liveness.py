@@ -2,8 +2,8 @@
 name only what really cannot be proven.
 
 Healthy means that both clouds work. There may be objects that are archived or have no CRC64, what was deleted, what OMS
-refused or failed to copy and somebody copied by hand, copies that OMS lost, the same contents written once more, and a
-sync task that migrates no metadata.
+refused or failed to copy and somebody copied by hand, copies that OMS lost, the same contents written once more, others
+of the same size while OMS copied the first, and a sync task that migrates no metadata.
 """
 
 from __future__ import annotations
@@ -15,29 +15,40 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 from urllib.parse import unquote
 
 import pytest
 
 from ops.commands import command
+from ops.setup import statements
 from oss_oms_sync.answers.step import Step
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.message import Request
 from support.law import EXTRAS, seeds_of
 from support.migration import CONTENTS, MINUTE, MODES, Migration
 from support.world import oss_error
+from unit.ops.migrate.migrate_world import MigrateWorld
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 LAW = "whoever follows the printed steps comes to GO"
 # Each is a whole migration, and takes as long as dozens of other schedules.
 WORLDS = int(os.environ.get("SCHEDULES", "600" if EXTRAS else "480")) // 20
 DAY = 24 * 60 * MINUTE
+# The other contents of the same size.
+TWIN = dict(zip("ABCD", "BADC", strict=True))
 ARCHIVED = oss_error(403, "InvalidObjectState")
 # A page shows the next step of what is worst.
 WORST = ("failed", "not proven", "not run")
 # In how many commands a person comes to GO, in the median, and in all but one world of so many.
 MEDIAN, MOST, RARE = 3, 8, 500
+# Who has run so many comes nowhere.
+ENDLESS = 30
 # Of fewer worlds, a median says nothing.
 FEW = 20
 # How long a freeze lasts where a comparison takes a minute and OMS loses nothing, in the median.
@@ -53,8 +64,9 @@ PARTS = {
 }
 
 
-class Healthy(Migration):
-    """A world in which nothing is broken; what it has is drawn."""
+class Healthy(Migration, MigrateWorld):
+    """A world in which nothing is broken, of a project that setup made, whose functions may read what is in OBS (as
+    `policies/show.py --deep` has it); what it has is drawn."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, mode=MODES[seed % 3], timers=1)
@@ -63,13 +75,21 @@ class Healthy(Migration):
         self.rejected: set[str] = set()
         self.uncopied: set[str] = set()
         # OMS loses some of its copies, or takes what came twice for one.
-        self.loses, self.merges = self.dice.random() < 0.15, self.dice.random() < 0.1
+        self.loses_some, self.merges = self.dice.random() < 0.15, self.dice.random() < 0.1
         self.lost = 0
         self.migrates_metadata = seed % 10 != 7
+
+    def __enter__(self) -> Self:
+        with patch.dict(statements.functions_in_huawei.__kwdefaults__, deep=True):
+            return super().__enter__()
+
+    def project(self) -> Path:
+        return self.folder
 
     def live(self, until: float) -> None:
         """What happens until a moment, after which nobody writes."""
         dice = self.dice
+        self.task.overwrite_mode = self._overwrite_mode
         self.oss.faults.add(ARCHIVED, where=self._reads_archived)
         self.oms.refuse(lambda key: key in self.rejected)
         self.task.metadata = self.migrates_metadata
@@ -77,7 +97,7 @@ class Healthy(Migration):
         self.task.copies.next = self._copy  # type: ignore[method-assign]
         self.task.failures.next = self._failure  # type: ignore[method-assign]
         for number in range(dice.choice([2, 5, 12])):
-            self._object(f"k{number}", until)
+            self._object(dice.choice(["", "a/", "b b/"]) + f"k{number}", until)
         for number in range(dice.choice([0, 0, 1, 30])):
             key, when = f"gone{number}", dice.uniform(0, until / 2)
             self.at(when, self.write, key, CONTENTS["A"])
@@ -96,7 +116,8 @@ class Healthy(Migration):
     def _object(self, key: str, until: float) -> None:
         dice = self.dice
         first, again, kind = dice.uniform(0, until), dice.random() < 0.4, dice.random()
-        contents, parts, crc64 = CONTENTS[dice.choice("ABCD")], dice.random() < 0.4, dice.random() < 0.7
+        name, parts, crc64 = dice.choice("ABCD"), dice.random() < 0.4, dice.random() < 0.7
+        contents = CONTENTS[name]
         self.at(first, partial(self.write, key, contents, parts=parts, crc64=crc64))
         if kind < 0.2:
             self.archived.add(key)
@@ -106,6 +127,12 @@ class Healthy(Migration):
             self.rejected.add(key)
         if key in self.uncopied | self.rejected:
             self.at(dice.uniform(first, until), self.obs.put, self.destination_bucket, key, contents)
+        elif kind < 0.2 and again:  # nobody can see that these are the same
+            self.at(dice.uniform(first, until), partial(self.write, key, contents, parts=True))
+        elif kind >= 0.9:  # as long, while OMS may copy the first
+            crc64 = dice.random() < 0.7
+            when = first + dice.uniform(0, MINUTE)
+            self.at(when, partial(self.write, key, CONTENTS[TWIN[name]], parts=dice.random() < 0.6, crc64=crc64))
         elif kind >= 0.25 and again:  # the same contents, perhaps in parts, or others
             contents = contents if kind < 0.5 else CONTENTS[dice.choice("ABCD")]
             self.at(dice.uniform(first, until), partial(self.write, key, contents, parts=dice.random() < 0.6))
@@ -118,10 +145,17 @@ class Healthy(Migration):
         return CopyFailure("GET_SRC_OBJ_FAILURE", "archived") if key in self.uncopied else None
 
     def _copy(self, _: str) -> CopyFault | None:
-        if self.loses and self.dice.random() < 0.1:
+        if self.loses_some and self.dice.random() < 0.1:
             self.lost += 1
             return CopyFault.lost()
         return CopyFault.late(self.dice.uniform(0, 60), self.dice.choice([0, 0, self.dice.uniform(0, 120)]))
+
+    def migrated(self, *words: str) -> list[str]:
+        """Migrate at a terminal, agreeing to all; the words of the command that it prints, unless all is well."""
+        code, text = self.run(*words, typed="yes\ny\n")
+        self.say("ops.py", *words, "->", code)
+        self.later(30)
+        return re.findall(r"ops\.py (migrate[a-z -]*)", text)[-1].split() if code else []
 
     # -- what is true of it, whatever the function thinks
 
@@ -171,8 +205,11 @@ def play(seed: int) -> Played:
         since = datetime.fromtimestamp(world.ground.EPOCH + frozen, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         cutover = words = ["cutover", "--frozen-since", since]
         world.later(world.dice.uniform(1, 60))
-        while words and world.seconds < frozen + DAY:
+        while words and world.seconds < frozen + DAY and played.commands < ENDLESS:
             played.commands += 1
+            if words[0] == "migrate":
+                words = world.migrated(*words) or cutover
+                continue
             # Somebody who is there agrees to close, and says who accepts what, and why.
             agreed = ["--close", "--out", os.devnull] if words[0] == "cutover" else []
             said = world.ops(*(word.replace("<who, why>", "tester, as printed") for word in words), *agreed)

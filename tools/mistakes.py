@@ -313,6 +313,14 @@ MISTAKES = (
         "tried is None",
     ),
     Mistake(
+        "a command for what OMS skips that changes nothing",
+        "tests/test_law_of_liveness.py::test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cannot_be_proven[0]",
+        f"{_CODE}/jobs/certify/class_checks.py",
+        "return of_same_size, _overwriting(found, options, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)",
+        "return of_same_size, options.comparing(scope, restart=True)",
+        seeds="21",
+    ),
+    Mistake(
         "a range that is stuck for ever",
         f"{_UNIT}/passes/test_bounds.py::test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_somebody_asks",
         f"{_CODE}/passes/work.py",

@@ -40,6 +40,8 @@ def command(step: Step | None) -> str:
             words += _given("--escaped-key", escaped)
         elif isinstance(value, Mapping):
             words += (word for one, why in value.items() for word in (option, f"{one}={why}"))
+        elif isinstance(value, list):
+            words += (word for one in value for word in _given(option, str(one)))
         else:
             words += [option] if value is True else _given(option, str(value))
     return " ".join(map(quoted, [interpreter(), "ops.py", step.job, *words]))

@@ -303,7 +303,7 @@ def test_the_folders_of_what_differs_are_named_to_the_task_group_unless_a_shell_
             classes={"overwritten": counts},
             folders={"fine/": other, **{one: {**other, "overwritten": [1, 9, 1, 9]} for one in folders}},
         )
-        return str(remedies(tally, SIZE)[ObjectClass.OVERWRITTEN])
+        return str(remedies(tally, SIZE, "")[ObjectClass.OVERWRITTEN])
 
     assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in printed("a/", "b/")
     for folders in (("a/", ""), ("a/", "*"), ("a b/",), (OTHERS,), [f"{n}/" for n in range(11)]):

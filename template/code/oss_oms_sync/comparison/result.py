@@ -14,6 +14,7 @@ from typing import Any
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Listed, ListedSource, PassAnswer
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
@@ -60,7 +61,7 @@ class CompareResult:
             source=ListedSource(source.objects, source.bytes, source.digest, tally.state),
             destination=Listed(there.objects, there.bytes, there.digest),
             adds_up=tally.adds_up(),
-            remedies=remedies(self.tally, self.overwrite_mode),
+            remedies=self.remedies,
             watermark=self.watermark,
             differences=tally.parts,
         )
@@ -88,6 +89,11 @@ class CompareResult:
         return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
 
     @property
+    def remedies(self) -> dict[ObjectClass, Text]:
+        """What to do about what differs, or may."""
+        return remedies(self.tally, self.overwrite_mode, self.state.scope.key_filter.suffix if self.state else "")
+
+    @property
     def watermark(self) -> str | None:
         """All that was written before this time was in the destination; None before there is a pass."""
         began = parse_time(self.state.started) if self.state else None
@@ -97,22 +103,27 @@ class CompareResult:
         return timestamp(began if oldest is None else min(began, from_epoch(oldest)))
 
 
-def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text]:
+def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[ObjectClass, Text]:
     """What to do about what is known or thought to differ, by its class; `overwrite_mode` is that of the sync task,
-    None if OMS does not tell."""
+    None if OMS does not tell; `suffix` the project's."""
     proven, in_vain = (getattr(tally.of(ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
     older = tally.of(ObjectClass.OLDER).in_vain
     suspicious = tally.objects(ObjectClass.SUSPICIOUS)
-    overwrite = _OVERWRITE.filled(command=_group(tally))
+    # A task group takes no suffix, and none begins beside a sync task that overwrites nothing, which doctor refuses.
+    has_group = not suffix and overwrite_mode != "NO_OVERWRITE"
+    overwrite, over_older = (
+        _OVERWRITE.filled(command=_typed(overwriting(tally, *classes))) if has_group else DELETE
+        for classes in ((ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS), (ObjectClass.OLDER,))
+    )
     heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
     if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
         found[ObjectClass.OLDER] = t(
             "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal."
-            " To see it, read them: {deep}. What cannot be read: {delete}.",
+            " To see it, read them: {deep}. What cannot be read: {otherwise}.",
             older=older,
             deep=_DEEP,
-            delete=DELETE,
+            otherwise=over_older,
         )
     if proven:
         found[ObjectClass.OVERWRITTEN] = t(
@@ -134,12 +145,17 @@ def remedies(tally: Tally, overwrite_mode: str | None) -> dict[ObjectClass, Text
     return found
 
 
-def _group(tally: Tally) -> str:
-    """The migration that overwrites what differs, or what its folders hold."""
-    titles = (ObjectClass.OVERWRITTEN.title, ObjectClass.SUSPICIOUS.title)
+def overwriting(tally: Tally, *classes: ObjectClass) -> Step:
+    """The migration that overwrites what is of these classes, and all else that its folders hold."""
+    titles = [one.title for one in classes]
     folders = [name for name, counts in tally.folders.items() if any(counts.get(title, [0])[0] for title in titles)]
     are_named = len(folders) <= _MOST_FOLDERS and all(map(_PLAIN.fullmatch, folders))
-    return " ".join(["python3 ops.py migrate --overwrite", *(f"--prefix {one}" for one in folders if are_named)])
+    return Step("migrate", {"overwrite": True, **({"prefix": folders} if folders and are_named else {})})
+
+
+def _typed(migration: Step) -> str:
+    prefixes: Any = migration.options.get("prefix", ())
+    return " ".join(["python3 ops.py migrate --overwrite", *(f"--prefix {one}" for one in prefixes)])
 
 
 def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ops.commands import command
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.copier import CopyFault
@@ -17,6 +19,7 @@ from support.task_group import begun, over
 from support.world import DAY, HOUR, MINUTE, PART, ROOT, oms_error, oss_error
 
 RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
+OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/"]}}
 
 
 def asked(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -136,21 +139,70 @@ def test_what_oms_took_and_never_copied_is_sent_again_by_the_command(world, harm
     assert world.is_go(accept={"oms_unfinished": "the owner: it was lost"})
 
 
-@pytest.mark.parametrize(("contents", "told"), [("21", "delete each in OBS"), ("123", "send these again")])
-def test_what_differs_and_is_newer_in_obs_is_mended_by_what_the_check_says(world, contents, told):
-    # GIVEN somebody wrote to OBS, perhaps in the same size, which OMS would skip
-    world.put("b", "12", "form")
-    world.later(HOUR)
-    world.write("b", contents)
+def test_what_is_newer_in_obs_in_another_size_is_mended_by_what_the_check_says(world):
+    overwritten(world)
     document = world.cut_over(deep=True)
     assert results(document) == {"OVERWRITTEN": "failed"}
-    assert told in check(document, "OVERWRITTEN")["next"]
+    assert "send these again" in check(document, "OVERWRITTEN")["next"]
 
     # WHEN that is done, THEN it is a go
-    if "delete" in told:
-        world.remove("b")
     follow(world, document, "OVERWRITTEN")
     assert world.is_go()
+
+
+def differs(world: CertifyWorld, key: str) -> None:
+    """OMS finished an older version of the same size late."""
+    world.put(key, "12", "form")
+    world.later(HOUR)
+    world.write(key, "21")
+
+
+def test_what_oms_would_skip_is_overwritten_by_the_command_of_the_check(world):
+    differs(world, "a/1")
+    document = world.cut_over(deep=True)
+    assert results(document) == {"OVERWRITTEN": "failed"}
+    assert check(document, "OVERWRITTEN")["step"] == OVERWRITING
+    assert command(Step(**OVERWRITING)).partition("ops.py ")[2] in check(document, "OVERWRITTEN")["next"]
+    # WHEN a task group has overwritten it, THEN it is a go
+    world.write("a/1", "12")
+    world.judge_again(deep=True)
+    assert world.is_go()
+
+
+def test_where_no_task_group_can_overwrite_what_oms_would_skip_it_is_deleted_and_compared_again():
+    world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
+    differs(world, "a.jpg")
+    document = world.cut_over(deep=True)
+    assert failed(document) == ["OVERWRITTEN"]
+    assert "so delete each in OBS" in check(document, "OVERWRITTEN")["next"]
+    world.remove("a.jpg")
+    follow(world, document, "OVERWRITTEN")
+    assert world.is_go()
+
+
+def test_what_oms_skipped_as_equal_and_nobody_can_read_is_overwritten_by_the_command(world):
+    # GIVEN equal contents in parts, written once more, and archived
+    world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
+    world.put("a/1", "12", "Appendable")
+    world.later(HOUR)
+    world.put("a/1", "12", "Appendable")
+    world.source.fail(oss_error(403, "InvalidObjectState"), "get")
+    world.freeze()
+    world.compare()
+    world.later(HOUR)
+    world.compare(deep=True)
+    assert check(world.certify(), "OLDER")["step"] == OVERWRITING
+
+
+def test_what_is_newer_in_obs_is_sent_once_more_where_oms_overwrites_all_and_lost_it(world):
+    world.task.overwrite_mode = "FULL_OVERWRITE"
+    differs(world, "b")
+    world.freeze()
+    world.task.copies.then(CopyFault.lost())
+    world.compare(deep=True, overwrite=True)
+    world.later(HOUR)
+    world.compare(deep=True)
+    assert asked(world.certify(), "OVERWRITTEN") == {"overwrite": True, **DEEP}
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

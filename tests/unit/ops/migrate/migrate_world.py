@@ -22,8 +22,8 @@ STATE = f"state/migrate-{NAME}.json"
 class MigrateWorld(SetupWorld):
     """`filter_prefix`: the project's own."""
 
-    def __init__(self, seed: int = 0, filter_prefix: str = "", filter_suffix: str = "") -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int = 0, filter_prefix: str = "", filter_suffix: str = "", **options: Any) -> None:
+        super().__init__(seed, **options)
         self._interrupted_at = math.inf
         self._filter = {"objectPrefix": filter_prefix, "objectSuffix": filter_suffix}
 

@@ -43,8 +43,8 @@ class _Terminal(io.StringIO):
 class SetupWorld(Administrator):
     """Nothing has been made yet, but s.yaml."""
 
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__(seed=seed, bare=True)
+    def __init__(self, seed: int = 0, **options: Any) -> None:
+        super().__init__(seed=seed, bare=True, **options)
 
     def __enter__(self) -> Self:
         super().__enter__()

@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import NOTHING, Text, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import UNPROVEN
-from oss_oms_sync.comparison.result import DELETE, remedies
+from oss_oms_sync.comparison.result import DELETE, overwriting, remedies
 from oss_oms_sync.jobs.certify.evidence import Comparison, CutoverOptions, Evidence
 from oss_oms_sync.passes.tally import MAX_KEYS
 from oss_oms_sync.reasons import Failure
@@ -172,8 +172,11 @@ def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: Cutove
         case "MIGRATING":
             over = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
             return over, options.comparing(scope, restart=True)
-        case "OLDER" if told := remedies(found.tally, mode).get(ObjectClass.OLDER):
-            return told, options.comparing(scope, deep=True, restart=True)  # OMS has skipped them once more
+        case "OLDER" if told := remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OLDER):
+            # OMS has skipped them once more, and what was read in vain is not read again.
+            if scope.deep:
+                return told, _overwriting(found, options, ObjectClass.OLDER)
+            return told, options.comparing(scope, deep=True, restart=True)
         case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
             return nothing_over, options.comparing(scope, restart=True)
         case "MISSING" | "OLDER":
@@ -211,14 +214,21 @@ def _mend_missing(found: Comparison, options: CutoverOptions) -> tuple[Text, Ste
 
 def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
     scope, count = found.state.scope, found.tally.of(ObjectClass.OVERWRITTEN)
-    skipped = count.proven_different if task.skips_same_size else count.in_vain
-    of_same_size = remedies(found.tally, task.object_overwrite_mode).get(ObjectClass.OVERWRITTEN)
+    mode = task.object_overwrite_mode
+    skipped = {"FULL_OVERWRITE": 0, "CRC64_COMPARISON_OVERWRITE": count.in_vain}.get(mode or "", count.proven_different)
+    of_same_size = remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OVERWRITTEN)
     if of_same_size and skipped == count.source.objects:
-        return of_same_size, options.comparing(scope, restart=True)
+        return of_same_size, _overwriting(found, options, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
     if scope.overwrite and not found.state.amended:
         return _SENT, options.comparing(scope, again=True)
     told = t("{decide}. {otherwise}", decide=_DECIDE, otherwise=of_same_size) if of_same_size and skipped else _DECIDE
     return told, options.comparing(scope, overwrite=True, restart=True)
+
+
+def _overwriting(found: Comparison, options: CutoverOptions, *classes: ObjectClass) -> Step:
+    """What overwrites objects that OMS skips. Where a task group cannot, they are deleted, and compared again."""
+    scope = found.state.scope
+    return options.comparing(scope, restart=True) if scope.key_filter.suffix else overwriting(found.tally, *classes)
 
 
 def _mend_failed(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:

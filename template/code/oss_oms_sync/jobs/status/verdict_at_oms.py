@@ -11,7 +11,6 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
-from oss_oms_sync.comparison.result import remedies
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs.status.facts import IN_SCOPE, Facts, InObs
 from oss_oms_sync.reasons import Failure
@@ -164,7 +163,7 @@ def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
                 "By the comparison of {began}, of {total:object|objects}: {remedy}",
                 began=in_obs.began,
                 total=in_obs.total,
-                remedy=remedies(in_obs.last.tally, in_obs.last.overwrite_mode)[ObjectClass.SUSPICIOUS],
+                remedy=in_obs.last.remedies[ObjectClass.SUSPICIOUS],
             ),
             Step("compare", {"deep": True}),
         )
