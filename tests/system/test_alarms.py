@@ -83,9 +83,11 @@ class Logstore(NamedTuple):
         for function in (regexp_extract, json_parse, try_, json_extract_scalar):
             count = function.__code__.co_argcount
             database.create_function(function.__name__.rstrip("_"), count, function)
-        database.execute("CREATE TABLE log (message TEXT, __time__ INTEGER)")
-        found = [(record, time_of(record)) for record in self.records if matches(search, record)]
-        database.executemany("INSERT INTO log VALUES (?, ?)", found)
+        database.execute("CREATE TABLE log (message TEXT, __time__ REAL)")
+        found = (record for record in self.records if matches(search, record))
+        # Of one second, the later is later: there are minutes between two looks of status, and less than one here.
+        timed = [(record, time_of(record) + at / 1e6) for at, record in enumerate(found)]
+        database.executemany("INSERT INTO log VALUES (?, ?)", timed)
         try:
             return list(database.execute(select))
         finally:
