@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from statistics import median, quantiles
@@ -19,6 +20,12 @@ _LAW1 = "no key is dropped (law 1)"
 # By law: how many of its schedules ended how, and what was measured of them.
 _counted: Counter[tuple[str, str]] = Counter()
 _measured: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores, because some tests wait, for a process or a limit."""
+    cores = os.cpu_count() or 1
+    return cores + cores // 2
 
 
 @pytest.fixture
