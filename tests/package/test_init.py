@@ -154,7 +154,7 @@ def test_the_project_satisfies_the_fc3_components_schema(tmp_path):
 def test_the_network_with_a_fixed_address_is_one_the_component_takes(tmp_path):
     # GIVEN a project, in which the document's lines stand instead of those of s.yaml
     render.render(ANSWERS, tmp_path)
-    (lines,) = Document.read(ROOT / "docs" / "lifecycle.md").yaml_under("A fixed address")
+    (lines,) = Document.read(ROOT / "docs" / "lifecycle.md").blocks_under("A fixed address", "yaml")
     settings = tmp_path / "s.yaml"
     text = settings.read_text(encoding="utf-8")
     changed = text.replace("  network: &network\n    internetAccess: true\n", indent(lines, "  "))

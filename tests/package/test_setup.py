@@ -58,7 +58,7 @@ def texts_in(*places: Path) -> Iterator[str]:
 
 def commands() -> str:
     """The lines of shell with which both the readme and the page on deploying begin."""
-    first = Document.read(DEPLOY).commands_under("Deploy it")[0]
+    first = Document.read(DEPLOY).blocks_under("Deploy it")[0]
     assert ("sh", first) in Document.read(ROOT / "README.md").blocks
     return first
 

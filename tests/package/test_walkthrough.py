@@ -55,9 +55,9 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, 
 
 def test_the_pages_on_deploying_lead_from_nothing_to_the_first_object_and_back(shell, fc3, box):
     # GIVEN its steps, for the sandbox's task
-    init, roles, deploy = Document.read(BY_HAND).commands_under("By hand")
-    git, *_ = Document.read(LIFE_CYCLE).commands_under("Upgrade")
-    _, by_hand, remove = Document.read(DEPLOY).commands_under("Deploy it")
+    init, roles, deploy = Document.read(BY_HAND).blocks_under("By hand")
+    git, *_ = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
+    _, by_hand, remove = Document.read(DEPLOY).blocks_under("Deploy it")
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
     assert address in init
 
@@ -123,7 +123,7 @@ def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
     upload(box, "between")
 
     # WHEN the steps of the document are taken
-    (store,) = Document.read(LIFE_CYCLE).commands_under("Access keys")[:1]
+    (store,) = Document.read(LIFE_CYCLE).blocks_under("Access keys")[:1]
     shell.run(store, env=dict(zip(("HW_AK", "HW_SK"), new, strict=True)))
     assert "Setup OK: " in shell.run("s deploy -y\npython3 ops.py doctor")
     upload(box, "after")
@@ -196,7 +196,7 @@ def changed_package(built: Path, folder: Path) -> Path:
 
 def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built, tmp_path):
     # GIVEN a project in git, and changes of the user's own
-    once, upgrade, look, back = Document.read(LIFE_CYCLE).commands_under("Upgrade")
+    once, upgrade, look, back = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
     shell.run(once)
     settings = project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
@@ -230,7 +230,7 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
 
 def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, project, box):
     # GIVEN a machine that does not have the keys
-    once, upgrade, _, _ = Document.read(LIFE_CYCLE).commands_under("Upgrade")
+    once, upgrade, _, _ = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
     shell.run(once)
     name = box.answers()["functionName"]
     shell.run(f"s secret delete --key {name}_HW_AK; s secret delete --key {name}_HW_SK")
@@ -253,7 +253,7 @@ WEBHOOK = "https://oapi.dingtalk.com/robot/send?access_token=fedcba9876543210012
 def test_a_chat_is_told_after_the_documents_steps_and_nobody_sees_its_address(shell, project, fc3, box, tool):
     # GIVEN the steps, for this project
     name = box.answers()["functionName"]
-    (steps,) = Document.read(ALARMS).commands_under("Notify a chat")
+    (steps,) = Document.read(ALARMS).blocks_under("Notify a chat")
     (line,) = (text for info, text in Document.read(ALARMS).blocks if info == "yaml")
     settings = project / "s.yaml"
     text = settings.read_text(encoding="utf-8")
@@ -345,7 +345,7 @@ def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
 
 def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
     # GIVEN a project that is paused
-    (pause,) = Document.read(LIFE_CYCLE).commands_under("Pause")
+    (pause,) = Document.read(LIFE_CYCLE).blocks_under("Pause")
     box.tick("reconcile")
     shell.run(pause)
 
@@ -375,7 +375,7 @@ def test_the_command_of_cutover_day_finds_what_was_lost_and_closes_nothing_unask
 
     # WHEN the command is run without a terminal, THEN it sends what was missing, waits for it, and tells how to close
     box.tick_all()
-    run, _ = Document.read(CUTOVER).commands_under("The day")
+    run, _ = Document.read(CUTOVER).blocks_under("The day")
     done = shell.attempt(run.replace("--frozen-since now", f"--frozen-since {frozen}"))
     assert (done.returncode, "\nNOT PROVEN\n" in done.stdout) == (3, True), done.stdout
     assert re.search(r"-> python3 ops\.py cutover .*--close", done.stdout)

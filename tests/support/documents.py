@@ -58,15 +58,8 @@ class Document:
         """Language and text of each block of code."""
         return [(token.info, token.content) for token in self._tokens if token.type == "fence"]
 
-    def commands_under(self, heading: str) -> list[str]:
-        """The blocks of shell lines under a heading, up to the next of its level or above."""
-        return self._under(heading, "sh")
-
-    def yaml_under(self, heading: str) -> list[str]:
-        """The blocks of YAML there."""
-        return self._under(heading, "yaml")
-
-    def _under(self, heading: str, language: str) -> list[str]:
+    def blocks_under(self, heading: str, language: str = "sh") -> list[str]:
+        """The blocks of that language under a heading, up to the next of its level or above."""
         level, found = 0, []
         for token, following in zip(self._tokens, [*self._tokens[1:], None], strict=True):
             if token.type == "heading_open":

@@ -25,12 +25,6 @@ def seeds_of(block: int, number: int) -> Sequence[int]:
     return [int(one) for one in named.split(",")] if named else range(block, number, 4)
 
 
-def requests_of(block: int, blocks: int, end: int) -> Sequence[int]:
-    """One of so many parts of the numbers of requests, up to `end`: of all of them, or of each third."""
-    each = 1 if EXTRAS else 3
-    return range(each * block, end, each * blocks)
-
-
 RETURNED_TRUE, RETURNED_FALSE, RAISED = "all accepted", "some recorded as failed", "raised, so Function Compute's"
 
 

@@ -66,8 +66,3 @@ def _obs_contents(one: ObjectSummary, key: str) -> str:
         f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{one.etag.lower()}&quot;</ETag>"
         f"<Size>{one.size}</Size><Owner><ID>1</ID></Owner><StorageClass>STANDARD</StorageClass>{kind}</Contents>"
     )
-
-
-def obs_answer(*names: str, more: bool = False) -> Fault:
-    """OBS's answer of a page of objects of these names."""
-    return Fault.status(200, obs_listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], more).encode())

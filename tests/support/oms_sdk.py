@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
-from huaweicloudsdkcore.http.http_config import HttpConfig
-from huaweicloudsdkoms import v2
-
-from sandbox import Sandbox
 
 SOURCE = [
     {"Effect": "Allow", "Action": ["oss:ListBuckets"], "Resource": ["acs:oss:*:*:*"]},
@@ -36,15 +31,6 @@ def without(statements: Statements, action: str) -> Statements:
     """The same, with one action less."""
     kept = [{**one, "Action": [name for name in one["Action"] if name != action]} for one in statements]
     return [one for one in kept if one["Action"]]
-
-
-def oms_client(box: Sandbox) -> v2.OmsClient:
-    """One over sockets. It heeds this machine's proxy, unless NO_PROXY names loopback."""
-    config = HttpConfig.get_default_config()
-    config.timeout = 10
-    credentials = BasicCredentials(*box.huawei_credentials, box.project_id)
-    builder = v2.OmsClient.new_builder().with_credentials(credentials).with_http_config(config)
-    return builder.with_endpoint(box.oms.endpoint).build()
 
 
 def refused(call: Callable[[], object]) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
-from support.listing import obs_answer
+from support.listing import NEW_YEAR, obs_listing
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, PAGE, REDIRECTS, World
 
 BEGAN = 1_767_312_000
@@ -137,6 +137,11 @@ def test_a_listing_that_repeats_its_first_page_for_ever_is_an_error_that_says_so
     assert "repeats itself or is not sorted" in error.fix.en
     assert "并行文件系统" in error.fix.zh
     assert len(world.obs.requests) <= 3
+
+
+def obs_answer(*names: str, more: bool = False) -> Fault:
+    """OBS's answer of a page of objects of these names."""
+    return Fault.status(200, obs_listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], more).encode())
 
 
 @pytest.mark.parametrize(

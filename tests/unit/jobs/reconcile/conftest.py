@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.reconcile_world import ReconcileWorld
-from support.splitting import split_early  # noqa: F401  a fixture
+from support.reconcile_world import ReconcileWorld, split_early  # noqa: F401  a fixture
 
 
 @pytest.fixture
