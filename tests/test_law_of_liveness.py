@@ -109,7 +109,7 @@ class Healthy(Migration, MigrateWorld):
     def _delete_many(self) -> None:
         """More than can be judged again one by one."""
         keys = [f"gone/{number:05}" for number in range(10_001)]
-        folder = f"oms_source_record/{self.task_id}/success_object/"
+        folder = f"oms_source_record/{self.task.task_id}/success_object/"
         self.oss.fill(self.log_bucket, [folder + key for key in keys], age=DAY)
         self.obs.fill(self.destination_bucket, keys, age=DAY)
 
