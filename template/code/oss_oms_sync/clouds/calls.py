@@ -62,23 +62,25 @@ class RetryBudget:
         self._enough = Deadline(_BUDGET_SECONDS, clock)
         self._throttle_budget = _THROTTLE_BUDGET_SECONDS if patient else 0.0
 
-    def run(self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: T) -> T:
-        """Attempt `call` until another attempt would not help. Return the last result, or `if_not_attempted` if the
-        deadline had passed before the first attempt.
+    def run(
+        self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: Callable[[], T]
+    ) -> T:
+        """Attempt `call` until another attempt would not help. Return the last result, or what `if_not_attempted` makes
+        if the deadline had passed before the first attempt.
 
         After a lost connection, `reconnect` is called, and the first time the next attempt follows at once, because the
         connection may have died while the instance was frozen.
         """
-        result, attempts = if_not_attempted, 0
+        attempt: Attempt[T] | None = None
+        attempts = 0
         while not self._deadline.expired():
             attempt = call()
-            result = attempt.result
             attempts += 1
             if attempt.connection_lost:
                 reconnect()
             if not attempt.again or attempts == _MAX_ATTEMPTS or not self._pause(attempts, attempt):
                 break
-        return result
+        return attempt.result if attempt else if_not_attempted()
 
     def give_up(self) -> None:
         """No further attempt: nobody waits for the result any more."""
@@ -206,8 +208,7 @@ class Calls:
         return PendingCall(begun, self._session, budget, self._no_answer)
 
     def _retried(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
-        too_late: T | StorageError = self._too_late()
-        return budget.run(attempt, self._session.close, if_not_attempted=too_late)
+        return budget.run(attempt, self._session.close, self._too_late)
 
 
 class PendingCall(Generic[T]):

@@ -135,8 +135,8 @@ class OmsClient:
         def call() -> Attempt[T | Failure]:
             return self._in_time(lambda: self._send("GET", path, query, b"", value_in, deadline), deadline)
 
-        too_late: T | Failure = Failure(Reason.DEADLINE, message="not asked: the time was up")
-        return RetryBudget(deadline, self._clock).run(call, self.close_connections, if_not_attempted=too_late)
+        too_late = partial(Failure, Reason.DEADLINE, message="not asked: the time was up")
+        return RetryBudget(deadline, self._clock).run(call, self.close_connections, too_late)
 
     def _acceptance(self, body: bytes) -> Failure | None:
         """None if OMS accepted: an empty body, or a JSON object without an error, unlike a proxy's page."""

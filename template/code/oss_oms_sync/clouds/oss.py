@@ -160,8 +160,8 @@ class OssBucket(Bucket):
         groups = list(parts_of(plain, PAGE_SIZE))
         calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for name in odd)]
         results: dict[str, StorageError | None] = {}
+        unconfirmed = StorageError("OSS did not confirm it", answered=False)
         for group, result in zip([*groups, *([name] for name in odd)], self._call_all(_DELETE, calls), strict=True):
-            unconfirmed = StorageError("OSS did not confirm it", answered=False)
             deleted, problem = (set[str](), result) if isinstance(result, StorageError) else (result, unconfirmed)
             results.update({name: None if name in deleted else problem for name in group})
         return results

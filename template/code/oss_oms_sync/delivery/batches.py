@@ -18,7 +18,7 @@ from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 
-_TOO_LATE: Failure | None = Failure(Reason.DEADLINE, message="not sent: the invocation's time was up")
+_too_late = partial(Failure, Reason.DEADLINE, message="not sent: the invocation's time was up")
 
 
 @dataclass
@@ -62,7 +62,7 @@ def submit(
 
     def send(some: Sequence[str]) -> None:
         nonlocal fatal
-        failure = fatal or budget.run(partial(attempt, some), oms.close_connections, if_not_attempted=_TOO_LATE)
+        failure = fatal or budget.run(partial(attempt, some), oms.close_connections, _too_late)
         if failure and failure.reason is Reason.REFUSED and len(some) > 1 and bisect:
             middle = len(some) // 2
             send(some[:middle])
