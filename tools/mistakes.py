@@ -316,7 +316,7 @@ MISTAKES = (
         "a command for what OMS skips that changes nothing",
         "tests/test_law_of_liveness.py::test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cannot_be_proven[0]",
         f"{_CODE}/jobs/certify/class_checks.py",
-        "return of_same_size, _overwriting(found, options, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)",
+        "return of_same_size, _overwriting(found, mode, options, ObjectClass.OVERWRITTEN)",
         "return of_same_size, options.comparing(scope, restart=True)",
         seeds="21",
     ),

@@ -74,11 +74,6 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
     return found if is_certain or not is_late(entry, moments) else ObjectClass.MOVING
 
 
-def without_records(entry: Entry, moments: Moments) -> ObjectClass:
-    """The class of an entry as if nothing were known of what OMS said of it."""
-    return classify(entry._replace(success=None, failed=None), moments)
-
-
 def equal_contents(source: Columns, destination: Columns, moments: Moments) -> int:
     """How many of the first objects, whose keys are within the project's filter, are EQUAL_CONTENTS by the first rows
     of the table, whatever their records say: `classify` finds the same of each."""

@@ -9,16 +9,7 @@ from typing import NamedTuple
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
 from oss_oms_sync.clouds.objects import etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.classes import (
-    PERHAPS_EQUAL,
-    PROVEN,
-    UNPROVEN,
-    Moments,
-    classify,
-    equal_contents,
-    is_late,
-    without_records,
-)
+from oss_oms_sync.comparison.classes import PERHAPS_EQUAL, PROVEN, UNPROVEN, Moments, classify, equal_contents, is_late
 from oss_oms_sync.comparison.proof import IN_VAIN, Proof, Prover, kept
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
@@ -126,7 +117,7 @@ class Judge:
                 found = ObjectClass.MOVING
         elif found is ObjectClass.FAILED_BEFORE and (tried := proof or kept(entry)) and tried in IN_VAIN:
             # OMS may refuse for ever what somebody has copied by hand: then only accepting it by name ends that.
-            aside = without_records(entry, self.moments)
+            aside = classify(entry.without_records(), self.moments)
             found = PROVEN.get(tried, aside) if aside in UNPROVEN else found
         # Nearly all are equal, so nothing is asked of these in vain.
         return Judged(entry, found, proof, is_inside, None if found.is_equal else self._due(entry, found))

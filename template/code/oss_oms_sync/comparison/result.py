@@ -109,11 +109,8 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[Obje
     proven, in_vain = (getattr(tally.of(ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
     older = tally.of(ObjectClass.OLDER).in_vain
     suspicious = tally.objects(ObjectClass.SUSPICIOUS)
-    # A task group takes no suffix, and none begins beside a sync task that overwrites nothing, which doctor refuses.
-    has_group = not suffix and overwrite_mode != "NO_OVERWRITE"
     overwrite, over_older = (
-        _OVERWRITE.filled(command=_typed(overwriting(tally, *classes))) if has_group else DELETE
-        for classes in ((ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS), (ObjectClass.OLDER,))
+        _typed(overwriting(tally, overwrite_mode, suffix, one)) for one in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
     )
     heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
@@ -145,17 +142,25 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[Obje
     return found
 
 
-def overwriting(tally: Tally, *classes: ObjectClass) -> Step:
-    """The migration that overwrites what is of these classes, and all else that its folders hold."""
-    titles = [one.title for one in classes]
+def overwriting(tally: Tally, overwrite_mode: str | None, suffix: str, of: ObjectClass) -> Step | None:
+    """The migration that overwrites what is of a class, what may differ as that does, and all else that their folders
+    hold; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and none begins
+    beside a sync task that overwrites nothing, which doctor refuses."""
+    if suffix or overwrite_mode == "NO_OVERWRITE":
+        return None
+    titles = [of.title, *([ObjectClass.SUSPICIOUS.title] if of is ObjectClass.OVERWRITTEN else ())]
     folders = [name for name, counts in tally.folders.items() if any(counts.get(title, [0])[0] for title in titles)]
     are_named = len(folders) <= _MOST_FOLDERS and all(map(_PLAIN.fullmatch, folders))
     return Step("migrate", {"overwrite": True, **({"prefix": folders} if folders and are_named else {})})
 
 
-def _typed(migration: Step) -> str:
+def _typed(migration: Step | None) -> Text:
+    """What to do, with that migration or without any."""
+    if migration is None:
+        return DELETE
     prefixes: Any = migration.options.get("prefix", ())
-    return " ".join(["python3 ops.py migrate --overwrite", *(f"--prefix {one}" for one in prefixes)])
+    command = " ".join(["python3 ops.py migrate --overwrite", *(f"--prefix {one}" for one in prefixes)])
+    return _OVERWRITE.filled(command=command)
 
 
 def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:

@@ -53,6 +53,10 @@ class Entry(NamedTuple):
     destination: ObjectSummary | None = None
     proof: ObjectSummary | None = None
 
+    def without_records(self) -> Entry:
+        """The same as if nothing were known of what OMS said of it."""
+        return self._replace(success=None, failed=None)
+
 
 class Classifier:
     """Classifies objects for one pass. `before`: when the last pass of its scope began, if there was one."""

@@ -175,7 +175,7 @@ def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: Cutove
         case "OLDER" if told := remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OLDER):
             # OMS has skipped them once more, and what was read in vain is not read again.
             if scope.deep:
-                return told, _overwriting(found, options, ObjectClass.OLDER)
+                return told, _overwriting(found, mode, options, ObjectClass.OLDER)
             return told, options.comparing(scope, deep=True, restart=True)
         case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
             return nothing_over, options.comparing(scope, restart=True)
@@ -218,17 +218,17 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
     skipped = {"FULL_OVERWRITE": 0, "CRC64_COMPARISON_OVERWRITE": count.in_vain}.get(mode or "", count.proven_different)
     of_same_size = remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OVERWRITTEN)
     if of_same_size and skipped == count.source.objects:
-        return of_same_size, _overwriting(found, options, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
+        return of_same_size, _overwriting(found, mode, options, ObjectClass.OVERWRITTEN)
     if scope.overwrite and not found.state.amended:
         return _SENT, options.comparing(scope, again=True)
     told = t("{decide}. {otherwise}", decide=_DECIDE, otherwise=of_same_size) if of_same_size and skipped else _DECIDE
     return told, options.comparing(scope, overwrite=True, restart=True)
 
 
-def _overwriting(found: Comparison, options: CutoverOptions, *classes: ObjectClass) -> Step:
+def _overwriting(found: Comparison, mode: str | None, options: CutoverOptions, of: ObjectClass) -> Step:
     """What overwrites objects that OMS skips. Where a task group cannot, they are deleted, and compared again."""
     scope = found.state.scope
-    return options.comparing(scope, restart=True) if scope.key_filter.suffix else overwriting(found.tally, *classes)
+    return overwriting(found.tally, mode, scope.key_filter.suffix, of) or options.comparing(scope, restart=True)
 
 
 def _mend_failed(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:

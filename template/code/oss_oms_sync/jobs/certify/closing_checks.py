@@ -231,9 +231,13 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
 def nothing_waits(evidence: Evidence) -> Finding:
     """Whether nothing is to be sent any more that failed. It needs no comparison, but for what is accepted by name."""
     waiting, needless = evidence.waiting, len(evidence.waiting.keys) - len(evidence.due)
-    names = evidence.options.accept
-    accepted = [one.key.key for one in evidence.due if one.can_be_accepted and one.found.title in names]
-    due = [one for one in evidence.due if one.key.key not in accepted]
+    accepted: list[str] = []
+    due: list[Due] = []
+    for one in evidence.due:
+        if one.can_be_accepted and one.found.title in evidence.options.accept:
+            accepted.append(one.key.key)
+        else:
+            due.append(one)
     if due or waiting.unread:
         finding = _waits(evidence, due)
     elif waiting.are_more:

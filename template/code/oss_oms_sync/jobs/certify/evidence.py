@@ -41,6 +41,7 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Side, Tally
 from oss_oms_sync.reasons import OF_ONE_KEY, Failure
 
+_OF_ONE_KEY = {reason.name for reason in OF_ONE_KEY}
 # In the place of who accepts something, and why, until somebody says it.
 WHO_WHY = "<who, why>"
 # What OMS has not finished.
@@ -190,7 +191,7 @@ class Due(NamedTuple):
     def can_be_accepted(self) -> bool:
         """Whether nothing else is left than to accept it by the name of its class: reading did not prove it, and OMS
         refuses this key again and again."""
-        is_refused = self.key.failed_again and self.key.reason in {one.name for one in OF_ONE_KEY}
+        is_refused = self.key.failed_again and self.key.reason in _OF_ONE_KEY
         return self.was_tried and self.found in UNPROVEN and is_refused
 
 
@@ -303,7 +304,7 @@ def _due(
             file_system = FileSystem.of(destination) if keys else None
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
             for key, entry in zip(waiting, entries(invocation, destination, keys), strict=True):
-                found = judge.judge_alone(entry._replace(success=None, failed=None)).found
+                found = judge.judge_alone(entry.without_records()).found
                 if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
                     written = max(one.modified for one in (entry.source, entry.destination) if one)
                     due.append(Due(key, found, are_same_size(entry), was_tried=written < tried_until))
