@@ -8,7 +8,9 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from support.world import World
 
-IF_NOT_ATTEMPTED = "untried"
+
+def untried() -> str:
+    return "untried"
 
 
 class Server:
@@ -29,7 +31,7 @@ class Server:
 def try_on(server: Server, seconds: float = 60, budget: RetryBudget | None = None):
     clock = World().clock
     budget = budget or RetryBudget(Deadline(seconds, clock), clock)
-    return budget.run(server.call, server.reconnect, IF_NOT_ATTEMPTED), clock.seconds
+    return budget.run(server.call, server.reconnect, untried), clock.seconds
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_throttling_budget_is_one_for_the_whole_job():
     clock = World().clock
     budget = RetryBudget(Deadline(60, clock), clock)
     for _ in range(5):
-        budget.run(Server(throttled=True).call, lambda: None, IF_NOT_ATTEMPTED)
+        budget.run(Server(throttled=True).call, lambda: None, untried)
     assert clock.seconds == pytest.approx(3.0)
 
 
@@ -91,7 +93,7 @@ def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():
         clock.sleep(10)
         return Attempt("late", again=True, connection_lost=True)
 
-    RetryBudget(Deadline(100, clock), clock).run(hang, lambda: None, IF_NOT_ATTEMPTED)
+    RetryBudget(Deadline(100, clock), clock).run(hang, lambda: None, untried)
     assert calls == [0, 10]
 
 
@@ -99,8 +101,8 @@ def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():
 def test_once_throttlings_budget_is_used_up_each_call_is_made_once():
     clock = World().clock
     budget = RetryBudget(Deadline(60, clock), clock)
-    budget.run(Server(throttled=True).call, lambda: None, IF_NOT_ATTEMPTED)
+    budget.run(Server(throttled=True).call, lambda: None, untried)
     server = Server(throttled=True)
     for calls in (1, 2, 3):
-        budget.run(server.call, lambda: None, IF_NOT_ATTEMPTED)
+        budget.run(server.call, lambda: None, untried)
         assert server.calls == calls
