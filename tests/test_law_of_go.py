@@ -26,7 +26,7 @@ from support.world import oss_error
 
 LAW = "a GO stays true"
 # Each is a whole migration, and takes as long as dozens of other schedules.
-MIGRATIONS = int(os.environ.get("SCHEDULES", "300" if EXTRAS else "240")) // 10
+MIGRATIONS = int(os.environ.get("SCHEDULES", "300" if EXTRAS else "120")) // 10
 
 
 # What replay's first run says of a project.

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 LAW = "whoever follows the printed steps comes to GO"
 # Each is a whole migration, and takes as long as dozens of other schedules.
-WORLDS = int(os.environ.get("SCHEDULES", "600" if EXTRAS else "480")) // 20
+WORLDS = int(os.environ.get("SCHEDULES", "600" if EXTRAS else "240")) // 20
 DAY = 24 * 60 * MINUTE
 # The other contents of the same size.
 TWIN = dict(zip("ABCD", "BADC", strict=True))

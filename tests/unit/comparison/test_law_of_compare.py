@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.clock import parse_time
 from support.compare_world import Compared, CompareWorld, Seen, pages_of
-from support.law import SCHEDULES
+from support.law import schedules
 from support.world import DAY, HOUR, MINUTE, PART
 
 LONG = "海" * 330
@@ -206,7 +206,7 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=schedules(6))
 @given(
     tale=worlds,
     last=st.sampled_from([1, 70, 1000, 4000]),
@@ -227,26 +227,22 @@ def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=schedules(3))
 @given(tale=worlds, lanes=lanes_of)
-def test_interleaving_of_a_moving_world_and_its_listings(tale, lanes, count_schedule):
+def test_in_each_interleaving_each_class_is_one_that_an_object_had_and_what_stands_still_settles(
+    tale, lanes, count_schedule
+):
     with pages_of(2):
         world = made(*tale[:2], lanes)
+        # WHEN the world moves while it is read
         world.oss.latency(listing=0.5)
         world.obs.delay(500)
         compared = world.compared(during=tale[2])
         check(world, compared)
         check_watermark(world, compared)
-    count_schedule("of compare", "each object is in a class that it had while it was read")
-
-
-@pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
-@given(tale=worlds)
-def test_after_each_interleaving_a_world_that_stands_still_settles(tale, count_schedule):
-    with pages_of(2):
-        world = made(*tale[:2])
-        world.compared(during=tale[2])
+        # AND then stands still
+        world.oss.latency()
+        world.obs.delay(0)
         for _ in range(4):
             before = world.task.acceptance_request
             world.copy_all()
@@ -260,7 +256,7 @@ def test_after_each_interleaving_a_world_that_stands_still_settles(tale, count_s
         for key in world.keys:
             (seen,) = compared.combinations(key)
             assert compared.class_of(key) in _settled(seen, has_read=world.has_read), (key, seen)
-    count_schedule("of compare", "nothing is sent any more")
+    count_schedule("of compare", "each object is in a class that it had meanwhile, and at last nothing is sent any more")
 
 
 def _settled(seen: Seen, *, has_read: bool) -> set[str | None]:

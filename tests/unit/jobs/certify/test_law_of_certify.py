@@ -18,7 +18,7 @@ from ops.check import findings
 from oss_oms_sync.errors import StorageError
 from sandbox.oms.copier import CopyFailure
 from support.certify_world import CertifyWorld, check
-from support.law import SCHEDULES
+from support.law import schedules
 from support.world import DAY, HOUR, ROOT, World, oss_error
 
 BUSY = oss_error(409, "Busy")
@@ -94,7 +94,7 @@ def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=schedules(6))
 @given(
     before=st.lists(lived, min_size=2, max_size=9),
     during=st.lists(of_users, max_size=2),
@@ -139,7 +139,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
 
 
 @pytest.mark.law
-@settings(max_examples=SCHEDULES // 6)
+@settings(max_examples=schedules(6))
 @given(st.lists(of_passes, max_size=8))
 @example([("freeze",), ("compare", {}), ("stops", {})])
 @example([("freeze",), ("compare", {}), ("compare", {"since": "2026-01-01"})])
