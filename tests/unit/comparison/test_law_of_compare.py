@@ -256,7 +256,7 @@ def test_in_each_interleaving_each_class_is_one_that_an_object_had_and_what_stan
         for key in world.keys:
             (seen,) = compared.combinations(key)
             assert compared.class_of(key) in _settled(seen, has_read=world.has_read), (key, seen)
-    count_schedule("of compare", "each object is in a class that it had meanwhile, and at last nothing is sent any more")
+    count_schedule("of compare", "each class is one that an object had meanwhile, and at last nothing is sent")
 
 
 def _settled(seen: Seen, *, has_read: bool) -> set[str | None]:
