@@ -23,7 +23,8 @@ from pathlib import Path
 
 from .package import ROOT
 
-_TEMPLATE, _UNIT = "template", "tests/unit"
+# Doctor's unit tests play whole projects.
+_TEMPLATE, _UNIT, _DOCTOR = "template", "tests/unit", "tests/system/doctor"
 _CODE = "code/oss_oms_sync"
 GROUPS = (
     f"{_CODE}/comparison",
@@ -81,7 +82,8 @@ class Mutant:
     def tests(self) -> list[str]:
         """The unit tests of the module and those that import it; those of the modules that do; and those that wake the
         job that it is of."""
-        every = [path for path in (ROOT / _UNIT).rglob("test_*.py") if path.name not in _NOT_HERE]
+        found = (path for place in (_UNIT, _DOCTOR) for path in (ROOT / place).rglob("test_*.py"))
+        every = [path for path in found if path.name not in _NOT_HERE]
         imports, folders = _import_of(self.module), Path(self.module).parts
         wakes = re.compile(rf'\("{Path(folders[3]).stem}"' if "jobs" in folders[:-1] else "(?!)")
         users = (one for place in ("code", "ops") for one in modules(place))
