@@ -23,7 +23,10 @@ _TONES = {
 
 RESENT = t("Replay has the keys of all that failed, and resends them.")
 _TO_BE_RESENT = t("Replay reads in OMS's lists which failed, and resends them; so does python3 ops.py migrate --retry.")
-_TOO_MANY = t("These are too many for replay, which resends up to {most}: python3 ops.py migrate --retry")
+_TOO_MANY = t(
+    "These are too many for replay, which resends up to {most}: python3 ops.py migrate --retry. If they fail again and"
+    " again, end the migration, and compare sends them: python3 ops.py migrate --remove"
+)
 
 
 def tone(group: TaskGroup) -> str:
