@@ -276,6 +276,20 @@ def test_what_reading_does_not_prove_can_only_be_accepted(world):
     accepted = {name.removeprefix("PROOF_").lower(): "<who, why>"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
     assert check(document, name)["step"] == step
+    assert "policies/show.py" not in check(document, name)["next"]
+
+
+def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(world):
+    world.put("b", "1234", "Multipart")
+    world.write("b", "4321")
+    world.obs.deny("obs:object:GetObject")
+    document = world.cut_over(deep=True)
+    (name,) = results(document)
+    assert check(document, name)["next"].startswith(
+        "1 object differs, or is encrypted in OBS: the IAM user of HW_AK lacks obs:object:GetObject there, which would"
+        " tell (python3 policies/show.py --deep). Grant what is missing, and begin anew with --deep --restart. Or"
+    )
+    assert "accept" in check(document, name)["step"]["options"]
 
 
 def test_a_symbolic_link_is_accepted_by_name(world):
