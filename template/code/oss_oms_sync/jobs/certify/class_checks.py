@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import NOTHING, Text, t
+from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import UNPROVEN
@@ -31,7 +32,10 @@ class _ClassCheck(NamedTuple):
     next: Text = NOTHING
 
 
-BY_HAND = t("Reading did not prove them. Compare them by hand, then accept them by name")
+_BY_HAND = t("Reading did not prove them. Compare them by hand, then accept them by name")
+_GRANT = t(
+    "Grant what is missing, and begin anew with --deep --restart. Or compare them by hand, then accept them by name"
+)
 _LATER = t("Some minutes later, judge them again")
 _READ = t("Read these objects in the source, which proves most")
 _EQUAL = t("The contents of each object are proven to be equal")
@@ -49,16 +53,17 @@ _CHECKS = (
         t("not in OBS"),
     ),
     _ClassCheck(
-        "OLDER",
-        (ObjectClass.OLDER,),
-        t("OBS has no version older than the source's"),
-        t("older in OBS"),
-    ),
-    _ClassCheck(
         "OVERWRITTEN",
         (ObjectClass.OVERWRITTEN,),
         t("Nothing in OBS differs from the source and is newer"),
         t("different and newer in OBS: somebody wrote there, or OMS finished an older version late"),
+    ),
+    # After the one above: what that takes overwrites what is older, too.
+    _ClassCheck(
+        "OLDER",
+        (ObjectClass.OLDER,),
+        t("OBS has no version older than the source's"),
+        t("older in OBS"),
     ),
     _ClassCheck(
         "MOVING",
@@ -157,11 +162,19 @@ def _judged(
 def _prove(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
     """How objects are proven to be equal, or accepted by the name of their class."""
     one, scope = check.classes[0], found.state.scope
-    if one not in UNPROVEN:
-        return check.next, options.accepting(one.title)
-    if not scope.deep:
+    if one in UNPROVEN and not scope.deep:
         return check.next, options.comparing(scope, deep=True, restart=True)
-    return BY_HAND, options.accepting(one.title)
+    # One command accepts all for which nothing else is left.
+    left = [each for other in _CHECKS for each in other.classes if scope.deep or each not in UNPROVEN]
+    accepted = (each.title for each in left if each.can_be_accepted and not found.tally.of(each).is_empty)
+    return by_hand(found) if one in UNPROVEN else check.next, options.accepting(*accepted)
+
+
+def by_hand(found: Comparison) -> Text:
+    """What to do about objects that reading did not prove: to grant the right first, where one is missing."""
+    counts = {name: found.tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
+    missing = [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
+    return sentences(*missing, _GRANT) if missing else _BY_HAND
 
 
 def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
