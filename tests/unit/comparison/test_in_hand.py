@@ -38,6 +38,11 @@ def test_what_oms_finished_and_is_not_there_is_missing(world):
     assert class_of(world, "a") == "missing"
 
 
+def test_what_was_accepted_ten_minutes_ago_may_not_be_counted_yet():
+    finished = InHand(HOUR, left=0, oldest=HOUR, finished=HOUR)
+    assert [finished.may_have(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
+
+
 def test_what_was_accepted_before_the_oldest_unfinished_step_is_missing(world):
     accept(world, "a", CopyFault.late(1))
     world.later(20 * MINUTE)

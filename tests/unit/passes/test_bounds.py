@@ -57,4 +57,5 @@ def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
     world.oms.accepted.clear()
     assert reconcile(world, {"all": True})["stop"] == "too_large"
     assert world.sent() == set()
+    assert reconcile(world, {"all": True, "since": "2026-01-01T00:00:00Z"})["accepted"] == 30
     assert reconcile(world, {"all": True, "restart": True})["accepted"] == 30

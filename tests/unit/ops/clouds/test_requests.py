@@ -16,6 +16,7 @@ from obs.model import Versions
 from ops.clock import Clock
 from ops.clouds import keys, wire
 from ops.clouds.buckets import ObsBucket, OssBucket, Place
+from ops.clouds.ram import Ram
 from ops.clouds.sync_task import SyncTask
 from support.names import lead_huawei_here
 
@@ -448,6 +449,14 @@ def test_an_object_is_missing_only_from_a_bucket_that_is_there_and_may_be_read(b
     box.oss.remove_credentials(box.user_credentials[0])
     with pytest.raises(wire.RefusedError, match="403"):
         oss.head(KEY)
+
+
+def test_a_key_is_made_once_though_the_answer_is_lost_and_by_ram_itself(box, mocker):
+    exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
+    with pytest.raises(wire.UnreachableError):
+        Ram(made(box.user_credentials), Clock()).do("CreateAccessKey", UserName="x")
+    ((request,),) = (call.args for call in exchange.call_args_list)
+    assert request.url.startswith("https://ram.aliyuncs.com/")
 
 
 def test_versions_are_listed_page_by_page_and_deleted_by_their_ids(box, oss, obs):
