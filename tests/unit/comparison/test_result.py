@@ -149,6 +149,7 @@ def test_before_the_total_is_there_nothing_is_said_of_what_it_found(world):
 
 @pytest.mark.parametrize(("number", "named"), [(1, True), (10, True), (11, False)])
 def test_a_migration_that_overwrites_names_ten_folders_at_most(number, named):
-    folders = {f"{one}/": {"overwritten": [1, 1, 1, 1]} for one in range(number)}
+    titles = ("overwritten", "suspicious", "older")
+    folders = {f"{one}/": {titles[one % 3]: [1, 1, 1, 1]} for one in range(number)}
     step = overwriting(Tally(folders=folders), "FULL_OVERWRITE", "", ObjectClass.OVERWRITTEN)
     assert step.options == {"overwrite": True, **({"prefix": [*folders]} if named else {})}

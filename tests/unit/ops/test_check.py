@@ -48,6 +48,10 @@ SOUND = {
     "a NOT PROVEN": certificate({"UNKNOWN": "not proven"}, "NOT PROVEN"),
     "with a sample": certificate(sample=a_sample()),
     "a rehearsal of a NO-GO": rehearsal("NO-GO", {"MISSING": "failed", "SAMPLE": "not run"}),
+    "with a prefix that ends within a folder": certificate(
+        scope={**certificate()["scope"], "prefix": "a/1"},
+        **counted({"equal_contents": ([("a/1", 5), ("a/12", 7)],) * 2}),
+    ),
     "a rehearsal without what a freeze ends": rehearsal("GO", {"MOVING": "failed", "IN_FLIGHT": "failed"}),
 }
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ops.terminal import Marked, Screen, Whole, escaped, width, wrapped
+from ops.terminal import COLOURS, Marked, Screen, Whole, escaped, width, wrapped
 from support.ops import NASTY, FakeClock, Seen, Terminal
 
 
@@ -145,3 +145,7 @@ def test_what_the_encoding_lacks_is_written_out():
     Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer(["山"])
     out.flush()
     assert out.buffer.getvalue() == b"\\u5c71\n"
+
+
+def test_no_two_tones_have_one_colour():
+    assert len({*COLOURS.values()}) == len(COLOURS)

@@ -197,6 +197,10 @@ def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
     minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
     of_steps = {"settle": 5, "replay": 2, "compare": 3, "again": 5, "close": 2, "oms": 10, "standstill": 3, "sample": 3}
     assert minutes == {**of_steps, "total": 33}
+    # AND of a comparison that goes on nobody knows
+    found.state = PassState(about, tally, "", 1, 0, 1)
+    minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
+    assert (minutes["compare"], minutes["total"]) == (None, None)
 
 
 # Closing.

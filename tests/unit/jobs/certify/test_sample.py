@@ -136,6 +136,7 @@ def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(
     document = world.certify(sample=3)
     assert document["sample"]["drawn"] == 0
     assert check(document, "SAMPLE")["result"] == "not run"
+    assert "sample" not in check(document, "SAMPLE")["step"]["options"]
     assert document["verdict"] != "GO"
 
 

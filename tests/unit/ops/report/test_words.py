@@ -9,7 +9,7 @@ import pytest
 
 from ops.certificates import CHECKS
 from ops.report import certificate, checks
-from ops.report.words import NEXT_STEPS, STOPS
+from ops.report.words import NEXT_STEPS, STOPS, Words
 from oss_oms_sync.answers import text
 from oss_oms_sync.answers.certificate import CutoverVerdict
 from oss_oms_sync.answers.step import Stop
@@ -113,3 +113,8 @@ def test_a_text_that_is_named_like_words_is_still_that_text():
     for language in ("en", "zh"):
         parse(certificate_page(document, language))
         assert "{x}" in parse(status_page(given, language)).text
+
+
+def test_a_sentence_before_a_command_ends_with_a_colon_unless_it_has_its_full_stop():
+    said = [Words("en").before(*given) for given in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))]
+    assert said == ["It waits:", "It waits.", "It waits"]
