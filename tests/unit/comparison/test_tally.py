@@ -90,6 +90,7 @@ def test_the_classes_are_all_that_was_listed_and_the_digests_are_those_of_the_li
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     tally = count(entries)
     assert tally.adds_up()
+    assert tally.counts["orphan_records"] == sum(not (four[0] or four[3]) for four in world.values())
     for name, place in (("source", 0), ("destination", 3)):
         there = {key: four[place] for key, four in world.items() if four[place]}
         side = tally.side(name)

@@ -148,7 +148,12 @@ def with_headers(accepted=None, **changes):
     return certificate(sample=a_sample(), headers=of_headers(a_sample(), **changes), accepted=accepted or {})
 
 
-@pytest.mark.parametrize("lost", [{"documented": LOST}, {"unexpected": LOST}, {"migrated": False}])
+OF_ALL = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/3"]}}
+
+
+@pytest.mark.parametrize(
+    "lost", [{"documented": LOST}, {"documented": OF_ALL}, {"unexpected": LOST}, {"migrated": False}]
+)
 def test_headers_that_are_not_in_obs_are_no_go_unless_somebody_accepted_that(lost):
     assert wrong(with_headers(**lost)) == [NOT_AS_SAID]
     assert wrong(with_headers(NAMED, **lost)) == []

@@ -87,6 +87,7 @@ def test_ten_kinds_of_headers_and_each_loss_is_named(world, migrated):
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
     found = check(document, "METADATA")
     assert all(name in found["seen"] for name in expected)
+    assert "None differs" not in found["seen"]
     assert found["step"]["options"]["accept"] == {"metadata": "<who, why>"}
     # AND whoever accepts that by name comes to a GO that says so
     document = world.certify(sample=1, accept={"metadata": "the owner: nobody reads them"})

@@ -283,6 +283,8 @@ def test_what_is_not_compared_is_in_no_total(given):
     assert rows[0][:2] == ["in scope", f"{given['source']['objects']:,}"]
     assert rows[0][3] == f"{given['destination']['objects']:,}"
     assert rows[1][0] == "OMS's own listsnot counted"
+    pale = page(given).section("classes").every("td", class_="n nil")
+    assert {cell.text for cell in pale} == {"0", "0 bytes"}
     total = page(given).section("folders").one("tfoot").cells()[0]
     assert total[1].startswith(f"{given['source']['objects']:,}")
     assert total[2].startswith(f"{given['destination']['objects']:,}")

@@ -281,6 +281,10 @@ def test_a_sum_that_does_not_hold_says_what_that_means():
     assert "Two invocations" not in table.text
 
 
+def test_the_state_of_the_task_is_called_as_oms_does(example):
+    assert example["oms"]["status"] in [one.text for one in page(example).every("code")]
+
+
 def test_what_oms_does_not_say_is_told_with_the_fix(example):
     said = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
     example |= {"oms": None, "oms_silence": said, "statistics": None, "statistics_silence": said}
