@@ -23,7 +23,7 @@ from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.range_walk import Count
-from oss_oms_sync.passes.runs import Feed, Feeds, Run, merged
+from oss_oms_sync.passes.runs import Feed, Run, merged
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import Settings
@@ -38,7 +38,8 @@ WORLDS = 300 if EXTRAS else 60
 MD5S = ["A" * 32, "0F" * 16]
 ODD_FOLDERS = [f"{CANARY}x/", f"{RECORD_ROOT}t/", "oms/sync_task/"]
 FOLDERS = [*["", "a/", "a/b/", "a-", "b/"] * 6, *ODD_FOLDERS]
-# Of each key what Feeds has, in its order.
+# What `merged` takes, in its order, and what that has of each key.
+FEEDS = ("source", "success", "failed", "destination", "proof")
 Objects = dict[str, list[ObjectSummary | None]]
 
 
@@ -115,8 +116,8 @@ def walked(
         return True
 
     try:
-        feeds = Feeds(*(Feed(listed(pages)) for pages in listings))
-        for step in merged(feeds, getattr(feeds, twin), count.equal if by_runs else None):
+        feeds = [Feed(listed(pages)) for pages in listings]
+        for step in merged(feeds, feeds[FEEDS.index(twin)], count.equal if by_runs else None):
             if isinstance(step, Run):
                 runs += len(step.keys)
                 count.add_run(step)

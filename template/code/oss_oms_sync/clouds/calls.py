@@ -28,14 +28,8 @@ _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
 
-def no_answer() -> StorageError:
-    """The failure of a call that was given up."""
-    return StorageError("no answer in time", answered=False)
-
-
-def too_late() -> StorageError:
-    """The failure of a call that was not attempted."""
-    return StorageError("the invocation's time was up")
+_no_answer = partial(StorageError, "no answer in time", answered=False)
+_too_late = partial(StorageError, "the invocation's time was up")
 
 
 @dataclass(frozen=True)
@@ -180,8 +174,8 @@ class Calls:
         pool: CallPool,
         deadline: Deadline,
         clock: Clock,
-        no_answer: Callable[[], StorageError] = no_answer,
-        too_late: Callable[[], StorageError] = too_late,
+        no_answer: Callable[[], StorageError] = _no_answer,
+        too_late: Callable[[], StorageError] = _too_late,
     ) -> None:
         self._session = session
         self._pool = pool

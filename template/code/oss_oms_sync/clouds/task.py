@@ -174,14 +174,6 @@ class TaskInfo(TaskShown):
         )
 
     @property
-    def skips_same_size(self) -> bool:
-        """Whether OMS skips an object that is in OBS in the same size and not older, whatever its contents are.
-
-        CRC64_COMPARISON_OVERWRITE compares contents, but only where both objects have a CRC64.
-        """
-        return self.object_overwrite_mode not in ("FULL_OVERWRITE", "CRC64_COMPARISON_OVERWRITE")
-
-    @property
     def is_running(self) -> bool:
         """Whether the task accepts keys: a stopped one refuses them."""
         return self.status == "SYNCHRONIZING"

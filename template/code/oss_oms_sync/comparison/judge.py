@@ -161,9 +161,8 @@ class Judge:
 
     def _is_skipped(self, entry: Entry) -> bool:
         """Whether OMS would skip an object that differs in the same size, as far as is known."""
-        if not are_same_size(entry):
-            return False
-        return not self.copies_same_size or (not self.always_copies and is_in_vain(entry))
+        may_copy = self.copies_same_size and (self.always_copies or not is_in_vain(entry))
+        return are_same_size(entry) and not may_copy
 
 
 def are_same_size(entry: Entry) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Listed, ListedSource, PassAnswer
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, PassAnswer
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
@@ -54,16 +54,13 @@ class CompareResult:
 
     def compared(self) -> Compared:
         """What is found at the end."""
-        tally, source, there = self.tally, self.tally.side("source"), self.tally.side("destination")
         return Compared(
             **self._answer(),
-            **tally.shown(),
-            source=ListedSource(source.objects, source.bytes, source.digest, tally.state),
-            destination=Listed(there.objects, there.bytes, there.digest),
-            adds_up=tally.adds_up(),
+            **self.tally.shown(),
+            adds_up=self.tally.adds_up(),
             remedies=self.remedies,
             watermark=self.watermark,
-            differences=tally.parts,
+            differences=self.tally.parts,
         )
 
     def _answer(self) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def submit(
 
     def send(some: Sequence[str]) -> None:
         nonlocal fatal
-        failure = fatal or budget.run(partial(attempt, some), oms.close_connections, _too_late)
+        failure = fatal or budget.run(partial(attempt, some), oms.session.close, _too_late)
         if failure and failure.reason is Reason.REFUSED and len(some) > 1 and bisect:
             middle = len(some) // 2
             send(some[:middle])

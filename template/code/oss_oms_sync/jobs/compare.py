@@ -191,7 +191,9 @@ class _Comparison:
         # Who asks for `overwrite` has seen what differs, on cutover day as a rule, and wants it sent now.
         settling = CUTOVER_SECONDS if one.scope.cutover or one.scope.overwrite else SETTLED_SECONDS
         # In a cutover nobody waits for a copy that OMS rightly skips, nor is one sent again.
-        skips_equal = self._task.object_overwrite_mode == "CRC64_COMPARISON_OVERWRITE"
+        mode = self._task.object_overwrite_mode
+        # It compares contents, but only where both objects have a CRC64.
+        skips_equal = mode == "CRC64_COMPARISON_OVERWRITE"
         reads = PERHAPS_EQUAL if one.scope.deep else PERHAPS_SKIPPED if one.scope.cutover and skips_equal else ()
         return Judge(
             self._invocation.settings.key_filter,
@@ -201,8 +203,8 @@ class _Comparison:
             prover=self._prover(keeps=keeps) if reads else None,
             reads=reads,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
-            copies_same_size=not self._task.skips_same_size,
-            always_copies=self._task.object_overwrite_mode == "FULL_OVERWRITE",
+            copies_same_size=skips_equal or mode == "FULL_OVERWRITE",
+            always_copies=mode == "FULL_OVERWRITE",
         )
 
     def _prover(self, *, keeps: bool) -> Prover:

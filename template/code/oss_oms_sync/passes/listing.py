@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, ListPage, ObjectSummary
 from oss_oms_sync.ledger.records import Kind, is_long, record_name, record_prefix
 from oss_oms_sync.passes.classify import Entry, is_covered, listed_record
-from oss_oms_sync.passes.runs import Equal, Feed, Feeds, Run, merged
+from oss_oms_sync.passes.runs import Equal, Feed, Run, merged
 
 _Records = dict[str, ObjectSummary]
 
@@ -76,7 +76,7 @@ class MergedListing:
             )
             source, destination = Feed(self._noticed(sources)), Feed(there)
             twin = destination if self._destination else success
-            for step in merged(Feeds(source, success, failed, destination, proof), twin, equal):
+            for step in merged((source, success, failed, destination, proof), twin, equal):
                 yield self._completed(step) if isinstance(step, Entry) and self._is_long(step.key) else step
 
     def _pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[ListPage]:

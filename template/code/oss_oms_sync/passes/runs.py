@@ -97,19 +97,9 @@ class Feed:
         self.key = self.keys[self.place]
 
 
-class Feeds(NamedTuple):
-    """What an entry is made of, in that order."""
-
-    source: Feed
-    success: Feed
-    failed: Feed
-    destination: Feed
-    proof: Feed
-
-
-def merged(feeds: Feeds, twin: Feed, equal: Equal | None) -> Iterator[Entry | Run]:
-    """All keys of these listings in their order; a proof of a key that is nowhere else is passed over. With `equal`
-    there are runs of the keys that the source and `twin` have.
+def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | Run]:
+    """All keys of these listings in their order; a proof of a key that is nowhere else is passed over. `feeds` are what
+    an entry is made of, in that order. With `equal` there are runs of the keys that the source and `twin` have.
 
     Raises StorageError.
     """

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
+from oss_oms_sync.events import text_at
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 
@@ -138,17 +139,10 @@ def heard(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | N
     trigger's."""
     match jsontext.load(payload):
         case {"events": list(events)}:
-            keys = [key for event in events if (key := _key(event)).startswith(prefix)]
+            keys = [key for event in events if (key := text_at(event, "oss", "object", "key")).startswith(prefix)]
             wakes = (_wake(key.removeprefix(prefix)) for key in keys)
             return list(filter(None, wakes)), [key for key in keys if _PING.fullmatch(key.removeprefix(prefix))]
     return None
-
-
-def _key(event: object) -> str:
-    match event:
-        case {"oss": {"object": {"key": str(key)}}}:
-            return key
-    return ""
 
 
 def _wake(named: str) -> Wake | None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag, Lags, LastWritten
+from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag, Lags, LastWritten, Listed, ListedSource
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, OTHERS, Drawn, kept_folders
 from oss_oms_sync.passes.marks import Mark, Marks
@@ -253,9 +253,13 @@ class Tally:
         counts = [count for title, count in self.classes.items() if title not in left_out]
         return reduce(Side.plus, (one.source if name == "source" else one.destination for one in counts), Side())
 
-    def shown(self) -> dict[str, Any]:
-        """What is found in both buckets, by its names in answers and certificates."""
+    def shown(self, *without: ObjectClass) -> dict[str, Any]:
+        """What is found in both buckets, by its names in answers and certificates: on each side all classes but for
+        those `without`."""
+        source, there = self.side("source", *without), self.side("destination", *without)
         return {
+            "source": ListedSource(source.objects, source.bytes, source.digest, self.state),
+            "destination": Listed(there.objects, there.bytes, there.digest),
             "classes": {one: self.of(one).found() for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS},
             "folders": {
                 name: {ObjectClass[title.upper()]: four for title, four in folder.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import cache
@@ -31,14 +31,13 @@ from oss_oms_sync.answers.certificate import (
 )
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.pass_answers import Listed, ListedSource
 from oss_oms_sync.answers.text import NOTHING, same, sentences
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo, silence
 from oss_oms_sync.filters import RECORD_ROOT
-from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
+from oss_oms_sync.jobs.certify.evidence import NOT_IN_SCOPE, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
 from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Side
@@ -78,6 +77,9 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
         rehearsal = Rehearsal(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
         verdict = CutoverVerdict.REHEARSAL
+    counted = dict.fromkeys(("source", "destination", "last_written", "classes", "folders"))
+    if found:
+        counted = found.tally.shown(*NOT_IN_SCOPE)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
     name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
@@ -106,7 +108,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
             CertifiedComparison(**_pass(found.state, evidence), amended=found.state.amended or None) if found else None,
             CertifiedStandstill(**_pass(still.state, evidence), began=timestamp(still.began)) if still else None,
         ),
-        **_counted(found),
+        **counted,
         sample=evidence.sample,
         headers=evidence.headers,
         accepted=evidence.options.accept,
@@ -115,7 +117,8 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         document=f"{certificates_folder(invocation)}{name}",
     )
     document: dict[str, object] = to_json(replace(certificate, text=sentences(same(verdict.value), certificate.said)))
-    return {**document, "sha256": sha256_of(document)}
+    hashed = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return {**document, "sha256": hashlib.sha256(hashed).hexdigest()}
 
 
 @cache  # no code changes while it runs
@@ -128,23 +131,6 @@ def code_sha256(folder: Path) -> str:
         if path.suffix in (".py", ".json")
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def sha256_of(document: Mapping[str, object]) -> str:
-    """The hash of a document that has none yet."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _counted(found: Comparison | None) -> dict[str, Any]:
-    """What a comparison counts, by the names of Certificate."""
-    if found is None:
-        return dict.fromkeys(("source", "destination", "last_written", "classes", "folders"))
-    tally, source, there = found.tally, found.in_scope("source"), found.in_scope("destination")
-    return {
-        "source": ListedSource(source.objects, source.bytes, source.digest, tally.state),
-        "destination": Listed(there.objects, there.bytes, there.digest),
-        **tally.shown(),
-    }
 
 
 def _pass(state: PassState, evidence: Evidence) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from oss_oms_sync.passes.digests import MAX_DRAWN
 from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.states import PassState, answering, last_whole
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import Side, Tally
+from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.reasons import OF_ONE_KEY, Failure
 
 _OF_ONE_KEY = {reason.name for reason in OF_ONE_KEY}
@@ -51,6 +51,8 @@ METADATA = "metadata"
 # What may be accepted by name although nobody has proven it.
 ACCEPTABLE = (*(one.title for one in ObjectClass if one.can_be_accepted), OMS_UNFINISHED, METADATA)
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
+# What a certificate counts nothing of: canaries, what the project does not cover, and OMS's own lists, which grow.
+NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 # With more than this, nobody has to look at each: the answer is no.
 _MOST_RECORDS = 1000
 _MOST_RUN_FILES = 50
@@ -171,11 +173,6 @@ class Comparison:
     def tally(self) -> Tally:
         """What it found, and what that is since its keys were last judged again."""
         return self.state.tally
-
-    def in_scope(self, side: str) -> Side:
-        """One side, "source" or "destination", without what the project does not cover, without canaries, and without
-        OMS's own lists, which grow."""
-        return self.tally.side(side, ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 
 
 class Due(NamedTuple):

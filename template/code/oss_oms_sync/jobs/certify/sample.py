@@ -22,7 +22,6 @@ from itertools import islice
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import HeaderLost, Headers, Sampled
-from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -135,8 +134,7 @@ class _Reading:
     def __init__(self, invocation: Invocation, destination: ObsBucket) -> None:
         self._source = invocation.source_bucket
         self._destination = destination
-        left = invocation.deadline.remaining()
-        self._enough = Deadline(left - min(_WRITING_SECONDS, left / 4), invocation.clock)
+        self._enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
     def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
         """Read objects. Return what that showed, and why it went no further, or nothing. Unless it `may_read` others, a

@@ -60,8 +60,8 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     found: dict[str, Finding] = {}
     _run_checks(function.FIRST_CHECKS, invocation, found)
     _run_checks(_CHECKS, context, found)
-    if context:
-        context.delete_probe()
+    if context and context.probe_may_be_there:
+        context.invocation.log_bucket.try_delete_all([context.probe.name])
     results = {one.result for one in found.values()}
     text = next((text for result, text in _TEXTS.items() if result in results), _WELL)
     checks = [DoctorCheck(_TITLES[name], _STATES[one.result], one.seen, one.next) for name, one in found.items()]

@@ -134,11 +134,6 @@ class CheckContext:
         """Why the source bucket cannot be listed; None if it can."""
         return _listing_error(self.invocation.source_bucket, self.settings.key_filter.prefix)
 
-    def delete_probe(self) -> None:
-        """Delete the probe if it may still be there."""
-        if self.probe_may_be_there:
-            self.invocation.log_bucket.try_delete_all([self.probe.name])
-
 
 def _listing_error(bucket: OssBucket, prefix: str) -> StorageError | None:
     try:
