@@ -44,8 +44,7 @@ from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import Drawn
 from oss_oms_sync.passes.marks import Mark
-from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally, Written
 from oss_oms_sync.reasons import Failure, Reason

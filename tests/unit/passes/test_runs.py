@@ -22,9 +22,9 @@ from oss_oms_sync.filters import CANARY, RECORD_ROOT, KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.runs import Feed, Run, merged
-from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import Settings
 from support.law import EXTRAS

@@ -21,7 +21,7 @@ from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
 
-# What a pass can be asked for besides (passes/scope.py).
+# What a pass can be asked for besides (passes/pieces.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
 _DEEP = "python3 ops.py compare --deep"
 _SEND = "python3 ops.py compare --deep --overwrite"

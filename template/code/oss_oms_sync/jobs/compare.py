@@ -35,9 +35,8 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import what_waits
 from oss_oms_sync.passes.driver import Driver, refusal
 from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.pieces import Piece
+from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
-from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import PassState, answer_of, answering, beside_standstills, newest_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally

@@ -16,8 +16,7 @@ from oss_oms_sync.delivery.sender import refused
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Tree
-from oss_oms_sync.passes.scope import Pass, Scope, Wake
+from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Pass, Scope, Tree, Wake
 from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lanes_of

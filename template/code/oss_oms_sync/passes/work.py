@@ -14,8 +14,7 @@ from oss_oms_sync.answers.step import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut, middle_of
-from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
-from oss_oms_sync.passes.scope import ROOT_RANGE, Pass, Scope, Wake
+from oss_oms_sync.passes.pieces import MAX_PIECES, ROOT_RANGE, Kind, Pass, Piece, Scope, Tree, Wake, fold, tiles
 from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings

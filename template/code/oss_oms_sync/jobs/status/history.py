@@ -22,7 +22,7 @@ from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, Kind, modified_at,
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFiles
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
-from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.reasons import UNKNOWN, Reason
 
 _UNREAD = t("Whether replay has it in hand is not known: not all of replay's run files could be read.")
