@@ -64,7 +64,7 @@ UPWARDS = [
     ("sandbox/oms/task.py", "from sandbox import Sandbox", "sandbox -> sandbox.sandbox"),
     # ops.py knows the function's code by its answers, and who judges not even those.
     ("ops/cutover.py", "from oss_oms_sync.reasons import PERMANENT", "ops.cutover -> oss_oms_sync.reasons"),
-    ("ops/check.py", "from oss_oms_sync.answers.finding import Result", "ops.check -> oss_oms_sync.answers.finding"),
+    ("ops/check.py", "from oss_oms_sync.answers.step import Result", "ops.check -> oss_oms_sync.answers.step"),
 ]
 
 

@@ -25,10 +25,10 @@ from ops.show.lines import draw
 from ops.terminal import Marked
 from ops.waiting import Session, pause, run_pass
 from oss_oms_sync.answers.certificate import Certificate
-from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, Mark, ReplayAnswer
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import Text, same, t
 
 # What is younger counts as moving on cutover day (comparison/classes.py).

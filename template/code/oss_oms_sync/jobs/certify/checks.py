@@ -7,9 +7,8 @@ from datetime import timedelta
 from functools import partial
 
 from oss_oms_sync.answers.certificate import HeaderLost, bound_of
-from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import NOTHING, Text, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo

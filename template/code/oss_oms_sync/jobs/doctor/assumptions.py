@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.text import NOTHING, Text, t
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, not_confirmed, ok
 from oss_oms_sync.ledger.list_positions import ListPositions

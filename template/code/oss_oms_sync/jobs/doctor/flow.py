@@ -11,7 +11,7 @@ from itertools import chain, takewhile
 from math import inf
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
