@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from oss_oms_sync.errors import EventError, RecordError
+from oss_oms_sync.errors import EventError, Reason, RecordError
 from oss_oms_sync.ledger.records import record_name
-from oss_oms_sync.reasons import Reason
 from sandbox.server.faults import Fault
 from support.world import DROP_BEFORE, HANG, PAGE, REDIRECTS, TASK, event, oms_error, oss_error, payload
 

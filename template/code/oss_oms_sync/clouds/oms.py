@@ -22,8 +22,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_after
 from oss_oms_sync.clouds.calls import Attempt, CallPool, RetryBudget
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
-from oss_oms_sync.errors import presentable, root_cause
-from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.errors import Failure, Reason, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
 if TYPE_CHECKING:

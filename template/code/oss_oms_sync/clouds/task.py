@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from oss_oms_sync.answers.task_group import Counters, Silence, TaskShown
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.errors import Failure
 
 # What ListSyncTaskStatistic counts.
 DATA_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import Statistics, remaining
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.errors import Failure
 
 # Where OMS does not tell, what it accepted within so many seconds counts as in hand.
 _ASSUMED = 3600.0

@@ -13,10 +13,9 @@ from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.errors import StorageError, log
+from oss_oms_sync.errors import STOPS_RUN, Failure, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
-from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 
 _too_late = partial(Failure, Reason.DEADLINE, message="not sent: the invocation's time was up")
 

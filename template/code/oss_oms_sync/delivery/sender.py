@@ -15,10 +15,9 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
-from oss_oms_sync.errors import RecordError, log
+from oss_oms_sync.errors import MAY_NOT_SEND, STOPS_RUN, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.reasons import MAY_NOT_SEND, STOPS_RUN, Failure, Reason
 
 # A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
 _MAX_REFUSED_BATCHES = 5

@@ -21,9 +21,9 @@ from typing import Literal
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, StoredObject
+from oss_oms_sync.errors import UNKNOWN, Failure
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import RECORD_ROOT
-from oss_oms_sync.reasons import UNKNOWN, Failure
 
 Kind = Literal["success", "failed", "proven"]
 

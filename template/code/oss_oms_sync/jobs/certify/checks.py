@@ -13,12 +13,12 @@ from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
 from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, NOT_IN_SCOPE, Comparison, Evidence
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, Side
-from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 
 _FROZEN = partial(

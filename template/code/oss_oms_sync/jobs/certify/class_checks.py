@@ -14,9 +14,9 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.classes import UNPROVEN
 from oss_oms_sync.comparison.result import DELETE, overwriting, remedies
+from oss_oms_sync.errors import Failure
 from oss_oms_sync.jobs.certify.evidence import Comparison, CutoverOptions, Evidence
 from oss_oms_sync.passes.tally import MAX_KEYS
-from oss_oms_sync.reasons import Failure
 
 
 class _ClassCheck(NamedTuple):

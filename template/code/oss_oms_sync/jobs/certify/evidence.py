@@ -25,7 +25,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import entries
 from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, UNPROVEN, Moments
 from oss_oms_sync.comparison.judge import FileSystem, Judge, are_same_size
-from oss_oms_sync.errors import PayloadError, StorageError
+from oss_oms_sync.errors import OF_ONE_KEY, Failure, PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample, compare_headers
 from oss_oms_sync.ledger import migration
@@ -39,7 +39,6 @@ from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.states import PassState, answering, last_whole
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.reasons import OF_ONE_KEY, Failure
 
 _OF_ONE_KEY = {reason.name for reason in OF_ONE_KEY}
 # In the place of who accepts something, and why, until somebody says it.

@@ -20,10 +20,10 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.task import TaskInfo, month_of
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.reasons import Failure
 
 # After this nothing is sent in a closed project.
 CLOSED_AFTER = timedelta(minutes=2)

@@ -16,7 +16,7 @@ from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import StoredObject, none_failed
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing, open_projects
@@ -26,7 +26,6 @@ from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import MAX_PERIOD
 
 # The maximum age of objects that are checked for records.

@@ -18,12 +18,11 @@ from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.oms_lists import task_folder
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import Failure, StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState, Written
 from oss_oms_sync.passes.states import PassState, last_whole
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.reasons import Failure
 
 C = TypeVar("C")
 

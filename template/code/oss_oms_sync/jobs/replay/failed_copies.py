@@ -26,14 +26,13 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
 from oss_oms_sync.comparison.classes import OMS_LISTS
-from oss_oms_sync.errors import StorageError, log, presentable
+from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, rest, version
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
 from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at, record_name
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import is_covered, listed_record
-from oss_oms_sync.reasons import Failure, Reason
 
 _STATE = "failed_copies"
 # Of a run's time, so that sending gets its share however many lists there are.

@@ -18,13 +18,12 @@ from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, parts_of
 from oss_oms_sync.delivery.sender import Sender, earliest
-from oss_oms_sync.errors import PayloadError, StorageError, log
+from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resting import ReplayState, Resting, nothing_to_send, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
-from oss_oms_sync.reasons import UNKNOWN, Reason
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 20.0

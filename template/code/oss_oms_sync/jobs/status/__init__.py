@@ -25,7 +25,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
-from oss_oms_sync.errors import PayloadError, log
+from oss_oms_sync.errors import PERMANENT, Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
@@ -39,7 +39,6 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, PARTS
-from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31

@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode, Unfinished
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
 from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import SETTLED
-from oss_oms_sync.reasons import Failure, Reason
 
 _LISTED_WITHIN = timedelta(hours=1)
 # A key that OMS has failed to copy so often is taken for one that it never will copy as things are. By then it has been
