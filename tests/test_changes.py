@@ -41,7 +41,7 @@ CHANGES = {
                 '    TAPED = ("taped", "!", t("on tape"), t("Of another type."))\n    MOVING = ("moving"',
             ),
             (
-                f"{CODE}/comparison/classes.py",
+                f"{CODE}/comparison/judge.py",
                 "    if source.modified > moments.settled:\n",
                 '    if source.type == "Tape":\n        return ObjectClass.TAPED\n'
                 "    if source.modified > moments.settled:\n",

@@ -31,9 +31,9 @@ from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import Text, same, t
 
-# What is younger counts as moving on cutover day (comparison/classes.py).
+# What is younger counts as moving on cutover day (comparison/judge.py).
 SETTLED = timedelta(minutes=5)
-# What is written later than so long after the freeze was not frozen (comparison/classes.py).
+# What is written later than so long after the freeze was not frozen (comparison/judge.py).
 CLOCKS = timedelta(minutes=1)
 # Keys on their way are judged again so soon the first few times, then so often, and for so long.
 _AGAIN_SECONDS, _LATER_SECONDS, _MAX_AGAIN_SECONDS = 20.0, 60.0, 9000.0

@@ -17,7 +17,7 @@ from ops.cost import Plan
 from ops.effort import Effort
 from ops.prices import DOLLARS_A_REQUEST, Prices
 from ops.terminal import width
-from oss_oms_sync.comparison.classes import CUTOVER_SECONDS
+from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.work import lanes_of

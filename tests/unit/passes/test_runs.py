@@ -12,10 +12,9 @@ import pytest
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import from_epoch
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, etag_of
-from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.judge import Judge
+from oss_oms_sync.comparison.judge import Judge, Moments
 from oss_oms_sync.comparison.proof import Proof, _body
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import CANARY, RECORD_ROOT, KeyFilter

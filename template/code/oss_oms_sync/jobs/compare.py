@@ -13,16 +13,17 @@ from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
-from oss_oms_sync.comparison.classes import (
+from oss_oms_sync.comparison.count import CompareCount, keep
+from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from oss_oms_sync.comparison.judge import (
     CUTOVER_SECONDS,
     PERHAPS_EQUAL,
     PERHAPS_SKIPPED,
     SETTLED_SECONDS,
+    FileSystem,
+    Judge,
     Moments,
 )
-from oss_oms_sync.comparison.count import CompareCount, keep
-from oss_oms_sync.comparison.in_hand import InHand, in_hand
-from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.delivery.sender import Sender

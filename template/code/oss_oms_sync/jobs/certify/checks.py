@@ -12,7 +12,7 @@ from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
+from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import NOTHING, Text, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import UNPROVEN
+from oss_oms_sync.comparison.judge import UNPROVEN
 from oss_oms_sync.comparison.result import DELETE, overwriting, remedies
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.jobs.certify.evidence import Comparison, CutoverOptions, Evidence

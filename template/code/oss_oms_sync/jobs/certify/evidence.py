@@ -23,8 +23,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import entries
-from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, UNPROVEN, Moments
-from oss_oms_sync.comparison.judge import FileSystem, Judge, are_same_size
+from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, UNPROVEN, FileSystem, Judge, Moments, are_same_size
 from oss_oms_sync.errors import OF_ONE_KEY, Failure, PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample, compare_headers

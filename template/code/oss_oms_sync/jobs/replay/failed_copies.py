@@ -25,7 +25,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, none_failed
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
-from oss_oms_sync.comparison.classes import OMS_LISTS
+from oss_oms_sync.comparison.judge import OMS_LISTS
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, rest, version
 from oss_oms_sync.ledger import migration

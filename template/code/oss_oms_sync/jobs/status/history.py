@@ -13,8 +13,8 @@ from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.comparison.classes import Moments, classify
 from oss_oms_sync.comparison.in_hand import InHand
+from oss_oms_sync.comparison.judge import Moments, classify
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
