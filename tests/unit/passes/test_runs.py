@@ -21,9 +21,9 @@ from oss_oms_sync.filters import CANARY, RECORD_ROOT, KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.listing import Feed, Run, merged
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count
-from oss_oms_sync.passes.runs import Feed, Run, merged
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import Settings
 from support.law import EXTRAS
@@ -155,7 +155,7 @@ def test_runs_and_keys_one_by_one_come_to_the_same(job: Callable[[KeyFilter], Co
         world, key_filter = a_world(dice), KeyFilter("", dice.choice(["", "", "", ".jpg"]))
         columns = ([each[place] for each in world.values() if each[place]] for place in range(5))
         listings = [pages_of(dice, column, fails=fails) for column in columns]
-        with patch("oss_oms_sync.passes.runs.WORTH_IT", dice.choice([1, 3, 16])):
+        with patch("oss_oms_sync.passes.listing.WORTH_IT", dice.choice([1, 3, 16])):
             fast, slow = (walked(listings, job(key_filter), twin, by_runs=by_runs) for by_runs in (True, False))
         in_runs += fast.pop("runs")
         assert slow.pop("runs") == 0

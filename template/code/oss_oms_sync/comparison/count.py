@@ -24,8 +24,8 @@ from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import again
 from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.digests import digest, first_folder, told_as
+from oss_oms_sync.passes.listing import Run
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
-from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, Written
 
 # As many lines of differences, in bytes, as a piece may bring.

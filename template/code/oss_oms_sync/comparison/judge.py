@@ -19,7 +19,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import SETTLED, Entry, is_covered
-from oss_oms_sync.passes.runs import Run
+from oss_oms_sync.passes.listing import Run
 
 # The event of a younger object, or its copy, may be on its way.
 SETTLED_SECONDS = SETTLED.total_seconds()
