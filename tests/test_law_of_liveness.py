@@ -96,6 +96,7 @@ class Healthy(Migration, MigrateWorld):
         self.task.merges, self.task.lag = self.merges, dice.choice([0, 0, 60, 300])
         self.task.copies.next = self._copy  # type: ignore[method-assign]
         self.task.failures.next = self._failure  # type: ignore[method-assign]
+        self.oms.groups.prepare = lambda group: setattr(group.failures, "next", self._failure)
         for number in range(dice.choice([2, 5, 12])):
             self._object(dice.choice(["", "a/", "b b/"]) + f"k{number}", until)
         for number in range(dice.choice([0, 0, 1, 30])):

@@ -503,6 +503,14 @@ MISTAKES = (
         "",
     ),
     Mistake(
+        "trying again without end what replay has",
+        f"{_UNIT}/ops/migrate/test_migrate.py"
+        "::test_what_the_group_fails_for_ever_replay_has_and_who_follows_the_printed_steps_comes_to_an_end",
+        f"{_OPS}/migrate/migration.py",
+        "return self._with_replay(found)",
+        "return found",
+    ),
+    Mistake(
         "ending a migration that can be retried",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_the_keys_of_one_that_goes_on_or_can_be_retried_are_not_offered",
         f"{_OPS}/intention.py",

@@ -20,6 +20,7 @@ from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
 from ops.migrate import told
 from ops.migrate.beginning import GROUP, YES, agreed, check_open, confirm
+from ops.report import old_objects
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.grants import Grants
 from ops.terminal import Line, Whole
@@ -118,6 +119,8 @@ class Migration:
     def retry(self) -> int:
         """Let one that has failed try again, with new keys: what failed alone, if OMS has recorded that."""
         known, group = self._on_its_way(GroupState.FAILED)
+        if group.resent:
+            raise UsageError(old_objects.RESENT, _END_IT)
         # A list that is full lacks the others.
         only_failed = group.can_retry_failed and group.failed < _MOST_LISTED
         return self._again(
@@ -135,7 +138,7 @@ class Migration:
         self._session.hint = t("The migration is not ended yet: python3 ops.py migrate --remove")
         resting, groups = None, self._all_of(known)
         # OMS is asked, which knows a group until that is deleted.
-        how = "resent" if len(groups) == 1 and self._is_resent(groups[0]) else "removed"
+        how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"
         for group in groups:
             resting = self._until_not(known, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
@@ -263,31 +266,32 @@ class Migration:
 
     def _found(self, known: Intention) -> TaskGroup | None:
         """Its group; None if there is none yet. Raises UsageError where it is not there any more, or is not one."""
-        if known.group:
-            return self._shown(known)
-        mine = self._all_of(known)
-        if len(mine) > 1:
-            raise UsageError(
-                t("OMS has several task groups of this migration: {groups}", groups=[one.id for one in mine]), _END_IT
-            )
-        if mine:
+        if not known.group:
+            mine = self._all_of(known)
+            if len(mine) > 1:
+                raise UsageError(
+                    t("OMS has several task groups of this migration: {groups}", groups=[one.id for one in mine]),
+                    _END_IT,
+                )
+            if not mine:
+                return None
             known.group = mine[0].id
             self._intentions.keep(known)
-        return mine[0] if mine else None
+        return self._shown(known)
 
-    def _is_resent(self, group: TaskGroup) -> bool:
-        """Whether replay has all that it failed to copy; where nobody tells, it has not."""
+    def _with_replay(self, group: TaskGroup) -> TaskGroup:
+        """The same as status sees it, if replay may have what it failed to copy; where that tells nothing, as it is."""
         if not group.can_be_resent:
-            return False
+            return group
         try:
             seen = self._session.ask(StatusAnswer, "status", {}).old_objects
         except OpsError:
-            return False
-        return seen is not None and seen.id == group.id and seen.resent
+            return group
+        return seen if seen and seen.id == group.id else group
 
     def _shown(self, known: Intention, group: str = "") -> TaskGroup:
         if found := self._groups.show(group or known.group):
-            return found
+            return self._with_replay(found)
         raise UsageError(
             t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), _END_IT
         )

@@ -100,10 +100,17 @@ def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float |
         yield f"  {text.of(language)}"
     if keys and group.state not in MOVING:
         yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
-    option = next(iter(group.step.options), "")
-    following = _NEXT[option] if option else t("Follow it:") if group.state in MOVING else t("Delete its access keys:")
-    yield f"-> {following.of(language)}"
+    yield f"-> {_what_for(group).of(language)}"
     yield Whole(f"   {command(group.step)}")
+
+
+def _what_for(group: TaskGroup) -> Text:
+    """What its next step is for."""
+    if group.resent:
+        return t("End the migration:")
+    if group.step.options:
+        return _NEXT[next(iter(group.step.options))]
+    return t("Follow it:") if group.state in MOVING else t("Delete its access keys:")
 
 
 def done(group: TaskGroup, language: str) -> Iterator[Line]:

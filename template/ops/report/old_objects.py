@@ -21,8 +21,12 @@ _TONES = {
     **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
 }
 
+RESENT = t("Replay has the keys of all that failed, and resends them.")
 _TO_BE_RESENT = t("Replay reads in OMS's lists which failed, and resends them; so does python3 ops.py migrate --retry.")
-_TOO_MANY = t("These are too many for replay, which resends up to {most}: python3 ops.py migrate --retry")
+_TOO_MANY = t(
+    "These are too many for replay, which resends up to {most}: python3 ops.py migrate --retry. If they fail again and"
+    " again, end the migration, and compare sends them: python3 ops.py migrate --remove"
+)
 
 
 def tone(group: TaskGroup) -> str:
@@ -58,7 +62,7 @@ def failures(group: TaskGroup) -> Iterator[Text]:
 
 def _resending(group: TaskGroup) -> Text | None:
     if group.can_be_resent:
-        return t("Replay has the keys of all that failed, and resends them.") if group.resent else _TO_BE_RESENT
+        return RESENT if group.resent else _TO_BE_RESENT
     return _TOO_MANY.filled(most=MOST_RESENT) if group.failed > MOST_RESENT else None
 
 

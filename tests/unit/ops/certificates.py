@@ -11,7 +11,7 @@ from support.answers import answer
 
 IDS = (
     *("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SCOPE", "SUMS"),
-    *("MIGRATING", "MISSING", "OLDER", "OVERWRITTEN", "MOVING", "IN_FLIGHT", "FAILED"),
+    *("MIGRATING", "MISSING", "OVERWRITTEN", "OLDER", "MOVING", "IN_FLIGHT", "FAILED"),
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
     *("SAMPLE", "METADATA", "NOTHING_WAITS", "TASK", "CLOCK"),
 )
@@ -19,8 +19,8 @@ IDS = (
 TOLD_BY = {
     "MIGRATING": "migrating",
     "MISSING": "missing",
-    "OLDER": "older",
     "OVERWRITTEN": "overwritten",
+    "OLDER": "older",
     "MOVING": "moving",
     "IN_FLIGHT": "in_flight",
     "FAILED": "failed_before",

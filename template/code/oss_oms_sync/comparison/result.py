@@ -140,12 +140,13 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[Obje
 
 
 def overwriting(tally: Tally, overwrite_mode: str | None, suffix: str, of: ObjectClass) -> Step | None:
-    """The migration that overwrites what is of a class, what may differ as that does, and all else that their folders
-    hold; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and none begins
+    """The migration that overwrites what is of a class, what may differ as that does or is older, and all else that
+    their folders hold; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and none begins
     beside a sync task that overwrites nothing, which doctor refuses."""
     if suffix or overwrite_mode == "NO_OVERWRITE":
         return None
-    titles = [of.title, *([ObjectClass.SUSPICIOUS.title] if of is ObjectClass.OVERWRITTEN else ())]
+    also = (ObjectClass.SUSPICIOUS, ObjectClass.OLDER) if of is ObjectClass.OVERWRITTEN else ()
+    titles = [one.title for one in (of, *also)]
     folders = [name for name, counts in tally.folders.items() if any(counts.get(title, [0])[0] for title in titles)]
     are_named = len(folders) <= _MOST_FOLDERS and all(map(_PLAIN.fullmatch, folders))
     return Step("migrate", {"overwrite": True, **({"prefix": folders} if folders and are_named else {})})

@@ -70,6 +70,11 @@ class ClassCount:
     proven_different: int = 0
     in_vain: int = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no object of either side is in it."""
+        return not self.source.objects and not self.destination.objects
+
     def plus(self, other: ClassCount) -> ClassCount:
         """The sum of both; `other` is of later keys."""
         return ClassCount(

@@ -169,6 +169,17 @@ def test_what_oms_would_skip_is_overwritten_by_the_command_of_the_check(world):
     assert world.is_go()
 
 
+def test_what_overwrites_the_one_comes_first_and_brings_what_is_older_as_well(world):
+    differs(world, "a/1")
+    world.put("b/1", "1")
+    world.later(HOUR)
+    world.put("b/1", "12", fate="lost")
+    world.task.copies.then(CopyFault.lost())
+    document = world.cut_over(deep=True)
+    assert failed(document) == ["OVERWRITTEN", "OLDER"]
+    assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/", "b/"]}
+
+
 def test_where_no_task_group_can_overwrite_what_oms_would_skip_it_is_deleted_and_compared_again():
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
     differs(world, "a.jpg")
@@ -267,15 +278,16 @@ def test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted(world,
     assert world.is_go()
 
 
-def test_what_reading_does_not_prove_can_only_be_accepted(world):
+def test_what_reading_does_not_prove_can_only_be_accepted_and_one_command_accepts_all(world):
+    world.put("link", "x", "Symlink")
     world.put("b", "1234", "Multipart")
     world.obs.bucket(world.there.name).encrypted = True
     world.write("b", "1234")
     document = world.cut_over(deep=True)
-    (name,) = results(document)
-    accepted = {name.removeprefix("PROOF_").lower(): "<who, why>"}
+    accepted = {name.removeprefix("PROOF_").lower(): "<who, why>" for name in results(document)}
+    assert accepted.keys() > {"impossible"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
-    assert check(document, name)["step"] == step
+    assert [check(document, name)["step"] for name in results(document)] == [step] * 2
 
 
 def test_a_symbolic_link_is_accepted_by_name(world):

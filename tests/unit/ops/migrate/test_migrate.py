@@ -433,6 +433,28 @@ def test_what_failed_is_resent_by_replay_and_then_the_migration_is_to_be_ended(w
     assert (answer["migrating"], answer["covered"], answer["submitted"]) == (98, 2, 0)
 
 
+def test_what_the_group_fails_for_ever_replay_has_and_who_follows_the_printed_steps_comes_to_an_end(world):
+    world.fill(100)
+    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, where=lambda key: key == "old/000007")
+    world.start_timers()
+    said, followed = ends(world.migrate(), 1), []
+    for code in (2, 0):
+        world.later(300)
+        followed += re.findall(r"ops\.py migrate (--\w+)", said)[-1:]
+        before = world.oms_keys()
+        said = ends(world.migrate(*followed[-1:]), code)
+        assert world.oms_keys() == (before if code else (1, 1)), "keys for what replay has"
+    assert followed == ["--retry", "--remove"]
+    assert (world.copied(), over(world)["how"], is_over(world)) == (100, "resent", True)
+
+
+def test_what_replay_has_is_said_with_the_end_as_the_next_step(world):
+    failed_and_waited(world)
+    said = ends(world.migrate("--look"), 1)
+    assert "Replay has the keys of all that failed, and resends them." in said
+    assert f"-> End the migration:\n   {OPS} migrate --remove\n" in said
+
+
 def over(world):
     """What is known of the one that is over."""
     (found,) = [one for name, one in world.oss.objects(world.log_bucket).items() if "/state/migrated-" in name]

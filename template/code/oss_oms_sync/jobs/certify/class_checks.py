@@ -48,16 +48,17 @@ _CHECKS = (
         t("not in OBS"),
     ),
     _ClassCheck(
-        "OLDER",
-        (ObjectClass.OLDER,),
-        t("OBS has no version older than the source's"),
-        t("older in OBS"),
-    ),
-    _ClassCheck(
         "OVERWRITTEN",
         (ObjectClass.OVERWRITTEN,),
         t("Nothing in OBS differs from the source and is newer"),
         t("different and newer in OBS: somebody wrote there, or OMS finished an older version late"),
+    ),
+    # After the one above: what that takes overwrites what is older, too.
+    _ClassCheck(
+        "OLDER",
+        (ObjectClass.OLDER,),
+        t("OBS has no version older than the source's"),
+        t("older in OBS"),
     ),
     _ClassCheck(
         "MOVING",
@@ -156,11 +157,12 @@ def _judged(
 def _prove(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
     """How objects are proven to be equal, or accepted by the name of their class."""
     one, scope = check.classes[0], found.state.scope
-    if one not in UNPROVEN:
-        return check.next, options.accepting(one.title)
-    if not scope.deep:
+    if one in UNPROVEN and not scope.deep:
         return check.next, options.comparing(scope, deep=True, restart=True)
-    return BY_HAND, options.accepting(one.title)
+    # One command accepts all for which nothing else is left.
+    left = [each for other in _CHECKS for each in other.classes if scope.deep or each not in UNPROVEN]
+    accepted = (each.title for each in left if each.can_be_accepted and not found.tally.of(each).is_empty)
+    return BY_HAND if one in UNPROVEN else check.next, options.accepting(*accepted)
 
 
 def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:

@@ -116,9 +116,9 @@ class CutoverOptions:
         asked = {"sample": number, "accept": self.accept, **more}
         return Step("cutover", {**when, **{name: value for name, value in asked.items() if value}})
 
-    def accepting(self, title: str) -> Step:
-        """The same, where somebody accepts something by its name."""
-        return self.cutover(accept={**self.accept, title: WHO_WHY})
+    def accepting(self, *names: str) -> Step:
+        """The same, where somebody accepts these by their names as well."""
+        return self.cutover(accept={**dict.fromkeys(names, WHO_WHY), **self.accept})
 
     def comparing(self, scope: Scope | None, **what: bool | str) -> Step:
         """A comparison like one of `scope`, which is the usual one if there is none; in a cutover it is a part of that,
