@@ -141,8 +141,8 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[Obje
 
 def overwriting(tally: Tally, overwrite_mode: str | None, suffix: str, of: ObjectClass) -> Step | None:
     """The migration that overwrites what is of a class, what may differ as that does or is older, and all else that
-    their folders hold; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and none begins
-    beside a sync task that overwrites nothing, which doctor refuses."""
+    their folders hold; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and
+    none begins beside a sync task that overwrites nothing, which doctor refuses."""
     if suffix or overwrite_mode == "NO_OVERWRITE":
         return None
     also = (ObjectClass.SUSPICIOUS, ObjectClass.OLDER) if of is ObjectClass.OVERWRITTEN else ()

@@ -1,5 +1,5 @@
-"""Is everything set up right? One small check per rule; each reports what it saw, and how to fix a fault. Of what nobody
-has confirmed, and this project rests on, it is told until what is there shows it; that decides nothing."""
+"""Is everything set up right? One small check per rule; each reports what it saw, and how to fix a fault. And what
+nobody has confirmed and this project rests on, until what is there shows it: that decides nothing."""
 
 from __future__ import annotations
 
