@@ -97,9 +97,9 @@ CHANGES = {
         (
             (
                 f"{CODE}/clouds/webhook.py",
-                '    "hooks.slack.com": _SLACK,\n',
-                '    "hooks.slack.com": _SLACK,\n'
-                '    "chat.example.com": _Robot("Chat", lambda one: {"said": _text(one)}, _says_zero("error")),\n',
+                '    "oapi.dingtalk.com": _DINGTALK,\n',
+                '    "oapi.dingtalk.com": _DINGTALK,\n'
+                '    "chat.example.com": _Robot("Chat", lambda text, _: {"said": text}, _says_zero("error")),\n',
             ),
         ),
         ("tests/unit/clouds/test_webhook.py", "tests/unit/jobs/status/test_alert.py"),

@@ -13,13 +13,11 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
-from oss_oms_sync.clouds.connection import Session
+from oss_oms_sync.clouds.connection import POOL_WIDTH, Session
 from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
 
-# How many calls an instance makes side by side. A thread is only begun when there is a call for it.
-POOL_WIDTH = 20
 _MAX_ATTEMPTS = 5
 _BACKOFF_BASE = 0.4
 _BACKOFF_MAX = 5.0

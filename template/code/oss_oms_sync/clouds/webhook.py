@@ -78,13 +78,6 @@ _DINGTALK = _Robot(
 _FEISHU = _Robot(
     "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _most_of(text)}}, _says_zero("code")
 )
-_WECOM = _Robot("WeCom", _DINGTALK.body, _DINGTALK.took)
-_SLACK = _Robot(
-    "Slack",
-    # Slack, "Formatting text": these three would begin links and mentions.
-    lambda text, _: {"text": _most_of(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
-    lambda status, body: status == 200 and body.strip() == b"ok",
-)
 _ANY = _Robot("JSON", lambda text, fields: {**fields, "message": text}, lambda status, _: 200 <= status < 300)
 
 # Which host is whose.
@@ -92,6 +85,11 @@ _ROBOTS = {
     "oapi.dingtalk.com": _DINGTALK,
     "open.feishu.cn": _FEISHU,
     "open.larksuite.com": _FEISHU,
-    "qyapi.weixin.qq.com": _WECOM,
-    "hooks.slack.com": _SLACK,
+    "qyapi.weixin.qq.com": _Robot("WeCom", _DINGTALK.body, _DINGTALK.took),
+    "hooks.slack.com": _Robot(
+        "Slack",
+        # Slack, "Formatting text": these three would begin links and mentions.
+        lambda text, _: {"text": _most_of(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
+        lambda status, body: status == 200 and body.strip() == b"ok",
+    ),
 }

@@ -76,7 +76,7 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
     return InHand(
         now.timestamp(),
         left if found.is_exact else None,
-        _oldest(steps, left, found.start.timestamp()),
+        _oldest(steps, left, found.from_.timestamp()),
         _last(found, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), length), now.timestamp()),
         # What it accepted after others may not be counted yet, and its lists of failures come late.
         _last(found, {"REQUEST": length, "FAILURE": length, "SUCCESS": done, "SKIP": done}, now.timestamp()),

@@ -10,7 +10,8 @@ from functools import partial
 
 from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.calls import POOL_WIDTH, Begun
+from oss_oms_sync.clouds.calls import Begun
+from oss_oms_sync.clouds.connection import POOL_WIDTH
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL

@@ -28,7 +28,6 @@ _GRACE_SECONDS = 60.0
 _POLL_SECONDS = 2.0
 # So long a tick leaves alone what came nowhere for long.
 _DAY_SECONDS = 86400.0
-_NEWER = Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
 # With less time left, whoever waits begins nothing more.
 _LAST_SECONDS = 60.0
 
@@ -180,7 +179,7 @@ class Driver:
             if piece and piece.kind is Kind.REST:
                 return piece.stopped
             if idle and piece is None and self._store.newest(name) != name:
-                return _NEWER
+                return Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
             if piece is None:
                 self._clock.sleep(_POLL_SECONDS)
         return TIME_IS_UP

@@ -132,11 +132,6 @@ class Histogram:
         for limit in WITHIN:
             self.within[limit] += lag <= limit
 
-    @property
-    def objects(self) -> int:
-        """How many have arrived."""
-        return sum(self.buckets.values())
-
     def plus(self, other: Histogram) -> Histogram:
         """The sum of both, which shares nothing with them."""
         return Histogram(
@@ -148,7 +143,7 @@ class Histogram:
 
     def percentile(self, percent: float) -> int | None:
         """The lag within which so many percent arrived, in seconds, within 5 %; None if nothing arrived."""
-        wanted, seen = math.ceil(self.objects * percent / 100), 0
+        wanted, seen = math.ceil(self.buckets.total() * percent / 100), 0
         for bucket in sorted(self.buckets):
             seen += self.buckets[bucket]
             if seen >= max(1, wanted):
@@ -159,12 +154,12 @@ class Histogram:
     def summary(self) -> Lag:
         """As the answer shows it."""
         return Lag(
-            self.objects,
+            self.buckets.total(),
             self.not_yet,
             self.percentile(50),
             self.percentile(90),
             self.percentile(99),
-            self.longest if self.objects else None,
+            self.longest if self.buckets else None,
             {seconds: self.within.get(seconds, 0) for seconds in WITHIN},
         )
 

@@ -28,7 +28,6 @@ _CALLS_OF_A_SENDING_LANE = 5.0
 _NOT_BEGUN = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
 )
-_NO_PROGRESS = Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
 _UNTIL_TOMORROW = ". {} pieces in a row came no further, so it is tried again tomorrow, or when somebody asks by hand"
 
 
@@ -220,7 +219,7 @@ def _rest_without_progress(piece: Piece, start: Piece) -> Piece:
     many before it did not either."""
     if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
         return replace(piece, stuck=0)
-    stopped = piece.stopped or _NO_PROGRESS
+    stopped = piece.stopped or Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
     resting = replace(piece, kind=Kind.REST, stopped=stopped, stuck=start.stuck + 1)
     if not resting.is_stuck:
         return resting

@@ -43,9 +43,6 @@ from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Side
 from oss_oms_sync.settings import Settings
 
-_KIND = "oss-oms-sync certificate"
-# Of the format.
-_SCHEMA = 2
 # These will be well once nothing is written any more: what they say today is not what they will say.
 _OF_THE_FREEZE = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "MOVING", "IN_FLIGHT")
 # An instance reads so many bytes a second of both sides, at half a core; see docs/performance.md.
@@ -84,8 +81,8 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
     moment = made.replace("-", "").replace(":", "")
     name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
     certificate = Certificate(
-        schema=_SCHEMA,
-        kind=_KIND,
+        schema=2,  # of the format
+        kind="oss-oms-sync certificate",
         verdict=verdict,
         text=NOTHING,
         as_of=found.state.as_of if found else None,

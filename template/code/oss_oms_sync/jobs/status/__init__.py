@@ -14,7 +14,6 @@ from oss_oms_sync.answers.job_answers import Mark, ReplayRun
 from oss_oms_sync.answers.status_answer import (
     CopyingShown,
     ListsUnread,
-    StatisticsShown,
     StatusAnswer,
     Sum,
     TaskNamed,
@@ -152,9 +151,7 @@ class _StatusReport:
             copying=CopyingShown(
                 copying.failed, copying.unfinished, timestamp(acknowledged.at) if acknowledged else None, failures
             ),
-            statistics=None
-            if isinstance(shown, Failure)
-            else StatisticsShown(timestamp(shown.start), shown.step, shown.series, shown.unread),
+            statistics=None if isinstance(shown, Failure) else shown,
             statistics_silence=silence(shown, "statistics"),
             backlog=backlog,
             replay=replayed.last if replayed else None,
@@ -218,7 +215,7 @@ def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day:
     is_new = acknowledged is None or acknowledged.at < began
     # What failed later than this may have counted as in flight.
     since = began - _IN_FLIGHT - last_day.step_length
-    return is_new and since >= last_day.start and not last_day.count_after(since, "FAILURE")
+    return is_new and since >= last_day.from_ and not last_day.count_after(since, "FAILURE")
 
 
 def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> Iterator[Sum]:

@@ -226,7 +226,7 @@ def _not_acknowledged_since(acknowledged: Acknowledged | None, last_day: Statist
     """The time after which a step has to begin to hold nothing acknowledged."""
     # For the step of the acknowledgement itself, the month's counter is exact; and OMS does not document whether it
     # names a step by its beginning.
-    return acknowledged.at + last_day.step_length if acknowledged else last_day.start - last_day.step_length
+    return acknowledged.at + last_day.step_length if acknowledged else last_day.from_ - last_day.step_length
 
 
 def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
