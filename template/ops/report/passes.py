@@ -9,19 +9,19 @@ from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import LACKING, UNPROVEN, held
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, PassAnswer, ReconcileAnswer
+from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text, t
 
 _SENT = t("{submitted}: accepted {accepted}, failed {failed}")
 _UNREAD = {
     "unreadable": t(
-        "{number} could not be read: archived, or encrypted with a key that the function's role may not use, or that"
-        " role may not read at all (python3 policies/show.py --deep)"
+        "{number} could not be read: archived, or encrypted with a key that the function's role may not use"
     ),
     "too_big": t("{number:is|are} too large for the time of a piece"),
-    "encrypted": t("{number:is|are} encrypted in OBS, or may be"),
+    "encrypted": t("{number:is|are} encrypted in OBS"),
     "unknown_parts": t("{number} came into OBS in parts that are not OMS's"),
+    **MISSING_RIGHTS,
 }
 
 

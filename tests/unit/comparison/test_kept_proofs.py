@@ -96,10 +96,13 @@ def test_a_proven_difference_is_never_forgotten_while_both_sides_are_as_they_wer
     assert compare(world, again=True, deep=True) == {"equal_contents": ["a"]}
 
 
-def test_what_cannot_be_read_stops_nothing_and_is_counted_and_named(world):
-    # GIVEN an archived object among others
+@pytest.mark.parametrize(
+    ("refusal", "why"), [(ARCHIVED, "unreadable"), (oss_error(403, "AccessDenied"), "no_right_in_oss")]
+)
+def test_what_cannot_be_read_stops_nothing_and_is_counted_and_named(world, refusal, why):
+    # GIVEN an object among others that is archived, or may not be read
     in_parts(world, *"abc")
-    world.source.fail(ARCHIVED, "get", lambda name: name == "b")
+    world.source.fail(refusal, "get", lambda name: name == "b")
     # WHEN all are read
     found = world.compare({"deep": True})
     # THEN the pass ends; the others are proven, and it is said which is not
@@ -108,7 +111,7 @@ def test_what_cannot_be_read_stops_nothing_and_is_counted_and_named(world):
         "equal_contents": ["a", "c"],
         "equal_size": ["b"],
     }
-    assert (found["deep"]["unreadable"], found["deep"]["keys"]) == (1, {"unreadable": ["b"]})
+    assert (found["deep"][why], found["deep"]["keys"]) == (1, {why: ["b"]})
 
 
 def test_a_right_that_is_missing_for_all_of_oss_is_no_archived_object(world):

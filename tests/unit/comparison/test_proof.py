@@ -126,7 +126,7 @@ def test_encrypted_stays_unproven_and_is_said(world):
 def test_without_the_right_to_ask_a_difference_is_unproven_because_it_may_be_encrypted(world):
     put(world, "a flipped byte", "a flipped bjte")
     world.obs.deny("obs:object:GetObject")
-    assert deep(world) == ("equal_size", {"encrypted": 1, "bytes": 14})
+    assert deep(world) == ("equal_size", {"no_right_in_obs": 1, "bytes": 14})
 
 
 def test_an_obs_that_does_not_answer_is_no_encryption(world):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
 import pytest
 
@@ -11,7 +12,7 @@ from ops.report import certificate, passes
 from ops.show import lines
 from ops.terminal import Marked
 from oss_oms_sync.answers.codec import from_json
-from oss_oms_sync.answers.pass_answers import PassAnswer
+from oss_oms_sync.answers.pass_answers import Deep, PassAnswer
 from oss_oms_sync.errors import Reason
 from support.answers import answer
 from support.ops import NASTY, OPS, REPLAYED, STORY, Seen, a_pass, compared, open_pass, report, sides
@@ -308,11 +309,12 @@ def test_how_far_a_pass_is_fits_into_a_line(answer, en, zh):
 
 
 def test_compare_names_what_could_not_be_read_and_how_much_the_watermark_leaves_open():
-    names = ("different", "parts_differ", "unknown_parts", "encrypted", "changed", "too_big", "bytes")
-    keys = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"]}
-    deep = {**dict.fromkeys(names, 0), "equal": 3, "unreadable": 4, "keys": keys}
+    counts = {**dict.fromkeys((one.name for one in fields(Deep)), 0), "equal": 3, "unreadable": 4, "no_right_in_obs": 2}
+    keys = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right_in_obs": ["g", "h"]}
+    deep = {**counts, "keys": keys}
     out = text(pass_lines(compared({"equal_size": sides(4, 4)}, deep=deep), "en"))
     assert "  4 could not be read: archived, or encrypted" in out
+    assert "  2 objects differ, or are encrypted in OBS: the IAM user of HW_AK lacks obs:object:GetObject" in out
     assert "      'archived'\n" in out
     assert "'f'" not in out
     assert "(4 objects are not proven to be equal)" in out

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step, Stop
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,23 @@ class Deep:
     changed: int
     too_big: int
     unreadable: int
+    no_right_in_oss: int
+    no_right_in_obs: int
     bytes: int
     keys: Mapping[str, Sequence[str]]
+
+
+# By their names there, what is not proven because a right is missing: which, and what grants it.
+MISSING_RIGHTS = {
+    "no_right_in_oss": t(
+        "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the source"
+        " bucket (python3 policies/show.py --deep), or may not use their key of KMS"
+    ),
+    "no_right_in_obs": t(
+        "{number:object differs, or is|objects differ, or are} encrypted in OBS: the IAM user of HW_AK lacks"
+        " obs:object:GetObject there, which would tell (python3 policies/show.py --deep)"
+    ),
+}
 
 
 @dataclass(frozen=True)

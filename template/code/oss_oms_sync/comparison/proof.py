@@ -31,6 +31,7 @@ from oss_oms_sync.passes.classify import Entry
 
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)
 _ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
+_NO_RIGHT = "AccessDenied"
 
 
 class Proof(Enum):
@@ -47,16 +48,20 @@ class Proof(Enum):
     CHANGED = "changed"
     # There is not time enough to read it.
     TOO_BIG = "too_big"
-    # OSS refuses: it is archived, or encrypted with a key that the function's role may not use.
+    # OSS refuses for what it is: it is archived, or encrypted with a key that the function's role may not use.
     UNREADABLE = "unreadable"
+    # OSS refuses because the function's role may not read it.
+    NO_RIGHT_IN_OSS = "no_right_in_oss"
+    # It differs, unless it is encrypted in OBS, and to ask for that the right is missing.
+    NO_RIGHT_IN_OBS = "no_right_in_obs"
 
 
 # The source was read to its end.
-READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED})
+READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED, Proof.NO_RIGHT_IN_OBS})
 # What stays true while both sides are as they were.
 _KEPT = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
 # Why an object stays unproven.
-UNREAD = frozenset({Proof.UNKNOWN_PARTS, Proof.ENCRYPTED, Proof.TOO_BIG, Proof.UNREADABLE})
+UNREAD = frozenset(Proof) - {*_KEPT, Proof.CHANGED}
 # What reading may show without a word on the contents.
 IN_VAIN = UNREAD | {Proof.PARTS_DIFFER}
 
@@ -115,7 +120,7 @@ class Prover:
             if error.code in CHANGED:
                 return Proof.CHANGED
             if error.is_refusal:
-                return Proof.UNREADABLE
+                return Proof.NO_RIGHT_IN_OSS if error.code == _NO_RIGHT else Proof.UNREADABLE
             raise
         if destination.etag in [one.etag() for one in digests]:
             return Proof.EQUAL
@@ -139,8 +144,8 @@ class Prover:
         """
         (head,) = self._destination.try_head_all([destination.name])
         if isinstance(head, StorageError):
-            if head.code == "AccessDenied":  # there is no right to ask, so it may be encrypted
-                return Proof.ENCRYPTED
+            if head.code == _NO_RIGHT:
+                return Proof.NO_RIGHT_IN_OBS
             if head.code == "NoSuchKey":
                 return Proof.CHANGED
             raise head

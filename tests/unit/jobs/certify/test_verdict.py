@@ -288,6 +288,20 @@ def test_what_reading_does_not_prove_can_only_be_accepted_and_one_command_accept
     assert accepted.keys() > {"impossible"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
     assert [check(document, name)["step"] for name in results(document)] == [step] * 2
+    assert not [name for name in results(document) if "policies/show.py" in check(document, name)["next"]]
+
+
+def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(world):
+    world.put("b", "1234", "Multipart")
+    world.write("b", "4321")
+    world.obs.deny("obs:object:GetObject")
+    document = world.cut_over(deep=True)
+    (name,) = results(document)
+    assert check(document, name)["next"].startswith(
+        "1 object differs, or is encrypted in OBS: the IAM user of HW_AK lacks obs:object:GetObject there, which would"
+        " tell (python3 policies/show.py --deep). Grant what is missing, and begin anew with --deep --restart. Or"
+    )
+    assert "accept" in check(document, name)["step"]["options"]
 
 
 def test_a_symbolic_link_is_accepted_by_name(world):

@@ -8,8 +8,9 @@ from functools import partial
 from typing import NamedTuple
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS
 from oss_oms_sync.answers.step import Finding, Result, Step
-from oss_oms_sync.answers.text import NOTHING, Text, t
+from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.judge import UNPROVEN
@@ -30,7 +31,10 @@ class _ClassCheck(NamedTuple):
     next: Text = NOTHING
 
 
-BY_HAND = t("Reading did not prove them. Compare them by hand, then accept them by name")
+_BY_HAND = t("Reading did not prove them. Compare them by hand, then accept them by name")
+_GRANT = t(
+    "Grant what is missing, and begin anew with --deep --restart. Or compare them by hand, then accept them by name"
+)
 _LATER = t("Some minutes later, judge them again")
 _READ = t("Read these objects in the source, which proves most")
 _EQUAL = t("The contents of each object are proven to be equal")
@@ -162,7 +166,14 @@ def _prove(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tu
     # One command accepts all for which nothing else is left.
     left = [each for other in _CHECKS for each in other.classes if scope.deep or each not in UNPROVEN]
     accepted = (each.title for each in left if each.can_be_accepted and not found.tally.of(each).is_empty)
-    return BY_HAND if one in UNPROVEN else check.next, options.accepting(*accepted)
+    return by_hand(found) if one in UNPROVEN else check.next, options.accepting(*accepted)
+
+
+def by_hand(found: Comparison) -> Text:
+    """What to do about objects that reading did not prove: to grant the right first, where one is missing."""
+    counts = {name: found.tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
+    missing = [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
+    return sentences(*missing, _GRANT) if missing else _BY_HAND
 
 
 def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:

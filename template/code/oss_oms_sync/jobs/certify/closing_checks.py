@@ -12,7 +12,7 @@ from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.errors import Failure
-from oss_oms_sync.jobs.certify.class_checks import BY_HAND, perhaps_copied, unseen
+from oss_oms_sync.jobs.certify.class_checks import by_hand, perhaps_copied, unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Due, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
@@ -284,7 +284,7 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     if waiting.unread or not found:
         pass
     elif all(one.can_be_accepted for one in due):
-        result, what = Result.NOT_PROVEN, (BY_HAND, options.accepting(*(one.found.title for one in due)))
+        result, what = Result.NOT_PROVEN, (by_hand(found), options.accepting(*(one.found.title for one in due)))
     elif all(one.is_same_size for one in due) and not all(one.was_tried for one in due):
         what = perhaps_copied(found, options)
     return _NOTHING_WAITS(result, seen, *what, [one.key.key for one in due][:MAX_KEYS])
