@@ -87,7 +87,6 @@ class Sender:
         recorded = record(self._invocation, [(key, failure) for key in keys])
         for one in recorded:
             self._count(one.key, failure)
-            one.log_problem()
         problems = [str(one.problem) for one in recorded if one.problem]
         if problems:
             raise RecordError(problems)
@@ -190,7 +189,6 @@ class Sender:
             if failure is None or key.key not in in_doubt:
                 outcomes.append((key, failure))
         for one in record(self._invocation, outcomes):
-            one.log_problem()
             if one.failure and one.problem:
                 left.append(one.key)
             elif one.failure and one.failure.reason is Reason.REJECTED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
-from oss_oms_sync.comparison.count import CompareCount, keep
+from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
 from oss_oms_sync.comparison.judge import (
     CUTOVER_SECONDS,
@@ -163,7 +164,10 @@ class _Comparison:
         walked = walk.run()
         tally = walked.piece.tally
         if lines := walk.count.lines[: tally.lines - start.tally.lines]:
-            name = keep(self._invocation, f"{self.store.differences}{one.name}/", lines)
+            # Under a name that nobody else gives: two workers of one range do not write each other's list.
+            name = f"{self.store.differences}{one.name}/{uuid.uuid4().hex}.txt"
+            written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
+            self._invocation.log_bucket.put(written)
             tally = replace(tally, parts=[*tally.parts, name])
         return replace(walked, piece=replace(walked.piece, tally=tally))
 

@@ -61,7 +61,6 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
                     "fix": failure.reason.fix.en,
                 }
             )
-        one.log_problem()
     failures = [one.failure for one in recorded if one.failure]
     unrecorded = [str(one.problem) for one in recorded if one.failure and one.problem]
     log.info(
