@@ -62,7 +62,7 @@ def test_a_failed_record_that_cannot_be_written_is_told_with_its_key(world, line
     world.bucket.fail(oss_error(403), "put")
     with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
         world.forward(payload("a"))
-    _, line, summary = lines()
+    line, _, summary = lines()
     assert "oss:PutObject" in line.pop("problem")
     assert line == {"key": "a", "record": record_name(TASK, "failed", "a")}
     assert (summary["failed"], summary["unrecorded"]) == ({"NO_TASK": 1}, 1)
