@@ -23,7 +23,8 @@ from pathlib import Path
 
 from .package import ROOT
 
-_TEMPLATE, _UNIT = "template", "tests/unit"
+# Doctor's unit tests play whole projects.
+_TEMPLATE, _UNIT, _DOCTOR = "template", "tests/unit", "tests/system/doctor"
 _CODE = "code/oss_oms_sync"
 GROUPS = (
     f"{_CODE}/comparison",
@@ -59,7 +60,7 @@ _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 # What calls of these are given is for people to read.
 _SAID = ("t", "log", "StorageError", "PayloadError", "UsageError", "CloudError")
 _LARGE = 100
-_SECONDS, _SCHEDULES = 600, "20"
+_SECONDS, _SECONDS_A_TEST, _SCHEDULES = 600, 120, "20"
 # Of files that a copy does not have.
 _NOT_HERE = ("test_documents.py",)
 
@@ -79,23 +80,41 @@ class Mutant:
         return before, ast.unparse(ast.fix_missing_locations(tree))
 
     def tests(self) -> list[str]:
-        """The unit tests that are named after the module or import it; the folder of it, or of its package; and those
-        of ops.py's packages that import it."""
-        name = self.module.removeprefix("code/").removesuffix(".py").removesuffix("/__init__")
-        dotted, own = name.replace("/", "."), Path(name).name
-        imports = re.compile(rf"\b{dotted}\b|from {dotted.rpartition('.')[0]} import .*\b{own}\b")
-        every = (path for path in (ROOT / _UNIT).rglob("test_*.py") if path.name not in _NOT_HERE)
-        files = [path for path in every if path.stem.startswith(f"test_{own}") or imports.search(path.read_text())]
-        files.sort(key=lambda path: (path.stem != f"test_{own}", path))
-        folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
-        folder = folder if folder.is_dir() else folder.parent
-        users = {path.parent for path in (ROOT / _TEMPLATE / "ops").glob("*/*.py") if imports.search(path.read_text())}
-        folders = [folder, *(ROOT / _UNIT / "ops" / one.name for one in sorted(users))]
-        # What is directly in these is of many modules.
-        some = [*files, *(one for one in folders if one.is_dir() and one.name not in ("unit", "jobs", "ops"))]
-        return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some)) or [
-            f"{_UNIT}/{name.partition('/')[0]}"
+        """The unit tests of the module and those that import it; those of the modules that do; and those that wake the
+        job that it is of."""
+        found = (path for place in (_UNIT, _DOCTOR) for path in (ROOT / place).rglob("test_*.py"))
+        every = [path for path in found if path.name not in _NOT_HERE]
+        imports, folders = _import_of(self.module), Path(self.module).parts
+        wakes = re.compile(rf'\("{Path(folders[3]).stem}"' if "jobs" in folders[:-1] else "(?!)")
+        users = (one for place in ("code", "ops") for one in modules(place))
+        users = (one for one in users if imports.search((ROOT / _TEMPLATE / one).read_text()))
+        some = [
+            *_tests_of(self.module, every),
+            *(path for path in sorted(every) if imports.search(path.read_text())),
+            *(path for one in users for path in _tests_of(one, every)),
+            *(path for path in sorted(every) if wakes.search(path.read_text())),
         ]
+        return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some))
+
+
+def _name_of(module: str) -> str:
+    return module.removeprefix("code/").removesuffix(".py").removesuffix("/__init__")
+
+
+def _import_of(module: str) -> re.Pattern[str]:
+    package, _, own = (dotted := _name_of(module).replace("/", ".")).rpartition(".")
+    return re.compile(rf"\b{dotted}\b|from {package} import .*\b{own}\b")
+
+
+def _tests_of(module: str, every: list[Path]) -> Iterator[Path]:
+    """Those that are named after it, and the folder of it, or of its package."""
+    name = _name_of(module)
+    yield from sorted(path for path in every if path.stem.startswith(f"test_{Path(name).name}"))
+    folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
+    folder = folder if folder.is_dir() else folder.parent
+    # What is directly in these is of many modules.
+    if folder.is_dir() and folder.name not in ("unit", "jobs", "ops"):
+        yield folder
 
 
 def changes(tree: ast.AST) -> Iterator[Callable[[], None]]:
@@ -180,6 +199,7 @@ def outcome(mutant: Mutant, folder: Path) -> str:
     kept = path.read_text()
     path.write_text(mutant.source()[1])
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    words.append(f"--timeout={_SECONDS_A_TEST}")
     environment = {**os.environ, "SCHEDULES": _SCHEDULES, "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(

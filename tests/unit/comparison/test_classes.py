@@ -186,6 +186,11 @@ def _first(entry: Entry, table: list[Row]) -> ObjectClass:
     return next(name for name, matches in table if matches(entry))
 
 
+def test_a_group_has_what_was_written_a_quarter_of_an_hour_before_it_began():
+    versions = (ObjectSummary("k", MD5, 5, GROUP.begun - 15 * MINUTE + later) for later in (-1, 0))
+    assert [*map(GROUP.has, versions)] == [True, False]
+
+
 @pytest.mark.parametrize(("moments", "table"), [(MOMENTS, TABLE), (BESIDE, IS_COPYING)])
 def test_each_combination_of_source_records_and_destination_is_in_the_class_of_the_table(moments, table):
     seen: Counter[ObjectClass] = Counter()

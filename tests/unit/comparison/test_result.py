@@ -7,7 +7,9 @@ import pytest
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.comparison.result import overwriting
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.passes.tally import Tally
 from support.compare_world import CompareWorld
 from support.reconcile_world import refusing
 from support.world import HOUR
@@ -143,3 +145,10 @@ def test_before_the_total_is_there_nothing_is_said_of_what_it_found(world):
     assert not KNOWN_AT_THE_END & answer.keys()
     world.later(HOUR)
     assert world.compare().keys() > KNOWN_AT_THE_END
+
+
+@pytest.mark.parametrize(("number", "named"), [(1, True), (10, True), (11, False)])
+def test_a_migration_that_overwrites_names_ten_folders_at_most(number, named):
+    folders = {f"{one}/": {"overwritten": [1, 1, 1, 1]} for one in range(number)}
+    step = overwriting(Tally(folders=folders), "FULL_OVERWRITE", "", ObjectClass.OVERWRITTEN)
+    assert step.options == {"overwrite": True, **({"prefix": [*folders]} if named else {})}

@@ -169,7 +169,8 @@ def test_what_cannot_have_become_of_headers_is_noticed(told):
 
 def test_headers_are_compared_of_an_object_of_each_first_level_folder():
     sample = {**a_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
-    for more, noticed in (([], [NOT_AS_SAMPLED]), (["山/3"], [])):
+    most = ["山/3", *(f"{number}/" for number in range(201))]
+    for more, noticed in (([], [NOT_AS_SAMPLED]), (["山/3"], []), (most, []), ([*most, "x/"], [NOT_AS_SAMPLED])):
         assert wrong(certificate(sample=sample, headers=of_headers(sample, more=more))) == noticed
 
 

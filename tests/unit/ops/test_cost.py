@@ -15,7 +15,7 @@ from benchmarks.simulated_pass import COMPARE, RECONCILE, SimulatedPass
 from ops import cli, cost, effort, quantities
 from ops.cost import Plan
 from ops.effort import Effort
-from ops.prices import DOLLARS_A_REQUEST, Prices
+from ops.prices import DOLLARS_A_REQUEST, Prices, dollars_for_function
 from ops.terminal import width
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.filters import KeyFilter
@@ -95,6 +95,11 @@ def test_prices_can_be_given():
     once, usual = priced(cost.estimate(asked).once), priced(cost.estimate(PLAN).once)
     assert (once["egress"], once["oms"]) == (pytest.approx(200 * 1024 * 0.1), pytest.approx(200 * 1024 * 0.05))
     assert once["backfill"] == usual["backfill"]
+
+
+def test_a_function_is_billed_by_calls_and_by_what_it_holds_while_it_runs():
+    # 75 units of calls, and an hour of half a vCPU, half a GB of memory and half a GB of disk
+    assert dollars_for_function(10_000, 3600, 0.5, 512) == pytest.approx(0.00002 * (75 + 3600 * (0.5 + 0.075 + 0.025)))
 
 
 def test_nothing_to_migrate_costs_nothing_but_the_timers():

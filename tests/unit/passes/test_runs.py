@@ -20,7 +20,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import CANARY, RECORD_ROOT, KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.passes.classify import Classifier
+from oss_oms_sync.passes.classify import SETTLED, Classifier
 from oss_oms_sync.passes.listing import Feed, Run, merged
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count
@@ -33,6 +33,8 @@ from support.world import ENVIRONMENT
 SETTINGS = Settings.from_env(ENVIRONMENT)
 NOW = 1_800_000_000
 DAY = 86_400
+# What was written before these times is not what was written after them: see the jobs below.
+EDGES = [NOW - int(days * DAY) for days in (2.01, 2.99)] + [NOW - 2 * DAY - int(SETTLED.total_seconds())]
 WORLDS = 300 if EXTRAS else 60
 MD5S = ["A" * 32, "0F" * 16]
 ODD_FOLDERS = [f"{CANARY}x/", f"{RECORD_ROOT}t/", "oms/sync_task/"]
@@ -56,11 +58,14 @@ def an_object(dice: random.Random, key: str, oddness: float) -> list[ObjectSumma
     def odd() -> bool:
         return dice.random() < oddness
 
+    written = NOW - 2 * DAY - dice.randrange(DAY)
+    if odd():
+        written = dice.choice(EDGES) + dice.randrange(-1, 2)
     source = ObjectSummary(
         key,
         dice.choice(["CD-2", "C" * 32, "c" * 32, "é" * 32]) if odd() else dice.choice(MD5S),
         2**31 if odd() else dice.randrange(3),
-        NOW - dice.choice([60, 400, DAY, 3 * DAY]) if odd() else NOW - 2 * DAY - dice.randrange(DAY),
+        NOW - dice.choice([60, 400, DAY, 3 * DAY]) if odd() else written,
         "Symlink" if odd() else "Normal",
     )
     there = ObjectSummary(
@@ -155,7 +160,10 @@ def test_runs_and_keys_one_by_one_come_to_the_same(job: Callable[[KeyFilter], Co
         world, key_filter = a_world(dice), KeyFilter("", dice.choice(["", "", "", ".jpg"]))
         columns = ([each[place] for each in world.values() if each[place]] for place in range(5))
         listings = [pages_of(dice, column, fails=fails) for column in columns]
-        with patch("oss_oms_sync.passes.listing.WORTH_IT", dice.choice([1, 3, 16])):
+        with (
+            patch("oss_oms_sync.passes.listing.WORTH_IT", dice.choice([1, 3, 16])),
+            patch("oss_oms_sync.comparison.count.MAX_WRITTEN", dice.choice([1, 3, 100])),
+        ):
             fast, slow = (walked(listings, job(key_filter), twin, by_runs=by_runs) for by_runs in (True, False))
         in_runs += fast.pop("runs")
         assert slow.pop("runs") == 0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import work
 from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut
+from oss_oms_sync.passes.pieces import Scope
 from support.reconcile_world import ReconcileWorld
 
 MAX_CALLS = 45
@@ -289,6 +292,11 @@ def test_by_marks_a_range_splits_at_once_if_half_of_it_is_worth_an_invocation(mo
     result = world.tick()
     assert result["ranges"] == ranges
     assert (result["covered"] == 0) == (ranges["open"] == 2)
+
+
+def test_the_lowest_rate_is_one_range_s():
+    settings = SimpleNamespace(lanes=16, oms_rate=0.01)
+    assert [work.lanes_of(settings, Scope(KeyFilter(), None, everything)) for everything in (False, True)] == [1, 1]
 
 
 @pytest.mark.parametrize("ranges", [1, 4])

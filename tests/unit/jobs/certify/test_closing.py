@@ -11,9 +11,9 @@ import pytest
 
 from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.jobs.certify.oms_work import OmsWork
+from oss_oms_sync.jobs.certify.oms_work import OmsWork, _Recorded
 from support.certify_world import CertifyWorld, check, results
 from support.world import HOUR, MINUTE, ROOT
 
@@ -140,6 +140,10 @@ def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mo
     world.bucket.after = lambda kind, names: world.later(46) if (kind, names[0]) == ("list", folder) else None
     seen = [world.certify(timeout=60)["oms"]["recorded"] for _ in range(3)]
     assert (seen[0], seen[-1]) == (None, 3)
+
+
+def test_a_record_of_the_second_in_which_the_hour_begins_is_counted():
+    assert _Recorded("mark").plus([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], since=60).number == 2
 
 
 def test_only_the_run_that_closed_the_project_is_judged_by_its_mark(ready):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.list_positions import MAX_LISTS, ListPositions, ListRead
 from support.world import HOUR, MINUTE, ROOT
@@ -175,3 +177,11 @@ READ = ListPositions(looked="2026-01-02T00:01:00Z", group="g", folder=GROUP.list
 )
 def test_all_that_a_group_failed_to_copy_is_known_once_a_look_after_its_end_has_read_that(positions, group, has):
     assert positions.has_all_of(group) is has
+
+
+@pytest.mark.parametrize(("pages", "minutes"), [(1, 0), (4, 3), (11, 10), (500, 10)])
+def test_a_look_is_followed_by_as_many_minutes_without_as_it_had_pages_beyond_the_first_up_to_ten(pages, minutes):
+    ended = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    positions = ListPositions(looked=timestamp(ended), pages=pages)
+    assert not minutes or not positions.begin_look(ended + timedelta(minutes=minutes, seconds=-1))
+    assert positions.begin_look(ended + timedelta(minutes=minutes))

@@ -156,6 +156,13 @@ def test_what_oms_failed_to_copy_of_it_is_nobodys_fault_any_more():
         assert said.code == 0
 
 
+def test_what_oms_fails_to_copy_again_and_again_is_finished_for_it():
+    with CanaryWorld(7) as world:
+        world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=lambda key: key.endswith("/between"))
+        flown = world.canary()
+        assert (flown.code, flown.answer["unfinished"]) == (3, 0)
+
+
 def test_what_oms_lost_of_it_is_said_by_the_canary_because_nobody_can_tell_it_apart_later():
     with CanaryWorld(8) as world:
         world.task.copies.add(CopyFault.lost(), where=lambda key: key.endswith("/between"))

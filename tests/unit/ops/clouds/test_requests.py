@@ -440,6 +440,16 @@ def test_a_refusal_shows_no_key(box, oss):
     assert not any(one in said for one in box.user_credentials)
 
 
+def test_an_object_is_missing_only_from_a_bucket_that_is_there_and_may_be_read(box, oss):
+    elsewhere = OssBucket(Place.of(box.oss.endpoint, "nowhere"), made(box.user_credentials), Clock(), box.region)
+    assert (oss.head(KEY), oss.get(KEY)) == (None, None)
+    with pytest.raises(wire.RefusedError, match="NoSuchBucket"):
+        elsewhere.get(KEY)
+    box.oss.remove_credentials(box.user_credentials[0])
+    with pytest.raises(wire.RefusedError, match="403"):
+        oss.head(KEY)
+
+
 def test_versions_are_listed_page_by_page_and_deleted_by_their_ids(box, oss, obs):
     # GIVEN versioned buckets with three versions of a key, of which the last is a delete marker
     box.oss.buckets[SOURCE].versioning = "Enabled"

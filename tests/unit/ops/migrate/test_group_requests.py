@@ -8,6 +8,11 @@ import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkoms import v2
 
+from ops.clock import Clock
+from ops.clouds import wire
+from ops.clouds.keys import Keys, Secret
+from ops.clouds.services import Service
+from ops.clouds.task_groups import TaskGroups, Wanted
 from sandbox.oms.copier import CopyFailure
 from unit.ops.migrate.migrate_world import MigrateWorld
 from unit.ops.setup.setup_world import ends
@@ -64,3 +69,24 @@ GROUPS = {
 def test_calls_about_task_groups(box, sent):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
     compared(sent, box.oms, GROUPS, [huawei(v2, box.oms, key, v2.OmsClient)])
+
+
+KEYS = Keys(Secret("a"), Secret("s"), Secret())
+WANTED = Wanted("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note", overwrite=False, restore=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda groups: groups.create(WANTED, KEYS, KEYS),
+        lambda groups: groups.pause("1"),
+        lambda groups: groups.go_on("1", KEYS, KEYS),
+        lambda groups: groups.retry("1", KEYS, KEYS, only_failed=True),
+        lambda groups: groups.delete("1"),
+    ],
+)
+def test_what_changes_a_group_is_asked_once_though_the_answer_is_lost(mocker, change):
+    exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
+    with pytest.raises(wire.UnreachableError):
+        change(TaskGroups(Service("https://oms.cn-north-4.myhuaweicloud.com", KEYS, Clock()), "project"))
+    assert exchange.call_count == 1

@@ -303,6 +303,9 @@ def test_a_folder_has_the_objects_and_bytes_of_both_sides_and_what_lacks_is_red(
     # The tones of what lacks, is on its way, and is not proven.
     tones = [[cell.attributes["class"].split()[-1] for cell in row[3:]] for row in (first, second)]
     assert tones == [["bad", "nil", "open"], ["nil", "nil", "nil"]]
+    # Of empty buckets there is the total alone.
+    given["folders"] = {}
+    assert page(given).section("folders").one("tfoot").cells() == [["total", "00 bytes", "00 bytes", "0", "0", "0"]]
 
 
 def test_what_oms_does_not_say_is_not_known_and_gates_nothing(given):

@@ -186,6 +186,10 @@ def test_without_identity_policies_the_printed_documents_suffice_and_setup_goes_
 
     # WHEN somebody does so, with nothing but what was printed
     granted = documents(said, "1.1")
+    names = [
+        action for some in granted.values() for one in some for part in one["Statement"] for action in part["Action"]
+    ]
+    assert all(name.rpartition(":")[2][0].isupper() == name.startswith("obs:") for name in names)
     oms, functions = (iam_user(world, name, *granted[name]) for name in (f"{NAME}-oms", f"{NAME}-functions"))
     kept = dict(zip(("HW_AK", "HW_SK"), functions, strict=True))
     assert world.run("secrets", "HW_AK", "HW_SK", keys=kept)[0] == 0
