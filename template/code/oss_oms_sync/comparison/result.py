@@ -28,10 +28,6 @@ _SEND = "python3 ops.py compare --deep --overwrite"
 # So many folders are named to a task group one by one, if any shell takes their names as they stand.
 _MOST_FOLDERS = 10
 _PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
-_OVERWRITE = t(
-    "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare again:"
-    " what is missing is sent"
-)
 DELETE = t("delete each in OBS and compare again: what is missing is sent")
 
 
@@ -158,7 +154,11 @@ def _typed(migration: Step | None) -> Text:
         return DELETE
     prefixes: Any = migration.options.get("prefix", ())
     command = " ".join(["python3 ops.py migrate --overwrite", *(f"--prefix {one}" for one in prefixes)])
-    return _OVERWRITE.filled(command=command)
+    return t(
+        "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare"
+        " again: what is missing is sent",
+        command=command,
+    )
 
 
 def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:
