@@ -26,9 +26,8 @@ from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.clouds.bucket import _PART_BYTES
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, read_body
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.judge import Judge
+from oss_oms_sync.comparison.judge import Judge, Moments
 from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.classify import Entry

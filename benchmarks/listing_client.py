@@ -35,8 +35,7 @@ from oss_oms_sync.clouds.oms import OmsClient  # noqa: E402
 from oss_oms_sync.clouds.oss import Credentials, OssClient  # noqa: E402
 from oss_oms_sync.jobs import compare, reconcile  # noqa: E402
 from oss_oms_sync.ledger.records import record_prefix  # noqa: E402
-from oss_oms_sync.passes.pieces import Piece  # noqa: E402
-from oss_oms_sync.passes.scope import Scope  # noqa: E402
+from oss_oms_sync.passes.pieces import Piece, Scope  # noqa: E402
 from oss_oms_sync.settings import Settings  # noqa: E402
 
 TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"

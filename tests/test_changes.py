@@ -41,7 +41,7 @@ CHANGES = {
                 '    TAPED = ("taped", "!", t("on tape"), t("Of another type."))\n    MOVING = ("moving"',
             ),
             (
-                f"{CODE}/comparison/classes.py",
+                f"{CODE}/comparison/judge.py",
                 "    if source.modified > moments.settled:\n",
                 '    if source.type == "Tape":\n        return ObjectClass.TAPED\n'
                 "    if source.modified > moments.settled:\n",
@@ -97,9 +97,9 @@ CHANGES = {
         (
             (
                 f"{CODE}/clouds/webhook.py",
-                '    "hooks.slack.com": _SLACK,\n',
-                '    "hooks.slack.com": _SLACK,\n'
-                '    "chat.example.com": _Robot("Chat", lambda one: {"said": _text(one)}, _says_zero("error")),\n',
+                '    "oapi.dingtalk.com": _DINGTALK,\n',
+                '    "oapi.dingtalk.com": _DINGTALK,\n'
+                '    "chat.example.com": _Robot("Chat", lambda text, _: {"said": text}, _says_zero("error")),\n',
             ),
         ),
         ("tests/unit/clouds/test_webhook.py", "tests/unit/jobs/status/test_alert.py"),

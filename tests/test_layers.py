@@ -63,8 +63,8 @@ UPWARDS = [
     ("sandbox/fc/function.py", "from sandbox.oss.service import Oss", "fc.function -> sandbox.oss.service"),
     ("sandbox/oms/task.py", "from sandbox import Sandbox", "sandbox -> sandbox.sandbox"),
     # ops.py knows the function's code by its answers, and who judges not even those.
-    ("ops/cutover.py", "from oss_oms_sync.reasons import PERMANENT", "ops.cutover -> oss_oms_sync.reasons"),
-    ("ops/check.py", "from oss_oms_sync.answers.finding import Result", "ops.check -> oss_oms_sync.answers.finding"),
+    ("ops/cutover.py", "from oss_oms_sync.errors import PERMANENT", "ops.cutover -> oss_oms_sync.errors"),
+    ("ops/check.py", "from oss_oms_sync.answers.step import Result", "ops.check -> oss_oms_sync.answers.step"),
 ]
 
 

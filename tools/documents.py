@@ -1,7 +1,7 @@
 """Keeps what the documents repeat in step with where it stands: `python -m tools.documents` writes it.
 
 The table of what `s init` does not ask in docs/deploy.md and its twin (publish.yaml), docs/settings.md
-(`settings_table`), docs/reasons.md (`reasons`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and how
+(`settings_table`), docs/reasons.md (`errors`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and how
 long a freeze lasts in docs/costs.md and its twin (`ops.effort`).
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ops.effort import LANES, freeze_minutes
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.errors import Reason
 from oss_oms_sync.settings_table import SETTINGS
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 
@@ -70,7 +70,7 @@ def reasons() -> str:
     head = ("OMS's code", "passes by itself / 可自行恢复", "what to do", "处理方法")
     return (
         "# Why a key failed, and what to do\n\n"
-        "<!-- made by `make docs` from template/code/oss_oms_sync/reasons.py -->\n\n"
+        "<!-- made by `make docs` from template/code/oss_oms_sync/errors.py -->\n\n"
         "The reason appears in the failed record, the log, and the output of `status` and `replay`. Every object with\n"
         "a failed record is resent automatically.\n\n" + _table(("reason", "what to do", "处理方法"), rows) + "\n"
         "## What OMS failed to copy\n\n"

@@ -6,8 +6,8 @@ from ops.call import Payload
 from ops.errors import CloudError
 from ops.waiting import Session, call_once, pause
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
-from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer
+from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import t
 
 # What wakes forward when an object is written (s.yaml).

@@ -25,15 +25,15 @@ from ops.show.lines import draw
 from ops.terminal import Marked
 from ops.waiting import Session, pause, run_pass
 from oss_oms_sync.answers.certificate import Certificate
-from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, Mark, ReplayAnswer
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import Text, same, t
 
-# What is younger counts as moving on cutover day (comparison/classes.py).
+# What is younger counts as moving on cutover day (comparison/judge.py).
 SETTLED = timedelta(minutes=5)
-# What is written later than so long after the freeze was not frozen (comparison/classes.py).
+# What is written later than so long after the freeze was not frozen (comparison/judge.py).
 CLOCKS = timedelta(minutes=1)
 # Keys on their way are judged again so soon the first few times, then so often, and for so long.
 _AGAIN_SECONDS, _LATER_SECONDS, _MAX_AGAIN_SECONDS = 20.0, 60.0, 9000.0

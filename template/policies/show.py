@@ -119,7 +119,7 @@ def creation(found: list[Role], given: Mapping[str, str], *, deep: bool) -> Iter
     """Commands that make what is not there, and bring up to date what is."""
     yield "# Huawei Cloud: what the IAM user may do whose AK/SK the functions use. Without the rights in OBS, nothing"
     yield "# here sees what is there and what OMS failed to copy."
-    in_huawei = statements.functions_in_huawei(statements.value(given, "destinationBucket"), deep=deep)
+    in_huawei = statements.functions_in_huawei(given, deep=deep)
     for where, policy in by_roles(in_huawei, given):
         yield f"# {where[0].upper()}{where[1:]}:"
         yield f"#   {json.dumps(policy)}"

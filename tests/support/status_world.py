@@ -15,8 +15,7 @@ from oss_oms_sync.clock import timestamp as at
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.list_positions import ListPositions
-from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import INSIDE, ClassCount, Side, Tally
 from sandbox.robots import ROBOTS, Robots

@@ -19,7 +19,7 @@ from oss_oms_sync.clouds.connection import Session, read_body
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
 from oss_oms_sync.delivery.batches import submit
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.errors import Reason
 from sandbox import Sandbox
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault

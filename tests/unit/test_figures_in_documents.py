@@ -8,7 +8,7 @@ import pytest
 
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.comparison import again
-from oss_oms_sync.comparison.classes import CUTOVER_SECONDS
+from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.delivery import sender
 from oss_oms_sync.jobs.certify import evidence
 from oss_oms_sync.jobs.replay import resting

@@ -27,6 +27,7 @@ from oss_oms_sync.answers.step import Step, Stop, Stopped
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.task import MonthCounts
 from oss_oms_sync.comparison.proof import Proof, kept
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import replay
@@ -44,11 +45,9 @@ from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import Drawn
 from oss_oms_sync.passes.marks import Mark
-from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally, Written
-from oss_oms_sync.reasons import Failure, Reason
 from support.world import TASK, World
 
 STORED = Path(__file__).parents[1] / "stored"

@@ -144,7 +144,7 @@ class _Parser:
                 )
 
     def _event(self, event: object) -> None:
-        name = re.sub("^oss:", "", _text(event, "eventName"), flags=re.IGNORECASE)
+        name = re.sub("^oss:", "", text_at(event, "eventName"), flags=re.IGNORECASE)
         if not re.fullmatch(r"Object\w+:\w+", name):
             self.problems.append(f"an event is none of OSS: its name is {presentable(name)!r}")
             return
@@ -152,14 +152,16 @@ class _Parser:
         if name not in CONTENT_EVENTS and (name in _NO_CONTENT or not name.startswith("ObjectCreated:")):
             self.skipped[name] += 1
             return
-        key, bucket = _text(event, "oss", "object", "key"), _text(event, "oss", "bucket", "name")
+        key, bucket = text_at(event, "oss", "object", "key"), text_at(event, "oss", "bucket", "name")
         problem = self._problem(key, bucket)
         if problem:
             self.problems.append(f"{name}: {problem}")
         elif cause := self._skip(key, bucket):
             self.skipped[cause] += 1
         else:
-            change = ObjectChange(key, name, _text(event, "eventTime"), _etag(_text(event, "oss", "object", "eTag")))
+            change = ObjectChange(
+                key, name, text_at(event, "eventTime"), _etag(text_at(event, "oss", "object", "eTag"))
+            )
             # OMS copies the object as it is now, so one call per key is enough; the record has to name the newest
             # version.
             known = self.changes.get(key, change)
@@ -168,9 +170,7 @@ class _Parser:
     def _problem(self, key: str, bucket: str) -> str:
         if not key:
             return "an event has no oss.object.key"
-        try:
-            key.encode()
-        except UnicodeEncodeError:
+        if not is_text(key):
             return f"the key {key!a} is no Unicode text"
         if self._settings.source_bucket and bucket not in (
             "",
@@ -198,7 +198,16 @@ def _etag(given: str) -> str:
     return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 
 
-def _text(event: object, *path: str) -> str:
+def is_text(value: str) -> bool:
+    """Whether it is Unicode: JSON can carry half of a surrogate pair."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def text_at(event: object, *path: str) -> str:
     """The string at `path` inside nested JSON objects; empty if there is none."""
     for name in path:
         event = event.get(name) if isinstance(event, dict) else None

@@ -8,7 +8,7 @@ from typing import TypeVar, get_args, get_origin, get_type_hints
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.events import is_timer_event
+from oss_oms_sync.events import is_text, is_timer_event
 from oss_oms_sync.filters import prefix_problem
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def parse(payload: bytes | str, kind: type[T]) -> T:
     for name, value in given.items():
         if name not in types:
             raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_list(types)}")
-        unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not _is_text(value))
+        unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not is_text(value))
         if type(value) is not types[name] or unusable:
             raise PayloadError(
                 f"The payload's {name} is {value!r}, which is no {_NAMES[types[name]]}. It takes {_list(types)}"
@@ -42,14 +42,6 @@ def parse(payload: bytes | str, kind: type[T]) -> T:
     if problem := prefix_problem(str(given.get("prefix", ""))):
         raise PayloadError(f"The payload's prefix {problem}")
     return kind(**given)
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can carry
-        return False
-    return True
 
 
 _NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}

@@ -17,10 +17,6 @@ from oss_oms_sync.settings_table import SETTINGS, SYNC_URL_LOOKS
 
 N = TypeVar("N", int, float)
 
-_COPY_SYNC_URL = (
-    "Copy the Synchronization Request Receiving Address from the sync task's details in the OMS console; it looks like"
-    f" {SYNC_URL_LOOKS}"
-)
 _OSS_LOOKS = "https://oss-<region>-internal.aliyuncs.com"
 # API page CreateSyncEvents. Ids contain no character that has to be escaped in a URL or an object name.
 _SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
@@ -167,7 +163,11 @@ class _Reader:
             (not match, "has another path than /v2/<project id>/sync-tasks/<task id>/events"),
             (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
         )
-        self.check(not found, f"SYNC_URL {found}. {_COPY_SYNC_URL}")
+        self.check(
+            not found,
+            f"SYNC_URL {found}. Copy the Synchronization Request Receiving Address from the sync task's details in the"
+            f" OMS console; it looks like {SYNC_URL_LOOKS}",
+        )
         return SyncTask(url, match["task"] if match else "")
 
     def key(self, name: str) -> str:

@@ -44,7 +44,7 @@ from oss_oms_sync.answers.certificate import (
     Rehearsal,
 )
 from oss_oms_sync.answers.codec import from_json
-from oss_oms_sync.answers.finding import Result
+from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import t
 
 # Exit codes.

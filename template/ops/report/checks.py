@@ -7,10 +7,8 @@ from ops.commands import command
 from ops.report import counted
 from ops.report.blocks import Blocks, Column, Detail, Finding, Paragraph, Phrase, Span, Step, Table, keys
 from ops.report.words import Words
-from oss_oms_sync.answers import finding
+from oss_oms_sync.answers import step as answered
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
-from oss_oms_sync.answers.finding import Result
-from oss_oms_sync.answers.step import Step as AnsweredStep
 from oss_oms_sync.answers.text import t
 
 # What each shows if it passes.
@@ -41,10 +39,10 @@ NAMES = {
 }
 # Results, the worst first: their words and tones.
 _RESULTS = {
-    Result.FAILED: (t("failed"), "bad"),
-    Result.NOT_PROVEN: (t("not proven"), "open"),
-    Result.NOT_RUN: (t("not run"), "calm"),
-    Result.PASSED: (t("passed"), "good"),
+    answered.Result.FAILED: (t("failed"), "bad"),
+    answered.Result.NOT_PROVEN: (t("not proven"), "open"),
+    answered.Result.NOT_RUN: (t("not run"), "calm"),
+    answered.Result.PASSED: (t("passed"), "good"),
 }
 
 
@@ -54,9 +52,9 @@ def following(found: Certificate, say: Words) -> Step:
         return Step(say("Switch over: the project is closed already."))
     # What failed comes before what was not looked at.
     for one in _by_result(found):
-        if one.gates and one.result is not Result.PASSED and one.next.en:
+        if one.gates and one.result is not answered.Result.PASSED and one.next.en:
             return Step(say(one.next), command(one.step))
-    return Step(say("On the day, stop the writes to the source bucket, and run:"), command(AnsweredStep("cutover")))
+    return Step(say("On the day, stop the writes to the source bucket, and run:"), command(answered.Step("cutover")))
 
 
 def name_of(name: str, say: Words) -> str:
@@ -69,7 +67,7 @@ def checks(found: Certificate, say: Words) -> Blocks:
     every = _by_result(found)
     if not every:
         return [Paragraph(say("There are no checks: not known."), "bad")]
-    wrong = [one for one in every if one.gates and one.result is not Result.PASSED]
+    wrong = [one for one in every if one.gates and one.result is not answered.Result.PASSED]
     body = [
         (
             (_title(one, say), None if one.gates else Span("note", say("does not gate"))),
@@ -83,16 +81,16 @@ def checks(found: Certificate, say: Words) -> Blocks:
     return [*(_trouble(found, one, say) for one in wrong), Detail([Table(columns, body)]) if body else None]
 
 
-def _title(check: finding.Finding, say: Words) -> Phrase:
+def _title(check: answered.Finding, say: Words) -> Phrase:
     return name_of(check.id, say), " ", Span("code", check.id)
 
 
-def _result(check: finding.Finding, say: Words) -> Span:
+def _result(check: answered.Finding, say: Words) -> Span:
     word, tone = _RESULTS[check.result]
     return Span("mark", say(word), tone)
 
 
-def _trouble(found: Certificate, check: finding.Finding, say: Words) -> Finding:
+def _trouble(found: Certificate, check: answered.Finding, say: Words) -> Finding:
     return Finding(
         _title(check, say),
         _result(check, say),
@@ -114,7 +112,7 @@ def _counted(found: Certificate, check: str, say: Words) -> str | None:
     return counted.objects_and_bytes(sides, say) if sides else None
 
 
-def _by_result(found: Certificate) -> list[finding.Finding]:
+def _by_result(found: Certificate) -> list[answered.Finding]:
     """The checks, the worst first, and otherwise in their order."""
     order = [*_RESULTS]
     return sorted(found.checks, key=lambda one: order.index(one.result))

@@ -34,9 +34,9 @@ def throughput(answer: StatusAnswer, say: Words) -> Figure:
     """OMS's speed lately."""
     statistics, end = answer.statistics, moment(answer.at)
     window = _RECENT.get(statistics.step) if statistics else None
-    if statistics is None or window is None or end <= moment(statistics.from_):
+    if statistics is None or window is None or end <= statistics.from_:
         return Figure(say("Throughput"), say("not known"), say("OMS does not say"), "open")
-    window = min(window, end - moment(statistics.from_))
+    window = min(window, end - statistics.from_)
     since, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
         sum(number for at, number in statistics.series[name] if at >= since) for name in ("SUCCESS", "SIZE")
@@ -101,8 +101,7 @@ def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
         # The task's silence is told already.
         is_same = answer.oms_silence == answer.statistics_silence
         return [] if is_same else silent(answer.statistics_silence, say)
-    start = moment(statistics.from_)
-    line = Timeline(start, end, _STEPS.get(statistics.step, 3600))
+    line = Timeline(statistics.from_, end, _STEPS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
     return [
@@ -110,14 +109,14 @@ def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
             say(
                 "OMS's counts from {start} to {end}: requested {requested}, copied {copied}, failed {failed}, skipped"
                 " {skipped}.",
-                start=units.clock(start),
+                start=units.clock(statistics.from_),
                 end=units.clock(end),
                 requested=sum(sums["REQUEST"]),
                 copied=sum(sums["SUCCESS"]),
                 failed=sum(sums["FAILURE"]),
                 skipped=sum(sums["SKIP"]),
             ),
-            start,
+            statistics.from_,
             end,
             sums["SUCCESS"],
             sums["REQUEST"],

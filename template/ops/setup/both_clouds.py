@@ -115,7 +115,7 @@ class Huawei:
         self.account = owners.of_huawei(self._iam, self._keys)
         name, mark = given["functionName"], mark_of(given)
         self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
-        rights = statements.functions_in_huawei(target)
+        rights = statements.functions_in_huawei(given)
         self.functions = IamUser(self._iam, f"{name}-functions", rights, mark, self._region)
         self.key = FunctionsKey(self.functions, session.caller, name, given)
         number = self._project()

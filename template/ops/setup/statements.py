@@ -77,19 +77,22 @@ def statements(given: Mapping[str, str], *, deep: bool = False) -> dict[str, lis
     list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
     list_source = _allow("oss:ListObjects", on=[source])
     read_source = [_allow("oss:GetObject", on=[f"{source}/*"])]
-    # Where its timer reads objects, compare has to, whoever asks.
-    is_deep = deep or given.get("compareDeep") == "on"
     look = [_allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
     return {
         "forward": [_allow("oss:PutObject", on=records), read_mark, _invoke(f"{forward}-replay")],
         "replay": [keep_records, list_records, list_source],
         "reconcile": [keep_records, list_records, list_source],
-        "compare": [keep_records, list_records, list_source, *(read_source if is_deep else [])],
+        "compare": [keep_records, list_records, list_source, *(read_source if _is_deep(given, deep=deep) else [])],
         "certify": [*look, *(read_source if deep else [])],
         "doctor": [keep_records, list_records, list_source],
         "status": look,
         _TRIGGER: [_invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
     }
+
+
+def _is_deep(given: Mapping[str, str], *, deep: bool) -> bool:
+    """Whether compare reads objects: because its timer does, whoever asks."""
+    return deep or given.get("compareDeep") == "on"
 
 
 def trust_of(held: Sequence[Role]) -> Document:
@@ -123,9 +126,10 @@ def destination_writer(bucket: str) -> Document:
     )
 
 
-def functions_in_huawei(bucket: str, *, deep: bool = False) -> Document:
-    """What the functions' key needs. `deep`: also what samples need to read objects."""
-    lists = [f"obs:*:*:object:{bucket}/{one}*" for one in (("",) if deep else OMS_LISTS)]
+def functions_in_huawei(given: Mapping[str, str], *, deep: bool = False) -> Document:
+    """What the functions' key needs. `deep`: also what samples, and comparisons that read, need to see of objects."""
+    bucket, is_deep = value(given, "destinationBucket"), _is_deep(given, deep=deep)
+    lists = [f"obs:*:*:object:{bucket}/{one}*" for one in (("",) if is_deep else OMS_LISTS)]
     return _identity_policy(
         _allow(*(f"oms:synctask:{one}" for one in ("createEvent", "get", "statistics")), "oms:taskgroup:get", on=["*"]),
         _allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),

@@ -39,7 +39,7 @@ def granted(box, tmp_path):
             ram.create_role(role.name, json.dumps(trust_of([role])))
             ram.create_policy(role.policy, json.dumps(less(role.document, missing)))
             ram.attach_policy_to_role("Custom", role.policy, role.name)
-        there, source = less(functions_in_huawei(box.destination_bucket), missing), box.source_bucket
+        there, source = less(functions_in_huawei(given), missing), box.source_bucket
         ak, sk = iam_user(box, "functions", *in_dialect(there, by_hand))
         target = less(destination_writer(box.destination_bucket), missing_of_oms)
         use_keys(
@@ -142,7 +142,7 @@ def test_with_one_right_less_oms_takes_no_task_or_does_not_copy(box, granted, mi
 def test_each_right_that_is_granted_is_taken_away_once(box, tmp_path):
     render(box.answers(), tmp_path)
     given = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
-    of_functions = [*(one.document for one in roles(given)), functions_in_huawei("bucket")]
+    of_functions = [*(one.document for one in roles(given)), functions_in_huawei(given)]
     assert actions_of(*of_functions) == MISSING.keys() | MISSING_TOO.keys()
     assert actions_of(source_reader("bucket"), destination_writer("bucket")) == set(OF_OMS)
 

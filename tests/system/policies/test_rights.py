@@ -142,7 +142,7 @@ def test_only_what_reads_objects_needs_the_right_to_and_it_is_of_the_source_alon
 def test_huaweis_policies_allow_what_is_called_and_nothing_more(box):
     for job in JOBS.values():
         job(box)
-    (_, oms), (_, obs) = by_roles(functions_in_huawei(box.destination_bucket), "cn-north-4")
+    (_, oms), (_, obs) = by_roles(functions_in_huawei({"destinationBucket": box.destination_bucket}), "cn-north-4")
     assert box.oms.actions == {action for one in oms["Statement"] for action in one["Action"]}
     granted = {
         (action, resource) for one in obs["Statement"] for action in one["Action"] for resource in one["Resource"]

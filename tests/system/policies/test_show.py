@@ -335,4 +335,5 @@ def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(proj
     # The timer's comparisons read as well, where s.yaml says so.
     config = project / "s.yaml"
     config.write_text(config.read_text().replace('compareDeep: "off"', 'compareDeep: "on"'))
-    assert show(project).count(right) == 1
+    shown = show(project)
+    assert (shown.count(right), in_obs in shown) == (1, True)

@@ -10,8 +10,8 @@ import pytest
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo
 from oss_oms_sync.delivery.batches import Submission, submit
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.reasons import Failure, Reason
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_BEFORE, HANG, TASK, World, oms_error

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from oss_oms_sync.clouds.webhook import Message, post
+from oss_oms_sync.clouds.webhook import post
 from sandbox.robots import ROBOTS, Robots, text_of
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, World
@@ -15,7 +15,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 FIELDS = dict.fromkeys(
     ("project", "task", "source", "verdict", "before", "since", "at", "text", "next", "waiting", "oldest")
 )
-MESSAGE = Message("oss-oms-sync photos: BROKEN\n已中断 & <!channel>", FIELDS)
+TEXT = "oss-oms-sync photos: BROKEN\n已中断 & <!channel>"
 
 
 class Chat(World):
@@ -26,9 +26,9 @@ class Chat(World):
         self.robots = Robots()
         self.robots.start(self.ground)
 
-    def tell(self, message: Message = MESSAGE, seconds: float = 100, fault: Fault | None = None) -> str:
+    def tell(self, text: str = TEXT, seconds: float = 100, fault: Fault | None = None) -> str:
         self.robots.faults.then(fault)
-        kind, problem = self.within(lambda: post(self.invocation(seconds), message))
+        kind, problem = self.within(lambda: post(self.invocation(seconds), text, FIELDS))
         assert {kind} <= {*ROBOTS} - {"Lark"}
         return problem
 
@@ -46,13 +46,13 @@ def test_each_robot_takes_its_form_of_a_message_at_its_address(kind):
 
 @pytest.mark.parametrize("kind", ROBOTS)
 def test_each_robot_takes_a_message_of_any_length_and_with_any_character(kind):
-    assert Chat(kind).tell(Message("oss-oms-sync " + "最\ud800&<>\x00" * 3000, FIELDS)) == ""
+    assert Chat(kind).tell("oss-oms-sync " + "最\ud800&<>\x00" * 3000) == ""
 
 
 def test_another_webhook_gets_machine_readable_fields_and_the_whole_text():
     chat = Chat("JSON")
     chat.tell()
-    assert json.loads(*chat.robots.took) == {**FIELDS, "message": MESSAGE.text}
+    assert json.loads(*chat.robots.took) == {**FIELDS, "message": TEXT}
 
 
 @pytest.mark.parametrize("kind", ["DingTalk", "Feishu", "WeCom", "Slack"])

@@ -11,8 +11,8 @@ import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
-from oss_oms_sync.comparison.classes import Moments, classify
 from oss_oms_sync.comparison.in_hand import InHand
+from oss_oms_sync.comparison.judge import Moments, classify
 from oss_oms_sync.ledger.migration import Migrations, Reach
 from oss_oms_sync.passes.classify import Entry
 

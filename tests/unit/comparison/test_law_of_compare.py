@@ -189,7 +189,7 @@ def watermark(compared: Compared) -> float:
 def parts_of_two_bytes_and_runs_of_one_key(mocker):
     """In place of 50 MB, as this world's OMS writes them; and of 16 keys."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
-    mocker.patch("oss_oms_sync.passes.runs.WORTH_IT", 1)
+    mocker.patch("oss_oms_sync.passes.listing.WORTH_IT", 1)
 
 
 lanes_of = st.sampled_from([1, 3])

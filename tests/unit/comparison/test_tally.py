@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison import count as counts
-from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.judge import Judge
+from oss_oms_sync.comparison.judge import Judge, Moments
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import digests
 from oss_oms_sync.passes import tally as tallies

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.task import DATA_TYPES, Statistics
 from oss_oms_sync.delivery.batches import submit
-from oss_oms_sync.errors import presentable
+from oss_oms_sync.errors import Failure, Reason, presentable
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.reasons import Failure, Reason
 from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, REDIRECTS, World, oms_error

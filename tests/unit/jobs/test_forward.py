@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from oss_oms_sync.errors import EventError, RecordError
+from oss_oms_sync.errors import EventError, Reason, RecordError
 from oss_oms_sync.ledger.records import record_name
-from oss_oms_sync.reasons import Reason
 from sandbox.server.faults import Fault
 from support.world import DROP_BEFORE, HANG, PAGE, REDIRECTS, TASK, event, oms_error, oss_error, payload
 
@@ -63,7 +62,7 @@ def test_a_failed_record_that_cannot_be_written_is_told_with_its_key(world, line
     world.bucket.fail(oss_error(403), "put")
     with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
         world.forward(payload("a"))
-    _, line, summary = lines()
+    line, _, summary = lines()
     assert "oss:PutObject" in line.pop("problem")
     assert line == {"key": "a", "record": record_name(TASK, "failed", "a")}
     assert (summary["failed"], summary["unrecorded"]) == ({"NO_TASK": 1}, 1)

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject, etag_of
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import (
     FailedKey,
@@ -17,7 +18,6 @@ from oss_oms_sync.ledger.records import (
     success_etag,
     success_record,
 )
-from oss_oms_sync.reasons import Failure, Reason
 from support.world import TASK
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)

@@ -17,9 +17,9 @@ from ops.cost import Plan
 from ops.effort import Effort
 from ops.prices import DOLLARS_A_REQUEST, Prices, dollars_for_function
 from ops.terminal import width
-from oss_oms_sync.comparison.classes import CUTOVER_SECONDS
+from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.work import lanes_of
 from oss_oms_sync.settings_table import SETTINGS
 from support.ops import Seen

@@ -13,7 +13,7 @@ from ops import cutover
 from ops.cutover import Cutover, Plan
 from ops.errors import CloudError, FunctionError, ToolError
 from oss_oms_sync.answers.text import Text
-from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, CUTOVER_SECONDS
+from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, CUTOVER_SECONDS
 from support.certify_world import CertifyWorld, check
 from support.ops import (
     NASTY,

@@ -13,7 +13,7 @@ from ops.show import lines
 from ops.terminal import Marked
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.pass_answers import Deep, PassAnswer
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.errors import Reason
 from support.answers import answer
 from support.ops import NASTY, OPS, REPLAYED, STORY, Seen, a_pass, compared, open_pass, report, sides
 from unit.ops.certificates import IDS, rehearsal

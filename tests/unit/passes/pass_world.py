@@ -21,8 +21,8 @@ from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.passes import store
 from oss_oms_sync.passes.classify import Classifier, Entry
-from oss_oms_sync.passes.runs import Run
-from oss_oms_sync.passes.scope import Pass
+from oss_oms_sync.passes.listing import Run
+from oss_oms_sync.passes.pieces import Pass
 from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
@@ -346,5 +346,5 @@ def pass_world(keys: dict[str, list[str]], lanes: int, page: int, cut: Cut | Non
 
         stack.enter_context(patch.object(Classifier, "classify", noted))
         stack.enter_context(patch.object(ReconcileCount, "add_run", run_noted))
-        stack.enter_context(patch("oss_oms_sync.passes.runs.WORTH_IT", 1))
+        stack.enter_context(patch("oss_oms_sync.passes.listing.WORTH_IT", 1))
         yield world

@@ -12,8 +12,7 @@ import pytest
 from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.driver import Driver
-from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.scope import Pass, Scope, Wake
+from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope, Wake
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally

@@ -10,7 +10,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import is_long, record_prefix
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.pieces import Scope
 from support.law import HOSTILE
 from support.reconcile_world import LONG, ReconcileWorld, counts
 from support.world import NO_RIGHT, TASK

@@ -21,7 +21,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import digests as drawing
 from oss_oms_sync.passes.digests import Drawn, digest
 from oss_oms_sync.passes.marks import Mark
-from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.pieces import Pass, Scope
 from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import WITHIN, Histogram, Tally
 

@@ -12,8 +12,7 @@ from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes.pieces import Kind, Tree
-from oss_oms_sync.passes.scope import PASS, heard, kin
+from oss_oms_sync.passes.pieces import PASS, Kind, Tree, heard, kin
 from oss_oms_sync.passes.store import PassStore
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world

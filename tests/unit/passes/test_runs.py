@@ -12,19 +12,18 @@ import pytest
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.clock import from_epoch
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, etag_of
-from oss_oms_sync.comparison.classes import Moments
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.in_hand import InHand
-from oss_oms_sync.comparison.judge import Judge
+from oss_oms_sync.comparison.judge import Judge, Moments
 from oss_oms_sync.comparison.proof import Proof, _body
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import CANARY, RECORD_ROOT, KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import SETTLED, Classifier
+from oss_oms_sync.passes.listing import Feed, Run, merged
+from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count
-from oss_oms_sync.passes.runs import Feed, Feeds, Run, merged
-from oss_oms_sync.passes.scope import Scope
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import Settings
 from support.law import EXTRAS
@@ -40,7 +39,8 @@ WORLDS = 300 if EXTRAS else 60
 MD5S = ["A" * 32, "0F" * 16]
 ODD_FOLDERS = [f"{CANARY}x/", f"{RECORD_ROOT}t/", "oms/sync_task/"]
 FOLDERS = [*["", "a/", "a/b/", "a-", "b/"] * 6, *ODD_FOLDERS]
-# Of each key what Feeds has, in its order.
+# What `merged` takes, in its order, and what that has of each key.
+FEEDS = ("source", "success", "failed", "destination", "proof")
 Objects = dict[str, list[ObjectSummary | None]]
 
 
@@ -120,8 +120,8 @@ def walked(
         return True
 
     try:
-        feeds = Feeds(*(Feed(listed(pages)) for pages in listings))
-        for step in merged(feeds, getattr(feeds, twin), count.equal if by_runs else None):
+        feeds = [Feed(listed(pages)) for pages in listings]
+        for step in merged(feeds, feeds[FEEDS.index(twin)], count.equal if by_runs else None):
             if isinstance(step, Run):
                 runs += len(step.keys)
                 count.add_run(step)
@@ -161,7 +161,7 @@ def test_runs_and_keys_one_by_one_come_to_the_same(job: Callable[[KeyFilter], Co
         columns = ([each[place] for each in world.values() if each[place]] for place in range(5))
         listings = [pages_of(dice, column, fails=fails) for column in columns]
         with (
-            patch("oss_oms_sync.passes.runs.WORTH_IT", dice.choice([1, 3, 16])),
+            patch("oss_oms_sync.passes.listing.WORTH_IT", dice.choice([1, 3, 16])),
             patch("oss_oms_sync.comparison.count.MAX_WRITTEN", dice.choice([1, 3, 100])),
         ):
             fast, slow = (walked(listings, job(key_filter), twin, by_runs=by_runs) for by_runs in (True, False))

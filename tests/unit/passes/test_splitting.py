@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import work
 from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut
-from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.pieces import Scope
 from support.reconcile_world import ReconcileWorld
 
 MAX_CALLS = 45

@@ -13,8 +13,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.pieces import Kind, Piece, Tree
-from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope, Tree
 from oss_oms_sync.passes.states import open_passes
 from oss_oms_sync.passes.tally import Tally
 from support.reconcile_world import ReconcileWorld

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from oss_oms_sync.answers.finding import Finding
-from oss_oms_sync.answers.step import Step, Stop
+from oss_oms_sync.answers.step import Finding, Step, Stop
 from oss_oms_sync.answers.text import Text
 
 Json: TypeAlias = object

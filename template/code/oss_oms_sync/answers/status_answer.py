@@ -9,7 +9,7 @@ from enum import Enum
 from oss_oms_sync.answers.job_answers import Mark, Migration, ReplayRun
 from oss_oms_sync.answers.pass_answers import Compared, Progress, Ranges, Reconciling
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import Silence, TaskGroup, TaskShown
+from oss_oms_sync.answers.task_group import Silence, StatisticsShown, TaskGroup, TaskShown
 from oss_oms_sync.answers.text import Text
 
 
@@ -40,17 +40,6 @@ class TaskNamed:
     id: str
     source: str
     log: str
-
-
-@dataclass(frozen=True)
-class StatisticsShown:
-    """OMS's counts in steps since a time: by its name for what is counted, when each step began (in milliseconds since
-    1970), and how many. `unread` counts what could not be read."""
-
-    from_: str
-    step: str
-    series: Mapping[str, Sequence[tuple[int, int]]]
-    unread: int
 
 
 @dataclass(frozen=True)

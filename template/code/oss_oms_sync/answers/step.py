@@ -1,12 +1,15 @@
-"""Why a call ended before all was done, and the next step, a command of ops.py: that is what programs go by. The
-sentence beside a Stop is for people only."""
+"""What somebody who looked has found (a rule of doctor, or a check of a certificate), why a call ended before all was
+done, and the next step, a command of ops.py: that is what programs go by. The sentence beside a Stop is for people
+only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
+
+from oss_oms_sync.answers.text import NOTHING, Text
 
 
 class Stop(Enum):
@@ -58,3 +61,33 @@ class Step:
 
     job: str
     options: Mapping[str, object] = field(default_factory=dict)
+
+
+class Result(Enum):
+    """How a look ended; certificates have these words."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WARNING = "warning"
+    # Nobody has looked, or could.
+    NOT_RUN = "not run"
+    # Nobody knows of a difference, and nobody has shown that there is none.
+    NOT_PROVEN = "not proven"
+    # There is nothing to look at: not yet, or because of the settings.
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was `seen` where something is `wanted`, the first `keys` concerned, and what to do `next`, as a `step`. One
+    that does not gate is shown, and decides nothing; one that `waits` needs nothing but time."""
+
+    id: str
+    wanted: Text
+    result: Result
+    seen: Text
+    next: Text = NOTHING
+    step: Step | None = None
+    keys: Sequence[str] = ()
+    gates: bool = True
+    waits: bool = False

@@ -1,13 +1,14 @@
 """What OMS tells of the sync task, and of a migration task group, which copies what is there once.
 
-Source: support.huaweicloud.com/api-oms (ShowSyncTask, ShowTaskGroup, ListTaskGroup).
+Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic, ShowTaskGroup, ListTaskGroup).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -95,6 +96,18 @@ class TaskShown:
     dst_region: str | None
     object_overwrite_mode: str | None
     month: Counters
+
+
+@dataclass(frozen=True)
+class StatisticsShown:
+    """OMS's counts in steps since a time: by its name for what is counted, when each step began (in milliseconds since
+    1970), and how many (of SIZE, bytes). `step` is its name for the length of a step. `unread` counts what could not be
+    read."""
+
+    from_: datetime
+    step: str
+    series: Mapping[str, Sequence[tuple[int, int]]]
+    unread: int
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ T = TypeVar("T")
 # Both clouds: "at most 1000" objects per page of a listing; OSS also per multi-delete.
 PAGE_SIZE = 1000
 _PART_BYTES = 8 * 1024 * 1024
+# While its contents are read: there is another version of an object, or none.
+CHANGED = ("PreconditionFailed", "NoSuchKey")
 
 
 class Bucket(ABC):
@@ -135,7 +137,7 @@ class Bucket(ABC):
         """Read the contents of an object in this version, piece by piece. Each piece is asked for while its reader
         works on the one before.
 
-        Raises StorageError; with the code PreconditionFailed or NoSuchKey if there is another version, or none.
+        Raises StorageError; with a code of CHANGED if there is another version, or none.
         """
 
         def begin(start: int) -> PendingCall[bytes]:

@@ -8,15 +8,12 @@ import sys
 from io import BytesIO
 from threading import Lock, Thread
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import requests
 
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, Session, read_body
-
-if TYPE_CHECKING:
-    import oss2
 
 
 class _StubModule(ModuleType):
@@ -57,8 +54,8 @@ class Transport:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def do_request(self, request: oss2.http.Request, timeout: tuple[float, float]) -> _Answer:
-        """Make one call.
+    def do_request(self, request: Any, timeout: tuple[float, float]) -> _Answer:
+        """Make one call, an `oss2.http.Request`.
 
         Raises NETWORK_ERRORS, also if something other than OSS reports success.
         """

@@ -13,13 +13,11 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
-from oss_oms_sync.clouds.connection import Session
+from oss_oms_sync.clouds.connection import POOL_WIDTH, Session
 from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
 
-# How many calls an instance makes side by side. A thread is only begun when there is a call for it.
-POOL_WIDTH = 20
 _MAX_ATTEMPTS = 5
 _BACKOFF_BASE = 0.4
 _BACKOFF_MAX = 5.0
@@ -28,14 +26,8 @@ _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
 
-def no_answer() -> StorageError:
-    """The failure of a call that was given up."""
-    return StorageError("no answer in time", answered=False)
-
-
-def too_late() -> StorageError:
-    """The failure of a call that was not attempted."""
-    return StorageError("the invocation's time was up")
+_no_answer = partial(StorageError, "no answer in time", answered=False)
+_too_late = partial(StorageError, "the invocation's time was up")
 
 
 @dataclass(frozen=True)
@@ -180,8 +172,8 @@ class Calls:
         pool: CallPool,
         deadline: Deadline,
         clock: Clock,
-        no_answer: Callable[[], StorageError] = no_answer,
-        too_late: Callable[[], StorageError] = too_late,
+        no_answer: Callable[[], StorageError] = _no_answer,
+        too_late: Callable[[], StorageError] = _too_late,
     ) -> None:
         self._session = session
         self._pool = pool

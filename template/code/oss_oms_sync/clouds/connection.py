@@ -32,8 +32,9 @@ MAX_LONG_BODY = 16 * 1024 * 1024
 # What a call raises if no complete response arrives.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
-# As many as `pool` makes calls side by side: any beyond these would be opened anew for each call.
-KEPT_CONNECTIONS = 20
+# How many calls an instance makes side by side. A thread is only begun when there is a call for it; so many connections
+# are kept, because any beyond these would be opened anew for each call.
+POOL_WIDTH = 20
 
 
 class Session(contextlib.AbstractContextManager["Session"]):
@@ -113,7 +114,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
             "http": self._telling(urllib3.HTTPConnectionPool),
             "https": self._telling(urllib3.HTTPSConnectionPool),
         }
-        super().__init__(pool_maxsize=KEPT_CONNECTIONS)
+        super().__init__(pool_maxsize=POOL_WIDTH)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
         """As in requests, but a path that begins with several slashes keeps them, because it is signed.

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Credentials, OssBucket, OssClient
-from oss_oms_sync.errors import CredentialsError, StorageError
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.errors import CredentialsError, Failure, StorageError
 from oss_oms_sync.settings import Settings
 
 if TYPE_CHECKING:

@@ -47,7 +47,6 @@ from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
 T = TypeVar("T")
-_Read = Callable[[requests.Response, bytes], "T | StorageError"]
 
 # OBS, "Uploading an object": a name has at most 1024 bytes of UTF-8.
 _LONGEST_NAME = 1024
@@ -221,7 +220,7 @@ class ObsBucket(Bucket):
         query: Mapping[str, str],
         headers: Mapping[str, str],
         most: int,
-        read: _Read[T],
+        read: Callable[[requests.Response, bytes], T | StorageError],
     ) -> Attempt[T | StorageError]:
         """Make one signed call, and return what `read` makes of a success whose body has at most `most` bytes."""
         settings, root = self._client.settings, f"/{self.name}" if self._is_in_path else ""

@@ -15,8 +15,7 @@ from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.listings import parse_xml
 from oss_oms_sync.clouds.objects import metadata_of
-from oss_oms_sync.errors import StorageError
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.errors import Reason, StorageError
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)", re.ASCII)
 

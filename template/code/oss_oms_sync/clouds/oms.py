@@ -22,8 +22,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_after
 from oss_oms_sync.clouds.calls import Attempt, CallPool, RetryBudget
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
-from oss_oms_sync.errors import presentable, root_cause
-from oss_oms_sync.reasons import Failure, Reason
+from oss_oms_sync.errors import Failure, Reason, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class OmsClient:
 
     def __init__(self, settings: Settings, session: Session, pool: CallPool, clock: Clock) -> None:
         self._settings = settings
-        self._session = session
+        self.session = session
         self._pool = pool
         self._clock = clock
         url = urlsplit(settings.task.url)
@@ -115,10 +114,6 @@ class OmsClient:
         path = f"{self._task_path}/events"
         return self._in_time(lambda: self._send("POST", path, (), body, self._acceptance, deadline), deadline)
 
-    def close_connections(self) -> None:
-        """Close all connections; the next call opens a new one."""
-        self._session.close()
-
     def _ask(
         self,
         path: str,
@@ -136,7 +131,7 @@ class OmsClient:
             return self._in_time(lambda: self._send("GET", path, query, b"", value_in, deadline), deadline)
 
         too_late = partial(Failure, Reason.DEADLINE, message="not asked: the time was up")
-        return RetryBudget(deadline, self._clock).run(call, self.close_connections, too_late)
+        return RetryBudget(deadline, self._clock).run(call, self.session.close, too_late)
 
     def _acceptance(self, body: bytes) -> Failure | None:
         """None if OMS accepted: an empty body, or a JSON object without an error, unlike a proxy's page."""
@@ -147,7 +142,7 @@ class OmsClient:
         seconds = deadline.cap(_CALL_SECONDS)
         (outcome,) = self._pool.run([send], seconds)
         if outcome is None:
-            self._session.abort()
+            self.session.abort()
             return self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
         return outcome
 
@@ -177,7 +172,7 @@ class OmsClient:
         url = f"{self._origin}{path}{'?' if query else ''}{urlencode(query)}"
         timeout = (deadline.cap(_CONNECT_SECONDS), deadline.cap(_READ_SECONDS))
         try:
-            response = self._session.use().send_signed(method, url, headers, timeout, body)
+            response = self.session.use().send_signed(method, url, headers, timeout, body)
             # A response to a query may hold a month of statistics.
             is_long = method == "GET" and response.status_code == 200
             answer = read_body(response, MAX_LONG_BODY if is_long else MAX_SHORT_BODY)

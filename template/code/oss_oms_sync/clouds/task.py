@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from oss_oms_sync.answers.task_group import Counters, Silence, TaskShown
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.answers.task_group import Counters, Silence, StatisticsShown, TaskShown
+from oss_oms_sync.errors import Failure
 
 # What ListSyncTaskStatistic counts.
 DATA_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
@@ -52,19 +52,8 @@ class MonthCounts(Counters):
         return None if self.requests is None or self.processed is None else self.requests - sum(self.processed)
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """Counts in steps from `start` on.
-
-    `series` has, by OMS's name for what is counted, when each step began (ms since 1970) and the number of objects (for
-    SIZE, of bytes). `step` is OMS's name for the length of a step. `unread` counts missing series and undocumented
-    parts of the response.
-    """
-
-    start: datetime
-    step: str
-    series: Mapping[str, Sequence[tuple[int, int]]]
-    unread: int
+class Statistics(StatisticsShown):
+    """What OMS has counted; `unread` counts missing series and undocumented parts of the response."""
 
     @classmethod
     def parse(cls, start: datetime, answer: Mapping[str, object]) -> Statistics:
@@ -172,14 +161,6 @@ class TaskInfo(TaskShown):
             enable_metadata_migration=answer.get("enable_metadata_migration") is True,
             month=MonthCounts.parse(answer),
         )
-
-    @property
-    def skips_same_size(self) -> bool:
-        """Whether OMS skips an object that is in OBS in the same size and not older, whatever its contents are.
-
-        CRC64_COMPARISON_OVERWRITE compares contents, but only where both objects have a CRC64.
-        """
-        return self.object_overwrite_mode not in ("FULL_OVERWRITE", "CRC64_COMPARISON_OVERWRITE")
 
     @property
     def is_running(self) -> bool:

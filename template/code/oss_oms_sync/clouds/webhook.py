@@ -8,7 +8,7 @@ the project's name; signatures of DingTalk and Feishu are not made.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from oss_oms_sync import jsontext
@@ -23,28 +23,20 @@ _MAX_TEXT_BYTES = 2000
 
 
 @dataclass(frozen=True)
-class Message:
-    """What to tell: a text, and the same for machines."""
-
-    text: str
-    fields: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class _Robot:
     """What one kind of webhook is called, and takes, and whether it took it, by status and body of its answer."""
 
     title: str
-    body: Callable[[Message], object]
+    body: Callable[[str, Mapping[str, object]], object]
     took: Callable[[int, bytes], bool]
 
 
-def post(invocation: Invocation, message: Message) -> tuple[str, str]:
-    """Post a message to the webhook of ALERT_WEBHOOK, once; return what kind of webhook that is, and why the message is
-    not known to have arrived, or nothing if the webhook took it."""
+def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tuple[str, str]:
+    """Post a message to the webhook of ALERT_WEBHOOK, once: a text, or for machines the same as `fields`. Return what
+    kind of webhook that is, and why the message is not known to have arrived, or nothing if the webhook took it."""
     settings, seconds = invocation.settings, invocation.deadline.cap(_SECONDS)
     robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _ANY)
-    body, session = jsontext.dump(robot.body(message)), Session(settings.alert_webhook, invocation.clock)
+    body, session = jsontext.dump(robot.body(text, fields)), Session(settings.alert_webhook, invocation.clock)
 
     def send() -> tuple[int, bytes]:
         headers, timeout = {"Content-Type": "application/json; charset=utf-8"}, (_CONNECT_SECONDS, _READ_SECONDS)
@@ -74,28 +66,30 @@ def _says_zero(name: str) -> Callable[[int, bytes], bool]:
     return took
 
 
-def _text(message: Message) -> str:
+def _most_of(text: str) -> str:
     """As much of the text as every robot takes."""
-    body = message.text.encode("utf-8", "replace")
-    return message.text if len(body) <= _MAX_TEXT_BYTES else f"{body[:_MAX_TEXT_BYTES].decode('utf-8', 'ignore')}…"
+    body = text.encode("utf-8", "replace")
+    return text if len(body) <= _MAX_TEXT_BYTES else f"{body[:_MAX_TEXT_BYTES].decode('utf-8', 'ignore')}…"
 
 
-_DINGTALK = _Robot("DingTalk", lambda one: {"msgtype": "text", "text": {"content": _text(one)}}, _says_zero("errcode"))
-_FEISHU = _Robot("Feishu", lambda one: {"msg_type": "text", "content": {"text": _text(one)}}, _says_zero("code"))
-_WECOM = _Robot("WeCom", _DINGTALK.body, _DINGTALK.took)
-_SLACK = _Robot(
-    "Slack",
-    # Slack, "Formatting text": these three would begin links and mentions.
-    lambda one: {"text": _text(one).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
-    lambda status, body: status == 200 and body.strip() == b"ok",
+_DINGTALK = _Robot(
+    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _most_of(text)}}, _says_zero("errcode")
 )
-_ANY = _Robot("JSON", lambda one: {**one.fields, "message": one.text}, lambda status, _: 200 <= status < 300)
+_FEISHU = _Robot(
+    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _most_of(text)}}, _says_zero("code")
+)
+_ANY = _Robot("JSON", lambda text, fields: {**fields, "message": text}, lambda status, _: 200 <= status < 300)
 
 # Which host is whose.
 _ROBOTS = {
     "oapi.dingtalk.com": _DINGTALK,
     "open.feishu.cn": _FEISHU,
     "open.larksuite.com": _FEISHU,
-    "qyapi.weixin.qq.com": _WECOM,
-    "hooks.slack.com": _SLACK,
+    "qyapi.weixin.qq.com": _Robot("WeCom", _DINGTALK.body, _DINGTALK.took),
+    "hooks.slack.com": _Robot(
+        "Slack",
+        # Slack, "Formatting text": these three would begin links and mentions.
+        lambda text, _: {"text": _most_of(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
+        lambda status, body: status == 200 and body.strip() == b"ok",
+    ),
 }

@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappush, heapreplace
 from operator import add
 
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of, first
+from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, first
 from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import again
 from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.digests import digest, first_folder, told_as
+from oss_oms_sync.passes.listing import Run
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
-from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, Written
 
 # As many lines of differences, in bytes, as a piece may bring.
@@ -223,15 +221,3 @@ def key_of(text: str) -> str:
     """The key of a line, without its end."""
     key = text[2:]
     return str(json.loads(key)) if key[:1] == '"' else key
-
-
-def keep(invocation: Invocation, prefix: str, lines: Sequence[str]) -> str:
-    """Write a list as an object of the log bucket under `prefix`; return its name, a new one each time: two workers of
-    one range do not write each other's.
-
-    Raises StorageError.
-    """
-    name = f"{prefix}{uuid.uuid4().hex}.txt"
-    headers = {"Content-Type": "text/plain; charset=utf-8"}
-    invocation.log_bucket.put(StoredObject(name, "".join(lines).encode(), headers))
-    return name

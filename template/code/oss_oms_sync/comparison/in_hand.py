@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import Statistics, remaining
-from oss_oms_sync.reasons import Failure
+from oss_oms_sync.errors import Failure
 
 # Where OMS does not tell, what it accepted within so many seconds counts as in hand.
 _ASSUMED = 3600.0
@@ -76,7 +76,7 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
     return InHand(
         now.timestamp(),
         left if found.is_exact else None,
-        _oldest(steps, left, found.start.timestamp()),
+        _oldest(steps, left, found.from_.timestamp()),
         _last(found, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), length), now.timestamp()),
         # What it accepted after others may not be counted yet, and its lists of failures come late.
         _last(found, {"REQUEST": length, "FAILURE": length, "SUCCESS": done, "SKIP": done}, now.timestamp()),

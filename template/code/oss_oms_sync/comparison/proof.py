@@ -21,6 +21,7 @@ import sys
 from enum import Enum
 
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.bucket import CHANGED
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -30,7 +31,6 @@ from oss_oms_sync.passes.classify import Entry
 
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)
 _ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
-_CHANGED = ("PreconditionFailed", "NoSuchKey")
 _NO_RIGHT = "AccessDenied"
 
 
@@ -117,7 +117,7 @@ class Prover:
             if not self._read(source, digests):
                 return Proof.TOO_BIG
         except StorageError as error:
-            if error.code in _CHANGED:
+            if error.code in CHANGED:
                 return Proof.CHANGED
             if error.is_refusal:
                 return Proof.NO_RIGHT_IN_OSS if error.code == _NO_RIGHT else Proof.UNREADABLE

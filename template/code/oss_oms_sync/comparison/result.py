@@ -13,7 +13,7 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, Listed, ListedSource, PassAnswer
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, PassAnswer
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
@@ -21,17 +21,13 @@ from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
 
-# What a pass can be asked for besides (passes/scope.py).
+# What a pass can be asked for besides (passes/pieces.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
 _DEEP = "python3 ops.py compare --deep"
 _SEND = "python3 ops.py compare --deep --overwrite"
 # So many folders are named to a task group one by one, if any shell takes their names as they stand.
 _MOST_FOLDERS = 10
 _PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
-_OVERWRITE = t(
-    "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare again:"
-    " what is missing is sent"
-)
 DELETE = t("delete each in OBS and compare again: what is missing is sent")
 
 
@@ -54,16 +50,13 @@ class CompareResult:
 
     def compared(self) -> Compared:
         """What is found at the end."""
-        tally, source, there = self.tally, self.tally.side("source"), self.tally.side("destination")
         return Compared(
             **self._answer(),
-            **tally.shown(),
-            source=ListedSource(source.objects, source.bytes, source.digest, tally.state),
-            destination=Listed(there.objects, there.bytes, there.digest),
-            adds_up=tally.adds_up(),
+            **self.tally.shown(),
+            adds_up=self.tally.adds_up(),
             remedies=self.remedies,
             watermark=self.watermark,
-            differences=tally.parts,
+            differences=self.tally.parts,
         )
 
     def _answer(self) -> dict[str, Any]:
@@ -161,7 +154,11 @@ def _typed(migration: Step | None) -> Text:
         return DELETE
     prefixes: Any = migration.options.get("prefix", ())
     command = " ".join(["python3 ops.py migrate --overwrite", *(f"--prefix {one}" for one in prefixes)])
-    return _OVERWRITE.filled(command=command)
+    return t(
+        "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare"
+        " again: what is missing is sent",
+        command=command,
+    )
 
 
 def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:

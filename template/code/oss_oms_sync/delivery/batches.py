@@ -13,10 +13,9 @@ from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.errors import StorageError, log
+from oss_oms_sync.errors import STOPS_RUN, Failure, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
-from oss_oms_sync.reasons import STOPS_RUN, Failure, Reason
 
 _too_late = partial(Failure, Reason.DEADLINE, message="not sent: the invocation's time was up")
 
@@ -62,7 +61,7 @@ def submit(
 
     def send(some: Sequence[str]) -> None:
         nonlocal fatal
-        failure = fatal or budget.run(partial(attempt, some), oms.close_connections, _too_late)
+        failure = fatal or budget.run(partial(attempt, some), oms.session.close, _too_late)
         if failure and failure.reason is Reason.REFUSED and len(some) > 1 and bisect:
             middle = len(some) // 2
             send(some[:middle])
@@ -91,17 +90,12 @@ class Recorded(NamedTuple):
     record: StoredObject
     problem: StorageError | None
 
-    def log_problem(self) -> None:
-        """Log that the record was not written, if so."""
-        if self.problem:
-            log.error({"key": self.key.key, "record": self.record.name, "problem": str(self.problem)})
-
 
 def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
     """Write a failed record for each key that has a Failure, and a success record for every other key.
 
-    The caller logs what was not written, and decides where its key is kept: without a failed record, the key would be
-    lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
+    What was not written is logged, and the caller decides where its key is kept: without a failed record, the key would
+    be lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [
@@ -109,4 +103,7 @@ def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure |
         for key, failure in outcomes
     ]
     problems = invocation.log_bucket.try_put_all(records)
+    for (key, _), written, problem in zip(outcomes, records, problems, strict=True):
+        if problem:
+            log.error({"key": key.key, "record": written.name, "problem": str(problem)})
     return [Recorded(*one, written, problem) for one, written, problem in zip(outcomes, records, problems, strict=True)]

@@ -10,15 +10,15 @@ from functools import partial
 
 from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.calls import POOL_WIDTH, Begun
+from oss_oms_sync.clouds.calls import Begun
+from oss_oms_sync.clouds.connection import POOL_WIDTH
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
-from oss_oms_sync.errors import RecordError, log
+from oss_oms_sync.errors import MAY_NOT_SEND, STOPS_RUN, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.reasons import MAY_NOT_SEND, STOPS_RUN, Failure, Reason
 
 # A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
 _MAX_REFUSED_BATCHES = 5
@@ -87,7 +87,6 @@ class Sender:
         recorded = record(self._invocation, [(key, failure) for key in keys])
         for one in recorded:
             self._count(one.key, failure)
-            one.log_problem()
         problems = [str(one.problem) for one in recorded if one.problem]
         if problems:
             raise RecordError(problems)
@@ -190,7 +189,6 @@ class Sender:
             if failure is None or key.key not in in_doubt:
                 outcomes.append((key, failure))
         for one in record(self._invocation, outcomes):
-            one.log_problem()
             if one.failure and one.problem:
                 left.append(one.key)
             elif one.failure and one.failure.reason is Reason.REJECTED:

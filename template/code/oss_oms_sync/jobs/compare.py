@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,16 +14,17 @@ from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
-from oss_oms_sync.comparison.classes import (
+from oss_oms_sync.comparison.count import CompareCount
+from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from oss_oms_sync.comparison.judge import (
     CUTOVER_SECONDS,
     PERHAPS_EQUAL,
     PERHAPS_SKIPPED,
     SETTLED_SECONDS,
+    FileSystem,
+    Judge,
     Moments,
 )
-from oss_oms_sync.comparison.count import CompareCount, keep
-from oss_oms_sync.comparison.in_hand import InHand, in_hand
-from oss_oms_sync.comparison.judge import FileSystem, Judge
 from oss_oms_sync.comparison.proof import Prover
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.delivery.sender import Sender
@@ -35,9 +37,8 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import what_waits
 from oss_oms_sync.passes.driver import Driver, refusal
 from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.pieces import Piece
+from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
-from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import PassState, answer_of, answering, beside_standstills, newest_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
@@ -163,7 +164,10 @@ class _Comparison:
         walked = walk.run()
         tally = walked.piece.tally
         if lines := walk.count.lines[: tally.lines - start.tally.lines]:
-            name = keep(self._invocation, f"{self.store.differences}{one.name}/", lines)
+            # Under a name that nobody else gives: two workers of one range do not write each other's list.
+            name = f"{self.store.differences}{one.name}/{uuid.uuid4().hex}.txt"
+            written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
+            self._invocation.log_bucket.put(written)
             tally = replace(tally, parts=[*tally.parts, name])
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
@@ -191,7 +195,9 @@ class _Comparison:
         # Who asks for `overwrite` has seen what differs, on cutover day as a rule, and wants it sent now.
         settling = CUTOVER_SECONDS if one.scope.cutover or one.scope.overwrite else SETTLED_SECONDS
         # In a cutover nobody waits for a copy that OMS rightly skips, nor is one sent again.
-        skips_equal = self._task.object_overwrite_mode == "CRC64_COMPARISON_OVERWRITE"
+        mode = self._task.object_overwrite_mode
+        # It compares contents, but only where both objects have a CRC64.
+        skips_equal = mode == "CRC64_COMPARISON_OVERWRITE"
         reads = PERHAPS_EQUAL if one.scope.deep else PERHAPS_SKIPPED if one.scope.cutover and skips_equal else ()
         return Judge(
             self._invocation.settings.key_filter,
@@ -201,8 +207,8 @@ class _Comparison:
             prover=self._prover(keeps=keeps) if reads else None,
             reads=reads,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
-            copies_same_size=not self._task.skips_same_size,
-            always_copies=self._task.object_overwrite_mode == "FULL_OVERWRITE",
+            copies_same_size=skips_equal or mode == "FULL_OVERWRITE",
+            always_copies=mode == "FULL_OVERWRITE",
         )
 
     def _prover(self, *, keeps: bool) -> Prover:

@@ -13,10 +13,9 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
-from oss_oms_sync.errors import EventError, RecordError, log
+from oss_oms_sync.errors import EventError, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.reasons import Failure, Reason
 
 # How long writing the records of a batch may take: the timeout of a call to OSS.
 _RECORDING_SECONDS_PER_BATCH = 5.0
@@ -62,7 +61,6 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
                     "fix": failure.reason.fix.en,
                 }
             )
-        one.log_problem()
     failures = [one.failure for one in recorded if one.failure]
     unrecorded = [str(one.problem) for one in recorded if one.failure and one.problem]
     log.info(

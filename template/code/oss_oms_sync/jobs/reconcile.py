@@ -20,11 +20,9 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
 from oss_oms_sync.passes.driver import Driver, refusal
-from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.pieces import Piece
+from oss_oms_sync.passes.listing import MergedListing, Run
+from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk, Take
-from oss_oms_sync.passes.runs import Run
-from oss_oms_sync.passes.scope import Pass, Scope
 from oss_oms_sync.passes.states import answer_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally

@@ -24,9 +24,8 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import StorageError, log, presentable
+from oss_oms_sync.errors import OPEN_COMMAND, Failure, Reason, StorageError, log, presentable
 from oss_oms_sync.ledger.records import record_root
-from oss_oms_sync.reasons import OPEN_COMMAND, Failure, Reason
 
 # For how long an instance that saw the project open takes that for granted, from when it asked.
 _KNOWN_SECONDS = 60.0

@@ -18,7 +18,7 @@ from oss_oms_sync.clouds.task import month_name
 # So that the state stays small enough to be read and written in one go. What is forgotten is read once more.
 MAX_LISTS = 5000
 # More than the clouds' clocks differ, and than a list takes to appear.
-_MARGIN = timedelta(hours=1)
+MARGIN = timedelta(hours=1)
 # A list may grow for so long. What is written into it later is read with all that was there before.
 _GROWS = timedelta(days=1)
 # Listings cost traffic: a look at so many pages is followed by as many minutes without one, up to these.
@@ -113,11 +113,6 @@ class ListPositions:
         self.began, self.pages = timestamp(now), 0
         return True
 
-    def read_before(self, installed: datetime) -> datetime:
-        """Lists that were modified earlier, and that are not in the map, are not read: the last complete look saw them;
-        before there was one, they are from before the installation."""
-        return (parse_time(self.looked) or installed) - _MARGIN
-
     def move(self, name: str, at: ListRead) -> None:
         """A list was read so far."""
         before, month = self.lists.get(name, ListRead()), month_name(from_epoch(at.modified))
@@ -133,7 +128,7 @@ class ListPositions:
     def kept(self) -> ListPositions:
         """What of it is worth storing."""
         looked = parse_time(self.looked)
-        forgotten = (looked - _MARGIN - _GROWS).timestamp() if looked else 0
+        forgotten = (looked - MARGIN - _GROWS).timestamp() if looked else 0
         kept = {
             name: one
             for name, one in self.lists.items()

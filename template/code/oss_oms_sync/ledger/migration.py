@@ -20,10 +20,10 @@ from oss_oms_sync.answers.task_group import LOOK, GroupState, TaskGroup
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
+from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.reasons import Failure
 
 _RUN = re.compile(r"[0-9a-f]+\.json")
 

@@ -21,13 +21,12 @@ from typing import Literal
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, StoredObject
+from oss_oms_sync.errors import UNKNOWN, Failure
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import RECORD_ROOT
-from oss_oms_sync.reasons import UNKNOWN, Failure
 
 Kind = Literal["success", "failed", "proven"]
 
-NO_ETAG = "-"
 # Holds the eTag in the record of a long key, whose body is the key.
 ETAG_HEADER = "x-oss-meta-etag"
 # In a success record: how often the key was sent again because OMS had failed to copy the object.
@@ -67,7 +66,7 @@ def success_record(task_id: str, change: ObjectChange, copy_attempts: int = 0) -
 
     `copy_attempts`: how often it was accepted once more because OMS had failed to copy it.
     """
-    name, etag = record_name(task_id, "success", change.key), change.etag or NO_ETAG
+    name, etag = record_name(task_id, "success", change.key), change.etag or "-"
     counted = {}
     if copy_attempts:
         etag, counted = again(etag.removesuffix(_AGAIN)), {COPY_ATTEMPTS_HEADER: str(copy_attempts)}

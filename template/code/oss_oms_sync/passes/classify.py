@@ -10,7 +10,7 @@ from typing import NamedTuple
 from oss_oms_sync.clouds.objects import Columns, ObjectSummary, StoredObject, etag_of, etags_of, first, first_difference
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import again, modified_at, success_etag
-from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.settings import Settings
 
 # The event of an object younger than this may still be on its way.

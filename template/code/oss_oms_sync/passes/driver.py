@@ -16,8 +16,7 @@ from oss_oms_sync.delivery.sender import refused
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Tree
-from oss_oms_sync.passes.scope import Pass, Scope, Wake
+from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Pass, Scope, Tree, Wake
 from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lanes_of
@@ -29,7 +28,6 @@ _GRACE_SECONDS = 60.0
 _POLL_SECONDS = 2.0
 # So long a tick leaves alone what came nowhere for long.
 _DAY_SECONDS = 86400.0
-_NEWER = Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
 # With less time left, whoever waits begins nothing more.
 _LAST_SECONDS = 60.0
 
@@ -181,7 +179,7 @@ class Driver:
             if piece and piece.kind is Kind.REST:
                 return piece.stopped
             if idle and piece is None and self._store.newest(name) != name:
-                return _NEWER
+                return Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
             if piece is None:
                 self._clock.sleep(_POLL_SECONDS)
         return TIME_IS_UP

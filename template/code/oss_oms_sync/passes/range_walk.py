@@ -19,9 +19,9 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
+from oss_oms_sync.passes.listing import Run
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.runs import Run
 from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked

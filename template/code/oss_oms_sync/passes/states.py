@@ -10,8 +10,7 @@ from typing import NamedTuple
 from oss_oms_sync.answers.pass_answers import PassAnswer, Progress, Ranges
 from oss_oms_sync.answers.step import Step, Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
-from oss_oms_sync.passes.pieces import MAX_PIECES
-from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
 from oss_oms_sync.passes.tally import INSIDE, UNSENT, Tally
 
 # A pass takes time, so the next one may begin this much later than its period says.

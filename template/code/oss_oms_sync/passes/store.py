@@ -19,16 +19,18 @@ from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.ledger.state import read_all, write_once
 from oss_oms_sync.passes.marks import Mark
-from oss_oms_sync.passes.pieces import Piece, Tree, fold
-from oss_oms_sync.passes.scope import (
+from oss_oms_sync.passes.pieces import (
     AFTER_ALL,
     CLASSES_VERSION,
     PASS,
     ROOT_RANGE,
     TOTAL,
     Pass,
+    Piece,
     Scope,
+    Tree,
     Wake,
+    fold,
     heard,
     kin,
     piece_name,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag, Lags, LastWritten
+from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag, Lags, LastWritten, Listed, ListedSource
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, OTHERS, Drawn, kept_folders
 from oss_oms_sync.passes.marks import Mark, Marks
@@ -132,11 +132,6 @@ class Histogram:
         for limit in WITHIN:
             self.within[limit] += lag <= limit
 
-    @property
-    def objects(self) -> int:
-        """How many have arrived."""
-        return sum(self.buckets.values())
-
     def plus(self, other: Histogram) -> Histogram:
         """The sum of both, which shares nothing with them."""
         return Histogram(
@@ -148,7 +143,7 @@ class Histogram:
 
     def percentile(self, percent: float) -> int | None:
         """The lag within which so many percent arrived, in seconds, within 5 %; None if nothing arrived."""
-        wanted, seen = math.ceil(self.objects * percent / 100), 0
+        wanted, seen = math.ceil(self.buckets.total() * percent / 100), 0
         for bucket in sorted(self.buckets):
             seen += self.buckets[bucket]
             if seen >= max(1, wanted):
@@ -159,12 +154,12 @@ class Histogram:
     def summary(self) -> Lag:
         """As the answer shows it."""
         return Lag(
-            self.objects,
+            self.buckets.total(),
             self.not_yet,
             self.percentile(50),
             self.percentile(90),
             self.percentile(99),
-            self.longest if self.objects else None,
+            self.longest if self.buckets else None,
             {seconds: self.within.get(seconds, 0) for seconds in WITHIN},
         )
 
@@ -258,9 +253,13 @@ class Tally:
         counts = [count for title, count in self.classes.items() if title not in left_out]
         return reduce(Side.plus, (one.source if name == "source" else one.destination for one in counts), Side())
 
-    def shown(self) -> dict[str, Any]:
-        """What is found in both buckets, by its names in answers and certificates."""
+    def shown(self, *without: ObjectClass) -> dict[str, Any]:
+        """What is found in both buckets, by its names in answers and certificates: on each side all classes but for
+        those `without`."""
+        source, there = self.side("source", *without), self.side("destination", *without)
         return {
+            "source": ListedSource(source.objects, source.bytes, source.digest, self.state),
+            "destination": Listed(there.objects, there.bytes, there.digest),
             "classes": {one: self.of(one).found() for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS},
             "folders": {
                 name: {ObjectClass[title.upper()]: four for title, four in folder.items()}

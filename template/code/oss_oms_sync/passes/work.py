@@ -14,8 +14,7 @@ from oss_oms_sync.answers.step import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut, middle_of
-from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Piece, Tree, fold, tiles
-from oss_oms_sync.passes.scope import ROOT_RANGE, Pass, Scope, Wake
+from oss_oms_sync.passes.pieces import MAX_PIECES, ROOT_RANGE, Kind, Pass, Piece, Scope, Tree, Wake, fold, tiles
 from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
@@ -29,7 +28,6 @@ _CALLS_OF_A_SENDING_LANE = 5.0
 _NOT_BEGUN = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
 )
-_NO_PROGRESS = Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
 _UNTIL_TOMORROW = ". {} pieces in a row came no further, so it is tried again tomorrow, or when somebody asks by hand"
 
 
@@ -221,7 +219,7 @@ def _rest_without_progress(piece: Piece, start: Piece) -> Piece:
     many before it did not either."""
     if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
         return replace(piece, stuck=0)
-    stopped = piece.stopped or _NO_PROGRESS
+    stopped = piece.stopped or Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
     resting = replace(piece, kind=Kind.REST, stopped=stopped, stuck=start.stuck + 1)
     if not resting.is_stuck:
         return resting

@@ -13,7 +13,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import certify
 from oss_oms_sync.jobs.certify.document import _minutes
 from oss_oms_sync.jobs.certify.sample import Sample
-from oss_oms_sync.passes.scope import Pass, Scope
+from oss_oms_sync.passes.pieces import Pass, Scope
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.certify_world import CertifyWorld, check

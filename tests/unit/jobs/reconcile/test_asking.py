@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.errors import PayloadError, SettingsError
+from oss_oms_sync.errors import PayloadError, Reason, SettingsError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.passes.tally import COUNTS
-from oss_oms_sync.reasons import Reason
 from support.reconcile_world import ReconcileWorld, busy_world, counts, missing
 from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
 

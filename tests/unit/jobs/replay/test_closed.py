@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from oss_oms_sync.errors import RecordError
+from oss_oms_sync.errors import Failure, Reason, RecordError
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.reasons import Failure, Reason
 from support.world import NO_RIGHT, ROOT, event
 from unit.jobs.replay.replay_world import ReplayWorld, many
 

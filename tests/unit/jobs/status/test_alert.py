@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.errors import Reason
 from sandbox.robots import KEYWORD
 from support.status_world import EARLY, Watched
 from support.world import TASK

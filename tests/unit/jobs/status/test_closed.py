@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import StorageError
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.errors import Reason, StorageError
 from support.status_world import IN_STEP
 from support.world import ROOT
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.errors import PayloadError, Reason
 from sandbox.server.faults import Fault
 from support.status_world import BEHIND, StatusWorld
 from support.world import DROP_BEFORE, ROOT

@@ -13,7 +13,7 @@ from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode
-from oss_oms_sync.comparison import classes
+from oss_oms_sync.comparison import judge
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.jobs import reconcile
@@ -118,7 +118,7 @@ def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certif
     of_classes = {one.id: (tuple(of.title for of in one.classes), one.classes[0].can_be_accepted) for one in _CHECKS}
     assert of_classes == {name: (rule.classes, rule.accepts) for name, rule in CHECKS.items() if rule.classes}
     assert {*ACCEPTABLE} == {*evidence.ACCEPTABLE}
-    assert {*OMS_LISTS} == {*classes.OMS_LISTS}
+    assert {*OMS_LISTS} == {*judge.OMS_LISTS}
     assert {*SAMPLED} == {one.title for one in ObjectClass if one.is_equal}
 
 

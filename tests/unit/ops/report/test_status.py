@@ -11,7 +11,7 @@ import pytest
 from ops.report.comparison import CLASSES
 from oss_oms_sync.answers.status_answer import VerdictState
 from oss_oms_sync.copy_codes import COPY_CODES
-from oss_oms_sync.reasons import Reason
+from oss_oms_sync.errors import Reason
 from support.answers import answer
 from unit.ops.web_page import Element, parse, status_page
 

@@ -27,7 +27,6 @@ from oss_oms_sync.ledger.state import write_once
 _BY = "certify"
 # How the name of a certificate ends that says GO; that of a NO-GO ends so too.
 _GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO))
-_OPEN = t("The project is open: what was recorded while it was closed is sent in minutes.")
 _MIGRATES = t("The project stays open: a migration of the old objects is not over, and OMS may still write")
 
 
@@ -145,5 +144,5 @@ def _document(invocation: Invocation, name: str) -> dict[str, object] | None:
 def _answer(closed: Closed | None) -> tuple[Mark | None, Text]:
     """What a MarkAnswer says."""
     if closed is None:
-        return None, _OPEN
+        return None, t("The project is open: what was recorded while it was closed is sent in minutes.")
     return Mark(closed.since, closed.by, closed.why, closed.run), closed.text

@@ -7,19 +7,18 @@ from datetime import timedelta
 from functools import partial
 
 from oss_oms_sync.answers.certificate import HeaderLost, bound_of
-from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import CLOCKS_SECONDS
+from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
-from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, Comparison, Evidence
+from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, NOT_IN_SCOPE, Comparison, Evidence
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, Side
-from oss_oms_sync.reasons import Failure, Reason
 from oss_oms_sync.settings import Settings
 
 _FROZEN = partial(
@@ -224,7 +223,10 @@ def _metadata(evidence: Evidence) -> Finding:
         return finding(Result.PASSED if headers.compared else Result.NOT_RUN, told)
     if why is not None:
         return finding(Result.PASSED, sentences(told, t("Accepted by name: {why}", why=why)))
-    lost, source = headers.unexpected or headers.documented, found.in_scope("source") if found else Side()
+    lost, source = (
+        headers.unexpected or headers.documented,
+        found.tally.side("source", *NOT_IN_SCOPE) if found else Side(),
+    )
     result, step = Result.NOT_PROVEN, options.accepting(METADATA)
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})

@@ -7,18 +7,17 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS
-from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.classes import UNPROVEN
+from oss_oms_sync.comparison.judge import UNPROVEN
 from oss_oms_sync.comparison.result import DELETE, overwriting, remedies
+from oss_oms_sync.errors import Failure
 from oss_oms_sync.jobs.certify.evidence import Comparison, CutoverOptions, Evidence
 from oss_oms_sync.passes.tally import MAX_KEYS
-from oss_oms_sync.reasons import Failure
 
 
 class _ClassCheck(NamedTuple):

@@ -7,17 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
+from oss_oms_sync.errors import Failure
 from oss_oms_sync.jobs.certify.class_checks import by_hand, perhaps_copied, unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Due, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS
-from oss_oms_sync.reasons import Failure
 
 REHEARSED = t("Nothing is frozen: this is a rehearsal")
 _GO_ON = t("Go on with the cutover")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import cache
@@ -30,23 +30,19 @@ from oss_oms_sync.answers.certificate import (
     Rehearsal,
 )
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.pass_answers import Listed, ListedSource
+from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, same, sentences
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo, silence
 from oss_oms_sync.filters import RECORD_ROOT
-from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
+from oss_oms_sync.jobs.certify.evidence import NOT_IN_SCOPE, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
 from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Side
 from oss_oms_sync.settings import Settings
 
-_KIND = "oss-oms-sync certificate"
-# Of the format.
-_SCHEMA = 2
 # These will be well once nothing is written any more: what they say today is not what they will say.
 _OF_THE_FREEZE = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "MOVING", "IN_FLIGHT")
 # An instance reads so many bytes a second of both sides, at half a core; see docs/performance.md.
@@ -78,12 +74,15 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
         rehearsal = Rehearsal(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
         verdict = CutoverVerdict.REHEARSAL
+    counted = dict.fromkeys(("source", "destination", "last_written", "classes", "folders"))
+    if found:
+        counted = found.tally.shown(*NOT_IN_SCOPE)
     made = timestamp(evidence.now)
     moment = made.replace("-", "").replace(":", "")
     name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
     certificate = Certificate(
-        schema=_SCHEMA,
-        kind=_KIND,
+        schema=2,  # of the format
+        kind="oss-oms-sync certificate",
         verdict=verdict,
         text=NOTHING,
         as_of=found.state.as_of if found else None,
@@ -106,7 +105,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
             CertifiedComparison(**_pass(found.state, evidence), amended=found.state.amended or None) if found else None,
             CertifiedStandstill(**_pass(still.state, evidence), began=timestamp(still.began)) if still else None,
         ),
-        **_counted(found),
+        **counted,
         sample=evidence.sample,
         headers=evidence.headers,
         accepted=evidence.options.accept,
@@ -115,7 +114,8 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         document=f"{certificates_folder(invocation)}{name}",
     )
     document: dict[str, object] = to_json(replace(certificate, text=sentences(same(verdict.value), certificate.said)))
-    return {**document, "sha256": sha256_of(document)}
+    hashed = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return {**document, "sha256": hashlib.sha256(hashed).hexdigest()}
 
 
 @cache  # no code changes while it runs
@@ -128,23 +128,6 @@ def code_sha256(folder: Path) -> str:
         if path.suffix in (".py", ".json")
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def sha256_of(document: Mapping[str, object]) -> str:
-    """The hash of a document that has none yet."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _counted(found: Comparison | None) -> dict[str, Any]:
-    """What a comparison counts, by the names of Certificate."""
-    if found is None:
-        return dict.fromkeys(("source", "destination", "last_written", "classes", "folders"))
-    tally, source, there = found.tally, found.in_scope("source"), found.in_scope("destination")
-    return {
-        "source": ListedSource(source.objects, source.bytes, source.digest, tally.state),
-        "destination": Listed(there.objects, there.bytes, there.digest),
-        **tally.shown(),
-    }
 
 
 def _pass(state: PassState, evidence: Evidence) -> dict[str, Any]:

@@ -23,9 +23,8 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import entries
-from oss_oms_sync.comparison.classes import CLOCKS_SECONDS, UNPROVEN, Moments
-from oss_oms_sync.comparison.judge import FileSystem, Judge, are_same_size
-from oss_oms_sync.errors import PayloadError, StorageError
+from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, UNPROVEN, FileSystem, Judge, Moments, are_same_size
+from oss_oms_sync.errors import OF_ONE_KEY, Failure, PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample, compare_headers
 from oss_oms_sync.ledger import migration
@@ -35,11 +34,10 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
 from oss_oms_sync.passes.digests import MAX_DRAWN
-from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.states import PassState, answering, last_whole
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import Side, Tally
-from oss_oms_sync.reasons import OF_ONE_KEY, Failure
+from oss_oms_sync.passes.tally import Tally
 
 _OF_ONE_KEY = {reason.name for reason in OF_ONE_KEY}
 # In the place of who accepts something, and why, until somebody says it.
@@ -51,6 +49,8 @@ METADATA = "metadata"
 # What may be accepted by name although nobody has proven it.
 ACCEPTABLE = (*(one.title for one in ObjectClass if one.can_be_accepted), OMS_UNFINISHED, METADATA)
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
+# What a certificate counts nothing of: canaries, what the project does not cover, and OMS's own lists, which grow.
+NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 # With more than this, nobody has to look at each: the answer is no.
 _MOST_RECORDS = 1000
 _MOST_RUN_FILES = 50
@@ -171,11 +171,6 @@ class Comparison:
     def tally(self) -> Tally:
         """What it found, and what that is since its keys were last judged again."""
         return self.state.tally
-
-    def in_scope(self, side: str) -> Side:
-        """One side, "source" or "destination", without what the project does not cover, without canaries, and without
-        OMS's own lists, which grow."""
-        return self.tally.side(side, ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 
 
 class Due(NamedTuple):

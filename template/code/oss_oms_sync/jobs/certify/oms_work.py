@@ -15,15 +15,15 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.certificate import OmsLeft
-from oss_oms_sync.clock import Deadline, from_epoch, parse_time
+from oss_oms_sync.clock import from_epoch, parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.task import TaskInfo, month_of
 from oss_oms_sync.comparison.in_hand import InHand, in_hand
+from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.reasons import Failure
 
 # After this nothing is sent in a closed project.
 CLOSED_AFTER = timedelta(minutes=2)
@@ -144,8 +144,7 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
         found = _Recorded(mark.isoformat())
     if found.is_all:
         return found
-    left = invocation.deadline.remaining()
-    enough = Deadline(left - min(_WRITING_SECONDS, left / 4), invocation.clock)
+    enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
     folder = f"{record_root(invocation.task_id)}success_object"
     with invocation.log_bucket.pages(folder, found.after) as pages:
         for page in pages:

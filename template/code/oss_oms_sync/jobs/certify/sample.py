@@ -22,7 +22,7 @@ from itertools import islice
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import HeaderLost, Headers, Sampled
-from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.bucket import CHANGED
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -34,9 +34,7 @@ from oss_oms_sync.passes.tally import MAX_KEYS
 
 # For what comes after the last byte: writing down what was read, and the certificate.
 _WRITING_SECONDS = 30.0
-_CHANGED = ("PreconditionFailed", "NoSuchKey")
 _CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
-_TYPE = "content-type"
 
 
 @dataclass(frozen=True)
@@ -135,8 +133,7 @@ class _Reading:
     def __init__(self, invocation: Invocation, destination: ObsBucket) -> None:
         self._source = invocation.source_bucket
         self._destination = destination
-        left = invocation.deadline.remaining()
-        self._enough = Deadline(left - min(_WRITING_SECONDS, left / 4), invocation.clock)
+        self._enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
     def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
         """Read objects. Return what that showed, and why it went no further, or nothing. Unless it `may_read` others, a
@@ -178,7 +175,7 @@ class _Reading:
                         return None
                 digests.add(digest.digest())
         except StorageError as error:
-            if error.code in _CHANGED:
+            if error.code in CHANGED:
                 return False
             raise
         return len(digests) == 1
@@ -216,5 +213,5 @@ def _differing(source: Mapping[str, str], there: Mapping[str, str], *, migrated:
     """The headers that are not the same, and of each whether OMS's documents say so."""
     for name in sorted({*source, *there}):
         if source.get(name) != there.get(name):
-            is_carried = name == _TYPE or (migrated and _CARRIED.fullmatch(source.get(name, "")))
+            is_carried = name == "content-type" or (migrated and _CARRIED.fullmatch(source.get(name, "")))
             yield name, name not in there and not is_carried

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
 
-from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.text import AtLeast, Text, same, t
 from oss_oms_sync.clouds.objects import StoredObject, etag_of
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
@@ -105,12 +105,6 @@ def right_to_write(context: CheckContext) -> Finding:
     return _role_right(t("write records"), "oss:PutObject", _LOG_BUCKET, problem)
 
 
-def right_to_read(context: CheckContext) -> Finding:
-    found = context.probe_read
-    problem = found if isinstance(found, StorageError) else None
-    return _role_right(t("read records"), "oss:GetObject", _LOG_BUCKET, problem)
-
-
 def versioning(context: CheckContext) -> Finding:
     """Told by the version that OSS names with an object, "null" if suspended: the role has no right to ask for more."""
     found = context.probe_read
@@ -155,12 +149,12 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
     return ok(t("{name} is there", name=name))
 
 
-def _role_right(what: Text, action: str, where: Text, problem: StorageError | None) -> Finding:
-    """Whether the function's role is allowed to do `what`, judged by what OSS said when it was tried."""
-    if problem is None:
+def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding:
+    """Whether the function's role is allowed to do `what`, judged by what came of it when it was tried."""
+    if not isinstance(answer, StorageError):
         return ok(t("the function's role can {what}", what=what))
-    seen = same(str(problem))
-    if problem.code == "AccessDenied":
+    seen = same(str(answer))
+    if answer.code == "AccessDenied":
         return fault(
             seen,
             t(
@@ -231,7 +225,11 @@ CHECKS: Sequence[Check[CheckContext]] = (
         lambda context: _bucket_exists(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error),
     ),
     Check(t("right to write records"), ("log bucket",), right_to_write),
-    Check(t("right to read records"), ("right to write records",), right_to_read),
+    Check(
+        t("right to read records"),
+        ("right to write records",),
+        lambda context: _role_right(t("read records"), "oss:GetObject", _LOG_BUCKET, context.probe_read),
+    ),
     Check(t("log bucket versioning"), ("right to read records",), versioning),
     Check(
         t("right to list records"),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from heapq import nlargest
 from itertools import chain, takewhile
 from math import inf
-from typing import TypeVar
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, from_epoch, timestamp
 from oss_oms_sync.clouds.objects import StoredObject, none_failed
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing, open_projects
@@ -25,12 +24,9 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFiles, iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.scope import Scope
+from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.reasons import Reason
 from oss_oms_sync.settings import MAX_PERIOD
-
-T = TypeVar("T")
 
 # The maximum age of objects that are checked for records.
 _RECENT = timedelta(days=1)
@@ -56,7 +52,7 @@ def right_to_submit(context: CheckContext) -> Finding:
     # Keys that replay has in hand may have no record.
     folder = RunFiles(context.invocation).folder
     found = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
-    failures = nlargest(_MAX_FAILURES_READ + 1, _until(enough, found), key=lambda one: one.modified)
+    failures = nlargest(_MAX_FAILURES_READ + 1, takewhile(_is_time(enough), found), key=lambda one: one.modified)
     all_failed = not enough.expired()
     read = context.invocation.log_bucket.try_get_all([one.name for one in failures[:_MAX_FAILURES_READ]])
     reasons = [*map(_reasons_in, read), *[{""}] * (len(failures) - len(read))]
@@ -276,7 +272,7 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
     events_came = False
     enough = _scan_deadline(context)
     listing = MergedListing(context.invocation, classifier.needs_records, scope.key_filter.prefix, "")
-    for entry in _until(enough, listing):
+    for entry in takewhile(_is_time(enough), listing):
         object_class = classifier.classify(entry)
         events_came |= classifier.event_came(object_class, entry) is True
         is_replays = object_class is ObjectClass.UNRECORDED and entry.key in in_hand
@@ -287,7 +283,7 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
 def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
     """When a key was accepted: the last time, or any time after `after`; and whether there was enough time to look."""
     enough, accepted = _scan_deadline(context), 0
-    for one in _until(enough, iter_records(context.invocation, "success")):
+    for one in takewhile(_is_time(enough), iter_records(context.invocation, "success")):
         accepted = max(accepted, one.modified)
         if accepted > after:
             break
@@ -309,8 +305,8 @@ def _scan_deadline(context: CheckContext) -> Deadline:
     return Deadline(min(_SCAN_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
 
 
-def _until(enough: Deadline, items: Iterable[T]) -> Iterator[T]:
-    return takewhile(lambda _: not enough.expired(), items)
+def _is_time(enough: Deadline) -> Callable[[object], bool]:
+    return lambda _: not enough.expired()
 
 
 _READING_RECORDS = ("right to list records", "right to read records")

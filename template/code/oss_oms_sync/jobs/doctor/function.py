@@ -12,15 +12,14 @@ from urllib.parse import urlsplit
 
 import requests
 
-from oss_oms_sync.answers.finding import Finding
+from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clouds.by_oss2 import import_oss2
 from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.connection import tls_context
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import SettingsError, presentable
+from oss_oms_sync.errors import Reason, SettingsError, presentable
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, warning
-from oss_oms_sync.reasons import Reason
 
 _MIN_OSS2_FOR_V4 = (2, 16)
 _CONNECT_SECONDS = 5.0

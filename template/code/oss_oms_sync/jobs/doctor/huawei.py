@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.in_hand import in_hand
+from oss_oms_sync.errors import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
-from oss_oms_sync.reasons import PERMANENT, Failure, Reason, grant
 
 # OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
 _OMS_REGIONS = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Generic, TypeVar
 
-from oss_oms_sync.answers.finding import Finding, Result
+from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, Text
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.invocation import Invocation
@@ -18,12 +18,11 @@ from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.oms_lists import task_folder
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import Failure, StorageError
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState, Written
 from oss_oms_sync.passes.states import PassState, last_whole
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.reasons import Failure
 
 C = TypeVar("C")
 
@@ -133,11 +132,6 @@ class CheckContext:
     def source_bucket_error(self) -> StorageError | None:
         """Why the source bucket cannot be listed; None if it can."""
         return _listing_error(self.invocation.source_bucket, self.settings.key_filter.prefix)
-
-    def delete_probe(self) -> None:
-        """Delete the probe if it may still be there."""
-        if self.probe_may_be_there:
-            self.invocation.log_bucket.try_delete_all([self.probe.name])
 
 
 def _listing_error(bucket: OssBucket, prefix: str) -> StorageError | None:

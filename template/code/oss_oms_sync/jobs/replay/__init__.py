@@ -68,11 +68,14 @@ def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
 
     Raises StorageError before anything is lost.
     """
+    # Here, because no other call needs it, nor the client of OBS.
+    from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
+
     if not take_turn(invocation):
         replay.sender.stopped = Stopped(Stop.BUSY, "an earlier run is still sending")
         return
     try:
-        replay.record_failed_copies()
+        replay.copies = FailedCopies(invocation).record()
         replay.send_records(Options())
     finally:
         give_turn_back(invocation)

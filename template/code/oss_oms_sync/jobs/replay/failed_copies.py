@@ -19,21 +19,20 @@ from itertools import islice
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
 from oss_oms_sync.answers.task_group import MOST_RESENT, TaskGroup
-from oss_oms_sync.clock import Deadline, from_epoch, timestamp
+from oss_oms_sync.clock import Deadline, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, none_failed
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
-from oss_oms_sync.comparison.classes import OMS_LISTS
-from oss_oms_sync.errors import StorageError, log, presentable
+from oss_oms_sync.comparison.judge import OMS_LISTS
+from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, rest, version
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
+from oss_oms_sync.ledger.list_positions import MARGIN, Listed, ListPositions, ListRead
 from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at, record_name
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import is_covered, listed_record
-from oss_oms_sync.reasons import Failure, Reason
 
 _STATE = "failed_copies"
 # Of a run's time, so that sending gets its share however many lists there are.
@@ -117,8 +116,10 @@ class FailedCopies:
                 "SOURCE_BUCKET is empty, so what OMS failed to copy cannot be looked at. Name the bucket"
             )
         positions, bucket = self._positions, self._invocation.destination()
-        installed = self._invocation.clock.now() if positions.looked else self._state.installed(note=False)
-        read_before = positions.read_before(installed).timestamp()
+        # Lists that were modified earlier, and that are not in the map, the last complete look saw; before there was
+        # one, they are from before the installation.
+        looked = parse_time(positions.looked) or self._state.installed(note=False)
+        read_before = (looked - MARGIN).timestamp()
         if not positions.begin_look(self._invocation.clock.now()):
             return
         for folder in self._folders():

@@ -18,13 +18,12 @@ from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, parts_of
 from oss_oms_sync.delivery.sender import Sender, earliest
-from oss_oms_sync.errors import PayloadError, StorageError, log
+from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resting import ReplayState, Resting, nothing_to_send, version
 from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_name, record_prefix
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
-from oss_oms_sync.reasons import UNKNOWN, Reason
 
 # With less time left than this, no page is begun: it has to be read, written down and deleted first.
 _PAGE_SECONDS = 20.0
@@ -70,7 +69,8 @@ class Replay:
         # Keys that are named are sent without a look.
         self._looks = False
         self._needless = 0
-        self._copies: dict[str, object] | None = None
+        # What was read in OMS's lists.
+        self.copies: dict[str, object] | None = None
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
@@ -91,16 +91,6 @@ class Replay:
             return
         for some in parts_of(self._named(changes), PAGE_SIZE):
             self._take([key for key, _ in some], [key.key for key, is_recorded in some if is_recorded])
-
-    def record_failed_copies(self) -> None:
-        """Write failed records for what OMS failed to copy, by its lists.
-
-        Raises StorageError before anything is lost.
-        """
-        # Imported here because no other call needs it, nor the client of OBS.
-        from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
-
-        self._copies = FailedCopies(self._invocation).record()
 
     def _named(self, changes: Sequence[ObjectChange]) -> list[tuple[FailedKey, bool]]:
         """Keys with what their failed records know of them, and whether they have one."""
@@ -144,7 +134,7 @@ class Replay:
             finished=self._all_read and not self._left and not sender.stopped,
             stop=sender.stopped and sender.stopped.stop,
             stopped=sender.stopped and sender.stopped.why,
-            copies=self._copies,
+            copies=self.copies,
         )
 
     def _send_pages(self, asked: Options, start: str) -> str:

@@ -14,7 +14,6 @@ from oss_oms_sync.answers.job_answers import Mark, ReplayRun
 from oss_oms_sync.answers.status_answer import (
     CopyingShown,
     ListsUnread,
-    StatisticsShown,
     StatusAnswer,
     Sum,
     TaskNamed,
@@ -25,7 +24,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
-from oss_oms_sync.errors import PayloadError, log
+from oss_oms_sync.errors import PERMANENT, Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
@@ -39,7 +38,6 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, PARTS
-from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
@@ -153,9 +151,7 @@ class _StatusReport:
             copying=CopyingShown(
                 copying.failed, copying.unfinished, timestamp(acknowledged.at) if acknowledged else None, failures
             ),
-            statistics=None
-            if isinstance(shown, Failure)
-            else StatisticsShown(timestamp(shown.start), shown.step, shown.series, shown.unread),
+            statistics=None if isinstance(shown, Failure) else shown,
             statistics_silence=silence(shown, "statistics"),
             backlog=backlog,
             replay=replayed.last if replayed else None,
@@ -219,7 +215,7 @@ def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day:
     is_new = acknowledged is None or acknowledged.at < began
     # What failed later than this may have counted as in flight.
     since = began - _IN_FLIGHT - last_day.step_length
-    return is_new and since >= last_day.start and not last_day.count_after(since, "FAILURE")
+    return is_new and since >= last_day.from_ and not last_day.count_after(since, "FAILURE")
 
 
 def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> Iterator[Sum]:

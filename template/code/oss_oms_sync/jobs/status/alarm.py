@@ -10,6 +10,7 @@ alarm that comes twice, because two instances were at it or one died, is better 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.webhook import Message, post
+from oss_oms_sync.clouds.webhook import post
 from oss_oms_sync.errors import log
 from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.ledger.state import JobState
@@ -98,15 +99,15 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
     if watch.seen != name_of(verdict):
         watch = replace(watch, seen=name_of(verdict), since=timestamp(now))
     message = _alert(invocation.settings, verdict, facts, watch, now)
-    if watch.is_due(verdict, now) and _tell(invocation, name_of(verdict), message):
+    if watch.is_due(verdict, now) and _tell(invocation, name_of(verdict), *message):
         watch = replace(watch, told=name_of(verdict), told_at=timestamp(now))
     if watch != before:
         memory.store("watch", asdict(watch))
 
 
-def _tell(invocation: Invocation, name: str, message: Message) -> bool:
+def _tell(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> bool:
     """Whether the webhook took it."""
-    kind, problem = post(invocation, message)
+    kind, problem = post(invocation, text, fields)
     told = {"alert": name, "webhook": kind}
     if problem:
         log.error({**told, "alert_problem": problem})
@@ -121,7 +122,9 @@ def _ago(time: str, now: datetime) -> timedelta:
     return now - at if at else timedelta.max
 
 
-def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime) -> Message:
+def _alert(
+    settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime
+) -> tuple[str, Mapping[str, object]]:
     """The message that the verdict changed from the one that was told last, or lasts."""
     (name, following), since, language = _TOLD[name_of(verdict)], watch.since, settings.alert_language
     last, _ = _TOLD.get(watch.told, (None, None))
@@ -134,7 +137,7 @@ def _alert(settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, no
         sentences(_numbers(facts), t("Seen first at {since}.", since=since)),
         following,
     )
-    return Message(
+    return (
         "\n".join(line.of(language) for line in lines),
         {
             "project": settings.project,

@@ -17,10 +17,10 @@ from datetime import datetime, timedelta
 from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode, Unfinished
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
 from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import SETTLED
-from oss_oms_sync.reasons import Failure, Reason
 
 _LISTED_WITHIN = timedelta(hours=1)
 # A key that OMS has failed to copy so often is taken for one that it never will copy as things are. By then it has been
@@ -226,7 +226,7 @@ def _not_acknowledged_since(acknowledged: Acknowledged | None, last_day: Statist
     """The time after which a step has to begin to hold nothing acknowledged."""
     # For the step of the acknowledgement itself, the month's counter is exact; and OMS does not document whether it
     # names a step by its beginning.
-    return acknowledged.at + last_day.step_length if acknowledged else last_day.start - last_day.step_length
+    return acknowledged.at + last_day.step_length if acknowledged else last_day.from_ - last_day.step_length
 
 
 def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:

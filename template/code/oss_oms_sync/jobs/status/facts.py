@@ -30,6 +30,7 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
+from oss_oms_sync.errors import MAY_NOT_SEND, Failure
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
@@ -38,7 +39,6 @@ from oss_oms_sync.ledger.waiting import RunFiles, by_project, keys_of, list_fail
 from oss_oms_sync.passes.states import PassState, answer_of, last_ended, last_whole, open_passes, progress_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
-from oss_oms_sync.reasons import MAY_NOT_SEND, Failure
 from oss_oms_sync.settings import Settings
 
 # Counting is limited: beyond these, the backlog is "at least".

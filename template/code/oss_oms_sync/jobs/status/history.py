@@ -13,17 +13,16 @@ from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
-from oss_oms_sync.comparison.classes import Moments, classify
 from oss_oms_sync.comparison.in_hand import InHand
+from oss_oms_sync.comparison.judge import Moments, classify
 from oss_oms_sync.copy_codes import copy_code
-from oss_oms_sync.errors import StorageError, log
+from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFiles
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
-from oss_oms_sync.passes.scope import Scope
-from oss_oms_sync.reasons import UNKNOWN, Reason
+from oss_oms_sync.passes.pieces import Scope
 
 _UNREAD = t("Whether replay has it in hand is not known: not all of replay's run files could be read.")
 _SEE_REPLAYS_LOG = t("See replay's log.")

@@ -11,6 +11,7 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
+from oss_oms_sync.errors import PERMANENT, Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, OpenPasses
 from oss_oms_sync.jobs.status.verdict_at_oms import (
     ACKNOWLEDGE,
@@ -28,7 +29,6 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     yet_to_copy,
 )
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
-from oss_oms_sync.reasons import PERMANENT, Failure, Reason
 
 _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 

@@ -12,8 +12,8 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.errors import Failure
 from oss_oms_sync.jobs.status.facts import IN_SCOPE, Facts, InObs
-from oss_oms_sync.reasons import Failure
 
 ACKNOWLEDGE = "python3 ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
