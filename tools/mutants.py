@@ -94,7 +94,8 @@ class Mutant:
             *(path for one in users for path in _tests_of(one, every)),
             *(path for path in sorted(every) if wakes.search(path.read_text())),
         ]
-        return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some))
+        found = list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some))
+        return found or [f"{_UNIT}/{Path(_name_of(self.module)).parts[0]}"]
 
 
 def _name_of(module: str) -> str:
