@@ -26,7 +26,6 @@ _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
 # What a task may read from the wrong one of.
 _PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
 _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
-# Nothing else needs the destination, so what is wrong there is a warning.
 
 
 def oms_answers(context: CheckContext) -> Finding:
@@ -209,6 +208,9 @@ def _fault(failure: Failure) -> Finding:
 def _describe(failure: Failure) -> Text:
     parts = (failure.reason.name, failure.status, failure.error_code, failure.message)
     return same(" ".join(str(part) for part in parts if part))
+
+
+# Nothing but comparing needs the destination, so what is wrong there is a warning.
 
 
 def obs_connection(context: CheckContext) -> Finding:
