@@ -82,8 +82,8 @@ class Mutant:
     def tests(self) -> list[str]:
         """The unit tests of the module and those that import it; those of the modules that do; and those that wake the
         job that it is of."""
-        found = (path for place in (_UNIT, _DOCTOR) for path in (ROOT / place).rglob("test_*.py"))
-        every = [path for path in found if path.name not in _NOT_HERE]
+        files = (path for place in (_UNIT, _DOCTOR) for path in (ROOT / place).rglob("test_*.py"))
+        every = [path for path in files if path.name not in _NOT_HERE]
         imports, folders = _import_of(self.module), Path(self.module).parts
         wakes = re.compile(rf'\("{Path(folders[3]).stem}"' if "jobs" in folders[:-1] else "(?!)")
         users = (one for place in ("code", "ops") for one in modules(place))
