@@ -50,6 +50,16 @@ def test_a_project_that_is_opened_is_open_and_its_mark_says_by_whom_and_the_next
     assert closing.close().opened == closing.close().opened == at > "2026-01-02T00:01"
 
 
+def test_the_first_instance_writes_that_it_is_open_and_each_later_one_leaves_what_is_there(world, closing):
+    closing.establish()
+    assert mark(world) == {"closed": False}
+    closing.close("Li Lei")
+    before = mark(world), world.bucket.calls["put"]
+    closing._remembered.clear()  # as another instance
+    closing.establish()
+    assert (mark(world), world.bucket.calls["put"]) == before
+
+
 def test_a_repeated_closing_rewrites_the_mark(world, closing):
     closing.close("Li Lei", run="run 1")
     before = mark(world)
