@@ -257,7 +257,8 @@ def test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cann
         measure(LAW, f"minutes of freeze{'' if played.is_whole else ', where OMS lost or merged something'}", freeze)
         for part in PARTS:
             measure(LAW, f"minutes of {part}", played.parts[part])
-    assert sum(one > MOST for one in commands) <= len(commands) // RARE
+    # One of fewer than so many tells nothing; but of those that are always tried none is.
+    assert sum(one > MOST for one in commands) <= (-(-len(commands) // RARE) if len(commands) >= FEW else 0)
     if len(commands) >= FEW:
         assert median(commands) <= MEDIAN
     if len(freezes) >= FEW:

@@ -83,6 +83,17 @@ def test_a_piece_is_written_once_and_whoever_is_late_gets_what_is_stored(world):
     assert world.store.read(one.name, "r", 1) == first
 
 
+def test_a_pass_that_is_cleared_away_while_it_is_read_is_none(world):
+    one = begun(world)
+
+    def clear(kind: str, names: list[str]) -> None:
+        if kind == "get" and names[0].endswith("/r/0000"):
+            world.bucket.objects.clear()
+
+    world.bucket.after = clear
+    assert world.store.state(one.name) is None
+
+
 @pytest.mark.parametrize("landed", [True, False])
 def test_after_a_write_without_an_answer_what_is_stored_counts(world, landed):
     one = begun(world)

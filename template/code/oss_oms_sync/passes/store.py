@@ -194,7 +194,8 @@ class PassStore:
             return self._amended(total)
         one, tree = self.about(pass_name), self.tree(pass_name)
         pieces = self.last_pieces(pass_name, tree)
-        if one is None or pieces.keys() != tree.last.keys():
+        # It may be cleared away between any two of these.
+        if one is None or not pieces or pieces.keys() != tree.last.keys():
             return None
         stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)
         return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
