@@ -40,6 +40,20 @@ def dripping(head: bytes) -> Iterator[tuple[str, threading.Thread]]:
     gc.collect()
 
 
+def test_the_connections_of_a_session_that_nobody_holds_are_closed():
+    with socket.create_server(("127.0.0.1", 0)) as peer:
+        address = f"http://127.0.0.1:{peer.getsockname()[1]}"
+        session, before = Session(address, Clock()), {*threading.enumerate()}
+        session.connect_ahead(address)
+        connection, _ = peer.accept()
+        for thread in {*threading.enumerate()} - before:
+            thread.join(60)
+        del session
+        gc.collect()
+        with connection:
+            assert connection.recv(1) == b""
+
+
 # Of the other end's socket nobody tells urllib3, when TLS was to begin on it.
 @pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Empty
 from threading import Lock, Thread
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, proxy
 
 import requests
 import urllib3
@@ -137,16 +137,17 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return manager
 
     def _telling(self, pool: Any) -> Any:
-        base = pool.ConnectionCls
+        # urllib3 keeps connections until their pool is gone: if they kept this, which keeps the pool, it never would.
+        base, this = pool.ConnectionCls, proxy(self)
 
         def connect(connection: Any) -> None:
-            connection.begun = self._aborted
+            connection.begun = this._aborted
             base.connect(connection)
-            self._know(connection, connection.sock)
+            this._know(connection, connection.sock)
 
         # A proxy's tunnel and TLS are set up over this socket, so it is registered before they are.
         def new_conn(connection: Any) -> Any:
-            return self._know(connection, base._new_conn(connection))
+            return this._know(connection, base._new_conn(connection))
 
         # urllib3 takes a connection for a dropped one once the server's TLS tickets have come, which nobody has read.
         def get_conn(of: Any, timeout: float | None = None) -> Any:
