@@ -223,10 +223,8 @@ def _metadata(evidence: Evidence) -> Finding:
         return finding(Result.PASSED if headers.compared else Result.NOT_RUN, told)
     if why is not None:
         return finding(Result.PASSED, sentences(told, t("Accepted by name: {why}", why=why)))
-    lost, source = (
-        headers.unexpected or headers.documented,
-        found.tally.side("source", *NOT_IN_SCOPE) if found else Side(),
-    )
+    lost = headers.unexpected or headers.documented
+    source = found.tally.side("source", *NOT_IN_SCOPE) if found else Side()
     result, step = Result.NOT_PROVEN, options.accepting(METADATA)
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
