@@ -505,7 +505,7 @@ MISTAKES = (
     Mistake(
         "trying again without end what replay has",
         f"{_UNIT}/ops/migrate/test_migrate.py"
-        "::test_what_the_group_fails_for_ever_replay_has_and_who_follows_the_printed_steps_comes_to_an_end",
+        "::test_what_the_group_fails_for_ever_is_left_to_replay_and_the_next_step_is_the_end",
         f"{_OPS}/migrate/migration.py",
         "return self._with_replay(found)",
         "return found",

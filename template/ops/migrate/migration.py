@@ -32,6 +32,8 @@ from oss_oms_sync.answers.text import Text, t
 # What is little is copied at once.
 _FIRST_LOOK_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
+# Replay looks each minute for what a group failed to copy; so long it is waited for.
+_REPLAY_SECONDS = 150.0
 # What a list of failed objects holds at most.
 _MOST_LISTED = 100_000
 _NOT_YET = 3
@@ -223,7 +225,7 @@ class Migration:
 
     def _follow(self, known: Intention, group: TaskGroup) -> int:
         """Say how far it is until it rests; then what comes next."""
-        group = self._until_not(known, group, *MOVING)
+        group = self._once_resent(known, self._until_not(known, group, *MOVING))
         if group.state is GroupState.DONE:
             self._end(known, "done", group)
             self._show(group, told.done(group, self._session.lang))
@@ -243,6 +245,17 @@ class Migration:
             session.progress(told.how_far(group, left))
             session.clock.sleep(seconds)
             seconds = min(2 * seconds, _LOOK_SECONDS)
+            group = self._shown(known, group.id)
+        return group
+
+    def _once_resent(self, known: Intention, group: TaskGroup) -> TaskGroup:
+        """The group, once replay has all that it failed to copy, so that nobody tries the same again by hand; as it is
+        if replay does not take that soon."""
+        clock = self._session.clock
+        until = clock.monotonic() + _REPLAY_SECONDS
+        while group.can_be_resent and not group.resent and clock.monotonic() < until:
+            self._session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
+            clock.sleep(_LOOK_SECONDS)
             group = self._shown(known, group.id)
         return group
 
