@@ -133,7 +133,7 @@ def checks_of_classes(evidence: Evidence, scope: Finding) -> Iterator[Finding]:
         if found is None or isinstance(task, Failure) or scope.result is Result.NOT_RUN:
             yield unseen(finding, scope)
         else:
-            yield _judged(check, finding, found, task, evidence.options)
+            yield _judged(check, finding, found, task, evidence)
 
 
 def unseen(finding: partial[Finding], scope: Finding) -> Finding:
@@ -142,7 +142,7 @@ def unseen(finding: partial[Finding], scope: Finding) -> Finding:
 
 
 def _judged(
-    check: _ClassCheck, finding: partial[Finding], found: Comparison, task: TaskInfo, options: CutoverOptions
+    check: _ClassCheck, finding: partial[Finding], found: Comparison, task: TaskInfo, evidence: Evidence
 ) -> Finding:
     counts = [(one, found.tally.of(one)) for one in check.classes]
     sides = [count.destination if one.is_only_there else count.source for one, count in counts]
@@ -151,22 +151,20 @@ def _judged(
         return finding(Result.PASSED, t("none"))
     seen = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
     keys, one = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
+    options = evidence.options
     if not one.can_be_accepted:
         return finding(Result.FAILED, seen, *_mend(check, found, task, options), keys)
     if (why := options.accept.get(one.title)) is not None:
         return finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=seen, why=why), keys=keys)
-    return finding(Result.NOT_PROVEN, seen, *_prove(check, found, options), keys)
+    return finding(Result.NOT_PROVEN, seen, *_prove(check, found, evidence), keys)
 
 
-def _prove(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
+def _prove(check: _ClassCheck, found: Comparison, evidence: Evidence) -> tuple[Text, Step]:
     """How objects are proven to be equal, or accepted by the name of their class."""
     one, scope = check.classes[0], found.state.scope
     if one in UNPROVEN and not scope.deep:
-        return check.next, options.comparing(scope, deep=True, restart=True)
-    # One command accepts all for which nothing else is left.
-    left = [each for other in _CHECKS for each in other.classes if scope.deep or each not in UNPROVEN]
-    accepted = (each.title for each in left if each.can_be_accepted and not found.tally.of(each).is_empty)
-    return by_hand(found) if one in UNPROVEN else check.next, options.accepting(*accepted)
+        return check.next, evidence.options.comparing(scope, deep=True, restart=True)
+    return by_hand(found) if one in UNPROVEN else check.next, evidence.accepting(found)
 
 
 def by_hand(found: Comparison) -> Text:

@@ -284,7 +284,7 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     if waiting.unread or not found:
         pass
     elif all(one.can_be_accepted for one in due):
-        result, what = Result.NOT_PROVEN, (by_hand(found), options.accepting(*(one.found.title for one in due)))
+        result, what = Result.NOT_PROVEN, (by_hand(found), evidence.accepting(found))
     elif all(one.is_same_size for one in due) and not all(one.was_tried for one in due):
         what = perhaps_copied(found, options)
     return _NOTHING_WAITS(result, seen, *what, [one.key.key for one in due][:MAX_KEYS])

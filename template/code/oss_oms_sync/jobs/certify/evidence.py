@@ -220,6 +220,14 @@ class Evidence:
     sample: Sample | None
     headers: Headers
 
+    def accepting(self, found: Comparison) -> Step:
+        """The command that accepts all of the objects for which nothing else is left after this comparison, each by the
+        name of its class."""
+        is_deep, tally = found.state.scope.deep, found.tally
+        left = [one for one in ObjectClass if one.can_be_accepted and not tally.of(one).is_empty]
+        waiting = (one.found for one in self.due if one.can_be_accepted)
+        return self.options.accepting(*(one.title for one in (*left, *waiting) if is_deep or one not in UNPROVEN))
+
 
 def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     """Look at everything.
