@@ -59,9 +59,9 @@ RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
         (lambda oms, deadline: oms.task(deadline), "query_time=1767312000000", RUNNING),
         (lambda oms, deadline: oms.task(deadline, NOON), "query_time=1770120000000", RUNNING),
         (
-            lambda oms, deadline: oms.statistics(NOON, NOON + timedelta(hours=1), deadline),
-            "data_type=REQUEST%2CSUCCESS%2CFAILURE%2CSKIP%2CSIZE&start_time=1770120000000&end_time=1770123600000",
-            Statistics(NOON, "None", {"REQUEST": [], "SUCCESS": [], "FAILURE": [], "SKIP": [], "SIZE": []}, 5),
+            lambda oms, deadline: oms.statistics(("SKIP", "SIZE"), NOON, NOON + timedelta(hours=1), deadline),
+            "data_type=SKIP%2CSIZE&start_time=1770120000000&end_time=1770123600000",
+            Statistics(NOON, "None", {"SKIP": [], "SIZE": []}, 2),
         ),
     ],
 )

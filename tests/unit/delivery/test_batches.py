@@ -303,7 +303,7 @@ def test_a_day_of_statistics_in_five_minute_steps_is_read_whole():
     start = now - timedelta(days=1)
     stamps = range(int(start.timestamp() * 1000), int(now.timestamp() * 1000) + 1, 300_000)
     series = {name: [(stamp, 0) for stamp in stamps] for name in DATA_TYPES}
-    told = world.invocation().oms.statistics(start, now, Deadline(30, world.clock))
+    told = world.invocation().oms.statistics(DATA_TYPES, start, now, Deadline(30, world.clock))
     assert told == Statistics(start, "FIVE_MINUTES", series, unread=0)
 
 

@@ -85,13 +85,16 @@ class OmsClient:
         query = (("query_time", _milliseconds(at or self._clock.now())),)
         return self._ask(self._task_path, query, deadline, TaskInfo.parse)
 
-    def statistics(self, start: datetime, end: datetime, deadline: Deadline) -> Statistics | Failure:
-        """Return OMS's counts from `start` to `end`, in steps of its choice (ListSyncTaskStatistic), or the failure."""
-        from oss_oms_sync.clouds.task import DATA_TYPES, Statistics
+    def statistics(
+        self, types: Sequence[str], start: datetime, end: datetime, deadline: Deadline
+    ) -> Statistics | Failure:
+        """Return OMS's counts of these `types` from `start` to `end`, in steps of its choice (ListSyncTaskStatistic),
+        or the failure."""
+        from oss_oms_sync.clouds.task import Statistics
 
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
-        query = (("data_type", ",".join(DATA_TYPES)), *window)
-        return self._ask(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, start))
+        query = (("data_type", ",".join(types)), *window)
+        return self._ask(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, types, start))
 
     def group(self, group: str, deadline: Deadline) -> TaskGroup | Failure:
         """Return the task group of this id (ShowTaskGroup) in the task's project, or the failure."""

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta, timezone
 from oss_oms_sync.answers.task_group import Counters, Silence, StatisticsShown, TaskShown
 from oss_oms_sync.errors import Failure
 
-# What ListSyncTaskStatistic counts.
-DATA_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP", "SIZE")
+# What ListSyncTaskStatistic counts: objects, and beside them bytes.
+OBJECT_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
+DATA_TYPES = (*OBJECT_TYPES, "SIZE")
 
 # All regions that offer sync tasks are in China, so a month of OMS presumably begins by China's time.
 _CHINA = timezone(timedelta(hours=8))
@@ -56,10 +57,10 @@ class Statistics(StatisticsShown):
     """What OMS has counted; `unread` counts missing series and undocumented parts of the response."""
 
     @classmethod
-    def parse(cls, start: datetime, answer: Mapping[str, object]) -> Statistics:
-        """The counts in a response of ListSyncTaskStatistic that was asked for DATA_TYPES from `start` on."""
-        series: dict[str, list[tuple[int, int]]] = {name: [] for name in DATA_TYPES}
-        datas, unread, missing = answer.get("statistic_datas"), 0, set(DATA_TYPES)
+    def parse(cls, types: Sequence[str], start: datetime, answer: Mapping[str, object]) -> Statistics:
+        """The counts in a response of ListSyncTaskStatistic that was asked for these `types` from `start` on."""
+        series: dict[str, list[tuple[int, int]]] = {name: [] for name in types}
+        datas, unread, missing = answer.get("statistic_datas"), 0, set(types)
         for data in datas if isinstance(datas, list) else []:
             match data:
                 case {"data_type": str(name), "data": list(points)} if name in series:
@@ -89,11 +90,11 @@ class Statistics(StatisticsShown):
         """When each step began in which OMS did anything, in seconds since 1970, and how many objects it accepted and
         finished in it."""
         steps: dict[float, tuple[int, int]] = {}
-        for name, is_accepted in (("REQUEST", True), ("SUCCESS", False), ("FAILURE", False), ("SKIP", False)):
+        for name in OBJECT_TYPES:
             for begin, number in self.series[name]:
                 if number:  # in nearly all there is none
                     accepted, finished = steps.get(begin / 1000, (0, 0))
-                    both = (accepted + number, finished) if is_accepted else (accepted, finished + number)
+                    both = (accepted + number, finished) if name == "REQUEST" else (accepted, finished + number)
                     steps[begin / 1000] = both
         return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
@@ -122,10 +123,10 @@ def month_name(time: datetime) -> str:
 
 
 def _number(value: object) -> int | None:
-    if isinstance(value, str):
-        return int(value) if value.isdecimal() else None
     # Its type is asked for because True is an int, too.
-    return value if type(value) is int and value >= 0 else None
+    if type(value) is int:
+        return value if value >= 0 else None
+    return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
 def _point(point: object) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.task import Statistics, remaining
+from oss_oms_sync.clouds.task import OBJECT_TYPES, Statistics, remaining
 from oss_oms_sync.errors import Failure
 
 # Where OMS does not tell, what it accepted within so many seconds counts as in hand.
@@ -62,7 +62,7 @@ def in_hand(invocation: Invocation, *days: int) -> InHand:
     or else whatever it tells. How far back it does is not documented."""
     now, found = invocation.clock.now(), None
     for number in days or (1,):
-        answer = invocation.oms.statistics(now - timedelta(days=number), now, invocation.deadline)
+        answer = invocation.oms.statistics(OBJECT_TYPES, now - timedelta(days=number), now, invocation.deadline)
         if isinstance(answer, Failure) or answer.unread:
             continue
         found = answer

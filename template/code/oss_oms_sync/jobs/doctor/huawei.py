@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
-from oss_oms_sync.clouds.task import TaskInfo
+from oss_oms_sync.clouds.task import OBJECT_TYPES, TaskInfo
 from oss_oms_sync.comparison.in_hand import in_hand
 from oss_oms_sync.errors import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
@@ -45,7 +45,7 @@ def access_key(context: CheckContext) -> Finding:
 
 def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
-    answer = context.invocation.oms.statistics(now - timedelta(hours=1), now, context.invocation.deadline)
+    answer = context.invocation.oms.statistics(OBJECT_TYPES, now - timedelta(hours=1), now, context.invocation.deadline)
     return _user_right("statistics", answer, t("Without it, status shows no history."))
 
 

@@ -23,7 +23,7 @@ from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
+from oss_oms_sync.clouds.task import DATA_TYPES, MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
 from oss_oms_sync.errors import PERMANENT, Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
@@ -176,7 +176,7 @@ class _StatusReport:
         return [one for one in backlog.after_close if not isinstance(known, int) or one > known]
 
     def _statistics(self, window: timedelta) -> Statistics | Failure:
-        return self._invocation.oms.statistics(self._now - window, self._now, self._invocation.deadline)
+        return self._invocation.oms.statistics(DATA_TYPES, self._now - window, self._now, self._invocation.deadline)
 
     def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure, lists: ListPositions) -> None:
         """Store OMS's current counters in the log bucket, unless OMS does not show them."""
