@@ -9,7 +9,9 @@ from package.tool import answer_prompts, assert_no_secret, deploy
 from support.answers import ANSWERS, KEYLESS
 
 
-@pytest.mark.parametrize("way", ["parameters", "environment", "prompts"])
+@pytest.mark.parametrize(
+    "way", ["prompts", *(pytest.param(one, marks=pytest.mark.extras) for one in ("parameters", "environment"))]
+)
 def test_no_secret_stands_in_anything_that_the_tool_writes_or_prints(tool, built, tmp_path, way):
     # GIVEN a project made in one of the ways there are
     project, temporary = tmp_path / "out", tmp_path / "tmp"
@@ -45,6 +47,7 @@ def test_no_secret_stands_in_anything_that_the_tool_writes_or_prints(tool, built
         subprocess.run([*git, "check-ignore", "-q", name], check=True)
 
 
+@pytest.mark.extras
 def test_secrets_that_are_in_the_store_stay_there_when_none_are_given_and_are_replaced_by_others(tool, built, tmp_path):
     for name in ("HW_AK", "HW_SK"):
         assert tool.run("secret", "add", "--key", f"my-sync_{name}", "--value", ANSWERS[name]).returncode == 0

@@ -63,7 +63,7 @@ def commands() -> str:
     return first
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.extras)])
 def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     shell: Shell, fc3: Fc3, box: OnTheInternet, tool: Tool, built: Path, tmp_path: Path, lang: str
 ) -> None:

@@ -87,6 +87,7 @@ def test_the_pages_on_deploying_lead_from_nothing_to_the_first_object_and_back(s
     assert f"oms_source_record/{box.task_id}/success_object/hello" in box.oss.objects(box.log_bucket)
 
 
+@pytest.mark.extras
 def test_the_package_can_be_installed_from_the_repository(shell, fc3, box, built, tmp_path):
     # GIVEN what `make package` makes (the tool takes the file away)
     assert f"s init --uri <repository>/dist/{built.name}" in BY_HAND.read_text(encoding="utf-8")
@@ -114,6 +115,7 @@ def test_every_command_of_day_to_day_answers(shell, project, box):
     assert "<html" in (project / "status.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.extras
 def test_the_keys_are_rotated_in_the_midst_of_traffic(shell, project, box):
     # GIVEN the old key disabled too early
     upload(box, "before")
@@ -145,6 +147,7 @@ vars:
 """
 
 
+@pytest.mark.extras
 def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, fc3, box, tool):
     # GIVEN a file with what the document names
     (project / "s.staging.yaml").write_text(STAGING)
@@ -194,6 +197,7 @@ def changed_package(built: Path, folder: Path) -> Path:
     return newer
 
 
+@pytest.mark.extras
 def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built, tmp_path):
     # GIVEN a project in git, and changes of the user's own
     once, upgrade, look, back = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
@@ -228,6 +232,7 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
     assert "timeout: 90\n" in settings.read_text(encoding="utf-8")
 
 
+@pytest.mark.extras
 def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, project, box):
     # GIVEN a machine that does not have the keys
     once, upgrade, _, _ = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
@@ -250,6 +255,7 @@ def test_an_upgrade_that_is_refused_changes_nothing_that_is_committed(shell, pro
 WEBHOOK = "https://oapi.dingtalk.com/robot/send?access_token=fedcba98765432100123456789abcdef"
 
 
+@pytest.mark.extras
 def test_a_chat_is_told_after_the_documents_steps_and_nobody_sees_its_address(shell, project, fc3, box, tool):
     # GIVEN the steps, for this project
     name = box.answers()["functionName"]
@@ -282,6 +288,7 @@ CI = {
 }
 
 
+@pytest.mark.extras
 def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built, a_home, tmp_path):
     # GIVEN the project on a machine whose tool knows no key
     other = Tool(shutil.copytree(a_home, tmp_path / "machine of CI"))
@@ -343,6 +350,7 @@ def test_both_ci_files_run_the_script_with_all_that_it_needs(name):
         assert job["steps"][-1]["env"] == {variable: f"${{{{ secrets.{variable} }}}}" for variable in needed}
 
 
+@pytest.mark.extras
 def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
     # GIVEN a project that is paused
     (pause,) = Document.read(LIFE_CYCLE).blocks_under("Pause")
@@ -361,6 +369,7 @@ def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
     assert set(box.oms.accepted) == {"meanwhile", "afterwards"}
 
 
+@pytest.mark.extras
 def test_the_command_of_cutover_day_finds_what_was_lost_and_closes_nothing_unasked(shell, project, box):
     # GIVEN lost events and a failure, an hour ago, when writing stopped (the tool's command has this machine's clock)
     box.later(-3600)
