@@ -31,7 +31,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no worker begins it when the others are done."""
-    items.sort(key=lambda item: not (item.get_closest_marker("law") or item.get_closest_marker("extras")))
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("law", "extras", "long"))))
 
 
 @pytest.fixture

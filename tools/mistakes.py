@@ -176,8 +176,8 @@ MISTAKES = (
         "PROOF_EQUAL_SIZE told to judge again",
         f"{_JOBS}/certify/test_verdict.py::test_what_is_of_equal_size_is_not_proven_until_it_is_read_or_accepted[form-12]",
         f"{_CODE}/jobs/certify/class_checks.py",
-        "return check.next, options.comparing(scope, deep=True, restart=True)",
-        "return check.next, options.comparing(scope, again=True)",
+        "return check.next, evidence.options.comparing(scope, deep=True, restart=True)",
+        "return check.next, evidence.options.comparing(scope, again=True)",
     ),
     Mistake(
         "SAMPLE told to compare without reading",

@@ -254,6 +254,7 @@ def shown(found: dict[str, Any]) -> str:
     return f"{found['objects']} objects, {found['bytes']} bytes, {found['digest']}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [24_000, pytest.param(120_000, marks=pytest.mark.extras)])
 def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(
     box, tmp_path, told_by_the_vendors, number

@@ -78,6 +78,7 @@ def counted(total: dict[str, Any]) -> dict[str, int]:
     return {name: number for name, number in total["passed"]["counts"].items() if number}
 
 
+@pytest.mark.long
 def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_plain_loop_finds(box, tmp_path):
     # GIVEN 60,000 objects, eight instances, and death for every fourth invocation that lasts
     furnish(box, 60_000)

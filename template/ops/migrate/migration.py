@@ -32,8 +32,8 @@ from oss_oms_sync.answers.text import Text, t
 # What is little is copied at once.
 _FIRST_LOOK_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
-# Replay looks each minute for what a group failed to copy; so long it is waited for.
-_REPLAY_SECONDS = 150.0
+# Replay looks each minute for what a group failed to copy: how often somebody looks whether it has, and for how long.
+_REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
 # What a list of failed objects holds at most.
 _MOST_LISTED = 100_000
 _NOT_YET = 3
@@ -255,7 +255,7 @@ class Migration:
         until = clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
             self._session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
-            clock.sleep(_LOOK_SECONDS)
+            clock.sleep(_REPLAY_LOOK_SECONDS)
             group = self._shown(known, group.id)
         return group
 
