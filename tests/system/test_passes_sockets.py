@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from oss_oms_sync.ledger.records import record_name
 from sandbox import Sandbox
 from sandbox.oss.call import address_of
