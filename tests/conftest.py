@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -32,6 +33,11 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no worker begins it when the others are done."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("law", "extras", "long"))))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end, so nobody looks through it for garbage again and again."""
+    gc.freeze()
 
 
 @pytest.fixture
