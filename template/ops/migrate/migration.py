@@ -251,10 +251,11 @@ class Migration:
     def _once_resent(self, known: Intention, group: TaskGroup) -> TaskGroup:
         """The group, once replay has all that it failed to copy, so that nobody tries the same again by hand; as it is
         if replay does not take that soon."""
-        clock = self._session.clock
-        until = clock.monotonic() + _REPLAY_SECONDS
+        session, clock = self._session, self._session.clock
+        # Nothing goes on at OMS any more.
+        session.hint, until = _LOOK, clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
-            self._session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
+            session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
             clock.sleep(_REPLAY_LOOK_SECONDS)
             group = self._shown(known, group.id)
         return group
