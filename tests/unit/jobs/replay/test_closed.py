@@ -8,7 +8,7 @@ import pytest
 
 from oss_oms_sync.errors import Failure, Reason, RecordError
 from oss_oms_sync.ledger.closing import Closing
-from support.world import NO_RIGHT, ROOT, event
+from support.world import NO_RIGHT, ROOT, TICK, event
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 OPEN_IT = "To open it: python3 ops.py open"
@@ -143,3 +143,12 @@ def test_closed_in_the_midst_of_a_run_the_rest_of_the_page_is_kept_in_the_run_fi
     while not world.replay()["finished"]:
         world.clock.sleep(400)
     assert world.oms.accepted.keys() == set(many(200))
+
+
+def test_a_tick_writes_that_the_project_is_open_where_nothing_says_so(world):
+    name = closing(world).name
+    del world.bucket.objects[name]
+    world.replay({})
+    assert name not in world.bucket.objects
+    world.replay(TICK)
+    assert name in world.bucket.objects
