@@ -12,7 +12,7 @@ from typing import Any
 from ops.clock import Clock
 from ops.clouds.keys import Keys
 from ops.clouds.services import Acs
-from ops.clouds.wire import RefusedError, patiently, refused
+from ops.clouds.wire import ATTEMPTS, RefusedError, patiently, refused
 
 
 class Ram:
@@ -33,7 +33,7 @@ class Ram:
     def do(self, action: str, **parameters: str) -> dict[str, Any]:
         """What RAM answers to an action, with its parameters as RAM calls them; what it is about may be new."""
         # A key that was made without anybody having its secret is of no use, and there are two a user.
-        attempts = 1 if action == "CreateAccessKey" else 4
+        attempts = 1 if action == "CreateAccessKey" else ATTEMPTS
         call = partial(self._ram.call, "POST", "/", action, parameters, attempts)
         return patiently(self._clock, call, is_absent)
 

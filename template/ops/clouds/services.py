@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from ops.clock import Clock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import Request, ask, patiently
+from ops.clouds.wire import ATTEMPTS, Request, ask, patiently
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -32,7 +32,7 @@ class Service:
         query: Mapping[str, str] = _NOTHING,
         body: Any = None,
         *,
-        attempts: int = 4,
+        attempts: int = ATTEMPTS,
         was_made: bool = False,
     ) -> dict[str, Any]:
         """What it answers; empty where it says nothing. `was_made`: what it is about was made just now, and may not be
@@ -58,7 +58,7 @@ class Acs:
         self._origin, self._version, self._keys, self._clock = origin, version, keys, clock
 
     def call(
-        self, method: str, path: str, action: str, query: Mapping[str, str] = _NOTHING, attempts: int = 4
+        self, method: str, path: str, action: str, query: Mapping[str, str] = _NOTHING, attempts: int = ATTEMPTS
     ) -> dict[str, Any]:
         """What it answers. Raises RefusedError, UnreachableError and UnreadableError."""
         host, asked = urlsplit(self._origin).netloc, urlencode(sorted(query.items()), quote_via=quote)

@@ -25,7 +25,7 @@ from oss_oms_sync.answers.text import Text, t
 # Nothing that is asked for here is larger: the largest object of a canary has some 60 MB.
 _MAX_BODY = 128 * 1024 * 1024
 _SECONDS = 60.0
-_ATTEMPTS = 4
+ATTEMPTS = 4
 _STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
 _T = TypeVar("_T")
 _FINE, _AGAIN = (200, 201, 204), (429, 500, 502, 503, 504)
@@ -147,7 +147,7 @@ class RefusedError(OpsError):
         )
 
 
-def ask(clock: Clock, made: Callable[[], Request], attempts: int = _ATTEMPTS) -> Answer:
+def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS) -> Answer:
     """Send what `made` makes, each time anew because the signature holds the time. Once only (`attempts`) what must not
     be done twice.
 
