@@ -25,6 +25,7 @@ from oss_oms_sync.answers.text import Text, t
 # Nothing that is asked for here is larger: the largest object of a canary has some 60 MB.
 _MAX_BODY = 128 * 1024 * 1024
 _SECONDS = 60.0
+# How often a request is sent at most.
 ATTEMPTS = 4
 _STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
 _T = TypeVar("_T")
