@@ -38,6 +38,7 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     assert (report["verdict"]["alarm"], "ALARM: 2 changed objects came" in report["verdict"]["text"]) == (True, True)
     assert report["backlog"]["by_reason"] == {"CLOSED": 1, "CREDENTIALS": 1, "MARK_UNREAD": 1}
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
+    assert report["lasting"] == ["CREDENTIALS"]
 
 
 def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(world):
