@@ -106,6 +106,7 @@ def test_nothing_to_migrate_costs_nothing_but_the_timers():
     found = cost.estimate(Plan(0, 0, 0, 1, 0, Prices(oms=1.0)))
     assert cost.known(found.once) == 0
     assert {name for name, dollars in priced(found.month).items() if dollars} == {"timers"}
+    assert not any(one.objects or one.size for one in found.month)
 
 
 def test_a_freeze_is_shorter_with_more_lanes_and_never_shorter_than_it_has_to_settle():

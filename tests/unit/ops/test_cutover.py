@@ -532,10 +532,12 @@ def test_a_document_cannot_name_a_file_elsewhere(command, tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["x.json" if name == "../../x.json" else "certificate.json"]
 
 
-@pytest.mark.parametrize("option", ["--out", "--html"])
-def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(command, option):
+@pytest.mark.parametrize("words", [["--out", "nowhere/file"], ["--html", "nowhere/file"], []])
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(command, tmp_path, words):
     seen = world()
-    assert command(seen, "cutover", *WORDS, option, "nowhere/file") == 2
+    if not words:
+        (tmp_path / "certificate.json").mkdir()
+    assert command(seen, "cutover", *WORDS, *words) == 2
     assert "-> Name another file" in seen.said
     assert seen.session.caller.asked == []
 
