@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -117,25 +117,52 @@ class Intentions:
 
     def begin(self, intention: Intention) -> bool:
         """Write it, if there is none; whether it is the one that is there now."""
-        with refused(lambda error: error.code == "FileAlreadyExists"):
-            self._log.put(self._name, _body(intention), {"x-oss-forbid-overwrite": "true"})
+        self._put_first(self._name, asdict(intention))
+        return self.is_there(intention)
+
+    def is_there(self, intention: Intention) -> bool:
+        """Whether it is the one that is on its way: whoever has slept, or waited, may have one that somebody else has
+        ended, and perhaps begun another."""
         there = self.read()
         return there is not None and there.run == intention.run
 
-    def keep(self, intention: Intention) -> None:
-        """Write it with what is known now."""
-        self._log.put(self._name, _body(intention))
+    def keep(self, intention: Intention) -> bool:
+        """Write it with what is known now, unless another one is on its way; whether it is written."""
+        there = self.read()
+        if there is not None and there.run != intention.run:
+            return False
+        self._log.put(self._name, json.dumps(asdict(intention)).encode())
+        return True
+
+    def note_end(self, intention: Intention, ended: datetime, how: str, group: TaskGroup | None = None) -> None:
+        """Write what is known of one that is over under another name, which certificates tell. Where OMS tells nothing
+        of it any more (`group` is None), what was written before holds."""
+        numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
+        told = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
+        name = f"{self._root}migrated-{self._project}-{intention.run}.json"
+        if group:
+            self._log.put(name, json.dumps(told).encode())
+        else:
+            self._put_first(name, told)
 
     def end(
         self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None = None
     ) -> None:
-        """It is over: its keys go first, because while it is written down, somebody knows of them. What is known of it
-        stays under another name, and certificates tell it."""
-        delete_keys(intention, holders)
-        numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
-        told = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
-        self._log.put(f"{self._root}migrated-{self._project}-{intention.run}.json", json.dumps(told).encode())
-        self._log.delete(self._name)
+        """It is over, unless somebody else has ended it already: the keys that it has by now go first, because while it
+        is written down, somebody knows of them."""
+        there = self.read()
+        if there is None or there.run != intention.run:
+            return
+        delete_keys(there, holders)
+        self.note_end(there, ended, how, group)
+        # Somebody else may have ended it meanwhile, and begun another.
+        if self.is_there(there):
+            self._log.delete(self._name)
+
+    def _put_first(self, name: str, value: Mapping[str, object]) -> None:
+        """Write it, unless there is something of that name."""
+        with refused(lambda error: error.code == "FileAlreadyExists"):
+            self._log.put(name, json.dumps(value).encode(), {"x-oss-forbid-overwrite": "true"})
 
 
 def all_keys(holders: Sequence[Holder]) -> list[str]:
@@ -158,7 +185,3 @@ def delete_keys(intention: Intention, holders: Sequence[Holder]) -> None:
     for holder, key in keys_of(intention, holders):
         with refused(lambda error: error.status == 404):
             holder.delete_key(key)
-
-
-def _body(intention: Intention) -> bytes:
-    return json.dumps(asdict(intention)).encode()

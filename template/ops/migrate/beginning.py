@@ -46,7 +46,7 @@ def agreed(session: Session, given: Mapping[str, str], options: Namespace, holde
         given["sourceBucket"],
         given["destinationBucket"],
         _prefixes(options.prefix, given.get("objectPrefix", "")),
-        kept=all_keys(holders),
+        kept=[],
         overwrite=options.overwrite,
     )
     compared = answers.of_compare(session.caller.ask("compare", {"look": True}))
@@ -55,7 +55,16 @@ def agreed(session: Session, given: Mapping[str, str], options: Namespace, holde
         session.screen.say(line)
     confirm(session, options, t("Type {word} to begin:", word=YES))
     known.restore = _restores(session, options, holders[0].name)
+    # Not before somebody has answered, which may take an hour.
+    known.kept = all_keys(holders)
     return known
+
+
+def is_another(known: Intention, given: Mapping[str, str], options: Namespace) -> bool:
+    """Whether `options` ask for something else than what is on its way."""
+    prefixes = _prefixes(options.prefix, given.get("objectPrefix", "")) if options.prefix else known.prefixes
+    wanted = (options.overwrite or known.overwrite, options.restore or known.restore, sorted(prefixes))
+    return wanted != (known.overwrite, known.restore, sorted(known.prefixes))
 
 
 def check_open(session: Session) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ops import project
@@ -19,7 +19,7 @@ from ops.clouds.wire import UnreachableError, UnreadableError
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
 from ops.migrate import told
-from ops.migrate.beginning import GROUP, YES, agreed, check_open, confirm
+from ops.migrate.beginning import GROUP, YES, agreed, check_open, confirm, is_another
 from ops.report import old_objects
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.grants import Grants
@@ -41,6 +41,7 @@ _NOT_YET = 3
 _LOOK = t("See how far it is: python3 ops.py migrate --look")
 _NONE = t("No migration of the old objects is on its way.")
 _NOTHING_TO = t("No migration of the old objects is on its way")
+_ENDED = t("Somebody else has ended it meanwhile")
 _BEGIN = t("Begin one: python3 ops.py migrate")
 _NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
 _GO_ON = t("Go on: python3 ops.py migrate. Or end it: python3 ops.py migrate --remove")
@@ -88,6 +89,11 @@ class Migration:
             known = agreed(self._session, self._given, self._options, self._holders)
             if not self._intentions.begin(known):
                 raise UsageError(t("Somebody else has just begun one"), _LOOK)
+        elif is_another(known, self._given, self._options):
+            raise UsageError(
+                t("Another migration is on its way, not with these options"),
+                t("Follow it to its end without them, or end it: python3 ops.py migrate --remove. Then begin this one"),
+            )
         return self._follow(known, self._found(known) or self._created(known))
 
     def look(self) -> int:
@@ -137,19 +143,28 @@ class Migration:
             return 0
         question = t("It is not over. Type {word} to end it, and leave what is copied:", word=YES)
         confirm(self._session, self._options, question)
+        if not self._intentions.is_there(known):
+            raise UsageError(_ENDED, _LOOK)
         self._session.hint = t("The migration is not ended yet: python3 ops.py migrate --remove")
-        resting, groups = None, self._all_of(known)
         # OMS is asked, which knows a group until that is deleted.
+        groups = self._all_of(known)
         how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"
+        self._end(known, how, self._delete_groups(known, groups, how))
+        self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
+        return 0
+
+    def _delete_groups(self, known: Intention, groups: Sequence[TaskGroup], how: str) -> TaskGroup | None:
+        """Let them rest, and delete them; return the last one, as it was then."""
+        resting = None
         for group in groups:
             resting = self._until_not(known, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
             self._until_not(known, resting, *MOVING)
+            # Afterwards OMS tells nothing of it any more.
+            self._intentions.note_end(known, self._session.clock.now(), how, resting)
             self._groups.delete(group.id)
-        self._end(known, how, resting)
-        self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
-        return 0
+        return resting
 
     def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
@@ -171,7 +186,11 @@ class Migration:
             if not isinstance(error, (UnreachableError, UnreadableError)):
                 self._end(known, "refused")
             raise
-        self._intentions.keep(known)
+        if not self._intentions.keep(known):
+            # Nobody would know of it: the next one is on its way already.
+            self._delete_groups(known, self._all_of(known), "removed")
+            delete_keys(known, self._holders)
+            raise UsageError(_ENDED, _LOOK)
         self._session.hint = None
         return self._shown(known)
 
@@ -186,29 +205,31 @@ class Migration:
         huawei, grants, seen = self._huawei, Grants(self._session), all_keys(self._holders)
         # Somebody else may go on with it at the same time: what is made since this look, or named now, is of it.
         now = self._intentions.read()
-        if now is None:
-            raise UsageError(_NOTHING_TO, _BEGIN)
+        if now is None or now.run != known.run:
+            raise UsageError(_ENDED, _LOOK)
         delete_keys(now, self._holders)
         named = now.keys or [key for key in seen if key not in now.kept]
         # What somebody gives both users for other purposes is not taken for what is made here.
         known.kept, known.keys = [key for key in seen if key not in named], []
         self._intentions.keep(known)
         source, there = (holder.make_key() for holder in self._holders)
-        self._name_keys(known)
+        self._name_keys(known, source.access.reveal(), there.access.reveal())
         region = grants.wait(t("reading the source"), lambda: huawei.tasks.region_of("Aliyun", source, known.source))
         grants.wait(t("writing to the destination"), lambda: huawei.with_keys(there).location())
         return source, there, region
 
-    def _name_keys(self, known: Intention) -> None:
-        """Write down which keys it has, those that somebody else has made meanwhile, too; once it is over, none is left
-        of those."""
-        while self._intentions.read() is not None:
+    def _name_keys(self, known: Intention, *made: str) -> None:
+        """Write down which keys it has, those that somebody else has made meanwhile, too. Raises UsageError once it is
+        over: then none is left of those, nor of what was `made` here."""
+        while self._intentions.is_there(known):
             mine = [key for key in all_keys(self._holders) if key not in known.kept]
             if mine == known.keys:
                 return
             known.keys = mine
             self._intentions.keep(known)
+        known.keys = [*known.keys, *made]
         delete_keys(known, self._holders)
+        raise UsageError(_ENDED, _LOOK)
 
     def _again(self, known: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
         self._session.hint = _LOOK
@@ -306,6 +327,8 @@ class Migration:
     def _shown(self, known: Intention, group: str = "") -> TaskGroup:
         if found := self._groups.show(group or known.group):
             return self._with_replay(found)
+        if not self._intentions.is_there(known):
+            raise UsageError(_ENDED, _LOOK)
         raise UsageError(
             t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), _END_IT
         )

@@ -18,7 +18,7 @@ from itertools import islice
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
-from oss_oms_sync.answers.task_group import MOST_RESENT, TaskGroup
+from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, none_failed
@@ -144,8 +144,7 @@ class FailedCopies:
         group = migration.how_far(self._invocation, migration.under_way(self._invocation))
         if isinstance(group, TaskGroup) and group.can_be_resent and group.lists.startswith(OMS_LISTS):
             positions.read_too(group)
-            if positions.of_group < MOST_RESENT:
-                folders.append(group.lists)
+            folders.append(group.lists)
         return sorted(folders)
 
     def _read_unless_refused(self, bucket: ObsBucket, one: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
