@@ -89,7 +89,7 @@ def open_again(session: Session, run: str = "") -> MarkAnswer:
     return answer
 
 
-def afterwards(session: Session, found: Certificate, mark: Mark | None, *, is_closed: bool) -> None:
+def afterwards(session: Session, found: Certificate, mark: Mark | None) -> None:
     """After a cutover's certificate: GO takes the trigger away; if something has to be sent, the project is opened
     whose `mark` this cutover or one before has set (None: it has to stay). Waiting opens nothing."""
     failed = [one.id for one in found.checks if one.result is Result.FAILED and one.id in _OPENS]
@@ -99,7 +99,7 @@ def afterwards(session: Session, found: Certificate, mark: Mark | None, *, is_cl
         session.say(_STOP_TASK.filled(task=found.task))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
-    elif is_closed:
+    elif found.closed:
         session.say(_STAYS, "way")
 
 
@@ -109,6 +109,8 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
     seen = session.ask(LookAnswer, "certify", {"look": True})
     if seen.go:
         said = _AFTER_GO
+    elif not seen.closed:  # somebody has opened it meanwhile
+        return
     elif seen.closed != mark:
         said = _STAYS
     elif not mark.run:

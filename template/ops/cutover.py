@@ -115,11 +115,16 @@ class Cutover:
         """What follows from the certificate, in the cloud."""
         if self._plan.frozen:
             found = answers.of(Certificate, document)
-            closing.afterwards(self._session, found, self._mark, is_closed=self._is_closed)
+            closing.afterwards(self._session, found, self._mark)
 
     def _standing(self, seen: LookAnswer) -> Any:
-        """The GO that stands and is enough, if there is one: who compares anew wants another."""
-        return seen.go if self._plan.frozen and not self._plan.restart else None
+        """The GO that stands and is enough, if there is one: whoever compares anew, or wants more read, wants
+        another."""
+        plan = self._plan
+        if seen.go is None or not plan.frozen or plan.restart or plan.deep:
+            return None
+        sample = answers.of(Certificate, seen.go).sample
+        return seen.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
     def _prepared(self) -> Any:
         """Everything before the certificate; return a GO that was found to stand meanwhile, or None."""
@@ -276,7 +281,11 @@ class Cutover:
         session, began = self._session, self._session.clock.monotonic()
         while True:
             asked = {**self._since, **self._accepted, "look": True, "run": self._run}
-            checks = session.ask(LookAnswer, "certify", asked).checks
+            seen = session.ask(LookAnswer, "certify", asked)
+            if not seen.closed:
+                self._end(False, t("somebody has opened the project"))
+                return False
+            checks = seen.checks
             waits = [one for one in checks if one.waits]
             if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
                 break

@@ -104,16 +104,16 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
 
 def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
     """The last GO, if the project was not opened since. With the time of a freeze it has to be of that one or a later
-    one, and of what is set up today; None, too, where OMS does not tell that.
+    one, of what is set up today, and of no earlier time than the last NO-GO; None, too, where OMS does not tell that.
     """
-    given = (name for name in _certificates(invocation) if name.endswith(_GO) and not name.endswith(_NO_GO))
-    go = _document(invocation, _last_name(given))
-    mark = go and go.get("closed")
-    # Not by times: those of two instances may differ.
-    if go is None or not isinstance(mark, dict) or mark.get("opened") != closed.opened:
-        return None
-    if options.frozen is None:  # whoever would open it asks: then any GO counts
+    names = list(_certificates(invocation))
+    no_go = _last_name(name for name in names if name.endswith(_NO_GO))
+    last = _last_name(name for name in names if name.endswith(_GO) and not name.endswith(_NO_GO))
+    go = _of_mark(_document(invocation, last), closed)
+    if go is None or options.frozen is None:  # whoever would open it asks: then any GO counts
         return go
+    if number_of(no_go) > number_of(last) and _of_mark(_document(invocation, no_go), closed):
+        return None
     settings, task = invocation.settings, invocation.oms.task(invocation.deadline)
     today = {
         "source_bucket": settings.source_bucket,
@@ -122,6 +122,13 @@ def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed
     }
     is_of_today = today.items() <= go.items()
     return go if is_of_today and str(go.get("frozen_since")) >= timestamp(options.frozen) else None
+
+
+def _of_mark(document: dict[str, object] | None, closed: Closed) -> dict[str, object] | None:
+    """The document, if the project was not opened between it and this mark."""
+    mark = document and document.get("closed")
+    # Not by times: those of two instances may differ.
+    return document if isinstance(mark, dict) and mark.get("opened") == closed.opened else None
 
 
 def _certificates(invocation: Invocation) -> Iterable[str]:

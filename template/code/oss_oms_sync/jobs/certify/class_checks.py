@@ -118,7 +118,7 @@ _CHECKS = (
         (ObjectClass.UNKNOWN,),
         t("OBS holds no object that is absent at the source and was never submitted"),
         t("only in OBS, and not sent by this project"),
-        t("Delete in OBS what does not belong there, or accept these by name"),
+        t("Delete in OBS what does not belong there, and begin anew with --restart. Or accept these by name"),
     ),
 )
 _SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")

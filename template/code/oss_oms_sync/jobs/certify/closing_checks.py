@@ -229,16 +229,22 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
 
 def nothing_waits(evidence: Evidence) -> Finding:
     """Whether nothing is to be sent any more that failed. It needs no comparison, but for what is accepted by name."""
-    waiting, needless = evidence.waiting, len(evidence.waiting.keys) - len(evidence.due)
-    accepted: list[str] = []
-    due: list[Due] = []
-    for one in evidence.due:
+    waiting, accepted, due = evidence.waiting, list[str](), list[Due]()
+    needless = 0 if evidence.due is None else len(waiting.keys) - len(evidence.due)
+    for one in evidence.due or ():
         if one.can_be_accepted and one.found.title in evidence.options.accept:
             accepted.append(one.key.key)
         else:
             due.append(one)
     if due or waiting.unread:
         finding = _waits(evidence, due)
+    elif evidence.due is None:
+        finding = _NOTHING_WAITS(
+            Result.NOT_RUN,
+            t("{n:object|objects}, of which OBS does not tell", n=len(waiting.keys)),
+            t("See OBS_ENDPOINT, and what doctor says. Then go on with the cutover"),
+            evidence.options.cutover(),
+        )
     elif waiting.are_more:
         finding = _NOTHING_WAITS(
             Result.NOT_RUN,

@@ -160,7 +160,7 @@ def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
     compare = _rounded_up((ended - began).total_seconds()) if began and ended else None
     steps = {
         "settle": _SETTLE_MINUTES,
-        "replay": _rounded_up(len(evidence.due) / (settings.oms_rate * KEYS_PER_CALL)),
+        "replay": _rounded_up(len(evidence.due or ()) / (settings.oms_rate * KEYS_PER_CALL)),
         "compare": compare,
         "again": _AGAIN_MINUTES,
         "close": CLOSED_AFTER // timedelta(minutes=1),

@@ -196,10 +196,11 @@ class Evidence:
 
     `reconciled` is the last reconcile pass over everything that ended. `due`: those of the keys `waiting` that are to
     be sent. A record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied: replay
-    keeps them for longer than a freeze lasts. `lists`: how far replay has read OMS's lists of failures. `clocks`: how
-    far the function's clock is off each cloud's; None where that does not tell. `open_projects`: others of the task
-    that were not closed in time. `migration`: that of the old objects, while it is not over; `old_objects`: how far it
-    is; `migrated`: those that are over. `sample` is None if nothing was to be sampled.
+    keeps them for longer than a freeze lasts. None: OBS does not tell which these are. `lists`: how far replay has read
+    OMS's lists of failures. `clocks`: how far the function's clock is off each cloud's; None where that does not tell.
+    `open_projects`: others of the task that were not closed in time. `migration`: that of the old objects, while it is
+    not over; `old_objects`: how far it is; `migrated`: those that are over. `sample` is None if nothing was to be
+    sampled.
     """
 
     options: CutoverOptions
@@ -208,7 +209,7 @@ class Evidence:
     comparison: Comparison | None
     reconciled: PassState | None
     waiting: WaitingKeys
-    due: Sequence[Due]
+    due: Sequence[Due] | None
     lists: ListPositions
     clocks: Mapping[str, timedelta | None]
     closed: Closed | None
@@ -225,7 +226,7 @@ class Evidence:
         name of its class."""
         is_deep, tally = found.state.scope.deep, found.tally
         left = [one for one in ObjectClass if one.can_be_accepted and not tally.of(one).is_empty]
-        waiting = (one.found for one in self.due if one.can_be_accepted)
+        waiting = (one.found for one in self.due or () if one.can_be_accepted)
         return self.options.accepting(*(one.title for one in (*left, *waiting) if is_deep or one not in UNPROVEN))
 
 
@@ -240,6 +241,8 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
             destination = invocation.obs().bucket(task, invocation.deadline)
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
     reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
+    # Replay records what lists tell before it writes how far it has read them; so this is read before what waits.
+    lists = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
@@ -254,7 +257,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         reconciled=reconciled,
         waiting=waiting,
         due=_due(invocation, destination, comparison, waiting.keys),
-        lists=JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions(),
+        lists=lists,
         clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
         # Two minutes before the standstill pass began they had to be closed, too: by OSS's clock, both.
@@ -293,18 +296,18 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
 
 def _due(
     invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, waiting: Sequence[FailedKey]
-) -> list[Due]:
-    """Those of objects that are neither equal in OBS nor impossible to copy; all that the source has, where OBS does
-    not tell."""
-    keys = [one.key for one in waiting]
+) -> list[Due] | None:
+    """Those of objects that are neither equal in OBS nor impossible to copy; None where OBS does not tell."""
+    keys, due = [one.key for one in waiting], list[Due]()
+    if not keys:
+        return due
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
     began = parse_time(comparison.state.started) if comparison and comparison.state.scope.deep else None
     tried_until = began.timestamp() - CLOCKS_SECONDS if began else -math.inf
-    due = []
     with suppress(StorageError):
         if destination:
-            file_system = FileSystem.of(destination) if keys else None
+            file_system = FileSystem.of(destination)
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
             for key, entry in zip(waiting, entries(invocation, destination, keys), strict=True):
                 found = judge.judge_alone(entry.without_records()).found
@@ -312,5 +315,4 @@ def _due(
                     written = max(one.modified for one in (entry.source, entry.destination) if one)
                     due.append(Due(key, found, are_same_size(entry), was_tried=written < tried_until))
             return due
-    found_there = zip(waiting, invocation.source_bucket.find_all(keys), strict=True)
-    return [Due(key, ObjectClass.MISSING, is_same_size=False, was_tried=False) for key, one in found_there if one]
+    return None
