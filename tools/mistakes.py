@@ -503,6 +503,21 @@ MISTAKES = (
         "",
     ),
     Mistake(
+        "leaving out the rest of what a task group lists once it is much",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py"
+        "::test_what_was_listed_before_a_retry_hides_nothing_that_failed_in_it",
+        f"{_CODE}/jobs/replay/failed_copies.py",
+        "            folders.append(group.lists)",
+        "            folders += [group.lists] if positions.of_group < 150 else []",
+    ),
+    Mistake(
+        "ending whatever migration is written down",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_whoever_slept_does_not_end_the_next_one",
+        f"{_OPS}/intention.py",
+        "if there is None or there.run != intention.run:",
+        "if there is None:",
+    ),
+    Mistake(
         "trying again without end what replay has",
         f"{_UNIT}/ops/migrate/test_migrate.py"
         "::test_what_the_group_fails_for_ever_is_left_to_replay_and_the_next_step_is_the_end",

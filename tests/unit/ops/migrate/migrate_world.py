@@ -16,7 +16,7 @@ from unit.ops.setup.setup_world import NAME, SetupWorld, well
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-STATE = f"state/migrate-{NAME}.json"
+STATE = f"migrate-{NAME}.json"
 
 
 class MigrateWorld(SetupWorld):

@@ -1,0 +1,148 @@
+"""What others do to a migration while somebody follows it, is asked, or is cut off; and what replay has of one that was
+tried again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import suppress
+from itertools import count
+from unittest.mock import patch
+
+import pytest
+
+from ops.migrate import beginning
+from oss_oms_sync.jobs.replay.failed_copies import FailedCopies, _TimeIsUpError
+from sandbox.oms.group import Status
+from support.administrator import KilledError
+from support.migration import Here
+from unit.ops.migrate.migrate_world import STATE, MigrateWorld
+from unit.ops.migrate.test_migrate import FAILS, begun, failed_and_waited, over, slow
+from unit.ops.setup.setup_world import NAME, ends, well
+
+
+@pytest.fixture
+def world():
+    with MigrateWorld() as made:
+        yield made
+
+
+def another_begun(world):
+    """Somebody follows the one that is there to its end, and begins another, which overwrites."""
+    world.later(1200)
+    well(world.migrate("--yes", typed=""))
+    slow(world, 6000)
+    world.stop_following_after(60)
+    ends(world.migrate("--overwrite", "--yes", typed=""), 130)
+    (run,) = [json.loads(one.data)["run"] for name, one in stored(world).items() if name.endswith(STATE)]
+    return run
+
+
+def stored(world):
+    return {name: one for name, one in world.oss.objects(world.log_bucket).items() if "/state/migrate" in name}
+
+
+def is_untouched(world, run):
+    """Whether it goes on, has its keys, and is the one that is written down; and what the first came to is told."""
+    (known,) = [json.loads(one.data) for name, one in stored(world).items() if name.endswith(STATE)]
+    (ended,) = [json.loads(one.data) for name, one in stored(world).items() if not name.endswith(STATE)]
+    assert world.run("close")[0] != 0
+    return (known["run"], world.oms_keys(), ended["how"]) == (run, (2, 2), "done") and {*known["keys"]} <= (
+        world.all_oms_keys()
+    )
+
+
+def test_whoever_slept_does_not_end_the_next_one(world):
+    world.fill(200)
+    slow(world, 600)
+    really, runs = world._sleep, []
+
+    def sleep(_, seconds):
+        if not runs and world.oms.groups.all() and world.group.status is Status.MONITORING:
+            runs.append("")
+            runs.append(another_begun(world))
+        really(seconds)
+
+    with patch.object(Here, "sleep", sleep):
+        well(world.migrate(), "The migration is done")
+    assert is_untouched(world, runs[-1])
+
+
+def test_whoever_thinks_before_ending_one_does_not_end_the_next_one(world):
+    begun(world)
+    runs = []
+
+    def confirm(*_):
+        runs.append(another_begun(world))
+
+    with patch("ops.migrate.migration.confirm", confirm):
+        assert "Somebody else has ended it meanwhile" in ends(world.migrate("--remove"), 2)
+    assert is_untouched(world, runs[-1])
+
+
+def test_a_key_that_comes_while_somebody_is_asked_stays(world):
+    world.fill(10)
+    user, ram, really = f"{NAME}-oms", world.ram.entities, beginning.confirm
+    made = []
+
+    def confirm(*asked):
+        (old,) = ram.users[user]["keys"]
+        made.append(ram.create_access_key(user)["AccessKey"]["AccessKeyId"])
+        ram.delete_access_key(user, old)
+        really(*asked)
+
+    with patch("ops.migrate.beginning.confirm", confirm):
+        well(world.migrate())
+    assert {*ram.users[user]["keys"]} == {*made}
+
+
+@pytest.mark.parametrize("words", [["--overwrite"], ["--prefix", "old/"], ["--restore"]])
+def test_one_with_other_options_is_not_taken_for_the_one_that_is_on_its_way(world, words):
+    begun(world)
+    world.later(1200)
+    said = ends(world.migrate(*words, "--yes", typed=""), 2)
+    assert "Another migration is on its way, not with these options" in said
+    well(world.migrate("--yes", typed=""), "The migration is done")
+
+
+def test_what_was_listed_before_a_retry_hides_nothing_that_failed_in_it(world, mocker):
+    # GIVEN more failures than replay takes, and after a retry fewer, whose list comes behind the long one
+    mocker.patch("oss_oms_sync.answers.task_group.MOST_RESENT", 150)
+    world.fill(500)
+    often: Counter[str] = Counter()
+
+    def fails(key):
+        often[key] += 1
+        return (often[key] == 1 and key < "old/000300") or (often[key] == 2 and "old/000250" <= key < "old/000300")
+
+    world.oms.groups.prepare = lambda group: group.failures.add(FAILS, where=fails)
+    ends(world.migrate(), 1)
+    ends(world.migrate("--retry"), 1)
+    # WHEN the time of each of replay's runs is over after a part of it
+    checks, really = count(1), FailedCopies._check_time
+
+    def check(this):
+        if not next(checks) % 4:
+            raise _TimeIsUpError
+        really(this)
+
+    mocker.patch.object(FailedCopies, "_check_time", check)
+    for _ in range(9):
+        world.later(60)
+        world.tick("replay")
+    # THEN it has the keys of all that failed, once it says so
+    assert world.answer("status")[1]["old_objects"]["resent"]
+    world.later(60)
+    assert world.copied() == 500
+
+
+def test_an_end_that_is_interrupted_forgets_nothing_of_what_there_was(world):
+    failed_and_waited(world)
+    for number in range(30):
+        with world.cut_off("dies_after", number), suppress(KilledError):
+            world.migrate("--remove", "--yes")
+        if [one for one in stored(world) if not one.endswith(STATE)]:
+            break
+    well(world.migrate("--remove", "--yes"))
+    told = over(world)
+    assert [told[name] for name in ("how", "total", "copied", "failed")] == ["resent", 100, 98, 2]
