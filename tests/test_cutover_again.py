@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 from unittest.mock import patch
@@ -18,11 +19,13 @@ import pytest
 from ops.cutover import Cutover, Plan
 from ops.terminal import Screen
 from ops.waiting import Session
+from sandbox.server.faults import Fault
 from support.law import EXTRAS
 from support.migration import CONTENTS, MINUTE, Caller, Here, Migration
 
 FREEZE = 10 * MINUTE
 KEYS = ("a", "b")
+AT = "2026-01-02T00:16:00Z"
 # More than one cutover asks, rehearsed or real.
 MOST = 40
 
@@ -148,3 +151,64 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_
         assert (said.code, "The project is open again" in said.text) == (1, True)
         world.later(5 * MINUTE)
         assert world.in_obs("b") == CONTENTS["C"]
+
+
+def closed_mark(world: Migration) -> bool:
+    marks = [json.loads(one.data) for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name]
+    return any(mark["closed"] for mark in marks)
+
+
+def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
+    with frozen_world() as world:
+        # GIVEN a GO, with what nobody has read accepted by name; in OBS are other bytes of the same size
+        there = world.obs.bucket(world.destination_bucket).objects
+        world.write("a", CONTENTS["A"], parts=True)
+        world.later(FREEZE)
+        there["a"] = replace(there["a"], data=b"Z" * len(CONTENTS["A"]))
+        frozen = datetime.fromtimestamp(int(world.ground.now()), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        accepted = [f"--accept={name}=tester, unread" for name in ("equal_version", "equal_size", "suspicious")]
+        asked = ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull, *accepted]
+        assert world.ops(*asked).answer["verdict"] == "GO"
+        # WHEN somebody wants some read, THEN the GO is not enough, AND afterwards there is none
+        assert world.ops(*asked, "--sample", "2").answer["verdict"] == "NO-GO"
+        assert world.ops(*asked).answer["verdict"] == "NO-GO"
+
+
+def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
+    with frozen_world() as world:
+        opened: list[int] = []
+
+        def meddle(_: int) -> None:
+            if closed_mark(world) and b'"look"' in asked[-1][1] and not opened:
+                opened.append(world.ops("open").code)
+
+        with after_each_request(meddle) as asked:
+            said = world.ops(*words(world, rehearsed=False))
+        assert opened == [0]
+        assert "somebody has opened the project" in said.text
+        assert "The project stays closed" not in said.text
+        assert said.answer["verdict"] != "GO"
+
+
+@pytest.mark.parametrize("cloud", ["oms", "obs"])
+def test_where_a_cloud_does_not_answer_for_a_moment_nothing_is_opened(cloud):
+    with frozen_world() as world:
+        name = f"oms_source_record/{world.task_id}/failed_object/a"
+        late = {"key": "a", "reason": "CLOSED", "etag": "", "first_failure": AT, "last_failure": AT}
+        broken: list[str] = []
+
+        def meddle(_: int) -> None:
+            _, body = asked[-1]
+            # An old event comes once more after the close, and a cloud is away when the certificate is made.
+            if b'"close"' in body:
+                world.oss.put(world.log_bucket, name, json.dumps(late).encode())
+            if b'"standstill"' in body and not broken:
+                broken.append(cloud)
+                getattr(world, cloud).faults.random(1.0, [Fault.status(503)], 1)
+
+        with after_each_request(meddle) as asked:
+            said = world.ops(*words(world, rehearsed=False))
+        assert (broken, said.answer["verdict"]) == ([cloud], "NOT PROVEN")
+        assert closed_mark(world)
+        getattr(world, cloud).faults.clear()
+        assert world.ops(*words(world, rehearsed=False)).answer["verdict"] == "GO"
