@@ -9,6 +9,7 @@ import pytest
 
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.jobs.certify import evidence
 from support.certify_world import CertifyWorld, check, verdict
 from support.world import DAY, HOUR, MINUTE
 
@@ -61,6 +62,24 @@ def test_oms_lists_that_were_read_before_the_comparison_ended_prove_nothing(worl
     assert check(document, "NOTHING_WAITS")["waits"]
     world.tick_replay()
     assert world.is_go()
+
+
+def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_told_of_it(world, mocker):
+    world.freeze()
+    world.prove()
+    seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], evidence.what_waits
+
+    def looked(*asked, **how):
+        found = really(*asked, **how)
+        with world.beside():
+            world.later(61)
+            world.tick_replay()
+        return found
+
+    mocker.patch.object(evidence, "what_waits", looked)
+    assert check(world.certify(), "NOTHING_WAITS")["seen"] == seen
+    mocker.stopall()
+    assert check(world.certify(), "NOTHING_WAITS")["seen"] > seen
 
 
 def test_oms_lists_that_were_read_days_ago_prove_nothing_in_a_rehearsal(world):
