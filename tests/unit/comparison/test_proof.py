@@ -146,6 +146,13 @@ def test_what_changes_before_it_is_read_is_moving(world, meanwhile):
     assert deep(world) == ("moving", {"changed": 1})
 
 
+@pytest.mark.parametrize("meanwhile", [("remove", "a"), ("write", "a", "a new one here")])
+def test_what_changes_in_obs_before_it_is_asked_for_is_moving(world, meanwhile):
+    put(world, "a flipped byte", "a flipped bjte")
+    world.source.after = once("get", lambda: world.play([meanwhile]))
+    assert deep(world) == ("moving", {"changed": 1})
+
+
 def test_what_was_written_in_obs_just_now_is_moving_even_if_it_is_read(world):
     # The listing of OBS may be older than that of the source, so nothing is proven yet.
     world.put("a", "five!", "Appendable", "lost")
