@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import certify
@@ -265,6 +267,13 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_stored(world, payload, me
     with pytest.raises(PayloadError, match=message):
         world.within(lambda: certify.run(payload, world.invocation()))
     assert dict(world.bucket.objects) == before
+
+
+def test_a_freeze_by_a_clock_that_is_a_little_ahead_is_not_yet_to_come(world):
+    now = world.clock.now()
+    assert world.call(frozen_since=timestamp(now + timedelta(seconds=60)))["verdict"] != "GO"
+    with pytest.raises(PayloadError, match="yet to come"):
+        world.call(frozen_since=timestamp(now + timedelta(seconds=99)))
 
 
 def test_without_a_source_bucket_there_is_nothing_to_certify():

@@ -94,7 +94,8 @@ class CutoverOptions:
                 f"The payload's frozen_since is {since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z",
             ),
             (
-                frozen is not None and frozen > now,
+                # By the clock of whoever says so.
+                frozen is not None and frozen > now + timedelta(seconds=CLOCKS_SECONDS),
                 f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC",
             ),
             *(one for accepted in asked.accept.items() for one in _wrong_to_accept(*accepted)),
