@@ -118,8 +118,7 @@ class Cutover:
             closing.afterwards(self._session, found, self._mark)
 
     def _standing(self, seen: LookAnswer) -> Any:
-        """The GO that stands and is enough, if there is one: whoever compares anew, or wants more read, wants
-        another."""
+        """The GO that stands and is enough: whoever compares anew, or wants more read, wants another."""
         plan = self._plan
         if seen.go is None or not plan.frozen or plan.restart or plan.deep:
             return None

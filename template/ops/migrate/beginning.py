@@ -60,11 +60,15 @@ def agreed(session: Session, given: Mapping[str, str], options: Namespace, holde
     return known
 
 
-def is_another(known: Intention, given: Mapping[str, str], options: Namespace) -> bool:
-    """Whether `options` ask for something else than what is on its way."""
+def check_same(known: Intention, given: Mapping[str, str], options: Namespace) -> None:
+    """Raise UsageError where `options` ask for something else than what is on its way."""
     prefixes = _prefixes(options.prefix, given.get("objectPrefix", "")) if options.prefix else known.prefixes
     wanted = (options.overwrite or known.overwrite, options.restore or known.restore, sorted(prefixes))
-    return wanted != (known.overwrite, known.restore, sorted(known.prefixes))
+    if wanted != (known.overwrite, known.restore, sorted(known.prefixes)):
+        raise UsageError(
+            t("Another migration is on its way, not with these options"),
+            t("Follow it to its end without them, or end it: python3 ops.py migrate --remove. Then begin this one"),
+        )
 
 
 def check_open(session: Session) -> None:

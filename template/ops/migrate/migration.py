@@ -19,7 +19,7 @@ from ops.clouds.wire import UnreachableError, UnreadableError
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
 from ops.migrate import told
-from ops.migrate.beginning import GROUP, YES, agreed, check_open, confirm, is_another
+from ops.migrate.beginning import GROUP, YES, agreed, check_open, check_same, confirm
 from ops.report import old_objects
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.grants import Grants
@@ -89,11 +89,8 @@ class Migration:
             known = agreed(self._session, self._given, self._options, self._holders)
             if not self._intentions.begin(known):
                 raise UsageError(t("Somebody else has just begun one"), _LOOK)
-        elif is_another(known, self._given, self._options):
-            raise UsageError(
-                t("Another migration is on its way, not with these options"),
-                t("Follow it to its end without them, or end it: python3 ops.py migrate --remove. Then begin this one"),
-            )
+        else:
+            check_same(known, self._given, self._options)
         return self._follow(known, self._found(known) or self._created(known))
 
     def look(self) -> int:
@@ -273,7 +270,6 @@ class Migration:
         """The group, once replay has all that it failed to copy, so that nobody tries the same again by hand; as it is
         if replay does not take that soon."""
         session, clock = self._session, self._session.clock
-        # Nothing goes on at OMS any more.
         session.hint, until = _LOOK, clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
             session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))

@@ -120,8 +120,7 @@ def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed
         "destination_bucket": task.dst_bucket if isinstance(task, TaskInfo) else None,
         "scope": asdict(settings.key_filter),
     }
-    is_of_today = today.items() <= go.items()
-    return go if is_of_today and str(go.get("frozen_since")) >= timestamp(options.frozen) else None
+    return go if today.items() <= go.items() and str(go.get("frozen_since")) >= timestamp(options.frozen) else None
 
 
 def _of_mark(document: dict[str, object] | None, closed: Closed) -> dict[str, object] | None:

@@ -151,10 +151,9 @@ def _judged(
         return finding(Result.PASSED, t("none"))
     seen = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
     keys, one = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
-    options = evidence.options
     if not one.can_be_accepted:
-        return finding(Result.FAILED, seen, *_mend(check, found, task, options), keys)
-    if (why := options.accept.get(one.title)) is not None:
+        return finding(Result.FAILED, seen, *_mend(check, found, task, evidence.options), keys)
+    if (why := evidence.options.accept.get(one.title)) is not None:
         return finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=seen, why=why), keys=keys)
     return finding(Result.NOT_PROVEN, seen, *_prove(check, found, evidence), keys)
 

@@ -225,10 +225,11 @@ class Evidence:
     def accepting(self, found: Comparison) -> Step:
         """The command that accepts all of the objects for which nothing else is left after this comparison, each by the
         name of its class."""
-        is_deep, tally = found.state.scope.deep, found.tally
-        left = [one for one in ObjectClass if one.can_be_accepted and not tally.of(one).is_empty]
+        left = [one for one in ObjectClass if one.can_be_accepted and not found.tally.of(one).is_empty]
         waiting = (one.found for one in self.due or () if one.can_be_accepted)
-        return self.options.accepting(*(one.title for one in (*left, *waiting) if is_deep or one not in UNPROVEN))
+        return self.options.accepting(
+            *(one.title for one in (*left, *waiting) if found.state.scope.deep or one not in UNPROVEN)
+        )
 
 
 def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
@@ -257,7 +258,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         comparison=comparison,
         reconciled=reconciled,
         waiting=waiting,
-        due=_due(invocation, destination, comparison, waiting.keys),
+        due=_due(invocation, destination, comparison, waiting.keys) if waiting.keys else [],
         lists=lists,
         clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
@@ -300,8 +301,6 @@ def _due(
 ) -> list[Due] | None:
     """Those of objects that are neither equal in OBS nor impossible to copy; None where OBS does not tell."""
     keys, due = [one.key for one in waiting], list[Due]()
-    if not keys:
-        return due
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
     began = parse_time(comparison.state.started) if comparison and comparison.state.scope.deep else None
