@@ -72,6 +72,11 @@ def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
     return [number for number, one in enumerate(asked, 1) if number == 1 or one != asked[number - 2]]
 
 
+def is_closed(world: Migration) -> bool:
+    marks = [json.loads(one.data) for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name]
+    return any(mark["closed"] for mark in marks)
+
+
 def changes_in_obs(world: Migration) -> bool:
     """Whether anything changes there within an hour."""
     before = {key: world.in_obs(key) for key in KEYS}
@@ -137,8 +142,7 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_
 
         def straggle(_: int) -> None:
             """As soon as the project is closed, somebody writes."""
-            mark = next((one for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name), None)
-            if mark and json.loads(mark.data)["closed"] and not recorded:
+            if is_closed(world) and not recorded:
                 world.write("b", CONTENTS["C"])
                 world.later(MINUTE)
                 recorded.extend(name for name in world.oss.objects(world.log_bucket) if name.startswith(records))
@@ -151,11 +155,6 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_
         assert (said.code, "The project is open again" in said.text) == (1, True)
         world.later(5 * MINUTE)
         assert world.in_obs("b") == CONTENTS["C"]
-
-
-def closed_mark(world: Migration) -> bool:
-    marks = [json.loads(one.data) for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name]
-    return any(mark["closed"] for mark in marks)
 
 
 def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
@@ -179,7 +178,7 @@ def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
         opened: list[int] = []
 
         def meddle(_: int) -> None:
-            if closed_mark(world) and b'"look"' in asked[-1][1] and not opened:
+            if is_closed(world) and b'"look"' in asked[-1][1] and not opened:
                 opened.append(world.ops("open").code)
 
         with after_each_request(meddle) as asked:
@@ -209,6 +208,6 @@ def test_where_a_cloud_does_not_answer_for_a_moment_nothing_is_opened(cloud):
         with after_each_request(meddle) as asked:
             said = world.ops(*words(world, rehearsed=False))
         assert (broken, said.answer["verdict"]) == ([cloud], "NOT PROVEN")
-        assert closed_mark(world)
+        assert is_closed(world)
         getattr(world, cloud).faults.clear()
         assert world.ops(*words(world, rehearsed=False)).answer["verdict"] == "GO"

@@ -514,8 +514,8 @@ MISTAKES = (
         "ending whatever migration is written down",
         f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_whoever_slept_does_not_end_the_next_one",
         f"{_OPS}/intention.py",
-        "if there is None or there.run != intention.run:",
-        "if there is None:",
+        "return there if there and there.run == intention.run else None",
+        "return there",
     ),
     Mistake(
         "trying again without end what replay has",
@@ -543,8 +543,8 @@ MISTAKES = (
         "two migrations begun at once",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_of_two_who_begin_at_once_one_does",
         f"{_OPS}/intention.py",
-        "return there is not None and there.run == intention.run",
-        "return there is not None",
+        "return self.latest(intention) is not None",
+        "return self.read() is not None",
     ),
     Mistake(
         "a journal that names what is no canary's",

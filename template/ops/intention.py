@@ -118,13 +118,13 @@ class Intentions:
     def begin(self, intention: Intention) -> bool:
         """Write it, if there is none; whether it is the one that is there now."""
         self._put_first(self._name, asdict(intention))
-        return self.is_there(intention)
+        return self.latest(intention) is not None
 
-    def is_there(self, intention: Intention) -> bool:
-        """Whether it is the one that is on its way: whoever has slept, or waited, may have one that somebody else has
-        ended, and perhaps begun another."""
+    def latest(self, intention: Intention) -> Intention | None:
+        """The same as it is written down now; None if it is not the one that is on its way any more: whoever has slept,
+        or waited, may have one that somebody else has ended, and perhaps begun another."""
         there = self.read()
-        return there is not None and there.run == intention.run
+        return there if there and there.run == intention.run else None
 
     def keep(self, intention: Intention) -> bool:
         """Write it with what is known now, unless another one is on its way; whether it is written."""
@@ -150,13 +150,13 @@ class Intentions:
     ) -> None:
         """It is over, unless somebody else has ended it already: the keys that it has by now go first, because while it
         is written down, somebody knows of them."""
-        there = self.read()
-        if there is None or there.run != intention.run:
+        there = self.latest(intention)
+        if there is None:
             return
         delete_keys(there, holders)
         self.note_end(there, ended, how, group)
         # Somebody else may have ended it meanwhile, and begun another.
-        if self.is_there(there):
+        if self.latest(there):
             self._log.delete(self._name)
 
     def _put_first(self, name: str, value: Mapping[str, object]) -> None:

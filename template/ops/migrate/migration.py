@@ -140,28 +140,26 @@ class Migration:
             return 0
         question = t("It is not over. Type {word} to end it, and leave what is copied:", word=YES)
         confirm(self._session, self._options, question)
-        if not self._intentions.is_there(known):
+        if not self._intentions.latest(known):
             raise UsageError(_ENDED, _LOOK)
         self._session.hint = t("The migration is not ended yet: python3 ops.py migrate --remove")
         # OMS is asked, which knows a group until that is deleted.
         groups = self._all_of(known)
         how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"
-        self._end(known, how, self._delete_groups(known, groups, how))
+        self._delete_groups(known, groups, how)
+        self._end(known, how)
         self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
         return 0
 
-    def _delete_groups(self, known: Intention, groups: Sequence[TaskGroup], how: str) -> TaskGroup | None:
-        """Let them rest, and delete them; return the last one, as it was then."""
-        resting = None
+    def _delete_groups(self, known: Intention, groups: Sequence[TaskGroup], how: str) -> None:
+        """Let them rest, write down what they came to, of which OMS tells nothing afterwards, and delete them."""
         for group in groups:
             resting = self._until_not(known, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
             self._until_not(known, resting, *MOVING)
-            # Afterwards OMS tells nothing of it any more.
             self._intentions.note_end(known, self._session.clock.now(), how, resting)
             self._groups.delete(group.id)
-        return resting
 
     def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
@@ -201,8 +199,8 @@ class Migration:
         the source, as OMS names it."""
         huawei, grants, seen = self._huawei, Grants(self._session), all_keys(self._holders)
         # Somebody else may go on with it at the same time: what is made since this look, or named now, is of it.
-        now = self._intentions.read()
-        if now is None or now.run != known.run:
+        now = self._intentions.latest(known)
+        if now is None:
             raise UsageError(_ENDED, _LOOK)
         delete_keys(now, self._holders)
         named = now.keys or [key for key in seen if key not in now.kept]
@@ -218,7 +216,7 @@ class Migration:
     def _name_keys(self, known: Intention, *made: str) -> None:
         """Write down which keys it has, those that somebody else has made meanwhile, too. Raises UsageError once it is
         over: then none is left of those, nor of what was `made` here."""
-        while self._intentions.is_there(known):
+        while self._intentions.latest(known):
             mine = [key for key in all_keys(self._holders) if key not in known.kept]
             if mine == known.keys:
                 return
@@ -323,7 +321,7 @@ class Migration:
     def _shown(self, known: Intention, group: str = "") -> TaskGroup:
         if found := self._groups.show(group or known.group):
             return self._with_replay(found)
-        if not self._intentions.is_there(known):
+        if not self._intentions.latest(known):
             raise UsageError(_ENDED, _LOOK)
         raise UsageError(
             t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), _END_IT

@@ -140,7 +140,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
 
 @pytest.mark.law
 @settings(max_examples=schedules(6))
-@given(st.lists(of_passes, max_size=6))
+@given(st.lists(of_passes, max_size=8))
 @example([("freeze",), ("compare", {}), ("stops", {})])
 @example([("freeze",), ("compare", {}), ("compare", {"since": "2026-01-01"})])
 def test_the_pass_that_is_judged_again_is_the_one_that_is_certified(count_schedule, happenings):

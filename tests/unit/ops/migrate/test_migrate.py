@@ -219,10 +219,14 @@ def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
     assert world.run("close")[0] == 0
 
 
-def keys_written_down(world):
-    """Those of the migration that is on its way."""
+def under_way(world):
+    """What is known of the migration that is on its way."""
     (found,) = [one for name, one in world.oss.objects(world.log_bucket).items() if name.endswith(STATE)]
-    return set(json.loads(found.data)["keys"])
+    return json.loads(found.data)
+
+
+def keys_written_down(world):
+    return set(under_way(world)["keys"])
 
 
 def keys_of_reader(world):

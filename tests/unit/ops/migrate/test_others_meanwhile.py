@@ -3,7 +3,6 @@ tried again."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import suppress
 from itertools import count
@@ -17,7 +16,7 @@ from sandbox.oms.group import Status
 from support.administrator import KilledError
 from support.migration import Here
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
-from unit.ops.migrate.test_migrate import FAILS, begun, failed_and_waited, over, slow
+from unit.ops.migrate.test_migrate import FAILS, begun, failed_and_waited, keys_of_reader, over, slow, under_way
 from unit.ops.setup.setup_world import NAME, ends, well
 
 
@@ -34,22 +33,15 @@ def another_begun(world):
     slow(world, 6000)
     world.stop_following_after(60)
     ends(world.migrate("--overwrite", "--yes", typed=""), 130)
-    (run,) = [json.loads(one.data)["run"] for name, one in stored(world).items() if name.endswith(STATE)]
-    return run
-
-
-def stored(world):
-    return {name: one for name, one in world.oss.objects(world.log_bucket).items() if "/state/migrate" in name}
+    return under_way(world)["run"]
 
 
 def is_untouched(world, run):
     """Whether it goes on, has its keys, and is the one that is written down; and what the first came to is told."""
-    (known,) = [json.loads(one.data) for name, one in stored(world).items() if name.endswith(STATE)]
-    (ended,) = [json.loads(one.data) for name, one in stored(world).items() if not name.endswith(STATE)]
+    known = under_way(world)
     assert world.run("close")[0] != 0
-    return (known["run"], world.oms_keys(), ended["how"]) == (run, (2, 2), "done") and {*known["keys"]} <= (
-        world.all_oms_keys()
-    )
+    has_keys = {*known["keys"]} <= world.all_oms_keys()
+    return (known["run"], world.oms_keys(), over(world)["how"], has_keys) == (run, (2, 2), "done", True)
 
 
 def test_whoever_slept_does_not_end_the_next_one(world):
@@ -93,7 +85,7 @@ def test_a_key_that_comes_while_somebody_is_asked_stays(world):
 
     with patch("ops.migrate.beginning.confirm", confirm):
         well(world.migrate())
-    assert {*ram.users[user]["keys"]} == {*made}
+    assert keys_of_reader(world) == {*made}
 
 
 @pytest.mark.parametrize("words", [["--overwrite"], ["--prefix", "old/"], ["--restore"]])
@@ -141,7 +133,7 @@ def test_an_end_that_is_interrupted_forgets_nothing_of_what_there_was(world):
     for number in range(30):
         with world.cut_off("dies_after", number), suppress(KilledError):
             world.migrate("--remove", "--yes")
-        if [one for one in stored(world) if not one.endswith(STATE)]:
+        if world.written_down() != [STATE]:
             break
     well(world.migrate("--remove", "--yes"))
     told = over(world)
