@@ -33,8 +33,9 @@ sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Play with both clouds on this machi
 
 setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
 
-unit: .venv/.dev ## Run the unit tests but what takes long, the laws above all, or one file of tests (FILE=tests/unit/test_events.py): seconds
-	$(if $(FILE),$(BIN)/pytest -q $(FILE),$(PYTEST) -q -m "not extras and not law and not long" tests/unit)
+unit: .venv/.dev ## Run the unit tests but what takes long, the laws and whole jobs above all: a minute; or one file or folder (FILE=tests/unit/test_events.py): seconds
+	$(if $(FILE),$(BIN)/pytest -q $(FILE),$(PYTEST) -q -m "not extras and not law and not long" tests/unit \
+		$(addprefix --ignore=tests/unit/,jobs ops/migrate ops/canary))
 
 test: setup ## Run every test, side by side on all cores (EXTRAS=1: also coverage, and both runtimes)
 	$(PYTEST) $(if $(EXTRAS),-m "" --cov --cov-fail-under=95)

@@ -180,11 +180,13 @@ def test_what_chinese_users_need_is_in_chinese():
     assert OF_THE_PROJECT[1].exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_is_one(path, project):
     assert list(wrong_commands(Document.read(path), project)) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["readme.md", "readme.zh.md"])
 def test_every_command_in_the_projects_readme_is_one(name, project):
     assert list(wrong_commands(Document.read(project / name), project)) == []

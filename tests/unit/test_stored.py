@@ -234,6 +234,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     return st.builds(hint, **{name: values(hints[name]) for name in names})
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(st.data())
 @pytest.mark.parametrize("kind", TYPES)

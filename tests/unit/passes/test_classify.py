@@ -39,6 +39,7 @@ CASES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", ["a/b", LONG], ids=["plain", "long"])
 @pytest.mark.parametrize("case", CASES)
 def test_just_what_is_missing_or_stale_is_sent(world, case, key):

@@ -71,6 +71,7 @@ def look(folder: Path, *, dark: bool) -> dict[str, Any]:
     return dict(json.loads(html.unescape(title[1])))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", COLOURS)
 def test_each_page_fits_a_phone_follows_the_light_and_has_no_errors(tmp_path, theme):
     if not chromium.found():
