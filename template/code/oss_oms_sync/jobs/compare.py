@@ -49,8 +49,14 @@ _WRITING_SECONDS = 30.0
 # What of an answer is too long for a line in the logs.
 _NOT_LOGGED = ("classes", "folders", "last_written", "differences")
 
-# What a standstill pass has no use for: it reads no contents, judges nothing and sends nothing.
-_JUDGING = ("since", "again", "deep", "overwrite", "cutover", "dry_run")
+# What goes with neither, and what they do: nobody shall think that it was done.
+_ALONE = {
+    "standstill": (
+        ("since", "again", "deep", "overwrite", "cutover", "dry_run"),
+        "A standstill pass only lists both buckets",
+    ),
+    "again": (("restart", "dry_run"), "It judges once more what the last pass found to differ"),
+}
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,9 @@ class Options:
             raise PayloadError(
                 f"The payload's frozen_since is {self.frozen_since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z"
             )
-        if self.standstill and (judging := [name for name in _JUDGING if getattr(self, name)]):
-            raise PayloadError(
-                f"The payload asks for a standstill and for {judging[0]}. A standstill pass only lists both buckets"
-            )
+        for asked, (others, does) in _ALONE.items():
+            if getattr(self, asked) and (contrary := [name for name in others if getattr(self, name)]):
+                raise PayloadError(f"The payload asks for {asked} and for {contrary[0]}. {does}")
 
     @property
     def frozen_from(self) -> datetime | None:

@@ -147,6 +147,13 @@ def test_what_it_does_not_know_is_an_error_before_anything_is_done(world, asked)
     assert not world.sent()
 
 
+@pytest.mark.parametrize(("one", "other"), [("standstill", "deep"), ("again", "restart"), ("again", "dry_run")])
+def test_what_contradicts_is_not_ignored_but_an_error(world, one, other):
+    with pytest.raises(PayloadError, match=f"{one} and for {other}"):
+        world.compare({one: True, other: True})
+    assert not world.sent()
+
+
 def test_without_a_source_bucket_it_says_what_to_set():
     world = CompareWorld(SOURCE_BUCKET="")
     with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):

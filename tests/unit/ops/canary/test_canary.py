@@ -31,6 +31,8 @@ def test_all_comes_and_is_equal_and_nothing_is_left(world):
     assert (said.code, said.answer["missing"]) == (0, {})
     report = said.answer["report"]
     assert {one["etag"] for one in report["objects"].values()} == {"MD5 of the contents", "32 digits and parts"}
+    in_parts = [title for title, one in report["objects"].items() if one["source_etag"] == "32 digits and parts"]
+    assert in_parts == ["above"]
     assert report["counts"]["doubles"] == "each counted"
     assert world.left() == []
     assert "OMS's own lists stay" in said.text
