@@ -96,6 +96,15 @@ def test_an_instance_that_was_frozen_sends_nothing_whichever_of_its_clocks_went_
     assert sent(world) == [["a"]]
 
 
+def test_an_instance_that_was_told_that_it_is_closed_does_not_forget_it_when_a_clock_is_set_back(world):
+    world.forward(payload("a"))
+    closing(world).close()
+    for ahead in (2, 0):
+        world.clock.ahead = timedelta(minutes=ahead)
+        assert world.forward(payload("b")) is False
+    assert sent(world) == [["a"]]
+
+
 def test_of_a_large_event_all_is_recorded_after_one_look(world):
     closing(world).close()
     looked = looks(world)

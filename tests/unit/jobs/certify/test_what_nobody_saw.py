@@ -158,7 +158,12 @@ def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mock
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.get_ready()
     mocker.patch("oss_oms_sync.ledger.waiting._MOST_LISTED", 10)
-    assert verdict(world.certify()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
+    document = world.certify()
+    assert verdict(document) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
+    # A closed project sends nothing again.
+    assert check(document, "NOTHING_WAITS")["step"] == {"job": "open", "options": {}}
+    world.call(open=True)
+    assert check(world.certify(), "NOTHING_WAITS")["step"] == {"job": "replay", "options": {}}
 
 
 @pytest.mark.parametrize("keys", [[], ["a.jpg"]])

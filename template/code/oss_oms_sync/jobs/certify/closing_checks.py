@@ -246,12 +246,11 @@ def nothing_waits(evidence: Evidence) -> Finding:
             evidence.options.cutover(),
         )
     elif waiting.are_more:
-        finding = _NOTHING_WAITS(
-            Result.NOT_RUN,
-            t("There are more failed records or run files than could be checked"),
-            t("Send them again, in each project of this task"),
-            Step("replay"),
-        )
+        send = (t("Send them again, in each project of this task"), Step("replay"))
+        if evidence.closed:
+            send = (t("In each project of this task, open it, and send them again"), Step("open"))
+        seen = t("There are more failed records or run files than could be checked")
+        finding = _NOTHING_WAITS(Result.NOT_RUN, seen, *send)
     else:
         finding = _lists(evidence)
     if accepted:
