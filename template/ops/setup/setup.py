@@ -6,6 +6,7 @@ import json
 import uuid
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -132,7 +133,10 @@ class Run:
                     raise UsageError(
                         t("Something has changed: {what}", what=need.what), t("Look at the plan again, with --plan")
                     )
-                line = self._do(need) if line.state in OURS else line
+                if line.state in OURS:
+                    # No key that is handed over makes up for what is there and should be otherwise, or not at all.
+                    need = need if line.state is Standing.CREATE else replace(need, is_settled=lambda: False)
+                    line = self._do(need)
                 if line.state is Standing.WAIT:
                     waits.append((need, line))
                 lock.take()
