@@ -153,6 +153,14 @@ def test_grants_that_never_act_end_with_what_it_waits_for_and_no_key_is_left(wor
     assert finish(world)["tasks"] == [("photos", "photos-obs", True)]
 
 
+def test_a_right_that_the_administrator_lacks_is_asked_for_and_not_waited_for(world):
+    world.oms.deny("oms:synctask:create")
+    began = world.ground.now()
+    ends(world.setup(typed=YES), 3, "refused POST: 403 APIGW.0302", "Ask for what this needs: oms:synctask:list, oms:")
+    assert world.ground.now() - began < 60
+    assert world.made()["users"][f"{NAME}-oms"][1] == 0
+
+
 def test_what_was_just_made_and_is_not_seen_yet_is_asked_for_again(world):
     world.ram.entities.stale_for = world.iam.stale_for = 3.0
     well(world.setup(typed=YES))
