@@ -166,7 +166,7 @@ def test_a_suffix_is_refused_and_the_backfill_offered():
 @pytest.mark.parametrize("typed", ["no\n", ""])
 def test_nothing_is_begun_that_nobody_wants(world, typed):
     world.fill(10)
-    ends(world.migrate(typed=typed or "\n"), 2, "Nothing was done")
+    ends(world.migrate(typed=typed), 2, "Nothing was done")
     assert (world.oms.groups.all(), world.oms_keys(), world.written_down()) == ([], (1, 1), [])
     assert world.migrate("--yes", typed="")[0] == 0
 

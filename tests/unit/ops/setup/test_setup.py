@@ -111,6 +111,12 @@ def test_who_does_not_say_yes_changes_nothing(world):
     assert (code, "Nobody agreed" in said, world.made()["tasks"]) == (2, True, [])
 
 
+@pytest.mark.parametrize(("typed", "told"), [("", "Nothing was done"), ("yes\n", "Nobody agreed")])
+def test_who_presses_ctrl_d_has_not_said_yes(world, typed, told):
+    ends(world.setup(typed=typed), 2, told)
+    assert world.made()["tasks"] == []
+
+
 def finish(world):
     """Go on until all is there; what there is then."""
     well(world.setup(typed=YES))
