@@ -38,9 +38,13 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     run = Run(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     after = plan.AFTER[options.only]
-    run.see_to_migration(options)
+    if options.yes is None:
+        run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
     show(session, options, shown.report(session.lang), shown.to_json())
+    # A hash says yes to its own plan alone.
+    if shown.can_be_done and options.yes == shown.hash:
+        run.see_to_migration(options)
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
