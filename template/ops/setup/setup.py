@@ -258,12 +258,12 @@ class Lock:
     def __init__(self, session: Session, project: str, bucket: OssBucket | None) -> None:
         self._clock, self._bucket = session.clock, bucket
         self._name = f"{RECORDS}setup/{project}.json"
-        self._owner, self._is_mine = uuid.uuid4().hex, False
+        self._owner, self._may_be_mine = uuid.uuid4().hex, False
 
     def take(self) -> None:
         """Raises UsageError where somebody else has it."""
         bucket = self._bucket
-        if bucket is None or self._is_mine or bucket.info() is None:
+        if bucket is None or self._may_be_mine or bucket.info() is None:
             return
         now = self._clock.now()
         body = json.dumps({"since": now.isoformat(), "by": self._owner}).encode()
@@ -275,18 +275,19 @@ class Lock:
             since, _ = self._held(bucket)
             if now - since >= _LOCK_HOLDS:
                 bucket.put(self._name, body)
-        # Read back: an answer may have been lost, and two may have taken it over.
+        # Read back: an answer may have been lost, and two may have taken it over. Where it cannot be read, it may be
+        # this one's, too.
+        self._may_be_mine = True
         since, owner = self._held(bucket)
         if owner != self._owner:
             raise UsageError(
                 t("Somebody else has been setting this up since {since}", since=since.isoformat()),
                 t("Wait for them; after {n} minutes you may go on yourself", n=_LOCK_HOLDS.seconds // 60),
             )
-        self._is_mine = True
 
     def release(self) -> None:
         """For whoever comes next."""
-        if self._bucket and self._is_mine and self._held(self._bucket)[1] == self._owner:
+        if self._bucket and self._may_be_mine and self._held(self._bucket)[1] == self._owner:
             self._bucket.delete(self._name)
 
     def _held(self, bucket: OssBucket) -> tuple[datetime, str]:

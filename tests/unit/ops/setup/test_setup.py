@@ -143,6 +143,12 @@ def test_a_second_person_waits_for_the_first(world):
     ends(world.setup(typed=YES), 2, "Somebody else has been setting this up since")
 
 
+def test_a_lock_that_cannot_be_read_back_is_in_nobody_s_way(world):
+    world.oss.faults.add(Fault.status(503), 4, where=lambda one: one.method == "GET" and "/setup/" in one.raw_path)
+    ends(world.setup(typed=YES), 1, "refused GET: 503")
+    well(world.setup(typed=YES))
+
+
 @pytest.mark.parametrize("minutes", [0, 10, 30])
 def test_grants_that_act_late_are_waited_for(world, minutes):
     world.ram.entities.acts_after = world.iam.acts_after = minutes * 60.0
