@@ -53,10 +53,7 @@ def _moment(session: Session, options: Namespace) -> datetime | None:
     if options.frozen_since:
         return _read(options.frozen_since, session)
     while session.screen.interactive:
-        try:
-            given = session.screen.ask(_QUESTION.of(session.lang))
-        except EOFError:
-            break
+        given = session.screen.ask(_QUESTION.of(session.lang))
         if given.lower() in ("r", "rehearse"):
             return None
         try:

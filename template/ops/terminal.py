@@ -109,20 +109,16 @@ class Screen:
         self._last_line = self._clock.monotonic()
 
     def ask(self, question: str) -> str:
-        """What somebody types; raises EOFError where nothing more comes."""
+        """What somebody types; empty where nothing more comes: then nobody can be asked any more."""
         self._clear()
         self._write(self._err, f"{escaped(question)} ")
         line = self._in.readline()
-        if not line:
-            raise EOFError
+        self.interactive = bool(line)
         return line.strip()
 
     def agrees(self, question: str) -> bool:
         """Whether somebody who is there says yes."""
-        try:
-            return self.interactive and self.ask(question).lower() in _AGREED
-        except EOFError:
-            return False
+        return self.interactive and self.ask(question).lower() in _AGREED
 
     def ask_secret(self, question: str) -> str:
         """What somebody types, which is not shown; empty where nothing more comes."""

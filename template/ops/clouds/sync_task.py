@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from ops.clock import Clock
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
 from ops.clouds.wire import UnreadableError
+from ops.errors import UsageError
+from oss_oms_sync.answers.text import t
 
+# As the functions take it (oss_oms_sync/settings.py).
+_ADDRESS = re.compile(r"(https?://[\w.-]+(?::\d+)?)(/v2/([\w.~-]+)/sync-tasks/([\w.~-]+))/events", re.ASCII)
 KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
 class SyncTask:
-    """The task that `url` is for: the address to which its events go. All methods raise RefusedError, UnreachableError
-    and UnreadableError."""
+    """The task that `url` is for: the address to which its events go. Raises UsageError for one that is none; all
+    methods raise RefusedError, UnreachableError and UnreadableError."""
 
     def __init__(self, url: str, keys: Keys, clock: Clock) -> None:
-        whole = urlsplit(url.rstrip("/").removesuffix("/events"))
-        self._path = whole.path
-        _, project, _, self.id = self._path.rsplit("/", 3)
-        self._service = Service(f"{whole.scheme}://{whole.netloc}", keys, clock, {"X-Project-Id": project})
+        found = _ADDRESS.fullmatch(url)
+        if found is None:
+            raise UsageError(
+                t("SYNC_URL is not the address of a sync task"),
+                t(
+                    "Copy it from the task's details in the OMS console into s.yaml; it looks like"
+                    " https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
+                ),
+            )
+        origin, self._path, project, self.id = found.groups()
+        self._service = Service(origin, keys, clock, {"X-Project-Id": project})
         self._clock = clock
 
     def show(self) -> dict[str, Any]:

@@ -46,6 +46,10 @@ _RIGHTS = t(
     "See that the keys may do this; what a canary needs: python3 policies/show.py --canary, and a migration: python3"
     " policies/show.py --migrate"
 )
+_LATER = t("Run the command again in some minutes")
+_CODE_SAYS = t(
+    "Look up in the cloud's documentation what this answer means, or give its support the number of the request"
+)
 
 
 class Request(NamedTuple):
@@ -217,7 +221,9 @@ def _fix(answer: Answer) -> Text:
         return _KEYS
     if code.startswith("LimitExceeded") or code == "PAP5.0003":
         return t("A limit of the account is reached: delete what nobody needs, or ask the cloud for more")
-    return answer.denial.ask or _RIGHTS
+    # OMS tells of a missing right by 400 as well.
+    rights = _RIGHTS if answer.status == 403 or code == "OMS.0072" else _CODE_SAYS
+    return answer.denial.ask or (_LATER if answer.status in _AGAIN else rights)
 
 
 def _connection(url: SplitResult) -> http.client.HTTPConnection:

@@ -17,8 +17,9 @@ T = TypeVar("T")
 # How often a new key is tried, and how long grants take at most, by both vendors' pages.
 _TRY_SECONDS = 20.0
 _GRANTS = timedelta(minutes=35)
-# What OMS says of a key whose rights, or which itself, it does not see yet.
-_NOT_YET_SEEN = ("OMS.0068", "OMS.0072")
+# What OMS and OBS say of a key whose rights, or which itself, they do not see yet. What OMS's gateway says is of the
+# administrator's key, to which nobody has just granted anything.
+_NOT_YET_SEEN = ("OMS.0068", "OMS.0072", "AccessDenied", "InvalidAccessKeyId")
 # What is answered to a key that nobody has, or to another secret.
 _UNKNOWN = ("OMS.0068", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 LATER = t("Run this again later: it goes on from here")
@@ -42,7 +43,7 @@ class Grants:
                         t("{what}: no user has the key that was given: {happened}", what=what, happened=error.happened),
                         t("Run this again, and give its access key and its secret"),
                     ) from None
-                if error.status not in (401, 403) and error.code not in _NOT_YET_SEEN:
+                if error.code not in _NOT_YET_SEEN:
                     raise
                 if self._session.clock.now() >= self._end:
                     raise NotYetError(

@@ -6,6 +6,7 @@ import json
 import uuid
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -37,9 +38,13 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     run = Run(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     after = plan.AFTER[options.only]
-    run.see_to_migration(options)
+    if options.yes is None:
+        run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
     show(session, options, shown.report(session.lang), shown.to_json())
+    # A hash says yes to its own plan alone.
+    if shown.can_be_done and options.yes == shown.hash:
+        run.see_to_migration(options)
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
@@ -132,7 +137,10 @@ class Run:
                     raise UsageError(
                         t("Something has changed: {what}", what=need.what), t("Look at the plan again, with --plan")
                     )
-                line = self._do(need) if line.state in OURS else line
+                if line.state in OURS:
+                    # No key that is handed over makes up for what is there and should be otherwise, or not at all.
+                    need = need if line.state is Standing.CREATE else replace(need, is_settled=lambda: False)
+                    line = self._do(need)
                 if line.state is Standing.WAIT:
                     waits.append((need, line))
                 lock.take()
@@ -250,12 +258,12 @@ class Lock:
     def __init__(self, session: Session, project: str, bucket: OssBucket | None) -> None:
         self._clock, self._bucket = session.clock, bucket
         self._name = f"{RECORDS}setup/{project}.json"
-        self._owner, self._is_mine = uuid.uuid4().hex, False
+        self._owner, self._may_be_mine = uuid.uuid4().hex, False
 
     def take(self) -> None:
         """Raises UsageError where somebody else has it."""
         bucket = self._bucket
-        if bucket is None or self._is_mine or bucket.info() is None:
+        if bucket is None or self._may_be_mine or bucket.info() is None:
             return
         now = self._clock.now()
         body = json.dumps({"since": now.isoformat(), "by": self._owner}).encode()
@@ -267,18 +275,19 @@ class Lock:
             since, _ = self._held(bucket)
             if now - since >= _LOCK_HOLDS:
                 bucket.put(self._name, body)
-        # Read back: an answer may have been lost, and two may have taken it over.
+        # Read back: an answer may have been lost, and two may have taken it over. Where it cannot be read, it may be
+        # this one's, too.
+        self._may_be_mine = True
         since, owner = self._held(bucket)
         if owner != self._owner:
             raise UsageError(
                 t("Somebody else has been setting this up since {since}", since=since.isoformat()),
                 t("Wait for them; after {n} minutes you may go on yourself", n=_LOCK_HOLDS.seconds // 60),
             )
-        self._is_mine = True
 
     def release(self) -> None:
         """For whoever comes next."""
-        if self._bucket and self._is_mine and self._held(self._bucket)[1] == self._owner:
+        if self._bucket and self._may_be_mine and self._held(self._bucket)[1] == self._owner:
             self._bucket.delete(self._name)
 
     def _held(self, bucket: OssBucket) -> tuple[datetime, str]:

@@ -1,6 +1,7 @@
 """A canary in process: each fault is named by its hop, nothing is left behind, and nobody else's work is touched."""
 
 import json
+import re
 from contextlib import suppress
 
 import pytest
@@ -166,6 +167,13 @@ def test_a_filter_that_no_key_of_it_passes_is_refused(world, prefix, said):
     assert answer.code == 2
     assert said in answer.text
     assert world.left() == []
+
+
+@pytest.mark.parametrize("address", ["https://oms.cn-north-4.myhuaweicloud.com", "${env('SYNC_URL')}"])
+def test_what_is_no_address_of_a_task_is_refused(world, address):
+    world.change_settings = lambda text: re.sub("SYNC_URL:.*", f'SYNC_URL: "{address}"', text)
+    answer = world.canary()
+    assert (answer.code, "SYNC_URL is not the address of a sync task" in answer.text) == (2, True)
 
 
 @pytest.mark.law

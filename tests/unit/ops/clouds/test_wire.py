@@ -147,6 +147,21 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
     assert not any("secret" in said for said in in_both(refused.value))
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "fix"),
+    [
+        (403, b"<Code>AccessDenied</Code>", "See that the keys may do this"),
+        (400, b'{"error_code": "OMS.0072"}', "See that the keys may do this"),
+        (503, b"", "Run the command again in some minutes"),
+        (404, b"<Code>NoSuchKey</Code>", "Look up in the cloud's documentation what this answer means"),
+        (409, b"", "Look up in the cloud's documentation what this answer means"),
+    ],
+)
+def test_what_to_do_about_a_refusal_is_about_rights_only_where_one_is_missing(status, body, fix):
+    error = wire.RefusedError(get("https://cloud/"), wire.Answer(status, {}, body))
+    assert error.fix.en.startswith(fix)
+
+
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
 def test_what_no_cloud_says_is_an_error_of_ours(body):
     answer = wire.Answer(200, {}, body)

@@ -166,7 +166,7 @@ def test_a_suffix_is_refused_and_the_backfill_offered():
 @pytest.mark.parametrize("typed", ["no\n", ""])
 def test_nothing_is_begun_that_nobody_wants(world, typed):
     world.fill(10)
-    ends(world.migrate(typed=typed or "\n"), 2, "Nothing was done")
+    ends(world.migrate(typed=typed), 2, "Nothing was done")
     assert (world.oms.groups.all(), world.oms_keys(), world.written_down()) == ([], (1, 1), [])
     assert world.migrate("--yes", typed="")[0] == 0
 
@@ -381,6 +381,15 @@ def test_where_nobody_is_asked_the_plan_s_hash_says_yes_to_it(world):
     code, said = world.setup("--json", "--plan")
     plan = json.loads(next(line for line in said.splitlines() if line.startswith("{")))["plan"]
     assert (code, world.setup("--yes", plan, typed="")[0], is_over(world)) == (0, 0, True)
+
+
+def test_the_hash_of_another_plan_says_yes_to_nothing(world):
+    begun(world, seconds=300)
+    world.later(3600)
+    file, keys = world.folder / "s.yaml", world.oms_keys()
+    file.write_text(re.sub("compareDeep:.*", 'compareDeep: "on"', file.read_text()))
+    ends(world.setup("--yes", "00000000"), 2, "The plan is another one now")
+    assert (is_over(world), world.oms_keys()) == (False, keys)
 
 
 def test_who_may_not_delete_them_is_told_and_goes_on(world):

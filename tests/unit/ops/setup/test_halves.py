@@ -268,6 +268,21 @@ def test_a_key_that_somebody_made_is_given_to_oms_and_not_taken_for_one_that_nob
     assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key["AccessKeyId"]]
 
 
+def test_a_policy_that_may_not_be_changed_is_waited_for_though_the_functions_have_their_key(world):
+    well(world.setup(typed=YES))
+    file = world.folder / "s.yaml"
+    file.write_text(re.sub("compareDeep:.*", 'compareDeep: "on"', file.read_text()))
+    world.iam.deny("iam:policies:createVersionV5")
+    assert left(ends(world.setup(typed=YES), 3)) == ["IAM user with whose key the functions call OMS and OBS"]
+
+
+def test_a_key_that_may_not_be_deleted_is_named_as_left(world):
+    ends(world.setup(typed="yes\n"), 2, "Nobody agreed")
+    world.ram.entities.create_access_key(f"{NAME}-oms")
+    world.ram.deny("ram:DeleteAccessKey")
+    assert left(ends(world.setup(typed=YES), 3)) == [f"access keys of RAM user {NAME}-oms that nothing uses"]
+
+
 def test_a_missing_right_to_make_a_bucket_ends_it_there(world):
     world.oss.deny("oss:PutBucket", world.log_bucket)
     ends(

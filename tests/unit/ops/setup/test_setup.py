@@ -111,6 +111,12 @@ def test_who_does_not_say_yes_changes_nothing(world):
     assert (code, "Nobody agreed" in said, world.made()["tasks"]) == (2, True, [])
 
 
+@pytest.mark.parametrize(("typed", "told"), [("", "Nothing was done"), ("yes\n", "Nobody agreed")])
+def test_who_presses_ctrl_d_has_not_said_yes(world, typed, told):
+    ends(world.setup(typed=typed), 2, told)
+    assert world.made()["tasks"] == []
+
+
 def finish(world):
     """Go on until all is there; what there is then."""
     well(world.setup(typed=YES))
@@ -137,6 +143,12 @@ def test_a_second_person_waits_for_the_first(world):
     ends(world.setup(typed=YES), 2, "Somebody else has been setting this up since")
 
 
+def test_a_lock_that_cannot_be_read_back_is_in_nobody_s_way(world):
+    world.oss.faults.add(Fault.status(503), 4, where=lambda one: one.method == "GET" and "/setup/" in one.raw_path)
+    ends(world.setup(typed=YES), 1, "refused GET: 503")
+    well(world.setup(typed=YES))
+
+
 @pytest.mark.parametrize("minutes", [0, 10, 30])
 def test_grants_that_act_late_are_waited_for(world, minutes):
     world.ram.entities.acts_after = world.iam.acts_after = minutes * 60.0
@@ -151,6 +163,14 @@ def test_grants_that_never_act_end_with_what_it_waits_for_and_no_key_is_left(wor
     assert world.made()["users"][f"{NAME}-oms"][1] == 0
     world.iam.acts_after = 0.0
     assert finish(world)["tasks"] == [("photos", "photos-obs", True)]
+
+
+def test_a_right_that_the_administrator_lacks_is_asked_for_and_not_waited_for(world):
+    world.oms.deny("oms:synctask:create")
+    began = world.ground.now()
+    ends(world.setup(typed=YES), 3, "refused POST: 403 APIGW.0302", "Ask for what this needs: oms:synctask:list, oms:")
+    assert world.ground.now() - began < 60
+    assert world.made()["users"][f"{NAME}-oms"][1] == 0
 
 
 def test_what_was_just_made_and_is_not_seen_yet_is_asked_for_again(world):
