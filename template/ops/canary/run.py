@@ -57,6 +57,7 @@ _COUNTED_ON = t(
 _SOME_LACK = t(
     "Not everything came, in twice the documented time. The hop above says where to look: python3 ops.py doctor"
 )
+_LEFT = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
 _REPORT = t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.")
 
 
@@ -66,7 +67,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     given = read(file, _NEEDED)
     accounts = Accounts.of(session, given)
     journals = Journals(accounts, file.absolute().parent)
-    session.hint = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
+    session.hint = _LEFT
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
@@ -122,20 +123,31 @@ class _Run:
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
         except (KeyboardInterrupt, OpsError) as error:
             session.say(t("Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove"), "open")
-            remove(session, accounts, self._journals, self._journal)
-            session.hint = None
+            self._remove()
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
         told = field_report.report(self._watch, self._run, accounts.shown, versions=versions)
         code, missing = self._exit_code(), self._watch.missing()
         lines = list(self._lines(missing, code))
-        is_gone = remove(session, accounts, self._journals, self._journal)
-        session.hint = None
+        is_gone = self._remove()
         named = {hop: [one.title for one in some] for hop, some in missing.items()}
         answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
         self._keep(options.report, told)
         return code if is_gone else code or _NOT_COME
+
+    def _remove(self) -> bool:
+        """Whether nothing is left; whatever becomes of that, what was seen is still told."""
+        session, is_gone = self._session, False
+        try:
+            is_gone = remove(session, self._accounts, self._journals, self._journal)
+        except (KeyboardInterrupt, OpsError) as error:
+            if isinstance(error, OpsError):
+                session.say(error.happened, "bad")
+                session.say(error.fix)
+            session.say(_LEFT)
+        session.hint = None
+        return is_gone
 
     def _say_plan(self) -> None:
         accounts, all_items = self._accounts, items()

@@ -218,8 +218,32 @@ def test_a_second_ctrl_c_says_how(world):
     world.meanwhile = interrupt
     said = world.canary()
     assert said.code == 130
-    assert "Delete them: python3 ops.py canary --remove" in said.text
+    assert said.text.count("Delete them: python3 ops.py canary --remove") == 1
     assert world.left()
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_what_was_seen_is_told_though_it_cannot_be_deleted(world, status):
+    world.obs.faults.add(Fault.status(status), where=lambda one: one.method == "DELETE")
+    file = world.folder / "report.json"
+    said = world.canary("--report", str(file))
+    assert (said.code, said.answer["missing"], json.loads(file.read_text())) == (3, {}, said.answer["report"])
+    assert f"refused DELETE: {status}" in said.text
+    assert said.text.count("Delete them: python3 ops.py canary --remove") == 1
+    world.obs.faults.clear()
+    assert world.canary("--remove").code == 0
+    assert world.left() == []
+
+
+def test_ctrl_c_while_it_deletes_loses_nothing_that_was_seen(world):
+    def interrupt(number):
+        if world.sent and world.sent[-1].method == "DELETE" and "obs." in world.sent[-1].url:
+            raise KeyboardInterrupt
+
+    world.meanwhile = interrupt
+    said = world.canary()
+    assert (said.code, said.answer["missing"]) == (3, {})
+    assert "Delete them: python3 ops.py canary --remove" in said.text
 
 
 def test_a_copy_that_ends_after_the_removal_began_is_removed_as_well(world):
