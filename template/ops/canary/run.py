@@ -66,18 +66,13 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     file = options.template or folder / "s.yaml"
     given = read(file, _NEEDED)
     accounts = Accounts.of(session, given)
-    journals = Journals(accounts, file.absolute().parent)
+    journals = Journals(accounts)
     session.hint = _LEFT
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
     intentions = Intentions(accounts.log, given["SYNC_URL"], given["functionName"])
     intentions.see_to_keys(session, lambda: _of_migration(session, accounts, file))
-    mine = journals.mine()
-    if mine:
-        session.say(t("A canary of before was not removed; now it is: {prefix}", prefix=mine.prefix))
-        if not remove(session, accounts, journals, mine):
-            return _NOT_COME
     for other in journals.all():
         raise UsageError(
             t("Another canary has not been removed, or still runs: {run}", run=other.run),
@@ -96,7 +91,8 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
     found = list(journals.all())
     left = [one.prefix for one in found if not remove(session, accounts, journals, one)]
     if options.json:
-        session.screen.answer([Whole(json.dumps({"removed": [one.prefix for one in found], "left": left}))])
+        removed = [one.prefix for one in found if one.prefix not in left]
+        session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
     elif not found:
         session.screen.answer([t("No canary has left anything.").of(session.lang)])
     return _NOT_COME if left else _EQUAL
@@ -109,7 +105,8 @@ class _Run:
         self._session, self._accounts, self._journals = session, accounts, journals
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
-        self._journal = Journal(self._run, accounts.prefix(self._run), timestamp(session.clock.now()))
+        buckets = accounts.source.name, accounts.destination.name
+        self._journal = Journal(self._run, accounts.prefix(self._run), *buckets, timestamp(session.clock.now()))
 
     def fly(self, options: Namespace) -> int:
         """Write, follow, compare, delete, tell."""

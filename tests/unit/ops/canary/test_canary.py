@@ -169,8 +169,7 @@ def test_a_filter_that_no_key_of_it_passes_is_refused(world, prefix, said):
 
 
 @pytest.mark.law
-@pytest.mark.parametrize("is_elsewhere", [False, True])
-def test_killed_at_whatever_request_it_leaves_nothing_once_begun_again_or_removed(is_elsewhere):
+def test_killed_at_whatever_request_it_leaves_nothing_once_removed():
     with CanaryWorld() as world:
         world.canary()
         every = world.asked
@@ -181,19 +180,54 @@ def test_killed_at_whatever_request_it_leaves_nothing_once_begun_again_or_remove
             with suppress(KilledError):
                 world.canary()
             world.dies_after = -1
-            said = world.canary("--remove", folder=world.folder / "elsewhere") if is_elsewhere else world.canary()
-            assert said.code == 0, number
+            assert world.canary("--remove").code == 0, number
             world.later(3600)
             assert world.left() == [], number
 
 
-def test_what_somebody_elses_canary_left_is_named_and_not_touched(world):
+def test_what_a_canary_left_is_named_and_not_touched(world):
     world.cut_short()
     before = world.left()
-    said = world.canary(folder=world.folder / "elsewhere")
+    said = world.canary()
     assert said.code == 2
     assert "ops.py canary --remove" in said.text
     assert world.left() == before
+
+
+def test_a_second_one_in_the_same_folder_leaves_the_first_alone(world):
+    second = []
+
+    def begin(number):
+        if number == 60:
+            world.meanwhile = lambda _: None
+            second.append(world.canary())
+
+    world.meanwhile = begin
+    first = world.canary()
+    assert "or still runs" in second[0].text
+    assert (second[0].code, first.code, first.answer["missing"]) == (2, 0, {})
+    assert world.left() == []
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+def test_one_of_other_buckets_is_not_said_to_be_removed(world, is_source):
+    # GIVEN what one left, and settings that name another source, or a task with another destination
+    world.cut_short(60)
+    world.later(1200)
+    before, summary = world.left(), world.task.summary
+    if is_source:
+        world.change_settings = lambda text: text.replace('sourceBucket: "photos"', 'sourceBucket: "another"')
+    else:
+        world.task.summary = lambda: {**summary(), "dst_bucket": "another"}
+    # WHEN it is to be removed THEN it says where that is, and nothing is touched
+    said = world.canary("--remove")
+    assert (said.code, said.answer["removed"], len(said.answer["left"])) == (3, [], 1)
+    assert f"is in photos and {world.destination_bucket}, and s.yaml" in said.text
+    assert world.left() == before
+    # AND with the settings of before it is
+    world.change_settings, world.task.summary = str, summary
+    assert world.canary("--remove").code == 0
+    assert world.left() == []
 
 
 def test_ctrl_c_cleans_up(world):
@@ -277,6 +311,8 @@ def test_a_journal_that_names_anything_but_a_canary_removes_nothing(world, chang
     forged = {
         "run": run,
         "prefix": f".oss-oms-sync-canary/{run}/",
+        "source": world.source_bucket,
+        "destination": world.destination_bucket,
         "written": "2026-01-02T00:00:00Z",
         "keys": [],
         "is_settled": True,
