@@ -65,7 +65,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     """Run it, or remove what runs have left; return the exit code. Raises OpsError."""
     file = options.template or folder / "s.yaml"
     given = read(file, _NEEDED)
-    accounts = Accounts.of(session, given)
+    accounts = Accounts.of(session, given, is_removal=options.remove)
     journals = Journals(accounts)
     session.hint = _LEFT
     if options.remove:

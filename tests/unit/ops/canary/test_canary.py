@@ -209,6 +209,17 @@ def test_a_second_one_in_the_same_folder_leaves_the_first_alone(world):
     assert world.left() == []
 
 
+def test_what_one_left_is_removed_after_its_task_was(world):
+    world.cut_short(60)
+    world.oms._tasks.clear()
+    before = world.left()
+    assert (world.canary().code, world.left()) == (1, before)
+    said = world.canary("--remove")
+    assert (said.code, said.answer["left"], len(said.answer["removed"])) == (0, [], 1)
+    world.later(3600)
+    assert world.left() == []
+
+
 @pytest.mark.parametrize("is_source", [True, False])
 def test_one_of_other_buckets_is_not_said_to_be_removed(world, is_source):
     # GIVEN what one left, and settings that name another source, or a task with another destination
