@@ -120,31 +120,35 @@ class _Run:
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
         except (KeyboardInterrupt, OpsError) as error:
             session.say(t("Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove"), "open")
-            self._remove()
+            if not self._remove():
+                session.say(_LEFT)
+            session.hint = None
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
         told = field_report.report(self._watch, self._run, accounts.shown, versions=versions)
         code, missing = self._exit_code(), self._watch.missing()
         lines = list(self._lines(missing, code))
         is_gone = self._remove()
+        session.hint = None if is_gone else _LEFT
         named = {hop: [one.title for one in some] for hop, some in missing.items()}
         answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
         self._keep(options.report, told)
-        return code if is_gone else code or _NOT_COME
+        if is_gone:
+            return code
+        session.say(_LEFT)
+        return code or _NOT_COME
 
     def _remove(self) -> bool:
         """Whether nothing is left; whatever becomes of that, what was seen is still told."""
-        session, is_gone = self._session, False
         try:
-            is_gone = remove(session, self._accounts, self._journals, self._journal)
-        except (KeyboardInterrupt, OpsError) as error:
-            if isinstance(error, OpsError):
-                session.say(error.happened, "bad")
-                session.say(error.fix)
-            session.say(_LEFT)
-        session.hint = None
-        return is_gone
+            return remove(self._session, self._accounts, self._journals, self._journal)
+        except KeyboardInterrupt:
+            return False
+        except OpsError as error:
+            self._session.say(error.happened, "bad")
+            self._session.say(error.fix)
+            return False
 
     def _say_plan(self) -> None:
         accounts, all_items = self._accounts, items()
