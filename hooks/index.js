@@ -24,7 +24,7 @@ const OMS_REGIONS = {
 };
 // Where Function Compute has no python3.12 (its page "Python", of October 2026).
 const WITHOUT_PYTHON_312 = ["cn-wulanchabu", "ap-southeast-1", "ap-southeast-3", "ap-southeast-5", "me-central-1"];
-const IGNORED = [".env", ".s/", "__pycache__/", ".oss-oms-sync-canary.json", "*.before-setup"];
+const IGNORED = [".env", ".s/", "__pycache__/", "*.before-setup"];
 
 const { LC_ALL, LC_MESSAGES, LANG } = process.env;
 // Windows sets none of the three.

@@ -57,9 +57,7 @@ def test_what_comes_next_has_no_git_where_git_is(tool, built, tmp_path):
     # THEN nobody is told to go there or to begin a repository, and what was ignored still is
     assert "Ready in this folder" in done.stdout
     assert [line.split()[0] for line in commands_in(done.stdout)] == ["python3", "s", "python3"]
-    assert (
-        tmp_path / "out" / ".gitignore"
-    ).read_text() == "mine\n.env\n.s/\n__pycache__/\n.oss-oms-sync-canary.json\n*.before-setup\n"
+    assert (tmp_path / "out" / ".gitignore").read_text() == "mine\n.env\n.s/\n__pycache__/\n*.before-setup\n"
     assert 'access: "default"\n' in (tmp_path / "out" / "s.yaml").read_text()
 
 

@@ -111,6 +111,8 @@ FORMS = {
     "canary": Journal(
         "20260202T000000Z-0f0f",
         f"a/{CANARY}20260202T000000Z-0f0f/",
+        "photos",
+        "photos-obs",
         "2026-02-02T00:00:00Z",
         [f"a/{CANARY}20260202T000000Z-0f0f/plain"],
         is_settled=True,

@@ -12,6 +12,7 @@ from ops.certificates import CANARY, RECORDS
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.sync_task import SyncTask
+from ops.clouds.wire import refused
 from ops.errors import UsageError
 from ops.waiting import Session
 from oss_oms_sync.answers.text import t
@@ -40,12 +41,15 @@ class Accounts:
     keys: tuple[Keys, Keys]
 
     @classmethod
-    def of(cls, session: Session, given: Mapping[str, str]) -> Accounts:
+    def of(cls, session: Session, given: Mapping[str, str], *, is_removal: bool) -> Accounts:
         """With an administrator's keys. Raises OpsError."""
         alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
         clock, here = session.clock, session.caller.endpoints()
         task = SyncTask(given["SYNC_URL"], huawei, clock)
-        shown = task.show()
+        shown = {"dst_bucket": given.get("destinationBucket", ""), "dst_region": given.get("destinationRegion", "")}
+        # What a canary left outlives its task; of which bucket it is, its journal says.
+        with refused(lambda _: is_removal):
+            shown = task.show()
         source, log = (
             OssBucket.at(here, given["region"], given[name], alibaba, clock) for name in ("sourceBucket", "logBucket")
         )

@@ -1,5 +1,4 @@
-"""What a canary has written, told before each object: in the log bucket, so that anybody can remove it, and beside
-s.yaml, so that the same command begun again goes on there.
+"""What a canary has written, told before each object in the log bucket, so that anybody can remove it, from anywhere.
 
 oms_source_record/canary/{project}/{run}.json
 """
@@ -11,27 +10,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from ops.canary.accounts import Accounts
 from ops.certificates import CANARY, RECORDS
 from ops.clock import parse_time, timestamp
-from ops.errors import UsageError
-from oss_oms_sync.answers.text import same, t
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
-_LOCAL = ".oss-oms-sync-canary.json"
 # After this nothing arrives of what was written before: OMS copies within ten minutes, by its guide.
 _SETTLED = timedelta(minutes=10)
 
 
 @dataclass
 class Journal:
-    """`keys`: what was written, or was about to be. `written`: when the last was. `is_settled`: whatever was to come of
-    it has come, so what is deleted stays away."""
+    """`source`, `destination`: the buckets. `keys`: what was written, or was about to be. `written`: when the last was.
+    `is_settled`: whatever was to come of it has come, so what is deleted stays away."""
 
     run: str
     prefix: str
+    source: str
+    destination: str
     written: str
     keys: list[str] = field(default_factory=list)
     is_settled: bool = False
@@ -45,44 +42,26 @@ class Journal:
 class Journals:
     """Those of one project."""
 
-    def __init__(self, accounts: Accounts, folder: Path) -> None:
+    def __init__(self, accounts: Accounts) -> None:
         self._log = accounts.log
         self._root = f"{RECORDS}canary/{accounts.given['functionName']}/"
-        self._local = folder / _LOCAL
 
     def write(self, journal: Journal, now: datetime) -> None:
-        """Here first: then nobody has to know of what is not told there. Raises OpsError."""
+        """Raises OpsError."""
         journal.written = timestamp(now)
-        text = json.dumps(asdict(journal))
-        try:
-            self._local.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(same(str(error)), t("Run it where the project's folder can be written")) from None
-        self._log.put(self._name(journal), text.encode(), {"Content-Type": "application/json"})
+        body = json.dumps(asdict(journal)).encode()
+        self._log.put(self._name(journal), body, {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:
-        """There first: what is gone here only would be found there. Raises OpsError."""
+        """Raises OpsError."""
         self._log.delete(self._name(journal))
-        mine = self.mine()
-        if mine and mine.run == journal.run:
-            self._local.unlink(missing_ok=True)
-
-    def mine(self) -> Journal | None:
-        """The one beside s.yaml."""
-        try:
-            return _read(self._local.read_bytes())
-        except OSError:
-            return None
 
     def all(self) -> Iterator[Journal]:
         """Whoever wrote them, and from wherever. Raises OpsError."""
-        mine = self.mine()
-        if mine:
-            yield mine
         for one in list(self._log.objects(self._root)):
             found = self._log.get(one.key)
             journal = _read(found.body) if found else None
-            if journal and (mine is None or journal.run != mine.run):
+            if journal:
                 yield journal
 
     def _name(self, journal: Journal) -> str:
@@ -96,13 +75,15 @@ def _read(body: bytes) -> Journal | None:
         case {
             "run": str(run),
             "prefix": str(prefix),
+            "source": str(source),
+            "destination": str(destination),
             "written": str(written),
             "keys": [*keys],
             "is_settled": bool(done),
         }:
             is_canary = _RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/")
             if is_canary and all(isinstance(key, str) and key.startswith(prefix) for key in keys):
-                return Journal(run, prefix, written, keys, done)
+                return Journal(run, prefix, source, destination, written, keys, done)
     return None
 
 

@@ -16,6 +16,10 @@ _KINDS = ("success", "failed", "proven")
 _LOOK_SECONDS, _MOST_SECONDS = 15.0, 1800.0
 
 _WAITS = t("deleted; OMS may still write what it has read before, so this is looked at again for {left}")
+_ELSEWHERE = t(
+    "Not deleted: {prefix} is in {source} and {destination}, and s.yaml, or its sync task, names other buckets. Write"
+    " these there again, and run: python3 ops.py canary --remove"
+)
 _REMOVED = t(
     "Deleted on both sides, with its records: {prefix}. OMS's own lists stay, because nothing else may write there:"
     " {name}/{lists}"
@@ -28,6 +32,9 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     The source comes first: what is gone there is neither sent nor copied any more.
     """
     source, prefix, clock = accounts.source, journal.prefix, session.clock
+    if (journal.source, journal.destination) != (source.name, accounts.destination.name):
+        session.say(_ELSEWHERE.filled(**vars(journal)))
+        return False
     for key, upload in source.uploads(prefix):
         source.abort(key, upload)
     session.screen.begin()

@@ -57,6 +57,7 @@ _COUNTED_ON = t(
 _SOME_LACK = t(
     "Not everything came, in twice the documented time. The hop above says where to look: python3 ops.py doctor"
 )
+_LEFT = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
 _REPORT = t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.")
 
 
@@ -64,19 +65,14 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     """Run it, or remove what runs have left; return the exit code. Raises OpsError."""
     file = options.template or folder / "s.yaml"
     given = read(file, _NEEDED)
-    accounts = Accounts.of(session, given)
-    journals = Journals(accounts, file.absolute().parent)
-    session.hint = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
+    accounts = Accounts.of(session, given, is_removal=options.remove)
+    journals = Journals(accounts)
+    session.hint = _LEFT
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
     intentions = Intentions(accounts.log, given["SYNC_URL"], given["functionName"])
     intentions.see_to_keys(session, lambda: _of_migration(session, accounts, file))
-    mine = journals.mine()
-    if mine:
-        session.say(t("A canary of before was not removed; now it is: {prefix}", prefix=mine.prefix))
-        if not remove(session, accounts, journals, mine):
-            return _NOT_COME
     for other in journals.all():
         raise UsageError(
             t("Another canary has not been removed, or still runs: {run}", run=other.run),
@@ -95,7 +91,8 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
     found = list(journals.all())
     left = [one.prefix for one in found if not remove(session, accounts, journals, one)]
     if options.json:
-        session.screen.answer([Whole(json.dumps({"removed": [one.prefix for one in found], "left": left}))])
+        removed = [one.prefix for one in found if one.prefix not in left]
+        session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
     elif not found:
         session.screen.answer([t("No canary has left anything.").of(session.lang)])
     return _NOT_COME if left else _EQUAL
@@ -108,7 +105,8 @@ class _Run:
         self._session, self._accounts, self._journals = session, accounts, journals
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
-        self._journal = Journal(self._run, accounts.prefix(self._run), timestamp(session.clock.now()))
+        buckets = accounts.source.name, accounts.destination.name
+        self._journal = Journal(self._run, accounts.prefix(self._run), *buckets, timestamp(session.clock.now()))
 
     def fly(self, options: Namespace) -> int:
         """Write, follow, compare, delete, tell."""
@@ -122,20 +120,35 @@ class _Run:
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
         except (KeyboardInterrupt, OpsError) as error:
             session.say(t("Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove"), "open")
-            remove(session, accounts, self._journals, self._journal)
+            if not self._remove():
+                session.say(_LEFT)
             session.hint = None
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
         told = field_report.report(self._watch, self._run, accounts.shown, versions=versions)
         code, missing = self._exit_code(), self._watch.missing()
         lines = list(self._lines(missing, code))
-        is_gone = remove(session, accounts, self._journals, self._journal)
-        session.hint = None
+        is_gone = self._remove()
+        session.hint = None if is_gone else _LEFT
         named = {hop: [one.title for one in some] for hop, some in missing.items()}
         answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
         self._keep(options.report, told)
-        return code if is_gone else code or _NOT_COME
+        if is_gone:
+            return code
+        session.say(_LEFT)
+        return code or _NOT_COME
+
+    def _remove(self) -> bool:
+        """Whether nothing is left; whatever becomes of that, what was seen is still told."""
+        try:
+            return remove(self._session, self._accounts, self._journals, self._journal)
+        except KeyboardInterrupt:
+            return False
+        except OpsError as error:
+            self._session.say(error.happened, "bad")
+            self._session.say(error.fix)
+            return False
 
     def _say_plan(self) -> None:
         accounts, all_items = self._accounts, items()

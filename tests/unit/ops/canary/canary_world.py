@@ -46,14 +46,12 @@ class CanaryWorld(Administrator, Migration):
         self._patches.enter_context(patch("ops.canary.field_report.PARTS", PARTS))
         return self
 
-    def canary(self, *words: str, folder: Path | None = None) -> Said:
-        """Run the command in a folder of this project, or another one of it."""
-        there = folder or self.folder
-        there.mkdir(exist_ok=True)
+    def canary(self, *words: str) -> Said:
+        """Run the command in a folder of this project."""
         settings = (self.project() / "s.yaml").read_text(encoding="utf-8")
-        (there / "s.yaml").write_text(self.change_settings(settings), encoding="utf-8")
+        (self.folder / "s.yaml").write_text(self.change_settings(settings), encoding="utf-8")
         with patch.dict("os.environ", self.administrators()):
-            return self.ops("canary", "-t", str(there / "s.yaml"), *words)
+            return self.ops("canary", "-t", str(self.folder / "s.yaml"), *words)
 
     def cut_short(self, after: int = 40) -> None:
         """A canary on a machine that is no more after so many requests, and another machine then."""

@@ -177,8 +177,7 @@ def test_what_is_no_address_of_a_task_is_refused(world, address):
 
 
 @pytest.mark.law
-@pytest.mark.parametrize("is_elsewhere", [False, True])
-def test_killed_at_whatever_request_it_leaves_nothing_once_begun_again_or_removed(is_elsewhere):
+def test_killed_at_whatever_request_it_leaves_nothing_once_removed():
     with CanaryWorld() as world:
         world.canary()
         every = world.asked
@@ -189,19 +188,65 @@ def test_killed_at_whatever_request_it_leaves_nothing_once_begun_again_or_remove
             with suppress(KilledError):
                 world.canary()
             world.dies_after = -1
-            said = world.canary("--remove", folder=world.folder / "elsewhere") if is_elsewhere else world.canary()
-            assert said.code == 0, number
+            assert world.canary("--remove").code == 0, number
             world.later(3600)
             assert world.left() == [], number
 
 
-def test_what_somebody_elses_canary_left_is_named_and_not_touched(world):
+def test_what_a_canary_left_is_named_and_not_touched(world):
     world.cut_short()
     before = world.left()
-    said = world.canary(folder=world.folder / "elsewhere")
+    said = world.canary()
     assert said.code == 2
     assert "ops.py canary --remove" in said.text
     assert world.left() == before
+
+
+def test_a_second_one_in_the_same_folder_leaves_the_first_alone(world):
+    second = []
+
+    def begin(number):
+        if number == 60:
+            world.meanwhile = lambda _: None
+            second.append(world.canary())
+
+    world.meanwhile = begin
+    first = world.canary()
+    assert "or still runs" in second[0].text
+    assert (second[0].code, first.code, first.answer["missing"]) == (2, 0, {})
+    assert world.left() == []
+
+
+def test_what_one_left_is_removed_after_its_task_was(world):
+    world.cut_short(60)
+    world.oms._tasks.clear()
+    before = world.left()
+    assert (world.canary().code, world.left()) == (1, before)
+    said = world.canary("--remove")
+    assert (said.code, said.answer["left"], len(said.answer["removed"])) == (0, [], 1)
+    world.later(3600)
+    assert world.left() == []
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+def test_one_of_other_buckets_is_not_said_to_be_removed(world, is_source):
+    # GIVEN what one left, and settings that name another source, or a task with another destination
+    world.cut_short(60)
+    world.later(1200)
+    before, summary = world.left(), world.task.summary
+    if is_source:
+        world.change_settings = lambda text: text.replace('sourceBucket: "photos"', 'sourceBucket: "another"')
+    else:
+        world.task.summary = lambda: {**summary(), "dst_bucket": "another"}
+    # WHEN it is to be removed THEN it says where that is, and nothing is touched
+    said = world.canary("--remove")
+    assert (said.code, said.answer["removed"], len(said.answer["left"])) == (3, [], 1)
+    assert f"is in photos and {world.destination_bucket}, and s.yaml" in said.text
+    assert world.left() == before
+    # AND with the settings of before it is
+    world.change_settings, world.task.summary = str, summary
+    assert world.canary("--remove").code == 0
+    assert world.left() == []
 
 
 def test_ctrl_c_cleans_up(world):
@@ -226,8 +271,32 @@ def test_a_second_ctrl_c_says_how(world):
     world.meanwhile = interrupt
     said = world.canary()
     assert said.code == 130
-    assert "Delete them: python3 ops.py canary --remove" in said.text
+    assert said.text.count("Delete them: python3 ops.py canary --remove") == 1
     assert world.left()
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_what_was_seen_is_told_though_it_cannot_be_deleted(world, status):
+    world.obs.faults.add(Fault.status(status), where=lambda one: one.method == "DELETE")
+    file = world.folder / "report.json"
+    said = world.canary("--report", str(file))
+    assert (said.code, said.answer["missing"], json.loads(file.read_text())) == (3, {}, said.answer["report"])
+    assert f"refused DELETE: {status}" in said.text
+    assert said.text.splitlines()[-1].endswith("Delete them: python3 ops.py canary --remove")
+    world.obs.faults.clear()
+    assert world.canary("--remove").code == 0
+    assert world.left() == []
+
+
+def test_ctrl_c_while_it_deletes_loses_nothing_that_was_seen(world):
+    def interrupt(number):
+        if world.sent and world.sent[-1].method == "DELETE" and "obs." in world.sent[-1].url:
+            raise KeyboardInterrupt
+
+    world.meanwhile = interrupt
+    said = world.canary()
+    assert (said.code, said.answer["missing"]) == (3, {})
+    assert "Delete them: python3 ops.py canary --remove" in said.text
 
 
 def test_a_copy_that_ends_after_the_removal_began_is_removed_as_well(world):
@@ -261,6 +330,8 @@ def test_a_journal_that_names_anything_but_a_canary_removes_nothing(world, chang
     forged = {
         "run": run,
         "prefix": f".oss-oms-sync-canary/{run}/",
+        "source": world.source_bucket,
+        "destination": world.destination_bucket,
         "written": "2026-01-02T00:00:00Z",
         "keys": [],
         "is_settled": True,
