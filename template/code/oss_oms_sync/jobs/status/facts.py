@@ -149,8 +149,9 @@ class InObs:
     @property
     def is_clean(self) -> bool:
         """Whether everything was there that could be judged, as far as that is proven: what merely has the size of an
-        object may be a version before the one that OMS failed to copy."""
-        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, ObjectClass.MIGRATING)
+        object may be a version before the one that OMS failed to copy, and what replay had in hand may never come."""
+        waiting = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
+        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, *waiting)
         return self.last is not None and not differing and self.equal == self.proven
 
     @property
