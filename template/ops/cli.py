@@ -63,7 +63,7 @@ VIEWS = {
         {"key", "story", "next"},
         partial(answers.of, StoryAnswer),
         jobs.story,
-        lambda answer: 0 if answer.accepted else 1,
+        lambda answer: 0 if answer.well else 1,
     ),
     "doctor": View(
         {"ok", "checks"}, partial(answers.of, DoctorAnswer), jobs.doctor, lambda answer: 0 if answer.ok else 1

@@ -265,6 +265,7 @@ NO_PASS = {"reconcile": a_pass(**_NONE), "compare": compared(**_NONE)}
 STORY = {
     "key": "a b",
     "accepted": False,
+    "well": False,
     "object": {"etag": "e", "size": 1234, "modified": "2026-01-31T08:00:00Z"},
     "success": {"etag": "e", "modified": "2026-01-31T08:00:04Z"},
     "in_obs": {"etag": "e", "size": 1234, "modified": "2026-01-31T08:05:00Z"},

@@ -53,8 +53,8 @@ def run(command):
         ("status", "status", {}, report("in step")),
         ("status --hours 72", "status", {"hours": 72}, report("in step")),
         ("status --acknowledge", "status", {"acknowledge": True}, report("in step")),
-        ("story a/b.txt", "status", {"key": "a/b.txt"}, {**STORY, "accepted": True}),
-        ("story -- --html", "status", {"key": "--html"}, {**STORY, "accepted": True}),
+        ("story a/b.txt", "status", {"key": "a/b.txt"}, {**STORY, "well": True}),
+        ("story -- --html", "status", {"key": "--html"}, {**STORY, "well": True}),
         ("replay", "replay", {}, REPLAYED),
         ("replay --key a --key b", "replay", {"keys": ["a", "b"]}, REPLAYED),
         (
@@ -105,7 +105,7 @@ def test_who_only_looks_does_not_wait(run, job):
         (["status"], report("behind"), 1),
         (["status"], report("broken"), 1),
         (["status"], report("closed"), 1),
-        (["story", "a"], STORY, 1),
+        (["story", "a"], {**STORY, "accepted": True}, 1),
         (["replay"], {**REPLAYED, "left": 1}, 1),
         (["replay"], {**REPLAYED, "failed": 1}, 1),
         (["replay"], {**REPLAYED, "finished": False}, 1),
@@ -120,7 +120,7 @@ def test_what_is_not_well_is_in_the_exit_code(run, words, answer, code):
 
 
 def test_as_json_only_the_answer_is_printed(run):
-    answer = {**STORY, "accepted": True, "key": NASTY, "story": "\ud83d"}
+    answer = {**STORY, "well": True, "key": NASTY, "story": "\ud83d"}
     code, out, said = run(FakeCaller(status=answer), "story", "a", "--json")
     assert (code, json.loads(out), said) == (0, answer, "")
     assert all(" " <= one <= "~" or one == "\n" for one in out)
@@ -298,7 +298,7 @@ def show(monkeypatch, capsys):
     [
         (SET_UP_RIGHT, 0, "Setup OK: "),
         (report("in step"), 0, "In step"),
-        ({**STORY, "accepted": True}, 0, "'a b': OMS accepted an older version."),
+        ({**STORY, "well": True}, 0, "'a b': OMS accepted an older version."),
         (REPLAYED, 0, "Nothing is left to send again."),
         (a_pass(), 0, "The pass has ended."),
         (compared(), 0, "All is in OBS, with equal contents."),

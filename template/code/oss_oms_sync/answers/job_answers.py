@@ -98,10 +98,12 @@ class Seconds:
 @dataclass(frozen=True)
 class StoryAnswer:
     """What became of one key, and what comes next: the object as it is in the source, its success record, the object in
-    OBS, or why that is not known; `failed` is what its failed record says, and `step` sends the key now."""
+    OBS, or why that is not known; `failed` is what its failed record says, and `step` sends the key now. `well`: its
+    current version is in OBS, or OMS may still copy it."""
 
     key: str
     accepted: bool
+    well: bool
     object: ObjectSeen | None
     success: Submitted | None
     in_obs: ObjectSeen | None

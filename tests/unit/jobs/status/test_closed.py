@@ -7,7 +7,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason, StorageError
 from support.status_world import IN_STEP
-from support.world import ROOT
+from support.world import NO_RIGHT, ROOT
 
 
 def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
@@ -54,3 +54,70 @@ def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
     with pytest.raises(StorageError, match="unreadable"):
         world.status()
+
+
+def test_what_came_after_the_close_is_an_alarm_however_much_failed_since(world):
+    world.shut(on=True)
+    world.fail("late", "CLOSED")
+    world.later(60)
+    for number in range(201):
+        world.copy_failed(f"c{number}")
+    verdict = world.status()["verdict"]
+    assert verdict["alarm"]
+    assert "ALARM: 1 changed object came after that, the last at 2026-03-10T12:00:00Z" in verdict["text"]
+
+
+def test_what_failed_before_the_close_did_not_come_after_it(world):
+    world.fail("a", "MARK_UNREAD")
+    world.later(30)
+    world.shut(on=True)
+    assert not world.status()["verdict"]["alarm"]
+
+
+def test_closed_anew_it_still_says_what_came_after_the_first_close(world):
+    world.shut(on=True)
+    world.fail("late", "CLOSED")
+    world.later(30)
+    world.shut(on=True)
+    assert world.status()["verdict"]["alarm"]
+
+
+UNKNOWN = "ALARM: it is not known whether anything came after that"
+
+
+def test_where_not_all_that_failed_after_the_close_is_read_that_is_an_alarm_until_it_is_acknowledged(world, mocker):
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 2)
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_LATE_READ", 3)
+    world.copy_failed("before")
+    world.later(60)
+    world.shut(on=True)
+    for number in range(3):
+        world.copy_failed(f"{number}")
+    assert not world.status()["verdict"]["alarm"]
+
+    # WHEN there are more, or one cannot be read
+    world.copy_failed("3")
+    assert UNKNOWN in world.verdict()[1]
+    world.bucket.objects.pop(f"{ROOT}failed_object/3")
+    world.bucket.fail(NO_RIGHT, "get", lambda name: name.endswith("/failed_object/0"))
+    verdict = world.status()["verdict"]
+    assert (verdict["alarm"], UNKNOWN in verdict["text"]) == (True, True)
+
+    # THEN it is over once somebody has looked, and what comes then is another alarm
+    assert not world.status(acknowledge=True)["verdict"]["alarm"]
+    world.later(1)
+    world.fail("late", "CLOSED")
+    assert "ALARM: 1 changed object came" in world.verdict()[1]
+
+
+def test_where_not_all_that_failed_can_be_listed_it_is_not_known_whether_something_came(world, mocker):
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 2)
+    for key in "ab":
+        world.fail(key, "THROTTLED")
+    world.later(60)
+    world.shut(on=True)
+    assert not world.status()["verdict"]["alarm"]
+    world.fail("last", "CLOSED")
+    assert UNKNOWN in world.verdict(acknowledge=True)[1]
+    world.fail("0", "CLOSED")
+    assert "ALARM: at least 1 changed object came" in world.verdict()[1]

@@ -182,6 +182,14 @@ def test_what_still_waits_when_it_is_acknowledged_waits_in_the_backlog_only(worl
     assert failures(world) == {}
     assert world.verdict()[1].startswith("1 object waiting since")
 
+    # AND while it does, later failures that no list tells of end as well: by another acknowledgement
+    world.go_to(NOW + timedelta(hours=12))
+    fail(world, 1, 180)
+    world.compared(equal_contents=6, failed_before=1)
+    assert failures(world) == {"counted": 1, "unknown": 1}
+    world.verdict(acknowledge=True)
+    assert failures(world) == {}
+
 
 numbers = st.integers(0, 9)
 keys = st.lists(

@@ -195,11 +195,22 @@ def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world)
     assert not [promise for promise in PROMISES if promise in following]
 
 
-def test_what_obs_has_of_an_accepted_version_is_told():
+def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
     world = StatusWorld()
+
+    def told() -> tuple[str, bool]:
+        answer = world.status(key="a")
+        return answer["story"], answer["well"]
+
     world.upload("a", minutes_ago=1)
-    assert story(world) == "OMS accepted this version, and it is not in OBS yet."
+    assert told() == ("OMS accepted this version, and it is not in OBS yet.", True)
     world.go_to(NOW + timedelta(hours=2))
-    assert story(world) == "OMS accepted this version, but it is not in OBS."
+    assert told() == ("OMS accepted this version, but it is not in OBS.", False)
     world.write("a", "of another size")
-    assert story(world) == "OMS accepted this version, but OBS has another: overwritten."
+    assert told() == ("OMS accepted this version, but OBS has another: overwritten.", False)
+    world.copy_failed("a")
+    assert told() == ("OMS accepted this version, and failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message.", False)
+    world.write("a", "a")
+    assert told() == ("It is in OBS, with the same contents.", True)
+    world.obs.faults.add(NO_RIGHT)
+    assert not told()[1]

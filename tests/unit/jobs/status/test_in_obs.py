@@ -112,6 +112,7 @@ def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
         pytest.param(-30, {"equal_contents": 7}, id="it may have been in flight"),
         pytest.param(-480, {"equal_contents": 6, "suspicious": 1}, id="not everything is seen"),
         pytest.param(-480, {"equal_contents": 6, "equal_size": 1}, id="not everything is proven"),
+        pytest.param(-480, {"equal_contents": 6, "failed_before": 1}, id="one waited to be sent again"),
     ],
 )
 def test_failures_stay_where_the_comparison_does_not_show_that_they_are_healed(world, minutes_later, found):

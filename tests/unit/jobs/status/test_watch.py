@@ -68,6 +68,24 @@ def test_told_is(world, what):
     assert [one["before"] for one in world.told] == ["in step", *world.states][: len(world.told)]
 
 
+def test_trouble_of_two_kinds_in_turn_is_told_once(world):
+    # GIVEN that the last comparison is too old, and keys that wait at every other tick
+    world.compared(equal_contents=3)
+    world.later(9 * DAY.total_seconds())
+    for _ in range(4):
+        world.go("behind", ticks=1)
+        world.go("in step", ticks=1)
+    assert world.states == ["not known"]
+
+    # AND in step between them, it disturbs nobody
+    world.compared(equal_contents=3)
+    world.ticks(2)
+    for _ in range(4):
+        world.go("behind", ticks=1)
+        world.go("in step", ticks=1)
+    assert world.states == ["not known", "in step"]
+
+
 def test_a_closed_project_raises_no_alarm_whatever_is_broken_in_it(world):
     world.go("closed", ticks=1)
     world.fail("CREDENTIALS", "CREDENTIALS")

@@ -32,7 +32,7 @@ from oss_oms_sync.jobs.status.facts import Backlog, Coverage, Facts, InObs, read
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
@@ -109,7 +109,8 @@ class _StatusReport:
         last_day = task if isinstance(task, Failure) else self._statistics(DAY)
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
         lists = self._state.recall(ListPositions, "failed_copies") or ListPositions()
-        backlog = read_backlog(self._invocation)
+        closed = Closing(self._invocation).state()
+        backlog = self._backlog(closed, acknowledge=acknowledge)
         acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
         if acknowledge or _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
@@ -119,7 +120,7 @@ class _StatusReport:
             task, months, last_day, acknowledged, installed=installed, now=self._now, listed=lists.listed
         )
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
-        closed, under_way = Closing(self._invocation).state(), migration.under_way(self._invocation)
+        under_way = migration.under_way(self._invocation)
         group = migration.how_far(self._invocation, under_way)
         rests = group.ended if isinstance(group, TaskGroup) and group.state is GroupState.DONE else inf
         facts = Facts(
@@ -128,7 +129,6 @@ class _StatusReport:
             coverage=coverage,
             in_obs=in_obs,
             closed=closed,
-            late=self._after_close(backlog, acknowledge=acknowledge) if closed else [],
             migration=under_way,
             old_objects=group,
             # Whoever began it has forgotten it.
@@ -167,13 +167,16 @@ class _StatusReport:
         )
         return verdict, facts, report
 
-    def _after_close(self, backlog: Backlog, *, acknowledge: bool) -> Sequence[int]:
-        """When what came after the close was recorded, but for what somebody has acknowledged, now or before."""
-        if acknowledge and backlog.after_close:
-            self._state.store("after_close", {"acknowledged": max(backlog.after_close)})
-            return []
+    def _backlog(self, closed: Closed | None, *, acknowledge: bool) -> Backlog:
+        """What waits; of what came after the close not what somebody has acknowledged, now or before."""
+        if closed is None:
+            return read_backlog(self._invocation)
         known = self._state.load("after_close").get("acknowledged")
-        return [one for one in backlog.after_close if not isinstance(known, int) or one > known]
+        backlog = read_backlog(self._invocation, closed, known if isinstance(known, int) else 0)
+        if acknowledge and (backlog.after_close or backlog.may_be_more):
+            self._state.store("after_close", {"acknowledged": backlog.newest})
+            return self._backlog(closed, acknowledge=False)
+        return backlog
 
     def _statistics(self, window: timedelta) -> Statistics | Failure:
         return self._invocation.oms.statistics(DATA_TYPES, self._now - window, self._now, self._invocation.deadline)

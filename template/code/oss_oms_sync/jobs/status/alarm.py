@@ -2,7 +2,7 @@
 
 Alarms (broken; keys that came after the close) and closed are told as soon as they are seen. The others are told when
 they have lasted for 10 minutes, so at the second tick of the timer: a backlog that replay clears by itself disturbs
-nobody, nor does a state that flaps. A closed project says that it is closed, and then nothing but what comes after.
+nobody, nor does a state that flaps. Behind and not known last together: what is never in step is told. A closed project says that it is closed, and then nothing but what comes after.
 
 What was told is kept only once the webhook took it, so what it did not take is told at the next tick, as it is then. An
 alarm that comes twice, because two instances were at it or one died, is better than one that never comes.
@@ -66,20 +66,22 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class _Watch:
-    """The verdict that the timer saw last, since when it saw no other, and which it told last, and when; times are as
-    in records, and all are empty at the beginning."""
+    """The verdict that the timer saw last, since when it saw no other, and which it told last, and when; `lasting`:
+    since when it has been in step, or out of step, and not what was told. Times are as in records, and all are empty at
+    the beginning."""
 
     seen: str = ""
     since: str = ""
     told: str = ""
     told_at: str = ""
+    lasting: str = ""
 
     def is_due(self, verdict: Verdict, now: datetime) -> bool:
         """Whether the webhook has to hear of the verdict that is seen."""
         if self.told == name_of(verdict):
             return verdict.alarm and _ago(self.told_at, now) >= _TOLD_AGAIN
         at_once = verdict.alarm or verdict.state is VerdictState.CLOSED
-        return at_once or _ago(self.since, now) >= _LASTING
+        return at_once or _ago(self.lasting, now) >= _LASTING
 
 
 def name_of(verdict: Verdict) -> str:
@@ -97,7 +99,9 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
     memory, now = JobState(invocation), invocation.clock.now()
     before = watch = memory.recall(_Watch, "watch") or _Watch()
     if watch.seen != name_of(verdict):
-        watch = replace(watch, seen=name_of(verdict), since=timestamp(now))
+        begins = watch.seen == watch.told or VerdictState.IN_STEP.value in (watch.seen, name_of(verdict))
+        lasting = timestamp(now) if begins else watch.lasting
+        watch = replace(watch, seen=name_of(verdict), since=timestamp(now), lasting=lasting)
     message = _alert(invocation.settings, verdict, facts, watch, now)
     if watch.is_due(verdict, now) and _tell(invocation, name_of(verdict), *message):
         watch = replace(watch, told=name_of(verdict), told_at=timestamp(now))

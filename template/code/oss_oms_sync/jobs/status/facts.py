@@ -30,7 +30,7 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.errors import MAY_NOT_SEND, Failure
+from oss_oms_sync.errors import MAY_NOT_SEND, Failure, Reason
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_prefix
@@ -44,6 +44,8 @@ from oss_oms_sync.settings import Settings
 # Counting is limited: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
+# Of what came after the close, because each may be an alarm.
+_MAX_LATE_READ = 1_000
 _MAX_RUN_FILES_READ = 50
 _MAX_KEYS_SHOWN = 20
 _MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
@@ -149,8 +151,9 @@ class InObs:
     @property
     def is_clean(self) -> bool:
         """Whether everything was there that could be judged, as far as that is proven: what merely has the size of an
-        object may be a version before the one that OMS failed to copy."""
-        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, ObjectClass.MIGRATING)
+        object may be a version before the one that OMS failed to copy, and what replay had in hand may never come."""
+        waiting = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
+        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, *waiting)
         return self.last is not None and not differing and self.equal == self.proven
 
     @property
@@ -181,11 +184,14 @@ class InObs:
 @dataclass(frozen=True)
 class Backlog(BacklogShown):
     """What waits to be resent. `copies`: those keys of records and run files that were read and that OMS had failed to
-    copy. `after_close`: when each record was written, in seconds since 1970, that was read and was not sent because the
-    project was closed, or nobody knew whether it was."""
+    copy. `newest`: when the last record was written, in seconds since 1970; `after_close`: when each was that was not
+    sent because the project was closed, or nobody knew whether it was; `may_be_more`: not all that may be such a one
+    could be read."""
 
     copies: Sequence[FailedKey] = ()
+    newest: int = 0
     after_close: Sequence[int] = ()
+    may_be_more: bool = False
 
     @property
     def waiting(self) -> int:
@@ -206,15 +212,14 @@ class Backlog(BacklogShown):
 @dataclass(frozen=True)
 class Facts:
     """All that was found. `closed`: the mark of a closed project, in which nothing matters but what came after the
-    close, recorded at the times `late`. `migration`: that of the old objects, while it is not over; `old_objects`: how
-    far it is, None where OMS was not asked; `keys_left`: its access keys, if it has been done for a day."""
+    close. `migration`: that of the old objects, while it is not over; `old_objects`: how far it is, None where OMS was
+    not asked; `keys_left`: its access keys, if it has been done for a day."""
 
     copying: Copying
     backlog: Backlog
     coverage: Coverage
     in_obs: InObs
     closed: Closed | None
-    late: Sequence[int]
     migration: Migration | None
     old_objects: TaskGroup | Failure | None
     keys_left: Sequence[str]
@@ -260,17 +265,22 @@ def _age(since: str | None, now: datetime) -> int | None:
     return max(0, int((now - time).total_seconds())) if time else None
 
 
-def read_backlog(invocation: Invocation) -> Backlog:
-    """Read the current backlog from the log bucket.
+def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowledged: float = math.inf) -> Backlog:
+    """Read the current backlog from the log bucket; in a closed project with what came after the close and after the
+    time up to which somebody has `acknowledged` that.
 
     Raises StorageError.
     """
-    settings = invocation.settings
+    settings, written = invocation.settings, parse_time(closed.written) if closed else None
+    # In the very second of the close it may have come after that.
+    after = max(acknowledged, written.timestamp() - 1) if written else acknowledged
     records = list_failed(invocation, _MAX_RECORDS_COUNTED)
     # The newest, because they tell what happens now.
     canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canaries}"
     listed = [one for one in records.listed if not one.name.startswith(canaries)]
-    newest = sorted(listed, key=lambda one: one.modified, reverse=True)[:_MAX_RECORDS_READ]
+    newest = sorted(listed, key=lambda one: one.modified, reverse=True)
+    late = sum(one.modified > after for one in newest)
+    newest = newest[: max(_MAX_RECORDS_READ, min(late, _MAX_LATE_READ))]
     read = {key: one.modified for key, one in zip(read_failed(invocation, newest), newest, strict=True) if key}
     keys = [key for key in read if settings.key_filter.is_told(key.key)]
     # Only its record says which project a long key belongs to.
@@ -295,7 +305,14 @@ def read_backlog(invocation: Invocation) -> Backlog:
         unreadable_run_files=runs.unreadable,
         left_behind=_left_behind(invocation),
         copies=[key for key in (*held, *keys) if key.copy_attempts],
-        after_close=[read[key] for key in keys if key.reason in _MAY_NOT_SEND],
+        newest=newest[0].modified if newest else 0,
+        # A mark that was set anew is younger than what came after the one before.
+        after_close=[
+            read[key]
+            for key in keys
+            if key.reason in _MAY_NOT_SEND and read[key] > (acknowledged if key.reason == Reason.CLOSED.name else after)
+        ],
+        may_be_more=records.are_more or late > sum(modified > after for modified in read.values()),
     )
 
 

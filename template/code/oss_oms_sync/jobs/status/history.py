@@ -38,11 +38,12 @@ _NOT_SENT = t("It is not sent until the project is open.")
 
 class _Story(NamedTuple):
     """What happened to the key, and what happens next in an open project; `closed`: what does in a closed one, None if
-    there is nothing to send in either."""
+    there is nothing to send in either; `well`: this version is in OBS, or on its way."""
 
     told: Text
     following: Text
     closed: Text | None = None
+    well: bool = False
 
 
 class KeyHistory:
@@ -81,6 +82,7 @@ class KeyHistory:
         return StoryAnswer(
             key=self._key,
             accepted=accepted,
+            well=story.well,
             object=_seen(source) if source else None,
             success=Submitted(success_etag(success), _time(modified_at(success))) if success else None,
             in_obs=None if isinstance(there, str) else there and _seen(there),
@@ -250,6 +252,7 @@ class KeyHistory:
                 t("It is in OBS, with the same contents."),
                 _NOTHING,
                 None,
+                True,
             ),
             (
                 found.is_equal and COPY_ATTEMPTS_HEADER in success.headers,
@@ -265,12 +268,14 @@ class KeyHistory:
                 t("It is in OBS, with the same size and not older."),
                 t("Nothing. Compare with deep proves more."),
                 None,
+                True,
             ),
             (
                 found is ObjectClassInObs.IN_FLIGHT,
                 t("OMS accepted this version, and it is not in OBS yet."),
                 t("Look again in a minute."),
                 _WITH_OMS,
+                True,
             ),
             (
                 there is None,

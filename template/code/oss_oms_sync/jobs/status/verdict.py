@@ -9,7 +9,7 @@ from functools import partial
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.errors import PERMANENT, Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, OpenPasses
@@ -45,21 +45,28 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     """In a closed project nothing matters but what came after the close."""
     if facts.closed is None:
         return
-    backlog, after, waiting = facts.backlog, None, None
-    if facts.late:
+    backlog, late, after, waiting = facts.backlog, facts.backlog.after_close, None, None
+    if late:
         after = t(
             "ALARM: {n:changed object|changed objects} came after that, the last at {last}: recorded, and not sent."
             " Find"
             " out who still writes to the source. To send them, open the project; if they are not needed in OBS:"
             " {command}.",
-            n=len(facts.late),
-            last=timestamp(from_epoch(max(facts.late))),
+            n=AtLeast(len(late)) if backlog.may_be_more else len(late),
+            last=timestamp(from_epoch(max(late))),
+            command=ACKNOWLEDGE,
+        )
+    elif backlog.may_be_more:
+        after = t(
+            "ALARM: it is not known whether anything came after that, because not all failed records could be read. To"
+            " see what did: python3 ops.py replay --dry-run --reason CLOSED. If it was nothing: {command}. If this"
+            " stays, there are too many: open the project, so that they are sent.",
             command=ACKNOWLEDGE,
         )
     if backlog.waiting:
         waiting = t("Waiting for that: {n:object key|object keys}.", n=backlog.how_many)
     text = sentences(t("{closed}.", closed=facts.closed.text), after, waiting)
-    yield Verdict(VerdictState.CLOSED, text, Step("open"), alarm=bool(facts.late))
+    yield Verdict(VerdictState.CLOSED, text, Step("open"), alarm=after is not None)
 
 
 def broken(facts: Facts) -> Iterator[Verdict]:
