@@ -2,7 +2,8 @@
 
 Alarms (broken; keys that came after the close) and closed are told as soon as they are seen. The others are told when
 they have lasted for 10 minutes, so at the second tick of the timer: a backlog that replay clears by itself disturbs
-nobody, nor does a state that flaps. Behind and not known last together: what is never in step is told. A closed project says that it is closed, and then nothing but what comes after.
+nobody, nor does a state that flaps. Behind and not known last together: what is never in step is told. A closed
+project says that it is closed, and then nothing but what comes after.
 
 What was told is kept only once the webhook took it, so what it did not take is told at the next tick, as it is then. An
 alarm that comes twice, because two instances were at it or one died, is better than one that never comes.
