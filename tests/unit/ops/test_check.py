@@ -181,6 +181,12 @@ def test_headers_are_compared_of_an_object_of_each_first_level_folder():
     most = ["山/3", *(f"{number}/" for number in range(201))]
     for more, noticed in (([], [NOT_AS_SAMPLED]), (["山/3"], []), (most, []), ([*most, "x/"], [NOT_AS_SAMPLED])):
         assert wrong(certificate(sample=sample, headers=of_headers(sample, more=more))) == noticed
+    # Those that are not told one by one are one folder, of which one object is enough, and none is too few.
+    counts = certificate()["folders"]
+    folders = {**{name: counts[name] for name in counts if name != "山/"}, "*": counts["山/"]}
+    for more, noticed in (([], [NOT_AS_SAMPLED]), (["x/1"], []), (["a/2"], [NOT_AS_SAMPLED])):
+        document = certificate(sample=sample, folders=folders, headers=of_headers(sample, more=more))
+        assert wrong(document) == noticed
 
 
 def test_where_no_headers_were_compared_though_a_sample_was_read_nothing_is_known_of_them():
