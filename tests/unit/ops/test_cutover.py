@@ -522,7 +522,9 @@ def test_certificate_and_page_go_where_they_are_wanted(command, tmp_path):
     seen = world()
     assert command(seen, "cutover", *WORDS, "--out", "a.json", "--html", "a.html", "--json") == 0
     assert json.loads(seen.out.getvalue()) == json.loads((tmp_path / "a.json").read_text()) == certificate()
-    assert (tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "python3 ops.py check a.json<" in page
 
 
 @pytest.mark.parametrize("name", ["../../x.json", "x/..", "/etc/passwd", NASTY, ""])
