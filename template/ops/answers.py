@@ -51,9 +51,10 @@ def find(output: str) -> Found | None:
 
 
 def read(text: str) -> Any:
-    """An answer that somebody has piped here: what the tool prints, or the answer itself; None if it is neither."""
+    """An answer that somebody has piped here: what the tool prints, or the answer and nothing else; None if it is
+    neither."""
     found = find(text)
-    return found.answer if found else _load(text)
+    return found.answer if found else _load(text, is_all=True)
 
 
 def of(kind: type[T], answer: object) -> T:
@@ -73,9 +74,19 @@ def of_compare(answer: object) -> CompareAnswer:
     return found if found.standstill or not found.finished else of(Compared, answer)
 
 
-def _load(text: str) -> Any:
+def of_one_meaning(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a name that it has twice, others would read another value than this program."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name is there twice")
+    return value
+
+
+def _load(text: str, *, is_all: bool = False) -> Any:
+    """The value that a text begins with, or that it is; None if there is none."""
+    text = text.strip()
     try:
-        value, _ = json.JSONDecoder().raw_decode(text.lstrip())
+        value, end = json.JSONDecoder(object_pairs_hook=of_one_meaning).raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    return value
+    return None if is_all and end < len(text) else value

@@ -25,7 +25,7 @@ _CLOSED_AFTER, _QUIET = timedelta(minutes=2), timedelta(minutes=10)
 # What OMS has not finished it has lost, if it finished nothing for so long, and a minute for each GB.
 _PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
 # What a document without it raises is a form that certificates do not have.
-FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 NO_FORM = Finding(Text("It has the form of a certificate", "文件具有证书的格式"), holds=False)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ops import check as judge
 from ops import listings
+from ops.answers import of_one_meaning
 from ops.certificates import KIND, SCHEMA
+from ops.clock import timestamp
 from ops.counts import Finding, in_listing, noting
 from ops.errors import UntrustedError, UsageError
 from ops.report import certificate
@@ -21,6 +24,10 @@ from ops.waiting import Session
 from oss_oms_sync.answers.text import same, t
 
 _HOLDS, _FAILS = t("holds"), t("does not hold")
+_WHICH_COUNT = t(
+    "The destination's listing has keys like those of records or of OMS's own lists: they count where the source has"
+    " them too"
+)
 
 
 def check(session: Session, options: Namespace) -> int:
@@ -35,7 +42,8 @@ def check(session: Session, options: Namespace) -> int:
 def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Finding]]:
     """A certificate, and what was looked at in it at the time `now`.
 
-    Raises UntrustedError if it is not a certificate, and UsageError where a file is unreadable.
+    Raises UntrustedError if it is not a certificate, and UsageError where a file is unreadable, or the destination's
+    listing alone shows nothing.
     """
     document = _read(file)
     try:
@@ -44,10 +52,23 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
         if source:
             found.append(in_listing(document, "source", noting(listings.read(source), own), own))
         if destination:
-            found.append(in_listing(document, "destination", listings.read(destination), own))
+            there: set[bytes] = set()
+            found.append(in_listing(document, "destination", noting(listings.read(destination), there), own))
+            may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in there)
+            if may_count and not source and not found[-1].holds:
+                raise UsageError(_WHICH_COUNT, t("Give --source as well"))
     except judge.FORMLESS:
         raise _no_certificate(file) from None
     return document, found
+
+
+def check_time(document: Any, now: datetime) -> None:
+    """Raise UntrustedError if a certificate was made after `now`, which this machine says that it is."""
+    with suppress(*judge.FORMLESS):  # of which its report says that it is not valid
+        if not judge.not_yet(document, now).holds:
+            told = t("The certificate was made at {made}, and this machine's clock says {now}")
+            late = told.filled(made=document["made"], now=timestamp(now))
+            raise UntrustedError(late, t("Set this machine's clock right, or make a new certificate"))
 
 
 def exit_code(document: Any, found: list[Finding]) -> int:
@@ -87,21 +108,13 @@ def _read(file: Path) -> Any:
         raise UsageError(same(str(error)), t("Name the JSON file")) from None
     try:
         # Of bytes it finds out itself which Unicode they are: PowerShell writes UTF-16.
-        document = json.loads(text, object_pairs_hook=_of_one_meaning)
+        document = json.loads(text, object_pairs_hook=of_one_meaning)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
     is_one = isinstance(document, dict) and document.get("kind") == KIND
     if not is_one or document.get("schema") != SCHEMA:
         raise _no_certificate(file)
     return document
-
-
-def _of_one_meaning(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; of a name that it has twice, others would read another value than this program."""
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a name is there twice")
-    return value
 
 
 def _no_certificate(file: Path) -> UntrustedError:

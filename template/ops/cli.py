@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +41,7 @@ class View(NamedTuple):
 
     names: set[str]
     read: Callable[[Any], Any]
-    report: Callable[[Any, str], Report]
+    report: Callable[..., Report]
     exit_code: Callable[[Any], int]
     page: bool = False
 
@@ -121,8 +120,9 @@ def _tell(session: Session, error: OpsError) -> int:
     return error.exit_code
 
 
-def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
-    """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code."""
+def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: object) -> int:
+    """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code. `known`: what else its
+    report is told."""
     view = VIEWS[kind]
     if options.html and not view.page:
         raise UsageError(t("There is no web page of this answer"), t("Leave --html out"))
@@ -130,8 +130,8 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str) -> int:
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY)
     found = view.read(answer)
     try:
-        said, code = view.report(found, session.lang), view.exit_code(found)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        said, code = view.report(found, session.lang, *known), view.exit_code(found)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
     show(session, options, said, answer)
     return code
@@ -167,17 +167,11 @@ def _cutover(session: Session, options: Namespace) -> int:
         check_writable(Path("certificate.json"))
     this = cutover.Cutover(session, freeze.plan(session, options))
     document = this.run()
-    code = _show(session, options, document, "certificate")
-    file = options.out or Path(_file_name(document))
+    file = options.out or Path(certificate.file_name(document))
+    code = _show(session, options, document, "certificate", file)
     write(file, json.dumps(document, indent=1) + "\n", session)
     this.after(document)
     return code
-
-
-def _file_name(document: Any) -> str:
-    """The name that the document has in the log bucket, without its folders."""
-    name = str(document["document"]).rpartition("/")[2]
-    return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
 
 
 def _mark(session: Session, options: Namespace, change: Callable[[Session], MarkAnswer]) -> int:
@@ -202,6 +196,8 @@ def _show_input(session: Session, options: Namespace) -> int:
     if not kind:
         # What the tool or the function said instead.
         raise UsageError(t("The input contains no answer that is known here"), _SHOW_HOW, given.splitlines()[-_TAIL:])
+    if kind == "certificate":
+        checking.check_time(answer, session.clock.now())
     return _show(session, options, answer, kind)
 
 

@@ -238,14 +238,17 @@ def headers_fit(document: Document) -> Finding:
     keys, is_compared = _different(sample["keys"]), bool(drawn or more)
     lost = [(name, one) for kind in ("documented", "unexpected") for name, one in headers[kind].items()]
     counts = [(whole(one["objects"]), len(_different(one["keys"]))) for _, one in lost]
-    seen = {key[: key.find("/") + 1] for key in (*keys, *more, *gone)}
-    equal = {name for name, of in (document["folders"] or {}).items() if of.keys() & {*SAMPLED}}
+    folders = document["folders"] or {}
+    equal = {name for name, of in folders.items() if of.keys() & {*SAMPLED}}
+    # As folders are told: those that are not told one by one are one.
+    firsts = {key[: key.find("/") + 1] for key in (*keys, *more, *gone)}
+    seen = {name if name in folders else "*" for name in firsts}
     holds = {
         "drawn": drawn == (len(keys - gone) if is_compared else 0),
         "more": not more & (keys | gone) and len(more) <= _MAX_FOLDERS + 2 and (bool(sample["asked"]) or not more),
         "sample": not is_compared or not (sample["unread"] or headers["problem"]),
         "problem": not headers["problem"] or bool(sample["asked"]),
-        "folders": not is_compared or len(equal) > _MAX_FOLDERS or equal <= seen,
+        "folders": not is_compared or equal <= seen,
         "lost": all(0 < named <= objects <= drawn + len(more) for objects, named in counts),
         "documented": "content-type" not in headers["documented"] and headers["migrated"] in (True, False, None),
         "keys": all(_is_in_scope(document, key) for key in more | gone),

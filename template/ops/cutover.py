@@ -98,7 +98,8 @@ class Cutover:
         """
         session = self._session
         self._hint(t("What was begun goes on in the cloud. Run the same command again with {options}"))
-        seen = session.ask(LookAnswer, "certify", {**self._since, "look": True})
+        # What it does not accept it says before anything is done.
+        seen = session.ask(LookAnswer, "certify", {**self._since, **self._accepted, "look": True})
         self._mark, self._is_closed = seen.closed, seen.closed is not None
         if seen.migration:
             if self._plan.frozen:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ops.arguments import COMMANDS, Command, flag, option
 from ops.certificates import ACCEPTABLE
+from oss_oms_sync.answers.step import WHO_WHY
 from oss_oms_sync.answers.text import Text, same, sentences, t
 
 _Say = Callable[[Text], str]
@@ -159,7 +160,7 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
     accepted = {}
     for given in options.accept:
         name, _, why = given.partition("=")
-        if name not in ACCEPTABLE or not why.strip():
+        if name not in ACCEPTABLE or why.strip() in ("", WHO_WHY):
             wanted = t(
                 '--accept {given!r}: give CLASS="who, why", with one of {classes}', given=given, classes=[*ACCEPTABLE]
             )

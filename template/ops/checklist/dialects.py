@@ -132,6 +132,9 @@ def website(answer: Answer) -> Shape | None:
     root = _root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
     own = [t("subfolder pages")] if has_subfolder_pages(root) else []
+    # OBS answers with the error's own status.
+    status = root.findtext("ErrorDocument/HttpStatus") or "404"
+    own += [same(f"HttpStatus={status}")] if status != "404" else []
     own += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
     if redirections := sum(not is_mirror(one) for one in root.iter("RoutingRule")):
         own.append(t("{n:redirection|redirections}", n=redirections))

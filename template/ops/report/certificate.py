@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ops.certificates import CHECKS, NOT_COUNTED, sha256
 from ops.check import NO_FORM, doubts
 from ops.clock import moment
-from ops.commands import command, interpreter
+from ops.commands import command, interpreter, quoted
 from ops.counts import Finding as Doubt
 from ops.report import checks, comparison, counted, units
 from ops.report.blocks import (
@@ -59,9 +61,10 @@ _MEASURED = t("From the times that the passes took.")
 _CUTOVER = step.Step("cutover")
 
 
-def report(document: Mapping[str, Any], language: str) -> Report:
+def report(document: Mapping[str, Any], language: str, file: Path | None = None) -> Report:
     """`document` is what certify answers; `language` is "en" or "zh". One that was changed, or whose verdict does not
-    rest on its checks, is not valid; of one that has another form nothing else is said."""
+    rest on its checks, is not valid; of one that has another form nothing else is said. `file`: where it is written, if
+    that is known."""
     say, found, wrong = Words(language), read(document), doubts(document)
     if found is None:
         stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
@@ -118,7 +121,7 @@ def report(document: Mapping[str, Any], language: str) -> Report:
                 say("It does not change the verdict."),
                 [Detail(counted.not_judged(found, found.shown, say))],
             ),
-            Section("document", say("This document"), say("How to check it."), _document(document, found, say)),
+            Section("document", say("This document"), say("How to check it."), _document(document, found, file, say)),
         ],
         say("Cutover certificate"),
         say(UTC, time=units.clock(made)),
@@ -292,7 +295,13 @@ def _pass(given: CertifiedPass | None, amended: str | None, say: Words) -> Phras
     return units.ran(given.started, given.ended, None, say, given.objects_per_minute), again
 
 
-def _document(document: Mapping[str, Any], found: Certificate, say: Words) -> Blocks:
+def file_name(document: Mapping[str, Any]) -> str:
+    """The name that the document has in the log bucket, without its folders."""
+    name = str(document["document"]).rpartition("/")[2]
+    return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
+
+
+def _document(document: Mapping[str, Any], found: Certificate, file: Path | None, say: Words) -> Blocks:
     made, stated = sha256(document), str(document.get("sha256"))
     result = Span("mark", say("agrees with the document"), "good")
     if stated != made:
@@ -305,7 +314,7 @@ def _document(document: Mapping[str, Any], found: Certificate, say: Words) -> Bl
             ]
         ),
         Paragraph(say("This checks it, and its digests against two listings of yours:")),
-        Command(f"{interpreter()} ops.py check {found.document.rpartition('/')[2] or 'certificate.json'}"),
+        Command(f"{interpreter()} ops.py check {quoted(str(file or file_name(document)))}"),
         Detail(
             [
                 Paragraph(

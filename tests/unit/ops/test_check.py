@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import datetime, timezone
+from functools import reduce
 
 import pytest
 
 from ops import checking, cli
 from ops.certificates import sha256
-from ops.check import findings
+from ops.check import NO_FORM, doubts, findings
 from ops.clock import Clock
 from ops.counts import count, noting
 from ops.errors import OpsError
@@ -181,6 +183,12 @@ def test_headers_are_compared_of_an_object_of_each_first_level_folder():
     most = ["山/3", *(f"{number}/" for number in range(201))]
     for more, noticed in (([], [NOT_AS_SAMPLED]), (["山/3"], []), (most, []), ([*most, "x/"], [NOT_AS_SAMPLED])):
         assert wrong(certificate(sample=sample, headers=of_headers(sample, more=more))) == noticed
+    # Those that are not told one by one are one folder, of which one object is enough, and none is too few.
+    counts = certificate()["folders"]
+    folders = {**{name: counts[name] for name in counts if name != "山/"}, "*": counts["山/"]}
+    for more, noticed in (([], [NOT_AS_SAMPLED]), (["x/1"], []), (["a/2"], [NOT_AS_SAMPLED])):
+        document = certificate(sample=sample, folders=folders, headers=of_headers(sample, more=more))
+        assert wrong(document) == noticed
 
 
 def test_where_no_headers_were_compared_though_a_sample_was_read_nothing_is_known_of_them():
@@ -333,6 +341,11 @@ def test_keys_like_those_of_oms_lists_count_where_the_source_has_them(run):
     noted = set()
     assert len(list(noting(in_bytes(source), noted))) == 4
     assert noted == {b"oms/sync_task/mine"}
+    # Without the source's listing nobody knows which of them count, if not all do, and it is asked for.
+    assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2
+    code, said = run(document, destination=source)
+    assert (code, said.splitlines()[-1]) == (2, "-> Give --source as well")
+    assert run(certificate(), destination=DESTINATION)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -355,6 +368,16 @@ def test_what_is_no_certificate_is_refused(tmp_path, capsys, text):
     (tmp_path / "c.json").write_text(text)
     assert cli.main(["check", str(tmp_path / "c.json"), "--lang", "en"]) == 4
     assert "is not a certificate, or is damaged" in capsys.readouterr().err
+
+
+def test_one_that_is_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
+    # Some depths can just be read.
+    document = {**certificate(), "x": reduce(lambda inner, _: [inner], range(100_000), [])}
+    assert doubts(document) == [NO_FORM]
+    mocker.patch("ops.answers.read", return_value=document)
+    mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    assert cli.main(["show", "--lang", "en"], HourAfter()) == 1
+    assert "The answer has another form" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

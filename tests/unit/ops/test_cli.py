@@ -318,6 +318,12 @@ def test_what_windows_writes_into_a_file_is_shown(show, encoding):
     )
 
 
+def test_where_others_may_read_another_verdict_none_is_shown(show):
+    go, no_go = map(json.dumps, (certificate(), certificate({"MISSING": "failed"}, "NO-GO")))
+    for text in (f"{go}\n{no_go}", f"{no_go[:-1]}, {go[1:]}"):
+        assert show(text)[:2] == (2, "")
+
+
 @pytest.mark.parametrize(
     ("lang", "said"), [("en", "The input contains no answer"), ("zh", "输入中没有可识别的返回结果")]
 )

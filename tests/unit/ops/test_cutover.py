@@ -359,7 +359,7 @@ def test_the_standstill_pass_comes_only_after_certify_says_that_oms_has_finished
     seen = world()
     seen.session.caller.checks[0].append(check)
     run(seen, accept={"oms_unfinished": "Li"})
-    assert [one["accept"] for one in asked(seen, "certify") if "accept" in one] == [{"oms_unfinished": "Li"}] * 2
+    assert [one["accept"] for one in asked(seen, "certify") if "accept" in one] == [{"oms_unfinished": "Li"}] * 3
     assert ({"standstill": True, "restart": True} in seen.session.caller.payloads("compare")) is goes_on
     assert (f"   look: {check['id']}\nCertify" in seen.said) is not goes_on
 
@@ -522,7 +522,9 @@ def test_certificate_and_page_go_where_they_are_wanted(command, tmp_path):
     seen = world()
     assert command(seen, "cutover", *WORDS, "--out", "a.json", "--html", "a.html", "--json") == 0
     assert json.loads(seen.out.getvalue()) == json.loads((tmp_path / "a.json").read_text()) == certificate()
-    assert (tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "python3 ops.py check a.json<" in page
 
 
 @pytest.mark.parametrize("name", ["../../x.json", "x/..", "/etc/passwd", NASTY, ""])
@@ -542,7 +544,7 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(command,
     assert seen.session.caller.asked == []
 
 
-def test_what_is_accepted_is_given_on_by_name(command):
+def test_what_is_accepted_is_given_on_by_name_and_first_of_all(command):
     seen = world()
     command(
         seen,
@@ -557,6 +559,9 @@ def test_what_is_accepted_is_given_on_by_name(command):
     )
     accepted = {"equal_size": "Li: checked = by hand", "unknown": "Wu"}
     assert asked(seen, "certify")[-1] == {"frozen_since": FROZEN_TEXT, "sample": 20, "accept": accepted}
+    # So that the function, which knows what can be accepted, refuses before the project is closed.
+    first = {"frozen_since": FROZEN_TEXT, "accept": accepted, "look": True}
+    assert seen.session.caller.asked[0] == ("certify", first)
 
 
 @pytest.mark.parametrize(
@@ -565,6 +570,7 @@ def test_what_is_accepted_is_given_on_by_name(command):
         ("--accept", "missing=Li"),
         ("--accept", "equal_size= "),
         ("--accept", "equal_size"),
+        ("--accept", "equal_size=<who, why>"),
         ("--rehearse", "--close"),
         ("--rehearse", "--frozen-since", "now"),
         ("--sample", "many"),

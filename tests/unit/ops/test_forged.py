@@ -158,6 +158,7 @@ def test_what_is_yet_to_come_is_noticed(check):
     forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
     forged["document"] = forged["document"].replace("20260131T", "20280131T")
     assert is_refused(check(sealed(forged), "--lang", "en"))
+    assert show(sealed(forged)) == (4, "")
 
 
 def show(document: Document, *words: str) -> tuple[int, str]:

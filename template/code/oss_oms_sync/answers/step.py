@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.text import NOTHING, Text
 
+# In the place of who accepts something, and why, until somebody says it.
+WHO_WHY = "<who, why>"
+
 
 class Stop(Enum):
     """By its name in answers."""

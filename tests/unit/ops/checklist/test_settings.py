@@ -438,6 +438,15 @@ def test_pages_that_one_cloud_alone_has_are_compared_by_eye(world, part):
     assert world.state("website") is State.BY_EYE
 
 
+@pytest.mark.parametrize(("status", "state"), [("200", State.BY_EYE), ("404", State.EQUAL)])
+def test_an_error_page_with_a_status_that_obs_does_not_answer_is_compared_by_eye(world, status, state):
+    page = f"<ErrorDocument><Key>index.html</Key><HttpStatus>{status}</HttpStatus></ErrorDocument>"
+    document = f"<WebsiteConfiguration>{page}</WebsiteConfiguration>"
+    world.box.oss.buckets[HERE].documents["website"] = document.encode()
+    world.obs.setBucketWebsite(THERE, WebsiteConfiguration(errorDocument=ErrorDocument("index.html")))
+    assert world.state("website") is state
+
+
 @pytest.mark.parametrize("name", [name for name in BY_NAME if name != "versioning"])
 @pytest.mark.parametrize("answer", [b"?", b"{}", b"<ListBucketResult></ListBucketResult>"])
 def test_an_answer_that_is_about_something_else_is_unread(world, name, answer):

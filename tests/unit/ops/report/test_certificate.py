@@ -268,6 +268,8 @@ def test_the_page_tells_how_to_check_the_document(given):
     part = page(given).section("document")
     assert given["sha256"] in part.text
     assert part.one("pre").text == "python3 ops.py check 0001-20260131T092014Z-go.json"
+    given["document"] = "x/a.json; touch here"
+    assert page(given).section("document").one("pre").text == "python3 ops.py check certificate.json"
 
 
 def test_a_scope_is_named_and_a_part_of_a_bucket_is_not_called_the_whole(given):

@@ -14,7 +14,7 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.certificate import Headers
 from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.step import WHO_WHY, Step
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
@@ -40,8 +40,6 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 
 _OF_ONE_KEY = {reason.name for reason in OF_ONE_KEY}
-# In the place of who accepts something, and why, until somebody says it.
-WHO_WHY = "<who, why>"
 # What OMS has not finished.
 OMS_UNFINISHED = "oms_unfinished"
 # What of the objects' headers is not in OBS.
