@@ -63,14 +63,13 @@ class IamUser:
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
-        user = self.user()
-        return [] if user is None else [one["access_key_id"] for one in self._all(_keys_of(user), "access_keys")]
+        return [one["access_key_id"] for one in self._keys()]
 
     def keys(self) -> list[Key]:
         """The same with what is known of them, the older one first."""
         path = _keys_of(self.user() or {})
         found = []
-        for one in self._all(path, "access_keys"):
+        for one in self._keys():
             told = self._iam.call("GET", f"{path}/{one['access_key_id']}/last-used")["access_key_last_used"]
             found.append(Key(one["access_key_id"], one["created_at"], told.get("last_used_at") or ""))
         return sorted(found, key=lambda key: key.made)
@@ -92,6 +91,14 @@ class IamUser:
         """The user; None if there is none of this name."""
         listed = self._all("/v5/users", "users")
         return self._made or next((one for one in listed if one["user_name"] == self.name), None)
+
+    def is_ours(self) -> bool:
+        """Whether setup made the user."""
+        return self._is_ours(self.user())
+
+    def _keys(self) -> list[dict[str, Any]]:
+        user = self.user()
+        return [] if user is None else [*self._all(_keys_of(user), "access_keys")]
 
     def _by_hand(self) -> Iterator[Text]:
         """The same without identity policies; support.huaweicloud.com/api-iam has a call for each."""

@@ -120,7 +120,8 @@ def lacks(name: str, document: object, wanted: object, *, is_attached: bool) -> 
 
 def not_ours(standing: Standing, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:
     """Something of that name was made by somebody else."""
-    return Line(standing, t("{name} is there, and setup did not make it", name=name), next_, facts)
+    seen = t("{name} is there, and setup did not make it for this source bucket", name=name)
+    return Line(standing, seen, next_, facts)
 
 
 def as_it_lacks(missing: Sequence[Text], facts: Sequence[Text]) -> Line:

@@ -65,6 +65,11 @@ class RamHolder:
         """Delete one of the user's keys."""
         self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
 
+    def is_ours(self) -> bool:
+        """Whether setup made it."""
+        found = self._find()
+        return found is not None and found.get(self._marked) == self._mark
+
     def _rights(self, *actions: str) -> tuple[str, ...]:
         """Those to look, and to do this as well."""
         looks = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
@@ -128,11 +133,10 @@ class RamHolder:
             self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
 
     def _look_to_remove(self) -> Line:
-        found = self._find()
-        if found is None or found.get(self._marked) != self._mark:
+        if not self.is_ours():
             return NOTHING_OURS
         others = [name for name in self._attached() if name not in self._policies]
-        ours = [name for name in self._policies if self._is_ours(name)]
+        ours = [name for name in self._policies if self._has_made(name)]
         if others and not ours:
             return Line(Standing.THERE, t("stays, because {others} of somebody else are attached", others=others))
         return Line(Standing.REMOVE, facts=[self.called, *map(same, [*ours, *self._keys()])])
@@ -143,7 +147,7 @@ class RamHolder:
             if name in attached:
                 given = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
                 self._unmake(f"DetachPolicyFrom{self._kind}", **given)
-            if self._is_ours(name):
+            if self._has_made(name):
                 self._unmake("DeletePolicy", PolicyName=name, CascadingDelete="true")
         for key in self._keys():
             self.delete_key(key)
@@ -158,7 +162,7 @@ class RamHolder:
         """Whether a role is taken on by whom it is for; a user is nobody's to take on."""
         return not self._trust or json.loads(found["AssumeRolePolicyDocument"]) == json.loads(self._trust)
 
-    def _is_ours(self, name: str) -> bool:
+    def _has_made(self, name: str) -> bool:
         policy = self._policy(name)
         return policy is not None and policy.is_ours
 

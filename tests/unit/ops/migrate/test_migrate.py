@@ -86,7 +86,7 @@ def test_what_was_there_before_is_copied_and_no_key_is_left(world):
     assert (group.metadata, group.order.records_failures, group.order.note) == (
         True,
         True,
-        f"oss-oms-sync:{NAME}:{told['run']}",
+        f"oss-oms-sync:{NAME}:photos:{told['run']}",
     )
 
 

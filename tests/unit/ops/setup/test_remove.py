@@ -103,7 +103,7 @@ def test_a_policy_of_that_name_which_setup_did_not_make_stops_it(cloud):
         allowed = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
         if cloud == "RAM":
             world.ram.entities.create_policy(f"{NAME}-trigger", json.dumps({"Version": "1", "Statement": [allowed]}))
-            world.ram.entities.create_role(f"{NAME}-trigger", TRUST, description=f"oss-oms-sync:{NAME}")
+            world.ram.entities.create_role(f"{NAME}-trigger", TRUST, description=f"oss-oms-sync:{NAME}:photos")
         else:
             assert world.setup(typed=YES)[0] == 0
             for policy in world.iam.policies.values():
