@@ -10,7 +10,18 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.ram import Ram, is_absent
 from ops.clouds.wire import refused
 from ops.commands import interpreter
-from ops.setup.needs import NOTHING_OURS, Line, Need, Standing, as_it_lacks, delete_by_hand, lacks, no_user, not_ours
+from ops.setup.needs import (
+    NOTHING_OURS,
+    Line,
+    Need,
+    Standing,
+    as_it_lacks,
+    delete_by_hand,
+    lacks,
+    no_user,
+    not_ours,
+    stays,
+)
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -136,10 +147,10 @@ class RamHolder:
         if not self.is_ours():
             return NOTHING_OURS
         others = [name for name in self._attached() if name not in self._policies]
-        ours = [name for name in self._policies if self._has_made(name)]
-        if others and not ours:
-            return Line(Standing.THERE, t("stays, because {others} of somebody else are attached", others=others))
-        return Line(Standing.REMOVE, facts=[self.called, *map(same, [*ours, *self._keys()])])
+        goes = [*filter(self._has_made, self._policies), *self._keys()]
+        if others and not goes:
+            return Line(Standing.THERE, stays(others).happened)
+        return Line(Standing.REMOVE, facts=[self.called, *map(same, goes)])
 
     def _remove(self) -> None:
         attached = self._attached()
@@ -151,8 +162,9 @@ class RamHolder:
                 self._unmake("DeletePolicy", PolicyName=name, CascadingDelete="true")
         for key in self._keys():
             self.delete_key(key)
-        if all(name in self._policies for name in attached):
-            self._unmake(f"Delete{self._kind}", **{self._named: self.name})
+        if others := [name for name in attached if name not in self._policies]:
+            raise stays(others)
+        self._unmake(f"Delete{self._kind}", **{self._named: self.name})
 
     def _keys(self) -> list[str]:
         """Those that go with a user; a role has none."""
