@@ -45,6 +45,7 @@ class FunctionsKey:
     ) -> None:
         self._user, self._caller, self._given, self._has_task = user, caller, given, has_task
         self._names = [f"{project}_{one}" for one in ("HW_AK", "HW_SK")]
+        self._has_none = False
 
     @property
     def settings(self) -> dict[str, str]:
@@ -66,7 +67,7 @@ class FunctionsKey:
             name=self._user.name,
             command=f"{command(Step('secrets'))} HW_AK HW_SK",
         )
-        return Need(_WHAT, _RIGHTS, self._look, self._make, [by_hand], self.is_kept)
+        return Need(_WHAT, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
 
     def renewal(self) -> Need:
         """A new key, and once that was used the old one goes."""
@@ -78,7 +79,8 @@ class FunctionsKey:
 
     def _look(self) -> Line:
         keys = self._user.key_ids()
-        # Where the user has none, what the store has is of a user that was deleted.
+        # Then what the store has is of a user that was deleted.
+        self._has_none = not keys
         if keys and self.is_kept():
             return Line(Standing.THERE)
         if len(keys) >= _MOST and self.is_used():
