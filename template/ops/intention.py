@@ -165,6 +165,14 @@ class Intentions:
             self._log.put(name, json.dumps(value).encode(), {"x-oss-forbid-overwrite": "true"})
 
 
+def is_any(log: OssBucket, project: str) -> bool:
+    """Whether one of the project is on its way, whatever its sync task is: not every s.yaml has SYNC_URL. Raises what
+    reading one raises."""
+    with refused(lambda error: error.code == "NoSuchBucket"):
+        return any(log.get(f"{folder}state/migrate-{project}.json") for folder in log.folders(RECORDS))
+    return False
+
+
 def all_keys(holders: Sequence[Holder]) -> list[str]:
     """The access keys that these have, of whatever use. Raises what holders raise."""
     return [key for holder in holders for key in holder.key_ids()]

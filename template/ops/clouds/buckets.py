@@ -92,6 +92,14 @@ class Bucket(ABC):
                 raise UnreadableError
             query["marker"] = found[-1].key
 
+    def folders(self, prefix: str) -> list[str]:
+        """Those below it, without what is in them. There are few: one page."""
+        query = {"delimiter": "/", "encoding-type": "url", "max-keys": "1000", "prefix": prefix}
+        page = self.call("GET", query=query).xml()
+        if page.findtext("IsTruncated") == "true":
+            raise UnreadableError
+        return [unquote_plus(one.text or "") for one in page.iterfind("CommonPrefixes/Prefix")]
+
     def versions(self, prefix: str) -> Iterator[Listed]:
         """All versions of objects whose keys begin so, and the delete markers."""
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix, "versions": ""}

@@ -117,7 +117,7 @@ class Huawei:
         self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
         rights = statements.functions_in_huawei(given)
         self.functions = IamUser(self._iam, f"{name}-functions", rights, mark, self._region)
-        self.key = FunctionsKey(self.functions, session.caller, name, given)
+        self.key = FunctionsKey(self.functions, session.caller, name, given, self.has_task)
         number = self._project()
         oms = here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com"
         service = Service(oms, self._keys, self._clock, {"X-Project-Id": number})
@@ -188,15 +188,16 @@ class Huawei:
 
 
 def mark_of(given: Mapping[str, str]) -> str:
-    """By which setup knows again what it made."""
-    return f"oss-oms-sync:{given['functionName']}"
+    """By which setup knows again what it made: another project of this name is one of another source. A user's comment
+    in RAM has 128 characters."""
+    return f"oss-oms-sync:{given['functionName']}:{given['sourceBucket']}"[:128]
 
 
 def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
     """Keys of a user of setup's that nothing uses: their secrets were told once, and are lost."""
 
     def look() -> Line:
-        keys = [] if is_used() else [*map(same, holder.key_ids())]
+        keys = [] if is_used() or not holder.is_ours() else [*map(same, holder.key_ids())]
         return Line(Standing.REMOVE, facts=keys) if keys else Line(Standing.THERE, t("none"))
 
     def remove() -> None:

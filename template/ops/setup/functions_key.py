@@ -5,10 +5,12 @@ A user of IAM has two keys at most: one for each of two machines, or for a while
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from ops.call import Caller
+from ops.clock import parse_time
 from ops.commands import command
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
@@ -17,10 +19,15 @@ from oss_oms_sync.answers.text import same, t
 
 _WHAT = t("access key of the functions")
 _HERE = t("into the secret store of the Serverless Devs tool on this machine")
-_RIGHTS = ("iam:credentials:listCredentialsV5", "iam:credentials:createCredentialV5")
-_LAST_USE = "iam:credentials:showAccessKeyLastUsedV5"
+_RIGHTS = (
+    *("iam:credentials:listCredentialsV5", "iam:credentials:createCredentialV5"),
+    "iam:credentials:showAccessKeyLastUsedV5",
+)
 _MOST = 2
-_AFTERWARDS = t("Deploy, and see whether all is well; then run this again, and the old one goes")
+# So long after a key was used for the last time nothing uses it, although the other one is: IAM may note uses late.
+_APART = timedelta(days=1)
+_NEVER, _UNKNOWN = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
+_AFTERWARDS = t("Deploy, and see whether all is well; more than a day later run this again, and the old one goes")
 
 
 class _Turn(NamedTuple):
@@ -33,9 +40,12 @@ class _Turn(NamedTuple):
 class FunctionsKey:
     """`project`: its name; `given`: the variables of s.yaml."""
 
-    def __init__(self, user: IamUser, caller: Caller, project: str, given: Mapping[str, str]) -> None:
-        self._user, self._caller, self._given = user, caller, given
+    def __init__(
+        self, user: IamUser, caller: Caller, project: str, given: Mapping[str, str], has_task: Callable[[], bool]
+    ) -> None:
+        self._user, self._caller, self._given, self._has_task = user, caller, given, has_task
         self._names = [f"{project}_{one}" for one in ("HW_AK", "HW_SK")]
+        self._has_none = False
 
     @property
     def settings(self) -> dict[str, str]:
@@ -44,8 +54,11 @@ class FunctionsKey:
 
     def is_used(self) -> bool:
         """Whether a key that the user has may be in use: that of a project which was set up before may be in another
-        machine's store."""
-        return self.is_kept() or bool(self._given.get("HW_AK"))
+        machine's store, also where s.yaml here is one of before."""
+        if self.is_kept() or self._given.get("HW_AK") or self._has_task():
+            return True
+        keys = self._user.keys()
+        return any(key.used for key in keys)
 
     def need(self) -> Need:
         """One for this machine."""
@@ -54,21 +67,23 @@ class FunctionsKey:
             name=self._user.name,
             command=f"{command(Step('secrets'))} HW_AK HW_SK",
         )
-        return Need(_WHAT, _RIGHTS, self._look, self._make, [by_hand])
+        return Need(_WHAT, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
 
     def renewal(self) -> Need:
         """A new key, and once that was used the old one goes."""
-        return Need(_WHAT, (*_RIGHTS, _LAST_USE), self._look_to_renew, self._renew)
+        return Need(_WHAT, _RIGHTS, self._look_to_renew, self._renew)
 
     def removal(self) -> Need:
         """What the tool's store has of it."""
         return Need(_WHAT, (), self._look_to_forget, self._forget)
 
     def _look(self) -> Line:
-        if self.is_kept():
-            return Line(Standing.THERE)
         keys = self._user.key_ids()
-        if self.is_used() and len(keys) >= _MOST:
+        # Then what the store has is of a user that was deleted.
+        self._has_none = not keys
+        if keys and self.is_kept():
+            return Line(Standing.THERE)
+        if len(keys) >= _MOST and self.is_used():
             return Line(
                 Standing.STOP,
                 t("{name} has two, the most that a user may have, and none is on this machine", name=self._user.name),
@@ -89,12 +104,16 @@ class FunctionsKey:
             t("{key}, made {made}, last used {used}", key=one.number, made=one.made, used=one.used or "-")
             for one in keys
         ]
-        if turn.goes is None:
+        if turn.goes is None and turn.is_made:
             return Line(Standing.CREATE, _HERE, _AFTERWARDS, facts)
+        if turn.goes is None:
+            seen = t("both were used within a day, so that either may be in use")
+            return Line(Standing.STOP, seen, t("Run this again a day after only one of them is deployed"), facts)
         if turn.is_made:
             seen = t("{key} was never used: a new one takes its place", key=turn.goes.number)
             return Line(Standing.CHANGE, seen, _AFTERWARDS, facts)
-        return Line(Standing.REMOVE, t("{key} goes: a newer one is used", key=turn.goes.number), None, facts)
+        seen = t("{key} goes: the other one was used later", key=turn.goes.number)
+        return Line(Standing.REMOVE, seen, t("A machine that has it gets another one by this command"), facts)
 
     def _renew(self) -> None:
         turn = _turn(self._user.keys())
@@ -122,8 +141,15 @@ class FunctionsKey:
 
 def _turn(keys: list[Key]) -> _Turn:
     """`keys`: the older one first. One that nobody used yet is this machine's, not deployed yet, or its secret never
-    arrived: in both cases another one is as good."""
+    arrived: in both cases another one is as good. Else the functions have that which was used last."""
     if len(keys) < _MOST:
         return _Turn(None, is_made=True)
-    older, newer = keys
-    return _Turn(older, is_made=False) if newer.used else _Turn(newer, is_made=True)
+    if not keys[-1].used:
+        return _Turn(keys[-1], is_made=True)
+    left, live = sorted(keys, key=_last_use)
+    return _Turn(left if _last_use(live) - _last_use(left) >= _APART else None, is_made=False)
+
+
+def _last_use(key: Key) -> datetime:
+    """Of a time that nobody understands as late as can be: that key does not go."""
+    return parse_time(key.used) or (_UNKNOWN if key.used else _NEVER)

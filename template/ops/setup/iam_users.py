@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
-from ops.setup.needs import NOTHING_OURS, Line, Need, Standing, as_it_lacks, delete_by_hand, lacks, no_user, not_ours
+from ops.setup.needs import (
+    NOTHING_OURS,
+    Line,
+    Need,
+    Standing,
+    as_it_lacks,
+    delete_by_hand,
+    lacks,
+    no_user,
+    not_ours,
+    stays,
+)
 from ops.setup.statements import Document, by_roles, rights
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -63,14 +74,13 @@ class IamUser:
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
-        user = self.user()
-        return [] if user is None else [one["access_key_id"] for one in self._all(_keys_of(user), "access_keys")]
+        return [one["access_key_id"] for one in self._keys()]
 
     def keys(self) -> list[Key]:
         """The same with what is known of them, the older one first."""
         path = _keys_of(self.user() or {})
         found = []
-        for one in self._all(path, "access_keys"):
+        for one in self._keys():
             told = self._iam.call("GET", f"{path}/{one['access_key_id']}/last-used")["access_key_last_used"]
             found.append(Key(one["access_key_id"], one["created_at"], told.get("last_used_at") or ""))
         return sorted(found, key=lambda key: key.made)
@@ -92,6 +102,14 @@ class IamUser:
         """The user; None if there is none of this name."""
         listed = self._all("/v5/users", "users")
         return self._made or next((one for one in listed if one["user_name"] == self.name), None)
+
+    def is_ours(self) -> bool:
+        """Whether setup made the user."""
+        return self._is_ours(self.user())
+
+    def _keys(self) -> list[dict[str, Any]]:
+        user = self.user()
+        return [] if user is None else [*self._all(_keys_of(user), "access_keys")]
 
     def _by_hand(self) -> Iterator[Text]:
         """The same without identity policies; support.huaweicloud.com/api-iam has a call for each."""
@@ -140,18 +158,20 @@ class IamUser:
         user, policy = self.user(), self._policy()
         if not self._is_ours(user) and not self._is_ours(policy):
             return NOTHING_OURS
-        return Line(Standing.REMOVE, facts=[self.called, *map(same, self.key_ids())])
+        keys, others = self.key_ids(), self._others(user, policy)
+        if others and not keys and not self._is_ours(policy):
+            return Line(Standing.THERE, stays(others).happened)
+        return Line(Standing.REMOVE, facts=[self.called, *map(same, keys)])
 
     def _remove(self) -> None:
         user, policy = self.user(), self._policy()
+        others = self._others(user, policy)
         if user and self._is_ours(user):
             for key in self.key_ids():
                 self.delete_key(key)
-            others = self._attached(user["user_id"])
-            if policy and policy["policy_id"] in others:
+            if policy and policy["policy_id"] in self._attached(user["user_id"]):
                 path = f"/v5/policies/{policy['policy_id']}/detach-user"
                 self._iam.call("POST", path, body={"user_id": user["user_id"]})
-                others.remove(policy["policy_id"])
             if not others:
                 self._iam.call("DELETE", f"/v5/users/{user['user_id']}")
         if policy and self._is_ours(policy):
@@ -160,6 +180,13 @@ class IamUser:
                 if not version["is_default"]:
                     self._iam.call("DELETE", f"{path}/versions/{version['version_id']}")
             self._iam.call("DELETE", path)
+        if others:
+            raise stays(others)
+
+    def _others(self, user: dict[str, Any] | None, policy: dict[str, Any] | None) -> list[str]:
+        """The policies of somebody else that a user of setup's has: it stays as long as they are attached."""
+        attached = self._attached(user["user_id"]) if user and self._is_ours(user) else {}
+        return [name for number, name in attached.items() if not policy or number != policy["policy_id"]]
 
     def _is_ours(self, found: dict[str, Any] | None) -> bool:
         """Whether setup made a user or a policy."""
@@ -182,8 +209,10 @@ class IamUser:
         path = f"/v5/policies/{policy['policy_id']}/versions/{policy['default_version_id']}"
         return json.loads(self._iam.call("GET", path)["policy_version"]["document"])
 
-    def _attached(self, user: str) -> list[str]:
-        return [one["policy_id"] for one in self._all(f"/v5/users/{user}/attached-policies", "attached_policies")]
+    def _attached(self, user: str) -> dict[str, str]:
+        """Their names by their numbers."""
+        found = self._all(f"/v5/users/{user}/attached-policies", "attached_policies")
+        return {one["policy_id"]: one["policy_name"] for one in found}
 
     def _all(self, path: str, name: str, **query: str) -> Iterator[dict[str, Any]]:
         """What IAM lists, page by page."""

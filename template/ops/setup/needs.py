@@ -98,6 +98,12 @@ def no_user(name: str) -> NotYetError:
     return NotYetError(t("there is no user {name} yet", name=name), t("Run this again once there is"))
 
 
+def stays(others: Sequence[str]) -> NotYetError:
+    """For whoever removes what somebody else has attached these to."""
+    happened = t("stays, because {others} of somebody else are attached", others=others)
+    return NotYetError(happened, t("Detach what is not setup's, and run this again"))
+
+
 def delete_by_hand(name: str) -> Text:
     """The step for who may, where setup may not delete what it made."""
     return t("Delete {name}, its access keys and its policy", name=name)
@@ -120,7 +126,8 @@ def lacks(name: str, document: object, wanted: object, *, is_attached: bool) -> 
 
 def not_ours(standing: Standing, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:
     """Something of that name was made by somebody else."""
-    return Line(standing, t("{name} is there, and setup did not make it", name=name), next_, facts)
+    seen = t("{name} is there, and setup did not make it for this source bucket", name=name)
+    return Line(standing, seen, next_, facts)
 
 
 def as_it_lacks(missing: Sequence[Text], facts: Sequence[Text]) -> Line:

@@ -10,7 +10,18 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.ram import Ram, is_absent
 from ops.clouds.wire import refused
 from ops.commands import interpreter
-from ops.setup.needs import NOTHING_OURS, Line, Need, Standing, as_it_lacks, delete_by_hand, lacks, no_user, not_ours
+from ops.setup.needs import (
+    NOTHING_OURS,
+    Line,
+    Need,
+    Standing,
+    as_it_lacks,
+    delete_by_hand,
+    lacks,
+    no_user,
+    not_ours,
+    stays,
+)
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -64,6 +75,11 @@ class RamHolder:
     def delete_key(self, key: str) -> None:
         """Delete one of the user's keys."""
         self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
+
+    def is_ours(self) -> bool:
+        """Whether setup made it."""
+        found = self._find()
+        return found is not None and found.get(self._marked) == self._mark
 
     def _rights(self, *actions: str) -> tuple[str, ...]:
         """Those to look, and to do this as well."""
@@ -128,14 +144,13 @@ class RamHolder:
             self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
 
     def _look_to_remove(self) -> Line:
-        found = self._find()
-        if found is None or found.get(self._marked) != self._mark:
+        if not self.is_ours():
             return NOTHING_OURS
         others = [name for name in self._attached() if name not in self._policies]
-        ours = [name for name in self._policies if self._is_ours(name)]
-        if others and not ours:
-            return Line(Standing.THERE, t("stays, because {others} of somebody else are attached", others=others))
-        return Line(Standing.REMOVE, facts=[self.called, *map(same, [*ours, *self._keys()])])
+        goes = [*filter(self._has_made, self._policies), *self._keys()]
+        if others and not goes:
+            return Line(Standing.THERE, stays(others).happened)
+        return Line(Standing.REMOVE, facts=[self.called, *map(same, goes)])
 
     def _remove(self) -> None:
         attached = self._attached()
@@ -143,12 +158,13 @@ class RamHolder:
             if name in attached:
                 given = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
                 self._unmake(f"DetachPolicyFrom{self._kind}", **given)
-            if self._is_ours(name):
+            if self._has_made(name):
                 self._unmake("DeletePolicy", PolicyName=name, CascadingDelete="true")
         for key in self._keys():
             self.delete_key(key)
-        if all(name in self._policies for name in attached):
-            self._unmake(f"Delete{self._kind}", **{self._named: self.name})
+        if others := [name for name in attached if name not in self._policies]:
+            raise stays(others)
+        self._unmake(f"Delete{self._kind}", **{self._named: self.name})
 
     def _keys(self) -> list[str]:
         """Those that go with a user; a role has none."""
@@ -158,7 +174,7 @@ class RamHolder:
         """Whether a role is taken on by whom it is for; a user is nobody's to take on."""
         return not self._trust or json.loads(found["AssumeRolePolicyDocument"]) == json.loads(self._trust)
 
-    def _is_ours(self, name: str) -> bool:
+    def _has_made(self, name: str) -> bool:
         policy = self._policy(name)
         return policy is not None and policy.is_ours
 

@@ -17,7 +17,7 @@ from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, 
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import OpsError, UsageError
 from ops.files import show
-from ops.intention import Intentions
+from ops.intention import Intentions, is_any
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
 from ops.setup.grants import LATER, Grants
@@ -234,12 +234,13 @@ class Run:
             end = t("End it first: python3 ops.py migrate --remove")
             return Line(Standing.STOP, t("it is not over"), end)
 
-        return Need(t("migration of the old objects"), ("oss:GetObject", "oms:taskgroup:list"), look)
+        rights = ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list")
+        return Need(t("migration of the old objects"), rights, look)
 
     def _is_migrating(self) -> bool:
         """Whether it is written down, or OMS works on it: whoever has one cloud's keys sees one of both."""
         alibaba, huawei = self._alibaba, self._huawei
-        if alibaba and self._intentions(alibaba).read():
+        if alibaba and is_any(alibaba.log, self._given["functionName"]):
             return True
         return huawei is not None and huawei.tasks.is_migrating()
 

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
 from ops.clouds.task_groups import TaskGroups, note_of, of_both
+from ops.commands import command
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState
 from oss_oms_sync.answers.text import same, t
 
@@ -90,18 +92,15 @@ class Tasks:
 
     def _look(self) -> Line:
         found, pair = self._all(), self._pair
+        if ours := self._ours(found):
+            return self._there(ours)
         if self._given:
-            if mine := [one for one in found if self._url(one["sync_task_id"]) == self._given]:
-                return _there(mine[0])
             return Line(
                 Standing.STOP,
                 t("SYNC_URL is of no task of this account and region"),
                 t("Correct it in s.yaml, or empty it: then a task is made"),
             )
-        others = self._of_pair(found)
-        if mine := self._mine(found):
-            return _there(mine[0])
-        if others:
+        if others := self._of_pair(found):
             return Line(
                 Standing.STOP,
                 t("there is one for these buckets, which setup did not make"),
@@ -130,8 +129,36 @@ class Tasks:
             [same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})")],
         )
 
+    def _there(self, ours: list[dict[str, Any]]) -> Line:
+        """With what it really has, which nothing but the console can change."""
+        for task in ours:
+            if not self._of_pair([task]):
+                seen = t(
+                    "it copies {source} to {destination}, and s.yaml says otherwise",
+                    source=task["src_bucket"],
+                    destination=task["dst_bucket"],
+                )
+                told = t(
+                    "Write these buckets into s.yaml. To copy elsewhere, take all away first ({command}), and empty"
+                    " SYNC_URL",
+                    command=command(Step("setup", {"remove": True})),
+                )
+                return Line(Standing.STOP, seen, told)
+        task = ours[0]
+        if task["status"] == "STOPPED":
+            told = t("Start it in the OMS console, unless the migration is over")
+            return Line(Standing.BY_HAND, t("it is stopped, and copies nothing"), told)
+        mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
+        return Line(Standing.THERE, same(f"{mode}, {check}"))
+
+    def _ours(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """That of s.yaml; where it names none, those that setup made."""
+        if self._given:
+            return [one for one in found if self._url(one["sync_task_id"]) == self._given]
+        return self._mine(found)
+
     def _mine(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [one for one in self._of_pair(found) if one.get("description") == self._mark]
+        return [one for one in found if one.get("description") == self._mark]
 
     def _look_to_remove(self) -> Line:
         mine = self._mine(self._all())
@@ -155,9 +182,3 @@ class Tasks:
 
     def _all(self) -> list[dict[str, Any]]:
         return list(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"})["tasks"])
-
-
-def _there(task: dict[str, Any]) -> Line:
-    """With what it really has, which nothing but the console can change."""
-    mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
-    return Line(Standing.THERE, same(f"{mode}, {check}"))

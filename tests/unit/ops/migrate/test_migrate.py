@@ -86,7 +86,7 @@ def test_what_was_there_before_is_copied_and_no_key_is_left(world):
     assert (group.metadata, group.order.records_failures, group.order.note) == (
         True,
         True,
-        f"oss-oms-sync:{NAME}:{told['run']}",
+        f"oss-oms-sync:{NAME}:photos:{told['run']}",
     )
 
 
@@ -275,6 +275,11 @@ def test_setup_does_not_remove_what_a_migration_works_with(world):
         "End it first: python3 ops.py migrate --remove",
     )
     ends(world.setup("--remove", "--only", "huawei", typed="yes\n"), 1, "migration of the old objects: it is not over")
+    # Whoever has Alibaba Cloud alone has no SYNC_URL.
+    file, filled = world.folder / "s.yaml", (world.folder / "s.yaml").read_text()
+    file.write_text(re.sub("SYNC_URL: .*", 'SYNC_URL: "" # setup', filled))
+    ends(world.setup("--remove", "--only", "alibaba", typed="yes\n"), 1, "migration of the old objects: it is not over")
+    file.write_text(filled)
     assert world.migrate("--remove")[0] == 0
     assert world.setup("--remove", typed="yes\n")[0] == 0
 

@@ -1,12 +1,15 @@
-"""`ops.py setup --new-key`: the functions get another key, and none that is in use goes."""
+"""The functions' key, and `ops.py setup --new-key`: they get another one, and none that is in use goes."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from unit.ops.setup.setup_world import NAME, SetupWorld, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
 
 STORED = f"{NAME}_HW_AK"
+DAYS = 86_400
 
 
 @pytest.fixture
@@ -33,13 +36,17 @@ def test_the_old_key_goes_once_the_new_one_is_used(world):
 
     # WHEN they get another one THEN the old one goes on working
     world.later(60)
-    well(world.setup("--new-key", typed="yes\n"), "then run this again, and the old one goes")
+    well(world.setup("--new-key", typed="yes\n"), "more than a day later run this again, and the old one goes")
     new = world.secrets[STORED]
     assert list(keys(world)) == [old, new]
 
-    # WHEN that is deployed, and it is run again THEN only the old one goes
+    # WHEN that is deployed, and it is run again THEN the old one goes, but not within a day
     use(world)
-    well(world.setup("--new-key", typed="yes\n"), f"{old} goes: a newer one is used")
+    ends(world.setup("--new-key", typed="yes\n"), 1, "both were used within a day, so that either may be in use", old)
+    assert list(keys(world)) == [old, new]
+    world.later(2 * DAYS)
+    use(world)
+    well(world.setup("--new-key", typed="yes\n"), f"{old} goes: the other one was used later")
     assert list(keys(world)) == [new]
     assert world.secrets[STORED] == new
 
@@ -72,6 +79,64 @@ def test_a_third_machine_is_told_that_there_are_two_and_deletes_neither(world):
     assert f"{NAME}-functions has two, the most that a user may have" in said
     assert "python3 ops.py setup --new-key" in said
     assert len(keys(world)) == 2
+
+
+def test_of_two_machines_the_key_goes_that_was_used_last_longer_ago_whichever_is_newer(world):
+    # GIVEN another machine, which deployed once, and the first, which has deployed since
+    use(world)
+    first = dict(world.secrets)
+    world.secrets.clear()
+    world.later(60)
+    well(world.setup(typed="yes\n"))
+    use(world)
+    other = world.secrets[STORED]
+    world.later(30 * DAYS)
+    world.secrets.update(first)
+    use(world)
+
+    # WHEN one goes THEN it is not that of the functions
+    well(world.setup("--new-key", typed="yes\n"), f"{other} goes: the other one was used later")
+    assert list(keys(world)) == [first[STORED]]
+
+
+def test_an_s_yaml_of_before_setup_gets_a_key_and_none_goes(world):
+    # GIVEN a copy of the project whose s.yaml knows of no key, on another machine
+    first = world.secrets[STORED]
+    forget(world)
+    # WHEN it is set up THEN both machines have a key, although that of the first may not be deployed yet
+    well(world.setup(typed="yes\n"))
+    assert sorted(keys(world)) == sorted([first, world.secrets[STORED]])
+
+
+def test_a_key_that_was_ever_used_is_none_that_nothing_uses(world):
+    use(world)
+    first = world.secrets[STORED]
+    forget(world)
+    world.oms._tasks.clear()
+    well(world.setup(typed=YES))
+    assert sorted(keys(world)) == sorted([first, world.secrets[STORED]])
+
+
+def test_a_key_of_a_user_that_was_deleted_is_made_anew(world):
+    # GIVEN a machine whose store has what another one has removed
+    dead = dict(world.secrets)
+    well(world.setup("--remove", typed="yes\n"))
+    forget(world)
+    world.secrets.update(dead)
+    # WHEN setup may not make one THEN that is said at the end
+    world.iam.deny("iam:credentials:createCredentialV5")
+    ends(world.setup(typed=YES), 3, "wait: access key of the functions: ")
+    world.iam._denied.clear()
+    # WHEN it is set up there THEN the store has one that works
+    well(world.setup(typed=YES), "create: access key of the functions")
+    assert list(keys(world)) == [world.secrets[STORED]] != [dead[STORED]]
+
+
+def forget(world):
+    """All that this machine knows of what setup has made."""
+    world.secrets.clear()
+    file = world.folder / "s.yaml"
+    file.write_text(re.sub("(SYNC_URL|HW_AK|HW_SK): .*", r'\1: "" # setup', file.read_text()))
 
 
 @pytest.mark.long

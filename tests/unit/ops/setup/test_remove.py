@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from sandbox.iam.identities import Asked
 from support.administrator import KilledError
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
 
@@ -86,8 +87,11 @@ def test_what_others_made_or_attached_stays_and_is_named(world):
     ram.create_user("theirs")
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
 
-    # WHEN all of setup's is taken away
-    assert world.setup("--remove", typed="yes\n")[0] == 0
+    # WHEN all of setup's is taken away THEN what stays is not told as done
+    said = ends(
+        world.setup("--remove", typed="yes\n"), 3, "wait: RAM role of trigger: stays, because other of somebody"
+    )
+    assert "Done: RAM role of trigger" not in said
 
     # THEN theirs is there
     found = left(world)
@@ -97,13 +101,32 @@ def test_what_others_made_or_attached_stays_and_is_named(world):
     assert "stays, because other of somebody else are attached" in said
 
 
+def test_a_user_of_iam_to_whom_others_attached_something_stays_until_they_take_it_away(world):
+    given = {"policy_name": "other", "policy_document": json.dumps(IAM_POLICY), "description": ""}
+    policy = world.iam.create_policy(Asked((), given, {}))["policy"]["policy_id"]
+    (writer,) = [one for one in world.iam.users.values() if one["told"]["user_name"] == f"{NAME}-oms"]
+    writer["attached"][policy] = 0.0
+    told = "IAM user with whose key OMS writes to the destination: stays, because other of somebody else are attached"
+    ends(world.setup("--remove", typed="yes\n"), 3, f"wait: {told}", "Detach what is not setup's")
+    well(world.setup("--remove", typed="yes\n"), f"is there: {told}")
+    del writer["attached"][policy]
+    well(world.setup("--remove", typed="yes\n"))
+    assert (left(world)["iam users"], left(world)["iam policies"]) == ([], ["other"])
+
+
+IAM_POLICY = {
+    "Version": "5.0",
+    "Statement": [{"Effect": "Allow", "Action": ["obs:object:getObject"], "Resource": ["*"]}],
+}
+
+
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])
 def test_a_policy_of_that_name_which_setup_did_not_make_stops_it(cloud):
     with SetupWorld() as world:
         allowed = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
         if cloud == "RAM":
             world.ram.entities.create_policy(f"{NAME}-trigger", json.dumps({"Version": "1", "Statement": [allowed]}))
-            world.ram.entities.create_role(f"{NAME}-trigger", TRUST, description=f"oss-oms-sync:{NAME}")
+            world.ram.entities.create_role(f"{NAME}-trigger", TRUST, description=f"oss-oms-sync:{NAME}:photos")
         else:
             assert world.setup(typed=YES)[0] == 0
             for policy in world.iam.policies.values():

@@ -318,6 +318,51 @@ ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:o
 DOCUMENT = {"Version": "1", "Statement": [ALLOWED]}
 
 
+def to(world, **buckets):
+    """Other buckets in s.yaml."""
+    file = world.folder / "s.yaml"
+    for name, value in buckets.items():
+        file.write_text(re.sub(rf"(?m)^(  {name}): \S+", rf'\1: "{value}"', file.read_text()))
+
+
+@pytest.mark.parametrize("address", ["filled in", "empty"])
+def test_another_destination_stops_it_because_the_task_goes_on_copying_to_the_one_of_before(world, address):
+    assert world.setup(typed=YES)[0] == 0
+    made = world.made()
+    to(world, destinationBucket="photos-new", **({"SYNC_URL": ""} if address == "empty" else {}))
+    ends(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, and s.yaml says otherwise")
+    assert world.made() == made
+    # What is said then leads on.
+    well(world.setup("--remove", typed="yes\n"))
+    to(world, SYNC_URL="")
+    well(world.setup(typed=YES))
+    assert [one.bucket.name for one in world.oms.tasks] == ["photos-new"]
+
+
+def test_another_project_of_the_same_name_stops_it_and_the_first_keeps_all_it_has(world):
+    assert world.setup(typed=YES)[0] == 0
+    made = world.made()
+    world.secrets.clear()
+    world.oss.create_bucket("videos")
+    to(world, SYNC_URL="", HW_AK="", HW_SK="", sourceBucket="videos", destinationBucket="videos-obs")
+    said = ends(
+        world.setup(typed=YES), 1, f"{NAME}-functions is there, and setup did not make it for this source bucket"
+    )
+    assert "remove: " not in said
+    for words in (("--only", "alibaba"), ("--remove",)):
+        world.setup(*words, typed=YES)
+    assert {**world.made(), "secrets": made["secrets"]} == {
+        **made,
+        "buckets": (["photos", "photos-oms-log", "videos"], True),
+    }
+
+
+def test_a_task_that_is_stopped_is_not_taken_for_one_that_copies(world):
+    assert world.setup(typed=YES)[0] == 0
+    world.oms.tasks[0].status = "STOPPED"
+    well(world.setup("--plan"), "by hand: sync task: it is stopped, and copies nothing")
+
+
 def test_another_machine_gets_a_key_of_its_own_and_that_of_the_first_goes_on_working(world):
     # GIVEN a project that was set up on one machine
     assert world.setup(typed=YES)[0] == 0
