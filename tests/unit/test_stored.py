@@ -237,7 +237,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.long
-@settings(max_examples=40)
+@settings(max_examples=100)
 @given(st.data())
 @pytest.mark.parametrize("kind", TYPES)
 def test_whatever_is_stored_is_read_as_it_was_written(kind: type, data: st.DataObject) -> None:
