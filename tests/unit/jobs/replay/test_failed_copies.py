@@ -165,6 +165,17 @@ def test_lists_from_before_the_installation_are_left_alone(world):
     assert world.copies() == {}
 
 
+def test_what_oms_lists_before_the_first_look_is_complete_is_read_however_long_that_takes(world):
+    del world.bucket.objects[f"{ROOT}state/installed.json"]
+    world.there.fail(oss_error(403))
+    world.tick()
+    world.fail_to_copy("a")
+    world.later(3 * HOUR)
+    world.tick()
+    world.there.heal()
+    assert world.sent_by_tick() == ["a"]
+
+
 @pytest.mark.parametrize(
     ("kind", "right"), [("list", "obs:bucket:ListBucket"), ("get", "obs:object:GetObject")], ids=["list", "get"]
 )

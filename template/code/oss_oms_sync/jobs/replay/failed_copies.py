@@ -117,8 +117,8 @@ class FailedCopies:
             )
         positions, bucket = self._positions, self._invocation.destination()
         # Lists that were modified earlier, and that are not in the map, the last complete look saw; before there was
-        # one, they are from before the installation.
-        looked = parse_time(positions.looked) or self._state.installed(note=False)
+        # one, they are from before the installation, which is noted here: maybe no timer ever begins a pass.
+        looked = parse_time(positions.looked) or self._state.installed(note=True)
         read_before = (looked - MARGIN).timestamp()
         if not positions.begin_look(self._invocation.clock.now()):
             return
