@@ -37,7 +37,8 @@ class Listed(NamedTuple):
 
 class ListRead(NamedTuple):
     """How a list was read that was `modified` then: up to `offset`, before which there are bytes with the hash `tail`.
-    `ended`: to its end. `lines` told of an object, `outside` of them of one that is not the project's."""
+    `ended`: to its end. `lines` told of an object, `outside` of them of one that is not the project's. `refused_until`:
+    when OBS, which does not let it be read, is asked for it again, in seconds since 1970."""
 
     etag: str = ""
     modified: int = 0
@@ -46,6 +47,12 @@ class ListRead(NamedTuple):
     ended: bool = False
     lines: int = 0
     outside: int = 0
+    refused_until: int = 0
+
+    @property
+    def is_half_read(self) -> bool:
+        """Whether the next run goes on reading it."""
+        return not self.ended and not self.refused_until
 
     @property
     def begin(self) -> int:
@@ -68,9 +75,10 @@ class ListPositions:
 
     `looked`: when the last complete look began, in the format of records; empty before the first. `began`: when the one
     began that is done with all names up to `after`, on `pages` pages. `lists`: by their names. `unread`: how many lines
-    could not be read so far, and `example` one of them. `said`: why lists were not read last time. `listed`: by the
-    month in which a list was modified ("2026-01", in China), what it told, each line once. `group`: OMS's id of the
-    task group whose lists below `folder` are read beside those of the sync task; `of_group`: how many lines they told.
+    could not be read so far, a refused list being one until it can be read, and `example` one of them. `said`: why
+    lists were not read last time. `listed`: by the month in which a list was modified ("2026-01", in China), what it
+    told, each line once. `group`: OMS's id of the task group whose lists below `folder` are read beside those of the
+    sync task; `of_group`: how many lines they told.
     """
 
     looked: str = ""
@@ -123,6 +131,9 @@ class ListPositions:
         else:
             known = self.listed.get(month, Listed())
             self.listed[month] = Listed(known.lines + lines, known.outside + outside)
+        if before.refused_until and not at.refused_until:
+            self.unread -= 1
+            self.example = self.example if self.unread else ""
         self.lists[name] = at
 
     def kept(self) -> ListPositions:
@@ -134,7 +145,7 @@ class ListPositions:
             for name, one in self.lists.items()
             if not one.ended or one.modified >= forgotten or self.is_of_group(name)
         }
-        newest = sorted(kept.items(), key=lambda item: (not item[1].ended, item[1].modified))[-MAX_LISTS:]
+        newest = sorted(kept.items(), key=lambda item: (item[1].is_half_read, item[1].modified))[-MAX_LISTS:]
         return replace(self, lists=dict(newest), listed=dict(sorted(self.listed.items())[-_MAX_MONTHS:]))
 
 

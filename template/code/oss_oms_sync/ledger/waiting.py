@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain, islice
@@ -47,7 +47,7 @@ class RunFile:
 
 @dataclass(frozen=True)
 class RunKeys:
-    """The keys in so many run `files`, some of which were `unreadable`. `are_more`: not all were read."""
+    """The keys in so many run `files`, each once, some of which were `unreadable`. `are_more`: not all were read."""
 
     files: int
     unreadable: int
@@ -75,13 +75,16 @@ class RunFiles:
         self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)))
         return run
 
-    def leftovers(self) -> Iterator[RunFile | None]:
+    def leftovers(self, seen: set[str] | None = None) -> Iterator[RunFile | None]:
         """Iterate over the run files that earlier or other runs left, oldest first, and read one at a time because they
-        are large; None for one that could not be read, which is logged.
+        are large; None for one that could not be read, which is logged. `seen`: the names of those that are left out,
+        to which each is added.
 
         Raises StorageError.
         """
-        for listed in list(self._bucket.iter_folder(self.folder)):
+        seen = set() if seen is None else seen
+        for listed in [one for one in self._bucket.iter_folder(self.folder) if one.name not in seen]:
+            seen.add(listed.name)
             (found,) = self._bucket.try_get_all([listed.name])
             if isinstance(found, StoredObject):
                 run = self._read(found)
@@ -128,14 +131,6 @@ class RunFiles:
         return None
 
 
-def keys_of(runs: Iterable[RunFile | None], most: int) -> RunKeys:
-    """What the first `most` run files hold."""
-    read = list(islice(runs, most + 1))
-    first = read[:most]
-    keys = [key for run in first if run for key in run.keys]
-    return RunKeys(len(first), first.count(None), keys, are_more=len(read) > most)
-
-
 def by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
     """The run files of all projects of the sync task.
 
@@ -174,6 +169,9 @@ def list_failed(invocation: Invocation, most: int) -> FailedRecords:
     failed: list[ObjectSummary] = []
     # Of another project on the same task, or from before the prefix or suffix was changed.
     outside = 0
+    if settings.key_filter.prefix:
+        every = islice(bucket.iter_objects(by_key), most)
+        outside = sum(record.name != by_key and not record.name.startswith(mine) for record in every)
     for record in islice(records, _MOST_LISTED):
         if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key)):
             failed.append(record)
@@ -182,10 +180,32 @@ def list_failed(invocation: Invocation, most: int) -> FailedRecords:
         if len(failed) > most:
             break
     are_more = len(failed) > most or next(records, None) is not None
-    if settings.key_filter.prefix:
-        every = islice(bucket.iter_objects(by_key), most)
-        outside += sum(record.name != by_key and not record.name.startswith(mine) for record in every)
     return FailedRecords(failed[:most], outside, are_more)
+
+
+def records_and_runs(
+    invocation: Invocation, most: int, most_run_files: int, *, of_all: bool = False
+) -> tuple[FailedRecords, RunKeys]:
+    """So many failed records and run files at most, the latter of this project or `of_all`.
+
+    A run takes keys out of their records into a file, and back if they fail again. So the files are read before the
+    records are listed, and those that are new after that: each key that waits is seen, unless in between a whole run
+    had it in hand.
+
+    Raises StorageError.
+    """
+    seen = set[str]()
+
+    def run_files() -> Iterator[RunFile | None]:
+        for project in by_project(invocation) if of_all else [""]:
+            yield from RunFiles(invocation, project).leftovers(seen)
+
+    files = list(islice(run_files(), most_run_files + 1))
+    records = list_failed(invocation, most)
+    files += islice(run_files(), most_run_files + 1 - len(files))
+    first = files[:most_run_files]
+    keys = {one.key: one for run in first if run for one in run.keys}
+    return records, RunKeys(len(first), first.count(None), [*keys.values()], are_more=len(files) > most_run_files)
 
 
 def read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
@@ -224,15 +244,14 @@ def what_waits(invocation: Invocation, most: int, most_run_files: int, *, reason
 
     Raises StorageError.
     """
-    records, by_key = list_failed(invocation, most), record_prefix(invocation.task_id, "failed")
+    records, runs = records_and_runs(invocation, most, most_run_files, of_all=True)
+    by_key = record_prefix(invocation.task_id, "failed")
     # Only its record says which key a long one is.
     names = {one.name: one.name.removeprefix(by_key) for one in records.listed if one.name.startswith(by_key)}
     asked = [one for one in records.listed if reasons or one.name not in names]
     read = dict(zip((one.name for one in asked), read_failed(invocation, asked), strict=True))
     named = {name: FailedKey(ObjectChange(key)) for name, key in names.items()}
     found = [read.get(one.name) or named.get(one.name) for one in records.listed]
-    files = (RunFiles(invocation, project).leftovers() for project in by_project(invocation))
-    runs = keys_of(chain.from_iterable(files), most_run_files)
     is_told = invocation.settings.key_filter.is_told
     keys = {one.key: one for one in (*runs.keys, *filter(None, found)) if is_told(one.key)}
     return WaitingKeys([*keys.values()], found.count(None) + runs.unreadable, records.are_more or runs.are_more)

@@ -9,7 +9,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from support.reconcile_world import ReconcileWorld
-from support.world import HOUR, NO_RIGHT, ROOT
+from support.world import DAY, HOUR, NO_RIGHT, ROOT, TICK
 
 
 def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
@@ -22,6 +22,22 @@ def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
     assert world.sent() == {"within three days before"}
     note = json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body)
     assert note == {"at": "2026-01-02T00:00:00Z", "prefix": "", "suffix": ""}
+
+
+def test_where_no_timer_begins_a_pass_replays_notes_the_installation():
+    # GIVEN a project whose passes are begun by hand alone, and an object whose event is lost on its first day
+    world = ReconcileWorld(RECONCILE_PERIOD="off", COMPARE_PERIOD="off")
+    world.bucket.objects.clear()
+    for job in ("replay", "reconcile", "compare", "status"):
+        world.ask(job, TICK)
+    world.later(DAY)
+    world.upload("lost")
+
+    # WHEN a pass is begun long after, THEN it looks at that day
+    world.later(10 * DAY)
+    world.ask("replay", TICK)
+    assert world.reconcile()["finished"]
+    assert world.sent() == {"lost"}
 
 
 OTHER_FILTERS = [

@@ -8,7 +8,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from sandbox.oss.objects import etag_of
 from support.law import HOSTILE
-from support.world import HOUR, NO_RIGHT, OK, ROOT, UNAUTHORIZED, oms_error, oss_error, record_name
+from support.world import HOUR, MINUTE, NO_RIGHT, OK, ROOT, UNAUTHORIZED, oms_error, oss_error, record_name
 from unit.jobs.replay.copies_world import CODE, CopiesWorld
 
 ETAG = etag_of(b"contents")
@@ -156,6 +156,35 @@ def test_a_list_that_obs_never_lets_be_read_is_counted_once_and_keeps_no_other_f
     assert world.sent_by_tick() == ["a"]
 
 
+def test_a_refused_list_is_asked_for_again_each_hour_and_counts_no_more_once_it_is_read(world):
+    # GIVEN a list that is refused while others can be read, because a grant takes effect
+    world.upload("a", "b")
+    others = [world.list_failed("b", sub=sub) for sub in ("01", "02", "03")]
+    refused = world.list_failed("a", sub="04")
+    world.there.fail(oss_error(403), "get", lambda name: name == refused)
+    asked = []
+    for _ in range(3):
+        before = world.there.calls["get"]
+        assert world.copies()["unread_in_all"] == 1
+        asked.append(world.there.calls["get"] > before)
+        world.later(31 * MINUTE)
+    assert asked == [True, False, True]
+
+    # WHEN by then the others are refused as well, THEN a new one is read all the same
+    world.upload("c")
+    world.list_failed("c", sub="05")
+    world.there.fail(oss_error(403), "get", lambda name: name in others)
+    world.later(HOUR)
+    world.sent()
+    assert world.sent_by_tick() == ["c"]
+
+    # WHEN it can be read, THEN it is, and nothing is unread
+    world.there.heal()
+    world.later(HOUR)
+    assert world.copies() == {"lists": 1, "recorded": 1}
+    assert world.sent() == ["a"]
+
+
 def test_lists_from_before_the_installation_are_left_alone(world):
     world.upload("a")
     name = world.list_failed("a")
@@ -163,6 +192,17 @@ def test_lists_from_before_the_installation_are_left_alone(world):
     assert world.copies() == {}
     world.later(2 * HOUR)
     assert world.copies() == {}
+
+
+def test_what_oms_lists_before_the_first_look_is_complete_is_read_however_long_that_takes(world):
+    del world.bucket.objects[f"{ROOT}state/installed.json"]
+    world.there.fail(oss_error(403))
+    world.tick()
+    world.fail_to_copy("a")
+    world.later(3 * HOUR)
+    world.tick()
+    world.there.heal()
+    assert world.sent_by_tick() == ["a"]
 
 
 @pytest.mark.parametrize(

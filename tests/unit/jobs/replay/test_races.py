@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from functools import partial
 
 import pytest
 
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.jobs.status.facts import read_backlog
+from oss_oms_sync.ledger.waiting import what_waits
 from sandbox.inprocess.instance import Killed
-from support.world import MINUTE, OK, UNAUTHORIZED, oms_error, oss_error
+from support.world import MINUTE, OK, ROOT, UNAUTHORIZED, World, oms_error, oss_error
 from unit.jobs.replay.copies_world import CopiesWorld
 from unit.jobs.replay.replay_world import ReplayWorld, many
 from unit.jobs.replay.steps import at_each_step, at_step
@@ -85,6 +88,32 @@ def test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies():
             assert "k" in world.failed() | world.in_run_files(), (meeting, death)
         if not died:
             break
+
+
+def taken_or_given_back(world: ReplayWorld) -> None:
+    """A run takes the key into its run file, or gives it back because it failed again."""
+    stood = [name for part in ("failed_object/", "replay/") for name in world.bucket.names(f"{ROOT}{part}")]
+    world.run_file("k") if world.failed() else world.fail("k")
+    for name in stood:
+        del world.bucket.objects[name]
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda invocation: read_backlog(invocation).waiting,
+        lambda invocation: len(what_waits(invocation, 9, 9, reasons=True).keys),
+    ],
+    ids=["status", "certify"],
+)
+@pytest.mark.parametrize("begins", [ReplayWorld.fail, ReplayWorld.run_file])
+def test_who_looks_for_what_waits_sees_a_key_once_wherever_a_run_puts_it_meanwhile(look, begins):
+    for step in range(8):
+        World.close_all()
+        world = ReplayWorld()
+        begins(world, "k")
+        with at_step(world, step, partial(taken_or_given_back, world)):
+            assert world.within(lambda world=world: look(world.invocation())) == 1, step
 
 
 BUSY = oss_error(409, "Busy")

@@ -44,6 +44,8 @@ _GROUP = 100
 # Why OBS refuses to let a list be read: a right that is missing for it or for all, or its storage class. For the former
 # so many others are tried.
 _NO_RIGHT, _ARCHIVED, _TRIED = "AccessDenied", "InvalidObjectState", 3
+# How long a refused list is left alone. A grant takes half an hour, in which some requests are refused and some not.
+_REFUSED_SECONDS = 60 * 60
 # Lists come within minutes. A line's time that differs more than this from its list's is not to be relied on.
 _LISTS_LATE_SECONDS = 60 * 60
 # A success record is written after OMS accepted the key, so OMS may have failed to copy it before; and the clouds'
@@ -117,8 +119,8 @@ class FailedCopies:
             )
         positions, bucket = self._positions, self._invocation.destination()
         # Lists that were modified earlier, and that are not in the map, the last complete look saw; before there was
-        # one, they are from before the installation.
-        looked = parse_time(positions.looked) or self._state.installed(note=False)
+        # one, they are from before the installation, which is noted here: maybe no timer ever begins a pass.
+        looked = parse_time(positions.looked) or self._state.installed(note=True)
         read_before = (looked - MARGIN).timestamp()
         if not positions.begin_look(self._invocation.clock.now()):
             return
@@ -149,18 +151,24 @@ class FailedCopies:
 
     def _read_unless_refused(self, bucket: ObsBucket, one: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
         """Read a list. One that OBS refuses for what it is, because it is archived or another one of the page can be
-        read, keeps no other from being read: it counts as an unread line until it changes, and compare finds its
-        objects."""
+        read, keeps no other from being read: it counts as an unread line until it can be read, which is tried every
+        hour, and compare finds its objects."""
+        known, now = self._positions.lists.get(one.name, ListRead()), self._invocation.clock.now().timestamp()
+        if now < known.refused_until:
+            return
         try:
             self._read(bucket, one)
         except ObsError as error:
             of_others = (other for other in page if other.name != one.name)
-            is_alone = error.code == _NO_RIGHT and any(_can_read(bucket, other) for other in islice(of_others, _TRIED))
+            can_others = (_can_read(bucket, other) for other in islice(of_others, _TRIED))
+            is_alone = error.code == _NO_RIGHT and (known.refused_until > 0 or any(can_others))
             if not is_alone and error.code != _ARCHIVED:
                 raise
-            self._note_unread(one.name, 1, str(error))
             known = self._positions.lists.get(one.name, ListRead())
-            self._positions.move(one.name, known._replace(etag=one.etag, modified=one.modified, ended=True))
+            if not known.refused_until:
+                self._note_unread(one.name, 1, str(error))
+            until = round(now) + _REFUSED_SECONDS
+            self._positions.move(one.name, known._replace(modified=one.modified, ended=False, refused_until=until))
 
     def _read(self, bucket: ObsBucket, one: ObjectSummary) -> None:
         """Read a list to its end, from where it was left unless what was before that has changed."""

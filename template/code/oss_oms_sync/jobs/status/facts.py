@@ -33,9 +33,9 @@ from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.errors import MAY_NOT_SEND, Failure, Reason
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
-from oss_oms_sync.ledger.records import FailedKey, record_prefix
+from oss_oms_sync.ledger.records import FailedKey, record_name, record_prefix
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import RunFiles, by_project, keys_of, list_failed, read_failed
+from oss_oms_sync.ledger.waiting import by_project, read_failed, records_and_runs
 from oss_oms_sync.passes.states import PassState, answer_of, last_ended, last_whole, open_passes, progress_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
@@ -274,7 +274,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     settings, written = invocation.settings, parse_time(closed.written) if closed else None
     # In the very second of the close it may have come after that.
     after = max(acknowledged, written.timestamp() - 1) if written else acknowledged
-    records = list_failed(invocation, _MAX_RECORDS_COUNTED)
+    records, runs = records_and_runs(invocation, _MAX_RECORDS_COUNTED, _MAX_RUN_FILES_READ)
     # The newest, because they tell what happens now.
     canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canaries}"
     listed = [one for one in records.listed if not one.name.startswith(canaries)]
@@ -286,8 +286,10 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     # Only its record says which project a long key belongs to.
     foreign = len(read) - len(keys)
     failed = len(listed) - foreign
-    runs = keys_of(RunFiles(invocation).leftovers(), _MAX_RUN_FILES_READ)
-    held = [key for key in runs.keys if not settings.key_filter.is_canary(key.key)]
+    # One that went from one to the other meanwhile counts once.
+    recorded = {one.name for one in listed}
+    in_hand = (key for key in runs.keys if record_name(invocation.task_id, "failed", key.key) not in recorded)
+    held = [key for key in in_hand if not settings.key_filter.is_canary(key.key)]
     first_failures = [key.first_failure for key in (*held, *keys)]
     if failed:
         earliest = min(record.modified for record in listed)
