@@ -234,13 +234,21 @@ def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
     assert world.sender.stopped.why.endswith("the last: UNAVAILABLE")
 
 
-def test_after_a_wholly_refused_batch_none_is_bisected_until_one_is_accepted(world):
+def test_a_refused_batch_is_bisected_whatever_became_of_the_one_before(world):
+    world.oms.refuse(lambda key: key not in KEYS[5:])
+    world.send(*(f"bad {number}" for number in range(10)))
+    world.send(*KEYS[4:])
+    assert world.recorded("success") == set(KEYS[5:])
+    assert world.sender.failed == {"REFUSED": 10, "REJECTED": 1}
+
+
+def test_after_a_wholly_refused_batch_none_of_rejected_keys_is_bisected_until_one_is_accepted(world):
     world.oms.faults.then(*[BAD] * 20, OK, BAD)
     for calls in (19, 20):
-        world.send(*KEYS)
+        world.send(*KEYS, reason="REJECTED")
         assert len(world.oms.requests) == calls
-    world.send(*KEYS)
-    world.send(*KEYS)
+    world.send(*KEYS, reason="REJECTED")
+    world.send(*KEYS, reason="REJECTED")
     assert len(world.oms.requests) > 22
 
 

@@ -61,6 +61,7 @@ class Sender:
         # Why nothing may be sent, once that is so.
         self._refusal: Failure | None = None
         self._refused_in_a_row = 0
+        # Whether that may be worth its calls for keys that were rejected before.
         self._bisect = True
         self.stopped: Stopped | None = None
         self.accepted = 0
@@ -126,7 +127,8 @@ class Sender:
     def _begin(self, batch: Sequence[FailedKey]) -> Begun[Submission]:
         self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
         keys = [key.key for key in batch]
-        call = partial(submit, self._invocation, keys, self._sending, bisect=self._bisect)
+        bisect = self._bisect or _says_something(batch)
+        call = partial(submit, self._invocation, keys, self._sending, bisect=bisect)
         # A submission ends by itself, in time.
         return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
 
@@ -160,8 +162,7 @@ class Sender:
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._bisect = 0, True
             return
-        # A batch of nothing but keys that were rejected before says nothing about the task.
-        self._refused_in_a_row += any(key.reason != Reason.REJECTED.name for key in batch)
+        self._refused_in_a_row += _says_something(batch)
         if Reason.REFUSED in reasons:
             self._bisect = False
         if Reason.DEADLINE in reasons:
@@ -202,6 +203,11 @@ class Sender:
             log.debug({"key": key.key, "reason": failure.reason.name, "message": failure.message})
         else:
             self.accepted += 1
+
+
+def _says_something(batch: Sequence[FailedKey]) -> bool:
+    """Whether refusing the batch says something about the task: it does not if all its keys were rejected before."""
+    return any(key.reason != Reason.REJECTED.name for key in batch)
 
 
 def earliest(*times: str) -> str:
