@@ -134,6 +134,15 @@ def test_ten_seconds_but_no_more_than_half_of_the_time_are_kept_for_recording(ti
     assert moments[-1] == pytest.approx(recorded_at, abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("reason", "again", "calls"), [("UNAVAILABLE", False, 3), ("UNAVAILABLE", True, 4), ("REFUSED", True, 3)]
+)
+def test_only_what_failed_again_with_its_whole_batch_costs_one_more_call(world, reason, again, calls):
+    last = "2026-01-02T00:00:00Z" if again else ""
+    world.send(*(f"{number:02}" for number in range(30)), reason=reason, last_failure=last)
+    assert (len(world.oms.calls), len(world.recorded("success"))) == (calls, 30)
+
+
 def test_calls_keep_to_the_rate():
     world = Sends(rate=4)
     world.oms.round_trip = 0.001

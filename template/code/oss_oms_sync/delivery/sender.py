@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,7 +17,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
-from oss_oms_sync.errors import MAY_NOT_SEND, STOPS_RUN, Failure, Reason, RecordError, log
+from oss_oms_sync.errors import MAY_NOT_SEND, OF_ONE_KEY, STOPS_RUN, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
@@ -99,7 +100,7 @@ class Sender:
         """
         left: list[FailedKey] = []
         begun: deque[tuple[Sequence[FailedKey], Begun[Submission]]] = deque()
-        for batch in parts_of(keys, KEYS_PER_CALL):
+        for batch in self._batches(keys):
             if len(begun) == self._lanes:
                 left += self._finish(*begun.popleft(), in_doubt)
             if self._may_go_on():
@@ -109,6 +110,16 @@ class Sender:
         for one in begun:
             left += self._finish(*one, in_doubt)
         return left
+
+    def _batches(self, keys: Sequence[FailedKey]) -> Iterable[Sequence[FailedKey]]:
+        """`keys` in batches. Where some failed again with whole batches, these are cut otherwise in each run, and the
+        first has few: else a key that OMS never takes would hold back the same nine for ever."""
+        if not any(key.failed_again and Reason.__members__.get(key.reason) not in OF_ONE_KEY for key in keys):
+            return parts_of(keys, KEYS_PER_CALL)
+        draw = random.Random(self._clock.now().timestamp())
+        start, few = draw.randrange(len(keys)), draw.randint(1, max(1, min(len(keys), KEYS_PER_CALL) // 2))
+        turned = [*keys[start:], *keys[:start]]
+        return [turned[:few], *parts_of(turned[few:], KEYS_PER_CALL)]
 
     def _refused(self, refusal: Failure) -> None:
         self._refusal, self.stopped = refusal, refused(refusal)
