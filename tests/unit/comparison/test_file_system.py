@@ -86,6 +86,15 @@ def test_what_is_impossible_is_so_still_when_it_is_judged_again(world):
     assert (again["missing"]["keys"], again["impossible"]["keys"]) == ([], ["x/b/c"])
 
 
+@pytest.mark.parametrize(("own", "asked"), [("a/", {}), ("", {"prefix": "a/"})])
+def test_a_file_that_no_listing_of_the_prefix_shows_is_in_the_way_all_the_same(own, asked):
+    world = CompareWorld(LANES="1", OBJECT_PREFIX=own)
+    make_file_system(world)
+    furnish(world, ["a"], "a/b", "12")
+    assert world.compare(asked)["classes"]["impossible"]["keys"] == ["a/b"]
+    assert not world.sent()
+
+
 class Files:
     """A destination that has these."""
 

@@ -134,6 +134,15 @@ def test_ten_seconds_but_no_more_than_half_of_the_time_are_kept_for_recording(ti
     assert moments[-1] == pytest.approx(recorded_at, abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("reason", "again", "calls"), [("UNAVAILABLE", False, 3), ("UNAVAILABLE", True, 4), ("REFUSED", True, 3)]
+)
+def test_only_what_failed_again_with_its_whole_batch_costs_one_more_call(world, reason, again, calls):
+    last = "2026-01-02T00:00:00Z" if again else ""
+    world.send(*(f"{number:02}" for number in range(30)), reason=reason, last_failure=last)
+    assert (len(world.oms.calls), len(world.recorded("success"))) == (calls, 30)
+
+
 def test_calls_keep_to_the_rate():
     world = Sends(rate=4)
     world.oms.round_trip = 0.001
@@ -234,13 +243,21 @@ def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
     assert world.sender.stopped.why.endswith("the last: UNAVAILABLE")
 
 
-def test_after_a_wholly_refused_batch_none_is_bisected_until_one_is_accepted(world):
+def test_a_refused_batch_is_bisected_whatever_became_of_the_one_before(world):
+    world.oms.refuse(lambda key: key not in KEYS[5:])
+    world.send(*(f"bad {number}" for number in range(10)))
+    world.send(*KEYS[4:])
+    assert world.recorded("success") == set(KEYS[5:])
+    assert world.sender.failed == {"REFUSED": 10, "REJECTED": 1}
+
+
+def test_after_a_wholly_refused_batch_none_of_rejected_keys_is_bisected_until_one_is_accepted(world):
     world.oms.faults.then(*[BAD] * 20, OK, BAD)
     for calls in (19, 20):
-        world.send(*KEYS)
+        world.send(*KEYS, reason="REJECTED")
         assert len(world.oms.requests) == calls
-    world.send(*KEYS)
-    world.send(*KEYS)
+    world.send(*KEYS, reason="REJECTED")
+    world.send(*KEYS, reason="REJECTED")
     assert len(world.oms.requests) > 22
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,7 +17,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
-from oss_oms_sync.errors import MAY_NOT_SEND, STOPS_RUN, Failure, Reason, RecordError, log
+from oss_oms_sync.errors import MAY_NOT_SEND, OF_ONE_KEY, STOPS_RUN, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
@@ -61,6 +62,7 @@ class Sender:
         # Why nothing may be sent, once that is so.
         self._refusal: Failure | None = None
         self._refused_in_a_row = 0
+        # Whether that may be worth its calls for keys that were rejected before.
         self._bisect = True
         self.stopped: Stopped | None = None
         self.accepted = 0
@@ -98,7 +100,7 @@ class Sender:
         """
         left: list[FailedKey] = []
         begun: deque[tuple[Sequence[FailedKey], Begun[Submission]]] = deque()
-        for batch in parts_of(keys, KEYS_PER_CALL):
+        for batch in self._batches(keys):
             if len(begun) == self._lanes:
                 left += self._finish(*begun.popleft(), in_doubt)
             if self._may_go_on():
@@ -108,6 +110,16 @@ class Sender:
         for one in begun:
             left += self._finish(*one, in_doubt)
         return left
+
+    def _batches(self, keys: Sequence[FailedKey]) -> Iterable[Sequence[FailedKey]]:
+        """`keys` in batches. Where some failed again with whole batches, these are cut otherwise in each run, and the
+        first has few: else a key that OMS never takes would hold back the same nine for ever."""
+        if not any(key.failed_again and Reason.__members__.get(key.reason) not in OF_ONE_KEY for key in keys):
+            return parts_of(keys, KEYS_PER_CALL)
+        draw = random.Random(self._clock.now().timestamp())
+        start, few = draw.randrange(len(keys)), draw.randint(1, max(1, min(len(keys), KEYS_PER_CALL) // 2))
+        turned = [*keys[start:], *keys[:start]]
+        return [turned[:few], *parts_of(turned[few:], KEYS_PER_CALL)]
 
     def _refused(self, refusal: Failure) -> None:
         self._refusal, self.stopped = refusal, refused(refusal)
@@ -126,7 +138,8 @@ class Sender:
     def _begin(self, batch: Sequence[FailedKey]) -> Begun[Submission]:
         self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
         keys = [key.key for key in batch]
-        call = partial(submit, self._invocation, keys, self._sending, bisect=self._bisect)
+        bisect = self._bisect or _says_something(batch)
+        call = partial(submit, self._invocation, keys, self._sending, bisect=bisect)
         # A submission ends by itself, in time.
         return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
 
@@ -160,8 +173,7 @@ class Sender:
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._bisect = 0, True
             return
-        # A batch of nothing but keys that were rejected before says nothing about the task.
-        self._refused_in_a_row += any(key.reason != Reason.REJECTED.name for key in batch)
+        self._refused_in_a_row += _says_something(batch)
         if Reason.REFUSED in reasons:
             self._bisect = False
         if Reason.DEADLINE in reasons:
@@ -202,6 +214,11 @@ class Sender:
             log.debug({"key": key.key, "reason": failure.reason.name, "message": failure.message})
         else:
             self.accepted += 1
+
+
+def _says_something(batch: Sequence[FailedKey]) -> bool:
+    """Whether refusing the batch says something about the task: it does not if all its keys were rejected before."""
+    return any(key.reason != Reason.REJECTED.name for key in batch)
 
 
 def earliest(*times: str) -> str:

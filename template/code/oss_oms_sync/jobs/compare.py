@@ -184,8 +184,9 @@ class _Comparison:
             listing = self._listing(one, start, kinds=())
             return RangeWalk(self._invocation, listing.steps(still.equal), start, still, share, seconds)
         judge = self._judge(one, keeps=not dry_run)
-        if judge.file_system and start.after:
-            judge.file_system.begin_after(start.after)
+        # A file whose name begins the prefix is in no listing of it.
+        if judge.file_system and (first := start.after or one.scope.key_filter.prefix):
+            judge.file_system.begin_after(first)
         lag_since = parse_time(one.before_started) or parse_time(one.installed) or self._invocation.clock.now()
         count = CompareCount(judge, start.tally, lag_since.timestamp(), one.seed)
         steps, may_send = self._listing(one, start).steps(count.equal), partial(self.store.may_send, one)

@@ -8,7 +8,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError
-from support.world import ROOT, UNAUTHORIZED, record_name
+from support.world import ROOT, record_name
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
@@ -83,7 +83,7 @@ def test_keys_asked_for_are_sent_records_or_not(world):
 
 def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
     world.fail("a", first="2020-01-01T00:00:00Z")
-    world.oms.faults.then(UNAUTHORIZED)
+    world.oms.refuse(lambda key: True)
     assert world.replay({"keys": ["a", "b"]})["oldest_failure"] == "2020-01-01T00:00:00Z"
     records = map(world.bucket.objects.__getitem__, world.bucket.names(f"{ROOT}failed_object/"))
     first = [json.loads(one.body)["first_failure"] for one in records]

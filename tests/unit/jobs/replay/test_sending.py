@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from urllib.parse import quote
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import EventError, StorageError
 from support.law import HOSTILE
-from support.world import HANG, ROOT, UNAUTHORIZED, event, oms_error, record_name
+from support.world import HANG, MINUTE, ROOT, TICK, UNAUTHORIZED, event, oms_error, record_name
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
@@ -147,7 +148,7 @@ def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(w
     first = world.replay()
     assert first["failed"] == 50
     assert not first["finished"]
-    assert len(world.oms.calls) <= 19 + 4
+    assert len(world.oms.calls) <= 5 * 19
     for _ in range(6):
         world.replay()
 
@@ -155,6 +156,20 @@ def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(w
     assert set(good) <= world.oms.accepted.keys()
     reasons = {json.loads(o.body)["reason"] for n, o in world.bucket.objects.items() if "/failed_object/" in n}
     assert reasons <= {"REFUSED", "THROTTLED"}
+
+
+@pytest.mark.parametrize("status", [403, 422, 500])
+def test_a_key_that_oms_never_takes_holds_back_no_other_whatever_the_answer(world, status):
+    # GIVEN a key for which OMS, or what stands before it, gives its whole batch an answer that is not bisected
+    world.fail(*many(30))
+    bad = quote("key 00004").encode()
+    world.oms.faults.add(oms_error(status), where=lambda request: bad in request.body)
+
+    # WHEN the timer lets replay run, THEN in the end that key alone is left
+    for _ in range(30):
+        world.replay(TICK)
+        world.later(MINUTE)
+    assert world.failed() == {"key 00004"}
 
 
 def test_a_refused_account_ends_a_run_at_once(world):
