@@ -165,12 +165,13 @@ class Intentions:
             self._log.put(name, json.dumps(value).encode(), {"x-oss-forbid-overwrite": "true"})
 
 
-def is_any(log: OssBucket, project: str) -> bool:
-    """Whether one of the project is on its way, whatever its sync task is: not every s.yaml has SYNC_URL. Raises what
+def task_of_any(log: OssBucket, project: str) -> str:
+    """The sync task of one of the project that is on its way, whatever SYNC_URL is; empty if there is none. Raises what
     reading one raises."""
     with refused(lambda error: error.code == "NoSuchBucket"):
-        return any(log.get(f"{folder}state/migrate-{project}.json") for folder in log.folders(RECORDS))
-    return False
+        folders = (one for one in log.folders(RECORDS) if log.get(f"{one}state/migrate-{project}.json"))
+        return next(folders, "").removeprefix(RECORDS).rstrip("/")
+    return ""
 
 
 def all_keys(holders: Sequence[Holder]) -> list[str]:

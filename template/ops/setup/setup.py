@@ -17,7 +17,7 @@ from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, 
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.errors import OpsError, UsageError
 from ops.files import show
-from ops.intention import Intentions, is_any
+from ops.intention import Intentions, task_of_any
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
 from ops.setup.grants import LATER, Grants
@@ -26,7 +26,7 @@ from ops.setup.tasks import Tasks
 from ops.show import lines
 from ops.terminal import Whole
 from ops.waiting import Session
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 _LOCK_HOLDS = timedelta(minutes=40)
 _YES, _AGREE = "yes", "agree"
@@ -226,23 +226,23 @@ class Run:
         return Line(Standing.CHANGE, t("{names} are filled in", names=wrong))
 
     def _migration_need(self) -> Need:
-        """It works with the users that setup makes, and with keys of theirs."""
+        """It works with the users that setup makes, and with keys of theirs. It is written down, or OMS works on it:
+        whoever has one cloud's keys sees one of both."""
+        alibaba, huawei, address = self._alibaba, self._huawei, self._given.get("SYNC_URL", "")
 
         def look() -> Line:
-            if not self._is_migrating():
+            task = task_of_any(alibaba.log, self._given["functionName"]) if alibaba else ""
+            if not task and not (huawei and huawei.tasks.is_migrating()):
                 return Line(Standing.THERE, t("none is on its way"))
-            end = t("End it first: python3 ops.py migrate --remove")
-            return Line(Standing.STOP, t("it is not over"), end)
+            if address and task in address:
+                return Line(Standing.STOP, t("it is not over"), t("End it first: python3 ops.py migrate --remove"))
+            # There migrate looks for it.
+            end = t("Write SYNC_URL back into s.yaml as it was, and end it: python3 ops.py migrate --remove")
+            facts = [same(huawei.tasks.url(task) if huawei else task)] if task else []
+            return Line(Standing.STOP, t("it is not over"), end, facts)
 
         rights = ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list")
         return Need(t("migration of the old objects"), rights, look)
-
-    def _is_migrating(self) -> bool:
-        """Whether it is written down, or OMS works on it: whoever has one cloud's keys sees one of both."""
-        alibaba, huawei = self._alibaba, self._huawei
-        if alibaba and is_any(alibaba.log, self._given["functionName"]):
-            return True
-        return huawei is not None and huawei.tasks.is_migrating()
 
     def _intentions(self, alibaba: Alibaba) -> Intentions:
         return Intentions(alibaba.log, self._given.get("SYNC_URL", ""), self._given["functionName"])

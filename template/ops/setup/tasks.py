@@ -53,7 +53,11 @@ class Tasks:
         """SYNC_URL: that of s.yaml, or of the task that setup made; empty where there is none."""
         if self._given:
             return self._given
-        return next((self._url(one["sync_task_id"]) for one in self._mine(self._all())), "")
+        return next((self.url(one["sync_task_id"]) for one in self._mine(self._all())), "")
+
+    def url(self, task: str) -> str:
+        """The address of one, by its id."""
+        return f"{self._oms.origin}{self._path}/{task}/events"
 
     def groups(self) -> TaskGroups:
         """The task groups of the same project."""
@@ -107,7 +111,7 @@ class Tasks:
                 t(
                     "Use it: write its address into s.yaml, SYNC_URL: {url}. Or delete it in the OMS console: then one"
                     " that migrates metadata is made",
-                    url=self._url(others[0]["sync_task_id"]),
+                    url=self.url(others[0]["sync_task_id"]),
                 ),
             )
         if len(found) >= _MOST:
@@ -154,7 +158,7 @@ class Tasks:
     def _ours(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """That of s.yaml; where it names none, those that setup made."""
         if self._given:
-            return [one for one in found if self._url(one["sync_task_id"]) == self._given]
+            return [one for one in found if self.url(one["sync_task_id"]) == self._given]
         return self._mine(found)
 
     def _mine(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -172,9 +176,6 @@ class Tasks:
             if one["status"] != "STOPPED":
                 self._oms.call("POST", f"{path}/stop")
             self._oms.call("DELETE", path)
-
-    def _url(self, task: str) -> str:
-        return f"{self._oms.origin}{self._path}/{task}/events"
 
     def _of_pair(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         wanted = (self._pair.source, self._pair.destination)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -33,6 +34,13 @@ def ends(done: tuple[int, str], code: int, *told: str) -> str:
 def well(done: tuple[int, str], *told: str) -> str:
     """The same of one that ends well."""
     return ends(done, 0, *told)
+
+
+def to(world: SetupWorld, **values: str) -> None:
+    """Other values in s.yaml."""
+    file = world.folder / "s.yaml"
+    for name, value in values.items():
+        file.write_text(re.sub(rf"(?m)^(  {name}): \S+", rf'\1: "{value}"', file.read_text()))
 
 
 class _Terminal(io.StringIO):

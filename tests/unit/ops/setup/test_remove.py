@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.iam.identities import Asked
 from support.administrator import KilledError
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, to, well
 
 NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}
 # Of the requests of a run one in so many is where it ends.
@@ -118,6 +118,24 @@ IAM_POLICY = {
     "Version": "5.0",
     "Statement": [{"Effect": "Allow", "Action": ["obs:object:getObject"], "Resource": ["*"]}],
 }
+
+
+@pytest.mark.parametrize("task", ["", "another"])
+def test_a_migration_beside_another_task_stops_it_with_the_address_under_which_it_can_be_ended(world, task):
+    # GIVEN a migration that is written down, and an s.yaml that says another task since, or none
+    address = world.variables()["SYNC_URL"]
+    begun = {"run": "r", "begun": "2026-03-10T12:00:00Z", "source": "photos", "destination": "photos-obs"}
+    name = f"oms_source_record/{address.split('/')[-2]}/state/migrate-{NAME}.json"
+    world.oss.put(world.log_bucket, name, json.dumps({**begun, "prefixes": [""], "kept": []}).encode())
+    to(world, SYNC_URL=task and address.replace(address.split("/")[-2], task))
+    ends(world.setup("--remove", typed="yes\n"), 1, "Write SYNC_URL back into s.yaml as it was", address)
+
+    # WHEN that is done THEN it can be ended, and all taken away
+    to(world, SYNC_URL=address)
+    ends(world.setup("--remove", typed="yes\n"), 1, "End it first: python3 ops.py migrate --remove")
+    well(world.run("migrate", "--remove", typed="yes\n"))
+    well(world.setup("--remove", typed="yes\n"))
+    assert left(world) == NOTHING
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])

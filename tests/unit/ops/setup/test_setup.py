@@ -12,7 +12,7 @@ from ops.clouds.keys import ALIBABA, HUAWEI
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, to, well
 
 # Of the requests of a run one in so many is where it ends.
 EACH = 12
@@ -316,13 +316,6 @@ def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world)
 
 ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
 DOCUMENT = {"Version": "1", "Statement": [ALLOWED]}
-
-
-def to(world, **buckets):
-    """Other buckets in s.yaml."""
-    file = world.folder / "s.yaml"
-    for name, value in buckets.items():
-        file.write_text(re.sub(rf"(?m)^(  {name}): \S+", rf'\1: "{value}"', file.read_text()))
 
 
 @pytest.mark.parametrize("address", ["filled in", "empty"])
