@@ -24,7 +24,7 @@ class Standing(Enum):
     REMOVE = "remove"
     # Somebody else's to do; the rest goes on.
     BY_HAND = "by hand"
-    # The same where a cloud refuses setup to do it: before that is done, not all is there.
+    # The same, and before that is done, not all is there: also what a cloud refuses setup to do.
     WAIT = "wait"
     # A right is missing, so it was not seen.
     UNSEEN = "not seen"

@@ -151,7 +151,7 @@ class Tasks:
         task = ours[0]
         if task["status"] == "STOPPED":
             told = t("Start it in the OMS console, unless the migration is over")
-            return Line(Standing.BY_HAND, t("it is stopped, and copies nothing"), told)
+            return Line(Standing.WAIT, t("it is stopped, and copies nothing"), told)
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
         return Line(Standing.THERE, same(f"{mode}, {check}"))
 

@@ -353,7 +353,8 @@ def test_another_project_of_the_same_name_stops_it_and_the_first_keeps_all_it_ha
 def test_a_task_that_is_stopped_is_not_taken_for_one_that_copies(world):
     assert world.setup(typed=YES)[0] == 0
     world.oms.tasks[0].status = "STOPPED"
-    well(world.setup("--plan"), "by hand: sync task: it is stopped, and copies nothing")
+    said = ends(world.setup("--plan"), 3, "wait: sync task: it is stopped, and copies nothing")
+    assert "All is there" not in said
 
 
 def test_another_machine_gets_a_key_of_its_own_and_that_of_the_first_goes_on_working(world):
