@@ -117,7 +117,7 @@ class Huawei:
         self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
         rights = statements.functions_in_huawei(given)
         self.functions = IamUser(self._iam, f"{name}-functions", rights, mark, self._region)
-        self.key = FunctionsKey(self.functions, session.caller, name, given, self.has_task)
+        self.key = FunctionsKey(self.functions, session.caller, session.clock, given, self.has_task)
         number = self._project()
         oms = here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com"
         service = Service(oms, self._keys, self._clock, {"X-Project-Id": number})

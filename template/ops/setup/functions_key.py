@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from ops.call import Caller
-from ops.clock import parse_time
+from ops.clock import Clock, parse_time
 from ops.commands import command
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
@@ -38,13 +38,13 @@ class _Turn(NamedTuple):
 
 
 class FunctionsKey:
-    """`project`: its name; `given`: the variables of s.yaml."""
+    """`given`: the variables of s.yaml."""
 
     def __init__(
-        self, user: IamUser, caller: Caller, project: str, given: Mapping[str, str], has_task: Callable[[], bool]
+        self, user: IamUser, caller: Caller, clock: Clock, given: Mapping[str, str], has_task: Callable[[], bool]
     ) -> None:
-        self._user, self._caller, self._given, self._has_task = user, caller, given, has_task
-        self._names = [f"{project}_{one}" for one in ("HW_AK", "HW_SK")]
+        self._user, self._caller, self._clock, self._given, self._has_task = user, caller, clock, given, has_task
+        self._names = [f"{given['functionName']}_{one}" for one in ("HW_AK", "HW_SK")]
         self._has_none = False
 
     @property
@@ -99,7 +99,7 @@ class FunctionsKey:
 
     def _look_to_renew(self) -> Line:
         keys = self._user.keys()
-        turn = _turn(keys)
+        turn = _turn(keys, self._clock.now())
         facts = [
             t("{key}, made {made}, last used {used}", key=one.number, made=one.made, used=one.used or "-")
             for one in keys
@@ -107,16 +107,19 @@ class FunctionsKey:
         if turn.goes is None and turn.is_made:
             return Line(Standing.CREATE, _HERE, _AFTERWARDS, facts)
         if turn.goes is None:
-            seen = t("both were used within a day, so that either may be in use")
+            seen = t("either may be in use: both were used, or the newer one was made, within a day")
             return Line(Standing.STOP, seen, t("Run this again a day after only one of them is deployed"), facts)
         if turn.is_made:
-            seen = t("{key} was never used: a new one takes its place", key=turn.goes.number)
+            seen = t(
+                "IAM has noted no use of {key}: a new one takes its place. Say no if it was deployed within a day",
+                key=turn.goes.number,
+            )
             return Line(Standing.CHANGE, seen, _AFTERWARDS, facts)
         seen = t("{key} goes: the other one was used later", key=turn.goes.number)
         return Line(Standing.REMOVE, seen, t("A machine that has it gets another one by this command"), facts)
 
     def _renew(self) -> None:
-        turn = _turn(self._user.keys())
+        turn = _turn(self._user.keys(), self._clock.now())
         if turn.goes:
             self._user.delete_key(turn.goes.number)
         if turn.is_made:
@@ -139,13 +142,14 @@ class FunctionsKey:
         return set(self._names) & set(self._caller.secrets())
 
 
-def _turn(keys: list[Key]) -> _Turn:
-    """`keys`: the older one first. One that nobody used yet is this machine's, not deployed yet, or its secret never
-    arrived: in both cases another one is as good. Else the functions have that which was used last."""
+def _turn(keys: list[Key], now: datetime) -> _Turn:
+    """`keys`: the older one first. One that nobody used in a day is this machine's, not deployed yet, or its secret
+    never arrived: in both cases another one is as good. Else the functions have that which was used last."""
     if len(keys) < _MOST:
         return _Turn(None, is_made=True)
     if not keys[-1].used:
-        return _Turn(keys[-1], is_made=True)
+        is_old = now - (parse_time(keys[-1].made) or now) >= _APART
+        return _Turn(keys[-1] if is_old else None, is_made=is_old)
     left, live = sorted(keys, key=_last_use)
     return _Turn(left if _last_use(live) - _last_use(left) >= _APART else None, is_made=False)
 
