@@ -75,7 +75,7 @@ class FunctionsKey:
 
     def removal(self) -> Need:
         """What the tool's store has of it."""
-        return Need(_WHAT, (), self._look_to_forget, self._forget)
+        return Need(_WHAT, ("iam:users:listUsersV5",), self._look_to_forget, self._forget)
 
     def _look(self) -> Line:
         keys = self._user.key_ids()
@@ -126,7 +126,8 @@ class FunctionsKey:
             self._make()
 
     def _look_to_forget(self) -> Line:
-        if not self._kept():
+        # Where the user is another project's of this name, the store may have the key with which that one works.
+        if not self._kept() or (self._user.user() and not self._user.is_ours()):
             return NOTHING_OURS
         return Line(Standing.REMOVE, t("from the secret store of this machine"), None, [*map(same, self._names)])
 

@@ -15,7 +15,7 @@ from ops.commands import command
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState
-from oss_oms_sync.answers.text import same, t
+from oss_oms_sync.answers.text import Text, same, t
 
 _MOST = 5
 
@@ -137,17 +137,12 @@ class Tasks:
         """With what it really has, which nothing but the console can change."""
         for task in ours:
             if not self._of_pair([task]):
-                seen = t(
-                    "it copies {source} to {destination}, and s.yaml says otherwise",
-                    source=task["src_bucket"],
-                    destination=task["dst_bucket"],
-                )
                 told = t(
-                    "Write these buckets into s.yaml. To copy elsewhere, take all away first ({command}), and empty"
-                    " SYNC_URL",
+                    "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
+                    " then write the new ones, and empty SYNC_URL",
                     command=command(Step("setup", {"remove": True})),
                 )
-                return Line(Standing.STOP, seen, told)
+                return _elsewhere(task, told)
         task = ours[0]
         if task["status"] == "STOPPED":
             told = t("Start it in the OMS console, unless the migration is over")
@@ -165,7 +160,13 @@ class Tasks:
         return [one for one in found if one.get("description") == self._mark]
 
     def _look_to_remove(self) -> Line:
-        mine = self._mine(self._all())
+        found = self._all()
+        for task in self._ours(found):
+            # What was made for that source has another mark: all of it would stay, and go on with its keys.
+            if task["src_bucket"] != self._pair.source:
+                told = t("Write the source bucket back into s.yaml first: {source}", source=task["src_bucket"])
+                return _elsewhere(task, told)
+        mine = self._mine(found)
         if not mine:
             return NOTHING_OURS
         return Line(Standing.REMOVE, t("it is stopped first"), None, [same(str(one["sync_task_id"])) for one in mine])
@@ -183,3 +184,10 @@ class Tasks:
 
     def _all(self) -> list[dict[str, Any]]:
         return list(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"})["tasks"])
+
+
+def _elsewhere(task: dict[str, Any], told: Text) -> Line:
+    """Of one that is between other buckets than s.yaml says."""
+    source, destination = task["src_bucket"], task["dst_bucket"]
+    seen = t("it copies {source} to {destination}, and s.yaml says otherwise", source=source, destination=destination)
+    return Line(Standing.STOP, seen, told)
