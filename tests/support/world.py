@@ -219,8 +219,8 @@ class World(InProcess):
 
     def shut(self, on: bool, by: str = "", why: str = "") -> None:
         """Somebody closes the project, or opens it again."""
-        mark = {"closed": on, "at": timestamp(self.clock.now()), "by": by, "why": why, "run": "", "opened": ""}
-        self.keep(f"state/closed-{self.settings.project}.json", mark)
+        mark = {"closed": on, "at": timestamp(self.clock.now()), "by": by, "why": why}
+        self.keep(f"state/closed-{self.settings.project}.json", {**mark, "run": "", "opened": "", "first": ""})
 
     def accept(self, key: str, data: str = "A", ago: float = 0) -> None:
         """OMS accepted this version so many seconds ago, as its record says."""

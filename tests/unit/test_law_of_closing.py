@@ -63,7 +63,8 @@ class ClosingWorld(World):
     def turn(self) -> None:
         """The project is closed, or opened again."""
         self.closed_at = self.clock.seconds if self.closed_at is None else None
-        mark = {"closed": self.closed_at is not None, **dict.fromkeys(("at", "by", "why", "run", "opened"), "")}
+        said = dict.fromkeys(("at", "by", "why", "run", "opened", "first"), "")
+        mark = {"closed": self.closed_at is not None, **said}
         self.oss.put(self.log_bucket, self.mark, json.dumps(mark).encode())
 
     def wait(self, seconds: float) -> None:

@@ -113,6 +113,7 @@ FORMS = {
         f"a/{CANARY}20260202T000000Z-0f0f/",
         "photos",
         "photos-obs",
+        "0f0f",
         "2026-02-02T00:00:00Z",
         [f"a/{CANARY}20260202T000000Z-0f0f/plain"],
         is_settled=True,

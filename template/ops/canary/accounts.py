@@ -29,14 +29,14 @@ _OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
 
 @dataclass(frozen=True)
 class Accounts:
-    """Both buckets, the log bucket, and the sync task with what OMS says of it. `given`: the variables of s.yaml;
-    `keys`: of Alibaba Cloud and of Huawei Cloud."""
+    """Both buckets, the log bucket, and what OMS says of the sync task. `given`: the variables of s.yaml; `task`: its
+    id, empty where s.yaml names none, which is enough to remove; `keys`: of Alibaba Cloud and of Huawei Cloud."""
 
     given: Mapping[str, str]
     source: OssBucket
     log: OssBucket
     destination: ObsBucket
-    task: SyncTask
+    task: str
     shown: Mapping[str, Any]
     keys: tuple[Keys, Keys]
 
@@ -45,16 +45,17 @@ class Accounts:
         """With an administrator's keys. Raises OpsError."""
         alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
         clock, here = session.clock, session.caller.endpoints()
-        task = SyncTask(given["SYNC_URL"], huawei, clock)
+        task = SyncTask(given["SYNC_URL"], huawei, clock) if given.get("SYNC_URL") else None
         shown = {"dst_bucket": given.get("destinationBucket", ""), "dst_region": given.get("destinationRegion", "")}
-        # What a canary left outlives its task; of which bucket it is, its journal says.
-        with refused(lambda _: is_removal):
-            shown = task.show()
+        # What a canary left outlives its task; of which task and buckets it is, its journal says.
+        if task:
+            with refused(lambda error: is_removal and error.status == 404):
+                shown = task.show()
         source, log = (
             OssBucket.at(here, given["region"], given[name], alibaba, clock) for name in ("sourceBucket", "logBucket")
         )
         destination = ObsBucket.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock)
-        return cls(given, source, log, destination, task, shown, (alibaba, huawei))
+        return cls(given, source, log, destination, task.id if task else "", shown, (alibaba, huawei))
 
     def prefix(self, run: str) -> str:
         """What the keys of a run begin with."""
@@ -66,14 +67,14 @@ class Accounts:
 
     def record_folder(self, kind: str) -> str:
         """What the names of this task's records of a kind begin with: success, failed or proven."""
-        return f"{RECORDS}{self.task.id}/{kind}_object/"
+        return f"{RECORDS}{self.task}/{kind}_object/"
 
     def record(self, kind: str, key: str) -> str:
         """The name of a record; that of a key too long for it is a hash (oss_oms_sync/ledger/records.py)."""
         name = f"{self.record_folder(kind)}{key}"
         if len(name.encode()) <= _MAX_NAME:
             return name
-        return f"{RECORDS}{self.task.id}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
+        return f"{RECORDS}{self.task}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
 
     def check(self, session: Session) -> None:
         """Raises UsageError where a canary could not fly, or could not be caught again."""

@@ -15,6 +15,7 @@ from ops.canary.accounts import Accounts
 from ops.canary.objects import Item
 from ops.clock import Clock
 from ops.clouds.buckets import Listed
+from ops.clouds.sync_task import SyncTask
 from ops.clouds.wire import Answer
 
 # Twice as long as a hop is documented to take, or as the project allows it: an event five minutes, OMS ten. Nothing is
@@ -70,6 +71,7 @@ class Watch:
 
     def __init__(self, accounts: Accounts, clock: Clock, run: str) -> None:
         self._accounts, self._clock = accounts, clock
+        self._task = SyncTask(accounts.given["SYNC_URL"], accounts.keys[1], clock)
         self._prefix = accounts.prefix(run)
         self._began = clock.now()
         # A day, because that is what a certificate asks for; from the beginning of an hour, which may be the step.
@@ -175,11 +177,11 @@ class Watch:
             self.counted = self._stable_since
 
     def _count(self) -> Counts:
-        step, sums = self._accounts.task.statistics(self._since)
+        step, sums = self._task.statistics(self._since)
         return Counts(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
 
     def _lists(self) -> list[Listed]:
-        root = f"oms/sync_task/{self._accounts.task.id}/"
+        root = f"oms/sync_task/{self._task.id}/"
         return list(islice(self._accounts.destination.objects(root), _MAX_LISTS))
 
     def _look_at_lists(self) -> None:

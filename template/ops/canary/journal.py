@@ -22,13 +22,14 @@ _SETTLED = timedelta(minutes=10)
 
 @dataclass
 class Journal:
-    """`source`, `destination`: the buckets. `keys`: what was written, or was about to be. `written`: when the last was.
-    `is_settled`: whatever was to come of it has come, so what is deleted stays away."""
+    """`source`, `destination`: the buckets; `task`: the sync task's id. `keys`: what was written, or was about to be.
+    `written`: when the last was. `is_settled`: whatever was to come of it has come, so what is deleted stays away."""
 
     run: str
     prefix: str
     source: str
     destination: str
+    task: str
     written: str
     keys: list[str] = field(default_factory=list)
     is_settled: bool = False
@@ -77,13 +78,14 @@ def _read(body: bytes) -> Journal | None:
             "prefix": str(prefix),
             "source": str(source),
             "destination": str(destination),
+            "task": str(task),
             "written": str(written),
             "keys": [*keys],
             "is_settled": bool(done),
         }:
-            is_canary = _RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/")
+            is_canary = _RUN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/") and "/" not in task
             if is_canary and all(isinstance(key, str) and key.startswith(prefix) for key in keys):
-                return Journal(run, prefix, source, destination, written, keys, done)
+                return Journal(run, prefix, source, destination, task, written, keys, done)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from ops.canary.accounts import Accounts
 from ops.canary.journal import Journal, Journals
@@ -31,6 +32,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
 
     The source comes first: what is gone there is neither sent nor copied any more.
     """
+    accounts = replace(accounts, task=journal.task)  # which may be another than that of s.yaml
     source, prefix, clock = accounts.source, journal.prefix, session.clock
     if (journal.source, journal.destination) != (source.name, accounts.destination.name):
         session.say(_ELSEWHERE.filled(**vars(journal)))
@@ -57,7 +59,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             clock.sleep(_LOOK_SECONDS)
         is_first = False
     journals.forget(journal)
-    lists = f"oms/sync_task/{accounts.task.id}/"
+    lists = f"oms/sync_task/{accounts.task}/"
     session.say(_REMOVED.filled(prefix=prefix, name=accounts.destination.name, lists=lists))
     return True
 
@@ -87,7 +89,7 @@ def _clear_records(accounts: Accounts, journal: Journal) -> int:
 def _is_held(accounts: Accounts, prefix: str) -> bool:
     """Whether a run of replay has keys of the canary in its file (oss_oms_sync/ledger/waiting.py). It lets go of what
     the source has no more; the file itself is its own."""
-    for one in accounts.log.objects(f"{RECORDS}{accounts.task.id}/replay/"):
+    for one in accounts.log.objects(f"{RECORDS}{accounts.task}/replay/"):
         found = accounts.log.get(one.key)
         try:
             entries = json.loads(found.body)["keys"] if found else []

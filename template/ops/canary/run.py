@@ -26,7 +26,8 @@ from ops.terminal import Line, Marked, Whole, width
 from ops.waiting import Session, duration
 from oss_oms_sync.answers.text import Text, t
 
-_NEEDED = ("functionName", "region", "sourceBucket", "logBucket", "SYNC_URL")
+_TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
+_TO_FLY = (*_TO_REMOVE, "SYNC_URL")
 _EQUAL, _DIFFERS, _NOT_COME = 0, 1, 3
 _LOOK_SECONDS = 5.0
 
@@ -64,7 +65,7 @@ _REPORT = t("The field report, in full. Nothing in it tells whose it is: no name
 def canary(session: Session, options: Namespace, folder: Path) -> int:
     """Run it, or remove what runs have left; return the exit code. Raises OpsError."""
     file = options.template or folder / "s.yaml"
-    given = read(file, _NEEDED)
+    given = read(file, _TO_REMOVE if options.remove else _TO_FLY)
     accounts = Accounts.of(session, given, is_removal=options.remove)
     journals = Journals(accounts)
     session.hint = _LEFT
@@ -105,8 +106,8 @@ class _Run:
         self._session, self._accounts, self._journals = session, accounts, journals
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
-        buckets = accounts.source.name, accounts.destination.name
-        self._journal = Journal(self._run, accounts.prefix(self._run), *buckets, timestamp(session.clock.now()))
+        its = accounts.source.name, accounts.destination.name, accounts.task
+        self._journal = Journal(self._run, accounts.prefix(self._run), *its, timestamp(session.clock.now()))
 
     def fly(self, options: Namespace) -> int:
         """Write, follow, compare, delete, tell."""
@@ -129,7 +130,8 @@ class _Run:
         code, missing = self._exit_code(), self._watch.missing()
         lines = list(self._lines(missing, code))
         is_gone = self._remove()
-        session.hint = None if is_gone else _LEFT
+        if is_gone:
+            session.hint = None
         named = {hop: [one.title for one in some] for hop, some in missing.items()}
         answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)

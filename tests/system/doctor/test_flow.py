@@ -196,7 +196,7 @@ def test_a_closed_project_is_a_warning_with_who_closed_it_and_how_it_is_opened(b
 
 def test_other_projects_of_the_task_that_a_cutover_would_wait_for_are_named(box, handler):
     marks = f"oms_source_record/{box.task_id}/state/closed-"
-    closed = json.dumps({"closed": True, **dict.fromkeys(("at", "by", "why", "run", "opened"), "")}).encode()
+    closed = json.dumps({"closed": True, **dict.fromkeys(("at", "by", "why", "run", "opened", "first"), "")}).encode()
     for name, body in {"open": b'{"closed": false}', "torn": b"{", "closed": closed}.items():
         box.oss.put(box.log_bucket, f"{marks}{name}.json", body)
     report = handler(box, box.environment())

@@ -31,8 +31,8 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
     closed = closing.close("Li Lei", "cut over", "run 1")
     at = "2026-01-02T00:00:00Z"  # until when it was open, too
     assert closed == Closed(at, "Li Lei", "cut over", "run 1", at)
-    assert closing.state() == replace(closed, written=at)
-    said = {"at": at, "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": at}
+    assert closing.state() == replace(closed, written=at, first=at)
+    said = {"at": at, "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": at, "first": ""}
     assert mark(world) == {"closed": True, **said}
 
 
@@ -42,7 +42,7 @@ def test_a_project_that_is_opened_is_open_and_its_mark_says_by_whom_and_the_next
     assert closing.open("Han Meimei", "rolled back") is None
     assert closing.state() is None
     at = mark(world)["opened"]
-    said = {"at": at, "by": "Han Meimei", "why": "rolled back", "run": "", "opened": at}
+    said = {"at": at, "by": "Han Meimei", "why": "rolled back", "run": "", "opened": at, "first": ""}
     assert mark(world) == {"closed": False, **said}
     # A delete whose answer is lost could undo a later closing.
     assert world.bucket.calls["delete"] == 0
@@ -75,6 +75,18 @@ def test_a_run_opens_only_a_mark_that_is_its_own(closing):
     assert closing.state() is not None
     assert closing.open(run="run 1") is None
     assert closing.state() is None
+
+
+def test_a_mark_that_is_set_anew_says_when_the_first_one_was_until_the_project_is_opened(world, closing):
+    closing.close()
+    first = closing.state().written
+    for _ in range(2):
+        world.later(60)
+        closing.close()
+    assert closing.state().first == first < closing.state().written
+    closing.open()
+    closing.close()
+    assert closing.state().first == closing.state().written
 
 
 @pytest.mark.parametrize("body", UNREADABLE)

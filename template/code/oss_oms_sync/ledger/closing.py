@@ -1,10 +1,12 @@
 """Whether the project is closed: after the cutover no job sends anything, because the users' applications now write to
 the destination themselves.
 
-oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run", "opened"}
+oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run",
+                                                         "opened", "first"}
 
 `run` is the run of a cutover that set the mark, empty if somebody did it by hand; a run opens only a mark that is its
-own. `opened` is when the project was last open as far as that is known, which tells whether a GO still stands.
+own. `opened` is when the project was last open as far as that is known, which tells whether a GO still stands. `first`
+is empty in the first mark since then, and in those that were set anew when OSS stored that one.
 
 Without that object the project is open. Opening it writes the object as well, because a delete whose answer is lost
 could undo a later closing; and so does the first run of replay, so that its absence is never a question of rights. If
@@ -38,6 +40,7 @@ class Closed:
     set it, empty if none did; and when the project was last opened before that, or closed for the first time.
 
     `written`: when OSS stored it, by its own clock, in the format of records; empty for a mark that was not read.
+    `first`: when it stored the first one since the project was last opened; that is this one unless it was set anew.
     """
 
     since: str
@@ -46,6 +49,7 @@ class Closed:
     run: str = ""
     opened: str = ""
     written: str = ""
+    first: str = ""
 
     @property
     def text(self) -> Text:
@@ -86,8 +90,8 @@ class Closing:
             before = ""
         now = timestamp(self._clock.now())
         # Where nothing says that it was closed all the time, it may have been open until now.
-        opened = before.opened if isinstance(before, Closed) else before or now
-        mark = Closed(now, presentable(by), presentable(why), run, opened)
+        opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
+        mark = Closed(now, presentable(by), presentable(why), run, opened, first=first)
         self._bucket.put(self._object(mark, closed=True))
         return mark
 
@@ -164,8 +168,9 @@ class Closing:
         return read_mark(found) if found else ""
 
     def _object(self, mark: Closed, *, closed: bool) -> StoredObject:
-        said = {"at": mark.since, "by": mark.by, "why": mark.why, "run": mark.run, "opened": mark.opened}
-        return StoredObject.of_json(self.name, {"closed": closed, **said})
+        said = {"at": mark.since, "by": mark.by, "why": mark.why, "run": mark.run}
+        times = {"opened": mark.opened, "first": mark.first}
+        return StoredObject.of_json(self.name, {"closed": closed, **said, **times})
 
 
 def read_mark(read: StoredObject) -> Closed | str:
@@ -176,9 +181,18 @@ def read_mark(read: StoredObject) -> Closed | str:
     match jsontext.load(read.body):
         case {"closed": False, **rest}:
             return str(rest.get("opened") or "")
-        case {"closed": True, "at": str(at), "by": str(by), "why": str(why), "run": str(run), "opened": str(opened)}:
-            written = parse_http_date(read.headers.get("last-modified"))
-            return Closed(at, by, why, run, opened, timestamp(written) if written else "")
+        case {
+            "closed": True,
+            "at": str(at),
+            "by": str(by),
+            "why": str(why),
+            "run": str(run),
+            "opened": str(opened),
+            "first": str(first),
+        }:
+            modified = parse_http_date(read.headers.get("last-modified"))
+            written = timestamp(modified) if modified else ""
+            return Closed(at, by, why, run, opened, written, first or written)
     raise StorageError(
         f"{read.name} in the log bucket is unreadable. Write it anew: python3 ops.py close, or {OPEN_COMMAND}"
     )

@@ -184,7 +184,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
         assert "too late: other" in check(document, "CLOSED")["seen"]
         assert "state/closed-other.json" in check(document, "CLOSED")["next"]
     # What was closed only now could send until two minutes ago.
-    said = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": ""}
+    said = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": "", "first": ""}
     ready.bucket.add(StoredObject(other, json.dumps({"closed": True, **said}).encode()))
     assert results(ready.certify()) == {"CLOSED": "not run"}
     ready.later(2 * MINUTE)

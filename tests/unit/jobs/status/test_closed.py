@@ -6,6 +6,8 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason, StorageError
+from oss_oms_sync.jobs.replay.resending import Options, Replay
+from oss_oms_sync.ledger.closing import Closing
 from support.status_world import IN_STEP
 from support.world import NO_RIGHT, ROOT
 
@@ -75,11 +77,41 @@ def test_what_failed_before_the_close_did_not_come_after_it(world):
 
 
 def test_closed_anew_it_still_says_what_came_after_the_first_close(world):
-    world.shut(on=True)
+    Closing(world.invocation()).close()
     world.fail("late", "CLOSED")
     world.later(30)
-    world.shut(on=True)
+    Closing(world.invocation()).close()
     assert world.status()["verdict"]["alarm"]
+
+
+def test_closed_anew_a_change_of_which_nobody_knew_whether_to_send_it_is_still_an_alarm(world):
+    Closing(world.invocation()).close()
+    world.later(60)
+    world.fail("late", "MARK_UNREAD")
+    world.later(60)
+    Closing(world.invocation()).close()
+    assert "ALARM: 1 changed object came after that" in world.verdict()[1]
+
+
+def test_closed_anew_what_came_before_is_still_read_however_much_failed_since(world):
+    Closing(world.invocation()).close()
+    world.fail("late", "CLOSED")
+    world.later(60)
+    for number in range(201):
+        world.copy_failed(f"c{number}")
+    world.later(60)
+    Closing(world.invocation()).close()
+    assert "ALARM: 1 changed object came after that" in world.verdict()[1]
+
+
+def test_opened_meanwhile_what_nobody_knew_whether_to_send_did_not_come_after_the_close(world):
+    Closing(world.invocation()).close()
+    Closing(world.invocation()).open()
+    world.later(60)
+    world.fail("a", "MARK_UNREAD")
+    world.later(60)
+    Closing(world.invocation()).close()
+    assert not world.status()["verdict"]["alarm"]
 
 
 UNKNOWN = "ALARM: it is not known whether anything came after that"
@@ -108,6 +140,22 @@ def test_where_not_all_that_failed_after_the_close_is_read_that_is_an_alarm_unti
     world.later(1)
     world.fail("late", "CLOSED")
     assert "ALARM: 1 changed object came" in world.verdict()[1]
+
+
+def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_LATE_READ", 3)
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 3)
+    world.shut(on=True)
+    world.later(60)
+    world.fail("a", "CLOSED")
+    world.fail("b", "MARK_UNREAD")
+    world.later(60)
+    for number in range(4):
+        world.copy_failed(f"c{number}")
+    assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: " in world.verdict()[1]
+    look = Replay(world.invocation(), lets_rest=False)
+    look.send_records(Options(dry_run=True))
+    assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
 
 
 def test_where_not_all_that_failed_can_be_listed_it_is_not_known_whether_something_came(world, mocker):

@@ -228,6 +228,33 @@ def test_what_one_left_is_removed_after_its_task_was(world):
     assert world.left() == []
 
 
+@pytest.mark.parametrize("new", ["", "another"])
+def test_what_one_left_is_removed_with_its_records_though_s_yaml_names_its_task_no_more(world, new):
+    # GIVEN what one left with all its records, whose task was taken away; s.yaml names none, or another one
+    world.cut_short(60)
+    world.later(60)
+    assert any("_object/" in one for one in world.left())
+    ((project, _), task) = world.oms._tasks.popitem()
+    world.oms._tasks[project, "another"] = task
+    address = re.escape(world.task_id)
+    world.change_settings = lambda text: re.sub(
+        f'SYNC_URL: "(.*){address}(.*)"', rf'SYNC_URL: "\1{new}\2"' if new else 'SYNC_URL: ""', text
+    )
+    # WHEN it is to be removed THEN all of it is
+    said = world.canary("--remove")
+    assert (said.code, said.answer["left"], len(said.answer["removed"])) == (0, [], 1)
+    world.later(3600)
+    assert world.left() == []
+
+
+def test_a_removal_with_wrong_keys_says_so(world):
+    world.cut_short(60)
+    before = world.left()
+    world.oms.faults.add(Fault.status(401))
+    said = world.canary("--remove")
+    assert (said.code, "refused GET: 401" in said.text, world.left()) == (1, True, before)
+
+
 @pytest.mark.parametrize("is_source", [True, False])
 def test_one_of_other_buckets_is_not_said_to_be_removed(world, is_source):
     # GIVEN what one left, and settings that name another source, or a task with another destination
@@ -320,6 +347,7 @@ def test_a_copy_that_ends_after_the_removal_began_is_removed_as_well(world):
         {"run": "../x", "prefix": ".oss-oms-sync-canary/../x/"},
         {"keys": ["photos/1"]},
         {"keys": [1]},
+        {"task": "x/y"},
     ],
 )
 def test_a_journal_that_names_anything_but_a_canary_removes_nothing(world, changes):
@@ -332,6 +360,7 @@ def test_a_journal_that_names_anything_but_a_canary_removes_nothing(world, chang
         "prefix": f".oss-oms-sync-canary/{run}/",
         "source": world.source_bucket,
         "destination": world.destination_bucket,
+        "task": world.task_id,
         "written": "2026-01-02T00:00:00Z",
         "keys": [],
         "is_settled": True,

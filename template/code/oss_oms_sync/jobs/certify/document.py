@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -78,7 +78,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
     if found:
         counted = found.tally.shown(*NOT_IN_SCOPE)
     made = timestamp(evidence.now)
-    moment = made.replace("-", "").replace(":", "")
+    moment, mark = made.replace("-", "").replace(":", ""), evidence.closed
     name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
     certificate = Certificate(
         schema=2,  # of the format
@@ -97,7 +97,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         frozen_since=timestamp(evidence.options.frozen) if evidence.options.frozen else None,
         checks=checks,
         run=evidence.options.run,
-        closed=ClosedMark(**asdict(evidence.closed)) if evidence.closed else None,
+        closed=ClosedMark(mark.since, mark.by, mark.why, mark.run, mark.opened, mark.written) if mark else None,
         migration=evidence.migration.begun if evidence.migration else None,
         open_projects=evidence.open_projects,
         oms=evidence.oms,

@@ -271,7 +271,8 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
 
     Raises StorageError.
     """
-    settings, written = invocation.settings, parse_time(closed.written) if closed else None
+    # A mark that was set anew is younger than what came after the one before.
+    settings, written = invocation.settings, parse_time(closed.first) if closed else None
     # In the very second of the close it may have come after that.
     after = max(acknowledged, written.timestamp() - 1) if written else acknowledged
     records, runs = records_and_runs(invocation, _MAX_RECORDS_COUNTED, _MAX_RUN_FILES_READ)
@@ -308,7 +309,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
         left_behind=_left_behind(invocation),
         copies=[key for key in (*held, *keys) if key.copy_attempts],
         newest=newest[0].modified if newest else 0,
-        # A mark that was set anew is younger than what came after the one before.
+        # Opened and closed again, it has not sent yet what came after the close before.
         after_close=[
             read[key]
             for key in keys

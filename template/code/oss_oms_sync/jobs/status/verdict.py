@@ -59,8 +59,8 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     elif backlog.may_be_more:
         after = t(
             "ALARM: it is not known whether anything came after that, because not all failed records could be read. To"
-            " see what did: python3 ops.py replay --dry-run --reason CLOSED. If it was nothing: {command}. If this"
-            " stays, there are too many: open the project, so that they are sent.",
+            " see how many may have (CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: {command}. If"
+            " this stays, there are too many: open the project, so that they are sent.",
             command=ACKNOWLEDGE,
         )
     if backlog.waiting:
