@@ -82,10 +82,14 @@ def class_at(key: str, seen: Seen, listed: float, in_hand: float) -> str | None:
     if source.written > listed - 15 * MINUTE:
         return "moving"
     found = _class_of_both(seen, in_hand)
-    times = [source.written, seen.accepted and seen.accepted[1], seen.failed, there and there.written]
-    is_late = max(time for time in times if time is not None) > listed - MINUTE
     # A failed record may be written anew each minute.
-    return "moving" if is_late and found not in {*EQUAL, "failed_before"} else found
+    return "moving" if _is_late(seen, listed) and found not in {*EQUAL, "failed_before"} else found
+
+
+def _is_late(seen: Seen, listed: float) -> bool:
+    source, there = seen.source, seen.there
+    times = [source.written, seen.accepted and seen.accepted[1], seen.failed, there and there.written]
+    return max(time for time in times if time is not None) > listed - MINUTE
 
 
 def _class_of_both(seen: Seen, in_hand: float) -> str:
@@ -122,7 +126,10 @@ def possible(key: str, seen: list[Seen], compared: Compared, *, has_read: bool) 
             found.add("equal_contents")
         elif one.source and one.there and len(one.source.data) == len(one.there.data):
             # What was proven to differ may still be overwritten by OMS.
-            found |= {"overwritten", "suspicious", "in_flight"} if found & {*EQUAL, "suspicious"} else set()
+            differs = {"overwritten", "suspicious", "in_flight"}
+            if any(_is_late(one, listed) for listed, _ in times):
+                differs.add("moving")
+            found |= differs if found & {*EQUAL, "suspicious"} else set()
     return found
 
 
