@@ -237,15 +237,42 @@ function check({ properties, required }, answers, kept) {
   return problems;
 }
 
-/** The tool empties the folder in which it makes the project, `.git` and all, and asks nothing where it got -y. */
+/**
+ * The tool empties the folder in which it makes the project, `.git` and all, and asks nothing where it got -y. With
+ * --no-overwrite it replaces every file that the package has, too.
+ */
 function checkFolder(appPath) {
-  if (keepsFolder() || !fs.existsSync(appPath) || fs.readdirSync(appPath).length === 0) return [];
+  if (!fs.existsSync(appPath)) return [];
+  const instead = choose(
+    `Name another folder with -d. For a new version of a project, follow "Upgrade" in its docs/lifecycle.md.`,
+    "请用 -d 指定其他目录。若要升级已有项目，请按其 docs/lifecycle.zh.md 的“升级”一节操作。",
+  );
+  if (!keepsFolder()) {
+    if (fs.readdirSync(appPath).length === 0) return [];
+    return [
+      choose(
+        `${appPath} is not empty, and the tool would delete all that is in it. ${instead}`,
+        `目录 ${appPath} 不为空，工具会删除其中的全部内容。${instead}`,
+      ),
+    ];
+  }
+  const name = filesIn(path.join(__dirname, "..", "src")).find((one) => fs.existsSync(path.join(appPath, one)));
+  if (name === undefined) return [];
   return [
     choose(
-      `${appPath} is not empty, and the tool would delete all that is in it. Name another folder with -d, or keep what is there with --no-overwrite.`,
-      `目录 ${appPath} 不为空，工具会删除其中的全部内容。请用 -d 指定其他目录，或用 --no-overwrite 保留现有内容。`,
+      `${appPath} has ${name} already, and the tool would replace it, --no-overwrite or not. ${instead}`,
+      `目录 ${appPath} 中已有 ${name}，即使使用 --no-overwrite，工具也会替换它。${instead}`,
     ),
   ];
+}
+
+/** The files below a folder, by their paths in it: Node.js 14 has no `recursive`. */
+function filesIn(folder) {
+  return fs
+    .readdirSync(folder, { withFileTypes: true })
+    .flatMap((one) =>
+      one.isDirectory() ? filesIn(path.join(folder, one.name)).map((name) => path.join(one.name, name)) : [one.name],
+    );
 }
 
 /**

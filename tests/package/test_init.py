@@ -29,7 +29,7 @@ HOSTILE = [
     "{{ HW_SK }}",
     "\\n\\ $HOME `id` $(id)",
     " true ",
-    "🎉 <%= 1 %>",
+    "🎉 %> < %",
 ]
 
 
@@ -193,7 +193,7 @@ def test_hostile_answers_still_give_valid_yaml_with_exactly_that_value(prefix, t
     assert re.fullmatch(manifest()["Parameters"]["properties"]["objectPrefix"]["pattern"], prefix)
 
 
-@pytest.mark.parametrize("prefix", ["/photos/", "a\nb", "a\x1bb", "a\x85b", "a\u2028b"], ids=ascii)
+@pytest.mark.parametrize("prefix", ["/photos/", "a<%= 1 %>", "a\nb", "a\x1bb", "a\x85b", "a\u2028b"], ids=ascii)
 def test_an_answer_that_its_question_refuses_is_not_rendered(prefix, tmp_path):
     with pytest.raises(ValueError, match="objectPrefix is not as its question asks for"):
         render.render({**ANSWERS, "objectPrefix": prefix}, tmp_path)

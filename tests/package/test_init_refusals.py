@@ -45,10 +45,11 @@ WRONG = [
         "destinationBucket": (LEFT_OUT, "is empty"),
         "logBucket": ("-x", "logBucket"),
         "objectPrefix": ("a\x85b", "objectPrefix"),
-        "objectSuffix": ("a\u2028b", "objectSuffix"),
+        "objectSuffix": ("<%= 1 %>", "objectSuffix"),
         "HW_AK": (123, "HW_AK"),
     },
-    {"objectPrefix": (None, "null, not text")},
+    {"objectPrefix": (None, "null, not text"), "objectSuffix": ("a\u2028b", "objectSuffix")},
+    {"objectPrefix": ("a<%b", "objectPrefix (Object prefix) cannot be")},
 ]
 
 
@@ -83,7 +84,8 @@ def test_a_folder_that_holds_something_is_refused_and_stays_as_it_is(built, tmp_
     (project / ".git").mkdir(parents=True)
     done = run_hook(built, project, ANSWERS)
     assert done.returncode == 1, done.stdout
-    assert "Name another folder with -d, or keep what is there with --no-overwrite." in done.stdout
+    assert "Name another folder with -d. For a new version" in done.stdout
+    assert "--no-overwrite" not in done.stdout
     assert [path.name for path in project.iterdir()] == [".git"]
 
 
@@ -208,7 +210,22 @@ def test_a_fault_of_the_hook_itself_ends_with_1_for_the_tool_would_go_on(built, 
     questions = tmp_path / "project" / "hook" / "questions.json"
     questions.parent.mkdir(parents=True)
     questions.write_text("?")
-    (tmp_path / "project" / ".git").mkdir()
+    for name in ("src", ".git"):
+        (tmp_path / "project" / name).mkdir()
     said = hook_alone(built, tmp_path / "project", f"process.argv.push('-y', '--no-overwrite'); {call};", tmp_path)
     assert "is not valid JSON" in said or "Unexpected token" in said
     assert "`git reset --hard` restores them" in said
+
+
+@pytest.mark.usefixtures("require_tool")
+def test_a_file_that_the_package_has_too_is_refused_for_the_tool_replaces_it_with_no_overwrite_as_well(built, tmp_path):
+    project = tmp_path / "project"
+    with zipfile.ZipFile(built) as package:
+        package.extractall(project)
+    (project / "code").mkdir()
+    words = ["-y", "--no-overwrite", "--parameters", json.dumps(ANSWERS)]
+    call = f"process.argv.push(...{json.dumps(words)}); preInit(paths);"
+    (project / "code" / "index.py").write_text("mine")
+    said = hook_alone(built, project, call, tmp_path)
+    assert f"{project} has code/index.py already, and the tool would replace it, --no-overwrite or not." in said
+    assert (project / "code" / "index.py").read_text() == "mine"

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ops.setup import settings_file
 from package.tool import Fc3, Shell, standing_in
 from sandbox import Sandbox
 from sandbox.fc.project import resources
 from sandbox.server.faults import Fault
+from support.answers import KEYLESS
 from support.documents import Document
 from support.uploads import upload
 from tools.package import ROOT
@@ -230,6 +232,38 @@ def test_an_upgrade_keeps_what_the_user_changed(shell, project, fc3, box, built,
     shell.run(back)
     assert fc3.deployed["reconcile"]["timeout"] == 570
     assert "timeout: 90\n" in settings.read_text(encoding="utf-8")
+
+
+@pytest.mark.extras
+def test_an_upgrade_after_setup_finds_nothing_to_merge_in_s_yaml_and_commits_nothing_that_is_ignored(
+    shell, tool, box, built, tmp_path
+):
+    # GIVEN a project that was made without keys, what setup writes into it, and files that the user ignores
+    once, upgrade, _, _ = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
+    project = shell.folder / "project"
+    done = tool.init(built, project, {**KEYLESS, "SYNC_URL": ""})
+    assert done.returncode == 0, done.stdout
+    shell.folder = project
+    shell.run(once)
+    keys = {name: f"${{secret('my-sync_{name}')}}" for name in ("HW_AK", "HW_SK")}
+    settings_file.write(project / "s.yaml", {"SYNC_URL": box.task.sync_url, **keys})
+    shell.run("for name in HW_AK HW_SK; do s secret add --key my-sync_$name --value x; done")
+    shell.run("mkdir mine; touch admin.sh mine/a.pem; echo '*.pem' > mine/.gitignore; echo /admin.sh >> .gitignore")
+    shell.run("git add --all; git commit -q -m Mine")
+    before = yaml.safe_load((project / "s.yaml").read_text(encoding="utf-8"))["vars"]
+
+    # WHEN a newer version is merged as the document says
+    with served(changed_package(built, tmp_path)) as url:
+        shell.run(upgrade, env={"PACKAGE_URL": url})
+
+    # THEN it is there, with what setup wrote, and what is ignored is in the folder and in no commit
+    text = (project / "s.yaml").read_text(encoding="utf-8")
+    assert "timeout: 580\n" in text
+    assert (before["SYNC_URL"], yaml.safe_load(text)["vars"]) == (box.task.sync_url, before)
+    committed = set(shell.run("git log --all --no-renames --name-only --format=").split())
+    assert {"mine/.gitignore", "events/newer.json"} <= committed
+    assert not {"admin.sh", "mine/a.pem"} & committed
+    assert (project / "admin.sh").exists() and (project / "mine" / "a.pem").exists()
 
 
 @pytest.mark.extras
