@@ -98,6 +98,8 @@ class FunctionsKey:
             self._caller.keep_secret(name, secret.reveal())
 
     def _look_to_renew(self) -> Line:
+        # A store that does not answer gets no secret.
+        self._kept()
         keys = self._user.keys()
         turn = _turn(keys, self._clock.now())
         facts = [
