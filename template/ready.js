@@ -13,7 +13,7 @@ const NEEDED = ["SYNC_URL", "HW_AK", "HW_SK", "logBucket"];
 // What the tool takes for something else than text where it stands without quotes: a number, a date, a truth value, nothing,
 // a list or a map.
 const NO_TEXT =
-  /^([-+]?(0x[0-9a-f_]+|0b[01_]+|0o?[0-7_]+|[0-9_]*\.?[0-9_]+\.?(e[-+]?[0-9]+)?|\.inf|\.nan)|[0-9]{4}-[0-9]+-[0-9]+.*|true|false|null|~|[[{].*)?$/i;
+  /^([-+]?(0x[0-9a-f_]+|0b[01_]+|0o?[0-7_]+|[0-9_]*\.?[0-9_]+\.?(e[-+]?[0-9]+)?|\.inf|\.nan)|[0-9]{4}-[0-9]+-[0-9]+.*|true|false|null|~|[[{].*|!!(?!str\b).*)?$/i;
 
 const { LC_ALL, LC_MESSAGES, LANG } = process.env;
 // Windows sets none of the three.
@@ -26,9 +26,9 @@ function written() {
   const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8").replace(/\r\n/g, "\n") : "";
   const [, block] = /^vars:.*\n((?:[ #].*\n|\n)*)/m.exec(`${text}\n`) || ["", ""];
   const lines = [...block.matchAll(/^ {2}(\w+):(?: +(&\w+))? *("(?:[^"\\]|\\.)*"|'[^']*'|[^\n]*)/gm)];
+  const values = lines.map(([, name, anchor, value]) => [name, value.replace(/(^| +)#.*$/, "").trim(), anchor]);
   // A map stands below its name.
-  const values = lines.filter(([, , anchor]) => !anchor).map(([, name, , value]) => [name, value.replace(/ +#.*$/, "").trim()]);
-  return Object.fromEntries(values);
+  return Object.fromEntries(values.filter(([, value, anchor]) => value || !anchor));
 }
 
 function problems(syncUrl) {

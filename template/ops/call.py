@@ -113,11 +113,15 @@ class Tool(Caller):
         self._lock_store()
 
     def secrets(self) -> Collection[str]:
-        output, _, _ = self._run(["secret", "get"])
+        output, errors, code = self._run(["secret", "get"])
+        if code:
+            raise failures.of_tool("secret", output, errors, code)
         return {key for key, colon, _ in (line.partition(":") for line in output.splitlines()) if colon}
 
     def forget_secret(self, key: str) -> None:
-        self._run(["secret", "delete", "--key", key])
+        output, errors, code = self._run(["secret", "delete", "--key", key])
+        if key in self.secrets():
+            raise failures.of_tool("secret", output, errors, code)
 
     def account(self, alias: str) -> str:
         output, _, _ = self._run(["config", "get", "-a", alias])

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from oss_oms_sync.answers.step import Step
@@ -16,6 +17,8 @@ from oss_oms_sync.answers.step import Step
 IS_WINDOWS = os.name == "nt"
 # What PowerShell takes as it stands.
 _PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
+# The Serverless Devs tool's own.
+_OF_TOOL = ("deploy", "remove")
 
 
 def interpreter() -> str:
@@ -30,11 +33,10 @@ def command(step: Step | None) -> str:
     """A next step as a shell takes it; empty if there is none."""
     if step is None:
         return ""
-    if step.job == "deploy":
-        return "s deploy -y"
+    head = ["s", step.job, "-y"] if step.job in _OF_TOOL else [interpreter(), "ops.py", step.job]
     words: list[str] = []
     for name, value in step.options.items():
-        option = f"--{name.replace('_', '-')}"
+        option = "-t" if name == "template" else f"--{name.replace('_', '-')}"
         if name == "key" and not _can_be_typed(str(value)):
             escaped = json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022")
             words += _given("--escaped-key", escaped)
@@ -44,7 +46,13 @@ def command(step: Step | None) -> str:
             words += (word for one in value for word in _given(option, str(one)))
         else:
             words += [option] if value is True else _given(option, str(value))
-    return " ".join(map(quoted, [interpreter(), "ops.py", step.job, *words]))
+    return " ".join(map(quoted, [*head, *words]))
+
+
+def of_file(given: Mapping[str, str], step: Step) -> Step:
+    """The same for the file of these variables, which is named if it is another than s.yaml."""
+    file = given.get("file")
+    return replace(step, options={**step.options, "template": file}) if file else step
 
 
 def one_after_another(*steps: Step) -> str:

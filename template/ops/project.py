@@ -17,14 +17,19 @@ _FILL_IN = t("Fill it in there")
 
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
-    """The texts under `vars` in the file, and as `access` the tool's alias. Raises UsageError if it cannot be read, or
-    lacks one that is `needed`."""
+    """The texts under `vars` in the file and in that which it extends; as `access` the tool's alias, and as `file` the
+    file, if that is another than s.yaml. Raises UsageError if it cannot be read, or lacks one that is `needed`."""
+    texts = [as_it_stands(file)]
     try:
-        text = as_it_stands(file)
-        (alias,) = re.findall(r"""^access: *("[^"\n]*"|'[^'\n]*'|[^\s#]+)""", text, re.MULTILINE) or ["default"]
-        given = {**variables(text), "access": unquoted("access", alias)}
+        # As the tool does, which follows no further one.
+        if base := _texts(texts[0], "", "extend").get("extend"):
+            texts.insert(0, as_it_stands(file.parent / base))
+        given = {**variables(*texts), "access": "default", "file": "" if file.name == "s.yaml" else str(file)}
+        for text in texts:
+            given |= _texts(text, "", "access")
     except ValueError as error:
-        raise UsageError(same(str(error)), _FILL_IN) from None
+        happened, fix = str(error).rsplit(": ", 1)
+        raise UsageError(same(happened), same(fix)) from None
     for name in needed:
         if not given.get(name):
             raise UsageError(t("{file} says no {name} under vars", name=name, file=file.name), _FILL_IN)
@@ -32,36 +37,65 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
 
 
 def as_it_stands(file: Path) -> str:
-    """The text of s.yaml. Raises UsageError if there is no such file."""
+    """The text of s.yaml. Raises UsageError if there is none."""
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except OSError:
         raise UsageError(
             t("{file} cannot be read", file=str(file)), t("Run this in the project's folder, or name the file with -t")
         ) from None
+    except UnicodeDecodeError:
+        raise UsageError(t("{file} is not UTF-8", file=str(file)), t("Save it as UTF-8")) from None
 
 
-def variables(text: str) -> dict[str, str]:
-    """The texts under `vars` in s.yaml, with what they refer to among themselves.
+def variables(*texts: str) -> dict[str, str]:
+    """The texts under `vars` in s.yaml, with what they refer to among themselves; of several files, the last that has
+    one counts.
 
     Raises ValueError for what cannot be read, with what to do about it.
     """
-    (block,) = re.findall(r"^vars:.*\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [""]
-    lines = re.findall(r"""^ +(\w+): *("(?:[^"\\]|\\.)*"|'[^']*'|[^ \t\r\n#]+)""", block, re.MULTILINE)
-    given = {name: unquoted(name, value) for name, value in lines}
+    given: dict[str, str] = {}
+    for text in texts:
+        ((head, block),) = re.findall(r"^vars:(.*)\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [("", "")]
+        (indent,) = re.findall(r"\A(?: *(?:#.*)?\n)*( +)", block) or [""]
+        given |= _texts(block, indent, r"\w+")
+        if re.match(r"\s*[^\s#]", head) or re.search(rf"^{indent}(?!\w+:)[^ #\n]", block, re.MULTILINE):
+            raise ValueError("vars in s.yaml holds a line that is not read here: write each as a name and its value")
     for _ in range(len(given)):  # no chain is longer
         for name, value in given.items():
             given[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda other: given.get(other[1], other[0]), value)
     if (prefix := given.get("objectPrefix", "")).startswith("/"):
         right = json.dumps(prefix.lstrip("/"))
         raise ValueError(f'vars.objectPrefix is {prefix!r} in s.yaml, but no object key begins with "/": write {right}')
+    for name in ("objectPrefix", "objectSuffix"):
+        if re.search(r"\$\{|<%", given.get(name, "")):
+            raise ValueError(f"vars.{name} is an expression in s.yaml, which is not read here: write it out")
     return given
 
 
-def unquoted(name: str, value: str) -> str:
+def _texts(block: str, indent: str, names: str) -> dict[str, str]:
+    """What stands so far indented under these names; maps and lists are left out. Raises ValueError for what YAML takes
+    for something else than stands there."""
+    line = rf"""^{indent}({names}): *("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*).*((?:\n+{indent} .*)*)"""
+    found = {}
+    for name, written, more in re.findall(line, block, re.MULTILINE):
+        value = written if written[:1] in ('"', "'") else re.split(r"(?:^|[ \t])#", written)[0].strip(" \t")
+        below = re.sub(r"^ *#.*", "", more, flags=re.MULTILINE).strip()
+        if re.fullmatch(r"(&\S+)?", value) and re.match(r"- |[^\s:]+:(\s|$)", below):
+            continue
+        if below or re.match(r"[&*!|>[{]|(~|null)?$", value, re.IGNORECASE):
+            raise ValueError(
+                f"vars.{name} in s.yaml is not read here as it is written: write it in quotes, on one line"
+            )
+        found[name] = _unquoted(name, value)
+    return found
+
+
+def _unquoted(name: str, value: str) -> str:
     """A text of YAML. What is refused is not shown, because it may be a secret."""
+    plain = value[1:-1].replace("''", "'") if value[0] == "'" else value
     try:
-        text: str = json.loads(value, strict=False) if value[0] == '"' else value.strip("'")
+        text: str = json.loads(value, strict=False) if value[0] == '"' else plain
     except ValueError:
         raise ValueError(
             f"vars.{name} holds an escape in s.yaml that is not read here: write the character itself"

@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
 from ops.errors import UsageError  # noqa: E402
-from ops.project import variables  # noqa: E402
+from ops.project import read  # noqa: E402
 from ops.setup import statements  # noqa: E402
 from ops.setup.statements import Role, by_name, rights, trust_of  # noqa: E402
 
@@ -66,13 +66,14 @@ def main() -> int:
         print(f"{settings} is missing: run this in a project that `s init oss-oms-sync` made", file=sys.stderr)
         return 2
     try:
-        given = variables(settings.read_text(encoding="utf-8"))
-    except ValueError as error:
-        sys.exit(str(error))
-    try:
-        print("\n".join(shown(given, options)))
+        print("\n".join(shown(read(settings, ()), options)), flush=True)
     except UsageError as error:
         sys.exit(f"{error.happened.en}: {error.fix.en}")
+    except BrokenPipeError:  # who reads this has seen enough
+        sys.stderr.close()
+        return 1
+    except OSError as error:
+        sys.exit(str(error))
     return 0
 
 

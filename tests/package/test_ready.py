@@ -82,12 +82,17 @@ def test_a_log_bucket_is_proposed_that_oss_takes_also_for_the_longest_name(built
         ('objectPrefix: ""', "objectPrefix: 2026-11-27", "objectPrefix"),
         ('objectPrefix: ""', "objectPrefix: [a]", "objectPrefix"),
         ('objectPrefix: ""', "objectPrefix: 1e5", "objectPrefix"),
+        ('lanes: "32"', "lanes: &lanes 32", 'write lanes: "32"'),
+        ('objectPrefix: ""', "objectPrefix: !!int 5", "objectPrefix"),
+        ('objectPrefix: ""', "objectPrefix: !!str 5", None),
+        ('objectPrefix: ""', "objectPrefix: &prefix photos/", None),
         ('comparePeriod: "7d"', "comparePeriod: 1d", None),
         ('comparePeriod: "7d"', "comparePeriod: off", None),
         ('objectPrefix: ""', "objectPrefix: 2026/", None),
         ('objectPrefix: ""', "objectPrefix: ${vars.region}", None),
         ('logBucket: "photos-oms-log"', "logBucket: ''", "s.yaml has no logBucket"),
         ("HW_SK: \"${secret('my-sync_HW_SK')}\"", "HW_SK: null", "s.yaml has no HW_SK"),
+        ("HW_SK: \"${secret('my-sync_HW_SK')}\"", 'HW_SK: &key "" # ours', "s.yaml has no HW_SK"),
     ],
 )
 def test_a_setting_that_the_cloud_would_refuse_is_named_with_what_to_write(tmp_path, line, other, told):

@@ -10,7 +10,7 @@ from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
-from ops.commands import command
+from ops.commands import command, of_file
 from ops.errors import UsageError
 from ops.setup import owners, statements, storage
 from ops.setup.functions_key import FunctionsKey
@@ -35,7 +35,6 @@ CONTENT_EVENTS = tuple(
 _READER = t("RAM user with whose key OMS reads the source")
 _WRITER = t("IAM user with whose key OMS writes to the destination")
 _CALLER = t("IAM user with whose key the functions call OMS and OBS")
-_OTHER_HALF = command(Step("setup", {"only": "huawei"}))
 
 
 class Alibaba:
@@ -81,8 +80,9 @@ class Alibaba:
     def key_to_hand_over(self) -> Need:
         """With which OMS reads the source, where somebody else makes the task: what one person hands to the other.
         Setup does not make it, because it would have to show its secret."""
+        half = command(of_file(self._given, Step("setup", {"only": "huawei"})))
         what = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
-        told = t("Create one in the RAM console, and hand it over: {command} asks for it", command=_OTHER_HALF)
+        told = t("Create one in the RAM console, and hand it over: {command} asks for it", command=half)
 
         def look() -> Line:
             if found := self.reader.key_ids():
@@ -122,7 +122,7 @@ class Huawei:
         oms = here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com"
         service = Service(oms, self._keys, self._clock, {"X-Project-Id": number})
         pair = Pair(given["sourceBucket"], given["region"], target, self._region)
-        self.tasks = Tasks(service, number, pair, mark, given.get("SYNC_URL", ""))
+        self.tasks = Tasks(service, number, pair, mark, given)
 
     def with_keys(self, keys: Keys) -> ObsBucket:
         """The destination, as somebody with these keys sees it."""

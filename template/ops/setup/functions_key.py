@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ops.call import Caller
 from ops.clock import Clock, parse_time
-from ops.commands import command
+from ops.commands import command, of_file
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
@@ -65,7 +65,7 @@ class FunctionsKey:
         by_hand = t(
             "Create an access key of {name}, and after this run put it into the tool's store: {command}",
             name=self._user.name,
-            command=f"{command(Step('secrets'))} HW_AK HW_SK",
+            command=f"{command(of_file(self._given, Step('secrets')))} HW_AK HW_SK",
         )
         return Need(_WHAT, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
 
@@ -84,10 +84,11 @@ class FunctionsKey:
         if keys and self.is_kept():
             return Line(Standing.THERE)
         if len(keys) >= _MOST and self.is_used():
+            renew = Step("setup", {"new_key": True})
             return Line(
                 Standing.STOP,
                 t("{name} has two, the most that a user may have, and none is on this machine", name=self._user.name),
-                t("See which one goes: {command}", command=command(Step("setup", {"new_key": True}))),
+                t("See which one goes: {command}", command=command(of_file(self._given, renew))),
             )
         return Line(Standing.CREATE, _HERE)
 
@@ -98,6 +99,8 @@ class FunctionsKey:
             self._caller.keep_secret(name, secret.reveal())
 
     def _look_to_renew(self) -> Line:
+        # A store that does not answer gets no secret.
+        self._kept()
         keys = self._user.keys()
         turn = _turn(keys, self._clock.now())
         facts = [

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ops.errors import UsageError
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.text import Text, t
 
 _KEPT = ("SYNC_URL", "logBucket")
 
 
-def write(file: Path, values: Mapping[str, str]) -> None:
+def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) -> None:
     """Write these values into their lines; the file as it was is kept beside it. Raises UsageError where it has no such
-    lines, with what to write."""
+    lines, with what to write; `say`: to whom answers.json is named that cannot be read."""
     text = file.read_text(encoding="utf-8")
     changed = text
     for name, value in values.items():
@@ -32,8 +32,13 @@ def write(file: Path, values: Mapping[str, str]) -> None:
         return
     # First what the look at s.yaml does not see: a run that ends here is made good by the next.
     answers = file.with_name("answers.json")
-    if answers.exists():
-        kept = json.loads(answers.read_text(encoding="utf-8")) | {one: values[one] for one in _KEPT if one in values}
-        answers.write_text(f"{json.dumps(kept, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
+    # These are the answers of s.yaml alone.
+    if file.name == "s.yaml" and answers.exists():
+        new = {one: values[one] for one in _KEPT if one in values}
+        try:
+            kept = json.loads(answers.read_text(encoding="utf-8-sig")) | new
+            answers.write_text(f"{json.dumps(kept, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
+        except (ValueError, TypeError):
+            say(t("answers.json is no JSON, and stays as it is. Write into it: {new}", new=json.dumps(new)))
     file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
     file.write_text(changed, encoding="utf-8")

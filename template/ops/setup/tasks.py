@@ -5,13 +5,13 @@ Source: support.huaweicloud.com/api-oms, CreateSyncTask, ListSyncTasks and ShowB
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
 from ops.clouds.task_groups import TaskGroups, note_of, of_both
-from ops.commands import command
+from ops.commands import command, of_file
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState
@@ -30,10 +30,11 @@ class Pair(NamedTuple):
 
 
 class Tasks:
-    """The tasks of a project of Huawei Cloud (`project`: its id). `given`: SYNC_URL as s.yaml has it."""
+    """The tasks of a project of Huawei Cloud (`project`: its id). `given`: the variables of s.yaml."""
 
-    def __init__(self, oms: Service, project: str, pair: Pair, mark: str, given: str) -> None:
-        self._oms, self._pair, self._mark, self._given = oms, pair, mark, given
+    def __init__(self, oms: Service, project: str, pair: Pair, mark: str, given: Mapping[str, str]) -> None:
+        self._oms, self._pair, self._mark, self._variables = oms, pair, mark, given
+        self._given = given.get("SYNC_URL", "")
         self._project, self._path = project, f"/v2/{project}/sync-tasks"
         self._account = f"/v2/{project}"
 
@@ -124,7 +125,10 @@ class Tasks:
             return Line(
                 Standing.STOP,
                 t("a migration of the old objects is not over, which began beside another one"),
-                t("Write SYNC_URL back into s.yaml as it was, and end it: python3 ops.py migrate --remove"),
+                t(
+                    "Write SYNC_URL back into s.yaml as it was, and end it: {command}",
+                    command=self._removal_by("migrate"),
+                ),
             )
         return Line(
             Standing.CREATE,
@@ -140,7 +144,7 @@ class Tasks:
                 told = t(
                     "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
                     " then write the new ones, and empty SYNC_URL",
-                    command=command(Step("setup", {"remove": True})),
+                    command=self._removal_by("setup"),
                 )
                 return _elsewhere(task, told)
         task = ours[0]
@@ -177,6 +181,9 @@ class Tasks:
             if one["status"] != "STOPPED":
                 self._oms.call("POST", f"{path}/stop")
             self._oms.call("DELETE", path)
+
+    def _removal_by(self, job: str) -> str:
+        return command(of_file(self._variables, Step(job, {"remove": True})))
 
     def _of_pair(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         wanted = (self._pair.source, self._pair.destination)

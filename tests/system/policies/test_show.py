@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ops.project import variables
 from ops.setup.statements import statements
 from support.answers import ANSWERS
-from support.policies import show
+from support.policies import run_script, show
 from tools.package import ROOT
 from tools.render import render
 
@@ -246,6 +247,16 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
     assert show(tmp_path) == show(tmp_path / "rendered")
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["my photos/ # ours", "a#b/", "'it''s/' # it's", '"a # b/"', "a'b", "'a\\b'", '"a\\u0041/"', "\n    a: b"],
+)
+def test_a_variable_is_what_yaml_reads(written):
+    text = f"vars:\n  # ours\n  network: &network\n    region: other\n  objectPrefix: {written}\n  region: here\n"
+    texts = {name: one for name, one in yaml.safe_load(text)["vars"].items() if isinstance(one, str)}
+    assert variables(text) == texts
+
+
 LOG = 'logBucket: "photos-oms-log"'
 PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins with "/": write "photos/\""""
 
@@ -259,6 +270,31 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
         ("replayRole: ${vars.functionRole}", "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
         ('objectPrefix: ""', "objectPrefix: /photos/", PREFIX),
         (LOG, r'logBucket: "photos\x0arm"', "vars.logBucket holds an escape"),
+        *(
+            (
+                LOG,
+                f"logBucket: {written}",
+                "vars.logBucket in s.yaml is not read here as it is written: write it in quotes",
+            )
+            for written in (
+                "&log touch",
+                "*log",
+                "!!str touch",
+                ">-\n    touch",
+                "\n    touch",
+                "to\n    touch",
+                "~",
+                "NULL",
+                "",
+            )
+        ),
+        (LOG, '"logBucket": touch', "vars in s.yaml holds a line that is not read here"),
+        (LOG, "<<: *touch", "vars in s.yaml holds a line that is not read here"),
+        ("vars:", "vars: &touch", "vars in s.yaml holds a line that is not read here"),
+        *(
+            (f'object{end}: ""', f"object{end}: {written}", f"vars.object{end} is an expression in s.yaml")
+            for end, written in (("Prefix", "${env('P', 'touch')}"), ("Suffix", "<%= touch %>"))
+        ),
         # An order behind a character at which a line, or a comment, may end.
         *(
             (LOG, f"logBucket: {written}", "vars.logBucket holds a control character")
@@ -324,6 +360,13 @@ def test_show_outside_of_a_project_says_so(tmp_path):
         show(tmp_path)
     assert failed.value.returncode == 2
     assert "s.yaml is missing" in failed.value.stderr
+
+
+def test_a_file_in_the_way_and_a_reader_who_has_seen_enough_end_it_without_a_traceback(aliyun):
+    done = run_script("policies/show.py", aliyun.project, "--json", "s.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("[Errno 17] File exists")
+    assert aliyun.run(shell=":").stderr == ""
 
 
 def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(project):

@@ -159,6 +159,19 @@ def test_a_trigger_is_taken_away_and_put_back_by_the_tool(stand_in, tmp_path):
         Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
 
 
+def test_a_store_that_gives_no_answer_is_not_an_empty_one_and_what_stays_in_it_is_not_forgotten(stand_in, tmp_path):
+    tool = Tool(None, tmp_path)
+    tool_without_a_store, kept = {"*": {"err": "unknown command", "code": 1}}, {"secret get": {"out": "a_key: ab**\n"}}
+    stand_in.plan(tool_without_a_store)
+    with pytest.raises(ToolError):
+        tool.secrets()
+    for steps in (tool_without_a_store, {**kept, "*": {}}):
+        stand_in.plan(steps)
+        with pytest.raises(ToolError):
+            tool.forget_secret("a_key")
+    tool.forget_secret("another")
+
+
 SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22m   123**********456\n"
 
 

@@ -103,6 +103,9 @@ def test_a_file_that_does_not_name_the_keys_is_refused(keep, tmp_path):
         keep()
     with pytest.raises(UsageError, match=r"nothing\.yaml cannot be read"):
         keep(template=tmp_path / "nothing.yaml")
+    (tmp_path / "s.yaml").write_bytes(f"# 照片\n{S_YAML}".encode("gb18030"))
+    with pytest.raises(UsageError, match=r"s\.yaml is not UTF-8"):
+        keep()
 
 
 def test_the_tool_gets_a_value_by_its_environment_and_never_as_an_argument(tmp_path, monkeypatch):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from unittest.mock import patch
 
 import pytest
 
+from ops.errors import ToolError
+from oss_oms_sync.answers.text import NOTHING, t
+from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
 
 STORED = f"{NAME}_HW_AK"
@@ -49,6 +53,13 @@ def test_the_old_key_goes_once_the_new_one_is_used(world):
     well(world.setup("--new-key", typed="yes\n"), f"{old} goes: the other one was used later")
     assert list(keys(world)) == [new]
     assert world.secrets[STORED] == new
+
+
+def test_no_key_is_made_or_goes_where_the_store_does_not_answer(world):
+    before = list(keys(world))
+    with patch.object(Caller, "secrets", side_effect=ToolError(t("the store is away"), NOTHING)):
+        ends(world.setup("--new-key", typed="yes\n"), 1, "the store is away")
+    assert list(keys(world)) == before
 
 
 def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world):

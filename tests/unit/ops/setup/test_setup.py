@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from ops.clouds.keys import ALIBABA, HUAWEI
+from ops.project import read
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
@@ -94,6 +95,40 @@ def test_what_it_fills_in_is_in_the_answers_that_an_upgrade_takes_and_the_rest_s
     assert [line.split(":")[0].strip() for line in changed] == ["SYNC_URL", "HW_AK", "HW_SK"]
     assert all(line.endswith("# setup") for line in changed)
     assert (world.folder / "s.yaml.before-setup").read_text() == before
+
+
+@pytest.mark.parametrize("written", [b"\xef\xbb\xbf{}", b"<<<<<<< HEAD\n{}\n", b"", "{}".encode("utf-16"), b"[]"])
+def test_answers_that_cannot_be_read_stay_as_they_are_and_s_yaml_is_filled_in(world, written):
+    file = world.folder / "answers.json"
+    file.write_bytes(written)
+    said = well(world.setup(typed=YES), "Set up. ")
+    address = world.variables()["SYNC_URL"]
+    assert address
+    if written.endswith(b"{}"):  # an editor's mark before it is no fault
+        assert json.loads(file.read_text())["SYNC_URL"] == address
+    else:
+        assert file.read_bytes() == written
+        assert f'answers.json is no JSON, and stays as it is. Write into it: {{"SYNC_URL": "{address}"' in said
+
+
+def test_a_file_that_extends_s_yaml_has_its_settings_but_not_its_answers_and_is_named_in_each_command(world):
+    # GIVEN a second environment that says only what is its own
+    to(world, objectPrefix="photos/", replayRole="${vars.functionName}-own")
+    first = [(one, one.read_bytes()) for one in (world.folder / "s.yaml", world.folder / "answers.json")]
+    file = world.folder / "s.staging.yaml"
+    empty = "".join(f'  {name}: "" # setup\n' for name in ("SYNC_URL", "HW_AK", "HW_SK"))
+    file.write_text(f"extend: s.yaml\nvars:\n  functionName: staging\n  logBucket: staging-log # setup\n{empty}")
+
+    # WHEN it is set up
+    named = f"s deploy -y -t {file} && python3 ops.py doctor -t {file}"
+    well(world.setup("-t", str(file), typed=YES), named)
+
+    # THEN what it does not say is that of s.yaml, with its own in it, and that one's files are as they were
+    given = read(file, ("SYNC_URL", "sourceBucket"))
+    assert (given["objectPrefix"], given["replayRole"], given["access"]) == ("photos/", "staging-own", "default")
+    assert given["HW_AK"] == "${secret('staging_HW_AK')}"
+    assert [one.read_bytes() for one, _ in first] == [before for _, before in first]
+    well(world.setup("-t", str(file), "--remove", "--plan"), f"Remove them first: s remove -y -t {file}")
 
 
 def test_a_file_without_those_lines_is_told_what_to_write(world):
