@@ -246,7 +246,7 @@ def test_an_upgrade_after_setup_finds_nothing_to_merge_in_s_yaml_and_commits_not
     shell.folder = project
     shell.run(once)
     keys = {name: f"${{secret('my-sync_{name}')}}" for name in ("HW_AK", "HW_SK")}
-    settings_file.write(project / "s.yaml", {"SYNC_URL": box.task.sync_url, **keys})
+    settings_file.write(project / "s.yaml", {"SYNC_URL": box.task.sync_url, **keys}, print)
     shell.run("for name in HW_AK HW_SK; do s secret add --key my-sync_$name --value x; done")
     shell.run("mkdir mine; touch admin.sh mine/a.pem; echo '*.pem' > mine/.gitignore; echo /admin.sh >> .gitignore")
     shell.run("git add --all; git commit -q -m Mine")

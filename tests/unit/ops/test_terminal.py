@@ -77,7 +77,7 @@ def test_it_fits_into_the_terminal_though_chinese_takes_two_columns(monkeypatch)
 
 def test_a_terminal_that_says_it_has_no_columns_has_the_usual_ones(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((0, 0)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda **_: os.terminal_size((0, 0)))
     seen = Seen(typed="")
     seen.session.screen.progress("x" * 100)
     assert seen.said == "\r" + "x" * 77
