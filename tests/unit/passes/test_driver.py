@@ -300,6 +300,18 @@ def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world,
     assert world.passes()[0].ended
 
 
+@pytest.mark.parametrize(("range_name", "number"), [("r", 0), ("r0", 0), ("r00", 0)])
+def test_an_event_does_nothing_for_a_range_that_is_shared_has_moved_on_or_is_not_there(
+    world, walks, range_name, number
+):
+    one = split(world, walks)
+    walks.kinds["m"] = Piece(Kind.MORE, until="", after="a")
+    driver(world, walks).by_event([Wake(one.name, "r0", 0)])
+    walks.began.clear()
+    assert driver(world, walks).by_event([Wake(one.name, range_name, number)])["pieces"] == {}
+    assert not walks.began
+
+
 # The total.
 
 
