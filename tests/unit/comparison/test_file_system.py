@@ -9,7 +9,9 @@ import pytest
 
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.judge import FileSystem
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.classify import Entry
+from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld
 from support.world import HOUR
 
@@ -62,6 +64,17 @@ def test_what_the_destination_cannot_hold_is_impossible_and_not_sent(world, what
         assert f"! {key}\n" in world.bucket.objects[answer["differences"][0]].body.decode()
         assert not world.sent()
     assert answer["adds_up"]
+
+
+def test_what_nobody_may_ask_counts_as_a_bucket_and_where_obs_does_not_say_the_comparison_stops(world):
+    make_file_system(world)
+    furnish(world, [], "a//b", "12")
+    world.obs.faults.add(Fault.status(405), where=lambda request: request.method == "HEAD")
+    with pytest.raises(StorageError, match="405"):
+        world.compare()
+    world.obs.faults.clear()
+    world.obs.deny("obs:bucket:HeadBucket")
+    assert world.compare()["classes"]["missing"]["keys"] == ["a//b"]
 
 
 def test_what_is_there_is_held_whatever_its_name(world):

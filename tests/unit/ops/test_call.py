@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -119,6 +120,14 @@ def test_a_tool_that_hangs_is_ended_with_all_that_it_has_started(stand_in, tmp_p
     assert "did not end" in raised.value.happened.en
     child = int((tmp_path / "child").read_text())
     assert is_gone(child)
+
+
+def test_on_windows_its_own_program_ends_all_that_a_tool_has_started_before_the_tool_is_waited_for(monkeypatch):
+    done: list[object] = []
+    monkeypatch.setattr(call.sys, "platform", "win32")
+    monkeypatch.setattr(call.subprocess, "run", lambda words, **_: done.append(words))
+    call._kill(SimpleNamespace(pid=7, poll=lambda: None, wait=lambda: done.append("waited")))
+    assert done == [["taskkill", "/F", "/T", "/PID", "7"], "waited"]
 
 
 def is_gone(process: int) -> bool:

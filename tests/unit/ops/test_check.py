@@ -48,6 +48,7 @@ SOUND = {
     "a rehearsal": rehearsal(),
     "a NO-GO": certificate({"MISSING": "failed"}, "NO-GO"),
     "a NOT PROVEN": certificate({"UNKNOWN": "not proven"}, "NOT PROVEN"),
+    "a NOT PROVEN by what no number in it decides": certificate({"CLOCK": "not run"}, "NOT PROVEN"),
     "with a sample": certificate(sample=a_sample()),
     "a rehearsal of a NO-GO": rehearsal("NO-GO", {"MISSING": "failed", "SAMPLE": "not run"}),
     "with a prefix that ends within a folder": certificate(
@@ -138,6 +139,10 @@ def test_a_sample_that_was_asked_for_decides():
 @pytest.mark.parametrize("sample", [a_sample(read=2), a_sample() | {"differing": ["a/1"]}])
 def test_a_sample_that_passed_though_something_differs_or_was_not_read_is_noticed(sample):
     assert wrong(certificate(sample=sample)) == ["Each check ended as the numbers say"]
+
+
+def test_sums_that_were_compared_are_right_or_wrong():
+    assert wrong(certificate({"SUMS": "not proven"}, "NOT PROVEN")) == [NOT_AS_SAID]
 
 
 LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
@@ -232,6 +237,15 @@ PASSES = certificate()["passes"]
 def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
     late = {"Its times are in order", "Each check ended as the numbers say", "What is said of OMS can be so"}
     assert late & {*wrong(certificate(**changes))}
+
+
+@pytest.mark.parametrize(("second", "found"), [("20:00", []), ("19:59", ["Each check ended as the numbers say"])])
+def test_a_comparison_that_ended_over_a_day_before_decides_nothing(second, found):
+    day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{second}Z"}
+    written = [{**one, "at": one["at"].replace("31T", "30T")} for one in certificate()["last_written"]]
+    passes = {**PASSES, "compare": {**PASSES["compare"], **day}}
+    times = {"frozen_since": "2026-01-30T08:00:00Z", "passes": passes, "last_written": written}
+    assert wrong(certificate(**times)) == found
 
 
 STILL, CLOSED = PASSES["standstill"], certificate()["closed"]

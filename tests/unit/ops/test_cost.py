@@ -124,6 +124,12 @@ def test_effort_grows_with_what_is_done():
     assert once.times(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
 
 
+def test_sending_and_copying_take_the_requests_that_are_documented():
+    # A backfill lists what any pass lists, and records each object; OMS reads and writes a part for each 50 MB.
+    assert effort.backfill(10_000, 1).oss == effort.reconcile_pass(10_000).oss + 10_000
+    assert effort.oms_requests(10, 20 * 50_000_000) == Effort(oss=10 * (2 + 1) + 20, obs=10 * (2 + 2) + 20)
+
+
 @pytest.mark.parametrize(
     ("read", "text", "number"),
     [

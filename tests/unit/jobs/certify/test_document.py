@@ -13,12 +13,13 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import certify
-from oss_oms_sync.jobs.certify.document import _minutes
+from oss_oms_sync.jobs.certify.document import _minutes, code_sha256
 from oss_oms_sync.jobs.certify.sample import Sample
 from oss_oms_sync.passes.pieces import Pass, Scope
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.certify_world import CertifyWorld, check
+from support.ops import TEMPLATE
 from support.world import HOUR
 
 PARTS = {
@@ -143,7 +144,8 @@ def test_what_is_outside_the_scope_is_not_in_its_digests():
 
 
 def test_it_says_which_code_made_it(document):
-    assert len(document["made_by"]["code_sha256"]) == 64
+    # As a release tells it, of the folder that holds the package alone.
+    assert document["made_by"]["code_sha256"] == code_sha256(TEMPLATE / "code")
     assert document["made_by"]["version"]
 
 
@@ -175,7 +177,8 @@ def test_a_rehearsal_says_how_long_the_freeze_will_last_and_what_would_fail(worl
     rehearsal = document["rehearsal"]
     assert (rehearsal["would_be"], rehearsal["failing"]) == ("NO-GO", ["OLDER"])
     minutes = rehearsal["minutes"]
-    assert minutes["settle"] == 5
+    # What takes no time is one minute, as `ops.py check` reckons it.
+    assert (minutes["settle"], minutes["compare"], minutes["standstill"]) == (5, 1, 1)
     assert minutes["total"] == sum(minutes[name] for name in minutes if name != "total")
     assert check(document, "STOOD_STILL")["result"] == "not run"
 

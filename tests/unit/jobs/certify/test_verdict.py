@@ -282,7 +282,11 @@ def test_what_reading_does_not_prove_can_only_be_accepted_and_one_command_accept
     world.put("b", "1234", "Multipart")
     world.obs.bucket(world.there.name).encrypted = True
     world.write("b", "1234")
-    document = world.cut_over(deep=True)
+    # Before it is read, what nothing else helps is all that a command accepts.
+    step = check(world.cut_over(), "PROOF_IMPOSSIBLE")["step"]
+    assert step["options"]["accept"] == {"impossible": "<who, why>"}
+    world.prove(deep=True)
+    document = world.certify()
     accepted = {name.removeprefix("PROOF_").lower(): "<who, why>" for name in results(document)}
     assert accepted.keys() > {"impossible"}
     step = {"job": "cutover", "options": {"frozen_since": world.frozen, "accept": accepted}}
