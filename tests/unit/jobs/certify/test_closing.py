@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -227,6 +228,14 @@ def test_no_go_stands_where_the_mark_does_not_say_that_the_project_stayed_closed
         ready.bucket.add(StoredObject(name, mark))
     ready.call(close=True)
     assert ready.call(look=True)["go"] is None
+
+
+def test_a_look_tells_what_a_cutover_waits_for_only_where_one_is_under_way(ready):
+    look = partial(ready.call, look=True)
+    assert [one["id"] for one in look(frozen_since=ready.frozen)["checks"]] == ["OMS_FINISHED", "NOTHING_WAITS"]
+    assert look()["checks"] == []
+    ready.call(open=True)
+    assert look(frozen_since=ready.frozen)["checks"] == []
 
 
 def test_a_go_of_an_earlier_freeze_or_another_scope_does_not_stand(ready):
