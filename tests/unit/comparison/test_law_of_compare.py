@@ -130,6 +130,10 @@ def possible(key: str, seen: list[Seen], compared: Compared, *, has_read: bool) 
             if any(_is_late(one, listed) for listed, _ in times):
                 differs.add("moving")
             found |= differs if found & {*EQUAL, "suspicious"} else set()
+        # How the parts were cut nobody may know: then reading was in vain, and what OMS refuses can only be accepted.
+        is_of_parts = one.there is not None and not one.there.is_md5
+        if is_of_parts and "failed_before" in found and one.source and len(one.source.data) == len(one.there.data):
+            found.add("suspicious")
     return found
 
 
