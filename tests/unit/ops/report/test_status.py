@@ -238,6 +238,8 @@ def test_commands_in_what_the_function_says_stand_out():
     shown = page(answer("status"))
     codes = [one.text for one in shown.section("in-obs").every("code")]
     assert "python3 ops.py compare --deep" in codes
+    # And what stands before and after them does not.
+    assert not [one for one in codes if one.startswith((" ", ".", ","))]
     assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
 
 
