@@ -136,10 +136,10 @@ class _Run:
         answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
         self._keep(options.report, told)
-        if is_gone:
-            return code
-        session.say(_LEFT)
-        return code or _NOT_COME
+        if not is_gone:
+            session.say(_LEFT)
+            return code or _NOT_COME
+        return code
 
     def _remove(self) -> bool:
         """Whether nothing is left; whatever becomes of that, what was seen is still told."""

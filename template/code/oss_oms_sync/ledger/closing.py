@@ -168,9 +168,15 @@ class Closing:
         return read_mark(found) if found else ""
 
     def _object(self, mark: Closed, *, closed: bool) -> StoredObject:
-        said = {"at": mark.since, "by": mark.by, "why": mark.why, "run": mark.run}
-        times = {"opened": mark.opened, "first": mark.first}
-        return StoredObject.of_json(self.name, {"closed": closed, **said, **times})
+        said = {
+            "at": mark.since,
+            "by": mark.by,
+            "why": mark.why,
+            "run": mark.run,
+            "opened": mark.opened,
+            "first": mark.first,
+        }
+        return StoredObject.of_json(self.name, {"closed": closed, **said})
 
 
 def read_mark(read: StoredObject) -> Closed | str:
