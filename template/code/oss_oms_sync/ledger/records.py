@@ -21,7 +21,7 @@ from typing import Literal
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import parse_http_date, timestamp
 from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, StoredObject
-from oss_oms_sync.errors import UNKNOWN, Failure
+from oss_oms_sync.errors import MAY_NOT_SEND, UNKNOWN, Failure
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import RECORD_ROOT
 
@@ -152,6 +152,11 @@ class FailedKey:
         return replace(self, change=change, copy_attempts=self.copy_attempts if is_same else 0)
 
     @property
+    def may_not_be_sent(self) -> bool:
+        """Whether it came to a closed project, or to one of which that was not known."""
+        return self.reason in _MAY_NOT_SEND
+
+    @property
     def failed_again(self) -> bool:
         """Whether it failed more than once: sending it again tells nothing new."""
         return self.copy_attempts > 0 or self.last_failure not in ("", self.first_failure)
@@ -178,6 +183,7 @@ class FailedKey:
         return cls(change, copy_attempts=counted, **said)
 
 
+_MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
 _TEXTS = ("first_failure", "reason", "last_failure", "not_before", "error_code")
 
 

@@ -47,6 +47,16 @@ def test_the_failed_record_says_what_oms_said_and_the_version_at_the_source(worl
     assert "not_before" not in record
 
 
+def test_it_never_hides_that_the_key_came_to_a_closed_project(world):
+    # GIVEN a version that came after the close, of an object of which OMS failed to copy the one before
+    world.fail_to_copy("a")
+    world.shut(on=True)
+    world.fail("a", reason="CLOSED")
+    # THEN reading OMS's list leaves its record as it is
+    assert world.copies()["recorded"] == 1
+    assert world.failed_record("a")["reason"] == "CLOSED"
+
+
 @pytest.mark.parametrize("key", ["a", "k" * 1000])
 def test_the_success_record_says_that_it_was_accepted_again_and_how_often(world, key):
     world.fail_to_copy(key)

@@ -5,7 +5,8 @@ them that has to be sent again.
 The position moves past a line after its key is dealt with, and in one of these states:
 - resolved: the source has nothing to send of it (see `resting`);
 - OMS's: it accepted this very version again after it had failed;
-- failed: it has a failed record, which is written here, whether or not one was there; replay sends it.
+- failed: it has a failed record, which is written here, whether or not one was there, but for one that says what came
+  to a closed project: status looks for these; replay sends it.
 After any failure to look or to write, it is before the line, which the next run reads again: harmless, because that
 looks again, too. What cannot be read is counted and said; compare finds the object.
 """
@@ -268,7 +269,9 @@ class CopyRecords:
                 self.lines["recorded"] += 1
                 # The sync task did not fail where a group did.
                 attempts = (copy_attempts(accepted) if accepted else 0) + (not of_group)
-                records.append(self._failed_record(one, source, accepted, waiting, attempts))
+                before = failed_key(task_id, waiting) if waiting else None
+                if not before or not before.may_not_be_sent:
+                    records.append(self._failed_record(one, source, accepted, before, attempts))
         none_failed(bucket.try_put_all(records))
 
     def _failed_record(
@@ -276,13 +279,12 @@ class CopyRecords:
         one: CopyFailure,
         source: ObjectSummary,
         accepted: StoredObject | None,
-        waiting: StoredObject | None,
+        before: FailedKey | None,
         attempt: int,
     ) -> StoredObject:
-        """`accepted`: the success record of this very version; `waiting`: the failed record that is there; `attempt`:
+        """`accepted`: the success record of this very version; `before`: the failed record that is there; `attempt`:
         the how manieth it is of the sync task because that failed."""
         invocation = self._invocation
-        before = failed_key(invocation.task_id, waiting) if waiting else None
         first = before.first_failure if before else ""
         key = FailedKey(version(source), first_failure=first, copy_attempts=attempt)
         message = presentable(one.message, invocation.settings.secrets)

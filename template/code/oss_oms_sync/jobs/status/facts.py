@@ -30,7 +30,7 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.errors import MAY_NOT_SEND, Failure, Reason
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_name, record_prefix
@@ -48,7 +48,6 @@ _MAX_RECORDS_READ = 200
 _MAX_LATE_READ = 1_000
 _MAX_RUN_FILES_READ = 50
 _MAX_KEYS_SHOWN = 20
-_MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
 # A project none of whose jobs ran for so long does not run any more.
 _GONE = timedelta(days=1)
 # What the classes are of objects that a project is for.
@@ -313,7 +312,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
         after_close=[
             read[key]
             for key in keys
-            if key.reason in _MAY_NOT_SEND and read[key] > (acknowledged if key.reason == Reason.CLOSED.name else after)
+            if key.may_not_be_sent and read[key] > (acknowledged if key.reason == Reason.CLOSED.name else after)
         ],
         may_be_more=records.are_more or late > sum(modified > after for modified in read.values()),
     )
