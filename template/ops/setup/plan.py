@@ -16,15 +16,16 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class After(NamedTuple):
-    """What is said once all is made, or was there, and what comes next."""
+    """What is said once all is made, or was there, and what comes next; and how it stands then, in a word."""
 
     made: Text
     there: Text
     steps: Sequence[Step]
+    word: Text = t("set up")
 
     @property
     def command(self) -> str:
-        """The latter, as it is typed."""
+        """What comes next, as it is typed; empty if nothing does."""
         return one_after_another(*self.steps)
 
 
@@ -43,6 +44,12 @@ AFTER = {
         [Step("setup", {"only": "huawei"})],
     ),
 }
+AFTER_REMOVAL = After(
+    t("Removed. The buckets are still there, with all that is in them."),
+    t("Nothing is left to remove. The buckets are still there, with all that is in them."),
+    [],
+    t("removed"),
+)
 _WORDS = {
     Standing.THERE: (t("is there"), "good"),
     Standing.CREATE: (t("create"), "way"),
@@ -78,7 +85,7 @@ class Plan:
         """For people."""
         word, tone, told = self._verdict()
         is_done = self.can_be_done and not self.is_to_do and not self.waits
-        step = BlockStep("", self._after.command) if is_done else None
+        step = BlockStep("", self._after.command) if is_done and self._after.steps else None
         hero = Hero(word.of(language), tone, told.of(language), step)
         blocks = [block for need, line in self._lines for block in _blocks(need, line, language)]
         return Report(hero, language, blocks, title=t("Plan of both clouds").of(language))
@@ -104,7 +111,7 @@ class Plan:
         if self.waits:
             told = t("Not all is there yet. When that is done, run this again: it goes on from here")
             return t("wait"), "open", told
-        return t("set up"), "good", self._after.there
+        return self._after.word, "good", self._after.there
 
 
 def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:

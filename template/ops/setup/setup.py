@@ -39,7 +39,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan; then carry it out, if that is wanted. Raises OpsError."""
     run = Run(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
-    after = run.after()
+    after = plan.AFTER_REMOVAL if options.remove else run.after()
     if options.yes is None:
         run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
@@ -55,8 +55,8 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
         for line in lines.draw(left.report(session.lang)):
             session.screen.say(line)
         return left.exit_code
-    session.say(t("Removed. The buckets are still there, with all that is in them.") if options.remove else after.made)
-    if not options.remove:
+    session.say(after.made)
+    if after.steps:
         session.screen.say(Whole(f"  {after.command}"))
     return 0
 
