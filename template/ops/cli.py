@@ -14,6 +14,7 @@ from ops import answers, call, checking, closing, cost, cutover, freeze, parser,
 from ops.canary.run import canary
 from ops.checklist.checklist import checklist
 from ops.clock import Clock
+from ops.commands import TEMPLATE
 from ops.errors import OpsError, ToolError, UsageError
 from ops.files import check_writable, show, write
 from ops.migrate.migration import migrate
@@ -90,7 +91,9 @@ _SHOW_HOW = t(
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run the command that `words` name, and return its exit code."""
     options = parser.parse(words)
-    caller = call.caller(options.template, FOLDER)
+    template = options.template
+    named = TEMPLATE.set(str(template) if template and template.name != "s.yaml" else "")
+    caller = call.caller(template, FOLDER)
     clock = clock or Clock(caller.ahead)
     session = Session(caller, Screen(clock), clock, options.lang)
     try:
@@ -109,6 +112,7 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         sys.stderr.close()
         return 1
     finally:
+        TEMPLATE.reset(named)
         session.caller.stop()
 
 

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from contextvars import ContextVar
 from pathlib import Path
 
 from oss_oms_sync.answers.step import Step
@@ -19,6 +19,10 @@ IS_WINDOWS = os.name == "nt"
 _PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
 # The Serverless Devs tool's own.
 _OF_TOOL = ("deploy", "remove")
+# Those that ask for no project.
+_OF_NONE = ("cost", "check", "show")
+# What this runs with instead of s.yaml, and what every command that is printed names then; empty for s.yaml.
+TEMPLATE: ContextVar[str] = ContextVar("TEMPLATE", default="")
 
 
 def interpreter() -> str:
@@ -36,7 +40,7 @@ def command(step: Step | None) -> str:
     head = ["s", step.job, "-y"] if step.job in _OF_TOOL else [interpreter(), "ops.py", step.job]
     words: list[str] = []
     for name, value in step.options.items():
-        option = "-t" if name == "template" else f"--{name.replace('_', '-')}"
+        option = f"--{name.replace('_', '-')}"
         if name == "key" and not _can_be_typed(str(value)):
             escaped = json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022")
             words += _given("--escaped-key", escaped)
@@ -46,13 +50,9 @@ def command(step: Step | None) -> str:
             words += (word for one in value for word in _given(option, str(one)))
         else:
             words += [option] if value is True else _given(option, str(value))
+    if TEMPLATE.get() and step.job not in _OF_NONE:
+        words += _given("-t", TEMPLATE.get())
     return " ".join(map(quoted, [*head, *words]))
-
-
-def of_file(given: Mapping[str, str], step: Step) -> Step:
-    """The same for the file of these variables, which is named if it is another than s.yaml."""
-    file = given.get("file")
-    return replace(step, options={**step.options, "template": file}) if file else step
 
 
 def one_after_another(*steps: Step) -> str:

@@ -17,14 +17,14 @@ _FILL_IN = t("Fill it in there")
 
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
-    """The texts under `vars` in the file and in that which it extends; as `access` the tool's alias, and as `file` the
-    file, if that is another than s.yaml. Raises UsageError if it cannot be read, or lacks one that is `needed`."""
+    """The texts under `vars` in the file and in that which it extends; as `access` the tool's alias.
+    Raises UsageError if it cannot be read, or lacks one that is `needed`."""
     texts = [as_it_stands(file)]
     try:
         # As the tool does, which follows no further one.
         if base := _texts(texts[0], "", "extend").get("extend"):
             texts.insert(0, as_it_stands(file.parent / base))
-        given = {**variables(*texts), "access": "default", "file": "" if file.name == "s.yaml" else str(file)}
+        given = {**variables(*texts), "access": "default"}
         for text in texts:
             given |= _texts(text, "", "access")
     except ValueError as error:

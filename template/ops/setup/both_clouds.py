@@ -10,7 +10,7 @@ from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
-from ops.commands import command, of_file
+from ops.commands import command
 from ops.errors import UsageError
 from ops.setup import owners, statements, storage
 from ops.setup.functions_key import FunctionsKey
@@ -80,7 +80,7 @@ class Alibaba:
     def key_to_hand_over(self) -> Need:
         """With which OMS reads the source, where somebody else makes the task: what one person hands to the other.
         Setup does not make it, because it would have to show its secret."""
-        half = command(of_file(self._given, Step("setup", {"only": "huawei"})))
+        half = command(Step("setup", {"only": "huawei"}))
         what = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
         told = t("Create one in the RAM console, and hand it over: {command} asks for it", command=half)
 

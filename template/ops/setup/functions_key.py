@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ops.call import Caller
 from ops.clock import Clock, parse_time
-from ops.commands import command, of_file
+from ops.commands import command
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
@@ -65,7 +65,7 @@ class FunctionsKey:
         by_hand = t(
             "Create an access key of {name}, and after this run put it into the tool's store: {command}",
             name=self._user.name,
-            command=f"{command(of_file(self._given, Step('secrets')))} HW_AK HW_SK",
+            command=f"{command(Step('secrets'))} HW_AK HW_SK",
         )
         return Need(_WHAT, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
 
@@ -88,7 +88,7 @@ class FunctionsKey:
             return Line(
                 Standing.STOP,
                 t("{name} has two, the most that a user may have, and none is on this machine", name=self._user.name),
-                t("See which one goes: {command}", command=command(of_file(self._given, renew))),
+                t("See which one goes: {command}", command=command(renew)),
             )
         return Line(Standing.CREATE, _HERE)
 

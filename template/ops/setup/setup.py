@@ -15,7 +15,7 @@ from ops.certificates import RECORDS
 from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError, UnreachableError
-from ops.commands import command, of_file
+from ops.commands import command
 from ops.errors import OpsError, UsageError
 from ops.files import show
 from ops.intention import Intentions, task_of_any
@@ -39,7 +39,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan; then carry it out, if that is wanted. Raises OpsError."""
     run = Run(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
-    after = plan.AFTER_REMOVAL if options.remove else run.after()
+    after = plan.AFTER_REMOVAL if options.remove else plan.AFTER[options.only]
     if options.yes is None:
         run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
@@ -65,17 +65,12 @@ class Run:
     """One run of setup. `only`: the one cloud that it is about; empty for both."""
 
     def __init__(self, session: Session, file: Path, only: str) -> None:
-        self._session, self._file, self._given, self._only = session, file, project.read(file, NEEDED), only
+        self._session, self._file, self._given = session, file, project.read(file, NEEDED)
         # No program that is started later has any key.
         taken(ALIBABA if only == "huawei" else HUAWEI if only == "alibaba" else ())
         self._handed = {names: taken(names) for names in (OMS_SOURCE, OMS_DESTINATION)}
         self._alibaba = None if only == "huawei" else Alibaba(session, self._given)
         self._huawei = None if only == "alibaba" else Huawei(session, self._given)
-
-    def after(self) -> plan.After:
-        """What comes next."""
-        after = plan.AFTER[self._only]
-        return after._replace(steps=[of_file(self._given, one) for one in after.steps])
 
     def needs(self) -> list[Need]:
         """Everything in the order in which it is made: what follows needs what is before it."""
@@ -100,7 +95,7 @@ class Run:
 
     def removals(self) -> list[Need]:
         """What goes, in the order in which nothing is left that something else needs."""
-        first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=self._command("remove")))
+        first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=command(Step("remove"))))
         by_hand = Need(t("functions and triggers"), (), lambda: first)
         return [
             by_hand,
@@ -236,7 +231,7 @@ class Run:
         """It works with the users that setup makes, and with keys of theirs. It is written down, or OMS works on it:
         whoever has one cloud's keys sees one of both."""
         alibaba, huawei, address = self._alibaba, self._huawei, self._given.get("SYNC_URL", "")
-        remove = self._command("migrate", remove=True)
+        remove = command(Step("migrate", {"remove": True}))
 
         def look() -> Line:
             task = task_of_any(alibaba.log, self._given["functionName"]) if alibaba else ""
@@ -251,9 +246,6 @@ class Run:
 
         rights = ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list")
         return Need(t("migration of the old objects"), rights, look)
-
-    def _command(self, job: str, **options: object) -> str:
-        return command(of_file(self._given, Step(job, options)))
 
     def _intentions(self, alibaba: Alibaba) -> Intentions:
         return Intentions(alibaba.log, self._given.get("SYNC_URL", ""), self._given["functionName"])

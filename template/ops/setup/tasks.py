@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
 from ops.clouds.task_groups import TaskGroups, note_of, of_both
-from ops.commands import command, of_file
+from ops.commands import command
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState
@@ -127,7 +127,7 @@ class Tasks:
                 t("a migration of the old objects is not over, which began beside another one"),
                 t(
                     "Write SYNC_URL back into s.yaml as it was, and end it: {command}",
-                    command=self._removal_by("migrate"),
+                    command=command(Step("migrate", {"remove": True})),
                 ),
             )
         return Line(
@@ -144,7 +144,7 @@ class Tasks:
                 told = t(
                     "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
                     " then write the new ones, and empty SYNC_URL",
-                    command=self._removal_by("setup"),
+                    command=command(Step("setup", {"remove": True})),
                 )
                 return _elsewhere(task, told)
         task = ours[0]
@@ -181,9 +181,6 @@ class Tasks:
             if one["status"] != "STOPPED":
                 self._oms.call("POST", f"{path}/stop")
             self._oms.call("DELETE", path)
-
-    def _removal_by(self, job: str) -> str:
-        return command(of_file(self._variables, Step(job, {"remove": True})))
 
     def _of_pair(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         wanted = (self._pair.source, self._pair.destination)

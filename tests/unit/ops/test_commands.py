@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from ops import commands, parser
+from ops.arguments import COMMANDS
 from ops.commands import command
 from oss_oms_sync.answers.step import Step
 from support.ops import NASTY, OPS
@@ -72,6 +73,16 @@ def test_a_key_comes_through_a_shell_and_the_command_line_as_it_is(monkeypatch, 
 )
 def test_a_step_is_the_command_of_its_job_and_options(step, line):
     assert command(step) == line.replace("python3 ops.py", OPS)
+
+
+@pytest.mark.parametrize("job", COMMANDS)
+def test_each_names_the_file_that_this_runs_with_where_it_asks_for_a_project(job):
+    named = commands.TEMPLATE.set("my s.yaml")
+    try:
+        assert command(Step(job)).endswith(f"ops.py {job}" + " -t 'my s.yaml'" * COMMANDS[job].asks)
+        assert command(Step("deploy")) == "s deploy -y -t 'my s.yaml'"
+    finally:
+        commands.TEMPLATE.reset(named)
 
 
 @pytest.mark.parametrize(
