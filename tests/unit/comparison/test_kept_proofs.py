@@ -59,6 +59,16 @@ def test_each_object_is_read_once_and_then_only_what_changed_on_either_side(worl
     assert read(world) == 5  # parts of two bytes are of no size that OMS uses
 
 
+def test_what_was_proven_of_objects_that_are_nowhere_any_more_is_passed_over(world):
+    in_parts(world, *"abcd")
+    compare(world, deep=True)
+    for key in "ac":
+        world.delete(key)
+        world.remove(key)
+    world.later(HOUR)
+    assert compare(world) == {"equal_contents": ["b", "d"]}
+
+
 @pytest.mark.parametrize("end", ["it dies", "OSS fails"])
 def test_a_pass_that_never_ends_loses_no_proof(world, end):
     # GIVEN a deep comparison that comes to nothing after it has read two of four objects
