@@ -170,6 +170,8 @@ def test_a_listing_that_does_not_go_on_in_order_is_an_error(world, pages):
 def test_nonsense_is_tried_again_and_then_an_error(world, nonsense):
     world.obs.faults.then(nonsense)
     assert names(world) == ["a"]
+    world.obs.faults.then(nonsense)
+    assert [one.name for one in bucket(world).list_page("", "").objects] == ["a"]
     world.obs.faults.add(nonsense)
     error = error_of(lambda: names(world))
     assert error.code == "NotObs"
