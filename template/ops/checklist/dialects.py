@@ -1,8 +1,9 @@
 """What is set in a bucket of either cloud, in words of both: what the two languages say the same way is comparable, and
 the rest is named.
 
-Sources: help.aliyun.com/zh/oss/developer-reference/ (getbucketlifecycle, getbucketcors, getbucketreferer and so on) and
-support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0027 to obs_04_0074).
+Sources: help.aliyun.com/zh/oss/developer-reference/ (getbucketlifecycle, getbucketcors, getbucketreferer and so on),
+help.aliyun.com/zh/oss/user-guide/hotlink-protection and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0027 to
+obs_04_0074).
 """
 
 from __future__ import annotations
@@ -181,18 +182,18 @@ def policy_of_obs(answer: Answer) -> Shape | None:
 
 
 def referer_of_oss(answer: Answer) -> Shape | None:
-    """OSS turns away only what comes without a signature, or with one in its URL; OBS any request."""
+    """OSS turns away only what comes without a signature, or with one in its URL; OBS any request. Whether blank ones
+    pass counts only beside those that are allowed: without these they do."""
     root = _root(answer, "RefererConfiguration")
     allowed = [one.text or "" for one in root.findall("RefererList/Referer")]
     denied = [one.text or "" for one in root.findall("RefererBlacklist/Referer")]
-    blank = root.findtext("AllowEmptyReferer") != "false"
+    blanks = [_BLANK] if root.findtext("AllowEmptyReferer") != "false" else []
     found = []
     if allowed:
-        found.append(_referers("Not", [*allowed, *([_BLANK] if blank else [])]))
+        found.append(_referers("Not", allowed, *blanks))
     if denied:
         found.append(_referers("", denied))
     own = [
-        *([t("requests without a referer are turned away")] if denied and not allowed and not blank else []),
         *([same("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
         *([same("AllowTruncateQueryString=false")] if root.findtext("AllowTruncateQueryString") == "false" else []),
     ]
@@ -311,10 +312,10 @@ def _policy(found: Sequence[Mapping[str, Any]]) -> Shape | None:
     return _only_own(t("{n:statement|statements}", n=len(found))) if found else None
 
 
-def _referers(negation: str, given: Sequence[str]) -> Referers:
-    """With wildcards where one is among them."""
-    kind = "Like" if any(sign in one for one in given for sign in "*?") else "Equals"
-    return Referers(f"String{negation}{kind}", tuple(sorted(given)))
+def _referers(negation: str, given: Iterable[str], *blanks: str) -> Referers:
+    """OSS takes a referer that begins with what is given; OBS one that is like it from end to end."""
+    begun = [one if one.endswith("*") else f"{one}*" for one in given]
+    return Referers(f"String{negation}Like", tuple(sorted([*begun, *blanks])))
 
 
 def _listed(value: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """OBS's documents of what both clouds can say, for somebody to put there by hand.
 
-Sources: support.huaweicloud.com/intl/en-us/api-obs/obs_04_0034.html (lifecycle), obs_04_0074.html (CORS), and
-support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html (referers in a bucket's policy).
+Sources: support.huaweicloud.com/intl/en-us/api-obs/obs_04_0034.html (lifecycle), obs_04_0074.html (CORS),
+obs_04_0027.html and support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html (referers in a bucket's policy).
 """
 
 from __future__ import annotations
