@@ -214,11 +214,13 @@ def referer_of_obs(answer: Answer) -> Shape | None:
 
 
 def domains_of_oss(answer: Answer) -> Shape | None:
-    return _domains(_root(answer, "ListCnameResult").iter("Domain"))
+    return _domains(_root(answer, "ListCnameResult").iter("Cname"), "Domain", "Certificate/CertId")
 
 
 def domains_of_obs(answer: Answer) -> Shape | None:
-    return _domains(_root(answer, "ListBucketCustomDomainsResult").iter("DomainName"))
+    """Regions name a certificate by the one or the other."""
+    found = _root(answer, "ListBucketCustomDomainsResult").iter("Domains")
+    return _domains(found, "DomainName", "CertificateId", "CertName")
 
 
 def turned_away(statement: Mapping[str, Any]) -> Referers | None:
@@ -322,6 +324,14 @@ def _listed(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
-def _domains(found: Iterable[ElementTree.Element]) -> Shape | None:
-    names = sorted(one.text or "" for one in found)
-    return Shape(same(", ".join(names)), names) if names else None
+def _domains(found: Iterable[ElementTree.Element], name: str, *certificates: str) -> Shape | None:
+    """Whether one has a certificate is comparable; which, and whether OSS serves the domain at all, is not."""
+    names, common, own = [], [], []
+    for one in sorted(found, key=lambda one: one.findtext(name) or ""):
+        told = {path.rpartition("/")[2]: one.findtext(path) or "" for path in (*certificates, "Status")}
+        details = [f"{about}={value}" for about, value in told.items() if value not in ("", "Enabled")]
+        domain = one.findtext(name) or ""
+        names.append(" ".join([domain, *details]))
+        common.append((domain, any(map(one.findtext, certificates))))
+        own += [same(names[-1])] if details else []
+    return Shape(same(", ".join(names)), common, own) if names else None

@@ -138,6 +138,6 @@ SETTINGS = (
         t("Custom domains"),
         _oss("cname", "ListCname", dialects.domains_of_oss),
         _obs("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.domains_of_obs),
-        note=t("Bind it to the destination before the cutover, and change its DNS then"),
+        note=t("Bind it to the destination before the cutover, with its certificate, and change its DNS then"),
     ),
 )

@@ -28,7 +28,7 @@ from ops.checklist.settings import SETTINGS
 from ops.clock import Clock
 from ops.clouds.buckets import ObsBucket, OssBucket, Place
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.wire import RefusedError
+from ops.clouds.wire import Answer, RefusedError
 from sandbox.account import DOMAIN_ID
 from support.names import esdk
 
@@ -131,8 +131,8 @@ def turned_away(referer, operator="StringNotLike"):
     }
 
 
-def domain(world, name):
-    told = f"<Domains><DomainName>{name}</DomainName></Domains>"
+def domain(world, name, more=""):
+    told = f"<Domains><DomainName>{name}</DomainName>{more}</Domains>"
     namespace = "http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"
     document = f'<ListBucketCustomDomainsResult xmlns="{namespace}">{told}</ListBucketCustomDomainsResult>'
     world.box.obs.bucket(THERE).documents["customdomain"] = document.encode()
@@ -409,6 +409,28 @@ def test_keys_of_both_clouds_are_compared_by_eye(world):
     world.oss.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="KMS"))
     world.obs.setBucketEncryption(THERE, "kms")
     assert world.state("encryption") is State.BY_EYE
+
+
+ENABLED, DISABLED = "<Status>Enabled</Status>", "<Status>Disabled</Status>"
+CERTIFICATE = f"<Certificate><CertId>493</CertId>{ENABLED}</Certificate>"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "state"),
+    [
+        (ENABLED, "", State.EQUAL),
+        (ENABLED + CERTIFICATE, "", State.DIFFERS),
+        (ENABLED + CERTIFICATE, "<CertificateId>a</CertificateId>", State.BY_EYE),
+        (ENABLED + CERTIFICATE, "<CertName>a</CertName>", State.BY_EYE),
+        (DISABLED, "", State.BY_EYE),
+    ],
+)
+def test_a_domain_is_equal_only_without_certificates_and_where_oss_serves_it(world, monkeypatch, here, there, state):
+    # The vendor's page of ListCname has it so.
+    cname = f"<ListCnameResult><Cname><Domain>img.example.com</Domain>{here}</Cname></ListCnameResult>"
+    monkeypatch.setattr(world.here, "document", lambda _query: Answer(200, {}, cname.encode()))
+    domain(world, "img.example.com", there)
+    assert world.state("domains") is state
 
 
 def test_what_oss_alone_says_of_cors_is_left_out_and_named(world):
