@@ -35,9 +35,9 @@ from oss_oms_sync.answers.text import Text, t
 
 _NEEDED = ("region", "sourceBucket", "destinationRegion", "destinationBucket")
 # Of the keys themselves, or of where the bucket is; another setting is answered no better.
-_OF_ALL = (301, 307, 401, 404)
-# What a cloud says of a right that is missing.
-_DENIED = "AccessDenied"
+_OF_ALL = (301, 307, 401)
+# What a cloud says of a right that is missing, and of a bucket that is.
+_DENIED, _NO_BUCKET = "AccessDenied", "NoSuchBucket"
 
 
 class State(Enum):
@@ -195,7 +195,7 @@ def _look(bucket: Bucket, side: Side) -> Seen:
         answer = bucket.document(side.query)
         return Seen(side.read(answer), None, answer) if answer else Seen()
     except RefusedError as error:
-        if error.status in _OF_ALL or (error.status == 403 and error.code != _DENIED):
+        if error.status in _OF_ALL or error.code == _NO_BUCKET or (error.status == 403 and error.code != _DENIED):
             raise
         if error.code != _DENIED:
             return Seen(unread=t("cannot be read: {happened}", happened=error.happened))

@@ -127,8 +127,8 @@ class Bucket(ABC):
         return None if found is None else found.xml()
 
     def document(self, what: str) -> Answer | None:
-        """The same as the cloud answers it: XML, or JSON of a policy."""
-        with refused(lambda error: error.status == 404 and error.code != "NoSuchBucket"):
+        """The same as the cloud answers it: XML, or JSON of a policy. That it is not set has a code of its own."""
+        with refused(lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_NO_SUCH)):
             return self.call("GET", query={what: ""})
         return None
 
