@@ -98,8 +98,8 @@ class Row(NamedTuple):
 
     @property
     def left_out(self) -> Sequence[Text]:
-        """What the document does not say, because OBS has no word for it."""
-        return self.source.shape.own if self.document and self.source.shape else ()
+        """What no document says, because OBS has no word for it."""
+        return self.source.shape.own if self.setting.document and self.source.shape else ()
 
 
 def checklist(session: Session, options: Namespace, folder: Path) -> int:
@@ -184,7 +184,8 @@ def compared(setting: Setting, source: Bucket, destination: Bucket) -> Row:
     """Read a setting on both sides. Raises RefusedError where the keys, or a bucket, are refused altogether."""
     here, there = _look(source, setting.source), _look(destination, setting.destination)
     row = Row(setting, here, there, "")
-    is_to_write = row.state in (State.ONLY_SOURCE, State.DIFFERS, State.BY_EYE)
+    # Where all that a document can say is there, putting it there could only take away what is beside it.
+    is_to_write = row.state in (State.ONLY_SOURCE, State.DIFFERS)
     if not (is_to_write and setting.document and here.shape and here.shape.common):
         return row
     return row._replace(document=setting.document(here.shape.common, destination.name, there.answer))
@@ -229,7 +230,7 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
         yield Paragraph(t("For the destination, to be put there by hand:").of(language))
         yield Document(row.document)
     if row.left_out:
-        yield Paragraph(t("OBS has no like of these, which are not in it:").of(language))
+        yield Paragraph(t("OBS has no like of these, which are in no document here:").of(language))
         yield Items([one.of(language) for one in row.left_out])
 
 

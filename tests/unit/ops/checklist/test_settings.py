@@ -310,9 +310,11 @@ def test_a_rule_that_obs_cannot_have_is_named_and_the_others_are_written(world, 
     assert [one.en for one in row.left_out] == ["rule own"]
     assert "b/" in row.document
     assert "a/" not in row.document
-    # WHEN it is put there THEN both are still not equal
+    # WHEN it is put there THEN both are still not equal, and there is nothing more to be put there
     world.paste("lifecycle", row.document)
-    assert world.state("lifecycle") is State.BY_EYE
+    row = world.row("lifecycle")
+    assert (row.state, row.document) == (State.BY_EYE, "")
+    assert [one.en for one in row.left_out] == ["rule own"]
 
 
 def test_a_prefix_that_cannot_be_seen_is_written_so_that_it_can_be_copied(world):
