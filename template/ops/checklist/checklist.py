@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ops import project
 from ops.checklist.dialects import Shape
-from ops.checklist.settings import SETTINGS, Setting, Side
+from ops.checklist.settings import NOT_COMPARED, SETTINGS, Setting, Side
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.wire import Answer, RefusedError, UnreadableError
@@ -131,7 +131,10 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
         if unread
         else t("{n:setting|settings} to be seen to by hand; this command changes nothing", n=len(left))
         if left
-        else t("Both buckets are set alike: nothing is left to be moved by hand")
+        else t(
+            "The {n} settings that are compared here are alike on both sides: none of them is left to be moved by hand",
+            n=len(rows),
+        )
     )
     titles = (t("Setting"), t("source {name}", name=source), t("destination {name}", name=destination), t("Result"))
     table = Table(
@@ -150,7 +153,8 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
         Section(row.setting.name, row.setting.called.of(language), None, [*_blocks(row, language)]) for row in left
     ]
     hero = Hero(word.of(language), tone, lead.of(language), None)
-    return Report(hero, language, [table], sections, title=t("What has to be moved by hand").of(language))
+    elsewhere = Paragraph(NOT_COMPARED.of(language), "note")
+    return Report(hero, language, [table, elsewhere], sections, title=t("What has to be moved by hand").of(language))
 
 
 def to_json(rows: Sequence[Row]) -> dict[str, Any]:

@@ -141,3 +141,8 @@ SETTINGS = (
         note=t("Bind it to the destination before the cutover, with its certificate, and change its DNS then"),
     ),
 )
+# What else either cloud can set, and nobody asks for here.
+NOT_COMPARED = t(
+    "Not looked at here, so see to it yourself: image styles, retention (WORM), requester pays, replication,"
+    " inventories, transfer acceleration, event notifications, blocks on public access"
+)

@@ -26,6 +26,7 @@ from ops.clouds.keys import Keys
 from ops.clouds.wire import Answer, Request, UnreadableError, ask, refused
 
 _NOTHING: Mapping[str, str] = {}
+# Of an object that is not there, by HEAD without a word.
 _NO_SUCH = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
 
 

@@ -39,6 +39,9 @@ def there(world):
 def test_buckets_without_settings_have_nothing_to_be_moved(world):
     said = well(world.run("checklist"))
     assert said.count("none on both sides") == len(SETTINGS)
+    # AND it claims no more than it has looked at
+    assert f"The {len(SETTINGS)} settings that are compared here" in said
+    assert "Not looked at here, so see to it yourself: image styles, retention (WORM)" in said
 
 
 def test_what_is_left_to_do_is_said_with_pages_and_the_document(world):
