@@ -78,7 +78,7 @@ def estimate(plan: Plan) -> Estimate:
             item("events", effort.event().times(new), new),
             item("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_A_MONTH), plan.objects),
             item("compares", effort.compare_pass(plan.objects).times(_COMPARES_A_MONTH), plan.objects),
-            item("timers", effort.idle_month()),
+            Item("timers", sum(one.dollars(plan.prices) for one in effort.idle_month())),
         ],
         cutover=[
             item("compare", effort.compare_pass(plan.objects), plan.objects),

@@ -18,7 +18,7 @@ _KEYS_A_CALL = 10
 # The settings' defaults, and how many lanes a pass has at most that sends everything (passes.work).
 LANES, _OMS_RATE = 32, 20
 _SENDING_LANES = 4
-# The functions' sizes in s.yaml, as vCPU and MB; compare's is whole.
+# The functions' sizes in s.yaml, as vCPU and MB; compare's and replay's are whole.
 _SMALL, _LARGE, _WHOLE = (0.1, 256), (0.5, 512), (1.0, 1024)
 # A round trip to OMS and one to OSS, and computing at a tenth of a core.
 _EVENT_SECONDS = 0.05
@@ -43,13 +43,27 @@ _OMS_BYTES_A_SECOND = 62_500_000
 _GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 60, 10
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
-# Each timer's minutes, and its requests to OSS when there is nothing to do.
-TIMERS = {"replay": (1, 11), "reconcile": (10, 6), "compare": (10, 6)}
 # Steps of a freeze that do not depend on the number of objects: what waits is sent again; what is younger may still be
 # on its way; late keys are judged again; what was begun before the closing ends; OMS has to do nothing for a while.
 _REPLAY_MINUTES, _SETTLE_MINUTES, _AGAIN_MINUTES, _CLOSE_MINUTES, _OMS_MINUTES = 1, 5, 5, 2, 10
 # Beginning to spread, and coming to an end.
 _SPREADING_SECONDS = 10
+
+
+class Timer(NamedTuple):
+    """Its minutes, its requests to OSS when there is nothing to do, and the size of its function."""
+
+    minutes: int
+    oss: int
+    size: tuple[float, int]
+
+
+TIMERS = {
+    "replay": Timer(1, 11, _WHOLE),
+    "reconcile": Timer(10, 6, _LARGE),
+    "compare": Timer(10, 6, _WHOLE),
+    "status": Timer(15, 20, _SMALL),
+}
 
 
 class Effort(NamedTuple):
@@ -79,11 +93,10 @@ def event() -> Effort:
     return Effort(1, _EVENT_SECONDS, _SMALL, oss=1)
 
 
-def idle_month() -> Effort:
-    """The timers of a month in which nothing happens."""
-    ticks = {job: DAYS_A_MONTH * 24 * 60 / minutes for job, (minutes, _) in TIMERS.items()}
-    calls = sum(ticks.values())
-    return Effort(calls, calls * _IDLE_SECONDS, _SMALL, oss=sum(ticks[job] * TIMERS[job][1] for job in TIMERS))
+def idle_month() -> list[Effort]:
+    """The timers of a month in which nothing happens, one by one."""
+    minutes = DAYS_A_MONTH * 24 * 60
+    return [Effort(1, _IDLE_SECONDS, one.size, oss=one.oss).times(minutes / one.minutes) for one in TIMERS.values()]
 
 
 def reconcile_pass(objects: int) -> Effort:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from itertools import groupby
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from benchmarks import comparing
 from benchmarks.keyspaces import key_spaces
@@ -15,15 +17,17 @@ from benchmarks.simulated_pass import COMPARE, RECONCILE, SimulatedPass
 from ops import cli, cost, effort, quantities
 from ops.cost import Plan
 from ops.effort import Effort
-from ops.prices import DOLLARS_A_REQUEST, Prices, dollars_for_function
+from ops.prices import DOLLARS_A_REQUEST, YUAN_A_DOLLAR, Prices, dollars_for_function
 from ops.terminal import width
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.work import lanes_of
 from oss_oms_sync.settings_table import SETTINGS
+from support.answers import ANSWERS
 from support.ops import Seen
-from tools.render import defaults
+from tools import render
+from tools.package import ROOT
 
 TB = 1024**4
 PLAN = Plan(100_000_000, 200 * TB, 1_000_000, 32, 100, Prices())
@@ -75,10 +79,31 @@ def test_what_the_project_does_by_default_is_what_is_reckoned_with():
     settings = SimpleNamespace(lanes=effort.LANES, oms_rate=float(effort._OMS_RATE))
     assert (lanes_of(settings, usual), lanes_of(settings, sending)) == (effort.LANES, effort._SENDING_LANES)
     assert effort._SETTLE_MINUTES * 60 == CUTOVER_SECONDS
-    asked = defaults()
-    assert asked["replayPeriod"] == f"{effort.TIMERS['replay'][0]}m"
+    asked = render.defaults()
     assert (asked["reconcilePeriod"], asked["comparePeriod"]) == ("1d", "7d")
     assert (cost._RECONCILES_A_MONTH, cost._COMPARES_A_MONTH) == (30, 30 / 7)
+
+
+def test_each_timer_is_reckoned_as_often_and_at_the_size_that_it_is_deployed_with():
+    project, found = yaml.safe_load(render.settings(ANSWERS)), {}
+    for name, one in project["resources"].items():
+        size = (one["props"]["cpu"], one["props"]["memorySize"])
+        for trigger in one["props"].get("triggers", ()):
+            if trigger["triggerType"] == "timer":
+                every = trigger["triggerConfig"]["cronExpression"]
+                found[name] = (re.sub(r"\$\{vars\.(\w+)\}", lambda part: project["vars"][part[1]], every), size)
+    assert found == {name: (f"@every {one.minutes}m", one.size) for name, one in effort.TIMERS.items()}
+
+
+@pytest.mark.parametrize(("page", "rate", "places"), [("costs.md", 1, 2), ("costs.zh.md", YUAN_A_DOLLAR, 1)])
+def test_both_pages_say_what_the_timers_take(page, rate, places):
+    timers = effort.idle_month()
+    (row,) = re.findall(
+        r"^\| (?:nothing happens|没有任何变化).*$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
+    )
+    calls, requests, _ = (float(one.replace(",", "")) for one in re.findall(r"\d[\d,.]*", row))
+    assert (calls, requests) == (round(sum(one.calls for one in timers), -3), round(sum(one.oss for one in timers), -4))
+    assert row.endswith(f"| {sum(one.dollars(Prices()) for one in timers) * rate:.{places}f} |")
 
 
 def test_the_traffic_out_of_oss_is_the_largest_cost_and_what_nobody_knows_is_no_number():
