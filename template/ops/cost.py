@@ -62,7 +62,8 @@ class Estimate(NamedTuple):
 
 def estimate(plan: Plan) -> Estimate:
     """What it costs by the list prices of `plan`."""
-    sampled = plan.sample * plan.object_bytes
+    drawn = min(plan.sample, plan.objects)
+    sampled = drawn * min(plan.object_bytes, effort.SAMPLED_BYTES)
 
     def item(name: str, taken: Effort, objects: float = 0, size: float = 0) -> Item:
         return Item(name, taken.dollars(plan.prices), objects, size)
@@ -83,7 +84,7 @@ def estimate(plan: Plan) -> Estimate:
         cutover=[
             item("compare", effort.compare_pass(plan.objects), plan.objects),
             item("standstill", effort.standstill_pass(plan.objects), plan.objects),
-            item("sample", effort.sample(plan.sample, sampled), plan.sample, sampled),
+            item("sample", effort.sample(drawn, sampled), drawn, sampled),
             item("deep", effort.deep(plan.objects, plan.size, plan.lanes), plan.objects, plan.size),
         ],
         old_seconds={

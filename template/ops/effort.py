@@ -33,6 +33,8 @@ _LISTED_BYTES = 300
 _DEEP_BYTES_A_SECOND, _OSS_BYTES_A_SECOND = 140_000_000, 2_500_000_000
 # A sample reads so many from both sides.
 _SAMPLE_BYTES_A_SECOND = 30_000_000
+# Larger objects are in no sample.
+SAMPLED_BYTES = 2**30
 # Beside a sample the headers of one object of each first-level folder are compared, of at most so many.
 _SAMPLED_FOLDERS = 200
 # OMS reads and writes parts of so many bytes.

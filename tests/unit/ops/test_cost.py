@@ -21,6 +21,7 @@ from ops.prices import DOLLARS_A_REQUEST, YUAN_A_DOLLAR, Prices, dollars_for_fun
 from ops.terminal import width
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes.digests import LARGEST
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.work import lanes_of
 from oss_oms_sync.settings_table import SETTINGS
@@ -104,6 +105,15 @@ def test_both_pages_say_what_the_timers_take(page, rate, places):
     calls, requests, _ = (float(one.replace(",", "")) for one in re.findall(r"\d[\d,.]*", row))
     assert (calls, requests) == (round(sum(one.calls for one in timers), -3), round(sum(one.oss for one in timers), -4))
     assert row.endswith(f"| {sum(one.dollars(Prices()) for one in timers) * rate:.{places}f} |")
+
+
+def test_no_more_is_read_for_a_sample_than_certify_draws():
+    assert effort.SAMPLED_BYTES == LARGEST
+    # GIVEN half as many objects as are asked for, each of a terabyte THEN a GB of each at most is read
+    found = cost.estimate(Plan(50, 50 * TB, 0, 32, 100, Prices()))
+    sample = next(one for one in found.cutover if one.name == "sample")
+    assert (sample.objects, sample.size) == (50, 50 * LARGEST)
+    assert found.freeze_minutes["sample"] == math.ceil(2 * 50 * LARGEST / 30e6 / 60)
 
 
 def test_the_traffic_out_of_oss_is_the_largest_cost_and_what_nobody_knows_is_no_number():
