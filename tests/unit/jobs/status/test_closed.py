@@ -169,3 +169,17 @@ def test_where_not_all_that_failed_can_be_listed_it_is_not_known_whether_somethi
     assert UNKNOWN in world.verdict(acknowledge=True)[1]
     world.fail("0", "CLOSED")
     assert "ALARM: at least 1 changed object came" in world.verdict()[1]
+
+
+def test_what_came_after_the_close_is_acknowledged_alone_and_not_what_oms_failed_to_copy(world):
+    world.counted(240, REQUEST=3, FAILURE=3)
+    world.shut(on=True)
+    world.later(60)
+    world.fail("late", "CLOSED")
+    world.later(60)
+    assert not world.status(acknowledge=True)["verdict"]["alarm"]
+
+    # WHEN it is opened again, and has sent what came, THEN nobody has seen to the three
+    world.shut(on=False)
+    world.bucket.objects.pop(f"{ROOT}failed_object/late")
+    assert world.tells("behind", "OMS failed to copy 3 objects")

@@ -112,7 +112,8 @@ class _StatusReport:
         closed = Closing(self._invocation).state()
         backlog = self._backlog(closed, acknowledge=acknowledge)
         acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
-        if acknowledge or _closes_failures(in_obs, acknowledged, last_day):
+        # Of a closed project nothing is told but what came after the close, so nobody can mean more than that.
+        if (acknowledge and closed is None) or _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
             acknowledged = self._state.recall(Acknowledged, "status")
         months = self._months(task, installed, acknowledged)
