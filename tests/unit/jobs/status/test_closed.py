@@ -136,6 +136,7 @@ def test_where_not_all_that_failed_after_the_close_is_read_that_is_an_alarm_unti
     assert (verdict["alarm"], UNKNOWN in verdict["text"]) == (True, True)
 
     # THEN it is over once somebody has looked, and what comes then is another alarm
+    world.later(1)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
     world.later(1)
     world.fail("late", "CLOSED")
@@ -183,3 +184,14 @@ def test_what_came_after_the_close_is_acknowledged_alone_and_not_what_oms_failed
     world.shut(on=False)
     world.bucket.objects.pop(f"{ROOT}failed_object/late")
     assert world.tells("behind", "OMS failed to copy 3 objects")
+
+
+def test_what_comes_in_the_very_second_of_an_acknowledgement_is_an_alarm(world):
+    world.shut(on=True)
+    world.later(60)
+    world.fail("late", "CLOSED")
+    world.status(acknowledge=True)
+    world.fail("later", "CLOSED")
+    assert world.status()["verdict"]["alarm"]
+    world.later(1)
+    assert not world.status(acknowledge=True)["verdict"]["alarm"]

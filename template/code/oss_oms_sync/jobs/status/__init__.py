@@ -175,7 +175,9 @@ class _StatusReport:
         known = self._state.load("after_close").get("acknowledged")
         backlog = read_backlog(self._invocation, closed, known if isinstance(known, int) else 0)
         if acknowledge and (backlog.after_close or backlog.may_be_more):
-            self._state.store("after_close", {"acknowledged": backlog.newest})
+            # What comes while this looks, or in this very second, nobody has seen.
+            seen = min(backlog.newest, int(self._now.timestamp()) - 1)
+            self._state.store("after_close", {"acknowledged": seen})
             return self._backlog(closed, acknowledge=False)
         return backlog
 
