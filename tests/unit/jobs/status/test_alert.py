@@ -68,6 +68,7 @@ def test_the_same_for_machines(world):
         "next": "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
         " python3 ops.py doctor.",
         "waiting": 1,
+        "at_least": False,
         "oldest": "2026-03-10T12:30:00Z",
         "copy_failures": 0,
         "task_group": None,

@@ -156,6 +156,7 @@ def _alert(
             "text": verdict.text.of(language),
             "next": following.of(language),
             "waiting": facts.backlog.waiting,
+            "at_least": facts.backlog.at_least,
             "oldest": facts.backlog.oldest,
             "copy_failures": facts.failures.open if facts.failures else None,
             "task_group": facts.migration.group if facts.migration else None,
