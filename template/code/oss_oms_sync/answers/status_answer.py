@@ -53,7 +53,8 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class FailedForCode:
-    """How many objects OMS failed to copy for one of its codes, whether that passes by itself, and what to do."""
+    """How many objects OMS failed to copy for one of its codes, whether each of them passes by itself, and what to
+    do."""
 
     objects: int
     passes: bool
@@ -193,8 +194,8 @@ class Sum:
 class StatusAnswer:
     """How far everything is. `migration`: that of the old objects, while it is not over; `old_objects`: how far it is,
     if OMS has told its id. What OMS does not say is a Silence beside None. `overdue` names the jobs whose last pass is
-    too old to rely on; `fixes` say what to do about each reason in the backlog, and `lasting` are those of them that
-    concern every key and do not pass by themselves."""
+    too old to rely on; `fixes` say what to do about each reason in the backlog, and `lasting` are those of them that do
+    not pass by themselves."""
 
     verdict: Verdict
     at: str
