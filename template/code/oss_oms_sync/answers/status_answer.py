@@ -110,7 +110,7 @@ class LeftBehind:
 class BacklogShown:
     """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
     `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `left_behind`: run
-    files of projects that no longer run."""
+    files of projects that no longer run; of those that are unreadable, the names."""
 
     failed: int
     at_least: bool
@@ -121,8 +121,13 @@ class BacklogShown:
     keys: Sequence[KeyWaiting]
     run_files: int
     in_run_files: int
-    unreadable_run_files: int
+    unreadable_run_files: Sequence[str]
     left_behind: Sequence[LeftBehind]
+
+    @property
+    def more_may_wait(self) -> bool:
+        """Whether more keys may wait than are counted."""
+        return bool(self.at_least or self.unreadable_run_files or self.left_behind)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -200,7 +200,7 @@ class Backlog(BacklogShown):
     @property
     def how_many(self) -> int:
         """The same, to be told."""
-        return AtLeast(self.waiting) if self.at_least else self.waiting
+        return AtLeast(self.waiting) if self.more_may_wait else self.waiting
 
     @property
     def unread(self) -> float:
@@ -254,7 +254,7 @@ class Facts:
         lag = in_obs.last.tally.copied_lag if in_obs.last else None
         return {
             "waiting": self.backlog.waiting,
-            "at_least": self.backlog.at_least,
+            "at_least": self.backlog.more_may_wait,
             "oldest": self.backlog.oldest,
             "backlog_age": _age(self.backlog.oldest, now),
             "copy_failures": self.failures.open if self.failures else None,

@@ -46,8 +46,8 @@ def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
         yield behind(
             t(
                 "OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending"
-                " them, at last once a day. Once the cause is gone, this sends them at once: python3 ops.py replay --reason"
-                " COPY_FAILED",
+                " them, at last once a day. Once the cause is gone, this sends them at once: python3 ops.py replay"
+                " --reason COPY_FAILED",
                 stuck=failures.stuck,
                 codes=[code or "?" for code in failures.stuck_codes],
                 fix=copy_code(next(iter(failures.stuck_codes))).fix,
