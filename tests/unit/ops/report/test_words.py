@@ -40,7 +40,7 @@ NAMES = {
     "NAT",
 }
 # Those that are in the example of what the function says.
-SAID = {"SYNCHRONIZING", "API", "CRC64", "MD5", "keys", "Content-Type", "multipart", "form-data"}
+SAID = {"SYNCHRONIZING", "API", "CRC64", "MD5", "COPY_FAILED", "Content-Type", "multipart", "form-data"}
 # Of checks and verdicts, which the document has.
 IDS = {*CHECKS, "NO-GO", "GO"}
 UNITS = {"kB", "MB", "GB", "TB", "GiB"}
