@@ -73,7 +73,10 @@ COMMANDS = {
             option(
                 "--hours", t("how many hours OMS's statistics go back (24)"), type=quantities.whole(1, 744), metavar="N"
             ),
-            flag("--acknowledge", t("mark all copy failures so far as resolved")),
+            flag(
+                "--acknowledge",
+                t("mark all copy failures so far as resolved; in a closed project, only what came after the close"),
+            ),
         ),
         page=True,
     ),

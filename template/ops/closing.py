@@ -25,7 +25,7 @@ _HINT = t(
 _UNDONE = t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again")
 HOW_FAR = t("See how far it is: python3 ops.py migrate --look")
 
-_SWITCH = t("Switch over. The project stays closed, and its trigger is taken away: nothing here touches OBS any more.")
+_SWITCH = t("Switch over. The project stays closed, and its trigger is taken away: nothing is sent to OMS any more.")
 # The right to stop a task is the one to start it too, with any keys: a key that lies with a function for months does
 # not have it, nor does this project ask for an administrator's for one click. What a stopped task does with what it has
 # accepted is not documented, so no GO rests on it (OMS, "StopSyncTask", action oms:synctask:update).

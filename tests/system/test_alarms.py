@@ -165,5 +165,6 @@ def test_the_dashboard_shows_what_status_said(logstore):
     looks = logstore.returned["status"]
     waiting = [look["backlog"]["failed"] + look["backlog"]["in_run_files"] for look in looks]
     verdicts = [look["verdict"]["state"] for look in looks]
-    ((verdict, shown, _, _, lag, text),) = logstore.rows(NOW)
+    ((verdict, alarm, shown, _, _, lag, text),) = logstore.rows(NOW)
     assert (verdict, int(shown), lag, text) == (verdicts[-1], waiting[-1], None, looks[-1]["verdict"]["text"])
+    assert alarm == json.dumps(looks[-1]["verdict"]["alarm"])

@@ -54,15 +54,15 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
     if statistics is None or unfinished is None:
         return Figure(say("Time to drain"), say("not known"), say("OMS does not say"), "open")
     left = backlog.failed + backlog.in_run_files + unfinished.objects
-    if not left and not backlog.at_least:
+    if not left and not backlog.more_may_wait:
         return Figure(say("Time to drain"), say("none"), say("nothing to drain"))
-    objects = say("at least {number}", number=left) if backlog.at_least else f"{left:,}"
+    objects = say("at least {number}", number=left) if backlog.more_may_wait else f"{left:,}"
     note = say("for {objects} that wait here or at OMS, as fast as it ever was in the picture", objects=objects)
     fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
-    if not fastest:
-        return Figure(say("Time to drain"), say("not known"), note, "open")
+    if not fastest or not left:
+        return Figure(say("Time to drain"), say("not known"), note if left else None, "open")
     long = units.duration(left * _STEPS.get(statistics.step, 3600) / fastest, say)
-    return Figure(say("Time to drain"), say("at least {number}", number=long) if backlog.at_least else long, note)
+    return Figure(say("Time to drain"), say("at least {number}", number=long) if backlog.more_may_wait else long, note)
 
 
 def copying(answer: StatusAnswer, say: Words) -> Blocks:

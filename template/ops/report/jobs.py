@@ -11,6 +11,7 @@ from ops.report.blocks import Blocks, Column, Facts, Finding, Hero, Paragraph, P
 from ops.report.words import Words
 from oss_oms_sync.answers import step as answered
 from oss_oms_sync.answers.job_answers import (
+    UNREADABLE,
     DoctorAnswer,
     DoctorCheck,
     MarkAnswer,
@@ -30,6 +31,11 @@ _STATES = {
     "ok": (t("ok"), "good"),
 }
 
+# By whether a run was asked for all that waits.
+_WELL = {
+    True: t("Nothing is left to send again."),
+    False: t("Of what was asked for, nothing is left to send again."),
+}
 _READ_AGAIN = t(
     "The mark was read again two minutes after it was set. What is still written to the source is recorded as failed"
     " (CLOSED): python3 ops.py status"
@@ -74,26 +80,24 @@ def _assumed(some: Sequence[DoctorCheck], say: Words) -> Finding:
 def replayed(found: ReplayAnswer) -> Text:
     """What a run of replay did, in one line."""
     told = t("taken {taken}, accepted {accepted}, failed again {failed}, needless by now {resolved}, left {left}")
-    return told.filled(**vars(found))
+    return t("counted, and nothing sent: {n}", n=found.taken) if found.dry_run else told.filled(**vars(found))
 
 
 def replay(found: ReplayAnswer, language: str) -> Report:
     """What a run of replay did, and what is left."""
     say = Words(language)
-    tone, lead = (
-        ("good", say("Nothing is left to send again."))
-        if found.is_well
-        else ("open", say("Some keys still wait to be sent."))
-    )
+    tone, lead = ("good", _WELL[found.whole]) if found.is_well else ("open", t("Some keys still wait to be sent."))
+    unreadable = UNREADABLE.filled(names=found.unreadable)
     ordered = sorted(found.by_reason.items(), key=lambda one: -one[1])
     reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]
     columns = [Column(say("reason")), Column(say("objects"), "n")]
     blocks: Blocks = [
         Paragraph(say(replayed(found))),
+        Paragraph(say(unreadable), "open") if found.unreadable else None,
         Facts([(say("oldest failure"), found.oldest_failure), (say("stopped"), units.stopped(found, say))]),
         Table(columns, reasons) if reasons else None,
     ]
-    return Report(Hero("", tone, lead, None), language, blocks)
+    return Report(Hero("", tone, say(lead), None), language, blocks)
 
 
 def story(found: StoryAnswer, language: str) -> Report:

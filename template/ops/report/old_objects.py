@@ -36,6 +36,8 @@ def tone(group: TaskGroup) -> str:
 
 def how_far(group: TaskGroup) -> Text:
     """How much of it has come to an end, and what became of that."""
+    if group.percent is None and group.state not in MOVING:
+        return t("Nothing was copied")
     if group.percent is None:
         return t("OMS lists the source: nothing is copied yet")
     return _HOW_FAR.filled(

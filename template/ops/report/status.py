@@ -126,9 +126,11 @@ def _hero(verdict: Verdict, say: Words) -> Hero:
 def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     backlog, last = answer.backlog, answer.compare.last
     here = backlog.failed + backlog.in_run_files
-    shown = say("at least {number}", number=here) if backlog.at_least else f"{here:,}"
+    shown = f"{here:,}"
+    if backlog.more_may_wait:
+        shown = say("at least {number}", number=here) if here else say("not known")
     since = _since(backlog.oldest, t("the oldest failed {age}"), now, say) if backlog.oldest else None
-    waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.at_least else None)
+    waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
     mark = last.watermark if last else None
     found = last.classes if last else {}
     counts = {name: one.source.objects for name, one in found.items() if name.title not in NOT_COUNTED["source"]}
@@ -149,7 +151,7 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         (say("failed records"), backlog.failed),
         (say("in replay's hands"), backlog.in_run_files),
         (say("outside prefix and suffix, not resent"), backlog.outside),
-        (say("run files that cannot be read"), backlog.unreadable_run_files),
+        (say("run files that cannot be read"), len(backlog.unreadable_run_files)),
         (say("run files of projects that no longer run"), sum(one.run_files for one in backlog.left_behind)),
     ]
     is_empty = not any(number for _, number in counts) and not backlog.at_least

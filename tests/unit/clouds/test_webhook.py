@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import unquote
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_each_robot_takes_a_message_of_any_length_and_with_any_character(kind):
     assert Chat(kind).tell("oss-oms-sync " + "最\ud800&<>\x00" * 3000) == ""
 
 
+@pytest.mark.parametrize("kind", ["DingTalk", "Feishu", "WeCom", "Slack"])
+@pytest.mark.parametrize("letter", ["a", "山"])
+def test_a_message_that_is_too_long_is_cut_in_the_middle_and_its_end_says_what_to_do(kind, letter):
+    chat = Chat(kind)
+    chat.tell(f"oss-oms-sync photos: BEHIND {letter * 2001} Deploy it again.")
+    said = text_of(*chat.robots.took)
+    assert (said[:23], said[-19:]) == ("oss-oms-sync photos: BE", f"{letter * 2} Deploy it again.")
+
+
 def test_another_webhook_gets_machine_readable_fields_and_the_whole_text():
     chat = Chat("JSON")
     chat.tell()
@@ -66,7 +76,8 @@ def test_200_with_an_error_or_of_somebody_else_is_no_success(kind, answer):
 @pytest.mark.parametrize("kind", ROBOTS)
 def test_a_redirect_is_no_success_and_is_not_followed(kind):
     chat = Chat(kind)
-    assert chat.tell(fault=Fault.status(307, b"", {"Location": chat.settings.alert_webhook})) == "it answered 307:"
+    problem = chat.tell(fault=Fault.status(307, b"", {"Location": chat.settings.alert_webhook}))
+    assert problem.rstrip(":") == "it answered 307"
     assert len(chat.robots.requests) == 1
 
 
@@ -90,3 +101,11 @@ def test_no_part_of_the_address_is_in_what_it_says(kind):
         problem = Chat(kind).tell(fault=Fault.status(400, text.encode()))
         assert problem
         assert TOKEN not in problem
+
+
+@pytest.mark.parametrize("secret", ["a1b2c3", "AbC%2Fdef%2Bghij12345"])
+def test_of_an_address_that_is_no_known_chats_only_the_status_of_the_answer_is_said(secret):
+    chat = Chat("JSON")
+    chat.given = {**chat.given, "ALERT_WEBHOOK": f"{ROBOTS['JSON'].address}?key={secret}"}
+    chat.start()
+    assert chat.tell(fault=Fault.status(400, f"no such hook: {unquote(secret)}".encode())) == "it answered 400"

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from oss_oms_sync.answers.step import Finding, Step, Stop
-from oss_oms_sync.answers.text import Text
+from oss_oms_sync.answers.text import Text, t
 
 Json: TypeAlias = object
+
+UNREADABLE = t(
+    "A run file of replay cannot be read, and its keys stand nowhere else: {names}. If it stays so: python3 ops.py"
+    " compare, which sends what is missing in OBS. Then delete the file."
+)
 
 
 @dataclass(frozen=True)
 class ReplayAnswer:
-    """What a run of replay did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a dry run,
-    both cover what waits. Of `resolved` keys there is nothing to send any more. `copies`: what was read in OMS's lists,
-    None if this was no run to do so."""
+    """What a run of replay did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a
+    `dry_run`, both cover what waits, as `taken` does. Of `resolved` keys there is nothing to send any more. `copies`:
+    what was read in OMS's lists, None if this was no run to do so. `whole`: it was asked for all that waits.
+    `unreadable`: the run files of which nobody knows the keys."""
 
     taken: int
     accepted: int
@@ -29,11 +35,14 @@ class ReplayAnswer:
     stop: Stop | None
     stopped: str | None
     copies: Json
+    dry_run: bool
+    whole: bool
+    unreadable: Sequence[str]
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing waits any more."""
-        return self.finished and not self.left and not self.failed
+        """Whether nothing waits any more of what was asked for."""
+        return self.finished and not self.left and not self.failed and not (self.dry_run and self.taken)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class FailedForCode:
-    """How many objects OMS failed to copy for one of its codes, whether that passes by itself, and what to do."""
+    """How many objects OMS failed to copy for one of its codes, whether each of them passes by itself, and what to
+    do."""
 
     objects: int
     passes: bool
@@ -109,7 +110,7 @@ class LeftBehind:
 class BacklogShown:
     """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
     `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `left_behind`: run
-    files of projects that no longer run."""
+    files of projects that no longer run; of those that are unreadable, the names."""
 
     failed: int
     at_least: bool
@@ -120,8 +121,13 @@ class BacklogShown:
     keys: Sequence[KeyWaiting]
     run_files: int
     in_run_files: int
-    unreadable_run_files: int
+    unreadable_run_files: Sequence[str]
     left_behind: Sequence[LeftBehind]
+
+    @property
+    def more_may_wait(self) -> bool:
+        """Whether more keys may wait than are counted."""
+        return bool(self.at_least or self.unreadable_run_files or self.left_behind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,8 +199,8 @@ class Sum:
 class StatusAnswer:
     """How far everything is. `migration`: that of the old objects, while it is not over; `old_objects`: how far it is,
     if OMS has told its id. What OMS does not say is a Silence beside None. `overdue` names the jobs whose last pass is
-    too old to rely on; `fixes` say what to do about each reason in the backlog, and `lasting` are those of them that
-    concern every key and do not pass by themselves."""
+    too old to rely on; `fixes` say what to do about each reason in the backlog, and `lasting` are those of them that do
+    not pass by themselves."""
 
     verdict: Verdict
     at: str

@@ -47,10 +47,10 @@ class RunFile:
 
 @dataclass(frozen=True)
 class RunKeys:
-    """The keys in so many run `files`, each once, some of which were `unreadable`. `are_more`: not all were read."""
+    """The keys in so many run `files`, each once, but those `unreadable`, by name. `are_more`: not all were read."""
 
     files: int
-    unreadable: int
+    unreadable: Sequence[str]
     keys: Sequence[FailedKey]
     are_more: bool
 
@@ -75,10 +75,10 @@ class RunFiles:
         self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)))
         return run
 
-    def leftovers(self, seen: set[str] | None = None) -> Iterator[RunFile | None]:
+    def leftovers(self, seen: set[str] | None = None) -> Iterator[RunFile | str]:
         """Iterate over the run files that earlier or other runs left, oldest first, and read one at a time because they
-        are large; None for one that could not be read, which is logged. `seen`: the names of those that are left out,
-        to which each is added.
+        are large; the name of one that could not be read, which is logged. `seen`: the names of those that are left
+        out, to which each is added.
 
         Raises StorageError.
         """
@@ -90,10 +90,10 @@ class RunFiles:
                 run = self._read(found)
                 if run is None:
                     log.error({"run_file": found.name, "problem": "unreadable: look at it, and delete it when done"})
-                yield run
+                yield run or found.name
             elif found.code != "NoSuchKey":  # its run has finished
                 log.error({"run_file": listed.name, "problem": str(found)})
-                yield None
+                yield listed.name
 
     def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
         """Shrink the caller's own run file to what is `left`, for any run to take; delete it if that is nothing.
@@ -196,7 +196,7 @@ def records_and_runs(
     """
     seen = set[str]()
 
-    def run_files() -> Iterator[RunFile | None]:
+    def run_files() -> Iterator[RunFile | str]:
         for project in by_project(invocation) if of_all else [""]:
             yield from RunFiles(invocation, project).leftovers(seen)
 
@@ -204,8 +204,9 @@ def records_and_runs(
     records = list_failed(invocation, most)
     files += islice(run_files(), most_run_files + 1 - len(files))
     first = files[:most_run_files]
-    keys = {one.key: one for run in first if run for one in run.keys}
-    return records, RunKeys(len(first), first.count(None), [*keys.values()], are_more=len(files) > most_run_files)
+    keys = {one.key: one for run in first if isinstance(run, RunFile) for one in run.keys}
+    unreadable = [name for name in first if isinstance(name, str)]
+    return records, RunKeys(len(first), unreadable, [*keys.values()], are_more=len(files) > most_run_files)
 
 
 def read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
@@ -254,4 +255,4 @@ def what_waits(invocation: Invocation, most: int, most_run_files: int, *, reason
     found = [read.get(one.name) or named.get(one.name) for one in records.listed]
     is_told = invocation.settings.key_filter.is_told
     keys = {one.key: one for one in (*runs.keys, *filter(None, found)) if is_told(one.key)}
-    return WaitingKeys([*keys.values()], found.count(None) + runs.unreadable, records.are_more or runs.are_more)
+    return WaitingKeys([*keys.values()], found.count(None) + len(runs.unreadable), records.are_more or runs.are_more)

@@ -6,6 +6,10 @@ import json
 
 import pytest
 
+from ops.report import jobs
+from ops.show import lines
+from oss_oms_sync.answers.codec import from_json
+from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError
 from support.world import ROOT, record_name
@@ -150,3 +154,28 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, by_pr
     assert result["taken"] == (4 if by_prefix else 6)
     some, others = {"THROTTLED": 3, "UNKNOWN": 1}, {"THROTTLED": 4, "UNKNOWN": 1, "TIMEOUT": 1}
     assert result["by_reason"] == (some if by_prefix else others)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "is_well"),
+    [
+        ({"dry_run": True}, "Some keys still wait to be sent.", False),
+        ({"dry_run": True, "prefix": "x/"}, "Of what was asked for, nothing is left to send again.", True),
+        ({"keys": ["by hand"]}, "Of what was asked for, nothing is left to send again.", True),
+        ({"reason": "REJECTED"}, "Of what was asked for, nothing is left to send again.", True),
+        ({}, "Nothing is left to send again.", True),
+    ],
+)
+def test_it_claims_no_more_than_was_asked_for_and_a_dry_run_goes_by_what_it_counted(world, asked, said, is_well):
+    world.fail("a", "b")
+    found = from_json(ReplayAnswer, world.replay(asked))
+    assert (found.is_well, jobs.replay(found, "en").hero.lead) == (is_well, said)
+    assert ("accepted" in jobs.replayed(found).en) != found.dry_run
+
+
+def test_a_run_file_that_cannot_be_read_is_named_with_what_to_do(world):
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
+    found = from_json(ReplayAnswer, world.replay())
+    assert (found.is_well, *found.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
+    shown = "\n".join(map(str, lines.draw(jobs.replay(found, "en"))))
+    assert f"stand nowhere else: {found.unreadable[0]}. If it stays so: python3 ops.py compare" in shown

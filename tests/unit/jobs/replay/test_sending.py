@@ -28,6 +28,9 @@ def test_nothing_to_replay_is_finished(world):
         "stop": None,
         "stopped": None,
         "copies": None,
+        "dry_run": False,
+        "whole": True,
+        "unreadable": [],
     }
     assert not world.oms.calls
 

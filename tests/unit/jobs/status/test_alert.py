@@ -7,10 +7,11 @@ import logging
 
 import pytest
 
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason
 from sandbox.robots import KEYWORD
 from support.status_world import EARLY, Watched
-from support.world import TASK
+from support.world import ROOT, TASK
 
 STATES = ("in step", "behind", "broken", "closed")
 
@@ -68,6 +69,7 @@ def test_the_same_for_machines(world):
         "next": "Look, in the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
         " python3 ops.py doctor.",
         "waiting": 1,
+        "at_least": False,
         "oldest": "2026-03-10T12:30:00Z",
         "copy_failures": 0,
         "task_group": None,
@@ -123,6 +125,15 @@ def test_what_is_not_known_is_null_and_not_zero(world, caplog):
     said = line(world, caplog)
     assert (said["copy_failures"], said["overdue"]) == (None, None)
     assert (said["waiting"], said["oldest"], said["backlog_age"]) == (0, None, None)
+
+
+def test_how_many_wait_is_unknown_where_a_run_file_cannot_be_read():
+    world = Watched()
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
+    world.ticks(2)
+    (told,) = world.told
+    assert (told["waiting"], told["at_least"]) == (0, True)
+    assert "Waiting to be sent: unknown." in told["message"]
 
 
 def test_that_nobody_looked_for_too_long_is_told_with_the_command_that_looks(caplog):

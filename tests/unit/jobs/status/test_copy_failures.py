@@ -110,6 +110,21 @@ def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
     assert "源端" in codes[MULTIPART]["fix_zh"]
 
 
+def test_a_code_for_which_an_object_is_stuck_does_not_pass_and_what_sends_all_that_are_stuck_is_the_next_step(world):
+    fail(world, 3)
+    world.listed(3)
+    world.upload("k1", 30)
+    world.copy_failed("k1", attempts=9)
+    report = world.status()
+    assert not report["copying"]["failures"]["codes"]["UPLOAD_DST_OBJ_FAILURE"]["passes"]
+    assert report["lasting"] == ["COPY_FAILED"]
+
+    # WHEN somebody removes the cause, and does as is said, THEN it is sent, and no other key
+    step = report["verdict"]["step"]
+    assert world.ask(step["job"], step["options"], 240)["accepted"] == 1
+    assert [*world.oms.accepted] == ["k1"]
+
+
 def test_what_was_throttled_when_it_was_sent_again_still_waits_as_a_copy(world):
     fail(world, 1)
     world.listed(1)

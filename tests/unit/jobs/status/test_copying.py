@@ -110,6 +110,8 @@ def test_the_same_where_oms_counts_by_the_hour(world, what):
 def test_a_counter_that_is_missing_or_no_number_is_no_zero(world, name, value):
     world.describes(**{f"monthly_{name}": value})
     check(world, None, BEHIND, "lacks some")
+    # Nothing waits, so there is nothing to resend.
+    assert world.status()["verdict"]["step"]["job"] == "status"
 
 
 def statistics(world, answer: dict[str, Any]) -> None:

@@ -76,7 +76,9 @@ def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
 
 def test_an_unreadable_run_file_is_not_green(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
-    assert "unreadable" in world.verdict()[1]
+    assert world.tells("behind", f"cannot be read, and its keys stand nowhere else: {ROOT}replay/oss-oms-sync/1.json.")
+    verdict = world.status()["verdict"]
+    assert ("python3 ops.py compare" in verdict["text"], verdict["step"]["job"]) == (True, "compare")
 
 
 def test_numbers_that_do_not_add_up_are_told_with_what_that_means():

@@ -156,7 +156,7 @@ def test_a_webhook_that_fails_is_in_the_log_and_its_address_is_not(world, caplog
         world.ticks(2)
     said = [record.msg for record in caplog.records if "alert" in record.msg]
     assert said == [
-        {"alert": "broken", "webhook": "JSON", "alert_problem": "it answered 503:"},
+        {"alert": "broken", "webhook": "JSON", "alert_problem": "it answered 503"},
         {"alert": "broken", "webhook": "JSON"},
     ]
     kept = [one.body.decode() for one in world.bucket.objects.values()]

@@ -805,3 +805,9 @@ def test_a_copy_that_landed_late_is_found_by_the_comparison(world):
     code, said = world.run("compare", "--deep")
     assert code != 0
     assert "old/000000" in said
+
+
+def test_one_that_found_no_object_is_not_said_to_list_them_still(world):
+    ends(world.migrate(), 1, "TRF.0012")
+    _, said = world.run("status")
+    assert ("Nothing was copied" in said, "OMS lists the source" in said) == (True, False)

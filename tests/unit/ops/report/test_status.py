@@ -166,6 +166,22 @@ def test_the_time_to_drain_is_what_waits_by_what_oms_has_shown_to_be_capable_of(
     assert "Time to drainnot known" in page(example).one(class_="figures").text
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"unreadable_run_files": ["a/1.json"]},
+        {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]},
+    ],
+)
+def test_where_keys_are_hidden_neither_how_many_wait_nor_how_long_they_take_is_known(example, hidden):
+    example["backlog"].update(failed=0, in_run_files=0, at_least=False, oldest=None, **hidden)
+    example["copying"]["unfinished"] = {"objects": 0, "overdue": 0}
+    shown = page(example).one(class_="figures").text
+    assert ("Waiting to be resentnot known" in shown, "Time to drainnot known" in shown) == (True, True)
+    example["backlog"].update(failed=3)
+    assert "Waiting to be resentat least 3" in page(example).one(class_="figures").text
+
+
 def test_failures_have_a_scale_of_their_own(example):
     at = 1769850000000
     example["statistics"]["series"] |= {"REQUEST": [[at, 10**6]], "SUCCESS": [[at, 10**6]], "FAILURE": [[at, 2]]}

@@ -21,7 +21,7 @@ from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipp
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing, open_projects
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import RunFiles, iter_records
+from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
@@ -267,7 +267,8 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
     installed = JobState(context.invocation).installed(note=False)
     scope = Scope(settings.key_filter, max(now - _RECENT, installed), everything=False)
     classifier = Classifier(settings, scope, installed, now)
-    in_hand = {key.key for run in RunFiles(context.invocation).leftovers() if run for key in run.keys}
+    runs = RunFiles(context.invocation).leftovers()
+    in_hand = {key.key for run in runs if isinstance(run, RunFile) for key in run.keys}
     classes: Counter[ObjectClass | None] = Counter()
     events_came = False
     enough = _scan_deadline(context)

@@ -74,6 +74,8 @@ class Replay:
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
+        self._unreadable: list[str] = []
+        self._asked = Options()
         # What a dry run would take, by reason; the oldest failure of that, and of what is left.
         self._by_reason: Counter[str] = Counter()
         self._oldest = ""
@@ -84,6 +86,7 @@ class Replay:
 
         Raises StorageError before anything is lost, and RecordError: then Function Compute keeps the envelope.
         """
+        self._asked = Options(keys=[])
         # Asked once: whoever was told yes has keys in hand that may stand nowhere else.
         if not self.sender.may_send():
             if only_copies:
@@ -110,6 +113,7 @@ class Replay:
 
         Raises StorageError before anything is lost.
         """
+        self._asked = asked
         stored = self._state.recall(ReplayState, "replay") or ReplayState()
         self._resting = Resting(stored.resting, self._invocation.clock)
         self._looks = True
@@ -135,6 +139,9 @@ class Replay:
             stop=sender.stopped and sender.stopped.stop,
             stopped=sender.stopped and sender.stopped.why,
             copies=self.copies,
+            dry_run=self._asked.dry_run,
+            whole=self._asked.is_whole,
+            unreadable=self._unreadable,
         )
 
     def _send_pages(self, asked: Options, start: str) -> str:
@@ -164,7 +171,8 @@ class Replay:
         taken, and are recorded nowhere else.
         """
         for run_file in self._runs.leftovers():
-            if run_file is None:
+            if isinstance(run_file, str):
+                self._unreadable.append(run_file)
                 self._all_read = False
             elif dry:
                 self._would_take(run_file.keys)

@@ -24,7 +24,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import DATA_TYPES, MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
-from oss_oms_sync.errors import PERMANENT, Failure, PayloadError, Reason, log
+from oss_oms_sync.errors import Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import tell_of_change
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
@@ -112,7 +112,8 @@ class _StatusReport:
         closed = Closing(self._invocation).state()
         backlog = self._backlog(closed, acknowledge=acknowledge)
         acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
-        if acknowledge or _closes_failures(in_obs, acknowledged, last_day):
+        # Of a closed project nothing is told but what came after the close, so nobody can mean more than that.
+        if (acknowledge and closed is None) or _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
             acknowledged = self._state.recall(Acknowledged, "status")
         months = self._months(task, installed, acknowledged)
@@ -163,7 +164,7 @@ class _StatusReport:
             ],
             sums=[*sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures)],
             fixes={reason.name: reason.fix for reason in reasons},
-            lasting=[reason.name for reason in reasons if reason in PERMANENT],
+            lasting=[reason.name for reason in reasons if facts.lasts(reason)],
         )
         return verdict, facts, report
 
@@ -174,7 +175,9 @@ class _StatusReport:
         known = self._state.load("after_close").get("acknowledged")
         backlog = read_backlog(self._invocation, closed, known if isinstance(known, int) else 0)
         if acknowledge and (backlog.after_close or backlog.may_be_more):
-            self._state.store("after_close", {"acknowledged": backlog.newest})
+            # What comes while this looks, or in this very second, nobody has seen.
+            seen = min(backlog.newest, int(self._now.timestamp()) - 1)
+            self._state.store("after_close", {"acknowledged": seen})
             return self._backlog(closed, acknowledge=False)
         return backlog
 

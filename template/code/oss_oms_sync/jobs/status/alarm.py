@@ -156,6 +156,7 @@ def _alert(
             "text": verdict.text.of(language),
             "next": following.of(language),
             "waiting": facts.backlog.waiting,
+            "at_least": facts.backlog.more_may_wait,
             "oldest": facts.backlog.oldest,
             "copy_failures": facts.failures.open if facts.failures else None,
             "task_group": facts.migration.group if facts.migration else None,
@@ -165,7 +166,7 @@ def _alert(
 
 def _numbers(facts: Facts) -> Text:
     backlog, failed = facts.backlog, facts.failures
-    waiting = t("{n}", n=backlog.how_many)
+    waiting = t("unknown") if backlog.more_may_wait and not backlog.waiting else t("{n}", n=backlog.how_many)
     if backlog.oldest:
         waiting = t("{n} since {oldest}", n=backlog.how_many, oldest=backlog.oldest)
     return t(

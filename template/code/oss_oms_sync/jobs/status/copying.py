@@ -145,7 +145,7 @@ class CopyFailures(CopyFailuresShown):
             outside=outside,
             unknown=unknown,
             codes={
-                code: FailedForCode(number, copy_code(code).passes, copy_code(code).fix)
+                code: FailedForCode(number, code not in stuck_codes, copy_code(code).fix)
                 for code, number in codes.most_common()
             },
             stuck_codes=dict(stuck_codes.most_common()),

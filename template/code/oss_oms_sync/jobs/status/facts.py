@@ -30,7 +30,7 @@ from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.result import CompareResult
-from oss_oms_sync.errors import Failure, Reason
+from oss_oms_sync.errors import MAY_NOT_SEND, PERMANENT, Failure, Reason
 from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_name, record_prefix
@@ -200,7 +200,7 @@ class Backlog(BacklogShown):
     @property
     def how_many(self) -> int:
         """The same, to be told."""
-        return AtLeast(self.waiting) if self.at_least else self.waiting
+        return AtLeast(self.waiting) if self.more_may_wait else self.waiting
 
     @property
     def unread(self) -> float:
@@ -233,6 +233,14 @@ class Facts:
         waiting = [key for key in backlog.copies if key.first_failure > since]
         return CopyFailures.of(copying.failed, copying.listed, waiting, backlog.unread)
 
+    def lasts(self, reason: Reason) -> bool:
+        """Whether what failed for this reason waits for somebody to do something."""
+        if reason in MAY_NOT_SEND:
+            return bool(self.backlog.after_close)
+        if reason is Reason.COPY_FAILED:
+            return bool(self.failures and self.failures.stuck)
+        return reason in PERMANENT or reason is Reason.REJECTED
+
     def numbers(self, now: datetime) -> dict[str, object]:
         """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.
 
@@ -246,7 +254,7 @@ class Facts:
         lag = in_obs.last.tally.copied_lag if in_obs.last else None
         return {
             "waiting": self.backlog.waiting,
-            "at_least": self.backlog.at_least,
+            "at_least": self.backlog.more_may_wait,
             "oldest": self.backlog.oldest,
             "backlog_age": _age(self.backlog.oldest, now),
             "copy_failures": self.failures.open if self.failures else None,

@@ -20,7 +20,7 @@ from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import RunFiles
+from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
 from oss_oms_sync.passes.pieces import Scope
 
@@ -317,9 +317,9 @@ class KeyHistory:
     def _is_in_run_file(self) -> bool | None:
         """Whether a run file has the key; None if unknown, because one that could not be read may have it."""
         runs = list(RunFiles(self._invocation).leftovers())
-        if any(key.key == self._key for run in runs if run for key in run.keys):
+        if any(key.key == self._key for run in runs if isinstance(run, RunFile) for key in run.keys):
             return True
-        return None if None in runs else False
+        return False if all(isinstance(run, RunFile) for run in runs) else None
 
 
 def _seen(one: ObjectSummary) -> ObjectSeen:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from oss_oms_sync.answers.job_answers import UNREADABLE
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
@@ -101,13 +102,7 @@ def waiting(facts: Facts) -> Iterator[Verdict]:
 def unreadable(facts: Facts) -> Iterator[Verdict]:
     """Keys in hand of which nobody knows the names."""
     if facts.backlog.unreadable_run_files:
-        yield behind(
-            t(
-                "A run file of replay is unreadable, and its keys stand nowhere else. See replay's log, then run"
-                " reconcile."
-            ),
-            Step("reconcile"),
-        )
+        yield behind(UNREADABLE.filled(names=facts.backlog.unreadable_run_files), Step("compare"))
 
 
 def left_behind(facts: Facts) -> Iterator[Verdict]:

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
-from oss_oms_sync.errors import Failure
+from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.facts import IN_SCOPE, Facts, InObs
 
 ACKNOWLEDGE = "python3 ops.py status --acknowledge"
@@ -46,12 +46,13 @@ def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
         yield behind(
             t(
                 "OMS fails again and again to copy {stuck:object|objects}, {codes}: {fix} Replay goes on sending"
-                " them, at last once a day; once the cause is gone, its keys send them at once.",
+                " them, at last once a day. Once the cause is gone, this sends them at once: python3 ops.py replay"
+                " --reason COPY_FAILED",
                 stuck=failures.stuck,
                 codes=[code or "?" for code in failures.stuck_codes],
                 fix=copy_code(next(iter(failures.stuck_codes))).fix,
             ),
-            Step("replay", {"key": "KEY"}),
+            Step("replay", {"reason": Reason.COPY_FAILED.name}),
         )
 
 
@@ -68,7 +69,7 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
             earlier = t("It is about an earlier month: to count only from now on, {command}", command=ACKNOWLEDGE)
         yield behind(sentences(told, earlier), Step("doctor"))
     elif failures is None:
-        yield behind(_COUNTERS_MISSING, Step("replay"))
+        yield behind(_COUNTERS_MISSING, Step("status"))
     elif failures.unknown:
         yield behind(
             t(
@@ -79,7 +80,7 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
                 unknown=failures.unknown,
                 acknowledge=ACKNOWLEDGE,
             ),
-            Step("replay"),
+            Step("status"),
         )
 
 
