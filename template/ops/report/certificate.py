@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.certificates import CHECKS, NOT_COUNTED, sha256
+from ops.certificates import CHECKS, sha256
 from ops.check import NO_FORM, doubts
 from ops.clock import moment
 from ops.commands import command, interpreter, quoted
@@ -71,8 +71,13 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = found.counted, found.shown.lag, moment(found.made)
     unknown = Paragraph(say("What is in which folder is not known."), "open")
-    folders = comparison.folders(both, say, NOT_COUNTED) if both else unknown
-    late = comparison.lag(lag, say) if lag else [Paragraph(say("not known"), "open")]
+    folders = comparison.folders(both, say) if both else unknown
+    compared = found.passes.compare
+    late = (
+        comparison.lag(lag, compared.amended if compared else None, say)
+        if lag
+        else [Paragraph(say("not known"), "open")]
+    )
     return Report(
         _not_valid(wrong, found, say) if wrong else _hero(found, say),
         language,

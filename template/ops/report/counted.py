@@ -76,7 +76,7 @@ def classes(found: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
     """Each class that has objects, and whether they add up."""
     if both is None:
         return [Paragraph(say("What was found is not known."), "open")]
-    return [*comparison.classes(both, say, NOT_COUNTED, found.accepted), comparison.sums(both, say, NOT_COUNTED)]
+    return [*comparison.classes(both, say, found.accepted), comparison.sums(both, say, NOT_COUNTED)]
 
 
 def digests(found: Certificate, say: Words) -> Blocks:

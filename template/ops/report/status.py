@@ -94,7 +94,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 say("The last comparison, object by object."),
                 _compared(answer, now, say),
             ),
-            comparison.lag_section(comparison.lag(last.lag, say), say) if last else None,
+            comparison.lag_section(comparison.lag(last.lag, last.amended, say), say) if last else None,
             comparison.folder_section(comparison.folders(last, say), say) if last else None,
             Section(
                 "passes",

@@ -11,7 +11,7 @@ from oss_oms_sync.answers.pass_answers import PassAnswer, Progress, Ranges
 from oss_oms_sync.answers.step import Step, Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
-from oss_oms_sync.passes.tally import INSIDE, UNSENT, Tally
+from oss_oms_sync.passes.tally import UNSENT, Tally
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
@@ -118,9 +118,8 @@ class PassState:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether no object of the source bucket that it, one of reconcile, has walked past passes the project's
-        filter."""
-        return not self.counts.get(INSIDE)
+        """Whether no object of the source bucket that it has walked past is in scope."""
+        return self.tally.found_nothing
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
         """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""

@@ -93,7 +93,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     # Judging some keys again does not make what was seen of all others any newer.
     if frozen and found.state.ended < timestamp(evidence.now - LATEST):
         return finding(Result.NOT_RUN, t("{seen}, too long ago", seen=seen), following, begin)
-    if found.tally.last_written:
+    if not found.tally.found_nothing:
         return finding(Result.PASSED, seen)
     return finding(
         Result.NOT_PROVEN,
