@@ -42,7 +42,8 @@ _MUCH = t(
 )
 _AT_MOST = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}, at most: that comparison"
-    " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an estimate)."
+    " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
+    " estimate)."
 )
 _MANY_FOLDERS = t(
     "How much that is, is not known: the last comparison, of {began}, counts these folders together with others. What"
@@ -89,7 +90,7 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
 
 
 def _folders_of(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:
-    """Which first-level folders a migration copies whole, and of which others perhaps a part: "" is in no folder, "*" in
+    """Which first-level folders a migration copies whole, and of which others perhaps a part: "" is in none, "*" in
     any that a comparison does not count by itself."""
     if own in prefixes:
         return [*folders], []

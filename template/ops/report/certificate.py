@@ -222,7 +222,7 @@ def _at(label: str, given: str, note: str) -> Figure:
 def _rehearsal(given: Rehearsal, say: Words) -> Section:
     """How long the freeze will last, step by step, and what would not pass."""
     minutes = {name: given.minutes.get(name) for name in CUTOVER_STEPS}
-    total, (verdict, tone) = given.minutes.get("total"), VERDICTS[given.would_be.value]
+    total, (_, tone) = given.minutes.get("total"), VERDICTS[given.would_be.value]
     long = {name: units.duration(None if one is None else 60 * one, say) for name, one in minutes.items()}
     whole_freeze = units.duration(None if total is None else 60 * total, say)
     parts = say(", ").join(
@@ -248,7 +248,7 @@ def _rehearsal(given: Rehearsal, say: Words) -> Section:
             Detail([picture]),
             Table([Column(say("step")), Column(say("time"), "n")], body, [(say("total"), whole_freeze)]),
             None if adds_up else Paragraph(say("The steps do not add up to the total."), "bad"),
-            Heading(Span("mark", say("Would be {verdict}", verdict=verdict), tone)),
+            Heading(Span("mark", say("Would be {verdict}", verdict=given.would_be.value), tone)),
             Paragraph((say("Would not pass"), say(": ")) if failing else say("All checks would pass.")),
             Items(failing) if failing else None,
         ],

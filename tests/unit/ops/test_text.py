@@ -367,7 +367,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert out.startswith("NO-GO\n  These checks failed: MISSING.\n")
     assert "  Writes stopped: 2026-01-31T08:00:00Z (2026-01-31 UTC)\n  As of: 2026-01-31T09:12:00Z (" in out
     assert f"  Checks passed: {len(IDS) - 3} of {len(IDS) - 2}\n" in out
-    assert "  failed: Nothing is missing in OBS MISSING\n      counted: 1 objects, 4 bytes\n" in out
+    assert "  failed: Nothing is missing in OBS MISSING\n      counted: 1 object, 4 bytes\n" in out
     assert "      certify saw: MISSING seen\n      certify wants: none\n" in out
     assert "      'a'\n" in out
     assert f"      -> mend MISSING\n      -> {OPS} compare --again\n" in out

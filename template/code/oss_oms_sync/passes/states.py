@@ -138,7 +138,8 @@ def progress_of(state: PassState, last: PassState | None, now: datetime) -> Prog
     if state.ended or last is None or not pace:
         return Progress(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
     left = max(0, last.objects - state.objects)
-    share = state.objects / max(1, state.objects + left)
+    # There may be more than the last pass had: what is not at its end is nowhere shown as 100 %.
+    share = min(0.99, state.objects / max(1, state.objects + left))
     return Progress(round(pace), round(share, 3), -(-left // max(1, round(pace))))
 
 

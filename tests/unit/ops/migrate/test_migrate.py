@@ -13,7 +13,8 @@ import pytest
 
 from ops import answers
 from ops.intention import Intention, Intentions
-from ops.migrate.told import plan
+from ops.migrate.told import how_far, plan
+from oss_oms_sync.answers.task_group import TaskGroup
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
 from sandbox.server.faults import Fault
@@ -668,6 +669,12 @@ def test_the_plan_counts_what_begins_with_the_prefix_as_far_as_that_is_known(pre
         found = answers.of_compare(compared({"missing": sides(7, 0)}, folders=folders))
         number = {"r": "2 objects, 20 bytes, at most", "c/": "0 objects, 0 bytes. "}[prefix]
         assert f"it copies {number}" in "\n".join(map(str, plan(intention, found, own, "en")))
+
+
+@pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
+def test_only_all_of_the_old_objects_are_100_percent(copied, share):
+    group = TaskGroup.of({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
+    assert str(how_far(group)).startswith(f"{share} of 100,000 objects")
 
 
 def test_programs_get_json(world):

@@ -110,6 +110,14 @@ def test_the_parts_of_a_bar_add_up_to_the_bucket():
         assert [part.attributes["class"] for part in bar.every("i")] == [one.tone for one, n in counts.items() if n]
 
 
+def test_what_is_at_least_there_is_at_least_that_in_each_place_and_one_record_is_one(example):
+    example["backlog"] |= {"at_least": True, "failed": 10_000, "in_run_files": 0, "read": 1}
+    text = page(example).section("waiting").text
+    assert "failed recordsat least 10,000" in text
+    assert "in replay's hands0" in text
+    assert "of 1 record that was read" in text
+
+
 def test_what_is_in_scope_is_the_same_in_figures_classes_and_folders(example):
     last = example["compare"]["last"]
     last["classes"] = {"equal_contents": sides(5, 5), "outside": sides(7, 7), "oms_own": sides(0, 2)}
