@@ -76,5 +76,10 @@ def _given(option: str, value: str) -> list[str]:
 
 
 def _can_be_typed(key: str) -> bool:
-    """Whether a key can be seen, and comes through: PowerShell loses quotation marks on the way to a program."""
+    """Whether a key can be seen, and comes through: PowerShell loses quotation marks on the way to a program, and
+    what the output's encoding lacks is printed as another key."""
+    try:
+        key.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
     return key.isprintable() and not (IS_WINDOWS and '"' in key)

@@ -20,7 +20,7 @@ from ops.clock import timestamp
 from ops.errors import CloudError, FunctionError
 from ops.freeze import Plan
 from ops.report import jobs
-from ops.report.comparison import LACKING, UNPROVEN, held
+from ops.report.comparison import COMING, LACKING, UNPROVEN, held
 from ops.show.lines import draw
 from ops.terminal import Marked
 from ops.waiting import Session, pause, run_pass
@@ -252,7 +252,7 @@ class Cutover:
         helps."""
         found, written = held(compared).keys(), compared.last_written
         unproven = {one for one in UNPROVEN if one.title not in self._plan.accept}
-        is_left = found & (LACKING | unproven | {ObjectClass.ARRIVING})
+        is_left = found & (LACKING | COMING | unproven)
         if is_left or not written or written[0].at > timestamp(frozen + CLOCKS):
             self._session.say(_NOT_ANEW if self._is_closed else _NOT_YET)
             return False

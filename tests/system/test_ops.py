@@ -66,7 +66,7 @@ SHOWN = [
     ("reconcile --dry-run", 0, "One call without a pass"),
     ("reconcile --limit 1 --all", 0, "One call without a pass"),
     ("compare --look", 1, "No pass of this scope has begun."),
-    ("compare --dry-run", 0, "One call without a pass"),
+    ("compare --dry-run", 0, "All is in OBS, with equal contents."),
     ("reconcile", 0, "The pass has ended."),
     ("compare --deep --prefix a/", 0, "All is in OBS, with equal contents."),
     ("compare", 0, "All is in OBS, with equal contents."),
@@ -138,7 +138,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     code, out, said = ops("cutover", "--frozen-since", "now", "--close")
     assert code == 1, out
     assert out.startswith("NO-GO\n")
-    assert "  failed: Nothing was overwritten in OBS OVERWRITTEN\n      counted: 1 objects, " in out
+    assert "  failed: Nothing was overwritten in OBS OVERWRITTEN\n      counted: 1 object, " in out
     assert "      'a/2'\n" in out
     assert "-> python3 ops.py compare --overwrite --restart" in out
     assert "The project is not closed: something is left" in said

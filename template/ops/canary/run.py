@@ -293,7 +293,8 @@ def _row(one: Followed, lang: str) -> Line:
 
 
 def _since(one: Any, other: Any) -> str:
-    return "-" if one is None or other is None else f"+{(other - one).total_seconds():.0f} s"
+    # By the clocks of two clouds, of which one may be some seconds behind.
+    return "-" if one is None or other is None else f"+{max(0.0, (other - one).total_seconds()):.0f} s"
 
 
 def _named(missing: Mapping[str, list[Item]], lang: str) -> list[Text]:

@@ -51,7 +51,7 @@ def agreed(session: Session, given: Mapping[str, str], options: Namespace, holde
     )
     compared = answers.of_compare(session.caller.ask("compare", {"look": True}))
     known.found_without = told.found_without(compared)
-    for line in told.plan(known, compared, session.lang):
+    for line in told.plan(known, compared, given.get("objectPrefix", ""), session.lang):
         session.screen.say(line)
     confirm(session, options, t("Type {word} to begin:", word=YES))
     known.restore = _restores(session, options, holders[0].name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ops import cost, effort
@@ -40,6 +40,15 @@ _MUCH = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
     " that takes {time:time} at least (an estimate)."
 )
+_AT_MOST = t(
+    "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}, at most: that comparison"
+    " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
+    " estimate)."
+)
+_MANY_FOLDERS = t(
+    "How much that is, is not known: the last comparison, of {began}, counts these folders together with others. What"
+    " it costs: {command}"
+)
 _UNKNOWN_MUCH = t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}")
 _NEXT = {
     "go_on": t("Go on:"),
@@ -48,8 +57,8 @@ _NEXT = {
 }
 
 
-def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[Line]:
-    """What will be done, and what it costs and takes, as far as a comparison tells."""
+def plan(intention: Intention, found: CompareAnswer, own: str, language: str) -> Iterator[Line]:
+    """What will be done, and what it costs and takes, as far as a comparison of the project's `own` prefix tells."""
     there = (
         t("what is there is overwritten, equal or not")
         if intention.overwrite
@@ -60,22 +69,35 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
         yield t("Only what begins with {prefix}", prefix=prefix).of(language)
     for text in (_KEYS, _NOT_RESTORED.filled(dollars=RESTORE), _LATE):
         yield text.of(language)
+    price = command(Step("cost", {"objects": "N", "size": "BYTES"}))
     if not isinstance(found, Compared):
-        options = {"objects": "N", "size": "BYTES"}
-        yield _UNKNOWN_MUCH.filled(command=command(Step("cost", options))).of(language)
+        yield _UNKNOWN_MUCH.filled(command=price).of(language)
         return
-    copied = (ObjectClass.MISSING, ObjectClass.OLDER)
-    counts = [
-        count
+    copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
+    folders = {
+        folder: [count for name, count in classes.items() if name in copied and count[0]]
         for folder, classes in found.folders.items()
-        if any(folder.startswith(one) or one.startswith(folder) for one in intention.prefixes)
-        for name, count in classes.items()
-        if intention.overwrite or name in copied
-    ]
-    objects, size = (sum(count[place] for count in counts) for place in (0, 1))
-    time = effort.group_seconds(objects, size)
-    about = _MUCH.filled(began=found.started, objects=objects, size=size, time=time).of(language)
+    }
+    whole, others = _folders_of(intention.prefixes, folders, own)
+    part = [one for one in others if folders[one]]
+    if "*" in part:
+        yield _MANY_FOLDERS.filled(began=found.started, command=price).of(language)
+        return
+    objects, size = (sum(count[place] for one in (*whole, *part) for count in folders[one]) for place in (0, 1))
+    much, time = _AT_MOST if part else _MUCH, effort.group_seconds(objects, size)
+    about = much.filled(began=found.started, objects=objects, size=size, time=time).of(language)
     yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))
+
+
+def _folders_of(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:
+    """Which first-level folders a migration copies whole, and of which others perhaps a part: "" is in none, "*" in
+    any that a comparison does not count by itself."""
+    if own in prefixes:
+        return [*folders], []
+    homes = {one[: one.find("/") + 1] for one in prefixes}
+    whole = [one for one in folders if one.startswith(tuple(prefixes))]
+    is_known = "" not in homes and homes <= {*folders}
+    return whole, [one for one in folders if one not in whole and (one in homes or (one == "*" and not is_known))]
 
 
 def found_without(found: CompareAnswer) -> str:

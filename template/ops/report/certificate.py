@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.certificates import CHECKS, NOT_COUNTED, sha256
+from ops.certificates import CHECKS, sha256
 from ops.check import NO_FORM, doubts
 from ops.clock import moment
 from ops.commands import command, interpreter, quoted
@@ -71,8 +71,13 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = found.counted, found.shown.lag, moment(found.made)
     unknown = Paragraph(say("What is in which folder is not known."), "open")
-    folders = comparison.folders(both, say, NOT_COUNTED) if both else unknown
-    late = comparison.lag(lag, say) if lag else [Paragraph(say("not known"), "open")]
+    folders = comparison.folders(both, say) if both else unknown
+    compared = found.passes.compare
+    late = (
+        comparison.lag(lag, compared.amended if compared else None, say)
+        if lag
+        else [Paragraph(say("not known"), "open")]
+    )
     return Report(
         _not_valid(wrong, found, say) if wrong else _hero(found, say),
         language,
@@ -217,7 +222,7 @@ def _at(label: str, given: str, note: str) -> Figure:
 def _rehearsal(given: Rehearsal, say: Words) -> Section:
     """How long the freeze will last, step by step, and what would not pass."""
     minutes = {name: given.minutes.get(name) for name in CUTOVER_STEPS}
-    total, (verdict, tone) = given.minutes.get("total"), VERDICTS[given.would_be.value]
+    total, (_, tone) = given.minutes.get("total"), VERDICTS[given.would_be.value]
     long = {name: units.duration(None if one is None else 60 * one, say) for name, one in minutes.items()}
     whole_freeze = units.duration(None if total is None else 60 * total, say)
     parts = say(", ").join(
@@ -243,7 +248,7 @@ def _rehearsal(given: Rehearsal, say: Words) -> Section:
             Detail([picture]),
             Table([Column(say("step")), Column(say("time"), "n")], body, [(say("total"), whole_freeze)]),
             None if adds_up else Paragraph(say("The steps do not add up to the total."), "bad"),
-            Heading(Span("mark", say("Would be {verdict}", verdict=verdict), tone)),
+            Heading(Span("mark", say("Would be {verdict}", verdict=given.would_be.value), tone)),
             Paragraph((say("Would not pass"), say(": ")) if failing else say("All checks would pass.")),
             Items(failing) if failing else None,
         ],

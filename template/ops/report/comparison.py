@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from ops.certificates import NOT_COUNTED
 from ops.report import units
 from ops.report.blocks import (
     Bar,
@@ -53,9 +54,8 @@ _BY_TITLE = {one.title: one for one in ObjectClass}
 CLASSES = sorted(ObjectClass, key=lambda one: _ORDER.index(one.tone))
 _IN_FOLDER = {"source": 0, "destination": 2}
 
-# Of these a key is not in OBS in its current version, or may not be; and those that are not known to be equal.
-LACKING = frozenset(one for one in CLASSES if one.tone in ("bad", "way")) - {ObjectClass.ARRIVING}
-UNPROVEN = frozenset(one for one in CLASSES if one.tone == "open")
+# Of these a key is not in OBS in its current version; may yet come there by itself; is not known to be equal.
+LACKING, COMING, UNPROVEN = (frozenset(one for one in CLASSES if one.tone == tone) for tone in ("bad", "way", "open"))
 
 # The classes that do not count on each side, because they are outside of what is compared.
 Apart: TypeAlias = Mapping[str, Sequence[str]]
@@ -70,13 +70,11 @@ def held(found: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
     return {name: one for name, one in every.items() if one.source.objects or one.destination.objects}
 
 
-def classes(
-    found: BothBuckets, say: Words, apart: Apart = _NONE_APART, accepted: Mapping[str, str] = _NOBODY
-) -> Blocks:
+def classes(found: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBODY) -> Blocks:
     """The classes that have objects, as a bar for each side and as a table; `accepted`: by whom, by their names."""
     every = held(found)
     counted = {
-        side: [name for name, one in every.items() if _side(one, side).objects and name.title not in apart[side]]
+        side: [name for name, one in every.items() if _side(one, side).objects and name.title not in NOT_COUNTED[side]]
         for side in SIDES
     }
     shown = [name for name in every if any(name in counted[side] for side in SIDES)]
@@ -87,7 +85,7 @@ def classes(
         for name in every
         if name not in shown
     ]
-    total = (say("in scope"), *_counts(found, shown, say, apart))
+    total = (say("in scope"), *_counts(found, shown, say, NOT_COUNTED))
     body = [_class_row(found, name, accepted.get(name.title), say) for name in shown]
     return [
         *(_side_bar(found, counted[side], side, say) for side in SIDES),
@@ -119,9 +117,9 @@ def class_name(title: str, say: Words) -> Phrase:
     return say(known.said) if known else Span("outside", title)
 
 
-def folders(found: BothBuckets, say: Words, apart: Apart = _NONE_APART) -> Block:
+def folders(found: BothBuckets, say: Words) -> Block:
     """Each folder's objects on both sides, with a bar of its classes; those with differences first."""
-    every = {name: _Folder.of(one, apart) for name, one in found.folders.items()}
+    every = {name: _Folder.of(one) for name, one in found.folders.items()}
     counts = {name: one for name, one in every.items() if any(one.counts)}
     order = sorted(counts, key=lambda name: (*(-counts[name].tones[tone] for tone in ("bad", "open", "way")), name))
     columns = [
@@ -136,12 +134,15 @@ def folders(found: BothBuckets, say: Words, apart: Apart = _NONE_APART) -> Block
     return Table(columns, body, [(say("total"), *_folder_cells(total, say))])
 
 
-def lag(found: Lags, say: Words) -> Blocks:
-    """How long objects took until OMS accepted them, and until they were in OBS."""
+def lag(found: Lags, amended: str | None, say: Words) -> Blocks:
+    """How long objects took until OMS accepted them, and until they were in OBS. `amended`: when keys were judged
+    again, which changes none of it."""
+    late = "open" if amended else "bad"
     return [
-        *_one_lag(found.accepted, say("Written until accepted by OMS"), say),
-        *_one_lag(found.copied, say("Written until in OBS"), say),
+        *_one_lag(found.accepted, say("Written until accepted by OMS"), late, say),
+        *_one_lag(found.copied, say("Written until in OBS"), late, say),
         Paragraph(say(_RESENT, number=found.again), "note") if found.again else None,
+        Paragraph(say("As of the comparison itself, before keys were judged again."), "note") if amended else None,
     ]
 
 
@@ -164,11 +165,11 @@ class _Folder(NamedTuple):
     tones: Counter[str]
 
     @classmethod
-    def of(cls, given: Mapping[ObjectClass, Sequence[int]], apart: Apart) -> _Folder:
+    def of(cls, given: Mapping[ObjectClass, Sequence[int]]) -> _Folder:
         quads, tones = {name: list(one) for name, one in given.items()}, Counter[str]()
         for name, quad in quads.items():
             for side, place in _IN_FOLDER.items():
-                if name.title in apart[side]:
+                if name.title in NOT_COUNTED[side]:
                     quad[place : place + 2] = [0, 0]
             # An object is on one side or on both.
             tones[name.tone] += max(quad[::2])
@@ -230,7 +231,7 @@ def _counts(
     return cells
 
 
-def _one_lag(one: Lag, title: str, say: Words) -> Blocks:
+def _one_lag(one: Lag, title: str, late_tone: str, say: Words) -> Blocks:
     every = one.objects + one.not_yet
     if not every:
         return [Heading(title), Paragraph(say("No object was written in that time."), "note")]
@@ -238,7 +239,7 @@ def _one_lag(one: Lag, title: str, say: Words) -> Blocks:
     for limit, number in sorted(one.within.items()):
         rows.append((_WITHIN[limit], number - before, ""))
         before = number
-    rows += [(t("over a day"), one.objects - before, "open"), (t("not yet"), one.not_yet, "bad")]
+    rows += [(t("over a day"), one.objects - before, "open"), (t("not yet"), one.not_yet, late_tone)]
     body = [
         (say(name), Track(count, every, tone or "way", units.share(count, every)), units.number(count, say, tone))
         for name, count, tone in rows
@@ -247,7 +248,7 @@ def _one_lag(one: Lag, title: str, say: Words) -> Blocks:
     shares = (say("half within"), one.p50), (say("90 % within"), one.p90), (say("99 % within"), one.p99)
     longest = (*shares, (say("longest"), one.max))
     late = [Figure(name, units.duration(seconds, say)) for name, seconds in longest]
-    late.append(Figure(say("not yet"), f"{one.not_yet:,}", None, "bad" if one.not_yet else None))
+    late.append(Figure(say("not yet"), f"{one.not_yet:,}", None, late_tone if one.not_yet else None))
     return [
         Heading(title),
         Figures(late, within=True),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ops.certificates import NOT_COUNTED
+from ops.certificates import METADATA, NOT_COUNTED, OMS_UNFINISHED
 from ops.clock import moment
 from ops.report import comparison, units
 from ops.report.blocks import (
     Blocks,
+    Cell,
     Column,
     Detail,
     Facts,
@@ -28,6 +29,8 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Counted, Listed
 from oss_oms_sync.answers.text import t
 
+# What is accepted by name, and is no class.
+_NO_CLASSES = {OMS_UNFINISHED: t("what OMS has not finished"), METADATA: t("headers that are not in OBS")}
 _MIGRATION = t("a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed")
 
 
@@ -45,7 +48,7 @@ def objects_and_bytes(sides: Sequence[Counted | None], say: Words) -> str:
     if len(known) < len(sides):
         return say("not known")
     objects, size = sum(one.objects for one in known), sum(one.bytes for one in known)
-    return say(", ").join((say("{number:object|objects}", number=units.count(objects, say)), units.exact(size, say)))
+    return say(", ").join((say("{number:object|objects}", number=objects), units.exact(size, say)))
 
 
 def waivers(found: Certificate, say: Words) -> Blocks:
@@ -54,15 +57,8 @@ def waivers(found: Certificate, say: Words) -> Blocks:
         return [Paragraph(say("Nothing was accepted by name."))]
     body = []
     for name, who in found.accepted.items():
-        counted = of_class(found, name)
-        body.append(
-            (
-                (comparison.class_name(name, say), " ", Span("code", name)),
-                Span("outside", who),
-                units.number(counted.objects if counted else None, say),
-                units.volume(counted.bytes if counted else None, say),
-            )
-        )
+        said = say(_NO_CLASSES[name]) if name in _NO_CLASSES else comparison.class_name(name, say)
+        body.append(((said, " ", Span("code", name)), Span("outside", who), *_accepted(found, name, say)))
     columns = [
         Column(say("class")),
         Column(say("by whom, and why")),
@@ -72,11 +68,22 @@ def waivers(found: Certificate, say: Words) -> Blocks:
     return [Table(columns, body)]
 
 
+def _accepted(found: Certificate, name: str, say: Words) -> list[Phrase | Cell]:
+    """How many objects, and how many bytes; a dash where nobody counts that."""
+    if name in _NO_CLASSES:
+        return [units.number(found.oms.left, say) if name == OMS_UNFINISHED else "–", "–"]
+    counted = of_class(found, name)
+    return [
+        units.number(counted.objects if counted else None, say),
+        units.volume(counted.bytes if counted else None, say),
+    ]
+
+
 def classes(found: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
     """Each class that has objects, and whether they add up."""
     if both is None:
         return [Paragraph(say("What was found is not known."), "open")]
-    return [*comparison.classes(both, say, NOT_COUNTED, found.accepted), comparison.sums(both, say, NOT_COUNTED)]
+    return [*comparison.classes(both, say, found.accepted), comparison.sums(both, say, NOT_COUNTED)]
 
 
 def digests(found: Certificate, say: Words) -> Blocks:
@@ -136,10 +143,7 @@ def sample(sample: Sampled | None, say: Words) -> Blocks:
 def not_judged(found: Certificate, shown: NotJudged, say: Words) -> Blocks:
     """What is known besides, and was not judged."""
     gone, lost = of_class(found, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
-    volume = (
-        say("{number:object|objects}", number=units.count(gone.objects if gone else None, say)),
-        units.size(gone.bytes if gone else None, say),
-    )
+    volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
     events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("not known")
     task = shown.task
     return [
@@ -148,7 +152,7 @@ def not_judged(found: Certificate, shown: NotJudged, say: Words) -> Blocks:
                 (say("state"), units.name(task.status if task else None, say)),
                 (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
                 (say("events"), events),
-                (say(ObjectClass.DELETED_AT_SOURCE.said), say(", ").join(volume)),
+                (say(ObjectClass.DELETED_AT_SOURCE.said), say(", ").join(volume) or say("not known")),
                 *((say("old objects"), say(_MIGRATION, **vars(one))) for one in shown.migrations),
                 (say("project"), _closed(found.closed, say)),
             ]

@@ -44,7 +44,7 @@ def report(plan: Plan, found: Estimate, language: str) -> Report:
     """The costs, and the freeze."""
     say, size = Words(language), in_bytes(plan.size)
     asked = say(
-        "{objects} objects of {size}, {a_day} new ones a day, {lanes} lanes; list prices in US dollars",
+        "{objects:object|objects} of {size}, {a_day} new ones a day, {lanes:lane|lanes}; list prices in US dollars",
         objects=plan.objects,
         size=size,
         a_day=plan.a_day,
@@ -86,6 +86,6 @@ def _costs(title: Text, items: list[Item], say: Words) -> Table:
 
 
 def _row(item: Item, say: Words) -> tuple[Phrase, ...]:
-    objects = say("{number:object|objects}", number=f"{item.objects:,.0f}") if item.objects else None
+    objects = say("{number:object|objects}", number=round(item.objects)) if item.objects else None
     amount = say(", ").join(filter(None, (objects, in_bytes(item.size) if item.size else None)))
     return say(_ITEMS[item.name]), amount, say("not known") if item.dollars is None else f"{item.dollars:,.2f}"

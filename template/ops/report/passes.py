@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from ops.commands import command
 from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
-from ops.report.comparison import LACKING, UNPROVEN, held
+from ops.report.comparison import COMING, LACKING, UNPROVEN, held
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text, t
 
 _SENT = t("{submitted}: accepted {accepted}, failed {failed}")
+_NOTHING = t("Nothing is in scope: see whether the source bucket, the prefix or the suffix has a typo.")
 _UNREAD = {
     "unreadable": t(
         "{number} could not be read: archived, or encrypted with a key that the function's role may not use"
@@ -26,13 +27,16 @@ _UNREAD = {
 
 
 def exit_code(found: ReconcileAnswer | CompareAnswer) -> int:
-    """0 if a pass has ended and all is well, 3 if nothing lacks and not all is proven, else 1."""
+    """0 if a pass has ended and all is well; 3 if nothing lacks and not all is proven: neither is what is on its way,
+    nor where nothing is in scope; else 1."""
     if not found.finished and found.stop is not Stop.LIMIT:
         return 1
     if isinstance(found, ReconcileAnswer):
-        return 1 if found.failed or found.missing or found.unsent else 0
-    classes = held(found).keys()
-    return 1 if classes & LACKING else 3 if classes & UNPROVEN else 0
+        is_left, is_open = bool(found.failed or found.missing or found.unsent), False
+    else:
+        classes = held(found).keys()
+        is_left, is_open = bool(classes & LACKING), bool(classes & (COMING | UNPROVEN))
+    return 1 if is_left else 3 if is_open or found.found_nothing else 0
 
 
 def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
@@ -42,11 +46,14 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     rate = found.objects_per_minute
     ran: Phrase = units.ran(found.started, found.ended, None, say, rate) if found.pass_ else None
     stopped = (say("stopped"), units.stopped(found, say))
-    resent = (say("sent again"), say(_SENT, **vars(found)))
+    is_trial = _is_trial(found)
+    would_send = (say("would be sent"), units.count(found.submitted, say))
+    resent = would_send if is_trial else (say("sent again"), say(_SENT, **vars(found)))
     below: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(found, ReconcileAnswer):
-        counts = [(say(title), f"{getattr(found, name):,}") for name, title in PASS_COUNTS.items()]
+        names = [name for name in PASS_COUNTS if name != "submitted" or not is_trial]
+        counts = [(say(PASS_COUNTS[name]), f"{getattr(found, name):,}") for name in names]
         facts = [*counts, resent, (say("pass"), ran), stopped]
         below = [Paragraph(say("It would send, first:")), keys(found.missing)] if found.missing else []
     else:
@@ -76,27 +83,44 @@ def _left(found: PassAnswer, say: Words) -> Iterator[Block]:
         yield Command(command(found.all_the_same))
 
 
+def _is_one_call(found: PassAnswer) -> bool:
+    return found.pass_ is None and (found.finished or found.stop is not None)
+
+
+def _is_trial(found: ReconcileAnswer | CompareAnswer) -> bool:
+    """Whether it sent nothing, and tells what a pass would send."""
+    return found.missing is not None if isinstance(found, ReconcileAnswer) else _is_one_call(found)
+
+
 def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
-    if found.pass_ is None and (found.finished or found.stop):
-        return t("One call without a pass, which is not continued."), "good" if found.finished else "open"
+    code = exit_code(found)
+    tone = "open" if code or not found.finished else "good"
+    if found.found_nothing:
+        return _NOTHING, tone
+    if _is_one_call(found) and not isinstance(found, Compared):
+        return t("One call without a pass, which is not continued."), tone
     if not found.finished:
         return t("The pass has not ended.") if found.pass_ else t("No pass of this scope has begun."), "open"
     if isinstance(found, ReconcileAnswer):
-        return t("The pass has ended."), "open" if found.unsent else "good"
+        return t("The pass has ended."), tone
     if found.standstill:
         return t("Both buckets were listed, and nothing was judged."), "good"
-    return {
-        0: (t("All is in OBS, with equal contents."), "good"),
-        1: (t("Not all is in OBS."), "bad"),
-        3: (t("Nothing is known to lack, but not all is proven to be equal."), "open"),
-    }[exit_code(found)]
+    if code == 1:
+        return t("Not all is in OBS."), "bad"
+    classes = held(found).keys()
+    if not classes & COMING:
+        unproven = t("Nothing is known to lack, but not all is proven to be equal.")
+        return (unproven, tone) if code else (t("All is in OBS, with equal contents."), tone)
+    if classes & UNPROVEN:
+        return t("Some of it is still on its way, and not all of the rest is proven to be equal."), tone
+    return t("Some of it is still on its way."), "way"
 
 
 def _compared(found: Compared, say: Words) -> Blocks:
     """What compare found, class by class, and what reading did not prove."""
     blocks = [*comparison.classes(found, say), comparison.sums(found, say, adds_up=found.adds_up)]
     for name, one in held(found).items():
-        if one.keys and name in LACKING | UNPROVEN:
+        if one.keys and name in LACKING | COMING | UNPROVEN:
             blocks += [Paragraph(Span("code", name.title)), keys(one.keys)]
     blocks += comparison.remedies(found, say)
     for kind, names in found.deep.keys.items() if found.deep else ():
@@ -109,7 +133,7 @@ def _compared(found: Compared, say: Words) -> Blocks:
             else None
         )
         blocks.append(Facts([(say("In OBS up to"), (found.watermark, beside))]))
-    return [*blocks, *comparison.lag(found.lag, say)]
+    return [*blocks, *comparison.lag(found.lag, found.amended, say)]
 
 
 def how_far(found: PassAnswer | None, language: str) -> str:

@@ -43,7 +43,7 @@ from oss_oms_sync.answers.status_answer import (
     Verdict,
     VerdictState,
 )
-from oss_oms_sync.answers.text import NOTHING, Text, t
+from oss_oms_sync.answers.text import NOTHING, AtLeast, Text, t
 
 _STATES = {
     VerdictState.IN_STEP: (t("In step"), "good"),
@@ -94,7 +94,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 say("The last comparison, object by object."),
                 _compared(answer, now, say),
             ),
-            comparison.lag_section(comparison.lag(last.lag, say), say) if last else None,
+            comparison.lag_section(comparison.lag(last.lag, last.amended, say), say) if last else None,
             comparison.folder_section(comparison.folders(last, say), say) if last else None,
             Section(
                 "passes",
@@ -155,8 +155,10 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         (say("run files of projects that no longer run"), sum(one.run_files for one in backlog.left_behind)),
     ]
     is_empty = not any(number for _, number in counts) and not backlog.at_least
-    # The first two are always shown, unless there is nothing at all.
-    shown = [Figure(name, f"{number:,}") for place, (name, number) in enumerate(counts) if number or place < 2]
+    # The first two, of which there may be more, are always shown, unless there is nothing at all.
+    if backlog.at_least:
+        counts[:2] = [(name, AtLeast(number) if number else 0) for name, number in counts[:2]]
+    shown = [Figure(name, say("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2]
     figures = Figures(shown, within=True)
     return [
         Paragraph(say("Nothing waits.")) if is_empty else figures,
@@ -176,7 +178,7 @@ def _reasons(answer: StatusAnswer, say: Words) -> Blocks:
         fix = answer.fixes.get(name)
         group = "unknown" if fix is None else "lasting" if name in answer.lasting else "passing"
         causes.append(Cause(name, number, say(fix) if fix else None, group))
-    read = say("By reason, of {number} records that were read", number=answer.backlog.read)
+    read = say("By reason, of {number:record that was read|records that were read}", number=answer.backlog.read)
     return [Paragraph(read, "note"), *tables(say("reason"), causes, say)]
 
 

@@ -36,7 +36,9 @@ def a_minute(number: float | None, say: Words) -> str:
 
 
 def rate(number: float) -> str:
-    """With a decimal where it is so small that it counts."""
+    """With a decimal where it is so small that it counts; 0 only of none."""
+    if 0 < number < 0.1:
+        return "<\u00a00.1"
     return f"{number:,.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -52,6 +53,15 @@ def test_a_key_comes_through_a_shell_and_the_command_line_as_it_is(monkeypatch, 
     assert (interpreter.startswith("py"), program) == (True, "ops.py")
     options = parser.parse(words)
     assert (options.command, options.keys) == ("replay", [key])
+
+
+@pytest.mark.parametrize(("encoding", "is_escaped"), [("utf-8", False), ("gbk", True), ("cp1252", True)])
+def test_a_key_that_the_output_s_encoding_lacks_is_printed_so_that_it_is_that_key(monkeypatch, encoding, is_escaped):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    line = command(Step("replay", {"key": "a/😀"}))
+    assert ("--escaped-key" in line) == is_escaped
+    line.encode(encoding)
+    assert parser.parse(in_posix(line)[2:]).keys == ["a/😀"]
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,14 @@ def test_the_table_has_every_cost_its_total_and_the_freeze(monkeypatch):
     assert f"total {total}" in lines
 
 
+def test_one_object_and_one_lane_are_one(monkeypatch):
+    _, out, _ = run(monkeypatch, "--objects", "1", "--size", "1KB", "--lanes", "1", "--lang", "en")
+    assert out.startswith("1 object of 1 KB, ")
+    assert ", 1 lane; list prices" in out
+    assert "  1 object  " in out
+    assert "1 objects" not in out
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_amounts_stand_below_each_other(monkeypatch, lang):
     _, out, _ = run(monkeypatch, *GIVEN, "--lang", lang)

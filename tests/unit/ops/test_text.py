@@ -246,6 +246,7 @@ def test_compare_shows_each_class_that_has_objects_and_the_first_keys_of_what_is
     assert "  longest: 2 h\n  not yet: 3\n" in out
 
 
+NOTHING = "Nothing is in scope: see whether the source bucket, the prefix or the suffix has a typo."
 NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None, "finished": False}
 
 
@@ -254,7 +255,17 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
     [
         (compared(), 0, "All is in OBS, with equal contents."),
         (compared(LACKING), 1, "Not all is in OBS."),
-        (compared({"moving": sides(1, 0)}), 1, "Not all is in OBS."),
+        (compared({"moving": sides(1, 0)}), 3, "Some of it is still on its way."),
+        (compared({"arriving": sides(0, 1)}), 3, "Some of it is still on its way."),
+        (compared({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Not all is in OBS."),
+        (
+            compared({"failed_before": sides(1, 0), "equal_size": sides(1, 1)}),
+            3,
+            "Some of it is still on its way, and not all of the rest is proven to be equal.",
+        ),
+        (compared(found_nothing=True), 3, NOTHING),
+        (compared(LACKING, **{"pass": None}), 1, "Not all is in OBS."),
+        (a_pass(found_nothing=True), 3, NOTHING),
         (compared({"equal_size": sides(1, 1)}), 3, "Nothing is known to lack, but not all is proven to be equal."),
         (
             compared({"oms_own": sides(0, 9), "deleted_at_source": sides(0, 2)}),
@@ -283,7 +294,26 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
 def test_the_title_and_the_exit_code_of_a_pass_go_together(answer, code, title):
     assert text(pass_lines(answer)).splitlines()[0] == title
     view = VIEWS["compare" if "classes" in answer else "reconcile"]
-    assert view.exit_code(view.read(answer)) == code
+    found = view.read(answer)
+    assert view.exit_code(found) == code
+    assert (view.report(found, "en").hero.tone == "good") == (code == 0 and answer["finished"])
+
+
+def test_what_is_merely_on_its_way_is_not_red_and_its_keys_are_named():
+    said = compared({"in_flight": sides(1, 0, "late")})
+    assert passes.report(VIEWS["compare"].read(said), "en").hero.tone == "way"
+    assert "  in_flight\n      'late'\n" in text(pass_lines(said))
+
+
+def test_a_trial_says_what_it_would_send_and_not_that_it_was_sent():
+    for trial in (
+        compared(LACKING, **{"pass": None}, submitted=5),
+        a_pass(**{"pass": None}, missing=["a"], submitted=5),
+    ):
+        out = text(pass_lines(trial))
+        assert "  would be sent: 5\n" in out
+        assert "sent again" not in out
+        assert "sent by this pass" not in out
 
 
 @pytest.mark.parametrize(
@@ -337,7 +367,7 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
     assert out.startswith("NO-GO\n  These checks failed: MISSING.\n")
     assert "  Writes stopped: 2026-01-31T08:00:00Z (2026-01-31 UTC)\n  As of: 2026-01-31T09:12:00Z (" in out
     assert f"  Checks passed: {len(IDS) - 3} of {len(IDS) - 2}\n" in out
-    assert "  failed: Nothing is missing in OBS MISSING\n      counted: 1 objects, 4 bytes\n" in out
+    assert "  failed: Nothing is missing in OBS MISSING\n      counted: 1 object, 4 bytes\n" in out
     assert "      certify saw: MISSING seen\n      certify wants: none\n" in out
     assert "      'a'\n" in out
     assert f"      -> mend MISSING\n      -> {OPS} compare --again\n" in out

@@ -157,7 +157,8 @@ def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassS
     [
         (a_pass(250_000), a_pass(1_000_000, minutes_ago=60, ended=True), 0, Progress(25_000, 0.25, 30)),
         # A bucket that has grown.
-        (a_pass(2_000), a_pass(1_000, ended=True), 0, Progress(200, 1.0, 0)),
+        (a_pass(2_000), a_pass(1_000, ended=True), 0, Progress(200, 0.99, 0)),
+        (a_pass(9_996), a_pass(10_000, ended=True), 0, Progress(1_000, 0.99, 1)),
         # Without a measure, or a pace, no more is known.
         (a_pass(500), None, 0, Progress(50, None, None)),
         (a_pass(0), a_pass(1_000, ended=True), 0, Progress(0, None, None)),

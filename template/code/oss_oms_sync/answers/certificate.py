@@ -294,9 +294,9 @@ class Certificate:
             oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=number)
         # Nobody knows of OBS what happens there after that.
         return t(
-            "Each object of the source ({n:object|objects}, {bytes} bytes) was in OBS when it was looked at, {when}."
-            " Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed}, {oms}."
-            " {headers}",
+            "Each object of the source ({n:object|objects}, {bytes:byte|bytes}) was in OBS when it was looked at,"
+            " {when}. Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed},"
+            " {oms}. {headers}",
             headers=self.headers.said,
             n=self.source.objects,
             bytes=self.source.bytes,

@@ -35,7 +35,8 @@ class PassAnswer:
     for people only. `objects` are those of the source that it has walked past. `share`, from 0 to 1, and `minutes_left`
     are None where no earlier pass tells how many objects there are. `unsent`: how many it left, because they are too
     many: `step` has them copied, and `all_the_same` sends them. `is_migration_unknown`: a migration of the old objects
-    had begun, and whether it copies was not known, so nothing was left to it."""
+    had begun, and whether it copies was not known, so nothing was left to it. `found_nothing`: it is at its end, and no
+    object of the source was in scope."""
 
     finished: bool
     next: str
@@ -53,6 +54,7 @@ class PassAnswer:
     step: Step | None = None
     all_the_same: Step | None = None
     is_migration_unknown: bool = False
+    found_nothing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,8 +152,10 @@ class TaskGroup:
 
     @property
     def percent(self) -> float | None:
-        """How many of all objects those are; None until it has listed them."""
-        return 100 * self.told_of / self.total if self.total else None
+        """How many of all objects those are, 100 only if they are all; None until it has listed them."""
+        if not self.total or self.told_of >= self.total:
+            return 100.0 if self.total else None
+        return min(99.9, 100 * self.told_of / self.total)
 
     @property
     def will_copy(self) -> bool:

@@ -62,12 +62,14 @@ class CompareResult:
     def _answer(self) -> dict[str, Any]:
         """What is known of any pass, by the names of CompareAnswer."""
         state, tally, finished = self.state, self.tally, self.answer.finished
+        is_standstill = state is not None and state.scope.standstill
         return {
             **vars(self.answer),
+            "found_nothing": finished and not is_standstill and tally.found_nothing,
             **{name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")},
             "deep": self._deep(),
             "lag": tally.lags(),
-            "standstill": state is not None and state.scope.standstill,
+            "standstill": is_standstill,
             "wishes": [name for name in _WISHES if state and getattr(state.scope, name)],
             "state": f"{tally.state:064x}" if finished else None,
             "twin": f"{tally.twin:064x}" if finished else None,

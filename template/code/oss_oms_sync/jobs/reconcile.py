@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -94,7 +94,7 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
         one = driver.about_now(scope, note=not asked.dry_run)
         walk = _range_walk(invocation, one, Piece.first(), limit=asked.limit, dry_run=asked.dry_run)
         tally, answer = walk.trial()
-        return _answer(answer, tally.counts, walk.missing if asked.dry_run else None)
+        return _answer(answer, tally, walk.missing if asked.dry_run else None)
     if asked.look:
         state, stopped = driver.look(scope), None
         before = driver.before(state)
@@ -105,12 +105,13 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
     else:
         state, stopped = driver.by_hand(scope, restart=asked.restart)
     answer = answer_of("reconcile", state, stopped, invocation.clock.now(), before)
-    return _answer(answer, state.counts if state else {})
+    return _answer(answer, state.tally if state else Tally())
 
 
-def _answer(answer: PassAnswer, counts: Mapping[str, int], missing: Sequence[str] | None = None) -> ReconcileAnswer:
-    """`counts` are of all of a pass so far."""
-    known: dict[str, Any] = {**vars(answer), **{name: counts.get(name, 0) for name in COUNTS}}
+def _answer(answer: PassAnswer, tally: Tally, missing: Sequence[str] | None = None) -> ReconcileAnswer:
+    """`tally` is of all of a pass so far."""
+    known: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
+    known["found_nothing"] = answer.finished and tally.found_nothing
     return ReconcileAnswer(**known, missing=missing)
 
 

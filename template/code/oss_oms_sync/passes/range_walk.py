@@ -168,9 +168,11 @@ class RangeWalk:
         walked = self.run()
         if walked.error:
             raise walked.error
-        is_whole = walked.piece.kind is Kind.DONE
+        tally, is_whole = walked.piece.tally, walked.piece.kind is Kind.DONE
+        if self._dry_run:  # a comparison counts what was sent, and not what would be
+            tally.counts["submitted"] = self._taken
         following = "Everything was looked at." if is_whole else "A trial is not continued: the next one begins anew."
-        return walked.piece.tally, brief_answer(following, self.stopped, finished=is_whole)
+        return tally, brief_answer(following, self.stopped, finished=is_whole)
 
     def _go(self) -> bool:
         """Count key after key, or run after run; return whether that came to the end of the range."""

@@ -11,7 +11,7 @@ from oss_oms_sync.answers.pass_answers import PassAnswer, Progress, Ranges
 from oss_oms_sync.answers.step import Step, Stop, Stopped
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
-from oss_oms_sync.passes.tally import INSIDE, UNSENT, Tally
+from oss_oms_sync.passes.tally import UNSENT, Tally
 
 # A pass takes time, so the next one may begin this much later than its period says.
 _LATE = timedelta(days=1)
@@ -118,9 +118,8 @@ class PassState:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether no object of the source bucket that it, one of reconcile, has walked past passes the project's
-        filter."""
-        return not self.counts.get(INSIDE)
+        """Whether no object of the source bucket that it has walked past is in scope."""
+        return self.tally.found_nothing
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
         """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""
@@ -139,7 +138,8 @@ def progress_of(state: PassState, last: PassState | None, now: datetime) -> Prog
     if state.ended or last is None or not pace:
         return Progress(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
     left = max(0, last.objects - state.objects)
-    share = state.objects / max(1, state.objects + left)
+    # There may be more than the last pass had: what is not at its end is nowhere shown as 100 %.
+    share = min(0.99, state.objects / max(1, state.objects + left))
     return Progress(round(pace), round(share, 3), -(-left // max(1, round(pace))))
 
 

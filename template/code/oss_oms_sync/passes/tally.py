@@ -268,6 +268,12 @@ class Tally:
             "last_written": [LastWritten(one.key, timestamp(from_epoch(one.modified))) for one in self.last_written],
         }
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether no object of the source is in scope: a pass of reconcile counts those that are, and a comparison
+        knows which were written last; a standstill pass does neither."""
+        return not (self.counts.get(INSIDE) or self.last_written)
+
     def lags(self) -> Lags:
         """How late objects were."""
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)

@@ -66,6 +66,17 @@ def test_a_prefix_looks_at_a_part_of_both_buckets(world):
     assert world.sent() == {"b/1"}
 
 
+def test_where_no_object_of_the_source_is_in_scope_it_says_so(world):
+    assert not world.compare()["found_nothing"]
+    world = CompareWorld(OBJECT_SUFFIX=".jpg", LANES="1")
+    world.put("1.txt", "1", "md5", "lost")
+    world.write("2.jpg", "1")
+    world.later(HOUR)
+    # A standstill pass judges nothing.
+    found = [world.compare(asked)["found_nothing"] for asked in ({}, {"dry_run": True}, {"standstill": True})]
+    assert found == [True, True, False]
+
+
 def test_a_prefix_outside_of_the_projects_is_an_error():
     world = CompareWorld(OBJECT_PREFIX="b/")
     with pytest.raises(PayloadError, match="outside OBJECT_PREFIX"):
@@ -95,7 +106,7 @@ def test_a_trial_sends_nothing_and_leaves_nothing(world):
     names = set(world.bucket.objects)
     answer = world.compare({"dry_run": True})
     assert keys(answer, "missing") == ["a/1", "b/1"]
-    assert (answer["submitted"], answer["pass"], answer["watermark"]) == (0, None, None)
+    assert (answer["submitted"], answer["accepted"], answer["pass"], answer["watermark"]) == (2, 0, None, None)
     assert answer["finished"]
     assert not world.sent()
     assert set(world.bucket.objects) == names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, Reason, SettingsError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.passes.tally import COUNTS
@@ -34,6 +35,17 @@ def test_a_payload_that_cannot_be_used_says_what_can(payload, says):
 def test_without_a_source_bucket_it_says_so():
     with pytest.raises(SettingsError, match=r"^SOURCE_BUCKET is empty\. Name .* records$"):
         ReconcileWorld(SOURCE_BUCKET="").reconcile()
+
+
+def test_where_nothing_is_in_scope_it_says_so_and_not_where_all_is_old():
+    world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
+    world.upload("a.txt")
+    world.later()
+    assert [world.reconcile(asked)["found_nothing"] for asked in ({}, {"dry_run": True})] == [True, True]
+    world.upload("a.jpg")
+    world.later(10 * 24 * HOUR)
+    found = world.reconcile({"since": timestamp(world.clock.now())})
+    assert (found["scanned"], found["found_nothing"]) == (0, False)
 
 
 def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
@@ -87,6 +99,7 @@ def test_an_empty_bucket_is_finished_at_once(world):
         "step": None,
         "all_the_same": None,
         "is_migration_unknown": False,
+        "found_nothing": True,
         "missing": None,
     }
 

@@ -3,10 +3,12 @@
 import json
 import re
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from ops.canary import hops, objects
+from ops.canary.run import _since
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
@@ -39,6 +41,11 @@ def test_all_comes_and_is_equal_and_nothing_is_left(world):
     assert "OMS's own lists stay" in said.text
     # OMS's lists are the only thing that is new there.
     assert {key.split("/")[0] for key in world.obs.objects(world.destination_bucket)} == {"oms"}
+
+
+def test_nothing_comes_before_it_was_sent_where_the_clock_of_obs_is_behind():
+    sent = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    assert [_since(sent, sent + timedelta(seconds=late)) for late in (-2, -0.4, 3)] == ["+0 s", "+0 s", "+3 s"]
 
 
 def test_what_others_wrote_stays(world):

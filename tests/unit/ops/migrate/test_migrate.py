@@ -11,14 +11,17 @@ from unittest.mock import patch
 
 import pytest
 
+from ops import answers
 from ops.intention import Intention, Intentions
+from ops.migrate.told import how_far, plan
+from oss_oms_sync.answers.task_group import TaskGroup
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
 from support.law import EXTRAS
 from support.migration import Caller
-from support.ops import OPS, SET_UP_RIGHT
+from support.ops import OPS, SET_UP_RIGHT, compared, sides
 from unit.ops.migrate.migrate_world import STATE, MigrateWorld
 from unit.ops.setup.setup_world import NAME, ends, well
 
@@ -638,6 +641,40 @@ def test_a_comparison_says_how_much_is_missing_and_what_that_costs(world):
     assert "it copies 1,000 objects, 10.0 MB" in said
     assert "(an estimate)" in said
     assert "OMS" in said
+
+
+@pytest.mark.parametrize(
+    ("prefix", "own", "said"),
+    [
+        ("", "", "it copies 15 objects, 150 bytes. "),
+        ("a/", "", "it copies 1 object, 10 bytes. "),
+        ("a/x", "", "it copies 1 object, 10 bytes, at most"),
+        ("d/", "", "it copies 0 objects, 0 bytes. "),
+        ("a/x/", "a/x/", "it copies 15 objects, 150 bytes. "),
+        # In no folder; and in one of those that are counted together.
+        ("r", "", "is not known"),
+        ("c/", "", "is not known"),
+    ],
+)
+def test_the_plan_counts_what_begins_with_the_prefix_as_far_as_that_is_known(prefix, own, said):
+    def missing(number: int) -> dict[str, list[int]]:
+        return {"missing": [number, 10 * number, 0, 0], "equal_contents": [9, 90, 9, 90]}
+
+    folders = {"": missing(2), "a/": missing(1), "b/": missing(4), "d/": missing(0), "*": missing(8)}
+    found = answers.of_compare(compared({"missing": sides(15, 0)}, folders=folders))
+    intention = Intention("", "", "source", "destination", [prefix], [])
+    assert said in "\n".join(map(str, plan(intention, found, own, "en")))
+    if "not known" in said:
+        del folders["*"]
+        found = answers.of_compare(compared({"missing": sides(7, 0)}, folders=folders))
+        number = {"r": "2 objects, 20 bytes, at most", "c/": "0 objects, 0 bytes. "}[prefix]
+        assert f"it copies {number}" in "\n".join(map(str, plan(intention, found, own, "en")))
+
+
+@pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
+def test_only_all_of_the_old_objects_are_100_percent(copied, share):
+    group = TaskGroup.of({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
+    assert str(how_far(group)).startswith(f"{share} of 100,000 objects")
 
 
 def test_programs_get_json(world):

@@ -227,6 +227,9 @@ def test_a_rehearsal_says_how_long_writes_will_stand_still_and_what_would_fail()
     assert sum(shares) == given["rehearsal"]["minutes"]["total"]
     assert "total81 min" in part.text
     assert "Would be NO-GO" in part.text
+    in_chinese = page(given, "zh")
+    assert "结论将为 NO-GO" in in_chinese.text
+    assert "结论将为：NO-GO" in in_chinese.section("rehearsal").text
     assert [one.text for one in part.every("code")] == given["rehearsal"]["failing"]
     given["rehearsal"]["minutes"]["total"] += 1
     assert "do not add up" in page(given).section("rehearsal").text
@@ -238,6 +241,30 @@ def test_a_waiver_says_by_whom_and_of_how_much(given):
     assert given["accepted"]["equal_size"] in row
     assert f"{given['classes']['equal_size']['source']['objects']:,}" in row
     assert f"accepted by {given['accepted']['equal_size']}" in page(given).section("classes").text
+
+
+@pytest.mark.parametrize(("left", "said"), [(3, "3"), (None, "not known")])
+def test_what_was_accepted_and_is_no_class_has_words_and_only_the_number_that_is_counted(given, left, said):
+    given["accepted"] |= {"oms_unfinished": "Li, seen", "metadata": "Li, none wanted"}
+    given["oms"]["left"] = left
+    rows = page(given).section("waivers").one("tbody").cells()
+    told = [row for row in rows if row[0].endswith(("oms_unfinished", "metadata"))]
+    assert told == [
+        ["what OMS has not finished oms_unfinished", "Li, seen", said, "–"],
+        ["headers that are not in OBS metadata", "Li, none wanted", "–", "–"],
+    ]
+
+
+def test_what_was_deleted_is_not_known_where_nothing_was_counted(given):
+    given |= dict.fromkeys(("classes", "folders", "source", "destination", "last_written"))
+    text = page(given).section("shown").text
+    assert "deleted at the sourcenot known" in text
+    assert "not known objects" not in text
+
+
+def test_one_object_of_one_byte_is_one(given):
+    given["source"] |= {"objects": 1, "bytes": 1}
+    assert "(1 object, 1 byte)" in certificate.read(given).said.en
 
 
 def test_digests_and_exact_numbers_are_there_for_a_stranger():

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from ops.certificates import NOT_COUNTED
 from ops.report.comparison import CLASSES
 from oss_oms_sync.answers.status_answer import VerdictState
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.errors import Reason
 from support.answers import answer
+from support.ops import sides
 from unit.ops.web_page import Element, parse, status_page
 
 
@@ -98,12 +100,43 @@ def test_the_parts_of_a_bar_add_up_to_the_bucket():
     bars = list(section.every(class_="bar"))[:2]
     for bar, side in zip(bars, ("source", "destination"), strict=True):
         shares = [int(part.attributes["style"].removeprefix("flex-grow:")) for part in bar.every("i")]
-        assert sum(shares) == last[side]["objects"]
-        assert f"{last[side]['objects']:,} objects" in bar.attributes["aria-label"]
-        tones = [part.attributes["class"] for part in bar.every("i")]
-        assert tones == [
-            one.tone for one in CLASSES if one.title in last["classes"] and last["classes"][one.title][side]["objects"]
-        ]
+        counts = {
+            one: last["classes"][one.title][side]["objects"]
+            for one in CLASSES
+            if one.title in last["classes"] and one.title not in NOT_COUNTED[side]
+        }
+        assert sum(shares) == sum(counts.values())
+        assert f"{sum(shares):,} objects" in bar.attributes["aria-label"]
+        assert [part.attributes["class"] for part in bar.every("i")] == [one.tone for one, n in counts.items() if n]
+
+
+def test_what_is_at_least_there_is_at_least_that_in_each_place_and_one_record_is_one(example):
+    example["backlog"] |= {"at_least": True, "failed": 10_000, "in_run_files": 0, "read": 1}
+    text = page(example).section("waiting").text
+    assert "failed recordsat least 10,000" in text
+    assert "in replay's hands0" in text
+    assert "of 1 record that was read" in text
+
+
+def test_what_is_in_scope_is_the_same_in_figures_classes_and_folders(example):
+    last = example["compare"]["last"]
+    last["classes"] = {"equal_contents": sides(5, 5), "outside": sides(7, 7), "oms_own": sides(0, 2)}
+    last["folders"] = {"": {"equal_contents": [5, 50, 5, 50], "outside": [7, 70, 7, 70]}}
+    shown = page(example)
+    assert "of 5 objects, 0 are not proven" in shown.text
+    scope, *others = shown.section("in-obs").one("tfoot").cells()
+    assert (scope[:2], scope[3]) == (["in scope", "5"], "5")
+    assert [one[0] for one in others] == ["OMS's own listsnot counted", "outside the scopenot counted"]
+    assert [cell[:1] for cell in shown.section("folders").one("tfoot").cells()[0][1:3]] == ["5", "5"]
+
+
+def test_what_was_not_yet_there_is_not_red_once_keys_were_judged_again(example):
+    last = example["compare"]["last"]
+    for amended in (None, "2026-01-01T22:00:00Z"):
+        last["amended"] = amended
+        late = page(example).section("lag")
+        assert any(late.every("td", class_="n bad")) == (amended is None)
+        assert ("before keys were judged again" in late.text) == (amended is not None)
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,11 @@ def test_only_all_is_100_percent_and_only_none_is_0(number, more):
     assert (shown == "0 %") == (number == 0)
 
 
-@pytest.mark.parametrize(("rate", "shown"), [(0, "0"), (0.25, "0.2"), (3.0, "3"), (12_345.6, "12,346")])
-def test_a_small_rate_has_a_decimal(rate, shown):
-    assert units.rate(rate) == shown
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(0, "0"), (0.01, "< 0.1"), (0.25, "0.2"), (3.0, "3"), (12_345.6, "12,346")]
+)
+def test_a_small_rate_has_a_decimal_and_is_not_none(rate, shown):
+    assert plain(units.rate(rate)) == shown
 
 
 @pytest.mark.parametrize(("number", "shown"), [(2**30, "1 GiB"), (10**9, "1.00 GB"), (None, "not known")])

@@ -93,7 +93,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     # Judging some keys again does not make what was seen of all others any newer.
     if frozen and found.state.ended < timestamp(evidence.now - LATEST):
         return finding(Result.NOT_RUN, t("{seen}, too long ago", seen=seen), following, begin)
-    if found.tally.last_written:
+    if not found.tally.found_nothing:
         return finding(Result.PASSED, seen)
     return finding(
         Result.NOT_PROVEN,
@@ -149,7 +149,7 @@ def _sums(evidence: Evidence, scope: Finding) -> Finding:
     source = found.tally.side("source")
     return _SUMS(
         Result.PASSED,
-        t("{objects:object|objects}, {bytes} bytes in the source", objects=source.objects, bytes=source.bytes),
+        t("{objects:object|objects}, {bytes:byte|bytes} in the source", objects=source.objects, bytes=source.bytes),
     )
 
 
@@ -202,7 +202,7 @@ def _sample(evidence: Evidence) -> Finding:
             options.cutover(sample=0),
         )
     seen = t(
-        "{read:object|objects}, {bytes} bytes. {bound}",
+        "{read:object|objects}, {bytes:byte|bytes}. {bound}",
         read=read,
         bytes=sample.bytes,
         bound=sample.bound or t("There is nothing to sample"),
@@ -229,10 +229,10 @@ def _metadata(evidence: Evidence) -> Finding:
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
         following = t(
-            "Migrate with --overwrite in an open project, which reads and writes all {objects:object|objects} ({bytes}"
-            " bytes) once more; or write these objects again at the source, each a PUT and a copy, unless the task"
-            " compares CRC64 and skips what is equal. If neither helps, run the cutover with --accept metadata='who,"
-            " why'"
+            "Migrate with --overwrite in an open project, which reads and writes all {objects:object|objects}"
+            " ({bytes:byte|bytes}) once more; or write these objects again at the source, each a PUT and a copy, unless"
+            " the task compares CRC64 and skips what is equal. If neither helps, run the cutover with --accept"
+            " metadata='who, why'"
         )
     elif headers.migrated:
         following = t(
@@ -243,7 +243,7 @@ def _metadata(evidence: Evidence) -> Finding:
         following = t(
             "Accept it by name. Or take a sync task that migrates metadata: in an open project delete this one in the"
             " OMS console, empty SYNC_URL in s.yaml, set up and deploy again, and then migrate with --overwrite, which"
-            " reads and writes all {objects:object|objects} ({bytes} bytes) once more"
+            " reads and writes all {objects:object|objects} ({bytes:byte|bytes}) once more"
         )
     return finding(
         result,
