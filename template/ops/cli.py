@@ -135,7 +135,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: 
     found = view.read(answer)
     try:
         said, code = view.report(found, session.lang, *known), view.exit_code(found)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
     show(session, options, said, answer)
     return code

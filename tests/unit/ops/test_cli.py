@@ -218,6 +218,9 @@ def ended(capsys):
         (["status", "--hours", "0"], "argument --hours: '0' is no whole number from 1 to 744"),
         (["cutover", "--sample", "301"], "argument --sample: '301' is no whole number from 0 to 300"),
         (["replay", "--limit", "-1"], "argument --limit: '-1' is no whole number of 0 or more"),
+        (["status", "--hours", "1" * 5000], "1' is too large"),
+        (["cost", "--size", "1TB", "--objects", "1" * 300], "1' is too large"),
+        (["cost", "--rate", "1" * 330], "1' is too large"),
     ],
 )
 def test_a_mistyped_word_is_told_with_what_was_meant(ended, words, said):
@@ -309,6 +312,14 @@ def show(monkeypatch, capsys):
 def test_what_is_piped_into_it_is_shown_as_its_kind(show, form, answer, code, first):
     assert show(form(answer), "--lang", "en")[:2][0] == code
     assert show(form(answer), "--lang", "en")[1].splitlines()[0] == first
+
+
+@pytest.mark.parametrize("nonsense", [10**400, float("inf")], ids=["digits", "infinity"])
+def test_numbers_that_nothing_has_are_no_answer(show, nonsense):
+    status = report("behind")
+    status["compare"]["open"][0]["share"] = nonsense
+    code, out, said = show(json.dumps(status), "--lang", "en")
+    assert (code, out, "The answer has another form" in said) == (1, "", True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
