@@ -31,6 +31,13 @@ def test_the_payload_reaches_the_tool_as_it_is(stand_in, tmp_path):
     assert call.json.loads(event) == payload
 
 
+def test_a_payload_that_is_too_long_for_a_command_line_reaches_the_tool_by_a_file(stand_in, tmp_path):
+    stand_in.answers(True)
+    assert Tool(None, tmp_path).ask("replay", {"keys": ["山" * 300] * 100}) is True
+    ((*_, option, file),) = stand_in.calls
+    assert (option, call.Path(file).exists()) == ("--event-file", False)
+
+
 def test_another_file_than_s_yaml_is_named_to_the_tool_wherever_one_stands(stand_in, tmp_path, monkeypatch):
     stand_in.answers(True)
     (tmp_path / "elsewhere").mkdir()
