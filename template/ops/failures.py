@@ -94,8 +94,9 @@ def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
     """The tool printed no answer, or ended with an error."""
     plain = [answers.plain(text).strip() for text in (output, errors)]
     said = [line for text in plain for line in text.splitlines()[-_TAIL:]]
+    by_tool = "\n".join(map(answers.without_logs, plain))
     for pattern, kind, happened, fix in _SAID:
-        if re.search(pattern, "\n".join(plain)):
+        if re.search(pattern, by_tool):
             return kind(happened, fix, said)
     return ToolError(
         t("`s {job}` gave no answer (exit code {code})", job=job, code=code),
@@ -113,7 +114,9 @@ def checked(job: str, found: answers.Found) -> Any:
     if error is None and not found.error_type:
         if found.answer is None:
             raise ToolError(
-                t("The answer of {job} is not JSON", job=job), t("Run the command again"), found.body.splitlines()
+                t("The answer of {job} is not JSON", job=job),
+                t("Run the command again"),
+                found.body.splitlines()[-_TAIL:],
             )
         return found.answer
     kind, message = _kind_and_message(error, found)

@@ -99,6 +99,21 @@ def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path,
     assert list(raised.value.said) == output.splitlines()
 
 
+def test_what_the_function_logged_is_not_taken_for_why_the_tool_gave_no_answer(stand_in, tmp_path):
+    logged = printed("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
+    for output in (logged, logged.partition("\n====")[0]):
+        stand_in.plan({"*": {"out": output, "code": 1}})
+        with pytest.raises(ToolError, match="gave no answer"):
+            Tool(None, tmp_path).ask("doctor", {})
+
+
+def test_of_an_answer_that_was_cut_the_end_is_shown(stand_in, tmp_path):
+    stand_in.answers(call.json.dumps({"keys": [*range(1000)]}, indent=1)[:-1])
+    with pytest.raises(ToolError, match="is not JSON") as raised:
+        Tool(None, tmp_path).ask("status", {})
+    assert (len(raised.value.said), raised.value.said[-1]) == (15, " ]")
+
+
 def test_a_tool_that_cannot_be_run_is_told(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
     with pytest.raises(ToolError) as raised:
