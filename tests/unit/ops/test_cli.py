@@ -134,6 +134,15 @@ def test_a_page_is_written_beside_the_text(run, tmp_path):
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
 
 
+def test_to_look_whether_a_file_can_be_written_leaves_a_link_to_nothing_as_it_is(run, tmp_path):
+    link, page = tmp_path / "link.html", tmp_path / "status.html"
+    link.symlink_to(page)
+    run(FakeCaller(status=ToolError(Text("It failed"), Text("Mend it"))), "status", "--html", str(link))
+    assert (link.is_symlink(), page.exists()) == (True, False)
+    run(FakeCaller(status=report()), "status", "--html", str(link))
+    assert (link.is_symlink(), page.exists()) == (True, True)
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_an_error_says_what_happened_and_what_to_do(run, lang):
     error = ToolError(Text("It failed", "失败"), Text("Mend it", "修复"), ["line", NASTY])
