@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, NamedTuple, TypeVar
 
+from ops.commands import Typed
 from ops.errors import ToolError
 from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
@@ -21,7 +22,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 T = TypeVar("T")
 
 ANOTHER_FORM = t("The answer has another form than this ops.py knows")
-DEPLOY = t("Deploy this project, so that both are of one version: s deploy -y")
+DEPLOY = t("Deploy this project, so that both are of one version: {command}", command=Typed("deploy"))
 
 
 class Found(NamedTuple):

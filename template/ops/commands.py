@@ -26,6 +26,20 @@ _OF_NONE = ("cost", "check", "show")
 TEMPLATE: ContextVar[str] = ContextVar("TEMPLATE", default="")
 
 
+class Typed:
+    """A command in a sentence: how it is typed, and with which file, is only known where the sentence is said."""
+
+    def __init__(self, job: str, **options: object) -> None:
+        self._step = Step(job, options)
+
+    def __str__(self) -> str:
+        return command(self._step)
+
+
+# What a migration costs, of numbers that whoever asks fills in.
+COST = Typed("cost", objects="N", size="BYTES")
+
+
 def interpreter() -> str:
     """What this runs by, as it is typed: where there is a `python`, it is the `python3` beside it."""
     if IS_WINDOWS:

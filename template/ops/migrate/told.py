@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ops import cost, effort
-from ops.commands import command
+from ops.commands import COST, command
 from ops.intention import Intention
 from ops.prices import RESTORE, Prices
 from ops.report import estimate, old_objects
@@ -40,7 +40,9 @@ _MUCH = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
     " that takes {time:time} at least (an estimate)."
 )
-_UNKNOWN_MUCH = t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}")
+_UNKNOWN_MUCH = t(
+    "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
+)
 _NEXT = {
     "go_on": t("Go on:"),
     "retry": t("Try again what failed:"),
@@ -61,8 +63,7 @@ def plan(intention: Intention, found: CompareAnswer, language: str) -> Iterator[
     for text in (_KEYS, _NOT_RESTORED.filled(dollars=RESTORE), _LATE):
         yield text.of(language)
     if not isinstance(found, Compared):
-        options = {"objects": "N", "size": "BYTES"}
-        yield _UNKNOWN_MUCH.filled(command=command(Step("cost", options))).of(language)
+        yield _UNKNOWN_MUCH.of(language)
         return
     copied = (ObjectClass.MISSING, ObjectClass.OLDER)
     counts = [

@@ -12,7 +12,7 @@ from ops import call
 from ops.call import Sandbox, Tool
 from ops.errors import CloudError, FunctionError, ToolError, UsageError
 from ops.waiting import in_background
-from support.ops import NASTY, StandInTool, failed, printed
+from support.ops import NASTY, OPS, StandInTool, failed, printed
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
         (
             "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
             ToolError,
-            "python3 ops.py secrets",
+            f"{OPS} secrets",
         ),
         ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
         ("Not found access: default", ToolError, "s config add"),

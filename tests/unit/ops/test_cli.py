@@ -19,6 +19,7 @@ from oss_oms_sync.answers.text import Text
 from support.ops import (
     NASTY,
     NO_PASS,
+    OPS,
     REPLAYED,
     SET_UP_RIGHT,
     STORY,
@@ -191,6 +192,24 @@ def test_whatever_a_part_of_an_answer_is_there_is_an_answer_or_an_error_that_say
     code, out, said = show(json.dumps({**compared(), name: value}), "--lang", "en")
     assert out or "The answer has another form" in said
     assert code in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        ("../project/s.yaml", ""),
+        ("../project/s.staging.yaml", " -t s.staging.yaml"),
+        ("s.yaml", " -t {}/elsewhere/s.yaml"),
+    ],
+)
+def test_each_command_that_is_printed_is_for_the_project_that_was_asked(run, monkeypatch, tmp_path, named, shown):
+    folder, shown = tmp_path / "project", shown.format(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    folder.mkdir()
+    monkeypatch.setattr(cli, "FOLDER", folder)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert f"{OPS} replay --key 'a b'{shown}\n" in run(FakeCaller(status=STORY), "story", "a b", "-t", named)[1]
+    assert run(FakeCaller(doctor={}), "doctor", "-t", named)[2].endswith(f"of one version: s deploy -y{shown}\n")
 
 
 def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run):
