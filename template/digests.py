@@ -2,7 +2,7 @@
 
 It prints objects, bytes and digest: the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal) of each.
 Of what is in OBS, it also tells OMS's own lists (compare's class oms_own) from the rest, which a certificate has.
-What a canary wrote (`ops.py canary`) is left out, as there.
+What a canary wrote (`ops.py canary`) is left out, as there, and so are copies of this project's records in OBS.
 First: pip install oss2 esdk-obs-python
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 
+_RECORDS = "oms_source_record/"
 _OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 
@@ -29,7 +30,10 @@ def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
 
     client, marker = obs.ObsClient(os.environ["OBS_AK"], os.environ["OBS_SK"], server=endpoint), ""
     while True:
-        body = client.listObjects(bucket, prefix=prefix, marker=marker, encoding_type="url").body
+        answer = client.listObjects(bucket, prefix=prefix, marker=marker, encoding_type="url")
+        if answer.status >= 300:
+            raise SystemExit(f"{bucket}: {answer.status} {answer.errorCode or answer.reason}: {answer.errorMessage}")
+        body = answer.body
         yield from ((one.key, int(one.size)) for one in body.contents)
         if not body.is_truncated:
             return
@@ -50,13 +54,14 @@ def main() -> None:
     parser.add_argument("endpoint", help="such as https://oss-cn-hangzhou.aliyuncs.com")
     parser.add_argument("bucket")
     parser.add_argument("prefix", nargs="?", default="")
+    parser.add_argument("--suffix", default="", help="the project's objectSuffix")
     asked = parser.parse_args()
     if asked.prefix.startswith("/"):
         parser.error(f'no object key begins with "/": give {asked.prefix.lstrip("/")!r}')
     listing = in_oss if asked.cloud == "oss" else in_obs
-    canaries = f"{asked.prefix}.oss-oms-sync-canary/"
+    never = (f"{asked.prefix}.oss-oms-sync-canary/", *([_RECORDS] if asked.cloud == "obs" else []))
     found = listing(asked.endpoint, asked.bucket, asked.prefix)
-    objects = [one for one in found if not one[0].startswith(canaries)]
+    objects = [one for one in found if one[0].endswith(asked.suffix) and not one[0].startswith(never)]
     print(told(objects))
     if asked.cloud == "obs":
         print("of these OMS's own lists:", told([one for one in objects if one[0].startswith(_OMS_LISTS)]))

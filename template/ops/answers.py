@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, NamedTuple, TypeVar
 
+from ops.commands import Typed
 from ops.errors import ToolError
 from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
@@ -14,13 +15,14 @@ from oss_oms_sync.answers.text import t
 # As the component prints it (devsapp/fc3, src/subCommands/invoke): what follows is the function's answer.
 _RESULT = "\nInvoke Result:\n"
 _LOGS_END = "========= FC invoke Logs end ========="
+_LOGS = re.compile(rf"========= FC invoke Logs begin =========.*?({_LOGS_END}|\Z)", re.DOTALL)
 _ERROR_TYPE = re.compile(r"^Error Type: *(\S.*)$", re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 T = TypeVar("T")
 
 ANOTHER_FORM = t("The answer has another form than this ops.py knows")
-DEPLOY = t("Deploy this project, so that both are of one version: s deploy -y")
+DEPLOY = t("Deploy this project, so that both are of one version: {command}", command=Typed("deploy"))
 
 
 class Found(NamedTuple):
@@ -35,6 +37,11 @@ class Found(NamedTuple):
 def plain(output: str) -> str:
     """What the tool printed, without its colours."""
     return _COLOURS.sub("", output)
+
+
+def without_logs(output: str) -> str:
+    """The same without what the function logged, which says nothing of the call."""
+    return _LOGS.sub("", output)
 
 
 def find(output: str) -> Found | None:

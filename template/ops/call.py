@@ -29,6 +29,8 @@ from oss_oms_sync.answers.text import t
 SANDBOX = "OSS_OMS_SYNC_SANDBOX"
 # A function takes up to 570 seconds, and the tool waits 5 more for it.
 CALL_SECONDS = 660.0
+# What is longer may not fit into a command line: Windows' takes 32,767 characters, an argument of Linux 131,071 bytes.
+_LONGEST_ARGUMENT = 30_000
 _ARGUMENTS = Path(__file__).with_name("arguments.js")
 Payload = Mapping[str, Any]
 
@@ -191,7 +193,7 @@ class Tool(Caller):
 @contextlib.contextmanager
 def _event(program: str, payload: str) -> Iterator[list[str]]:
     """The arguments that give the tool an event."""
-    if not _is_batch(program):
+    if len(payload) <= _LONGEST_ARGUMENT and not _is_batch(program):
         yield ["-e", payload]
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ from ops import listings
 from ops.answers import of_one_meaning
 from ops.certificates import KIND, SCHEMA
 from ops.clock import timestamp
+from ops.commands import Typed
 from ops.counts import Finding, in_listing, noting
 from ops.errors import UntrustedError, UsageError
 from ops.report import certificate
@@ -121,7 +122,7 @@ def _no_certificate(file: Path) -> UntrustedError:
     return UntrustedError(
         t("{file} is not a certificate, or is damaged", file=file),
         t(
-            "Get it again: `python3 ops.py cutover` writes it, and the log bucket has it under"
-            " oms_source_record/certificates/"
+            "Get it again: `{command}` writes it, and the log bucket has it under oms_source_record/certificates/",
+            command=Typed("cutover"),
         ),
     )

@@ -14,7 +14,7 @@ from ops import answers, call, checking, closing, cost, cutover, freeze, parser,
 from ops.canary.run import canary
 from ops.checklist.checklist import checklist
 from ops.clock import Clock
-from ops.commands import TEMPLATE
+from ops.commands import TEMPLATE, Typed
 from ops.errors import OpsError, ToolError, UsageError
 from ops.files import check_writable, show, write
 from ops.migrate.migration import migrate
@@ -84,16 +84,17 @@ _OF_EACH_COMMAND = {"command", "json", "lang", "html", "template"}
 _OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
 
 _SHOW_HOW = t(
-    "Give it an answer: python3 ops.py status --json | python3 ops.py show, or python3 ops.py show < certificate.json"
+    "Give it an answer: {status} | {show}, or {show} < certificate.json",
+    status=Typed("status", json=True),
+    show=Typed("show"),
 )
 
 
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Run the command that `words` name, and return its exit code."""
     options = parser.parse(words)
-    template = options.template
-    named = TEMPLATE.set(str(template) if template and template.name != "s.yaml" else "")
-    caller = call.caller(template, FOLDER)
+    named = TEMPLATE.set(_other_than_s_yaml(options.template))
+    caller = call.caller(options.template, FOLDER)
     clock = clock or Clock(caller.ahead)
     session = Session(caller, Screen(clock), clock, options.lang)
     try:
@@ -116,6 +117,14 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         session.caller.stop()
 
 
+def _other_than_s_yaml(file: Path | None) -> str:
+    """A file as it is named in the project's folder; empty for the one that the tool takes there by itself."""
+    if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
+        return ""
+    whole = file.parent.resolve() / file.name
+    return str(whole.relative_to(FOLDER) if whole.is_relative_to(FOLDER) else whole)
+
+
 def _tell(session: Session, error: OpsError) -> int:
     for line in error.said:
         session.screen.say(f"| {line}")
@@ -135,7 +144,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: 
     found = view.read(answer)
     try:
         said, code = view.report(found, session.lang, *known), view.exit_code(found)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
     show(session, options, said, answer)
     return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ops.call import Payload
+from ops.commands import Typed
 from ops.errors import CloudError
 from ops.waiting import Session, call_once, pause
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
@@ -19,11 +20,11 @@ _ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
 _HINT = t(
-    "The project is closed already, and what was begun before ends within two minutes. To open it again: python3"
-    " ops.py open"
+    "The project is closed already, and what was begun before ends within two minutes. To open it again: {command}",
+    command=Typed("open"),
 )
 _UNDONE = t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again")
-HOW_FAR = t("See how far it is: python3 ops.py migrate --look")
+HOW_FAR = t("See how far it is: {command}", command=Typed("migrate", look=True))
 
 _SWITCH = t("Switch over. The project stays closed, and its trigger is taken away: nothing is sent to OMS any more.")
 # The right to stop a task is the one to start it too, with any keys: a key that lies with a function for months does
@@ -35,17 +36,16 @@ _STOP_TASK = t(
     " task drops that is not documented. If the project is ever opened again, start the task first."
 )
 _OPEN_FIRST = t(
-    "The project was closed by hand, and something has to be sent ({checks}): python3 ops.py open. Then run the"
-    " cutover again."
-)
+    "The project was closed by hand, and something has to be sent ({checks}): {command}. Then run the cutover again."
+).filled(command=Typed("open"))
 _AFTER_GO = t(
     "The project stays closed, because a GO stands. What lacks now ({checks}) was written or deleted after that, or"
-    " with another freeze. Only if OBS is not in use yet: python3 ops.py open"
-)
+    " with another freeze. Only if OBS is not in use yet: {command}"
+).filled(command=Typed("open"))
 _OPEN_AGAIN = t("The project is open again, because something has to be sent ({checks}). Then run the cutover again.")
 _STAYS = t(
-    "The project stays closed: run the cutover again after that step, and it goes on from there. To give up: python3"
-    " ops.py open"
+    "The project stays closed: run the cutover again after that step, and it goes on from there. To give up: {command}",
+    command=Typed("open"),
 )
 # The one table of what becomes of a project that a cutover has closed, this one or one before: what these checks want
 # sent, if they failed, opens it. After any other it stays closed, and the next call goes on from there.

@@ -15,14 +15,29 @@ from pathlib import Path
 from oss_oms_sync.answers.step import Step
 
 IS_WINDOWS = os.name == "nt"
-# What PowerShell takes as it stands.
-_PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
+# What PowerShell takes as it stands; and what it takes for the end of what is in single quotes, unless it is doubled.
+_PLAIN = re.compile(r"(?!@)[\w./:=@+-]+", re.ASCII)
+_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
 # The Serverless Devs tool's own.
 _OF_TOOL = ("deploy", "remove")
 # Those that ask for no project.
 _OF_NONE = ("cost", "check", "show")
 # What this runs with instead of s.yaml, and what every command that is printed names then; empty for s.yaml.
 TEMPLATE: ContextVar[str] = ContextVar("TEMPLATE", default="")
+
+
+class Typed:
+    """A command in a sentence: how it is typed, and with which file, is only known where the sentence is said."""
+
+    def __init__(self, job: str, **options: object) -> None:
+        self._step = Step(job, options)
+
+    def __str__(self) -> str:
+        return command(self._step)
+
+
+# What a migration costs, of numbers that whoever asks fills in.
+COST = Typed("cost", objects="N", size="BYTES")
 
 
 def interpreter() -> str:
@@ -67,7 +82,7 @@ def quoted(word: str) -> str:
     """A word as a POSIX shell takes it, or PowerShell."""
     if not IS_WINDOWS:
         return shlex.quote(word)
-    return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
+    return word if _PLAIN.fullmatch(word) else "'" + _QUOTES.sub(r"\g<0>\g<0>", word) + "'"
 
 
 def _given(option: str, value: str) -> list[str]:

@@ -17,6 +17,7 @@ from ops import answers, closing
 from ops.call import Payload
 from ops.certificates import NOT_COUNTED
 from ops.clock import timestamp
+from ops.commands import Typed
 from ops.errors import CloudError, FunctionError
 from ops.freeze import Plan
 from ops.report import jobs
@@ -50,8 +51,8 @@ _ON_ITS_WAY = (*_WAIT_FOR, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, Objec
 _ANEW = {"restart": True}
 
 _HINT_CLOSED = t(
-    "The project is closed. Go on: run the same command again with {options}. Or give up: python3 ops.py open"
-)
+    "The project is closed. Go on: run the same command again with {options}. Or give up: {command}"
+).filled(command=Typed("open"))
 _STOPPED = t("stopped: {why}")
 
 _MIGRATES = t("A migration of the old objects is not over, and before that no project can be closed")

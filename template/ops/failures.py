@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from ops import answers
+from ops.commands import Typed
 from ops.errors import CloudError, FunctionError, OpsError, ToolError
 from oss_oms_sync.answers.text import Text, t
 
@@ -18,10 +19,10 @@ _ENDED = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
 # What the function raises on purpose (code/oss_oms_sync/errors.py): its message says more.
 _RAISED = {
     "PayloadError": t("Change what the command asks for"),
-    "SettingsError": t("Change s.yaml, then: s deploy -y"),
+    "SettingsError": t("Change s.yaml, then: {command}", command=Typed("deploy")),
     "CredentialsError": t("See which role s.yaml names: python3 policies/show.py"),
-    "StorageError": t("See what doctor says: python3 ops.py doctor"),
-    "RecordError": t("See what doctor says: python3 ops.py doctor"),
+    "StorageError": t("See what doctor says: {command}", command=Typed("doctor")),
+    "RecordError": t("See what doctor says: {command}", command=Typed("doctor")),
     "EventError": t("Change what the command asks for"),
 }
 # What is found in the output of a tool that gave no answer, and what it means; the first that matches. The first few
@@ -31,7 +32,7 @@ _SAID: list[tuple[str, type[OpsError], Text, Text]] = [
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
         t("A secret that s.yaml names is not in this machine's store"),
-        t("Put it there: python3 ops.py secrets"),
+        t("Put it there: {command}", command=Typed("secrets")),
     ),
     (
         r"edition field in the s\.yaml",
@@ -49,7 +50,7 @@ _SAID: list[tuple[str, type[OpsError], Text, Text]] = [
         r"FunctionNotFound|function .{0,200} does not exist",
         CloudError,
         t("Function Compute does not know the function"),
-        t("Deploy the project: s deploy -y"),
+        t("Deploy the project: {command}", command=Typed("deploy")),
     ),
     (
         r"AccessDenied|NoPermission|not authorized|Forbidden",
@@ -94,8 +95,9 @@ def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
     """The tool printed no answer, or ended with an error."""
     plain = [answers.plain(text).strip() for text in (output, errors)]
     said = [line for text in plain for line in text.splitlines()[-_TAIL:]]
+    by_tool = "\n".join(map(answers.without_logs, plain))
     for pattern, kind, happened, fix in _SAID:
-        if re.search(pattern, "\n".join(plain)):
+        if re.search(pattern, by_tool):
             return kind(happened, fix, said)
     return ToolError(
         t("`s {job}` gave no answer (exit code {code})", job=job, code=code),
@@ -113,7 +115,9 @@ def checked(job: str, found: answers.Found) -> Any:
     if error is None and not found.error_type:
         if found.answer is None:
             raise ToolError(
-                t("The answer of {job} is not JSON", job=job), t("Run the command again"), found.body.splitlines()
+                t("The answer of {job} is not JSON", job=job),
+                t("Run the command again"),
+                found.body.splitlines()[-_TAIL:],
             )
         return found.answer
     kind, message = _kind_and_message(error, found)

@@ -29,7 +29,7 @@ def check_writable(file: Path) -> None:
         with file.open("ab"):
             pass
         if is_new:
-            file.unlink()
+            file.resolve().unlink()  # a link to nothing stays as it is
     except OSError as error:
         raise _unwritable(error) from None
 

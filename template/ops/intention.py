@@ -19,6 +19,7 @@ from ops.clock import timestamp
 from ops.clouds.buckets import OssBucket
 from ops.clouds.task_groups import TaskGroups
 from ops.clouds.wire import UnreadableError, refused
+from ops.commands import Typed
 from ops.errors import OpsError
 from ops.waiting import Session
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
@@ -27,8 +28,8 @@ from oss_oms_sync.answers.text import t
 _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 _KEYS = t(
     "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its end, and"
-    " deletes them: python3 ops.py migrate"
-)
+    " deletes them: {command}"
+).filled(command=Typed("migrate"))
 
 
 class Holder(Protocol):

@@ -108,8 +108,10 @@ def _told(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
     def convert(text: str) -> Any:
         try:
             return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(say(error.args[0])) from None
+        except (ValueError, OverflowError) as error:
+            # Python itself has no Text for a number with more digits than it reads.
+            told = error.args[0] if isinstance(error.args[0], Text) else t("{text!r} is too large", text=text)
+            raise argparse.ArgumentTypeError(say(told)) from None
 
     return convert
 

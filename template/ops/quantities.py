@@ -1,4 +1,5 @@
-"""What somebody types, as values: 10M objects, 200TB, 50/s, a prefix. What cannot be read is a ValueError of a Text."""
+"""What somebody types, as values: 10M objects, 200TB, 50/s, a prefix. What cannot be read is a ValueError of a Text,
+and what nobody has so much of an OverflowError."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from oss_oms_sync.answers.text import Text, t
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4, "p": 5}
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "day": 86400}
 _DAY = 86400
+_MOST = 1e21
 
 
 def count(text: str) -> int:
@@ -82,7 +84,10 @@ def _scaled(text: str, thousand: int, unit: str, wanted: Text) -> float:
     if not found:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=wanted))
     exponent = _THOUSANDS[found[2].lower().removesuffix("b" if thousand == 1024 else "").removesuffix("i")]
-    return float(found[1].replace(",", "").replace("_", "")) * float(thousand**exponent)
+    number = float(found[1].replace(",", "").replace("_", "")) * float(thousand**exponent)
+    if number > _MOST:
+        raise OverflowError(text)
+    return number
 
 
 def in_bytes(number: float) -> str:

@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from ops.clouds.keys import check_form, check_given, typed
+from ops.commands import Typed
 from ops.errors import UsageError
 from ops.project import as_it_stands
 from ops.waiting import Session
@@ -39,7 +40,7 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
     for name, value in values.items():
         session.caller.keep_secret(named[name], value)
         session.say(t("{name} is in the tool's secret store now, as {named}.", name=name, named=named[name]))
-    session.say(t("Deploy, so that the functions get them: s deploy -y"))
+    session.say(t("Deploy, so that the functions get them: {command}", command=Typed("deploy")))
     return 0
 
 

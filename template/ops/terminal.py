@@ -49,7 +49,8 @@ Line = str | Marked
 
 # What a line is not broken within: a command, as the function's sentences have them; a sign of two columns; a word.
 _WORD = re.compile(
-    r"\s*(?:python3 ops\.py [a-z]+(?: --[a-z-]+)*[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)"
+    r"\s*(?:py[a-z\d.]* ops\.py [a-z]+(?: --[a-z-]+(?: [A-Z\d][A-Z\d-]*\b)?)*(?: -t )?[^\s\u2e80-\uffef]*"
+    r"|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)"
 )
 
 

@@ -236,13 +236,13 @@ def told_by_the_vendors(box, monkeypatch, capsys):
     server = f"http://obs.cn-north-4.myhuaweicloud.com:{port}"
     places = {"oss": (box.oss.endpoint, box.source_bucket), "obs": (server, box.destination_bucket)}
 
-    def run(cloud: str) -> list[str]:
+    def run(cloud: str, *words: str) -> list[str]:
         for name, value in zip(("OSS_AK", "OSS_SK"), box.user_credentials, strict=True):
             monkeypatch.setenv(name, value)
         for name, value in zip(("OBS_AK", "OBS_SK"), box.huawei_credentials, strict=True):
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("OSS_REGION", box.region)
-        monkeypatch.setattr(sys, "argv", ["digests.py", cloud, *places[cloud]])
+        monkeypatch.setattr(sys, "argv", ["digests.py", cloud, *places[cloud], *words])
         lead_huawei_here(monkeypatch)
         runpy.run_path(str(DIGESTS), run_name="__main__")
         return capsys.readouterr().out.splitlines()
@@ -252,6 +252,19 @@ def told_by_the_vendors(box, monkeypatch, capsys):
 
 def shown(found: dict[str, Any]) -> str:
     return f"{found['objects']} objects, {found['bytes']} bytes, {found['digest']}"
+
+
+def test_the_script_counts_what_a_certificate_does_and_says_why_it_cannot(box, told_by_the_vendors):
+    for key in ("a.jpg", "b.tmp", "oms_source_record/x/success_object/a.jpg"):
+        box.obs.put(box.destination_bucket, key, b"x")
+        box.oss.put(box.source_bucket, key, b"x")
+    nothing, only = (shown(Sum.of(one)._asdict()) for one in ({}, {"a.jpg": 1}))
+    of_obs = told_by_the_vendors("obs", "--suffix", ".jpg")
+    assert of_obs == [only, f"of these OMS's own lists: {nothing}", f"and elsewhere: {only}"]
+    assert told_by_the_vendors("oss", "a", "--suffix=.jpg") == [only]
+    box.obs.faults.add(Fault.status(403))
+    with pytest.raises(SystemExit, match="photos-obs: 403 "):
+        told_by_the_vendors("obs")
 
 
 @pytest.mark.long

@@ -13,6 +13,7 @@ from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.sync_task import SyncTask
 from ops.clouds.wire import refused
+from ops.commands import Typed
 from ops.errors import UsageError
 from ops.waiting import Session
 from oss_oms_sync.answers.text import t
@@ -100,5 +101,5 @@ class Accounts:
         if session.caller.ask("certify", {"look": True})["closed"]:
             raise UsageError(
                 t("The project is closed: nothing is sent, so nothing would arrive"),
-                t("Open it first, if that is meant: python3 ops.py open"),
+                t("Open it first, if that is meant: {command}", command=Typed("open")),
             )

@@ -9,6 +9,7 @@ from ops.canary.accounts import Accounts
 from ops.canary.journal import Journal, Journals
 from ops.certificates import RECORDS
 from ops.clouds.buckets import Bucket
+from ops.commands import Typed
 from ops.waiting import Session, duration
 from oss_oms_sync.answers.text import t
 
@@ -19,8 +20,8 @@ _LOOK_SECONDS, _MOST_SECONDS = 15.0, 1800.0
 _WAITS = t("deleted; OMS may still write what it has read before, so this is looked at again for {left}")
 _ELSEWHERE = t(
     "Not deleted: {prefix} is in {source} and {destination}, and s.yaml, or its sync task, names other buckets. Write"
-    " these there again, and run: python3 ops.py canary --remove"
-)
+    " these there again, and run: {command}"
+).filled(command=Typed("canary", remove=True))
 _REMOVED = t(
     "Deleted on both sides, with its records: {prefix}. OMS's own lists stay, because nothing else may write there:"
     " {name}/{lists}"
@@ -49,7 +50,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if left <= 0 and not found and not is_held:
             break
         if clock.monotonic() - began > _MOST_SECONDS:
-            session.say(t("Not all is gone yet. In a few minutes: python3 ops.py canary --remove"))
+            session.say(t("Not all is gone yet. In a few minutes: {command}", command=Typed("canary", remove=True)))
             return False
         if left > 0:
             session.progress(_WAITS.filled(left=duration(left)))

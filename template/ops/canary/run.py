@@ -17,6 +17,7 @@ from ops.canary.objects import UPLOAD_PART, Item, items
 from ops.canary.removal import remove
 from ops.clock import timestamp
 from ops.clouds.task_groups import TaskGroups
+from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.files import write
 from ops.intention import Holder, Intentions
@@ -52,13 +53,14 @@ _DOUBLES = {"each counted": t("counted twice"), "merged": t("counted once")}
 _UNKNOWN = t("not known")
 _COUNTED_ON = t(
     "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not finished, and"
-    " nobody can tell them from others: status shows them (python3 ops.py status --acknowledge), and so does a cutover"
-    " (OMS_FINISHED)"
-)
+    " nobody can tell them from others: status shows them ({command}), and so does a cutover (OMS_FINISHED)"
+).filled(command=Typed("status", acknowledge=True))
 _SOME_LACK = t(
-    "Not everything came, in twice the documented time. The hop above says where to look: python3 ops.py doctor"
+    "Not everything came, in twice the documented time. The hop above says where to look: {command}",
+    command=Typed("doctor"),
 )
-_LEFT = t("Objects of the canary are left. Delete them: python3 ops.py canary --remove")
+_REMOVE = Typed("canary", remove=True)
+_LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
 _REPORT = t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.")
 
 
@@ -77,7 +79,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     for other in journals.all():
         raise UsageError(
             t("Another canary has not been removed, or still runs: {run}", run=other.run),
-            t("If nobody runs it any more: python3 ops.py canary --remove"),
+            t("If nobody runs it any more: {command}", command=_REMOVE),
         )
     return _Run(session, accounts, journals).fly(options)
 
@@ -120,7 +122,7 @@ class _Run:
             self._compare()
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
         except (KeyboardInterrupt, OpsError) as error:
-            session.say(t("Deleting what was written. Ctrl-C leaves it; then: python3 ops.py canary --remove"), "open")
+            session.say(t("Deleting what was written. Ctrl-C leaves it; then: {command}", command=_REMOVE), "open")
             if not self._remove():
                 session.say(_LEFT)
             session.hint = None

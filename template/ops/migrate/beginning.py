@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ops import answers
 from ops.clock import timestamp
+from ops.commands import Typed
 from ops.cutover import check_set_up
 from ops.errors import UsageError
 from ops.intention import Intention, all_keys
@@ -26,7 +27,9 @@ _MOST_KEYS = 2
 
 GROUP = t("a task group")
 _SUFFIX = t("A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too")
-_BACKFILL = t("Let the project send what is there, ten keys a call: python3 ops.py reconcile --since 1970-01-01")
+_BACKFILL = t(
+    "Let the project send what is there, ten keys a call: {command}", command=Typed("reconcile", since="1970-01-01")
+)
 _NOT_SET_UP = t(
     "The migration does not begin: what is written meanwhile would be missed, because something is not set up right"
 )
@@ -67,7 +70,10 @@ def check_same(known: Intention, given: Mapping[str, str], options: Namespace) -
     if wanted != (known.overwrite, known.restore, sorted(known.prefixes)):
         raise UsageError(
             t("Another migration is on its way, not with these options"),
-            t("Follow it to its end without them, or end it: python3 ops.py migrate --remove. Then begin this one"),
+            t(
+                "Follow it to its end without them, or end it: {command}. Then begin this one",
+                command=Typed("migrate", remove=True),
+            ),
         )
 
 
@@ -76,7 +82,7 @@ def check_open(session: Session) -> None:
     if session.ask(LookAnswer, "certify", {"look": True}).closed:
         raise UsageError(
             t("The project is closed: OMS must not write to OBS any more"),
-            t("Open it first, if that is meant: python3 ops.py open"),
+            t("Open it first, if that is meant: {command}", command=Typed("open")),
         )
 
 
@@ -95,7 +101,8 @@ def _check(session: Session, given: Mapping[str, str], holders: Sequence[Holder]
     for holder in holders:
         if holder.need(GROUP, (), lambda: False).see().state is not Standing.THERE:
             raise UsageError(
-                t("{name} is not as setup makes it", name=holder.name), t("Let setup do it: python3 ops.py setup")
+                t("{name} is not as setup makes it", name=holder.name),
+                t("Let setup do it: {command}", command=Typed("setup")),
             )
         if len(holder.key_ids()) >= _MOST_KEYS:
             raise UsageError(

@@ -16,6 +16,7 @@ from ops import project
 from ops.clouds.keys import Keys
 from ops.clouds.task_groups import Wanted, note_of
 from ops.clouds.wire import UnreachableError, UnreadableError
+from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
 from ops.migrate import told
@@ -38,20 +39,24 @@ _REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
 _MOST_LISTED = 100_000
 _NOT_YET = 3
 
-_LOOK = t("See how far it is: python3 ops.py migrate --look")
+_REMOVE = Typed("migrate", remove=True)
+_LOOK = t("See how far it is: {command}", command=Typed("migrate", look=True))
 _NONE = t("No migration of the old objects is on its way.")
 _NOTHING_TO = t("No migration of the old objects is on its way")
 _ENDED = t("Somebody else has ended it meanwhile")
-_BEGIN = t("Begin one: python3 ops.py migrate")
+_BEGIN = t("Begin one: {command}", command=Typed("migrate"))
 _NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
-_GO_ON = t("Go on: python3 ops.py migrate. Or end it: python3 ops.py migrate --remove")
-_END_IT = t("End it: python3 ops.py migrate --remove")
+_GO_ON = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=_REMOVE)
+_END_IT = t("End it: {command}", command=_REMOVE)
 _HINT = t(
-    "The migration goes on at OMS. See how far it is: python3 ops.py migrate --look. Pause it: python3 ops.py migrate"
-    " --pause"
+    "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
+    look=Typed("migrate", look=True),
+    pause=Typed("migrate", pause=True),
 )
 _HINT_BEGINNING = t(
-    "The migration has not begun yet. Go on: python3 ops.py migrate. Or end it: python3 ops.py migrate --remove"
+    "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
+    go_on=Typed("migrate"),
+    remove=_REMOVE,
 )
 
 
@@ -142,7 +147,7 @@ class Migration:
         confirm(self._session, self._options, question)
         if not self._intentions.latest(known):
             raise UsageError(_ENDED, _LOOK)
-        self._session.hint = t("The migration is not ended yet: python3 ops.py migrate --remove")
+        self._session.hint = t("The migration is not ended yet: {command}", command=_REMOVE)
         # OMS is asked, which knows a group until that is deleted.
         groups = self._all_of(known)
         how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"

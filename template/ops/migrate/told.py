@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ops import cost, effort
-from ops.commands import command
+from ops.commands import COST, command
 from ops.intention import Intention
 from ops.prices import RESTORE, Prices
 from ops.report import estimate, old_objects
@@ -47,9 +47,12 @@ _AT_MOST = t(
 )
 _MANY_FOLDERS = t(
     "How much that is, is not known: the last comparison, of {began}, counts these folders together with others. What"
-    " it costs: {command}"
+    " it costs: {command}",
+    command=COST,
 )
-_UNKNOWN_MUCH = t("Nothing was compared yet, so it is not known how much that is. What it costs: {command}")
+_UNKNOWN_MUCH = t(
+    "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
+)
 _NEXT = {
     "go_on": t("Go on:"),
     "retry": t("Try again what failed:"),
@@ -69,9 +72,8 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
         yield t("Only what begins with {prefix}", prefix=prefix).of(language)
     for text in (_KEYS, _NOT_RESTORED.filled(dollars=RESTORE), _LATE):
         yield text.of(language)
-    price = command(Step("cost", {"objects": "N", "size": "BYTES"}))
     if not isinstance(found, Compared):
-        yield _UNKNOWN_MUCH.filled(command=price).of(language)
+        yield _UNKNOWN_MUCH.of(language)
         return
     copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
     folders = {
@@ -81,7 +83,7 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
     whole, others = _folders_of(intention.prefixes, folders, own)
     part = [one for one in others if folders[one]]
     if "*" in part:
-        yield _MANY_FOLDERS.filled(began=found.started, command=price).of(language)
+        yield _MANY_FOLDERS.filled(began=found.started).of(language)
         return
     objects, size = (sum(count[place] for one in (*whole, *part) for count in folders[one]) for place in (0, 1))
     much, time = _AT_MOST if part else _MUCH, effort.group_seconds(objects, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ops.commands import Typed
 from ops.cost import Estimate, Item, Plan, known
 from ops.quantities import in_bytes
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
@@ -10,9 +11,9 @@ from oss_oms_sync.answers.text import Text, t
 
 _ONCE = t("Once: what is in the bucket already")
 _OLD_SECONDS = t(
-    "Copying it takes a task group {group:time} at least (python3 ops.py migrate), and {sent:time} where this project"
-    " sends it, ten keys a call: both by OMS's usual limits, an estimate."
-)
+    "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project sends it, ten"
+    " keys a call: both by OMS's usual limits, an estimate."
+).filled(command=Typed("migrate"))
 _OLD_REQUESTS = t(
     "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its end, and"
     " {sent} where this project sends it."
@@ -20,7 +21,8 @@ _OLD_REQUESTS = t(
 _NOTE = t(
     "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give --oms-price if it is"
     " not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures how long your freeze will be:"
-    " python3 ops.py cutover --rehearse"
+    " {command}",
+    command=Typed("cutover", rehearse=True),
 )
 _ITEMS = {
     "egress": t("traffic out of OSS, which OMS reads over the internet"),

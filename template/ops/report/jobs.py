@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ops.commands import command
+from ops.commands import Typed, command
 from ops.report import units
 from ops.report.blocks import Blocks, Column, Facts, Finding, Hero, Paragraph, Phrase, Report, Span, Step, Table
 from ops.report.words import Words
@@ -38,7 +38,8 @@ _WELL = {
 }
 _READ_AGAIN = t(
     "The mark was read again two minutes after it was set. What is still written to the source is recorded as failed"
-    " (CLOSED): python3 ops.py status"
+    " (CLOSED): {command}",
+    command=Typed("status"),
 )
 
 

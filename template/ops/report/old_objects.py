@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.commands import command
+from ops.commands import Typed, command
 from ops.report.blocks import Blocks, Command, Facts, Paragraph, Span
 from ops.report.words import MIGRATION_UNKNOWN, Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -22,11 +22,14 @@ _TONES = {
 }
 
 RESENT = t("Replay has the keys of all that failed, and resends them.")
-_TO_BE_RESENT = t("Replay reads in OMS's lists which failed, and resends them; so does python3 ops.py migrate --retry.")
-_TOO_MANY = t(
-    "These are too many for replay, which resends up to {most}: python3 ops.py migrate --retry. If they fail again and"
-    " again, end the migration, and compare sends them: python3 ops.py migrate --remove"
+_TO_BE_RESENT = t(
+    "Replay reads in OMS's lists which failed, and resends them; so does {command}.",
+    command=Typed("migrate", retry=True),
 )
+_TOO_MANY = t(
+    "These are too many for replay, which resends up to {most}: {retry}. If they fail again and again, end the"
+    " migration, and compare sends them: {remove}"
+).filled(retry=Typed("migrate", retry=True), remove=Typed("migrate", remove=True))
 
 
 def tone(group: TaskGroup) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ops.commands import command, one_after_another
+from ops.commands import COST, one_after_another
 from ops.report.blocks import Block, Finding, Hero, Items, Report, Span
 from ops.report.blocks import Step as BlockStep
 from ops.setup.needs import OURS, Line, Need, Standing
@@ -104,7 +104,7 @@ class Plan:
             told = t(
                 "Buckets that are there are not changed, and none is ever deleted. What setup makes costs nothing by"
                 " itself; what a migration costs: {command}. This plan: {hash}",
-                command=command(Step("cost")),
+                command=COST,
                 hash=self.hash,
             )
             return t("ready"), "way", told

@@ -12,8 +12,11 @@ from collections.abc import Iterable
 # lone surrogates (which no file can hold), separators of lines and paragraphs.
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _VOID = ("link", "meta")
-# A command that a text of the function names.
-_COMMAND = re.compile(r"`?(\bpython3 ops\.py [a-z]+(?: --[a-z-]+)*)`?")
+# A command that a text names, with its options, and another file than s.yaml.
+_COMMAND = re.compile(
+    r"`?(\bpy[a-z\d.]* ops\.py [a-z]+(?: --[a-z-]+(?: [A-Z\d][A-Z\d-]*\b)?)*(?: -t (?:'[^']*'|[\w@%+=:,./-]*\w))?)`?",
+    re.ASCII,
+)
 # A key is shown in full up to so many characters; OSS allows 1023 bytes.
 _MAX_KEY, _TAIL = 240, 60
 

@@ -12,7 +12,7 @@ from ops import call
 from ops.call import Sandbox, Tool
 from ops.errors import CloudError, FunctionError, ToolError, UsageError
 from ops.waiting import in_background
-from support.ops import NASTY, StandInTool, failed, printed
+from support.ops import NASTY, OPS, StandInTool, failed, printed
 
 
 @pytest.fixture
@@ -29,6 +29,13 @@ def test_the_payload_reaches_the_tool_as_it_is(stand_in, tmp_path):
     ((job, action, option, event),) = stand_in.calls
     assert (job, action, option) == ("status", "invoke", "-e")
     assert call.json.loads(event) == payload
+
+
+def test_a_payload_that_is_too_long_for_a_command_line_reaches_the_tool_by_a_file(stand_in, tmp_path):
+    stand_in.answers(True)
+    assert Tool(None, tmp_path).ask("replay", {"keys": ["山" * 300] * 100}) is True
+    ((*_, option, file),) = stand_in.calls
+    assert (option, call.Path(file).exists()) == ("--event-file", False)
 
 
 def test_another_file_than_s_yaml_is_named_to_the_tool_wherever_one_stands(stand_in, tmp_path, monkeypatch):
@@ -74,7 +81,7 @@ def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
         (
             "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
             ToolError,
-            "python3 ops.py secrets",
+            f"{OPS} secrets",
         ),
         ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
         ("Not found access: default", ToolError, "s config add"),
@@ -90,6 +97,21 @@ def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path,
         Tool(None, tmp_path).ask("doctor", {})
     assert fix in raised.value.fix.en
     assert list(raised.value.said) == output.splitlines()
+
+
+def test_what_the_function_logged_is_not_taken_for_why_the_tool_gave_no_answer(stand_in, tmp_path):
+    logged = printed("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
+    for output in (logged, logged.partition("\n====")[0]):
+        stand_in.plan({"*": {"out": output, "code": 1}})
+        with pytest.raises(ToolError, match="gave no answer"):
+            Tool(None, tmp_path).ask("doctor", {})
+
+
+def test_of_an_answer_that_was_cut_the_end_is_shown(stand_in, tmp_path):
+    stand_in.answers(call.json.dumps({"keys": [*range(1000)]}, indent=1)[:-1])
+    with pytest.raises(ToolError, match="is not JSON") as raised:
+        Tool(None, tmp_path).ask("status", {})
+    assert (len(raised.value.said), raised.value.said[-1]) == (15, " ]")
 
 
 def test_a_tool_that_cannot_be_run_is_told(stand_in, tmp_path):

@@ -19,6 +19,7 @@ from oss_oms_sync.answers.text import Text
 from support.ops import (
     NASTY,
     NO_PASS,
+    OPS,
     REPLAYED,
     SET_UP_RIGHT,
     STORY,
@@ -134,6 +135,15 @@ def test_a_page_is_written_beside_the_text(run, tmp_path):
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
 
 
+def test_to_look_whether_a_file_can_be_written_leaves_a_link_to_nothing_as_it_is(run, tmp_path):
+    link, page = tmp_path / "link.html", tmp_path / "status.html"
+    link.symlink_to(page)
+    run(FakeCaller(status=ToolError(Text("It failed"), Text("Mend it"))), "status", "--html", str(link))
+    assert (link.is_symlink(), page.exists()) == (True, False)
+    run(FakeCaller(status=report()), "status", "--html", str(link))
+    assert (link.is_symlink(), page.exists()) == (True, True)
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_an_error_says_what_happened_and_what_to_do(run, lang):
     error = ToolError(Text("It failed", "失败"), Text("Mend it", "修复"), ["line", NASTY])
@@ -184,6 +194,24 @@ def test_whatever_a_part_of_an_answer_is_there_is_an_answer_or_an_error_that_say
     assert code in (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        ("../project/s.yaml", ""),
+        ("../project/s.staging.yaml", " -t s.staging.yaml"),
+        ("s.yaml", " -t {}/elsewhere/s.yaml"),
+    ],
+)
+def test_each_command_that_is_printed_is_for_the_project_that_was_asked(run, monkeypatch, tmp_path, named, shown):
+    folder, shown = tmp_path / "project", shown.format(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    folder.mkdir()
+    monkeypatch.setattr(cli, "FOLDER", folder)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert f"{OPS} replay --key 'a b'{shown}\n" in run(FakeCaller(status=STORY), "story", "a b", "-t", named)[1]
+    assert run(FakeCaller(doctor={}), "doctor", "-t", named)[2].endswith(f"of one version: s deploy -y{shown}\n")
+
+
 def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run):
     def interrupt(job):
         raise KeyboardInterrupt
@@ -218,6 +246,9 @@ def ended(capsys):
         (["status", "--hours", "0"], "argument --hours: '0' is no whole number from 1 to 744"),
         (["cutover", "--sample", "301"], "argument --sample: '301' is no whole number from 0 to 300"),
         (["replay", "--limit", "-1"], "argument --limit: '-1' is no whole number of 0 or more"),
+        (["status", "--hours", "1" * 5000], "1' is too large"),
+        (["cost", "--size", "1TB", "--objects", "1" * 300], "1' is too large"),
+        (["cost", "--rate", "1" * 330], "1' is too large"),
     ],
 )
 def test_a_mistyped_word_is_told_with_what_was_meant(ended, words, said):
@@ -309,6 +340,14 @@ def show(monkeypatch, capsys):
 def test_what_is_piped_into_it_is_shown_as_its_kind(show, form, answer, code, first):
     assert show(form(answer), "--lang", "en")[:2][0] == code
     assert show(form(answer), "--lang", "en")[1].splitlines()[0] == first
+
+
+@pytest.mark.parametrize("nonsense", [10**400, float("inf")], ids=["digits", "infinity"])
+def test_numbers_that_nothing_has_are_no_answer(show, nonsense):
+    status = report("behind")
+    status["compare"]["open"][0]["share"] = nonsense
+    code, out, said = show(json.dumps(status), "--lang", "en")
+    assert (code, out, "The answer has another form" in said) == (1, "", True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

@@ -21,6 +21,8 @@ KEYS = [
     "--overwrite",
     "a\\u0041\\",
     "~/x;y&z|w#{}[]*?!",
+    "@babel/core/index.js",
+    "x\u2019; calc; \u2018y\u201a.\u201btxt",
     NASTY,
     "\u202e\ud800",
     "",
@@ -34,13 +36,15 @@ def in_posix(line: str) -> list[str]:
 
 
 def in_powershell(line: str) -> list[str]:
-    """The same of PowerShell: in single quotes everything stands for itself, and two of them for one (about_Quoting_
-    Rules); what is not quoted must hold nothing that it acts on. Windows PowerShell loses double quotes on the way."""
-    words = re.findall(r"'(?:[^']|'')*'|[^' ]+", line)
+    """The same of PowerShell: in single quotes, of which it takes five characters, everything stands for itself, and
+    two of them for the first (about_Quoting_Rules; CharExtensions.IsSingleQuote); what is not quoted must hold nothing
+    that it acts on, and not begin like splatting. Windows PowerShell loses double quotes on the way."""
+    quote = "['\u2018\u2019\u201a\u201b]"
+    words = re.findall(rf"'(?:[^{quote[1:]}|{quote}{quote})*'|[^' ]+", line)
     assert " ".join(words) == line
-    assert all(word.startswith("'") or re.fullmatch(r"[\w./:=@+-]+", word, re.ASCII) for word in words)
+    assert all(word.startswith("'") or re.fullmatch(r"[\w./:=+-][\w./:=@+-]*", word, re.ASCII) for word in words)
     assert '"' not in line
-    return [word[1:-1].replace("''", "'") if word.startswith("'") else word for word in words]
+    return [re.sub(f"({quote}){quote}", r"\1", word[1:-1]) if word.startswith("'") else word for word in words]
 
 
 @pytest.mark.parametrize(("windows", "shell"), [(False, in_posix), (True, in_powershell)], ids=["POSIX", "PowerShell"])

@@ -19,6 +19,7 @@ from support.ops import (
     NASTY,
     NO_PASS,
     NOW,
+    OPS,
     REPLAYED,
     SET_UP_RIGHT,
     FakeCaller,
@@ -403,7 +404,7 @@ LACKS = {"compare": moving(missing=2), "certify": certificate({"MISSING": "faile
             "",
             False,
             False,
-            "The project was closed by hand, and something has to be sent (MISSING): python3 ops.py open.",
+            f"The project was closed by hand, and something has to be sent (MISSING): {OPS} open.",
         ),
     ],
 )
@@ -671,7 +672,7 @@ def test_while_old_objects_are_on_their_way_it_ends_before_it_begins_and_a_rehea
     seen.session.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g", "keys": []}
     with pytest.raises(CloudError) as caught:
         run(seen)
-    assert caught.value.fix.en.endswith("python3 ops.py migrate --look")
+    assert caught.value.fix.en.endswith(f"{OPS} migrate --look")
     assert seen.session.caller.asked == [("certify", {"look": True, "frozen_since": FROZEN_TEXT})]
 
     Cutover(seen.session, Plan(None)).run()

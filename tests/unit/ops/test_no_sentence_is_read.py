@@ -1,8 +1,10 @@
-"""What people read, nothing goes by: no code of ops.py compares or takes apart a sentence of an answer."""
+"""What people read, nothing goes by: no code of ops.py compares or takes apart a sentence of an answer; nor has a
+sentence a command in it that is not put together where it is said."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,14 @@ def reads(tree: ast.AST) -> list[str]:
 def test_no_sentence_is_compared_or_taken_apart():
     found = {str(file): reads(ast.parse(file.read_text(encoding="utf-8"))) for file in FILES}
     assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_no_sentence_has_a_command_but_as_a_value():
+    trees = [node for file in FILES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    calls = [node.args[0] for node in trees if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "t"]
+    phrases = [one.value for one in calls if isinstance(one, ast.Constant)]
+    assert len(phrases) > 300
+    assert [one for one in phrases if re.search(r"python3 ops\.py|\bs deploy\b", one)] == []
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,15 @@ def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, 
     assert len(shown) == {60: 6, 80: 5, 200: 4}[columns]
 
 
-def test_a_command_in_a_sentence_is_not_broken():
-    command = "python3 ops.py compare --deep --overwrite"
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python3 ops.py compare --deep --overwrite",
+        "python3.13 ops.py close -t s.staging.yaml",
+        "py ops.py cost --objects N --size BYTES",
+    ],
+)
+def test_a_command_in_a_sentence_is_not_broken(command):
     assert wrapped(f"To send what differs: {command}.", 40) == ["To send what differs:", f"  {command}."]
 
 

@@ -46,7 +46,7 @@ def from_json(kind: type[T], value: object) -> T:
     """
     try:
         return _form(kind).read(value)  # type: ignore[no-any-return, arg-type]
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise UnreadableError(f"not of the form of {kind}: {error}") from error
 
 

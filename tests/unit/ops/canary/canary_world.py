@@ -50,7 +50,7 @@ class CanaryWorld(Administrator, Migration):
         """Run the command in a folder of this project."""
         settings = (self.project() / "s.yaml").read_text(encoding="utf-8")
         (self.folder / "s.yaml").write_text(self.change_settings(settings), encoding="utf-8")
-        with patch.dict("os.environ", self.administrators()):
+        with patch.dict("os.environ", self.administrators()), patch("ops.cli.FOLDER", self.folder):
             return self.ops("canary", "-t", str(self.folder / "s.yaml"), *words)
 
     def cut_short(self, after: int = 40) -> None:

@@ -14,6 +14,7 @@ from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
 from support.law import SCHEDULES
+from support.ops import OPS
 from unit.ops.canary.canary_world import CanaryWorld
 
 
@@ -305,7 +306,7 @@ def test_a_second_ctrl_c_says_how(world):
     world.meanwhile = interrupt
     said = world.canary()
     assert said.code == 130
-    assert said.text.count("Delete them: python3 ops.py canary --remove") == 1
+    assert said.text.count(f"Delete them: {OPS} canary --remove") == 1
     assert world.left()
 
 
@@ -316,7 +317,7 @@ def test_what_was_seen_is_told_though_it_cannot_be_deleted(world, status):
     said = world.canary("--report", str(file))
     assert (said.code, said.answer["missing"], json.loads(file.read_text())) == (3, {}, said.answer["report"])
     assert f"refused DELETE: {status}" in said.text
-    assert said.text.splitlines()[-1].endswith("Delete them: python3 ops.py canary --remove")
+    assert said.text.splitlines()[-1].endswith(f"Delete them: {OPS} canary --remove")
     world.obs.faults.clear()
     assert world.canary("--remove").code == 0
     assert world.left() == []
@@ -330,7 +331,7 @@ def test_ctrl_c_while_it_deletes_loses_nothing_that_was_seen(world):
     world.meanwhile = interrupt
     said = world.canary()
     assert (said.code, said.answer["missing"]) == (3, {})
-    assert "Delete them: python3 ops.py canary --remove" in said.text
+    assert f"Delete them: {OPS} canary --remove" in said.text
 
 
 def test_a_copy_that_ends_after_the_removal_began_is_removed_as_well(world):

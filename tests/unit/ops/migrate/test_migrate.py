@@ -162,7 +162,7 @@ def test_only_the_prefixes_that_are_asked_for_are_copied_of_what_the_project_cov
 
 def test_a_suffix_is_refused_and_the_backfill_offered():
     with MigrateWorld(filter_suffix=".jpg") as world:
-        ends(world.migrate(), 2, "no suffix such as .jpg", "python3 ops.py reconcile --since 1970-01-01")
+        ends(world.migrate(), 2, "no suffix such as .jpg", f"{OPS} reconcile --since 1970-01-01")
         assert world.oms.groups.all() == []
 
 
@@ -215,7 +215,7 @@ def test_a_project_that_is_closed_meanwhile_is_left_alone(world):
 
 def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
     begun(world)
-    ends(world.run("close"), 1, "a migration of the old objects is not over", "python3 ops.py migrate --look")
+    ends(world.run("close"), 1, "a migration of the old objects is not over", f"{OPS} migrate --look")
     assert CALL(Caller(world), "certify", {"look": True})["closed"] is None
 
     assert world.migrate()[0] == 0
@@ -289,7 +289,7 @@ def test_setup_does_not_remove_what_a_migration_works_with(world):
 
 def test_who_stops_following_leaves_it_running_and_may_come_back(world):
     said = begun(world)
-    assert "The migration goes on at OMS. See how far it is: python3 ops.py migrate --look" in said
+    assert f"The migration goes on at OMS. See how far it is: {OPS} migrate --look" in said
     well(world.migrate("--look"), "The migration is on its way", "to go (an estimate)")
     world.later(1200)
     assert world.group.status is Status.DONE
@@ -340,7 +340,7 @@ def test_the_keys_of_one_that_was_done_a_day_ago_are_named_and_status_is_behind(
     # AND so does setup, for which somebody has administrators' keys at hand
     _, said = world.setup("--plan")
     assert all(key in said for key in keys)
-    assert "What follows it to its end, and deletes them: python3 ops.py migrate" in said
+    assert f"What follows it to its end, and deletes them: {OPS} migrate" in said
 
     world.later(86_400)
     verdict = world.answer("status")[1]["verdict"]
@@ -561,7 +561,7 @@ def test_what_failed_is_tried_again_with_new_keys(world):
         "The migration has ended, and something failed",
         "98 copied, 0 skipped, 2 failed",
         f"What failed is listed in OBS, below oms/task_group/{world.group.group_id}/failed_object_lists/",
-        "python3 ops.py migrate --retry",
+        f"{OPS} migrate --retry",
     )
     assert (world.oms_keys(), world.run("close")[0]) == ((2, 2), 1)
     before = set(world.ram.entities.users[f"{NAME}-oms"]["keys"])
@@ -593,15 +593,13 @@ def test_a_group_that_could_not_be_created_is_ended(world):
             world.ram.entities.delete_access_key(f"{NAME}-oms", key)
 
     world.oms.groups.prepare = prepare
-    ends(
-        world.migrate(), 1, "OMS could not begin the migration", "InvalidAccessKeyId", "python3 ops.py migrate --remove"
-    )
+    ends(world.migrate(), 1, "OMS could not begin the migration", "InvalidAccessKeyId", f"{OPS} migrate --remove")
     assert world.migrate("--remove")[0] == 0
     assert is_over(world)
 
 
 def test_nothing_there_to_copy_is_said_and_ended(world):
-    ends(world.migrate(), 1, "TRF.0012", "python3 ops.py migrate --remove")
+    ends(world.migrate(), 1, "TRF.0012", f"{OPS} migrate --remove")
     assert world.migrate("--remove")[0] == 0
 
 
@@ -618,7 +616,7 @@ def test_without_one_each_command_says_so(world):
     assert world.migrate("--look") == (0, "No migration of the old objects is on its way.\n")
     assert world.migrate("--remove") == (0, "No migration of the old objects is on its way.\n")
     for word in ("--pause", "--go-on", "--retry"):
-        ends(world.migrate(word), 2, "Begin one: python3 ops.py migrate")
+        ends(world.migrate(word), 2, f"Begin one: {OPS} migrate")
 
 
 def test_a_user_with_two_keys_has_no_room_for_another(world):
@@ -629,7 +627,7 @@ def test_a_user_with_two_keys_has_no_room_for_another(world):
 
 def test_what_setup_has_not_made_is_for_setup_to_make(world):
     world.ram.entities.detach_policy_from_user("Custom", f"{NAME}-oms", f"{NAME}-oms")
-    ends(world.migrate(), 2, "python3 ops.py setup")
+    ends(world.migrate(), 2, f"{OPS} setup")
 
 
 def test_a_comparison_says_how_much_is_missing_and_what_that_costs(world):

@@ -37,6 +37,16 @@ def test_markup_is_not_escaped_again():
 
 
 @pytest.mark.parametrize(
+    "command", ["py ops.py reconcile --since 1970-01-01", "python3.13 ops.py migrate --look -t s.staging.yaml"]
+)
+@pytest.mark.parametrize("sentence", ["Open it: {}.", "请打开：{}。然后", "`{}` opens it"])
+def test_a_command_in_a_sentence_stands_out(sentence, command):
+    marked = html.prose(sentence.format(command))
+    assert f">{command}</code>" in marked
+    assert "`" not in marked
+
+
+@pytest.mark.parametrize(
     ("key", "shown"),
     [
         ("a/b c.txt", "a/b c.txt"),

@@ -79,6 +79,7 @@ class SetupWorld(Administrator):
         terminal, typing, given = _Terminal(), iter(hidden), self.administrators() if keys is None else keys
         with (
             patch.dict("os.environ", {**given, "TERM": "dumb", "COLUMNS": "1000"}),
+            patch("ops.cli.FOLDER", self.folder),
             patch("sys.stdin", _Terminal(typed)),
             patch("getpass.getpass", lambda *_: next(typing, "")),
             contextlib.redirect_stdout(terminal),

@@ -13,6 +13,7 @@ from ops.project import read
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
+from support.ops import OPS
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, to, well
 
 # Of the requests of a run one in so many is where it ends.
@@ -31,7 +32,8 @@ def test_what_it_makes_is_enough_for_an_object_to_arrive(world):
     # GIVEN two accounts in which every right is asked for
     world.binds_roles = True
     said = well(world.setup(typed=YES))
-    assert "s deploy -y && python3 ops.py doctor" in said
+    assert f"s deploy -y && {OPS} doctor" in said
+    assert f"what a migration costs: {OPS} cost --objects N --size BYTES." in said
 
     # WHEN the project is deployed, and something is written
     world.deploy_project(world.folder)
@@ -120,7 +122,7 @@ def test_a_file_that_extends_s_yaml_has_its_settings_but_not_its_answers_and_is_
     file.write_text(f"extend: s.yaml\nvars:\n  functionName: staging\n  logBucket: staging-log # setup\n{empty}")
 
     # WHEN it is set up
-    named = f"s deploy -y -t {file} && python3 ops.py doctor -t {file}"
+    named = f"s deploy -y -t {file.name} && {OPS} doctor -t {file.name}"
     well(world.setup("-t", str(file), typed=YES), named)
 
     # THEN what it does not say is that of s.yaml, with its own in it, and that one's files are as they were
@@ -128,7 +130,7 @@ def test_a_file_that_extends_s_yaml_has_its_settings_but_not_its_answers_and_is_
     assert (given["objectPrefix"], given["replayRole"], given["access"]) == ("photos/", "staging-own", "default")
     assert given["HW_AK"] == "${secret('staging_HW_AK')}"
     assert [one.read_bytes() for one, _ in first] == [before for _, before in first]
-    well(world.setup("-t", str(file), "--remove", "--plan"), f"Remove them first: s remove -y -t {file}")
+    well(world.setup("-t", str(file), "--remove", "--plan"), f"Remove them first: s remove -y -t {file.name}")
 
 
 def test_a_file_without_those_lines_is_told_what_to_write(world):
