@@ -47,8 +47,7 @@ _AT_MOST = t(
 )
 _MANY_FOLDERS = t(
     "How much that is, is not known: the last comparison, of {began}, counts these folders together with others. What"
-    " it costs: {command}",
-    command=COST,
+    " it costs: {command}"
 )
 _UNKNOWN_MUCH = t(
     "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
@@ -83,7 +82,7 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
     whole, others = _folders_of(intention.prefixes, folders, own)
     part = [one for one in others if folders[one]]
     if "*" in part:
-        yield _MANY_FOLDERS.filled(began=found.started).of(language)
+        yield _MANY_FOLDERS.filled(began=found.started, command=COST).of(language)
         return
     objects, size = (sum(count[place] for one in (*whole, *part) for count in folders[one]) for place in (0, 1))
     much, time = _AT_MOST if part else _MUCH, effort.group_seconds(objects, size)
