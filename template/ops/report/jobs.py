@@ -105,9 +105,12 @@ def story(found: StoryAnswer, language: str) -> Report:
     """What became of a key, and what comes next."""
     say, late = Words(language), found.seconds
     lead = f"{found.key!r}{say(': ')}{found.story.of(language)}"
+    sent = _after(found.success.modified, late.accepted, say) if found.success else None
+    if sent and found.object and not found.accepted:
+        sent = say("another version, {time}", time=sent)
     facts: list[tuple[str, Phrase]] = [
         (say("source bucket"), _seen(found.object, say)),
-        (say("accepted by OMS"), _after(found.success.modified, late.accepted, say) if found.success else None),
+        (say("accepted by OMS"), sent),
         (say("destination bucket"), found.in_obs_unknown or _seen(found.in_obs, say)),
         (
             say("Written until in OBS"),

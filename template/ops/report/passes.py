@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ops.commands import command
 from ops.report import comparison, units
-from ops.report.blocks import Block, Blocks, Command, Facts, Hero, Paragraph, Phrase, Report, Span, keys
+from ops.report.blocks import Block, Blocks, Command, Facts, Hero, Items, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import COMING, LACKING, UNPROVEN, held
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, PassAnswer, ReconcileAnswer
@@ -55,7 +55,9 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
         names = [name for name in PASS_COUNTS if name != "submitted" or not is_trial]
         counts = [(say(PASS_COUNTS[name]), f"{getattr(found, name):,}") for name in names]
         facts = [*counts, resent, (say("pass"), ran), stopped]
-        below = [Paragraph(say("It would send, first:")), keys(found.missing)] if found.missing else []
+        # Each of them: whoever tries it wants to see what it would send.
+        first = Items([Span("key", one) for one in found.missing or ()])
+        below = [Paragraph(say("It would send, first:")), first] if found.missing else []
     else:
         facts = [resent, (say("pass"), ran), (say("keys judged again"), found.amended), stopped]
         if found.finished and found.standstill:

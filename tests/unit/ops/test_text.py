@@ -119,7 +119,7 @@ def test_one_keys_story_is_shown():
         "      -> Reconcile sends it. To send it now:\n"
         f"      -> {OPS} replay --key 'a b'\n"
         "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"
-        "  accepted by OMS: 2026-01-31T08:00:04Z (4 s later)\n"
+        "  accepted by OMS: another version, 2026-01-31T08:00:04Z (4 s later)\n"
         "  destination bucket: 1,234 bytes, written 2026-01-31T08:05:00Z\n"
         "  Written until in OBS: 5 min\n"
     )
@@ -224,8 +224,10 @@ def test_reconcile_says_what_it_found_or_how_far_it_is():
     assert out.startswith("The pass has ended.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
     assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects a minute\n" in out
     assert text(pass_lines(open_pass(), "en")).startswith("The pass has not ended.\n")
-    trial = a_pass(**{"pass": None}, missing=["a", NASTY], started=None, ended=None, objects_per_minute=None)
-    assert "It would send, first:\n      'a'\n" in text(pass_lines(trial, "en"))
+    missing = [*"abcdefg", NASTY]
+    trial = a_pass(**{"pass": None}, missing=missing, started=None, ended=None, objects_per_minute=None)
+    first = text(pass_lines(trial, "en")).partition("It would send, first:\n")[2].splitlines()
+    assert (first[:7], len(first)) == ([f"      {key!r}" for key in "abcdefg"], 8)
 
 
 LACKING = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": sides(0, 2, "u")}

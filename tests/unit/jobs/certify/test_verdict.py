@@ -651,7 +651,11 @@ def test_what_sending_may_mend_is_not_accepted(unread, reason, first_failure, re
 def test_where_obs_does_not_tell_of_a_failed_record_nothing_is_known_and_nothing_opened_for_it(ready):
     ready.fail("b")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
-    assert results(ready.certify()) == {"NOTHING_WAITS": "not run"}
+    document = ready.certify()
+    assert results(document) == {"NOTHING_WAITS": "not run"}
+    # Which it is, and why it waits, is known all the same.
+    told = check(document, "NOTHING_WAITS")
+    assert (told["seen"], told["keys"]) == ("1 object (REJECTED), of which OBS does not tell", ["b"])
 
 
 def test_a_failed_record_that_nobody_can_read_is_a_no_go(ready):

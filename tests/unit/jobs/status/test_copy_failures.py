@@ -1,4 +1,4 @@
-"""What OMS failed to copy adds up: done since, waiting, stuck, another project's, and not known."""
+"""What OMS failed to copy adds up: resolved, waiting, stuck, another project's, and not known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oss_oms_sync.ledger.records import FailedKey
 from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, NOW, StatusWorld
 
 MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
-CLAIM = "objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"
+CLAIM = "objects that OMS failed to copy = resolved + waiting + stuck + other projects' + not known"
 
 
 def fail(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:

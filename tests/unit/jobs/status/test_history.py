@@ -208,6 +208,8 @@ def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
     assert told() == ("OMS accepted this version, but it is not in OBS.", False)
     world.write("a", "of another size")
     assert told() == ("OMS accepted this version, but OBS has another: overwritten.", False)
+    # How long a version took is told of none but this one.
+    assert world.status(key="a")["seconds"]["copied"] is None
     world.copy_failed("a")
     assert told() == ("OMS accepted this version, and failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message.", False)
     world.write("a", "a")

@@ -241,9 +241,14 @@ def nothing_waits(evidence: Evidence) -> Finding:
     elif evidence.due is None:
         finding = _NOTHING_WAITS(
             Result.NOT_RUN,
-            t("{n:object|objects}, of which OBS does not tell", n=len(waiting.keys)),
+            t(
+                "{n:object|objects} ({reasons}), of which OBS does not tell",
+                n=len(waiting.keys),
+                reasons=sorted({one.told_reason for one in waiting.keys}),
+            ),
             t("See OBS_ENDPOINT, and what doctor says. Then go on with the cutover"),
             evidence.options.cutover(),
+            [one.key for one in waiting.keys][:MAX_KEYS],
         )
     elif waiting.are_more:
         send = (t("Send them again, in each project of this task"), Step("replay"))

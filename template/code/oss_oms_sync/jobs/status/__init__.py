@@ -229,17 +229,20 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
     if last:
         count = {name: last.counts.get(name, 0) for name in COUNTS}
         yield _sum(
-            t("scanned = covered + failed before + submitted + pending + migrating + unsent"),
+            t(
+                "scanned = accepted by OMS + failed before + sent by this pass + younger than 15 minutes + migrating"
+                " + left: too many"
+            ),
             count["scanned"],
             eq,
             [count[name] for name in PARTS],
             _INEXACT_COUNTS,
         )
         outcomes = [count[name] for name in ("accepted", "failed")]
-        yield _sum(t("submitted = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS)
+        yield _sum(t("sent by this pass = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS)
     if failures:
         yield _sum(
-            t("objects that OMS failed to copy = done since + waiting + stuck + other projects' + not known"),
+            t("objects that OMS failed to copy = resolved + waiting + stuck + other projects' + not known"),
             failures.counted,
             eq,
             failures.parts,

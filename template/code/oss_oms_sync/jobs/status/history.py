@@ -87,7 +87,7 @@ class KeyHistory:
             success=Submitted(success_etag(success), _time(modified_at(success))) if success else None,
             in_obs=None if isinstance(there, str) else there and _seen(there),
             in_obs_unknown=there if isinstance(there, str) else None,
-            seconds=_seconds(source, success if accepted else None, there),
+            seconds=_seconds(source, success if accepted else None, there if story.well else None),
             failed={**self._details, "modified": _time(modified_at(failed))} if failed else None,
             story=told,
             next=following,
@@ -329,7 +329,9 @@ def _seen(one: ObjectSummary) -> ObjectSeen:
 def _seconds(source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None) -> Seconds:
     if source is None:
         return Seconds(None, None)
-    copied = there.modified - source.modified if isinstance(there, ObjectSummary) else -1
+    # What is well may be on its way, and OBS have the version before.
+    is_there = isinstance(there, ObjectSummary) and there.size == source.size
+    copied = there.modified - source.modified if isinstance(there, ObjectSummary) and is_there else -1
     accepted = max(0, modified_at(success) - source.modified) if success else None
     return Seconds(accepted, copied if copied >= 0 else None)
 
