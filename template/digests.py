@@ -34,6 +34,9 @@ def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
         if answer.status >= 300:
             raise SystemExit(f"{bucket}: {answer.status} {answer.errorCode or answer.reason}: {answer.errorMessage}")
         body = answer.body
+        is_behind = all(one.key > marker for one in body.contents)
+        if body.name != bucket or not is_behind or (body.is_truncated and not body.contents):
+            raise SystemExit(f"{bucket}: the answer is no page of it behind {marker!r}")
         yield from ((one.key, int(one.size)) for one in body.contents)
         if not body.is_truncated:
             return
@@ -50,6 +53,7 @@ def told(objects: list[tuple[str, int]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     given = "OSS_AK, OSS_SK and OSS_REGION (such as cn-hangzhou), or OBS_AK and OBS_SK in the environment"
+    needed = {"oss": ("OSS_AK", "OSS_SK", "OSS_REGION"), "obs": ("OBS_AK", "OBS_SK")}
     parser.add_argument("cloud", choices=["oss", "obs"], help=given)
     parser.add_argument("endpoint", help="such as https://oss-cn-hangzhou.aliyuncs.com")
     parser.add_argument("bucket")
@@ -58,6 +62,8 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.prefix.startswith("/"):
         parser.error(f'no object key begins with "/": give {asked.prefix.lstrip("/")!r}')
+    if lacking := [name for name in needed[asked.cloud] if not os.environ.get(name)]:
+        parser.error(f"set {' and '.join(lacking)} in the environment")
     listing = in_oss if asked.cloud == "oss" else in_obs
     never = (f"{asked.prefix}.oss-oms-sync-canary/", *([_RECORDS] if asked.cloud == "obs" else []))
     found = listing(asked.endpoint, asked.bucket, asked.prefix)

@@ -265,6 +265,10 @@ def test_the_script_counts_what_a_certificate_does_and_says_why_it_cannot(box, t
     box.obs.faults.add(Fault.status(403))
     with pytest.raises(SystemExit, match="photos-obs: 403 "):
         told_by_the_vendors("obs")
+    box.obs.faults.clear()
+    box.obs.faults.add(Fault.status(200, b"<html><body>Please log in</body></html>"))
+    with pytest.raises(SystemExit, match="no page of it behind ''"):
+        told_by_the_vendors("obs")
 
 
 @pytest.mark.long
