@@ -46,7 +46,7 @@ class Sample(Sampled):
     """What reading showed, and the `problem` that ended it before all were read. The keys were drawn, in the order in
     which they are taken, from a `population` of so many. The `differing` were read wholly on both sides, or were gone
     on one side or changed: all that any call has found in this comparison, also beyond the `asked`. The `unreadable`
-    are passed over: OSS does not let them be read, such as archived ones, or, where nothing is frozen, the source's
+    are passed over: a cloud does not let them be read, such as archived ones, or, where nothing is frozen, the source's
     applications have changed them since."""
 
     problem: str = ""
