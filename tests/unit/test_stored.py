@@ -77,6 +77,7 @@ TALLY = Tally(
     accepted_lag=Histogram(Counter({9: 1}), Counter({60: 1}), 2, 1),
     oldest_not_there=1_700_000_000,
     source_listed=SIDE,
+    deep_listed=Counter(deep_encrypted=1),
     largest=20,
     drawn=Drawn("5eed", 1, [(7, "a/1")], {"a/": (7, "a/1")}),
     last_written=[Written(1_700_000_000, "a/1")],

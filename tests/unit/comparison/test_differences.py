@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.comparison import count
 from oss_oms_sync.comparison.count import key_of, line
-from support.compare_world import CompareWorld
+from support.compare_world import CompareWorld, once
 from support.law import HOSTILE
 from support.reconcile_world import refusing
 from support.world import HOUR
@@ -87,3 +87,21 @@ def test_what_a_piece_holds_back_is_in_no_list_but_that_of_the_one_that_goes_on(
     world.refuses = False
     world.later(HOUR)
     assert lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]
+
+
+def test_who_works_on_a_pass_that_was_cleared_away_meanwhile_leaves_no_list():
+    # GIVEN a worker that does not go on before later passes have ended, which clear its own away
+    world = CompareWorld(LANES="1")
+    world.put("missing", "1", "md5", "lost")
+    world.later(HOUR)
+
+    def others() -> None:
+        for _ in range(3):
+            world.later(1)
+            world.compare({"restart": True})
+
+    world.there.before = once("list", others)
+    world.compare()
+    # THEN each list is that of a pass that is there
+    passes = {name.split("/")[4] for name in world.bucket.names("oms_source_record/passes/")}
+    assert {name.split("/")[4] for name in world.bucket.names("oms_source_record/differences/")} == passes

@@ -21,7 +21,7 @@ from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, once
 from support.law import SCHEDULES
-from support.world import HOUR
+from support.world import HOUR, oss_error
 
 MB, MIB = 1_000_000, 1024 * 1024
 
@@ -325,3 +325,22 @@ def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):
     amended = world.compare({"deep": True, "again": True})
     assert (amended["classes"]["overwritten"]["proven_different"], amended["remedies"]) == (0, {})
     assert amended["classes"]["equal_contents"]["keys"] == ["a"]
+
+
+def test_what_reading_showed_of_what_is_judged_again_is_what_it_shows_now(world):
+    # GIVEN objects that cannot be read: of one the checksums differ, and the other counts as equal
+    world.lie_in_both("s", data="AB", there="BA")
+    put(world, "AABB", "AABB")
+    world.source.fail(oss_error(403, "InvalidObjectState"), "get")
+
+    def shown(**asked: bool) -> dict:
+        """What reading showed, without what is zero."""
+        return {name: found for name, found in world.compare(asked)["deep"].items() if found}
+
+    unread = {"unreadable": 2, "keys": {"unreadable": ["a", "s"]}}
+    assert shown(deep=True) == unread
+    # WHEN the first is judged again, also where it can be read, THEN each counts once, as it is by now
+    assert shown(deep=True, again=True) == unread
+    world.source.heal()
+    amended = {"unreadable": 1, "different": 1, "bytes": 2, "keys": {"unreadable": ["a"]}}
+    assert shown(deep=True, again=True) == shown(look=True) == amended

@@ -141,6 +141,14 @@ def test_a_sample_that_passed_though_something_differs_or_was_not_read_is_notice
     assert wrong(certificate(sample=sample)) == ["Each check ended as the numbers say"]
 
 
+def test_a_sample_of_fewer_than_were_asked_for_is_not_proven_unless_it_is_of_all():
+    sample = {**a_sample(), "drawn": 2, "read": 2, "keys": ["a/1", "a/2"], "unreadable": ["山/3"]}
+    headers = of_headers(sample, more=["山/3"])
+    assert wrong(certificate(sample=sample, headers=headers)) == [NOT_AS_SAID]
+    assert wrong(certificate({"SAMPLE": "not proven"}, "NOT PROVEN", sample=sample, headers=headers)) == []
+    assert wrong(certificate(sample={**sample, "asked": 2}, headers=headers)) == []
+
+
 def test_sums_that_were_compared_are_right_or_wrong():
     assert wrong(certificate({"SUMS": "not proven"}, "NOT PROVEN")) == [NOT_AS_SAID]
 

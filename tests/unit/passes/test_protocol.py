@@ -106,6 +106,23 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
     world.check()
 
 
+def test_a_pass_that_lost_its_last_piece_keeps_no_other_from_beginning_even_in_its_own_slot(world):
+    # GIVEN a timer's pass of which only the total is missing, and then its last piece
+    slow(world)
+    world.tick()
+    world.event(0, stops_before="/total")
+    world.die(0)
+    (lost,) = store(world).names()
+    *_, last = (name for name in world.bucket.names(f"{PREFIX}{lost}/r/0"))
+    del world.bucket.objects[last]
+
+    # WHEN the next tick comes, on the same day, THEN it begins another, which ends
+    world.later()
+    assert world.finish(events=True, ticks=1)
+    assert [name.split("/")[-2] == lost for name, *_ in world.totals] == [False]
+    world.check()
+
+
 def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world):
     world.tick()
     world.oss.fill(world.log_bucket, [world.totals[0][0]], size=1)

@@ -13,7 +13,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Lags, LastWritten, Listed, ListedSource
 from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.task_group import Silence, TaskShown
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, same, sentences, t
 
 
 class CutoverVerdict(Enum):
@@ -126,7 +126,7 @@ class Sampled:
     @property
     def bound(self) -> Text | None:
         """What it shows if nothing differs; None if nothing was read, or something differs. With n objects read and
-        none differing, a share of 3/n or more would have shown with a probability of 95 %."""
+        none differing, a share of 3/n or more would have shown with a probability of 95 %: of those that can be."""
         if not self.read or self.differing:
             return None
         if self.read == self.population:
@@ -135,14 +135,22 @@ class Sampled:
                 population=self.population,
             )
         bound = t(
-            "With 95 % confidence, fewer than {percent} of the {population:object|objects} of up to 1 GiB that count as"
-            " equal differ",
+            "With 95 % confidence, fewer than {percent} of {drawn_from} differ",
             percent=bound_of(self.read),
-            population=self.population,
+            drawn_from=self.drawn_from,
         )
-        if not self.unreadable:
-            return bound
-        return t("{bound} ({n} drawn could not be read)", bound=bound, n=len(self.unreadable))
+        return sentences(bound, self.passed_over) if self.unreadable else bound
+
+    @property
+    def passed_over(self) -> Text:
+        """Why more were drawn than it could take."""
+        return t("{n:drawn object|drawn objects} could not be read, or changed meanwhile", n=len(self.unreadable))
+
+    @property
+    def drawn_from(self) -> Text:
+        """What a bound holds for."""
+        all_equal = t("the {population:object|objects} of up to 1 GiB that count as equal", population=self.population)
+        return t("those that can be read of {all_equal}", all_equal=all_equal) if self.unreadable else all_equal
 
 
 def bound_of(number: int) -> str:

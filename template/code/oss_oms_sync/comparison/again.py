@@ -9,6 +9,7 @@ right if the lists name every key of those: whether they do is checked.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -72,8 +73,12 @@ def judge_again(
         for some in parts_of(sorted(set(waiting) - set(keys))[:MAX_KEYS], _AT_ONCE):
             for entry in entries(invocation, destination, some):
                 judge.judge(entry)
+    deep, anew = Counter({name: n for name, n in now.counts.items() if name.startswith("deep_")}), set(keys)
+    unread = {name: left for name, some in total.unread.items() if (left := [key for key in some if key not in anew])}
     return replace(
         total,
+        counts=total.counts - total.deep_listed + deep,
+        unread=Tally(unread=unread).merged(Tally(unread=now.unread)).unread,
         classes=now.classes,
         folders={name: counts for name, counts in now.folders.items() if counts},
         oldest_not_there=now.oldest_not_there,

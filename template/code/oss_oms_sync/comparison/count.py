@@ -64,7 +64,7 @@ class CompareCount(Count):
         tally, source = self._tally, entry.source
         self._has_begun = True
         if proof:
-            self._count_proof(entry, proof)
+            self._count_proof(entry, found, proof)
         if source is None and entry.destination is None:
             tally.counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
             return
@@ -125,10 +125,11 @@ class CompareCount(Count):
         super().sent(accepted, failed)
         self._tally.counts["submitted"] += accepted + failed
 
-    def _count_proof(self, entry: Entry, proof: Proof) -> None:
-        counts, unread = self._tally.counts, self._tally.unread
-        counts[f"deep_{proof.value}"] += 1
-        counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
+    def _count_proof(self, entry: Entry, found: ObjectClass, proof: Proof) -> None:
+        tally, unread = self._tally, self._tally.unread
+        for counts in (tally.counts, tally.deep_listed) if found.is_judged_again else (tally.counts,):
+            counts[f"deep_{proof.value}"] += 1
+            counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
         if proof in UNREAD and len(keys := unread.setdefault(proof.value, [])) < MAX_KEYS:
             keys.append(entry.key)
 

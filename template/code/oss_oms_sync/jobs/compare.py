@@ -168,7 +168,9 @@ class _Comparison:
         walk = self._range_walk(one, start, open_ranges, seconds)
         walked = walk.run()
         tally = walked.piece.tally
-        if lines := walk.count.lines[: tally.lines - start.tally.lines]:
+        lines = walk.count.lines[: tally.lines - start.tally.lines]
+        # Where another has begun since, this pass may have been cleared away: nobody would delete its list any more.
+        if lines and self.store.newest(one.name) == one.name:
             # Under a name that nobody else gives: two workers of one range do not write each other's list.
             name = f"{self.store.differences}{one.name}/{uuid.uuid4().hex}.txt"
             written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})

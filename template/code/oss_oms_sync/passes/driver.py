@@ -74,7 +74,9 @@ class Driver:
             # Named after the period's slot, so two ticks begin the same pass.
             seconds = period.total_seconds()
             slot = from_epoch(self._now() // seconds * seconds)
-            is_over = mine is not None and mine.of.name >= self._store.name_of(scope, slot)
+            name = self._store.name_of(scope, slot)
+            # One that is there, and of which no state is known, will not end either.
+            is_over = (mine is not None and mine.of.name >= name) or self._store.tree(name).pieces > 0
             return self.begin(scope, None if is_over else slot, states)
         still = [one for each in open_passes(states) if each.goes_on for one in self._still(each.of.name)]
         if not still:

@@ -34,6 +34,7 @@ from oss_oms_sync.passes.pieces import (
     heard,
     kin,
     piece_name,
+    tiles,
 )
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import Tally
@@ -194,8 +195,9 @@ class PassStore:
             return self._amended(total)
         one, tree = self.about(pass_name), self.tree(pass_name)
         pieces = self.last_pieces(pass_name, tree)
-        # It may be cleared away between any two of these.
-        if one is None or not pieces or pieces.keys() != tree.last.keys():
+        # It may be cleared away between any two of these. What has lost a last piece at its end never gets a total.
+        is_lost = tree.is_complete and not tiles(pieces)
+        if one is None or not pieces or pieces.keys() != tree.last.keys() or is_lost:
             return None
         stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)
         return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)

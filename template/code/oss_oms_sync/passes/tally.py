@@ -174,7 +174,8 @@ class Tally:
     holds of their keys. `counts` has what was sent (submitted, accepted, failed), orphan_records, and what reading
     showed. `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that
     is not in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any
-    class. `twin_listed` is the part of `twin` that is of keys that can be judged again. `largest`: the size of the
+    class. `twin_listed` is the part of `twin` that is of keys that can be judged again, and `deep_listed` that of what
+    reading showed, in `counts`. `largest`: the size of the
     largest object of the source in scope. `drawn` are objects for a sample, of those that count as equal.
     `last_written`: those of the source in scope that were written last, the latest first. `unread`: the first keys that
     reading did not prove, by what was in its way. `parts` are the lists of differences, which have so many `lines`.
@@ -193,6 +194,7 @@ class Tally:
     source_listed: Side = field(default_factory=Side)
     destination_listed: Side = field(default_factory=Side)
     twin_listed: Digest = 0
+    deep_listed: Counter[str] = field(default_factory=Counter)
     largest: int = 0
     drawn: Drawn = field(default_factory=Drawn)
     last_written: list[Written] = field(default_factory=list)
@@ -220,6 +222,7 @@ class Tally:
             source_listed=self.source_listed.plus(other.source_listed),
             destination_listed=self.destination_listed.plus(other.destination_listed),
             twin_listed=(self.twin_listed + other.twin_listed) % MODULUS,
+            deep_listed=self.deep_listed + other.deep_listed,
             largest=max(self.largest, other.largest),
             drawn=self.drawn.plus(other.drawn),
             last_written=written_last([*self.last_written, *other.last_written]),

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.passes.digests import Drawn, digest
+from oss_oms_sync.jobs.certify.sample import Sample, _Read
+from oss_oms_sync.passes.digests import MAX_DRAWN, Drawn, digest
 from support.certify_world import CertifyWorld, check, results, verdict
-from support.world import MINUTE, oss_error
+from support.world import HOUR, MINUTE, oss_error
 
 
 @pytest.fixture
@@ -169,9 +170,56 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready)
     document = ready.certify(sample=3)
     sample = document["sample"]
     assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
-    assert check(document, "SAMPLE")["seen"].endswith("(1 drawn could not be read)")
+    assert check(document, "SAMPLE")["seen"].endswith("1 drawn object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
+    # AND that it holds of what can be read alone, and is fewer than were asked for, until somebody asks for as many
+    assert "fewer than 100.0 % of those that can be read of the 3 objects" in check(document, "SAMPLE")["seen"]
+    assert (check(document, "SAMPLE")["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
+    assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
+    assert ready.is_go(sample=2)
     # AND another call does not try it again
     calls = ready.source.calls["get"]
     assert ready.certify(sample=3)["sample"]["read"] == 2
     assert ready.source.calls["get"] == calls
+
+
+def test_where_nothing_that_was_drawn_can_be_read_that_is_said(ready):
+    ready.source.fail(oss_error(403, "InvalidObjectState"), "get")
+    found = check(ready.certify(sample=3), "SAMPLE")
+    assert (found["result"], found["seen"]) == ("not run", "3 drawn objects could not be read, or changed meanwhile")
+    assert "sample" not in found["step"]["options"]
+
+
+def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_drawn(world):
+    # GIVEN a comparison of a bucket that is in use, in which one object is deleted later, and one written
+    world.put("c", "c")
+    world.later(HOUR)
+    world.compare()
+    world.later(MINUTE)
+    world.delete("b")
+    world.put("c", "cc", fate="accepted")
+    document = world.rehearse(sample=3)
+    # THEN that is no difference, and is not read in their place
+    assert check(document, "SAMPLE")["result"] == "not proven"
+    sample = document["sample"]
+    assert (sorted(sample["keys"]), sorted(sample["unreadable"])) == (["a/1", "a/2"], ["b", "c"])
+    assert check(world.rehearse(sample=2), "SAMPLE")["result"] == "passed"
+    # AND what somebody does in OBS alone is one
+    world.remove("a/1")
+    world.later(MINUTE)
+    world.compare()
+    world.write("a/2", "x")
+    assert check(world.rehearse(sample=3), "SAMPLE")["result"] == "failed"
+
+
+def test_what_is_equal_only_now_pushes_what_cannot_be_read_out_of_the_sample():
+    # GIVEN as many as can be drawn, of which the last cannot be read
+    drawn = Drawn("ab" * 16)
+    for number in range(MAX_DRAWN):
+        drawn.add(f"k{number}", digest(b"%d" % number, 1), "", 1)
+    last = drawn.keys[-1]
+    read = _Read({key: key != last or None for key in drawn.keys}, dict.fromkeys(drawn.keys, 1))
+    assert Sample.of(MAX_DRAWN, drawn, read).unreadable == [last]
+    # WHEN one that is equal by now is drawn before it, THEN it is drawn no more
+    more = Drawn(drawn.seed, 1, [(0, "now")])
+    assert Sample.of(MAX_DRAWN, drawn.plus(more), read.merged(_Read({"now": True}, {"now": 1}))).unreadable == []

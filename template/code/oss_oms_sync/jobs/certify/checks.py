@@ -176,9 +176,13 @@ def _sample(evidence: Evidence) -> Finding:
     if sample.differing:
         return Finding(
             "SAMPLE",
-            t("No object that was read on both sides differs"),
+            t("No object that was drawn differs between both sides, or has changed since"),
             Result.FAILED,
-            t("{n} of {n2} objects that were read differ", n=len(sample.differing), n2=sample.read),
+            t(
+                "{n} of {n2} objects that were looked at differ, or have changed since they were drawn",
+                n=len(sample.differing),
+                n2=sample.read,
+            ),
             t("Compare again and read all objects that are not proven (deep); see who writes to either bucket"),
             step=options.comparing(found.state.scope if found else None, deep=True, restart=True),
             keys=sample.differing[:MAX_KEYS],
@@ -197,7 +201,7 @@ def _sample(evidence: Evidence) -> Finding:
     if not read and found and found.tally.side("source").objects:
         return finding(
             Result.NOT_RUN,
-            t("No object of up to 1 GiB counts as equal"),
+            sample.passed_over if sample.unreadable else t("No object of up to 1 GiB counts as equal"),
             t("There is nothing to sample: go on without"),
             options.cutover(sample=0),
         )
@@ -207,6 +211,9 @@ def _sample(evidence: Evidence) -> Finding:
         bytes=sample.bytes,
         bound=sample.bound or t("There is nothing to sample"),
     )
+    if read < min(sample.asked, sample.population):
+        fewer = t("Restore what is archived, and compare again. Or go on with a sample of as many as can be read")
+        return finding(Result.NOT_PROVEN, seen, fewer, options.cutover(sample=read))
     return finding(Result.PASSED, seen)
 
 
@@ -274,10 +281,9 @@ def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
         yield t("Lost or changed otherwise: {lost}", lost=_listed(headers.unexpected))
     elif not headers.documented and headers.drawn:
         yield t(
-            "None differs: with 95 % confidence, fewer than {percent} of the {population:object|objects} of up to 1 GiB"
-            " that count as equal do",
+            "None differs: with 95 % confidence, fewer than {percent} of {drawn_from} do",
             percent=bound_of(headers.drawn),
-            population=sample.population,
+            drawn_from=sample.drawn_from,
         )
 
 

@@ -270,8 +270,8 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         headers=Headers(task.enable_metadata_migration if isinstance(task, TaskInfo) else None),
     )
     if destination and comparison:
-        drawn, pass_name = comparison.tally.drawn, comparison.state.of.name
-        sample = Sample.take(invocation, destination, pass_name, drawn, asked.sample)
+        drawn, is_frozen = comparison.tally.drawn, asked.frozen is not None
+        sample = Sample.take(invocation, destination, comparison.state, asked.sample, is_frozen=is_frozen)
         evidence = replace(
             evidence,
             sample=sample if asked.sample or sample.differing else None,

@@ -18,17 +18,21 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from itertools import islice
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import HeaderLost, Headers, Sampled
+from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.bucket import CHANGED
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
+from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.digests import LARGEST, Drawn
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import MAX_KEYS
 
@@ -42,7 +46,8 @@ class Sample(Sampled):
     """What reading showed, and the `problem` that ended it before all were read. The keys were drawn, in the order in
     which they are taken, from a `population` of so many. The `differing` were read wholly on both sides, or were gone
     on one side or changed: all that any call has found in this comparison, also beyond the `asked`. The `unreadable`
-    are those that OSS does not let be read, such as archived ones: they are passed over."""
+    are passed over: a cloud does not let them be read, such as archived ones, or, where nothing is frozen, the source's
+    applications have changed them since."""
 
     problem: str = ""
 
@@ -65,19 +70,22 @@ class Sample(Sampled):
             largest=LARGEST,
             differing=differing,
             unread=[key for key in keys if key not in read.outcomes],
-            unreadable=[key for key, is_equal in read.outcomes.items() if is_equal is None],
+            unreadable=[key for key in drawn.keys if read.outcomes.get(key, True) is None],
             problem=problem,
         )
 
     @classmethod
-    def take(cls, invocation: Invocation, destination: ObsBucket, pass_name: str, drawn: Drawn, asked: int) -> Sample:
-        """Read the first `asked` of the keys that the comparison `pass_name` has `drawn`, as far as there is time. With
-        none asked for, it only tells what earlier calls have read.
+    def take(
+        cls, invocation: Invocation, destination: ObsBucket, comparison: PassState, asked: int, *, is_frozen: bool
+    ) -> Sample:
+        """Read the first `asked` of the keys that a comparison has drawn, as far as there is time. With none asked for,
+        it only tells what earlier calls have read.
 
         Raises StorageError if the log bucket cannot be read, or does not take what was read.
         """
-        folder = f"{PassStore(invocation, 'compare').differences}{pass_name}/sample/"
-        read, reading = _Read.load(invocation, folder), _Reading(invocation, destination)
+        folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
+        drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
+        read, reading = _Read.load(invocation, folder), _Reading(invocation, destination, began)
         problem = ""
         # What turns out to be unreadable makes room for others.
         while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
@@ -130,9 +138,11 @@ class _Read:
 class _Reading:
     """Reads objects on both sides."""
 
-    def __init__(self, invocation: Invocation, destination: ObsBucket) -> None:
+    def __init__(self, invocation: Invocation, destination: ObsBucket, live_since: datetime | None) -> None:
         self._source = invocation.source_bucket
         self._destination = destination
+        # None where nothing may change.
+        self._live_since = live_since
         self._enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
     def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
@@ -151,6 +161,9 @@ class _Reading:
                     continue
                 if is_equal is None:
                     return read, "the time is up: the next call goes on"
+                if not is_equal and self._has_changed(key):
+                    read.outcomes[key] = None
+                    continue
                 may_read, read.outcomes[key] = True, is_equal
                 read.sizes[key] = source.size if source else 0
         except StorageError as error:
@@ -179,6 +192,17 @@ class _Reading:
                 return False
             raise
         return len(digests) == 1
+
+    def _has_changed(self, key: str) -> bool:
+        """Whether an object was deleted or written at the source since it was drawn, as applications do that nobody has
+        stopped.
+
+        Raises StorageError.
+        """
+        if self._live_since is None:
+            return False
+        (now,) = self._source.find_all([key])
+        return now is None or now.modified >= self._live_since.timestamp() - CLOCKS_SECONDS
 
 
 def compare_headers(
