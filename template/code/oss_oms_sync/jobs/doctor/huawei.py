@@ -214,7 +214,11 @@ def _describe(failure: Failure) -> Text:
 
 
 def obs_connection(context: CheckContext) -> Finding:
-    found = connect_in_time(context, context.destination.url, "OBS_ENDPOINT")
+    try:
+        url = context.destination.url
+    except ObsError as error:
+        return fault(same(str(error)), error.fix)
+    found = connect_in_time(context, url, "OBS_ENDPOINT")
     return found if found.result is Result.PASSED else warning(_not_compared(found.seen), found.next)
 
 
