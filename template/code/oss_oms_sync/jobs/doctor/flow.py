@@ -144,7 +144,8 @@ def timer(job: str, context: CheckContext) -> Finding:
         t("{seen}; it should do so every {every} min", seen=seen, every=every),
         t(
             "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores it),"
-            " and see `s {job} logs`. If it was just deployed or changed, check again in {again} min",
+            " and see in `s {job} logs` whether its settings are refused. If it was just deployed or changed, check again"
+            " in {again} min",
             job=job,
             again=again,
         ),
