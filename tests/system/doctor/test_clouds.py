@@ -240,6 +240,13 @@ def test_an_encrypted_destination_proves_less(box, tmp_path, handler):
     assert (check["state"], "no MD5s" in check["seen"]) == ("warning", True)
 
 
+def test_a_destination_that_was_encrypted_since_is_judged_by_what_oms_wrote_last(copied, handler):
+    bucket(encrypted=True)(copied)
+    copied.bucket(copied.source_bucket).put_object("object 3", b"contents")
+    copied.wait_idle(60)
+    assert "destination encryption" in states(handler(copied, copied.environment()), "warning")
+
+
 def test_before_oms_wrote_anything_there_is_nothing_to_look_at(box, handler):
     assert "right to read OMS's lists" in states(handler(box, box.environment()), "skipped")
 

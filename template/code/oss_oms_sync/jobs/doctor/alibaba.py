@@ -150,15 +150,16 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
 
 
 def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding:
-    """Whether the function's role is allowed to do `what`, judged by what came of it when it was tried."""
+    """Whether doctor's role is allowed to do `what`, judged by what came of it when it was tried: of functions that have
+    roles of their own nothing is tried."""
     if not isinstance(answer, StorageError):
-        return ok(t("the function's role can {what}", what=what))
+        return ok(t("doctor's role can {what}", what=what))
     seen = same(str(answer))
     if answer.code == "AccessDenied":
         return fault(
             seen,
             t(
-                "Grant the function's role {action} on the {where}, as policies/ in the project says",
+                "Grant doctor's role {action} on the {where}, as policies/ in the project says",
                 action=action,
                 where=where,
             ),

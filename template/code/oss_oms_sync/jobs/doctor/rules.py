@@ -110,10 +110,10 @@ class CheckContext:
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
-        """One of the lists that OMS writes into the destination; None if there is none."""
+        """The latest of the first lists that OMS wrote into the destination; None if there is none."""
         try:
-            listed = self.destination.list_page(task_folder(self.invocation.task_id), "").objects[:1]
-            return self.destination.head(listed[0].name) if listed else None
+            listed = self.destination.list_page(task_folder(self.invocation.task_id), "").objects
+            return self.destination.head(max(listed, key=lambda one: one.modified).name) if listed else None
         except ObsError as error:
             return error
 
