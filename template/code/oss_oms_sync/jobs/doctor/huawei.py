@@ -70,7 +70,10 @@ def step_of_counts(context: CheckContext) -> Finding:
         return unknown(_describe(answer), t("Run doctor again in a minute"))
     if answer.unread:
         return warning(
-            t("OMS's counts of a day lack some, or are in no known form: OMS_FINISHED passes only where none is missing"),
+            t(
+                "OMS's counts of a day lack some, or are in no known form: OMS_FINISHED passes only where none is"
+                " missing"
+            ),
             t("Run doctor again in a minute"),
         )
     if answer.is_exact:
