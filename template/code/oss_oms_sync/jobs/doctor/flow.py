@@ -40,6 +40,7 @@ _MAX_FAILURES_READ = 200
 _TICK = timedelta(minutes=10)
 # So much later than twice its period a timer has missed two strikes: an instance starts, and writes the time down.
 _STARTING = timedelta(minutes=1)
+_CLOSED = t("the project is closed: until it is opened no object key is submitted")
 
 
 def right_to_submit(context: CheckContext) -> Finding:
@@ -76,7 +77,7 @@ def right_to_submit(context: CheckContext) -> Finding:
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
     if context.closed:
-        return skipped(t("the project is closed: until it is opened no object key is submitted"))
+        return skipped(_CLOSED)
     names = sorted(set().union(*reasons) - {""})
     seen = t(
         "no object key has been accepted since the last failures ({reasons})", reasons=names or t("reason unknown")
@@ -235,6 +236,8 @@ def pass_triggers(context: CheckContext) -> Finding:
 
 def records_flow(context: CheckContext) -> Finding:
     """Whether objects written in the last day, and since the installation, have records."""
+    if context.closed:
+        return skipped(_CLOSED)
     classes, events_came, all_seen = _count_classes(context)
     accepted, failed, missing = (
         classes[one] for one in (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
