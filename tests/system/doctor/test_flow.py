@@ -7,6 +7,7 @@ import json
 import pytest
 
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.doctor import flow
 from oss_oms_sync.ledger.closing import Closing
 from sandbox.server.faults import Fault
@@ -133,12 +134,14 @@ def test_where_every_key_failed_it_does_not_say_that_all_is_well(box, tmp_path, 
 
 
 @pytest.mark.parametrize("job", PASSES)
-def test_a_job_whose_timer_strikes_and_that_begins_no_pass_is_a_warning(box, handler, job):
-    # GIVEN a project that was just deployed, and one whose job dies each time
-    assert job in states(handler(box, box.environment()), "skipped")
-    box.later(HOUR)
-    assert job in states(handler(box, box.environment()), "skipped")
-    box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/state/{job}-timer-oss-oms-sync.json", b"{}")
+def test_a_job_that_dies_whenever_its_timer_strikes_is_a_warning(box, handler, in_process, job):
+    # GIVEN a project that was just deployed, and whose job lacks a right at each tick
+    box.oss.deny("oss:ListObjects", box.source_bucket)
+    for _ in range(3):
+        assert job in states(handler(box, box.environment()), "skipped")
+        with pytest.raises(StorageError):
+            in_process(box, job, STRIKE)
+        box.later(600)
     report = handler(box, box.environment())
     assert job in states(report, "warning")
     assert f"s {job} logs" in the_check(report, job)["fix"]

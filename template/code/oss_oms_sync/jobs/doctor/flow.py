@@ -92,7 +92,7 @@ def right_to_submit(context: CheckContext) -> Finding:
 
 
 def whole_pass(job: str, context: CheckContext) -> Finding:
-    """Whether the last whole pass is as recent as status wants it, and the first has begun."""
+    """Whether the last whole pass is as recent as status wants it, and the first comes on."""
     settings, now, prefix = context.settings, context.invocation.clock.now(), context.settings.key_filter.prefix
     name, period = f"{job.upper()}_PERIOD", getattr(settings, f"{job}_period")
     if period is None:
@@ -103,12 +103,13 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     last = (last_usual if job == "reconcile" else last_whole)(passes, prefix)
     if last is None:
         woken, installed = context.timers
-        if passes or not woken[job] or not installed or installed.ago <= 2 * _TICK + _STARTING:
+        is_new = not woken[job] or not installed or installed.ago <= 2 * _TICK + _STARTING
+        if is_new or any(one.ended or one.objects for one in passes):
             return skipped(
                 t("no whole pass of {job} has ended yet: check again in 10 minutes, then see `s {job} logs`", job=job)
             )
         return warning(
-            t("its timer triggers {job}, and no pass of it has begun", job=job),
+            t("its timer triggers {job}, and no pass of it has come to any object", job=job),
             t("See in `s {job} logs` why. If it was just deployed or changed, check again in 10 minutes", job=job),
         )
     seen = t("the last whole pass of {job} began at {started}", job=job, started=last.started)
