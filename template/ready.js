@@ -15,6 +15,9 @@ const NEEDED = ["SYNC_URL", "HW_AK", "HW_SK", "logBucket"];
 const NO_TEXT =
   /^([-+]?(0x[0-9a-f_]+|0b[01_]+|0o?[0-7_]+|[0-9_]*\.?[0-9_]+\.?(e[-+]?[0-9]+)?|\.inf|\.nan)|[0-9]{4}-[0-9]+-[0-9]+.*|true|false|null|~|[[{].*|!!(?!str\b).*)?$/i;
 
+// What somebody means by a truth value.
+const MEANT = { compareDeep: { true: "on", false: "off" } };
+
 const { LC_ALL, LC_MESSAGES, LANG } = process.env;
 // Windows sets none of the three.
 const chinese = /^zh/i.test(LC_ALL || LC_MESSAGES || LANG || Intl.DateTimeFormat().resolvedOptions().locale);
@@ -47,12 +50,13 @@ function problems(syncUrl) {
     ];
   }
   const wrong = isOther ? [] : Object.entries(given).filter(([, value]) => NO_TEXT.test(value));
-  return wrong.map(([name, value]) =>
-    choose(
-      `${name} has to be text: write ${name}: "${value}" in s.yaml, in quotes.`,
-      `${name} 必须是文本：请在 s.yaml 中加引号，写成 ${name}: "${value}"。`,
-    ),
-  );
+  return wrong.map(([name, value]) => {
+    const line = `${name}: "${(MEANT[name] || {})[value.toLowerCase()] || value}"`;
+    return choose(
+      `${name} has to be text: write ${line} in s.yaml, in quotes.`,
+      `${name} 必须是文本：请在 s.yaml 中加引号，写成 ${line}。`,
+    );
+  });
 }
 
 const found = problems(process.argv[2] || "");

@@ -17,6 +17,8 @@ from oss_oms_sync.answers.text import t
 # Without these no function can do its work.
 _NEEDED = ("HW_AK", "HW_SK")
 _NAMED = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
+# As the functions take it (settings.py).
+_ADDRESS = re.compile(r"https://|http://(localhost|127\.[\d.]+|\[::1\])[:/]", re.IGNORECASE)
 
 _SET = t("Set the environment variable {name}, in CI from its secret store; or run this in a terminal, which asks")
 
@@ -48,4 +50,7 @@ def _value(session: Session, name: str) -> str:
     value = os.environ.get(name, "").strip() or typed(session, name)
     check_given(name, value, _SET.filled(name=name))
     check_form(name, value)
+    # The functions refuse it otherwise, at every tick, and doctor does not have it.
+    if name == "ALERT_WEBHOOK" and not _ADDRESS.match(value):
+        raise UsageError(t("{name} does not start with https://", name=name), t("Copy the robot's address again"))
     return value

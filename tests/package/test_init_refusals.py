@@ -27,7 +27,7 @@ WRONG = [
         "objectSuffix": (5, "objectSuffix"),
         "HW_SK": ("", "Set the environment variable HW_SK"),
         "destinationRegion": ("cn-east-2", "destinationRegion"),
-        "destinationBucket": ("a_b", "destinationBucket"),
+        "destinationBucket": ("photos.obs", "destinationBucket"),
         "region": ("mars-1", "region"),
         "runtime": ("python2.7", "runtime"),
         "functionName": ("1x", "functionName"),

@@ -77,7 +77,7 @@ def test_a_log_bucket_is_proposed_that_oss_takes_also_for_the_longest_name(built
     [
         ('lanes: "32"', "lanes: 32", 'lanes has to be text: write lanes: "32" in s.yaml, in quotes.'),
         ('lanes: "32"', "lanes: 1_6 # ours", "lanes"),
-        ('compareDeep: "off"', "compareDeep: true", 'write compareDeep: "true"'),
+        ('compareDeep: "off"', "compareDeep: true", 'write compareDeep: "on"'),
         ("statusPeriod: 15m", "statusPeriod:", "statusPeriod"),
         ('objectPrefix: ""', "objectPrefix: 2026-11-27", "objectPrefix"),
         ('objectPrefix: ""', "objectPrefix: [a]", "objectPrefix"),

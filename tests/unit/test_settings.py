@@ -149,6 +149,7 @@ def test_an_empty_setting_is_named(name, value):
         ({"OMS_RATE": "0"}, "OMS_RATE"),
         ({"OMS_RATE": "nan"}, "OMS_RATE"),
         ({"OSS_ENDPOINT": "https://oss-accelerate.aliyuncs.com", "FC_REGION": ""}, "OSS_ENDPOINT"),
+        ({"OSS_ENDPOINT": "https://oss-accelerate-overseas.aliyuncs.com", "FC_REGION": ""}, "OSS_ENDPOINT"),
         ({"OMS_KEY_ENCODING": "base64"}, "OMS_KEY_ENCODING"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
         ({"RECONCILE_PERIOD": "daily"}, "RECONCILE_PERIOD"),

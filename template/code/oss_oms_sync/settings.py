@@ -22,8 +22,10 @@ _OSS_LOOKS = "https://oss-<region>-internal.aliyuncs.com"
 _SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
 # OSS, "Bucket naming conventions": https://www.alibabacloud.com/help/en/oss/user-guide/bucket-naming-conventions
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
-# OSS, "Regions and endpoints".
-_REGIONAL_ENDPOINT = re.compile(r"oss-(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII)
+# OSS, "Regions and endpoints"; those of transfer acceleration name none.
+_REGIONAL_ENDPOINT = re.compile(
+    r"oss-(?!accelerate)(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII
+)
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
 # Function Compute, CreateFunction: a function's name has at most 64 characters.
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -91,8 +91,8 @@ def statements(given: Mapping[str, str], *, deep: bool = False) -> dict[str, lis
 
 
 def _is_deep(given: Mapping[str, str], *, deep: bool) -> bool:
-    """Whether compare reads objects: because its timer does, whoever asks."""
-    return deep or given.get("compareDeep") == "on"
+    """Whether compare reads objects: because its timer does, whoever asks. The functions read that word as here."""
+    return deep or given.get("compareDeep", "").strip().lower() == "on"
 
 
 def trust_of(held: Sequence[Role]) -> Document:

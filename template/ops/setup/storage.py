@@ -98,6 +98,9 @@ def destination(bucket: ObsBucket, region: str) -> Need:
     """The bucket that OMS copies to."""
 
     def look() -> Line:
+        if "." in bucket.name:
+            told = t("Name another one in s.yaml: destinationBucket")
+            return Line(Standing.STOP, t("its name has a period, and OBS's certificate does not hold for such"), told)
         try:
             found = bucket.location()
         except RefusedError as error:

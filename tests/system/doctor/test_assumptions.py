@@ -1,6 +1,7 @@
 """What doctor says of what nobody has confirmed: until something shows it, and without deciding anything."""
 
 import re
+from itertools import count
 
 import pytest
 
@@ -10,6 +11,7 @@ from ops.terminal import Marked
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer
 from oss_oms_sync.unconfirmed import UNCONFIRMED
+from sandbox.server.faults import Fault
 from support.doctor import HOUR, deploy, states, the_check
 from tools.package import ROOT
 
@@ -70,6 +72,21 @@ def test_counts_by_the_hour_are_said_before_the_cutover(box, handler, step):
     assert (check["state"], "oms_unfinished" in check["fix"]) == (
         ("ok", False) if step == "FIVE_MINUTES" else ("warning", True)
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (Fault.status(503, headers={"Retry-After": "60"}), "unknown"),
+        (Fault.status(200, b'{"statistic_time_type": "FIVE_MINUTES", "statistic_datas": []}'), "warning"),
+    ],
+)
+def test_where_oms_does_not_tell_its_counts_it_is_not_said_to_count_by_the_hour(box, handler, answer, state):
+    # GIVEN an OMS that tells the last hour, and then not the last day
+    asked = count()
+    box.oms.faults.add(answer, where=lambda one: "statistics" in one.raw_path and next(asked) > 0)
+    check = the_check(handler(box, box.environment()), "step of counts")
+    assert (check["state"], check["fix"]) == (state, "Run doctor again in a minute")
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
@@ -240,8 +241,41 @@ def test_an_encrypted_destination_proves_less(box, tmp_path, handler):
     assert (check["state"], "no MD5s" in check["seen"]) == ("warning", True)
 
 
+def test_a_destination_that_was_encrypted_since_is_judged_by_what_oms_wrote_last(copied, handler):
+    bucket(encrypted=True)(copied)
+    copied.bucket(copied.source_bucket).put_object("object 3", b"contents")
+    copied.wait_idle(60)
+    assert "destination encryption" in states(handler(copied, copied.environment()), "warning")
+
+
 def test_before_oms_wrote_anything_there_is_nothing_to_look_at(box, handler):
     assert "right to read OMS's lists" in states(handler(box, box.environment()), "skipped")
+
+
+DEEP = {"COMPARE_DEEP": "on"}
+
+
+def test_whoever_reads_objects_learns_at_once_that_a_right_in_obs_is_missing(copied, handler):
+    name, environment = "right to read objects", {**copied.environment(), **DEEP}
+    assert name in states(handler(copied, copied.environment()), "skipped")
+    assert name in states(handler(copied, environment), "ok")
+    copied.obs.deny(GET)
+    check = the_check(handler(copied, environment), name)
+    assert (check["state"], f"Grant the IAM user behind HW_AK {GET}" in check["fix"]) == ("warning", True)
+
+
+def test_what_a_comparison_could_not_read_for_lack_of_a_right_is_a_warning_until_one_can(copied, handler, in_process):
+    # GIVEN a comparison that was to read an object whose ETag is no MD5, and may not
+    objects, refused = copied.oss.buckets[copied.source_bucket].objects, ["object 0"]
+    objects["object 0"] = replace(objects["object 0"], etag="0" * 16, type="Appendable")
+    copied.oss.deny("oss:GetObject", copied.source_bucket, lambda key: key in refused)
+    in_process(copied, "compare", {"deep": True})
+    check = the_check(handler(copied, {**copied.environment(), **DEEP}), "right to read objects")
+    assert (check["state"], "lacks oss:GetObject on the source bucket" in check["seen"]) == ("warning", True)
+    # WHEN what the fix says is done
+    refused.clear()
+    in_process(copied, "compare", {"deep": True, "restart": True})
+    assert "right to read objects" in states(handler(copied, {**copied.environment(), **DEEP}), "ok")
 
 
 NAME = "objects in scope"

@@ -88,6 +88,11 @@ FAULTS = {
     "task of another region": (huawei(src_region="cn-beijing"), "task source", "region should be"),
     "task to another bucket": (set_to(DESTINATION_BUCKET="elsewhere"), "task destination", "s.yaml says elsewhere"),
     "task to another region": (set_to(DESTINATION_REGION="cn-east-3"), "task destination", "in cn-east-3"),
+    "task to a bucket with a period": (
+        lambda box, _: setattr(box.task.bucket, "name", "photos.obs"),
+        "OBS connection",
+        "without a period",
+    ),
     "task of another cloud": (huawei(src_cloud_type="AWS"), "task source", "cloud should be"),
     "task that does not overwrite": (huawei(overwrite_mode="NO_OVERWRITE"), "task overwrite mode", "overwrites"),
     "OMS down": (oms_answers(DOWN), "OMS answers", "service health"),

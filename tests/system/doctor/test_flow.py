@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.doctor import flow
 from oss_oms_sync.ledger.closing import Closing
-from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from support.doctor import (
     HOUR,
@@ -25,14 +23,9 @@ from support.doctor import (
 )
 from support.instance import Instance
 
-
-def change_total(box: Sandbox, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes what the only pass that has ended wrote about itself."""
-    stored = box.oss.objects(box.log_bucket)
-    (name,) = (name for name in stored if "/passes/" in name and name.endswith("/total"))
-    total = json.loads(stored[name].data)
-    change(total)
-    box.oss.put(box.log_bucket, name, json.dumps(total).encode())
+DAY = 24 * HOUR
+PASSES = ("reconcile", "compare")
+STRIKE = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
 
 
 def accepted(*keys: str) -> list[tuple[str, bytes]]:
@@ -140,19 +133,45 @@ def test_where_every_key_failed_it_does_not_say_that_all_is_well(box, tmp_path, 
     assert "records flow" in states(report, "warning")
 
 
-def test_reconcile_that_has_not_begun_for_longer_than_passes_are_kept_is_a_warning(box, handler):
-    assert "reconcile" in states(handler(box, box.environment()), "skipped")
-    installed_long_ago(box)
-    assert "reconcile" in states(handler(box, box.environment()), "warning")
+@pytest.mark.parametrize("job", PASSES)
+def test_a_job_that_dies_whenever_its_timer_strikes_is_a_warning(box, handler, in_process, job):
+    # GIVEN a project that was just deployed, and whose job lacks a right at each tick
+    box.oss.deny("oss:ListObjects", box.source_bucket)
+    for _ in range(3):
+        assert job in states(handler(box, box.environment()), "skipped")
+        with pytest.raises(StorageError):
+            in_process(box, job, STRIKE)
+        box.later(600)
+    report = handler(box, box.environment())
+    assert job in states(report, "warning")
+    assert f"s {job} logs" in the_check(report, job)["fix"]
 
 
-def test_reconcile_that_does_not_run_any_more_is_a_warning(deployed):
-    # GIVEN one that ran, and long ago
-    assert "reconcile" in states(examine(deployed), "skipped")
-    deployed.tick("reconcile")
-    assert "reconcile" in states(examine(deployed), "ok")
-    change_total(deployed, lambda total: total["of"].update(started="2026-01-01T00:00:00Z"))
-    assert "reconcile" in states(examine(deployed), "warning")
+@pytest.mark.parametrize("job", PASSES)
+def test_passes_are_overdue_as_status_says_it_whatever_was_looked_at_by_hand_since(box, handler, in_process, job):
+    # GIVEN a whole pass, and long after that one of a folder
+    in_process(box, job, STRIKE)
+    assert job in states(handler(box, box.environment()), "ok")
+    box.later(10 * DAY)
+    in_process(box, job, {"prefix": "a/"})
+    # THEN the next is long due, unless the project is closed, in which no timer begins any
+    report = handler(box, box.environment())
+    assert job in states(report, "warning")
+    assert "long due" in the_check(report, job)["seen"]
+    Closing(Instance(box).invocation()).close("Li Lei")
+    assert "closed" in the_check(handler(box, box.environment()), job)["seen"]
+    assert job in states(handler(box, box.environment()), "skipped")
+
+
+def test_in_a_closed_project_nobody_waits_for_what_came_after_the_close_to_be_sent(box, handler):
+    Closing(Instance(box).invocation()).close("Li Lei")
+    for name, body in failed("CLOSED", "a"):
+        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
+    report = handler(box, box.environment())
+    assert report["ok"]
+    # Nor is anybody asked to upload anything, which would be an alarm.
+    for check in (the_check(report, name) for name in ("right oms:synctask:createEvent", "records flow")):
+        assert (check["state"], "closed" in check["seen"]) == ("skipped", True)
 
 
 def test_records_that_reconcile_made_do_not_make_a_dead_trigger_look_well(box, handler, in_process):

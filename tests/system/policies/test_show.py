@@ -377,6 +377,8 @@ def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(proj
     assert right in show(project, "--deep")
     # The timer's comparisons read as well, where s.yaml says so.
     config = project / "s.yaml"
-    config.write_text(config.read_text().replace('compareDeep: "off"', 'compareDeep: "on"'))
-    shown = show(project)
-    assert (shown.count(right), in_obs in shown) == (1, True)
+    usual = config.read_text()
+    for word in ("on", "On "):
+        config.write_text(usual.replace('compareDeep: "off"', f'compareDeep: "{word}"'))
+        shown = show(project)
+        assert (shown.count(right), in_obs in shown) == (1, True)

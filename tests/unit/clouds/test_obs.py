@@ -85,6 +85,10 @@ def test_a_bucket_name_that_is_none_is_no_host(world, name):
     assert error_of(lambda: bucket(world, name=name)).code == "NoDestination"
 
 
+def test_a_bucket_for_which_the_certificate_of_obs_does_not_hold_is_not_asked(world):
+    assert "Have OMS copy to a bucket without a period" in str(error_of(lambda: bucket(world, name="photos.obs")))
+
+
 @pytest.mark.parametrize("key", ["/lead", "a//b", "../..//./x", "a b+c%2F~", "山/🎉", "?x#y"])
 def test_a_hostile_key_stays_as_it_is_in_the_url(world, key):
     world.there.add(StoredObject(key, b"hello"))

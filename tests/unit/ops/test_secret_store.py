@@ -97,6 +97,14 @@ def test_what_cannot_be_a_key_is_refused_and_not_repeated(keep, monkeypatch, val
     assert value not in raised.value.happened.en + raised.value.happened.zh
 
 
+@pytest.mark.parametrize("value", ["oapi.dingtalk.com/robot/send?access_token=x", "http://example.com/hook"])
+def test_an_address_that_the_functions_would_refuse_is_not_stored_nor_repeated(keep, monkeypatch, value):
+    monkeypatch.setenv("ALERT_WEBHOOK", value)
+    with pytest.raises(UsageError, match="ALERT_WEBHOOK does not start with https://") as raised:
+        keep("ALERT_WEBHOOK")
+    assert value not in raised.value.happened.en + raised.value.happened.zh
+
+
 def test_a_file_that_does_not_name_the_keys_is_refused(keep, tmp_path):
     (tmp_path / "s.yaml").write_text(S_YAML.replace("secret(", "env("))
     with pytest.raises(UsageError, match=r"s\.yaml says no HW_AK"):

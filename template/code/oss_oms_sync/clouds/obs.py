@@ -33,6 +33,7 @@ from oss_oms_sync.clouds.obs_answers import (
     NO_DESTINATION,
     NOT_OBS,
     OUT_OF_ORDER,
+    PERIOD,
     REDIRECT,
     THROTTLED,
     UNAVAILABLE,
@@ -102,6 +103,9 @@ class ObsClient:
         if not _BUCKET.fullmatch(name) or not (self.settings.obs_endpoint or _REGION.fullmatch(region)):
             said = presentable(f"OMS names the bucket {name!r} in the region {region!r}")
             raise ObsError(NO_DESTINATION, said, LIST, name)
+        # OBS's certificates are for one label before its own name, and it answers at no other one (obs_06_0019).
+        if "." in name:
+            raise ObsError(PERIOD, presentable(f"OMS copies to {name}"), LIST, name)
         return ObsBucket(self, name, endpoint, deadline)
 
     def session(self, url: str) -> Session:

@@ -25,6 +25,7 @@ NETWORK = "Network"
 NO_DESTINATION = "NoDestination"
 NOT_OBS = "NotObs"
 OUT_OF_ORDER = "OutOfOrder"
+PERIOD = "PeriodInName"
 REDIRECT = "Redirect"
 THROTTLED = "Throttled"
 UNAVAILABLE = "Unavailable"
@@ -50,6 +51,10 @@ _FIXES = {
     ),
     NO_DESTINATION: t(
         "Check the destination of the sync task in the OMS console: OMS names no bucket and region of OBS"
+    ),
+    PERIOD: t(
+        "Have OMS copy to a bucket without a period in its name: OBS's certificate does not hold for {bucket}, so it"
+        " cannot be compared"
     ),
     REDIRECT: t(
         "Check OBS_ENDPOINT, or leave it out: it answers with a redirect, which is never followed. The bucket"

@@ -13,9 +13,9 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared, Deep, PassAnswer
+from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, Deep, PassAnswer
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.proof import Proof
 from oss_oms_sync.passes.states import PassState
@@ -98,6 +98,12 @@ class CompareResult:
         return timestamp(began if oldest is None else min(began, from_epoch(oldest)))
 
 
+def missing_rights(tally: Tally) -> list[Text]:
+    """Which rights were missing to read objects, and what grants them."""
+    counts = {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
+    return [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
+
+
 def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[ObjectClass, Text]:
     """What to do about what is known or thought to differ, by its class; `overwrite_mode` is that of the sync task,
     None if OMS does not tell; `suffix` the project's."""
@@ -110,13 +116,14 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[Obje
     heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
     if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
-        found[ObjectClass.OLDER] = t(
+        read = t(
             "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal."
             " To see it, read them: {deep}. What cannot be read: {otherwise}.",
             older=older,
             deep=_DEEP,
             otherwise=over_older,
         )
+        found[ObjectClass.OLDER] = sentences(*missing_rights(tally), read)
     if proven:
         found[ObjectClass.OVERWRITTEN] = t(
             "{proven:object of the same size was read and differs|objects of the same size were read and differ}. If"

@@ -208,6 +208,13 @@ def last_whole(passes: Sequence[PassState], prefix: str) -> PassState | None:
     return next(reversed(_whole(passes, prefix)), None)
 
 
+def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:
+    """The last of those as a timer begins them, which show whether events arrive: a backfill looked at older objects,
+    which have not changed since."""
+    usual = (one for one in _whole(passes, prefix) if one.scope.since is None and not one.scope.everything)
+    return max(usual, key=lambda one: one.started, default=None)
+
+
 def _whole(passes: Sequence[PassState], prefix: str) -> list[PassState]:
     whole = [one for one in passes if one.ended and not one.scope.standstill and one.scope.key_filter.prefix == prefix]
     # Two may have begun in the same second; their names tell which was later.

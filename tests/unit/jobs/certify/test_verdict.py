@@ -204,6 +204,24 @@ def test_what_oms_skipped_as_equal_and_nobody_can_read_is_overwritten_by_the_com
     assert check(world.certify(), "OLDER")["step"] == OVERWRITING
 
 
+def test_what_oms_skipped_as_equal_is_not_overwritten_for_lack_of_the_right_to_read_it(world):
+    # GIVEN equal contents in parts, written once more, and a role that may not read them, as everyday ones may not
+    world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
+    world.put("a/1", "12", "Appendable")
+    world.later(HOUR)
+    world.put("a/1", "12", "Appendable")
+    world.source.fail(oss_error(403, "AccessDenied"), "get")
+    world.freeze()
+    world.compare()
+    # WHEN a cutover compares, which reads them, THEN the right comes first, and so it stays until they were read
+    for asked_for in ({"cutover": True}, {"deep": True}):
+        world.later(HOUR)
+        world.compare(**asked_for)
+        document = world.certify()
+        assert asked(document, "OLDER") == DEEP
+        assert "lacks oss:GetObject on the source bucket" in check(document, "OLDER")["next"]
+
+
 def test_what_is_newer_in_obs_is_sent_once_more_where_oms_overwrites_all_and_lost_it(world):
     world.task.overwrite_mode = "FULL_OVERWRITE"
     differs(world, "b")

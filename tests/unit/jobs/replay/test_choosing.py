@@ -114,6 +114,7 @@ BOTH = r"^The payload asks for keys and for something else: keys are sent as the
         ({"keys": [], "limit": 5}, BOTH),
         ({"keys": [1]}, NO_KEYS),
         ({"keys": [""]}, NO_KEYS),
+        ({"keys": ["\ud800"]}, NO_KEYS),
         ({"what": 1}, "what"),
         ({"limit": "5"}, "limit"),
     ],

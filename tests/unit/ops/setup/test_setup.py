@@ -236,6 +236,7 @@ WRONG = {
         lambda world: world.obs.create_bucket(world.destination_bucket, "cn-east-3"),
         "it is in another region than cn-north-4",
     ),
+    "a destination with a period": (lambda world: to(world, destinationBucket="photos.obs"), "its name has a period"),
     "a destination of the archive": (archive, "its class is COLD, which OMS does not write"),
     "an alias of another account": (
         lambda world: setattr(world, "tool_account", "200**********002"),

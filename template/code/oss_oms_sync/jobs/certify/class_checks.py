@@ -8,13 +8,12 @@ from functools import partial
 from typing import NamedTuple
 
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS
 from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.judge import UNPROVEN
-from oss_oms_sync.comparison.result import DELETE, overwriting, remedies
+from oss_oms_sync.comparison.result import DELETE, missing_rights, overwriting, remedies
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.jobs.certify.evidence import Comparison, CutoverOptions, Evidence
 from oss_oms_sync.passes.tally import MAX_KEYS
@@ -168,8 +167,7 @@ def _prove(check: _ClassCheck, found: Comparison, evidence: Evidence) -> tuple[T
 
 def by_hand(found: Comparison) -> Text:
     """What to do about objects that reading did not prove: to grant the right first, where one is missing."""
-    counts = {name: found.tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
-    missing = [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
+    missing = missing_rights(found.tally)
     return sentences(*missing, _GRANT) if missing else _BY_HAND
 
 
@@ -182,8 +180,8 @@ def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: Cutove
             over = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
             return over, options.comparing(scope, restart=True)
         case "OLDER" if told := remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OLDER):
-            # OMS has skipped them once more, and what was read in vain is not read again.
-            if scope.deep:
+            # OMS has skipped them once more, and what was read in vain is not read again, unless a right was missing.
+            if scope.deep and not missing_rights(found.tally):
                 return told, _overwriting(found, mode, options, ObjectClass.OLDER)
             return told, options.comparing(scope, deep=True, restart=True)
         case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":

@@ -7,14 +7,16 @@ from datetime import timedelta
 from itertools import islice
 
 from oss_oms_sync.answers.step import Finding
-from oss_oms_sync.answers.text import AtLeast, Text, same, t
+from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
 from oss_oms_sync.clouds.objects import StoredObject, etag_of
+from oss_oms_sync.clouds.obs_answers import ObsError
 from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
+from oss_oms_sync.comparison.judge import OMS_LISTS
+from oss_oms_sync.comparison.result import missing_rights
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.passes.states import last_whole
-from oss_oms_sync.passes.store import PassStore
 
 _LOG_BUCKET = t("log bucket")
 # How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
@@ -150,15 +152,16 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
 
 
 def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding:
-    """Whether the function's role is allowed to do `what`, judged by what came of it when it was tried."""
+    """Whether doctor's role is allowed to do `what`, judged by what came of it when it was tried. A function that has a
+    role of its own may lack it all the same."""
     if not isinstance(answer, StorageError):
-        return ok(t("the function's role can {what}", what=what))
+        return ok(t("doctor's role can {what}", what=what))
     seen = same(str(answer))
     if answer.code == "AccessDenied":
         return fault(
             seen,
             t(
-                "Grant the function's role {action} on the {where}, as policies/ in the project says",
+                "Grant doctor's role {action} on the {where}, as policies/ in the project says",
                 action=action,
                 where=where,
             ),
@@ -171,11 +174,7 @@ def in_scope(context: CheckContext) -> Finding:
     key_filter = context.settings.key_filter
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
-    last = (
-        None
-        if is_found or is_whole
-        else last_whole(PassStore(context.invocation, "reconcile").states(), key_filter.prefix)
-    )
+    last = None if is_found or is_whole else last_whole(context.passes["reconcile"], key_filter.prefix)
     if last and not last.found_nothing:
         return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
     if is_found:
@@ -216,6 +215,28 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
     return names, is_whole, False
 
 
+def right_to_read(context: CheckContext) -> Finding:
+    """Whether objects can be read on both sides, by those who read any: comparisons of the timer, if they shall, and a
+    cutover's. Of the source only what the last comparison met tells that, because compare's role may be another one."""
+    last = context.compared
+    if last and (missing := missing_rights(last.tally)):
+        return warning(
+            sentences(t("Of what the comparison of {started} was to read:", started=last.started), *missing),
+            t("Grant what is missing, and compare again: python3 ops.py compare --deep --restart"),
+        )
+    if not context.settings.compare_deep:
+        return skipped(t("COMPARE_DEEP is off: only what somebody asks for reads objects, and a cutover"))
+    listed = context.destination.list_page(context.settings.key_filter.prefix, "").objects
+    name = next((one.name for one in listed if not one.name.startswith(OMS_LISTS)), None)
+    if name is None:
+        return skipped(t("no object could be checked"))
+    try:
+        context.destination.head(name)
+    except ObsError as error:
+        return warning(same(str(error)), error.fix)
+    return ok(t("objects in OBS can be read, and those of the source as far as the last comparison had to"))
+
+
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("role"), ("settings",), role),
     Check(t("OSS answers"), ("role", "OSS connection", "clock"), oss_answers),
@@ -245,6 +266,11 @@ CHECKS: Sequence[Check[CheckContext]] = (
         lambda context: _role_right(
             t("list the source bucket"), "oss:ListObjects", t("source bucket"), context.source_bucket_error
         ),
+    ),
+    Check(
+        t("right to read objects"),
+        ("right to list records", "right to read records", "right to list OBS"),
+        right_to_read,
     ),
     Check(t("canaries"), ("right to list source bucket",), canaries),
     Check(t("source names"), ("right to list source bucket",), source_names),

@@ -19,14 +19,14 @@ from oss_oms_sync.clouds.objects import StoredObject, none_failed
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.closing import Closing, open_projects
+from oss_oms_sync.ledger.closing import open_projects
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
+from oss_oms_sync.passes.states import last_usual, last_whole
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.settings import MAX_PERIOD
 
 # The maximum age of objects that are checked for records.
 _RECENT = timedelta(days=1)
@@ -40,6 +40,7 @@ _MAX_FAILURES_READ = 200
 _TICK = timedelta(minutes=10)
 # So much later than twice its period a timer has missed two strikes: an instance starts, and writes the time down.
 _STARTING = timedelta(minutes=1)
+_CLOSED = t("the project is closed: until it is opened no object key is submitted")
 
 
 def right_to_submit(context: CheckContext) -> Finding:
@@ -75,6 +76,8 @@ def right_to_submit(context: CheckContext) -> Finding:
     )
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
+    if context.closed:
+        return skipped(_CLOSED)
     names = sorted(set().union(*reasons) - {""})
     seen = t(
         "no object key has been accepted since the last failures ({reasons})", reasons=names or t("reason unknown")
@@ -88,22 +91,33 @@ def right_to_submit(context: CheckContext) -> Finding:
     )
 
 
-def reconcile(context: CheckContext) -> Finding:
-    settings, now = context.settings, context.invocation.clock.now()
-    if settings.reconcile_period is None:
-        return ok(t("reconcile runs by hand only, because RECONCILE_PERIOD is off"))
-    last = max(PassStore(context.invocation, "reconcile").states(), key=lambda one: one.started, default=None)
-    fix = t("Check in the Function Compute console that reconcile's timer exists, and see `s reconcile logs`")
+def whole_pass(job: str, context: CheckContext) -> Finding:
+    """Whether the last whole pass is as recent as status wants it, and the first comes on."""
+    settings, now, prefix = context.settings, context.invocation.clock.now(), context.settings.key_filter.prefix
+    name, period = f"{job.upper()}_PERIOD", getattr(settings, f"{job}_period")
+    if period is None:
+        return ok(t("{job} runs by hand only, because {name} is off", job=job, name=name))
+    if context.closed:
+        return skipped(t("the project is closed: until it is opened no timer begins a pass"))
+    passes = context.passes[job]
+    last = (last_usual if job == "reconcile" else last_whole)(passes, prefix)
     if last is None:
-        if JobState(context.invocation).installed(note=False) < now - MAX_PERIOD:
-            return warning(
-                t("no pass of reconcile has begun in the last {days} days", days=MAX_PERIOD.days),
-                fix,
+        woken, installed = context.timers
+        is_new = not woken[job] or not installed or installed.ago <= 2 * _TICK + _STARTING
+        if is_new or any(one.ended or one.objects for one in passes):
+            return skipped(
+                t("no whole pass of {job} has ended yet: check again in 10 minutes, then see `s {job} logs`", job=job)
             )
-        return skipped(t("no pass has begun yet: check again in 10 minutes, then see `s reconcile logs`"))
-    seen = t("the last pass of reconcile began at {started}", started=last.started)
-    if last.is_late(settings.reconcile_period, now):
-        return warning(t("{seen}, and the next is long due", seen=seen), fix)
+        return warning(
+            t("its timer triggers {job}, and no pass of it has come to any object", job=job),
+            t("See in `s {job} logs` why. If it was just deployed or changed, check again in 10 minutes", job=job),
+        )
+    seen = t("the last whole pass of {job} began at {started}", job=job, started=last.started)
+    if last.is_late(period, now):
+        return warning(
+            t("{seen}, and the next is long due", seen=seen),
+            t("Check in the Function Compute console that {job}'s timer exists, and see `s {job} logs`", job=job),
+        )
     return ok(seen)
 
 
@@ -144,7 +158,8 @@ def timer(job: str, context: CheckContext) -> Finding:
         t("{seen}; it should do so every {every} min", seen=seen, every=every),
         t(
             "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores it),"
-            " and see `s {job} logs`. If it was just deployed or changed, check again in {again} min",
+            " and see in `s {job} logs` whether its settings are refused. If it was just deployed or changed, check"
+            " again in {again} min",
             job=job,
             again=again,
         ),
@@ -152,10 +167,9 @@ def timer(job: str, context: CheckContext) -> Finding:
 
 
 def is_open(context: CheckContext) -> Finding:
-    closed = Closing(context.invocation).state()
-    if closed:
+    if context.closed:
         return warning(
-            closed.text,
+            context.closed.text,
             t("Open it only if OBS is to get what is written to OSS again"),
         )
     return ok(t("the project is open: object keys are submitted"))
@@ -223,6 +237,8 @@ def pass_triggers(context: CheckContext) -> Finding:
 
 def records_flow(context: CheckContext) -> Finding:
     """Whether objects written in the last day, and since the installation, have records."""
+    if context.closed:
+        return skipped(_CLOSED)
     classes, events_came, all_seen = _count_classes(context)
     accepted, failed, missing = (
         classes[one] for one in (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
@@ -320,7 +336,10 @@ CHECKS: Sequence[Check[CheckContext]] = (
         Check(t("{job} timer", job=job), (*_READING_RECORDS, "right to write records"), partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")
     ),
-    Check(t("reconcile"), _READING_RECORDS, reconcile),
+    *(
+        Check(title, (*_READING_RECORDS, "right to write records", "source bucket", *needs), partial(whole_pass, job))
+        for title, job, needs in ((t("reconcile"), "reconcile", ()), (t("compare"), "compare", ("task",)))
+    ),
     Check(
         t("pass triggers"),
         (*_READING_RECORDS, "right to write records", "right to delete records", "source bucket"),

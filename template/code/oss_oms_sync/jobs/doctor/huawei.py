@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.task import OBJECT_TYPES, TaskInfo
-from oss_oms_sync.comparison.in_hand import in_hand
 from oss_oms_sync.errors import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
-from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
+from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 
 # OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
 _OMS_REGIONS = {
@@ -64,7 +64,19 @@ def right_to_groups(context: CheckContext) -> Finding:
 
 
 def step_of_counts(context: CheckContext) -> Finding:
-    if in_hand(context.invocation).left is not None:
+    now = context.invocation.clock.now()
+    answer = context.invocation.oms.statistics(OBJECT_TYPES, now - timedelta(days=1), now, context.invocation.deadline)
+    if isinstance(answer, Failure):
+        return unknown(_describe(answer), t("Run doctor again in a minute"))
+    if answer.unread:
+        return warning(
+            t(
+                "OMS's counts of a day lack some, or are in no known form: OMS_FINISHED passes only where none is"
+                " missing"
+            ),
+            t("Run doctor again in a minute"),
+        )
+    if answer.is_exact:
         return ok(t("OMS counts a day in steps of five minutes"))
     return warning(
         t("OMS does not count a day in steps of five minutes: OMS_FINISHED cannot pass, and so nothing is a GO"),
@@ -214,7 +226,11 @@ def _describe(failure: Failure) -> Text:
 
 
 def obs_connection(context: CheckContext) -> Finding:
-    found = connect_in_time(context, context.destination.url, "OBS_ENDPOINT")
+    try:
+        url = context.destination.url
+    except ObsError as error:
+        return fault(same(str(error)), error.fix)
+    found = connect_in_time(context, url, "OBS_ENDPOINT")
     return found if found.result is Result.PASSED else warning(_not_compared(found.seen), found.next)
 
 
@@ -271,7 +287,7 @@ def encryption(found: ObjectHead) -> Finding:
             ),
             t("Nothing needs to be done; without encryption compare proves more"),
         )
-    return ok(t("OBS does not encrypt what is written there"))
+    return ok(t("what OMS wrote there at {at} is not encrypted", at=timestamp(from_epoch(found.modified))))
 
 
 def versioning(found: ObjectHead) -> Finding:

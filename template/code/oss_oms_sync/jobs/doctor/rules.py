@@ -19,6 +19,7 @@ from oss_oms_sync.clouds.oms_lists import task_folder
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import Failure, StorageError
+from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState, Written
 from oss_oms_sync.passes.states import PassState, last_whole
@@ -100,20 +101,33 @@ class CheckContext:
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
 
     @cached_property
+    def closed(self) -> Closed | None:
+        """The mark of the project if it is closed. Raises StorageError."""
+        return Closing(self.invocation).state()
+
+    @cached_property
+    def passes(self) -> Mapping[str, Sequence[PassState]]:
+        """Those of reconcile, and of compare with the task's destination. Raises StorageError."""
+        stores = (
+            PassStore(self.invocation, "reconcile"),
+            PassStore(self.invocation, "compare", self.task.dst_bucket or ""),
+        )
+        return {"reconcile": stores[0].states(), "compare": stores[1].states()}
+
+    @property
     def compared(self) -> PassState | None:
         """The last whole comparison with the task's destination; None if there was none.
 
         Raises StorageError.
         """
-        states = PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
-        return last_whole(states, self.settings.key_filter.prefix)
+        return last_whole(self.passes["compare"], self.settings.key_filter.prefix)
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
-        """One of the lists that OMS writes into the destination; None if there is none."""
+        """The latest of the first lists that OMS wrote into the destination; None if there is none."""
         try:
-            listed = self.destination.list_page(task_folder(self.invocation.task_id), "").objects[:1]
-            return self.destination.head(listed[0].name) if listed else None
+            listed = self.destination.list_page(task_folder(self.invocation.task_id), "").objects
+            return self.destination.head(max(listed, key=lambda one: one.modified).name) if listed else None
         except ObsError as error:
             return error
 

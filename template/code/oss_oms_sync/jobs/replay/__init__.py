@@ -15,7 +15,7 @@ from oss_oms_sync.answers.step import Stop, Stopped
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import EventError, PayloadError, StorageError, log
-from oss_oms_sync.events import ObjectChange
+from oss_oms_sync.events import ObjectChange, is_text
 from oss_oms_sync.jobs.replay.resending import Options, Replay
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
@@ -86,7 +86,7 @@ def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange
 
     Raises PayloadError.
     """
-    names = [key for key in keys if isinstance(key, str) and key]
+    names = [key for key in keys if isinstance(key, str) and key and is_text(key)]
     if len(names) < len(keys):
         raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
     outside = [key for key in names if not settings.key_filter.matches(key)]

@@ -36,7 +36,15 @@ from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_name, record_prefix
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import by_project, read_failed, records_and_runs
-from oss_oms_sync.passes.states import PassState, answer_of, last_ended, last_whole, open_passes, progress_of
+from oss_oms_sync.passes.states import (
+    PassState,
+    answer_of,
+    last_ended,
+    last_usual,
+    last_whole,
+    open_passes,
+    progress_of,
+)
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.settings import Settings
@@ -70,10 +78,7 @@ class Coverage:
     def of(cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime) -> Coverage:
         """The coverage of all stored `passes`."""
         whole = [each for each in passes if each.ended and each.scope.key_filter.prefix == settings.key_filter.prefix]
-        # Those of a timer's scope show whether events arrive. A backfill looked at older objects, which have not
-        # changed since.
-        usual = (each for each in whole if each.scope.since is None and not each.scope.everything)
-        last = max(usual, key=lambda each: each.started, default=None)
+        last = last_usual(passes, settings.key_filter.prefix)
         return cls(
             last=last,
             recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
