@@ -92,6 +92,9 @@ class Closing:
         # Where nothing says that it was closed all the time, it may have been open until now.
         opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
         mark = Closed(now, presentable(by), presentable(why), run, opened, first=first)
+        if isinstance(before, Closed) and not run:
+            # By hand: closed since then, and for that reason, but no run opens it any more.
+            mark = replace(before, run="", written="")
         self._bucket.put(self._object(mark, closed=True))
         return mark
 
