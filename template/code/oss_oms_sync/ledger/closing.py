@@ -4,9 +4,9 @@ the destination themselves.
 oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run",
                                                          "opened", "first"}
 
-`run` is the run of a cutover that set the mark, empty if somebody did it by hand; a run opens only a mark that is its
-own. `opened` is when the project was last open as far as that is known, which tells whether a GO still stands. `first`
-is empty in the first mark since then, and in those that were set anew when OSS stored that one.
+`run` is the run of a cutover that set the mark, empty if somebody did it by hand, be it again; a run opens only a mark
+that is its own. `opened` is when the project was last open as far as that is known, which tells whether a GO still
+stands. `first` is empty in the first mark since then, and in those that were set anew when OSS stored that one.
 
 Without that object the project is open. Opening it writes the object as well, because a delete whose answer is lost
 could undo a later closing; and so does the first run of replay, so that its absence is never a question of rights. If
