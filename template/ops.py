@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 # The package `ops` beside this file, wherever this is called from.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ops.cli import main  # noqa: E402
+from ops.cli import program  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -88,6 +89,22 @@ _SHOW_HOW = t(
     status=Typed("status", json=True),
     show=Typed("show"),
 )
+
+
+def program() -> int:
+    """`main` as a process of its own: a terminal that is closed, or whoever ends it, stops it as Ctrl-C does, so that
+    nothing stays that it has only while it runs."""
+    for name in ("SIGHUP", "SIGTERM"):  # Windows has no SIGHUP, and nohup ignores it
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
+    return main()
+
+
+def _stop(number: int, _: object) -> None:
+    # A shell may say it twice, and once is enough.
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:

@@ -21,7 +21,10 @@ from oss_oms_sync.answers.text import Text, same, sentences, t
 _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
 
-_CODES = t("Exit codes: 0 OK; 1 a problem, or no result; 2 invalid command line; 3 not proven; 4 not to be trusted.")
+_CODES = t(
+    "Exit codes: 0 OK; 1 a problem, or no result; 2 wrong use, or not wanted; 3 not proven, or not all done or known"
+    " yet; 4 not to be trusted; 130 stopped."
+)
 _ABOUT = t(
     "Operate the deployed project. Each command calls `s <function> invoke` in this folder, waits, and shows the"
     " answer."

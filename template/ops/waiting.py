@@ -12,7 +12,7 @@ from ops import answers
 from ops.call import Caller, Payload
 from ops.clock import Clock
 from ops.commands import command
-from ops.errors import OpsError
+from ops.errors import OpsError, UsageError
 from ops.report import passes
 from ops.terminal import Marked, Screen
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
@@ -56,6 +56,15 @@ class Session:
     def agrees(self, question: Text) -> bool:
         """Whether somebody who is there says yes."""
         return self.screen.agrees(question.of(self.lang))
+
+    def insist(self, question: Text, word: str, refused: Text, otherwise: Text) -> None:
+        """Raise UsageError, `refused`, unless somebody who is there types just this word. `otherwise`: what to do where
+        nobody is."""
+        if self.screen.interactive and self.screen.ask(question.of(self.lang)) == word:
+            return
+        # Where nothing more came, nobody was there.
+        again = t("If you want it, run this again, and type {word} in full", word=word)
+        raise UsageError(refused, again if self.screen.interactive else otherwise)
 
 
 def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:

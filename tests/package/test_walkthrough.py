@@ -252,9 +252,11 @@ def test_an_upgrade_after_setup_finds_nothing_to_merge_in_s_yaml_and_commits_not
     shell.run("git add --all; git commit -q -m Mine")
     before = yaml.safe_load((project / "s.yaml").read_text(encoding="utf-8"))["vars"]
 
-    # WHEN a newer version is merged as the document says
+    # WHEN a newer version is merged as the document says, and once more, when nothing is new
     with served(changed_package(built, tmp_path)) as url:
         shell.run(upgrade, env={"PACKAGE_URL": url})
+        shell.run(upgrade, env={"PACKAGE_URL": url})
+    assert shell.run("git branch --show-current").strip() == "main"
 
     # THEN it is there, with what setup wrote, and what is ignored is in the folder and in no commit
     text = (project / "s.yaml").read_text(encoding="utf-8")

@@ -21,10 +21,12 @@ def started(words: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[s
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """What is started within can be interrupted. A shell ignores SIGINT in what it starts in the background, and a
-    process hands that on to those that it starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """What is started within can be interrupted. A shell ignores SIGINT in what it starts in the background, nohup
+    SIGHUP, and a process hands that on to those that it starts."""
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

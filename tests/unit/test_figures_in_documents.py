@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from ops.canary.objects import items
+from oss_oms_sync.clouds import calls
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.comparison import again
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
@@ -22,6 +24,8 @@ from tools.package import ROOT
 RATE, LANES, PIECE = (int(str(SETTINGS[name].default)) for name in ("OMS_RATE", "LANES", "PIECE_SECONDS"))
 A_DAY = RATE * KEYS_PER_CALL * 24 * 60 * 60 // 10**6
 A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_OF_A_SENDING_LANE) * KEYS_PER_CALL // 10**6
+RESTS = resting._FIRST_REST // 60
+CANARY_MB = sum(one.size for one in items()) // 10**6
 MINUTES = int(SETTLED.total_seconds()) // 60
 
 # A document, and what it says in English and in Chinese.
@@ -34,13 +38,15 @@ FIGURES = [
     ("operations", f"({again.MAX_KEYS:,} at most)", f"（最多 {again.MAX_KEYS:,} 个）"),
     ("operations", f"status adds up {_MAX_MONTHS} at most", f"最多相加 {_MAX_MONTHS} 个月"),
     ("operations", f"the {facts._MAX_RECORDS_READ} that status reads", f"所读的 {facts._MAX_RECORDS_READ} 条记录"),
-    ("operations", f"after {resting._FIRST_REST // 60} minutes, then", f"先间隔 {resting._FIRST_REST // 60} 分钟"),
+    ("operations", f"ones at once, after {RESTS} minutes, then", f"立即重试一次，然后间隔 {RESTS} 分钟"),
+    ("operations", f"seven objects, {CANARY_MB} MB", f"七个对象（{CANARY_MB} MB）"),
     ("operations", "takes nothing of five batches", "连续五批一个都不接受"),
     ("cutover", f"{RATE * KEYS_PER_CALL * 60:,} object keys a minute", f"每分钟 {RATE * KEYS_PER_CALL * 60:,} 个"),
     ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),
     ("certificate", f"more than {evidence._MOST_RECORDS:,} records", f"超过 {evidence._MOST_RECORDS:,} 条"),
     ("certificate", f"or {waiting._MOST_LISTED:,} to look through", f"超过 {waiting._MOST_LISTED:,} 条"),
     ("certificate", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
+    ("how-it-works", "at most five times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),
     ("how-it-works", f"`LANES` ({LANES})", f"`LANES`（{LANES}）"),
     ("how-it-works", f"a range of {work.WORTH_SPLITTING:,} objects", f"{work.WORTH_SPLITTING:,} 个对象以上"),
     ("how-it-works", f"at most {pieces.MAX_PIECES:,} pieces", f"最多 {pieces.MAX_PIECES:,} 段"),

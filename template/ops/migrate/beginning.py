@@ -88,10 +88,8 @@ def check_open(session: Session) -> None:
 
 def confirm(session: Session, options: Namespace, question: Text) -> None:
     """Raise UsageError unless somebody agrees."""
-    screen = session.screen
-    if options.yes or (screen.interactive and screen.ask(question.of(session.lang)) == YES):
-        return
-    raise UsageError(t("Nothing was done"), t("Where nobody can be asked, give --yes"))
+    if not options.yes:
+        session.insist(question, YES, t("Nothing was done"), t("Where nobody can be asked, give --yes"))
 
 
 def _check(session: Session, given: Mapping[str, str], holders: Sequence[Holder]) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ops.clouds.wire import RefusedError
 from ops.errors import UsageError
+from ops.setup.statements import Document, lost
 from oss_oms_sync.answers.text import Text, sentences, t
 
 
@@ -113,13 +114,15 @@ def delete_by_hand(name: str) -> Text:
 NOTHING_OURS = Line(Standing.THERE, t("nothing of setup's"))
 
 
-def lacks(name: str, document: object, wanted: object, *, is_attached: bool) -> Iterator[Text]:
-    """What is wrong with a policy: `document` is what it says, None where there is none."""
+def lacks(name: str, document: Document | None, wanted: Document, *, is_attached: bool) -> Iterator[Text]:
+    """What is wrong with a policy: `document` is what it says, None where there is none. What it allows besides
+    goes, and is named."""
     if document is None:
         yield t("the policy {name} is missing", name=name)
         return
     if document != wanted:
-        yield t("the policy {name} says something else", name=name)
+        said, gone = t("the policy {name} says something else", name=name), list(lost(document, wanted))
+        yield t("{said}, and will no longer allow {gone:and}", said=said, gone=gone) if gone else said
     if not is_attached:
         yield t("the policy {name} is not attached", name=name)
 

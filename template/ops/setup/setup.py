@@ -28,7 +28,7 @@ from ops.show import lines
 from ops.terminal import Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.answers.text import same, t
 
 _LOCK_HOLDS = timedelta(minutes=40)
 _YES, _AGREE = "yes", "agree"
@@ -213,10 +213,9 @@ class Run:
         """OMS's privacy statement is the user's to agree to."""
         if not self._agreed:
             self._session.say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
-            if _typed(self._session, t("Type {word} if you do:", word=_AGREE)) != _AGREE:
-                raise UsageError(
-                    t("Nobody agreed, so no sync task was made"), t("Where nobody can be asked, give --agree")
-                )
+            refused = t("Nobody agreed, so no sync task was made")
+            otherwise = t("Where nobody can be asked, give --agree")
+            self._session.insist(t("Type {word} if you do:", word=_AGREE), _AGREE, refused, otherwise)
         tasks.agree()
 
     def _look_at_settings(self, huawei: Huawei) -> Line:
@@ -285,8 +284,8 @@ class Lock:
         since, owner = self._held(bucket)
         if owner != self._owner:
             raise UsageError(
-                t("Somebody else has been setting this up since {since}", since=since.isoformat()),
-                t("Wait for them; after {n} minutes you may go on yourself", n=_LOCK_HOLDS.seconds // 60),
+                t("Another setup of this has been running since {since}, or was cut off", since=since.isoformat()),
+                t("Wait for it; {n} minutes after it began you may go on", n=_LOCK_HOLDS.seconds // 60),
             )
 
     def release(self) -> None:
@@ -318,12 +317,6 @@ def _confirm(session: Session, shown: plan.Plan, given: str | None, is_root: boo
         )
     twice = t("A key is the account's own, or may be. Type {word} again, if that is meant:", word=_YES)
     questions = [t("Type {word} to carry it out:", word=_YES), *([twice] if is_root else [])]
-    if given is None and any(_typed(session, question) != _YES for question in questions):
-        raise UsageError(
-            t("Nothing was done"), t("Where nobody can be asked, give the plan's hash: --yes {hash}", hash=shown.hash)
-        )
-
-
-def _typed(session: Session, question: Text) -> str:
-    """What somebody types; empty where nobody can be asked."""
-    return session.screen.ask(question.of(session.lang)) if session.screen.interactive else ""
+    otherwise = t("Where nobody can be asked, give the plan's hash: --yes {hash}", hash=shown.hash)
+    for question in questions if given is None else ():
+        session.insist(question, _YES, t("Nothing was done"), otherwise)

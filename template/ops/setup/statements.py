@@ -22,6 +22,7 @@ Statement = dict[str, Any]
 
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
+_ABOUT = ("Action", "Resource")
 
 
 class Role(NamedTuple):
@@ -250,10 +251,30 @@ def _identity_policy(*allowed: Statement) -> Document:
 def rights(document: Document) -> Iterator[Text]:
     """What a policy allows, and on what, a line each."""
     for one in document["Statement"]:
-        actions, places = (same(", ".join(one[name])) for name in ("Action", "Resource"))
+        actions, places = (same(", ".join(one[name])) for name in _ABOUT)
         allowed = t("{actions} on {places}", actions=actions, places=places)
         prefixes = one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
         yield t("{allowed}, only under {prefixes}", allowed=allowed, prefixes=prefixes) if prefixes else allowed
+
+
+def lost(document: Document, wanted: Document) -> Iterator[Text]:
+    """What a policy allows that one of `wanted` would not allow any more, in the same form."""
+    kept = list(_pairs(wanted))
+    for action, place, condition in _pairs(document):
+        if not any(
+            fnmatchcase(action, may) and fnmatchcase(place, there) and on in (None, condition)
+            for may, there, on in kept
+        ):
+            yield t("{actions} on {places}", actions=same(action), places=same(place))
+
+
+def _pairs(document: Document) -> Iterator[tuple[str, str, Any]]:
+    """Each action on each resource, with the condition. Somebody else may have written it, with one instead of a
+    list."""
+    for one in document["Statement"]:
+        actions, places = ([found] if isinstance(found := one.get(name, []), str) else found for name in _ABOUT)
+        if one["Effect"] == "Allow":
+            yield from ((action, place, one.get("Condition")) for action in actions for place in places)
 
 
 def _document(allowed: Iterable[Statement]) -> Document:

@@ -60,13 +60,21 @@ def test_the_first_instance_writes_that_it_is_open_and_each_later_one_leaves_wha
     assert (mark(world), world.bucket.calls["put"]) == before
 
 
-def test_a_repeated_closing_rewrites_the_mark(world, closing):
+def test_a_project_that_a_run_closes_anew_is_closed_by_that_one(world, closing):
     closing.close("Li Lei", run="run 1")
     before = mark(world)
     world.later(60)
-    closing.close("Han Meimei")
+    closing.close("Han Meimei", run="run 2")
     assert mark(world)["at"] > before["at"]
-    assert (mark(world)["by"], mark(world)["run"]) == ("Han Meimei", "")
+    assert (mark(world)["by"], mark(world)["run"]) == ("Han Meimei", "run 2")
+
+
+def test_what_is_closed_anew_by_hand_is_closed_since_then_for_that_reason_and_no_run_opens_it(world, closing):
+    closing.close("cutover", "run 1", run="run 1")
+    before = mark(world)
+    world.later(60)
+    assert closing.close("close", "by hand").since == before["at"]
+    assert mark(world) == {**before, "run": "", "first": before["at"]}
 
 
 def test_a_run_opens_only_a_mark_that_is_its_own(closing):

@@ -105,7 +105,7 @@ def test_who_only_looks_does_not_wait(run, job):
         (["doctor"], {**SET_UP_RIGHT, "ok": False}, 1),
         (["status"], report("behind"), 1),
         (["status"], report("broken"), 1),
-        (["status"], report("closed"), 1),
+        (["status"], report("closed", verdict={**report("closed")["verdict"], "alarm": True}), 1),
         (["story", "a"], {**STORY, "accepted": True}, 1),
         (["replay"], {**REPLAYED, "left": 1}, 1),
         (["replay"], {**REPLAYED, "failed": 1}, 1),
@@ -118,6 +118,10 @@ def test_who_only_looks_does_not_wait(run, job):
 def test_what_is_not_well_is_in_the_exit_code(run, words, answer, code):
     job = "status" if words[0] == "story" else words[0]
     assert run(FakeCaller(**{job: answer}), *words)[0] == code
+
+
+def test_a_project_that_is_closed_without_an_alarm_is_well(run):
+    assert run(FakeCaller(status=report("closed")), "status")[0] == 0
 
 
 def test_as_json_only_the_answer_is_printed(run):
@@ -306,7 +310,8 @@ def test_what_is_no_command_ends_with_2(ended, words):
 @pytest.mark.parametrize("command", list(cli._COMMANDS))
 def test_every_command_has_help_with_its_exit_codes(ended, command):
     shown = " ".join(ended(command, "--help", code=0).split())
-    assert "Exit codes: 0 OK; 1 a problem, or no result; 2 invalid command line; 3 not proven; 4 not to be" in shown
+    assert "Exit codes: 0 OK; 1 a problem, or no result; 2 wrong use, or not wanted; 3 not proven, or not all" in shown
+    assert "4 not to be trusted; 130 stopped." in shown
     for option in ("--json", "--lang"):
         assert option in shown
 

@@ -205,12 +205,13 @@ def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(e
     assert not is_running(slow)
 
 
-def test_the_same_off_a_terminal(environment, slow):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_the_same_off_a_terminal_also_of_one_that_was_closed_and_by_whoever_ends_it(environment, slow, number):
     words = [*PROGRAM, "compare", "--deep"]
     with interruptible(), started(words, env=environment, stderr=subprocess.PIPE) as process:
         while not slow.calls:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=PATIENCE)
     assert said.splitlines() == ["Stopped.", HINT]
     assert process.returncode == 130

@@ -4,9 +4,9 @@ the destination themselves.
 oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run",
                                                          "opened", "first"}
 
-`run` is the run of a cutover that set the mark, empty if somebody did it by hand; a run opens only a mark that is its
-own. `opened` is when the project was last open as far as that is known, which tells whether a GO still stands. `first`
-is empty in the first mark since then, and in those that were set anew when OSS stored that one.
+`run` is the run of a cutover that set the mark, empty if somebody did it by hand, be it again; a run opens only a mark
+that is its own. `opened` is when the project was last open as far as that is known, which tells whether a GO still
+stands. `first` is empty in the first mark since then, and in those that were set anew when OSS stored that one.
 
 Without that object the project is open. Opening it writes the object as well, because a delete whose answer is lost
 could undo a later closing; and so does the first run of replay, so that its absence is never a question of rights. If
@@ -92,6 +92,9 @@ class Closing:
         # Where nothing says that it was closed all the time, it may have been open until now.
         opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
         mark = Closed(now, presentable(by), presentable(why), run, opened, first=first)
+        if isinstance(before, Closed) and not run:
+            # By hand: closed since then, and for that reason, but no run opens it any more.
+            mark = replace(before, run="", written="")
         self._bucket.put(self._object(mark, closed=True))
         return mark
 

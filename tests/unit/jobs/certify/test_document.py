@@ -212,12 +212,19 @@ def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
 
 
 def test_closing_names_the_last_certificate_and_nothing_is_sent_any_more(world, document):
+    world.call(open=True)
     answer = world.call(close=True)
     assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}
-    assert answer["closed"]["why"] == f"{document['document']}: GO"
+    assert (answer["closed"]["by"], answer["closed"]["why"]) == ("close", f"{document['document']}: GO")
     assert "nothing is sent" in str(answer["next"])
     told = world.certify()["closed"]
     assert {name: told[name] for name in answer["closed"]} == answer["closed"]
+
+
+def test_no_rehearsal_is_a_reason_for_closing(world):
+    world.rehearse()
+    answer = world.call(close=True)
+    assert (answer["certificate"], answer["closed"]["why"]) == (None, "without a certificate")
 
 
 def test_closing_names_the_last_of_two_certificates_of_one_second(world, document):

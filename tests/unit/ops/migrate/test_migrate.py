@@ -166,10 +166,12 @@ def test_a_suffix_is_refused_and_the_backfill_offered():
         assert world.oms.groups.all() == []
 
 
-@pytest.mark.parametrize("typed", ["no\n", ""])
-def test_nothing_is_begun_that_nobody_wants(world, typed):
+@pytest.mark.parametrize(
+    ("typed", "told"), [("y\n", "type yes in full"), ("", "Where nobody can be asked, give --yes")]
+)
+def test_nothing_is_begun_that_nobody_wants(world, typed, told):
     world.fill(10)
-    ends(world.migrate(typed=typed), 2, "Nothing was done")
+    ends(world.migrate(typed=typed), 2, "Nothing was done", told)
     assert (world.oms.groups.all(), world.oms_keys(), world.written_down()) == ([], (1, 1), [])
     assert world.migrate("--yes", typed="")[0] == 0
 

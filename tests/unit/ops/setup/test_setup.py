@@ -10,6 +10,7 @@ import pytest
 
 from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.project import read
+from ops.setup import statements
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.administrator import KilledError
@@ -141,11 +142,11 @@ def test_a_file_without_those_lines_is_told_what_to_write(world):
 
 def test_who_does_not_say_yes_changes_nothing(world):
     before = world.made()
-    assert world.setup(typed="no\n")[0] == 2
-    assert world.made() == before
+    said = ends(world.setup(typed="y\n"), 2, "Nothing was done", "run this again, and type yes in full")
+    assert (world.made(), "nobody can be asked" in said) == (before, False)
     # And who does not agree has everything but the task.
-    code, said = world.setup(typed="yes\nno\n")
-    assert (code, "Nobody agreed" in said, world.made()["tasks"]) == (2, True, [])
+    ends(world.setup(typed="yes\nyes\n"), 2, "Nobody agreed", "run this again, and type agree in full")
+    assert world.made()["tasks"] == []
 
 
 @pytest.mark.parametrize(("typed", "told"), [("", "Nothing was done"), ("yes\n", "Nobody agreed")])
@@ -177,7 +178,7 @@ def test_a_second_person_waits_for_the_first(world):
     with pytest.raises(KilledError):
         world.setup(typed=YES)
     world.dies_after = -1
-    ends(world.setup(typed=YES), 2, "Somebody else has been setting this up since")
+    ends(world.setup(typed=YES), 2, "Another setup of this has been running since ", ", or was cut off")
 
 
 def test_a_lock_that_cannot_be_read_back_is_in_nobody_s_way(world):
@@ -346,10 +347,25 @@ def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world)
     # WHEN it is looked at THEN both differences are told, and mended
     _, said = world.setup("--plan")
     assert f"the policy {NAME}-function is not attached" in said
-    assert f"the policy {NAME}-trigger says something else" in said
+    assert f"the policy {NAME}-trigger says something else, and will no longer allow oss:ListObjects on" in said
     assert world.setup(typed=YES)[0] == 0
     now = world.made()
     assert now["roles"] == {**made["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
+
+
+def test_what_a_grant_of_more_rights_loses_is_named_in_the_plan(world):
+    # GIVEN a project that was set up, and then given the right to read objects, in both clouds
+    assert world.setup(typed=YES)[0] == 0
+    given = read(world.folder / "s.yaml", ())
+    (policy,) = (one for one in world.iam.policies.values() if one["told"]["policy_name"] == f"{NAME}-functions")
+    deep = next(one for one in statements.roles(given, deep=True) if one.policy == f"{NAME}-function")
+    world.ram.entities.create_policy_version(deep.policy, json.dumps(deep.document), set_as_default="true")
+    policy["versions"]["v1"]["document"] = json.dumps(statements.functions_in_huawei(given, deep=True))
+
+    # WHEN it is looked at again THEN just that is named, and nothing that stays
+    said = well(world.setup("--plan"))
+    changes = [line.partition(", and will no longer allow ")[2] for line in said.splitlines() if "change: " in line]
+    assert changes == ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObject on obs:*:*:object:photos-obs/*"]
 
 
 ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}

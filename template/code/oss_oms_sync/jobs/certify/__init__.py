@@ -24,9 +24,10 @@ from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import write_once
 
-_BY = "certify"
 # How the name of a certificate ends that says GO; that of a NO-GO ends so too.
-_GO, _NO_GO = (f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO))
+_GO, _NO_GO, _REHEARSED = (
+    f"-{verdict.value.lower()}.json" for verdict in (CutoverVerdict.GO, CutoverVerdict.NO_GO, CutoverVerdict.REHEARSAL)
+)
 _MIGRATES = t("The project stays open: a migration of the old objects is not over, and OMS may still write")
 
 
@@ -46,7 +47,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         return _look(invocation, options)
     if options.close or options.open:
         # A run leaves it closed unless the mark is its own.
-        opened = Closing(invocation).open(_BY, run=options.run) if options.open else None
+        opened = Closing(invocation).open("open", run=options.run) if options.open else None
         answer = to_json(MarkAnswer(*_answer(opened))) if options.open else _close(invocation, options.run)
         log.info(answer)
         return answer
@@ -76,11 +77,13 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     Not while a migration of the old objects is on its way. Who begins one writes that first, and then looks whether the
     project is closed; here it is the other way round: so at least one of both sees the other.
     """
-    last = _document(invocation, _last_name(_certificates(invocation)))
+    # A rehearsal closes nothing.
+    names = (name for name in _certificates(invocation) if not name.endswith(_REHEARSED))
+    last = _document(invocation, _last_name(names))
     found = {name: last[name] for name in ("document", "verdict", "made")} if last else None
     # A cutover closes first: what it comes to is not known yet, and what an earlier one came to is no reason.
     said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
-    by, why = ("cutover", run) if run else (_BY, said)
+    by, why = ("cutover", run) if run else ("close", said)
     closing, mark = Closing(invocation), None
     if not migration.under_way(invocation):
         may_be_open, mark = closing.may_be_open(), closing.close(by, why, run)

@@ -67,7 +67,7 @@ def closed(evidence: Evidence) -> Finding:
         )
     if mark.run != evidence.options.run:
         return not_run(
-            t("Somebody else has closed the project, at {since}", since=mark.since),
+            t("Somebody else has closed the project, at {since}", since=mark.written),
             t("Go on with the cutover, which closes it anew"),
             go_on,
         )
