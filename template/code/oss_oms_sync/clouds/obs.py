@@ -254,8 +254,8 @@ class ObsBucket(Bucket):
     def _refused(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
         status = response.status_code
         code, message = code_and_message(body)
-        if method == "HEAD":  # has no body that would say which
-            code = OF_HEAD.get(status, "")
+        if method == "HEAD":  # has no body that would say which, nor whether it is OBS that answers
+            code = OF_HEAD.get(status, "") if "x-obs-request-id" in response.headers else NOT_OBS
         said = f"OBS answered {status} {code}: {message}"
         code = _RETRIED.get(status) or code or ("" if method == "HEAD" else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
@@ -264,7 +264,7 @@ class ObsBucket(Bucket):
             code, said = REDIRECT, f"OBS answered {status}, a redirect to {to}"
         return Attempt(
             self._failure(code, said, action),
-            again=status in _RETRIED,
+            again=status in _RETRIED or code == NOT_OBS,
             throttled=_RETRIED.get(status) == THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
