@@ -129,6 +129,13 @@ def test_without_the_right_to_ask_a_difference_is_unproven_because_it_may_be_enc
     assert deep(world) == ("equal_size", {"no_right_in_obs": 1, "bytes": 14})
 
 
+@pytest.mark.parametrize("status", [400, 405, 416])
+def test_what_obs_does_not_let_be_looked_at_stays_unproven_and_stops_nothing(world, status):
+    put(world, "a flipped byte", "a flipped bjte")
+    world.there.fail(Fault.status(status, headers={"x-obs-request-id": "5D12"}), "head", "a".__eq__)
+    assert deep(world) == ("equal_size", {"unreadable": 1})
+
+
 def test_an_obs_that_does_not_answer_is_no_encryption(world):
     put(world, "a flipped byte", "a flipped bjte")
     world.there.fail(Fault.status(500), "head")

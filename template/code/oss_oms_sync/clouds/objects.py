@@ -24,6 +24,17 @@ _STANDARD = ("cache-control", "content-disposition", "content-encoding", "conten
 MAX_NAME_BYTES = 1023
 # What a status means where there is no body that would say which: in answers to HEAD, of either cloud.
 OF_HEAD = {403: "AccessDenied", 404: "NoSuchKey"}
+# The pages on error codes of both clouds: faults of the access key itself, not of its permissions.
+BAD_CREDENTIALS = {
+    "InvalidAccessKeyId",
+    "InvalidSecurity",
+    "InvalidSecurityToken",
+    "SecurityTokenExpired",
+    "SecurityTokenNotSupported",
+    "SignatureDoesNotMatch",
+}
+# What else is refused for whatever object: by a clock, for an account, of a bucket.
+_OF_ALL = {"InvalidBucketName", "NoSuchBucket", "OtherRegion", "RequestTimeTooSkewed", "UserDisable"}
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,12 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
             raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
             found[name[len("x-oss-") :] if is_own else name] = unquote(raw) if is_own else raw
     return found
+
+
+def refuses_object(status: int, code: str) -> bool:
+    """Whether either cloud refuses a call by this answer for the object that it is about, and will do so again."""
+    is_of_object = 400 <= status < 500 and status not in (408, 409, 429)
+    return is_of_object and code not in BAD_CREDENTIALS and code not in _OF_ALL
 
 
 def etag_of(body: bytes | str) -> str:

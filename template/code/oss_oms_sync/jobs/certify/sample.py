@@ -42,7 +42,7 @@ class Sample(Sampled):
     """What reading showed, and the `problem` that ended it before all were read. The keys were drawn, in the order in
     which they are taken, from a `population` of so many. The `differing` were read wholly on both sides, or were gone
     on one side or changed: all that any call has found in this comparison, also beyond the `asked`. The `unreadable`
-    are those that OSS does not let be read, such as archived ones: they are passed over."""
+    are those that a cloud does not let be read, such as archived ones: they are passed over."""
 
     problem: str = ""
 

@@ -8,8 +8,7 @@ from itertools import islice
 
 from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.text import AtLeast, Text, same, t
-from oss_oms_sync.clouds.objects import StoredObject, etag_of
-from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
+from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
