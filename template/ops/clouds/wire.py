@@ -152,11 +152,11 @@ class RefusedError(OpsError):
         )
 
 
-def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS) -> Answer:
+def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS, number: str = "") -> Answer:
     """Send what `made` makes, each time anew because the signature holds the time. Once only (`attempts`) what must not
-    be done twice.
+    be done twice. `number` is the header with which this cloud numbers all that it answers.
 
-    Raises RefusedError and UnreachableError.
+    Raises RefusedError and UnreachableError, and UnreadableError if something else answered in the cloud's place.
     """
     for attempt in range(attempts):
         is_last = attempt == attempts - 1
@@ -167,6 +167,8 @@ def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS) -> 
             if is_last:
                 raise _unreachable(request, error) from None
         else:
+            if number and number not in answer.headers and answer.status not in _AGAIN:
+                raise UnreadableError
             if answer.status in _FINE:
                 return answer
             if answer.status not in _AGAIN or is_last:

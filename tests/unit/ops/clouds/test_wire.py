@@ -13,6 +13,8 @@ import pytest
 
 from ops.clock import Clock
 from ops.clouds import wire
+from ops.clouds.buckets import ObsBucket, OssBucket
+from ops.clouds.keys import Keys, Secret
 from ops.errors import OpsError, UsageError
 from sandbox.server.certificate import make_certificate
 from support.doctor import free_port
@@ -160,6 +162,19 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
 def test_what_to_do_about_a_refusal_is_about_rights_only_where_one_is_missing(status, body, fix):
     error = wire.RefusedError(get("https://cloud/"), wire.Answer(status, {}, body))
     assert error.fix.en.startswith(fix)
+
+
+@pytest.mark.parametrize("bucket", [OssBucket, ObsBucket])
+@pytest.mark.parametrize("status", [200, 403, 404])
+def test_what_something_else_answers_in_the_place_of_a_bucket_says_nothing_of_it(monkeypatch, bucket, status):
+    page = wire.Answer(status, {"content-type": "text/html"}, b"<html><body>Please log in</body></html>")
+    monkeypatch.setattr(wire, "exchange", lambda _: page)
+    asked = bucket.at({}, "cn-north-4", "photos", Keys(Secret("a"), Secret("b")), Clock())
+    calls = [lambda: asked.head("a"), lambda: asked.get("a"), lambda: asked.delete("a"), lambda: asked.folders("")]
+    calls += [lambda: list(asked.objects("")), lambda: list(asked.versions("")), lambda: asked.configured("website")]
+    for call in calls:
+        with pytest.raises(wire.UnreadableError):
+            call()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
