@@ -41,6 +41,10 @@ _THROUGH = t(
     "It was asked through the proxy of HTTPS_PROXY, {value}: see that this one reaches it, or name the host in"
     " NO_PROXY; then run the command again"
 )
+_TRUST = t(
+    "See that this machine's clock is right, and that it trusts who answers: a proxy that opens TLS has a certificate"
+    " of its own, whose issuer SSL_CERT_FILE can name. Then run the command again"
+)
 _KEYS = t("See that access key and secret belong together, are of this cloud, and were not deleted")
 _RIGHTS = t(
     "See that the keys may do this; what a canary needs: python3 policies/show.py --canary, and a migration: python3"
@@ -164,7 +168,7 @@ def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS, num
         try:
             answer = exchange(request)
         except (OSError, http.client.HTTPException) as error:
-            if is_last:
+            if is_last or isinstance(error, ssl.SSLCertVerificationError):
                 raise _unreachable(request, error) from None
         else:
             if number and number not in answer.headers and answer.status not in _AGAIN:
@@ -267,4 +271,4 @@ def _unreachable(request: Request, error: Exception) -> UnreachableError:
     why = str(error) if isinstance(error, OSError) else ""
     happened = t("{host} gives no answer: {error}", host=url.netloc, error=why or type(error).__name__)
     through = _THROUGH.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECTLY
-    return UnreachableError(happened, through)
+    return UnreachableError(happened, _TRUST if isinstance(error, ssl.SSLCertVerificationError) else through)

@@ -140,6 +140,16 @@ def test_what_cannot_be_reached_says_by_which_way(monkeypatch):
         assert "407" in fails(cloud).happened.en
 
 
+def test_a_certificate_that_is_not_trusted_is_said_at_once_and_no_way_of_the_network(monkeypatch, tunnel):
+    port, heard = tunnel
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    with pytest.raises(wire.UnreachableError, match="CERTIFICATE_VERIFY_FAILED") as failed:
+        wire.ask(Clock(), lambda: get("https://127.0.0.1/"), attempts=2)
+    assert "SSL_CERT_FILE" in failed.value.fix.en
+    assert len(heard) == 1
+
+
 @pytest.mark.parametrize("wrong", ["socks5://me:secret@127.0.0.1:1080", "http://me:secret@127.0.0.1:port", "http://"])
 def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wrong):
     monkeypatch.setenv("HTTPS_PROXY", wrong)
