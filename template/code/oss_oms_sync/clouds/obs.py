@@ -254,10 +254,12 @@ class ObsBucket(Bucket):
     def _refused(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
         status = response.status_code
         code, message = code_and_message(body)
-        if method == "HEAD":  # has no body that would say which, nor whether it is OBS that answers
-            code = OF_HEAD.get(status, "") if "x-obs-request-id" in response.headers else NOT_OBS
+        # That to HEAD has no body that would say which, nor whether it is OBS that answers.
+        is_obs = "x-obs-request-id" in response.headers if method == "HEAD" else bool(code)
+        if method == "HEAD" and is_obs:
+            code = OF_HEAD.get(status, "")
         said = f"OBS answered {status} {code}: {message}"
-        code = _RETRIED.get(status) or code or ("" if method == "HEAD" else NOT_OBS)
+        code = _RETRIED.get(status) or (code if is_obs else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
             # Without its query, which may repeat what was sent.
             to = response.headers.get("Location", "").partition("?")[0]
