@@ -9,7 +9,6 @@ from functools import cached_property
 from itertools import compress, count
 from operator import ne
 from typing import NamedTuple, TypeVar
-from urllib.parse import unquote
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
@@ -114,15 +113,14 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
     """What a user has said of an object, of the headers of HEAD in either cloud, by their names in lower case without
     the cloud's prefix.
 
-    Values are texts in UTF-8, which HTTP's libraries take for Latin-1; the vendor's SDK of OBS sends letters beyond
-    ASCII in percent-encoding.
+    Values are texts in UTF-8, which HTTP's libraries take for Latin-1.
     """
     found = {}
     for name, value in ((name.lower(), value) for name, value in headers.items()):
         is_own = name.startswith(("x-oss-meta-", "x-obs-meta-"))
         if is_own or name in _STANDARD:
             raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
-            found[name[len("x-oss-") :] if is_own else name] = unquote(raw) if is_own else raw
+            found[name[len("x-oss-") :] if is_own else name] = raw
     return found
 
 
