@@ -15,9 +15,12 @@ from ops.clock import Clock
 from ops.clouds import wire
 from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.keys import Keys, Secret
+from ops.clouds.sync_task import SyncTask
 from ops.errors import OpsError, UsageError
+from oss_oms_sync.settings import Settings
 from sandbox.server.certificate import make_certificate
 from support.doctor import free_port
+from support.world import ENVIRONMENT, TASK
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -185,6 +188,13 @@ def test_what_something_else_answers_in_the_place_of_a_bucket_says_nothing_of_it
     for call in calls:
         with pytest.raises(wire.UnreadableError):
             call()
+
+
+@pytest.mark.parametrize("given", ["{}", " {}\n", "HTTPS{}"])
+def test_the_address_of_the_task_is_taken_as_the_functions_take_it(given):
+    url = given.format(ENVIRONMENT["SYNC_URL"].removeprefix("https" if "HTTPS" in given else ""))
+    assert Settings.from_env({**ENVIRONMENT, "SYNC_URL": url}).task.task_id == TASK
+    assert SyncTask(url, Keys(Secret("a"), Secret("b")), Clock()).id == TASK
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
