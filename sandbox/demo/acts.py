@@ -75,7 +75,8 @@ def outage(box: Sandbox, console: Console) -> Books:
     box.oms.faults.clear()
     box.oms.faults.add(Fault.status(503, headers={"Retry-After": "600"}))
     box.oss.lose_events(lambda key: key in LOST)
-    box.oss.faults.add(Fault.status(403), times=9, where=lambda request: quote(GIVEN_UP) in request.raw_path)
+    refusal = Fault.status(403, headers={"x-oss-request-id": "5D12"})
+    box.oss.faults.add(refusal, times=9, where=lambda request: quote(GIVEN_UP) in request.raw_path)
     keys = [*DURING_OUTAGE, *LOST]
     upload_and_wait(box, console, keys, events=len(DURING_OUTAGE))
     box.oss.put(box.source_bucket, GIVEN_UP, b"not lost either")

@@ -59,17 +59,19 @@ ENVIRONMENT = {
 OK, HANG, DRIP, DROP_BEFORE, DROP_AFTER = None, Fault.hang(), Fault.drip(), Fault.drop_before(), Fault.drop_after()
 REDIRECTS = [Fault.status(302, b"", {"Location": to}) for to in ("https://login.example/", "http://[", "caf\xe9")]
 PAGE = Fault.status(200, b"<html><body>Please log in</body></html>")
-# By what OSS's answers are known.
+# By what OSS's answers are known, and those of OBS.
 KNOWN = {"x-oss-request-id": "5D12"}
+KNOWN_OBS = {"x-obs-request-id": "5D12"}
 # What a failed record says of it.
 THROTTLED = {"reason": "THROTTLED", "status": 429, "error_code": "APIGW.0308", "message": "slow down"}
 _CODES = {403: "AccessDenied", 404: "NoSuchBucket"}
 
 
 def oss_error(status: int, code: str = "", **headers: str) -> Fault:
-    """What OSS answers to what it refuses."""
+    """What OSS answers to what it refuses, and OBS likewise."""
     code = code or _CODES.get(status, "InternalError")
-    return Fault.status(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), KNOWN | headers)
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    return Fault.status(status, body, KNOWN | KNOWN_OBS | headers)
 
 
 def oms_error(status: int, code: str = "", message: str = "no", **headers: str) -> Fault:

@@ -18,7 +18,7 @@ from sandbox import Sandbox
 from sandbox.fc.logs import records
 from sandbox.server.faults import Fault
 from support.documents import Document
-from support.world import payload
+from support.world import NO_RIGHT, payload
 from tools.package import ROOT
 from tools.render import render
 
@@ -140,7 +140,7 @@ def live(box: Sandbox) -> None:
     # OMS knows no task for one call, and the log bucket takes no record of it.
     box.oms.faults.add(Fault.status(404), times=1)
     box.oss.faults.add(
-        Fault.status(403),
+        NO_RIGHT,
         times=1,
         where=lambda request: request.method == "PUT" and "failed_object" in request.raw_path,
     )

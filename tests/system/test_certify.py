@@ -19,6 +19,7 @@ from sandbox.demo.cutover import now
 from sandbox.server.faults import Fault
 from support.names import lead_huawei_here
 from support.uploads import upload
+from support.world import oss_error
 
 HOUR = 3600
 MIB = 1024 * 1024
@@ -105,7 +106,7 @@ def test_a_failed_record_of_a_key_that_no_object_can_have_keeps_nobody_from_a_ce
     box.oms.faults.clear()
 
     # WHEN the cutover is judged, and OSS refuses to list so long a name
-    box.oss.faults.add(Fault.status(400), where=lambda request: len(request.params.get("prefix", "").encode()) > 1023)
+    box.oss.faults.add(oss_error(400), where=lambda request: len(request.params.get("prefix", "").encode()) > 1023)
     document = in_process(box, "certify")
 
     # THEN there is a certificate, and nothing that waits

@@ -9,7 +9,7 @@ from sandbox import Sandbox
 from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from support.uploads import PATIENCE, upload
-from support.world import payload
+from support.world import NO_RIGHT, payload
 from tools.render import render
 
 TIMEOUT = 60
@@ -53,7 +53,7 @@ def test_an_event_that_function_compute_gave_up_on_reaches_replay_and_is_accepte
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path, max_retries=1)
     box.oms.faults.add(Fault.status(404), times=2)
-    box.oss.faults.add(Fault.status(403), times=2, where=lambda request: request.method == "PUT")
+    box.oss.faults.add(NO_RIGHT, times=2, where=lambda request: request.method == "PUT")
 
     # WHEN an event comes
     box.fc.submit("forward", payload("a"))

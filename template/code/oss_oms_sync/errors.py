@@ -75,8 +75,8 @@ class StorageError(OmsSyncError):
     """What OSS or OBS answered to a call that failed: raised, or returned where a caller makes many.
 
     `answered`: it was certainly not carried out; otherwise it may have been, or still be. `code` is the cloud's error
-    code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`. `is_refusal`: OSS answers this,
-    a 4xx, to any such call for this object, and not to all calls for whatever object.
+    code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`. `is_refusal`: it answers
+    this, a 4xx, to any such call for this object, and not to all calls for whatever object.
     """
 
     def __init__(self, problem: str, code: str = "", *, answered: bool = True, is_refusal: bool = False) -> None:

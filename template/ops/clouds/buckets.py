@@ -56,9 +56,11 @@ class Place(NamedTuple):
 
 
 class Bucket(ABC):
-    """A bucket, as somebody with these keys sees it. `retention_query`: what asks for its rule of retention."""
+    """A bucket, as somebody with these keys sees it. `retention_query`: what asks for its rule of retention; `number`:
+    the header with which its cloud numbers each answer."""
 
     retention_query: str
+    number: str
 
     def __init__(self, place: Place, keys: Keys, clock: Clock) -> None:
         self.place, self._keys, self._clock = place, keys, clock
@@ -150,7 +152,7 @@ class Bucket(ABC):
         def made() -> Request:
             return Request(method, url, self._signed(method, key, query, headers), body)
 
-        return ask(self._clock, made)
+        return ask(self._clock, made, number=self.number)
 
     def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b"") -> Answer | None:
         # Of a bucket that is not there, and of a redirect, it is an error.
@@ -173,6 +175,7 @@ class OssBucket(Bucket):
     """Of Alibaba Cloud. `region` is signed, such as cn-hangzhou."""
 
     retention_query = "worm"
+    number = "x-oss-request-id"
 
     def info(self) -> dict[str, str] | None:
         """What OSS tells of the bucket, by the names of its elements (Location, StorageClass, Versioning,
@@ -241,6 +244,7 @@ class ObsBucket(Bucket):
     """Of Huawei Cloud. No object is written there from here."""
 
     retention_query = "object-lock"
+    number = "x-obs-request-id"
 
     @classmethod
     def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: Clock) -> ObsBucket:

@@ -14,7 +14,7 @@ from ops.errors import UsageError
 from oss_oms_sync.answers.text import t
 
 # As the functions take it (oss_oms_sync/settings.py).
-_ADDRESS = re.compile(r"(https?://[\w.-]+(?::\d+)?)(/v2/([\w.~-]+)/sync-tasks/([\w.~-]+))/events", re.ASCII)
+_ADDRESS = re.compile(r"\s*((?i:https?)://[\w.-]+(?::\d+)?)(/v2/([\w.~-]+)/sync-tasks/([\w.~-]+))/events\s*", re.ASCII)
 KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 

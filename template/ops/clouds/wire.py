@@ -41,6 +41,10 @@ _THROUGH = t(
     "It was asked through the proxy of HTTPS_PROXY, {value}: see that this one reaches it, or name the host in"
     " NO_PROXY; then run the command again"
 )
+_TRUST = t(
+    "See that this machine's clock is right, and that it trusts who answers: a proxy that opens TLS has a certificate"
+    " of its own, whose issuer SSL_CERT_FILE can name. Then run the command again"
+)
 _KEYS = t("See that access key and secret belong together, are of this cloud, and were not deleted")
 _RIGHTS = t(
     "See that the keys may do this; what a canary needs: python3 policies/show.py --canary, and a migration: python3"
@@ -152,11 +156,11 @@ class RefusedError(OpsError):
         )
 
 
-def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS) -> Answer:
+def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS, number: str = "") -> Answer:
     """Send what `made` makes, each time anew because the signature holds the time. Once only (`attempts`) what must not
-    be done twice.
+    be done twice. `number` is the header with which this cloud numbers all that it answers.
 
-    Raises RefusedError and UnreachableError.
+    Raises RefusedError and UnreachableError, and UnreadableError if something else answered in the cloud's place.
     """
     for attempt in range(attempts):
         is_last = attempt == attempts - 1
@@ -164,9 +168,11 @@ def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS) -> 
         try:
             answer = exchange(request)
         except (OSError, http.client.HTTPException) as error:
-            if is_last:
+            if is_last or isinstance(error, ssl.SSLCertVerificationError):
                 raise _unreachable(request, error) from None
         else:
+            if number and number not in answer.headers and answer.status not in _AGAIN:
+                raise UnreadableError
             if answer.status in _FINE:
                 return answer
             if answer.status not in _AGAIN or is_last:
@@ -265,4 +271,4 @@ def _unreachable(request: Request, error: Exception) -> UnreachableError:
     why = str(error) if isinstance(error, OSError) else ""
     happened = t("{host} gives no answer: {error}", host=url.netloc, error=why or type(error).__name__)
     through = _THROUGH.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECTLY
-    return UnreachableError(happened, through)
+    return UnreachableError(happened, _TRUST if isinstance(error, ssl.SSLCertVerificationError) else through)

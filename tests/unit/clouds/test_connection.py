@@ -7,6 +7,7 @@ import gc
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import BytesIO
 
@@ -211,6 +212,22 @@ def test_a_call_that_does_not_return_is_abandoned_and_holds_no_place():
     try:
         assert pool.run([never.wait], 0.01) == [None]
         assert pool.run([lambda: "next"], 60) == ["next"]
+    finally:
+        never.set()
+
+
+def test_a_call_that_begins_while_the_pool_is_left_behind_runs_on_the_next(monkeypatch):
+    pool, never, begun = CallPool(width=1), threading.Event(), []
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def meanwhile(executor: ThreadPoolExecutor, **options: bool) -> None:
+        shutdown(executor, **options)
+        begun.append(pool.begin(lambda: "next", 60))
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", meanwhile)
+    try:
+        assert pool.run([never.wait], 0.01) == [None]
+        assert [one.result() for one in begun] == ["next"]
     finally:
         never.set()
 

@@ -331,8 +331,11 @@ def test_a_bucket_of_another_region_is_not_followed_there_and_the_error_says_so(
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_refusal_that_is_not_written_as_obs_writes_it_is_somebody_elses(world, status):
     world.obs.faults.add(Fault.status(status, PAGE.body))
-    error = error_of(lambda: bucket(world).list_page("", ""))
-    assert error.code == "NotObs"
+    for call in (lambda: bucket(world).list_page("", ""), lambda: bucket(world).head("a")):
+        assert error_of(call).code == "NotObs"
+    world.obs.faults.clear()
+    world.obs.faults.then(Fault.status(status, PAGE.body))
+    assert bucket(world).head("a") == HELLO
 
 
 @pytest.mark.parametrize("redirect", [*REDIRECTS, Fault.status(304, headers={"Location": ""})])

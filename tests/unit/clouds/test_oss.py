@@ -15,7 +15,7 @@ from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
 from support.listing import answer
-from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, KNOWN, REDIRECTS, World, oss_error
+from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, KNOWN, PAGE, REDIRECTS, World, oss_error
 
 A = StoredObject("a", b"x")
 
@@ -95,7 +95,7 @@ def test_what_users_said_of_objects_is_told_whatever_else_hangs(world):
     world.bucket.add(StoredObject("a", b"12345", headers))
     world.bucket.fail(Fault.status(403, b"", KNOWN), "head", lambda name: name == "c")
     said, gone, refused = world.within(lambda: world.invocation().log_bucket.try_metadata_of_all(["a", "b", "c"]))
-    assert said == {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 海 100%"}
+    assert said == {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 %E6%B5%B7 100%"}
     # An answer to HEAD has no body that would say why.
     assert (gone.code, refused.code) == ("NoSuchKey", "AccessDenied")
     assert "oss:GetObject" in str(refused)
@@ -144,6 +144,20 @@ def test_an_answer_that_is_cut_off_is_tried_again_and_never_taken_for_the_whole(
     world.oss.faults.add(cut)
     with pytest.raises(StorageError, match="the answer was cut off"):
         world.invocation(30).log_bucket.get("a")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("body", [b"", PAGE.body, oss_error(404, "NoSuchKey").body])
+def test_a_refusal_that_is_not_from_oss_is_tried_again_and_says_nothing_of_an_object(world, status, body):
+    world.bucket.add(A)
+    world.oss.faults.then(Fault.status(status, body))
+    assert world.invocation(30).log_bucket.get("a") == b"x"
+    world.oss.faults.add(Fault.status(status, body))
+    bucket = world.invocation(30).log_bucket
+    for call in (bucket.try_get_all, bucket.try_metadata_of_all):
+        (problem,) = call(["a"])
+        assert (problem.code, problem.answered) == ("", False)
+        assert str(problem).startswith(f"something else than OSS answered {status}")
 
 
 NO_LISTINGS = [

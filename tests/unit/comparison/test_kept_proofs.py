@@ -124,10 +124,14 @@ def test_what_cannot_be_read_stops_nothing_and_is_counted_and_named(world, refus
     assert (found["deep"][why], found["deep"]["keys"]) == (1, {why: ["b"]})
 
 
-def test_a_right_that_is_missing_for_all_of_oss_is_no_archived_object(world):
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "SecurityTokenExpired"), (403, "RequestTimeTooSkewed"), (403, "UserDisable"), (404, "NoSuchBucket")],
+)
+def test_what_oss_refuses_for_whatever_object_is_no_archived_object(world, status, code):
     in_parts(world, "a")
-    world.source.fail(oss_error(403, "SecurityTokenExpired"), "get")
-    with pytest.raises(StorageError, match="temporary credentials"):
+    world.source.fail(oss_error(status, code), "get")
+    with pytest.raises(StorageError, match=code):
         world.compare({"deep": True})
 
 

@@ -21,7 +21,7 @@ from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, once
 from support.law import SCHEDULES
-from support.world import HOUR, oss_error
+from support.world import HOUR, KNOWN_OBS, oss_error
 
 MB, MIB = 1_000_000, 1024 * 1024
 
@@ -127,6 +127,13 @@ def test_without_the_right_to_ask_a_difference_is_unproven_because_it_may_be_enc
     put(world, "a flipped byte", "a flipped bjte")
     world.obs.deny("obs:object:GetObject")
     assert deep(world) == ("equal_size", {"no_right_in_obs": 1, "bytes": 14})
+
+
+@pytest.mark.parametrize("status", [400, 405, 416])
+def test_what_obs_does_not_let_be_looked_at_stays_unproven_and_stops_nothing(world, status):
+    put(world, "a flipped byte", "a flipped bjte")
+    world.there.fail(Fault.status(status, b"", KNOWN_OBS), "head", "a".__eq__)
+    assert deep(world) == ("equal_size", {"unreadable": 1})
 
 
 def test_an_obs_that_does_not_answer_is_no_encryption(world):

@@ -18,6 +18,7 @@ UNREADABLE = {
     "lost": DROP_BEFORE,
     "server errors": oss_error(500),
     "something else than OSS": PAGE,
+    "something else that has no such page": Fault.status(404, PAGE.body),
     "a mark that is none": Fault.status(200, b"[]", KNOWN),
 }
 

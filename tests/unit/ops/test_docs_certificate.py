@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 
 from ops import cli
 from ops.clock import Clock
+from support.compare_world import CompareWorld
+from support.world import HOUR
 from tools.package import ROOT
 
 FILE = ROOT / "docs" / "certificate.json"
@@ -66,3 +70,30 @@ def test_with_something_cut_out_it_is_refused_unless_it_says_the_very_same(spoil
     text = TEXT[:place] + TEXT[place + length :]
     spoiled.write_bytes(text)
     assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
+
+
+@pytest.mark.parametrize(
+    ("page", "words", "zero", "comma"),
+    [
+        ("certificate.md", r"over (key.*?size.*?ETag) \(upper-case\), each times `(.*?)`", "zero byte", ", "),
+        ("certificate.zh.md", r"依次对(对象名.*?ETag)（大写）计算 SHA-256，各乘以 `(.*?)`", "零字节", "、"),
+    ],
+)
+def test_the_digests_with_etags_are_made_as_the_page_says(page, words, zero, comma):
+    text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
+    parts, factor = re.search(f"`source.state_digest`[^`]*?{words}", text).groups()
+    assert (parts.split(comma)[1::2], factor) == ([zero, zero], "2 * t + 1")
+    # GIVEN objects of which not all are the same in OBS
+    world = CompareWorld(["a/1", "a/2", "b"])
+    for key in world.keys:
+        world.put(key, key, fate="copied")
+    world.write("b", "B")
+    world.later(HOUR)
+    # THEN who computes by the page comes to what a pass has
+    answer = world.compare({"standstill": True})
+    for bucket, name in ((world.source, "state"), (world.there, "twin")):
+        total = 0
+        for key, one in bucket.service.objects(bucket.name).items():
+            version = int(hashlib.sha256(f"{key}\0{one.size}\0{one.etag.upper()}".encode()).hexdigest(), 16)
+            total += version * (2 * one.last_modified + 1 if name == "state" else 1)
+        assert answer[name] == f"{total % 2**256:064x}"

@@ -57,7 +57,8 @@ class Transport:
     def do_request(self, request: Any, timeout: tuple[float, float]) -> _Answer:
         """Make one call, an `oss2.http.Request`.
 
-        Raises NETWORK_ERRORS, also if something other than OSS reports success.
+        Raises NETWORK_ERRORS, also if something other than OSS reports success or refuses: that an object is not there
+        only OSS knows.
         """
         # All is encoded but the query; to prepare it once more as requests does would take longer than signing it.
         query = f"?{urlencode(request.params)}" if request.params else ""
@@ -66,8 +67,10 @@ class Transport:
             request.method, f"{request.url}{query}", headers, timeout, request.data or b""
         )
         answer = _Answer(response, request.method)
-        if answer.says_ok and not answer.request_id:
-            raise not_oss(response.status_code)
+        # A gateway may turn a call away for now, or to elsewhere.
+        is_refusal = 400 <= answer.status < 500 and answer.status != 429
+        if (answer.says_ok or is_refusal) and not answer.request_id:
+            raise not_oss(answer.status)
         return answer
 
 
@@ -92,7 +95,7 @@ class _Answer:
 
 
 def not_oss(status: int) -> requests.ConnectionError:
-    """The error for a response that reports success, but is not from OSS."""
+    """The error for a response that reports success or refuses, but is not from OSS."""
     return requests.ConnectionError(
         f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
     )

@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import Generic, TypeVar
 
 from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
@@ -108,6 +109,7 @@ class CallPool:
 
     def __init__(self, width: int = POOL_WIDTH) -> None:
         self._width = width
+        self._lock = Lock()
         self._pool = ThreadPoolExecutor(width)
 
     def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | None]:
@@ -120,14 +122,19 @@ class CallPool:
 
     def begin(self, call: Callable[[], T], seconds: float) -> Begun[T]:
         """Let `call` run while its caller does something else; it is abandoned after `seconds`."""
-        pool = self._pool
-        return Begun(pool.submit(call), seconds, lambda: self._abandon(pool))
+        # One that was abandoned by another thread takes no more calls.
+        with self._lock:
+            pool = self._pool
+            future = pool.submit(call)
+        return Begun(future, seconds, lambda: self._abandon(pool))
 
     def _abandon(self, pool: ThreadPoolExecutor) -> None:
         # A stuck thread would keep its place for the life of the instance, so it is abandoned with its pool.
-        if pool is self._pool:
-            pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            if pool is not self._pool:
+                return
             self._pool = ThreadPoolExecutor(self._width)
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Begun(Generic[T]):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
     from oss_oms_sync.clouds.task import TaskInfo
 
-# For what comes after the last call of OBS: sending a batch, and writing how far it came.
+# For what comes after the last that is read: sending a batch, and writing how far it came.
 _WRITING_SECONDS = 30.0
 
 
@@ -78,6 +78,12 @@ class Invocation:
         # What takes too long is given up while there is time to write down how far a job came.
         writing = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
         return self.obs().bucket(task, self.deadline.minus(writing))
+
+    def listing_seconds(self) -> float:
+        """How long a pass may wait for what it lists of OSS: longer than it walks, and while there is time to write
+        down how far it came."""
+        left = self.deadline.remaining()
+        return left - min(_WRITING_SECONDS, left / 4) / 2
 
     def _bucket(self, name: str, setting: str) -> OssBucket:
         if isinstance(self.credentials, CredentialsError):

@@ -9,7 +9,6 @@ from functools import cached_property
 from itertools import compress, count
 from operator import ne
 from typing import NamedTuple, TypeVar
-from urllib.parse import unquote
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
@@ -24,6 +23,17 @@ _STANDARD = ("cache-control", "content-disposition", "content-encoding", "conten
 MAX_NAME_BYTES = 1023
 # What a status means where there is no body that would say which: in answers to HEAD, of either cloud.
 OF_HEAD = {403: "AccessDenied", 404: "NoSuchKey"}
+# The pages on error codes of both clouds: faults of the access key itself, not of its permissions.
+BAD_CREDENTIALS = {
+    "InvalidAccessKeyId",
+    "InvalidSecurity",
+    "InvalidSecurityToken",
+    "SecurityTokenExpired",
+    "SecurityTokenNotSupported",
+    "SignatureDoesNotMatch",
+}
+# What else is refused for whatever object: by a clock, for an account, of a bucket.
+_OF_ALL = {"InvalidBucketName", "NoSuchBucket", "OtherRegion", "RequestTimeTooSkewed", "UserDisable"}
 
 
 @dataclass(frozen=True)
@@ -103,16 +113,21 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
     """What a user has said of an object, of the headers of HEAD in either cloud, by their names in lower case without
     the cloud's prefix.
 
-    Values are texts in UTF-8, which HTTP's libraries take for Latin-1; the vendor's SDK of OBS sends letters beyond
-    ASCII in percent-encoding.
+    Values are texts in UTF-8, which HTTP's libraries take for Latin-1.
     """
     found = {}
     for name, value in ((name.lower(), value) for name, value in headers.items()):
         is_own = name.startswith(("x-oss-meta-", "x-obs-meta-"))
         if is_own or name in _STANDARD:
             raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
-            found[name[len("x-oss-") :] if is_own else name] = unquote(raw) if is_own else raw
+            found[name[len("x-oss-") :] if is_own else name] = raw
     return found
+
+
+def refuses_object(status: int, code: str) -> bool:
+    """Whether either cloud refuses a call by this answer for the object that it is about, and will do so again."""
+    is_of_object = 400 <= status < 500 and status not in (408, 409, 429)
+    return is_of_object and code not in BAD_CREDENTIALS and code not in _OF_ALL
 
 
 def etag_of(body: bytes | str) -> str:

@@ -26,7 +26,7 @@ from oss_oms_sync.clouds.bucket import Bucket, if_found
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
 from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
-from oss_oms_sync.clouds.objects import OF_HEAD, ListPage, ObjectSummary
+from oss_oms_sync.clouds.objects import OF_HEAD, ListPage, ObjectSummary, refuses_object
 from oss_oms_sync.clouds.obs_answers import (
     DEADLINE,
     NETWORK,
@@ -258,23 +258,27 @@ class ObsBucket(Bucket):
     def _refused(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
         status = response.status_code
         code, message = code_and_message(body)
-        if method == "HEAD":  # has no body that would say which
+        # That to HEAD has no body that would say which, nor whether it is OBS that answers.
+        is_obs = "x-obs-request-id" in response.headers if method == "HEAD" else bool(code)
+        if method == "HEAD" and is_obs:
             code = OF_HEAD.get(status, "")
         said = f"OBS answered {status} {code}: {message}"
-        code = _RETRIED.get(status) or code or ("" if method == "HEAD" else NOT_OBS)
+        code = _RETRIED.get(status) or (code if is_obs else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
             # Without its query, which may repeat what was sent.
             to = response.headers.get("Location", "").partition("?")[0]
             code, said = REDIRECT, f"OBS answered {status}, a redirect to {to}"
+        again = status in _RETRIED or code == NOT_OBS
         return Attempt(
-            self._failure(code, said, action),
-            again=status in _RETRIED,
+            self._failure(code, said, action, is_refusal=not again and refuses_object(status, code)),
+            again=again,
             throttled=_RETRIED.get(status) == THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
 
-    def _failure(self, code: str, said: str, action: str) -> ObsError:
-        return ObsError(code, presentable(said, self._client.settings.secrets), action, self.name)
+    def _failure(self, code: str, said: str, action: str, *, is_refusal: bool = False) -> ObsError:
+        said = presentable(said, self._client.settings.secrets)
+        return ObsError(code, said, action, self.name, is_refusal=is_refusal)
 
 
 def _is_ip(host: str) -> bool:

@@ -149,10 +149,10 @@ class ObjectPart:
 class ObsError(StorageError):
     """What OBS answered to a call that failed: it begins with the `fix`, what to do about it, in English."""
 
-    def __init__(self, code: str, said: str, action: str, bucket: str) -> None:
+    def __init__(self, code: str, said: str, action: str, bucket: str, *, is_refusal: bool = False) -> None:
         """A failure of `action` with OBS's code, or one above; `said` is what was seen."""
         self.fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
-        super().__init__(f"{self.fix.en} ({said})", code, answered=code != NETWORK)
+        super().__init__(f"{self.fix.en} ({said})", code, answered=code != NETWORK, is_refusal=is_refusal)
 
 
 def code_and_message(body: bytes) -> tuple[str, str]:

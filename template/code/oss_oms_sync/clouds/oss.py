@@ -21,6 +21,7 @@ from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, not_oss
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
 from oss_oms_sync.clouds.objects import (
+    BAD_CREDENTIALS,
     MAX_NAME_BYTES,
     OF_HEAD,
     ListPage,
@@ -30,6 +31,7 @@ from oss_oms_sync.clouds.objects import (
     metadata_of,
     none_failed,
     parts_of,
+    refuses_object,
 )
 from oss_oms_sync.errors import StorageError, presentable, root_cause
 from oss_oms_sync.settings import Settings, is_loopback
@@ -48,14 +50,6 @@ _RETRIED_STATUSES = {429, 500, 502, 503, 504}
 # Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n").
 # Compiled at first use: that takes longer than the rest of this module.
 _NOT_IN_XML = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-# OSS, "Error responses": faults of the access key itself, not of its permissions.
-BAD_CREDENTIALS = {
-    "InvalidAccessKeyId",
-    "InvalidSecurityToken",
-    "SecurityTokenExpired",
-    "SecurityTokenNotSupported",
-    "SignatureDoesNotMatch",
-}
 _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
     "AccessDenied": "the function's role lacks {action} on {bucket}: grant it",
@@ -196,9 +190,8 @@ class OssBucket(Bucket):
             again, turned_away = error.status in _RETRIED_STATUSES, error.status == 429
             answered = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
-            is_refusal = answered and 400 <= error.status < 500 and not turned_away and code not in BAD_CREDENTIALS
             said = self._explain(error, code, action)
-            problem = StorageError(said, code, answered=answered, is_refusal=is_refusal)
+            problem = StorageError(said, code, answered=answered, is_refusal=refuses_object(error.status, code))
             return Attempt(problem, again=again and (repeat or turned_away))
         except (*NETWORK_ERRORS, *_NOT_READ) as error:
             problem = StorageError(self._clean(root_cause(error)), answered=False)

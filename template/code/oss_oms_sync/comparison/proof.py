@@ -48,7 +48,8 @@ class Proof(Enum):
     CHANGED = "changed"
     # There is not time enough to read it.
     TOO_BIG = "too_big"
-    # OSS refuses for what it is: it is archived, or encrypted with a key that the function's role may not use.
+    # OSS, or OBS where that is asked, refuses for what it is: it is archived, or encrypted with a key that may not be
+    # used.
     UNREADABLE = "unreadable"
     # OSS refuses because the function's role may not read it.
     NO_RIGHT_IN_OSS = "no_right_in_oss"
@@ -148,6 +149,8 @@ class Prover:
                 return Proof.NO_RIGHT_IN_OBS
             if head.code == "NoSuchKey":
                 return Proof.CHANGED
+            if head.is_refusal:
+                return Proof.UNREADABLE
             raise head
         if head.etag != destination.etag:
             return Proof.CHANGED

@@ -162,8 +162,9 @@ class MergedListing:
         records are listed. Without a `destination` the failed record of such an object is not asked for where the
         success record covers it."""
         self._task_id = invocation.task_id
-        self._source_bucket = invocation.source_bucket
-        self._log_bucket = invocation.log_bucket
+        seconds = invocation.listing_seconds()
+        self._source_bucket = invocation.source_bucket.within(seconds)
+        self._log_bucket = invocation.log_bucket.within(seconds)
         self._destination = destination
         self._kinds = kinds
         self._needs_records = needs_records

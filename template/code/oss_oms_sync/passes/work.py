@@ -57,6 +57,7 @@ class Worker:
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
         self._settings = invocation.settings
         self._source = invocation.source_bucket
+        self._listing_seconds = invocation.listing_seconds
         self._store = store
         self._walk = walk
 
@@ -187,14 +188,14 @@ class Worker:
 
     def _cut(self, one: Pass, start: Piece, marks: Sequence[Mark]) -> str | None:
         """Where the rest of a range splits; None if that is one page, or there is no such key."""
-        prefix = one.scope.key_filter.prefix
-        page = self._source.list_page(prefix, start.after)
+        prefix, source = one.scope.key_filter.prefix, self._source.within(self._listing_seconds())
+        page = source.list_page(prefix, start.after)
         last = page.objects[-1].name if page.objects else ""
         if not page.more or (start.until and last >= start.until):
             return None
 
         def next_key(after: str) -> str | None:
-            found = self._source.first_name(prefix, after)
+            found = source.first_name(prefix, after)
             return found if found and not (start.until and found > start.until) else None
 
         cut = find_cut(page.objects[0].name, start.until, marks, next_key)

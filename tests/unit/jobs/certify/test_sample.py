@@ -161,11 +161,13 @@ def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claim
     assert missed[300] <= 200 * 0.05
 
 
-def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready):
+@pytest.mark.parametrize("bucket", ["source", "there"])
+def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready, bucket):
     # GIVEN an archived object that would be drawn first
     first = ready.certify(sample=1)["sample"]["keys"][0]
     ready.prove()
-    ready.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
+    side = getattr(ready, bucket)
+    side.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
     # WHEN all are asked for, THEN the others are read, and it is said which was not
     document = ready.certify(sample=3)
     sample = document["sample"]
@@ -178,9 +180,9 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready)
     assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
     assert ready.is_go(sample=2)
     # AND another call does not try it again
-    calls = ready.source.calls["get"]
+    calls = side.calls["get"]
     assert ready.certify(sample=3)["sample"]["read"] == 2
-    assert ready.source.calls["get"] == calls
+    assert side.calls["get"] == calls
 
 
 def test_where_nothing_that_was_drawn_can_be_read_that_is_said(ready):

@@ -516,6 +516,14 @@ def test_a_run_file_of_replay_is_a_no_go_until_a_run_has_taken_it_over(ready):
     is_a_no_go_until_it_is_replayed(ready)
 
 
+def test_a_run_file_that_something_else_than_oss_does_not_find_is_not_replayed(world):
+    world.put("c", "12", "form")
+    world.get_ready()
+    world.run_file("c")
+    world.bucket.fail(Fault.status(404), "get", lambda name: "/replay/" in name)
+    assert results(world.certify(accept={"suspicious": "me: read by hand"})) == {"NOTHING_WAITS": "failed"}
+
+
 def test_a_run_file_of_a_project_that_was_renamed_is_a_no_go_until_a_comparison_has_sent_its_keys(ready):
     # GIVEN a run file that no replay takes over
     ready.bucket.add(StoredObject(f"{ROOT}replay/renamed/1.json", b'{"busy_until": "", "keys": [{"key": "b"}]}'))

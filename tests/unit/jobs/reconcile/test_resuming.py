@@ -11,7 +11,7 @@ from requests import PreparedRequest
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
 from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing, slow
-from support.world import FROZEN, NO_RIGHT, OK, World
+from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
 def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(one_lane):
@@ -73,6 +73,24 @@ def test_what_was_done_before_a_listing_failed_is_kept(one_lane, everything):
     result = world.reconcile({"all": everything})
     assert (result["finished"], result["accepted"]) == (True, 2500)
     assert max(world.oms.accepted.values()) == 1
+
+
+@pytest.mark.parametrize(("bucket", "prefix"), [("source", ""), ("bucket", f"{ROOT}success_object/")])
+def test_a_listing_that_drips_leaves_time_to_write_how_far_the_pass_came(one_lane, bucket, prefix):
+    one_lane.fill(2)
+    getattr(one_lane, bucket).fail(DRIP, "list", lambda name: name.startswith(prefix))
+    with pytest.raises(StorageError):
+        one_lane.reconcile()
+    assert [name for name in one_lane.bucket.objects if "/r/0" in name]
+
+
+def test_so_does_one_that_drips_where_a_range_is_to_be_split(world, small_pages):
+    world.fill(60)
+    seen = []
+    world.source.fail(DRIP, "list", lambda name: seen.append(name) or len(seen) > 1)
+    with contextlib.suppress(StorageError):
+        world.reconcile()
+    assert [name for name in world.bucket.objects if "/r/0" in name]
 
 
 # After five seconds no listing is waited for. Where the ranges split, their names take several pages of these.

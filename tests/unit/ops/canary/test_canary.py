@@ -15,6 +15,7 @@ from sandbox.server.faults import Fault
 from support.administrator import KilledError
 from support.law import SCHEDULES
 from support.ops import OPS
+from support.world import KNOWN, KNOWN_OBS
 from unit.ops.canary.canary_world import CanaryWorld
 
 
@@ -312,7 +313,7 @@ def test_a_second_ctrl_c_says_how(world):
 
 @pytest.mark.parametrize("status", [403, 503])
 def test_what_was_seen_is_told_though_it_cannot_be_deleted(world, status):
-    world.obs.faults.add(Fault.status(status), where=lambda one: one.method == "DELETE")
+    world.obs.faults.add(Fault.status(status, b"", KNOWN_OBS), where=lambda one: one.method == "DELETE")
     file = world.folder / "report.json"
     said = world.canary("--report", str(file))
     assert (said.code, said.answer["missing"], json.loads(file.read_text())) == (3, {}, said.answer["report"])
@@ -430,7 +431,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 )
 def test_an_answer_that_no_cloud_gives_ends_it_with_a_sentence(world, service, body, where):
     faults = getattr(world, service).faults
-    faults.add(Fault.status(200, body), where=where)
+    faults.add(Fault.status(200, body, KNOWN | KNOWN_OBS), where=where)
     said = world.canary()
     assert said.code == 1
     assert "nothing that the cloud documents" in said.text

@@ -13,9 +13,14 @@ import pytest
 
 from ops.clock import Clock
 from ops.clouds import wire
+from ops.clouds.buckets import ObsBucket, OssBucket
+from ops.clouds.keys import Keys, Secret
+from ops.clouds.sync_task import SyncTask
 from ops.errors import OpsError, UsageError
+from oss_oms_sync.settings import Settings
 from sandbox.server.certificate import make_certificate
 from support.doctor import free_port
+from support.world import ENVIRONMENT, TASK
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -138,6 +143,16 @@ def test_what_cannot_be_reached_says_by_which_way(monkeypatch):
         assert "407" in fails(cloud).happened.en
 
 
+def test_a_certificate_that_is_not_trusted_is_said_at_once_and_no_way_of_the_network(monkeypatch, tunnel):
+    port, heard = tunnel
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    with pytest.raises(wire.UnreachableError, match="CERTIFICATE_VERIFY_FAILED") as failed:
+        wire.ask(Clock(), lambda: get("https://127.0.0.1/"), attempts=2)
+    assert "SSL_CERT_FILE" in failed.value.fix.en
+    assert len(heard) == 1
+
+
 @pytest.mark.parametrize("wrong", ["socks5://me:secret@127.0.0.1:1080", "http://me:secret@127.0.0.1:port", "http://"])
 def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wrong):
     monkeypatch.setenv("HTTPS_PROXY", wrong)
@@ -160,6 +175,26 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
 def test_what_to_do_about_a_refusal_is_about_rights_only_where_one_is_missing(status, body, fix):
     error = wire.RefusedError(get("https://cloud/"), wire.Answer(status, {}, body))
     assert error.fix.en.startswith(fix)
+
+
+@pytest.mark.parametrize("bucket", [OssBucket, ObsBucket])
+@pytest.mark.parametrize("status", [200, 403, 404])
+def test_what_something_else_answers_in_the_place_of_a_bucket_says_nothing_of_it(monkeypatch, bucket, status):
+    page = wire.Answer(status, {"content-type": "text/html"}, b"<html><body>Please log in</body></html>")
+    monkeypatch.setattr(wire, "exchange", lambda _: page)
+    asked = bucket.at({}, "cn-north-4", "photos", Keys(Secret("a"), Secret("b")), Clock())
+    calls = [lambda: asked.head("a"), lambda: asked.get("a"), lambda: asked.delete("a"), lambda: asked.folders("")]
+    calls += [lambda: list(asked.objects("")), lambda: list(asked.versions("")), lambda: asked.configured("website")]
+    for call in calls:
+        with pytest.raises(wire.UnreadableError):
+            call()
+
+
+@pytest.mark.parametrize("given", ["{}", " {}\n", "HTTPS{}"])
+def test_the_address_of_the_task_is_taken_as_the_functions_take_it(given):
+    url = given.format(ENVIRONMENT["SYNC_URL"].removeprefix("https" if "HTTPS" in given else ""))
+    assert Settings.from_env({**ENVIRONMENT, "SYNC_URL": url}).task.task_id == TASK
+    assert SyncTask(url, Keys(Secret("a"), Secret("b")), Clock()).id == TASK
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])

@@ -8,9 +8,8 @@ from itertools import islice
 
 from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
-from oss_oms_sync.clouds.objects import StoredObject, etag_of
+from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError
-from oss_oms_sync.clouds.oss import BAD_CREDENTIALS
 from oss_oms_sync.comparison.judge import OMS_LISTS
 from oss_oms_sync.comparison.result import missing_rights
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
