@@ -351,5 +351,6 @@ def _told(waiting: Mapping[ObjectClass, int]) -> list[str]:
 
 def _judged(answer: CompareAnswer) -> Text:
     counts = {name: one.source.objects for name, one in held(answer).items()}
-    share = 1 - counts.get(ObjectClass.MOVING, 0) / max(1, sum(counts.values()))
+    late = sum(counts.get(one, 0) for one in (ObjectClass.MOVING, ObjectClass.IN_FLIGHT))
+    share = 1 - late / max(1, sum(counts.values()))
     return t("{share:.1f} % of the objects could be judged", share=100 * share)

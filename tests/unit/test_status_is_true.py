@@ -102,7 +102,7 @@ def test_run_files_of_a_project_that_no_longer_runs_are_named_and_those_of_one_t
         world.bucket.add(StoredObject(f"{ROOT}replay/{project}/1.json", held))
         world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-{project}.json", b"{}"))
     world.ask("reconcile", {})
-    world.later(DAY - 1)
+    world.later(DAY - 2)
     assert "renamed" not in world.ask("status", {})["verdict"]["text"]
 
     # WHEN no timer has woken it for over a day

@@ -58,7 +58,6 @@ VERDICTS = {
     "REHEARSAL": (t("REHEARSAL"), "way"),
 }
 _MEASURED = t("From the times that the passes took.")
-_CUTOVER = step.Step("cutover")
 
 
 def report(document: Mapping[str, Any], language: str, file: Path | None = None) -> Report:
@@ -83,7 +82,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         language,
         [Figures(_figures(found, say))],
         [
-            _rehearsal(found.rehearsal, say) if found.rehearsal else None,
+            _rehearsal(found.rehearsal, found.judged, say) if found.rehearsal else None,
             Section("looked-at", say("What was looked at"), None, _looked_at(found, say)),
             Section(
                 "checks",
@@ -160,7 +159,8 @@ def _not_valid(wrong: Sequence[Doubt], found: Certificate | None, say: Words) ->
         (one.claim.of(say.language), Span("note", Span("outside", one.seen)) if one.seen else None) for one in wrong
     ]
     word, claim = say("NOT VALID"), say(VERDICTS[found.verdict.value][0]) if found else say("not known")
-    anew = Step(say("Make a new certificate:"), command(_CUTOVER))
+    when: dict[str, object] = {"frozen_since": "now"} if found and found.frozen_since else {"rehearse": True}
+    anew = Step(say("Make a new certificate:"), command(step.Step("cutover", when)))
     return Hero(
         word,
         "bad",
@@ -219,7 +219,7 @@ def _at(label: str, given: str, note: str) -> Figure:
     return Figure(label, Time(given, f"{at:%H:%M}", None), f"{at:%Y-%m-%d} UTC{note}")
 
 
-def _rehearsal(given: Rehearsal, say: Words) -> Section:
+def _rehearsal(given: Rehearsal, judged: tuple[int, int], say: Words) -> Section:
     """How long the freeze will last, step by step, and what would not pass."""
     minutes = {name: given.minutes.get(name) for name in CUTOVER_STEPS}
     total, (_, tone) = given.minutes.get("total"), VERDICTS[given.would_be.value]
@@ -238,6 +238,13 @@ def _rehearsal(given: Rehearsal, say: Words) -> Section:
     picture = Picture(
         say("Freeze"), whole_freeze, Bar([Part(minutes[one] or 0, tones[one]) for one in CUTOVER_STEPS], label)
     )
+    well = say("All checks would pass.")
+    if judged[0] < judged[1]:
+        well = say(
+            "All checks would pass, as far as {judged} of {total:object|objects} could be judged.",
+            judged=judged[0],
+            total=judged[1],
+        )
     adds_up = total is None or total == sum(one or 0 for one in minutes.values())
     failing = [(checks.name_of(name, say), " ", Span("code", name)) for name in given.failing]
     return Section(
@@ -249,7 +256,7 @@ def _rehearsal(given: Rehearsal, say: Words) -> Section:
             Table([Column(say("step")), Column(say("time"), "n")], body, [(say("total"), whole_freeze)]),
             None if adds_up else Paragraph(say("The steps do not add up to the total."), "bad"),
             Heading(Span("mark", say("Would be {verdict}", verdict=given.would_be.value), tone)),
-            Paragraph((say("Would not pass"), say(": ")) if failing else say("All checks would pass.")),
+            Paragraph((say("Would not pass"), say(": ")) if failing else well),
             Items(failing) if failing else None,
         ],
     )

@@ -60,13 +60,15 @@ NEXT_STEPS = {
     "reconcile": t("Look through the source bucket for objects whose events were lost:"),
     "compare": t("This compares both buckets, and sends what is missing in OBS:"),
     "compare again": t("What may be resent has been. Judge these objects again:"),
+    "compare restart": t("A new comparison sends what the last one did not:"),
+    "compare restart since": t("A comparison since an earlier time sends what is older, too:"),
     "compare deep": t("Read at the source what looks different, to know what differs:"),
     "migrate": t("The old objects are there. Delete the access keys of their migration:"),
     "migrate look": t("See what became of the old objects:"),
     "migrate go_on": t("Let the migration of the old objects go on:"),
     "migrate retry": t("Remove the cause. Then try again what failed:"),
     "migrate remove": t("End the migration:"),
-    "cutover": t("Nothing has to be done. To rehearse the cutover:"),
+    "cutover rehearse": t("This rehearses the cutover, and says what is to be done before it:"),
 }
 # Why a call ended early.
 STOPS = {

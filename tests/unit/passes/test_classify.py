@@ -89,6 +89,34 @@ def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(wo
     assert world.reconcile()["pending"] == pending
 
 
+def test_what_was_written_while_the_project_was_closed_is_sent_once_it_is_open_however_young_it_is(world):
+    # GIVEN a project that is closed, and has no trigger any more
+    world.later(72 * HOUR)
+    world.reconcile()
+    world.ask("certify", {"close": True})
+    world.later(HOUR)
+    for minutes in (20, 1):
+        world.upload(f"{minutes} minutes old", minutes_ago=minutes)
+
+    # WHEN it is opened, and a pass begins, THEN it waits for no event
+    world.ask("certify", {"open": True})
+    world.later(60)
+    world.upload("before the trigger was there", minutes_ago=0.5)
+    answer = world.reconcile({"restart": True})
+    assert (answer["submitted"], answer["pending"]) == (3, 0)
+
+    # AND what came then tells nothing of events: neither that they are lost, nor that they arrive
+    *_, one = world.passes()
+    assert (one.counts["new"], one.counts["new_missing"]) == (0, 0)
+    world.later(HOUR)
+    world.reconcile()
+    *_, one = world.passes()
+    assert (one.counts["new"], one.counts["new_missing"]) == (0, 0)
+    # Later it leaves young ones to their events again.
+    world.upload("young", minutes_ago=14)
+    assert world.reconcile()["pending"] == 1
+
+
 def test_a_long_record_without_a_time_covers_nothing(world):
     world.in_step(LONG)
     world.later()

@@ -279,10 +279,18 @@ class Certificate:
         return BothBuckets(classes=self.classes, folders=self.folders, source=self.source, destination=self.destination)
 
     @property
+    def judged(self) -> tuple[int, int]:
+        """How many objects of the source were not on their way when they were looked at, and of how many."""
+        total = self.source.objects if self.source else 0
+        classes = self.classes or {}
+        late = (classes.get(one) for one in (ObjectClass.MOVING, ObjectClass.IN_FLIGHT))
+        return total - sum(found.source.objects for found in late if found), total
+
+    @property
     def said(self) -> Text:
         """What it says under its verdict, by its numbers: whoever forges those has to forge all of them."""
         if self.rehearsal:
-            return _rehearsed(self.rehearsal)
+            return _rehearsed(self.rehearsal, self.judged)
         left = [check.id for check in self.checks if check.gates and check.result is not Result.PASSED]
         if self.verdict is CutoverVerdict.NO_GO:
             failed = [check.id for check in self.checks if check.gates and check.result is Result.FAILED]
@@ -315,11 +323,19 @@ class Certificate:
         )
 
 
-def _rehearsed(rehearsal: Rehearsal) -> Text:
+def _rehearsed(rehearsal: Rehearsal, judged: tuple[int, int]) -> Text:
     total, would = rehearsal.minutes.get("total"), same(rehearsal.would_be.value)
     lasts = t("How long the freeze would last is not known")
     if total is not None:
         lasts = t("The freeze would last about {n:minute|minutes}", n=total)
     if rehearsal.failing:
         would = t("{verdict}, because of {failing}", verdict=would, failing=rehearsal.failing)
+    if 0 < judged[0] < judged[1]:
+        return t(
+            "{lasts}, and the verdict would be {would}, as far as {judged} of {total:object|objects} could be judged.",
+            lasts=lasts,
+            would=would,
+            judged=judged[0],
+            total=judged[1],
+        )
     return t("{lasts}, and the verdict would be {would}.", lasts=lasts, would=would)

@@ -24,6 +24,8 @@ from oss_oms_sync.passes.tally import Tally
 # What a pass can be asked for besides (passes/pieces.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
 _DEEP = "python3 ops.py compare --deep"
+_ANEW = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
+_NEVER_SENT = t("Compare sent nothing, because the project was closed. Start a new comparison, which sends them")
 _SEND = "python3 ops.py compare --deep --overwrite"
 # So many folders are named to a task group one by one, if any shell takes their names as they stand.
 _MOST_FOLDERS = 10
@@ -144,6 +146,32 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[Obje
     return found
 
 
+def mend_missing(state: PassState) -> tuple[Text, Step]:
+    """What to do about what is missing in OBS or older there, by a comparison that has ended; and the next one, or the
+    migration that copies as many sooner."""
+    scope, oldest, installed = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
+    if state.unsent:
+        too_many = t(
+            "Compare has not sent {n:object|objects}, because a migration copies as many sooner: let it, then compare"
+            " again",
+            n=state.unsent,
+        )
+        return too_many, state.of.migrations.step
+    begin = scope.begin(installed) if installed else None
+    if begin and oldest is not None and oldest < begin.timestamp():
+        earlier = t(
+            "Compare sends what was written since {since}, and some are older. Compare again since an earlier time",
+            since=timestamp(begin),
+        )
+        return earlier, Step("compare", {"restart": True, "since": timestamp(from_epoch(oldest))})
+    sent = state.passed.counts.get("submitted", 0)
+    if state.amended or not sent:  # judging again sends nothing
+        since = {"since": timestamp(scope.since)} if scope.since else {}
+        return (_ANEW if state.amended else _NEVER_SENT), Step("compare", {"restart": True, **since})
+    again = t("Compare has sent {sent:object|objects}. Some minutes later, judge them again", sent=sent)
+    return again, Step("compare", {"again": True})
+
+
 def overwriting(tally: Tally, overwrite_mode: str | None, suffix: str, of: ObjectClass) -> Step | None:
     """The migration that overwrites what is of a class, what may differ as that does or is older, and all else that
     their folders hold; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and
@@ -161,13 +189,20 @@ def _typed(migration: Step | None) -> Text:
     """What to do, with that migration or without any."""
     if migration is None:
         return DELETE
-    prefixes: Any = migration.options.get("prefix", ())
-    command = " ".join(["python3 ops.py migrate --overwrite", *(f"--prefix {one}" for one in prefixes)])
     return t(
         "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare"
         " again: what is missing is sent",
-        command=command,
+        command=typed(migration),
     )
+
+
+def typed(step: Step) -> str:
+    """A step as it is typed, where all that it names can be taken by any shell as it stands."""
+    words = [f"python3 ops.py {step.job}"]
+    for name, value in step.options.items():
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{name}" if one is True else f"--{name} {one}" for one in values]
+    return " ".join(words)
 
 
 def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:

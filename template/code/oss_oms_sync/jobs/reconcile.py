@@ -16,6 +16,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import SettingsError, log
 from oss_oms_sync.events import ObjectChange, is_timer_event
 from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
@@ -79,8 +80,9 @@ def _range_walk(
     may_send: Callable[[], bool] = lambda: True,
 ) -> RangeWalk:
     installed, before, now = parse_time(one.installed), parse_time(one.before_started), invocation.clock.now()
-    classifier = Classifier(invocation.settings, one.scope, installed or now, now, before, one.migrations)
-    listing = MergedListing(invocation, classifier.needs_records, one.scope.key_filter.prefix, start.after)
+    opened, scope = Closing(invocation).opened(), one.scope
+    classifier = Classifier(invocation.settings, scope, installed or now, now, before, one.migrations, opened)
+    listing = MergedListing(invocation, classifier.needs_records, scope.key_filter.prefix, start.after)
     count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)
     steps = listing.steps(count.equal)
     return RangeWalk(invocation, steps, start, count, share, seconds, limit, dry_run=dry_run, may_send=may_send)

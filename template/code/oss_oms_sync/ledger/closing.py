@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.text import Text, t
-from oss_oms_sync.clock import parse_http_date, timestamp
+from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import OPEN_COMMAND, Failure, Reason, StorageError, log, presentable
@@ -133,6 +133,14 @@ class Closing:
         """
         mark = self._read()
         return mark if isinstance(mark, Closed) else None
+
+    def opened(self) -> datetime | None:
+        """When it was opened, if it was closed before that; None also while it is closed.
+
+        Raises StorageError.
+        """
+        mark = self._read()
+        return None if isinstance(mark, Closed) else parse_time(mark)
 
     def may_be_open(self) -> bool:
         """Whether it is known to be open: while that cannot be read, nothing is sent either."""

@@ -59,7 +59,9 @@ class Entry(NamedTuple):
 
 
 class Classifier:
-    """Classifies objects for one pass. `before`: when the last pass of its scope began, if there was one."""
+    """Classifies objects for one pass. `before`: when the last pass of its scope began, if there was one. `opened`:
+    when the project was, if it was closed: of what was written until then, and until its trigger was there again, no
+    event is on its way that one could wait for."""
 
     def __init__(
         self,
@@ -69,13 +71,16 @@ class Classifier:
         now: datetime,
         before: datetime | None = None,
         migrations: Migrations = NONE,
+        opened: datetime | None = None,
     ) -> None:
         self._migrations = migrations
         self._key_filter = settings.key_filter
         self._everything = scope.everything
         self._since = scope.begin(installed).timestamp()
-        self._settled = (now - SETTLED).timestamp()
-        self._new = max(installed, before - SETTLED if before else installed).timestamp()
+        without_event = (opened + SETTLED).timestamp() if opened else 0.0
+        self._recorded = (now - SETTLED).timestamp()
+        self._settled = max(self._recorded, without_event)
+        self._new = max((before - SETTLED if before else installed).timestamp(), installed.timestamp(), without_event)
 
     def needs_records(self, source: ObjectSummary) -> bool:
         """Whether the class of `source` depends on its records."""
@@ -86,7 +91,7 @@ class Classifier:
         key, source, success, failed, *_ = entry
         if source is None:
             # The object of a younger record may have been written after its page was listed.
-            gone = success and success.modified <= self._settled and self._key_filter.is_told(key)
+            gone = success and success.modified <= self._recorded and self._key_filter.is_told(key)
             return ObjectClass.ORPHAN if gone else None
         if not self._matches(source):
             return None

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 
+from ops.check import doubts
 from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
@@ -291,3 +292,28 @@ def test_one_that_begins_while_a_project_is_closed_opens_it_again_unless_it_was_
     assert world.call(close=True)["closed"]
     found[:] = [None, Migration("2026-03-06T00:00:00Z", "")]
     assert world.call(close=True)["closed"]
+
+
+@pytest.mark.parametrize("harm", ["missing", "failed"])
+def test_what_lacks_in_a_project_that_stays_closed_asks_to_open_it_first(ready, harm):
+    # GIVEN a GO, after which somebody writes to the source, with the trigger there or without it
+    ready.call(close=True, run="mine")
+    ready.later(HOUR)
+    ready.tick_replay()
+    ready.compare(standstill=True)
+    assert ready.is_go(run="mine")
+    ready.put("late", "x", fate="accepted" if harm == "failed" else "lost")
+    ready.later(HOUR)
+    ready.ask("compare", {"restart": True})
+
+    # WHEN it is certified once more, by another cutover or a rehearsal, THEN no check says to compare or send anew
+    name = {"missing": "MISSING", "failed": "FAILED"}[harm]
+    for document in (ready.certify(run="another"), ready.rehearse()):
+        found = check(document, name)
+        assert (found["result"], found["step"]) == ("failed", None)
+        assert "open it (python3 ops.py open)" in found["next"]
+        assert doubts(document) == []
+
+    # AND once it is open, a comparison sends what lacks
+    if harm == "missing":
+        assert ready.compare()["submitted"] == 1

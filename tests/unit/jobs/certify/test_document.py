@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ops.check import doubts
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.filters import KeyFilter
@@ -21,6 +22,7 @@ from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.certify_world import CertifyWorld, check
 from support.ops import TEMPLATE
 from support.world import HOUR
+from unit.ops.web_page import certificate_page, parse
 
 PARTS = {
     "schema",
@@ -181,6 +183,30 @@ def test_a_rehearsal_says_how_long_the_freeze_will_last_and_what_would_fail(worl
     assert (minutes["settle"], minutes["compare"], minutes["standstill"]) == (5, 1, 1)
     assert minutes["total"] == sum(minutes[name] for name in minutes if name != "total")
     assert check(document, "STOOD_STILL")["result"] == "not run"
+
+
+def test_a_rehearsal_says_of_how_many_objects_it_speaks_and_of_none_it_proves_nothing(world):
+    # GIVEN objects that are on their way while others could be judged
+    world.later(HOUR)
+    world.put("c", "x", fate="lost")
+    world.compare()
+    world.later(1)
+    world.tick_replay()
+    document = world.rehearse()
+    assert (document["rehearsal"]["would_be"], doubts(document)) == ("GO", [])
+    assert "the verdict would be GO, as far as 3 of 4 objects could be judged." in document["text"]
+    assert "All checks would pass, as far as 3 of 4 objects could be judged." in parse(certificate_page(document)).text
+
+    # WHEN there are no others, THEN nothing is proven, and that is no failure either
+    for key in ("a/1", "a/2", "b"):
+        world.delete(key)
+        world.remove(key)
+    world.compare()
+    world.later(1)
+    world.tick_replay()
+    document = world.rehearse()
+    assert (document["rehearsal"]["would_be"], document["rehearsal"]["failing"]) == ("NOT PROVEN", ["MOVING"])
+    assert doubts(document) == []
 
 
 def test_a_rehearsal_without_passes_does_not_know_how_long_it_will_last(world):

@@ -111,6 +111,10 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
     assert "AccessDenied" in check(document, "SAMPLE")["seen"]
     assert not check(document, "SAMPLE")["waits"]
     assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
+    # What is missing comes before the command that needs it.
+    following = check(document, "SAMPLE")["next"]
+    assert "policies/show.py --deep" in following
+    assert {"source": "grant it", "there": "Grant"}[bucket] in following
     # With it, the same command reads them.
     side.heal()
     assert ready.is_go(sample=3)

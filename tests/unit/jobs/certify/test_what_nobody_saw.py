@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from ops.check import doubts
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify import evidence
@@ -160,8 +161,10 @@ def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mock
     mocker.patch("oss_oms_sync.ledger.waiting._MOST_LISTED", 10)
     document = world.certify()
     assert verdict(document) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
-    # A closed project sends nothing again.
-    assert check(document, "NOTHING_WAITS")["step"] == {"job": "open", "options": {}}
+    # A closed project sends nothing again, and no step of a certificate opens it.
+    assert check(document, "NOTHING_WAITS")["step"] is None
+    assert "python3 ops.py open" in check(document, "NOTHING_WAITS")["next"]
+    assert doubts(document) == []
     world.call(open=True)
     assert check(world.certify(), "NOTHING_WAITS")["step"] == {"job": "replay", "options": {}}
 

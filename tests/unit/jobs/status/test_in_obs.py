@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
+from ops.commands import command
+from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld
 
 
@@ -49,6 +54,27 @@ def test_a_comparison_tells(world, what):
     verdict, text = world.verdict()
     assert (verdict, [one for one in words if one not in text]) == (state, []), text
     assert ("Not among them" in text) == ("in_flight" in found)
+
+
+# What the last comparison lacked, what it has sent, and the command that ends it.
+LACKED = {
+    "older than what is sent": ({"missing": 3}, {"oldest": -10}, "compare --restart --since 2026-02-28T12:00:00Z"),
+    "compared while closed": ({"older": 3}, {}, "compare --restart"),
+    "sent": ({"missing": 3}, {"submitted": 3}, "compare --again"),
+    "what sending does not mend": ({"overwritten": 3}, {"submitted": 1}, "cutover --rehearse"),
+}
+
+
+@pytest.mark.parametrize("what", LACKED)
+def test_what_obs_lacks_names_the_command_that_ends_it_and_none_that_sends_nothing(world, what):
+    found, known, ends = LACKED[what]
+    oldest = NOW + timedelta(days=known.get("oldest", -1))
+    classes = {name: ClassCount(Side(number, number)) for name, number in found.items()}
+    sent = Counter(submitted=known.get("submitted", 0))
+    world.passed(job="compare", found=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
+    verdict = world.status()["verdict"]
+    assert verdict["text"].endswith(f": python3 ops.py {ends}")
+    assert command(from_json(Step, verdict["step"])) == f"python3 ops.py {ends}"
 
 
 def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_copies_to(world):
@@ -100,8 +126,9 @@ def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
     # WHEN everything is seen in OBS
     world.compared(equal_contents=7)
 
-    # THEN they are closed for good, without anybody acknowledging them
-    assert world.verdict()[0] == IN_STEP
+    # THEN they are closed for good, without anybody acknowledging them, and what comes next is a rehearsal
+    verdict = world.status()["verdict"]
+    assert (verdict["state"], verdict["step"]) == (IN_STEP, {"job": "cutover", "options": {"rehearse": True}})
     assert world.verdict()[0] == IN_STEP
 
 

@@ -33,7 +33,7 @@ def test_that_is_said_beside_whatever_is_worse(world):
     begun(world)
     says(world, {**GROUP, "status": 2})
     world.compared(missing=5)
-    assert world.tells(BEHIND, "compare --again. Old objects are still on their way")
+    assert world.tells(BEHIND, "compare --restart. Old objects are still on their way")
 
 
 @pytest.mark.parametrize(

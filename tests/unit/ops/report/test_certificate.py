@@ -12,7 +12,8 @@ import pytest
 
 from ops.certificates import CHECKS
 from ops.commands import command
-from ops.report import certificate
+from ops.report import certificate, checks
+from ops.report.words import Words
 from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.step import Step
@@ -212,6 +213,16 @@ def test_what_has_not_passed_comes_first_the_worst_before_all():
 )
 def test_there_is_one_next_command(name, command):
     assert page(answer(name)).one(class_="next").one("pre").text == command
+
+
+def test_a_rehearsal_that_is_well_and_a_document_that_is_not_valid_name_a_command_that_runs(given):
+    well = answer("certificate-rehearsal")
+    well["checks"] = [{**one, "result": "passed"} for one in well["checks"]]
+    found = from_json(Certificate, well)
+    assert checks.following(found, Words("en")).command == "python3 ops.py cutover --frozen-since now"
+    for name, when in ((GO, "--frozen-since now"), ("certificate-rehearsal", "--rehearse")):
+        forged = page({**answer(name), "made": "2026-01-30T00:00:00Z"})
+        assert forged.one(class_="next").one("pre").text == f"python3 ops.py cutover {when}"
 
 
 def test_after_a_go_the_project_is_closed_already():

@@ -4,7 +4,7 @@ opens the project, and says whether it is closed and whether a GO stands."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import CutoverVerdict
@@ -52,6 +52,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         log.info(answer)
         return answer
     evidence = gather(invocation, options)
+    evidence = replace(evidence, stays_closed=_stays_closed(invocation, options, evidence.closed))
     checks = all_checks(evidence, invocation.settings)
     document = _stored(invocation, lambda number: build(invocation, evidence, checks, number))
     log.info({name: document[name] for name in ("verdict", "text", "as_of", "document", "sha256")})
@@ -103,6 +104,15 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
         checks = [check(evidence) for check in (oms_finished, nothing_waits)]
     go = _standing_go(invocation, options, closed) if closed else None
     return to_json(LookAnswer(*_answer(closed), go, checks, migration.under_way(invocation)))  # type: ignore[no-any-return]
+
+
+def _stays_closed(invocation: Invocation, options: CutoverOptions, closed: Closed | None) -> bool:
+    """Whether it is closed, and no cutover opens it: a rehearsal opens nothing, and no other what somebody has closed
+    by hand, or where a GO stands, of whatever freeze."""
+    if closed is None:
+        return False
+    is_by_hand = bool(options.run) and not closed.run
+    return not options.frozen or is_by_hand or _standing_go(invocation, CutoverOptions(), closed) is not None
 
 
 def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:

@@ -10,10 +10,9 @@ from typing import NamedTuple
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
-from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.judge import UNPROVEN
-from oss_oms_sync.comparison.result import DELETE, missing_rights, overwriting, remedies
+from oss_oms_sync.comparison.result import DELETE, mend_missing, missing_rights, overwriting, remedies
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.jobs.certify.evidence import Comparison, CutoverOptions, Evidence
 from oss_oms_sync.passes.tally import MAX_KEYS
@@ -120,6 +119,15 @@ _CHECKS = (
         t("Delete in OBS what does not belong there, and begin anew with --restart. Or accept these by name"),
     ),
 )
+# What no cutover opens (ops/closing.py) sends nothing. No step of a certificate opens it either: somebody has to know
+# that OBS is not in use.
+STAYS_CLOSED = (
+    t(
+        "The project stays closed, so nothing is sent. If OBS is not in use yet, open it (python3 ops.py open), and"
+        " begin anew. If it is, copy by hand what OBS needs of these"
+    ),
+    None,
+)
 _SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
 _DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
 
@@ -151,7 +159,7 @@ def _judged(
     seen = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
     keys, one = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not one.can_be_accepted:
-        return finding(Result.FAILED, seen, *_mend(check, found, task, evidence.options), keys)
+        return finding(Result.FAILED, seen, *_mend(check, found, task, evidence), keys)
     if (why := evidence.options.accept.get(one.title)) is not None:
         return finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=seen, why=why), keys=keys)
     return finding(Result.NOT_PROVEN, seen, *_prove(check, found, evidence), keys)
@@ -171,9 +179,9 @@ def by_hand(found: Comparison) -> Text:
     return sentences(*missing, _GRANT) if missing else _BY_HAND
 
 
-def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
+def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, evidence: Evidence) -> tuple[Text, Step | None]:
     """What to do about objects that OBS lacks or has otherwise, and the step for it."""
-    scope, mode = found.state.scope, task.object_overwrite_mode
+    scope, mode, options = found.state.scope, task.object_overwrite_mode, evidence.options
     nothing_over = t("OMS overwrites nothing (NO_OVERWRITE), so {delete}", delete=DELETE)
     match check.id:
         case "MIGRATING":
@@ -184,6 +192,8 @@ def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: Cutove
             if scope.deep and not missing_rights(found.tally):
                 return told, _overwriting(found, mode, options, ObjectClass.OLDER)
             return told, options.comparing(scope, deep=True, restart=True)
+        case "MISSING" | "OLDER" | "OVERWRITTEN" if evidence.stays_closed:
+            return STAYS_CLOSED
         case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
             return nothing_over, options.comparing(scope, restart=True)
         case "MISSING" | "OLDER":
@@ -191,32 +201,14 @@ def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, options: Cutove
         case "OVERWRITTEN":
             return _mend_overwritten(found, task, options)
         case "FAILED":
-            return _mend_failed(check, found, options)
+            return _mend_failed(check, found, evidence)
     again = options.comparing(scope, again=True)
     return (t("Go on with the cutover") if again.job == "cutover" else check.next), again
 
 
 def _mend_missing(found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
-    state, scope, oldest = found.state, found.state.scope, found.tally.oldest_not_there
-    if state.unsent:
-        too_many = t(
-            "Compare has not sent {n:object|objects}, because a migration copies as many sooner: let it, then compare"
-            " again",
-            n=state.unsent,
-        )
-        return too_many, state.of.migrations.step
-    installed = parse_time(state.of.installed)
-    begin = scope.begin(installed) if installed else None
-    if begin and oldest is not None and oldest < begin.timestamp():
-        earlier = t(
-            "Compare sends what was written since {since}, and some are older. Compare again since an earlier time",
-            since=timestamp(begin),
-        )
-        return earlier, options.comparing(scope, restart=True, since=timestamp(from_epoch(oldest)))
-    if state.amended:  # judging again sends nothing
-        still = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
-        return still, options.comparing(scope, restart=True)
-    return _SENT, options.comparing(scope, again=True)
+    told, step = mend_missing(found.state)
+    return told, step if step.job == "migrate" else options.comparing(found.state.scope, **step.options)
 
 
 def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
@@ -238,13 +230,13 @@ def _overwriting(found: Comparison, mode: str | None, options: CutoverOptions, o
     return overwriting(found.tally, mode, scope.key_filter.suffix, of) or options.comparing(scope, restart=True)
 
 
-def _mend_failed(check: _ClassCheck, found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
-    if not options.frozen:
-        return check.next, Step("replay")
-    count = found.tally.of(ObjectClass.FAILED_BEFORE)
-    if count.source == count.destination and not found.state.scope.deep:
+def _mend_failed(check: _ClassCheck, found: Comparison, evidence: Evidence) -> tuple[Text, Step | None]:
+    count, options = found.tally.of(ObjectClass.FAILED_BEFORE), evidence.options
+    if options.frozen and count.source == count.destination and not found.state.scope.deep:
         return perhaps_copied(found, options)
-    return check.next, options.cutover()
+    if evidence.stays_closed:
+        return STAYS_CLOSED
+    return check.next, options.cutover() if options.frozen else Step("replay")
 
 
 def perhaps_copied(found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:

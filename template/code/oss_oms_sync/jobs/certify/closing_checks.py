@@ -12,7 +12,7 @@ from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.errors import Failure
-from oss_oms_sync.jobs.certify.class_checks import by_hand, perhaps_copied, unseen
+from oss_oms_sync.jobs.certify.class_checks import STAYS_CLOSED, by_hand, perhaps_copied, unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Due, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
@@ -251,11 +251,11 @@ def nothing_waits(evidence: Evidence) -> Finding:
             [one.key for one in waiting.keys][:MAX_KEYS],
         )
     elif waiting.are_more:
-        send = (t("Send them again, in each project of this task"), Step("replay"))
+        send, step = t("Send them again, in each project of this task"), None if evidence.closed else Step("replay")
         if evidence.closed:
-            send = (t("In each project of this task, open it, and send them again"), Step("open"))
+            send = t("In each project of this task, open it (python3 ops.py open), and send them again")
         seen = t("There are more failed records or run files than could be checked")
-        finding = _NOTHING_WAITS(Result.NOT_RUN, seen, *send)
+        finding = _NOTHING_WAITS(Result.NOT_RUN, seen, send, step)
     else:
         finding = _lists(evidence)
     if accepted:
@@ -290,7 +290,8 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
         "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends them"
         " again"
     )
-    result, what = Result.FAILED, (send, options.cutover())
+    result = Result.FAILED
+    what: tuple[Text, Step | None] = STAYS_CLOSED if evidence.stays_closed else (send, options.cutover())
     if waiting.unread or not found:
         pass
     elif all(one.can_be_accepted for one in due):

@@ -119,7 +119,7 @@ class CutoverOptions:
         """The same, where somebody accepts these by their names as well."""
         return self.cutover(accept={**dict.fromkeys(names, WHO_WHY), **self.accept})
 
-    def comparing(self, scope: Scope | None, **what: bool | str) -> Step:
+    def comparing(self, scope: Scope | None, **what: object) -> Step:
         """A comparison like one of `scope`, which is the usual one if there is none; in a cutover it is a part of that,
         unless it needs what a cutover does not ask for.
 
@@ -199,7 +199,7 @@ class Evidence:
     OMS's lists of failures. `clocks`: how far the function's clock is off each cloud's; None where that does not tell.
     `open_projects`: others of the task that were not closed in time. `migration`: that of the old objects, while it is
     not over; `old_objects`: how far it is; `migrated`: those that are over. `sample` is None if nothing was to be
-    sampled.
+    sampled. `stays_closed`: the project is closed, and no cutover opens it to send anything.
     """
 
     options: CutoverOptions
@@ -219,6 +219,7 @@ class Evidence:
     migrated: Sequence[Migrated]
     sample: Sample | None
     headers: Headers
+    stays_closed: bool = False
 
     def accepting(self, found: Comparison) -> Step:
         """The command that accepts all of the objects for which nothing else is left after this comparison, each by the

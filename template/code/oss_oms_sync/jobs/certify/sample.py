@@ -39,6 +39,7 @@ from oss_oms_sync.passes.tally import MAX_KEYS
 
 # For what comes after the last byte: writing down what was read, and the certificate.
 _WRITING_SECONDS = 30.0
+OUT_OF_TIME = "the time is up: the next call goes on"
 _CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
@@ -161,7 +162,7 @@ class _Reading:
                     read.outcomes[key] = None
                     continue
                 if is_equal is None:
-                    return read, "the time is up: the next call goes on"
+                    return read, OUT_OF_TIME
                 if not is_equal and self._has_changed(key):
                     read.outcomes[key] = None
                     continue

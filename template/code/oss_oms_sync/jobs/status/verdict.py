@@ -227,7 +227,8 @@ def in_step(facts: Facts) -> Iterator[Verdict]:
         t("Objects written before {since} were not checked.", since=since) if is_limited else None,
         _under_way(coverage.open),
     )
-    yield Verdict(VerdictState.IN_STEP, text, Step("cutover" if facts.in_obs.last else "compare"))
+    step = Step("cutover", {"rehearse": True}) if facts.in_obs.last else Step("compare")
+    yield Verdict(VerdictState.IN_STEP, text, step)
 
 
 # In the order in which it matters.

@@ -11,6 +11,7 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.comparison.result import CompareResult, mend_missing, typed
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.facts import IN_SCOPE, Facts, InObs
@@ -33,6 +34,7 @@ _STOPPED = {
         " the cause is gone: python3 ops.py migrate --remove"
     ),
 }
+_NOT_BY_SENDING = t("Sending them again does not mend that. What does, a rehearsal of the cutover says")
 _RESENT = t(
     "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
     " their keys, and resends them. To end the migration: python3 ops.py migrate --remove"
@@ -141,18 +143,29 @@ def too_many(facts: Facts) -> Iterator[Verdict]:
 def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
     """What the last comparison did not find in OBS."""
     in_obs = facts.in_obs
-    if in_obs.lacking:
+    if in_obs.last and in_obs.lacking:
+        mend, step = _mend(in_obs.last)
         yield behind(
             t(
                 "The comparison of {began} found {lacking:object|objects} missing in OBS, or there in another"
-                " version, of {total}. It has sent again what it may send. To judge them once more: python3 ops.py"
-                " compare --again",
+                " version, of {total}. {mend}: {command}",
                 began=in_obs.began,
                 lacking=in_obs.lacking,
                 total=in_obs.total,
+                mend=mend,
+                command=typed(step),
             ),
-            Step("compare", {"again": True}),
+            step,
         )
+
+
+def _mend(found: CompareResult) -> tuple[Text, Step]:
+    """What ends it: where sending does not, a rehearsal says what does."""
+    is_skipped = found.overwrite_mode == "NO_OVERWRITE" or ObjectClass.OLDER in found.remedies
+    sent = (ObjectClass.MISSING, *(() if is_skipped else (ObjectClass.OLDER,)))
+    if found.state and found.tally.objects(*sent):
+        return mend_missing(found.state)
+    return _NOT_BY_SENDING, Step("cutover", {"rehearse": True})
 
 
 def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
