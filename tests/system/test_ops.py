@@ -71,7 +71,7 @@ SHOWN = [
     ("compare --deep --prefix a/", 0, "All is in OBS, with equal contents."),
     ("compare", 0, "All is in OBS, with equal contents."),
     ("cutover --rehearse", 0, "REHEARSAL"),
-    ("replay --key a/1", 0, "Nothing is left to send again."),
+    ("replay --key a/1", 0, "Of what was asked for, nothing is left to send again."),
 ]
 
 

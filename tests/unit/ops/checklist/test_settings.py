@@ -32,6 +32,7 @@ from ops.clouds.wire import Answer, RefusedError
 from sandbox.account import DOMAIN_ID
 from sandbox.server.faults import Fault
 from support.names import esdk
+from support.world import KNOWN_OBS
 
 HERE, THERE = "photos", "photos-obs"
 BY_NAME = {one.name: one for one in SETTINGS}
@@ -506,7 +507,7 @@ def test_a_bucket_that_is_not_there_has_no_settings_that_are_none(world):
 @pytest.mark.parametrize("name", ["lifecycle", "website"])
 @pytest.mark.parametrize("answer", [b"<html>Not found</html>", b"<Error><Code>NoSuchKey</Code></Error>"])
 def test_that_there_is_none_is_what_the_cloud_says_of_settings_alone(world, name, answer):
-    world.box.obs.faults.add(Fault.status(404, answer))
+    world.box.obs.faults.add(Fault.status(404, answer, KNOWN_OBS))
     row = world.row(name)
     assert row.state is State.UNREAD
     assert "404" in row.destination.unread.en
