@@ -18,6 +18,10 @@ IS_WINDOWS = os.name == "nt"
 # What PowerShell takes as it stands; and what it takes for the end of what is in single quotes, unless it is doubled.
 _PLAIN = re.compile(r"(?!@)[\w./:=@+-]+", re.ASCII)
 _QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
+# How a command stands in a sentence: its options, and the value of those that take one.
+_VALUE = r"(?:'[^']*'|[A-Za-z0-9_./:@%+=,-]*[A-Za-z0-9_/])"
+_VALUED = "(?:reason|since|prefix|key|escaped-key|objects|size|frozen-since|accept)"
+IN_TEXT = rf"(?<![A-Za-z0-9_])py[a-z0-9.]* ops\.py [a-z]+(?: --{_VALUED}[ =]{_VALUE}| --[a-z-]+| -t[ =]{_VALUE})*"
 # The Serverless Devs tool's own.
 _OF_TOOL = ("deploy", "remove")
 # Those that ask for no project.

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, TextIO
 
 from ops.clock import Clock
+from ops.commands import IN_TEXT
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import t
 
@@ -48,10 +49,7 @@ class Whole(str):
 Line = str | Marked
 
 # What a line is not broken within: a command, as the function's sentences have them; a sign of two columns; a word.
-_WORD = re.compile(
-    r"\s*(?:py[a-z\d.]* ops\.py [a-z]+(?: --[a-z-]+(?: [A-Z\d][A-Z\d-]*\b)?)*(?: -t )?[^\s\u2e80-\uffef]*"
-    r"|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)"
-)
+_WORD = re.compile(rf"\s*(?:{IN_TEXT}[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)")
 
 
 def escaped(text: str) -> str:

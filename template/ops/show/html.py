@@ -8,15 +8,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from ops.commands import IN_TEXT
+
 # Characters that are not seen, or that reorder or hide others: controls, formats (bidi overrides, zero-width ones),
 # lone surrogates (which no file can hold), separators of lines and paragraphs.
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _VOID = ("link", "meta")
-# A command that a text names, with its options, and another file than s.yaml.
-_COMMAND = re.compile(
-    r"`?(\bpy[a-z\d.]* ops\.py [a-z]+(?: --[a-z-]+(?: [A-Z\d][A-Z\d-]*\b)?)*(?: -t (?:'[^']*'|[\w@%+=:,./-]*\w))?)`?",
-    re.ASCII,
-)
+# A command that a text names.
+_COMMAND = re.compile(f"`?({IN_TEXT})`?")
 # A key is shown in full up to so many characters; OSS allows 1023 bytes.
 _MAX_KEY, _TAIL = 240, 60
 

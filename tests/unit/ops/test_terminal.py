@@ -115,6 +115,7 @@ def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, 
         "python3 ops.py compare --deep --overwrite",
         "python3.13 ops.py close -t s.staging.yaml",
         "py ops.py cost --objects N --size BYTES",
+        "python3 ops.py replay --reason COPY_FAILED",
     ],
 )
 def test_a_command_in_a_sentence_is_not_broken(command):

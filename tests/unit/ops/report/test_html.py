@@ -37,12 +37,19 @@ def test_markup_is_not_escaped_again():
 
 
 @pytest.mark.parametrize(
-    "command", ["py ops.py reconcile --since 1970-01-01", "python3.13 ops.py migrate --look -t s.staging.yaml"]
+    "command",
+    [
+        "py ops.py reconcile --since 1970-01-01",
+        "python3.13 ops.py migrate --look -t s.staging.yaml",
+        "python3 ops.py replay --reason COPY_FAILED",
+        "python3 ops.py compare --restart --since 2026-01-31T12:00:00Z",
+        "python3 ops.py migrate --overwrite --prefix photos/ --prefix b -t 'my dir/o.yaml'",
+    ],
 )
 @pytest.mark.parametrize("sentence", ["Open it: {}.", "请打开：{}。然后", "`{}` opens it"])
 def test_a_command_in_a_sentence_stands_out(sentence, command):
     marked = html.prose(sentence.format(command))
-    assert f">{command}</code>" in marked
+    assert ">{}</code>".format(command.replace("'", "&#x27;")) in marked
     assert "`" not in marked
 
 
