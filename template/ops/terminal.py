@@ -6,6 +6,7 @@ Nothing that is printed comes from a key, or from anybody else's text, but by wa
 from __future__ import annotations
 
 import contextlib
+import errno
 import getpass
 import io
 import os
@@ -73,6 +74,7 @@ class Screen:
         self._out, self._err = (stream or io.StringIO() for stream in (out or sys.stdout, err or sys.stderr))
         self._in = given or sys.stdin
         self._colours = {stream: _takes_colours(stream) for stream in (self._out, self._err)}
+        self._terminals = [stream for stream in (self._out, self._err) if stream.isatty()]
         self._rewrites = self._err.isatty() and os.environ.get("TERM") != "dumb"
         self.interactive = self._in is not None and self._in.isatty() and self._err.isatty()
         self._shown = 0
@@ -147,7 +149,8 @@ class Screen:
             self._shown = 0
 
     def _write(self, stream: TextIO, text: str) -> None:
-        """Raises UsageError where that cannot be, and BrokenPipeError where nobody reads it any more."""
+        """Raises UsageError where that cannot be, and BrokenPipeError where nobody reads it any more. What a terminal
+        was to show that was closed is shown nowhere: whoever stops this then still puts in order what is left."""
         # What the terminal's encoding lacks is shown as Python would write it.
         encoding = stream.encoding or "utf-8"
         try:
@@ -156,6 +159,9 @@ class Screen:
         except BrokenPipeError:
             raise
         except OSError as error:
+            if error.errno == errno.EIO and stream in self._terminals:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                return
             # Python would try to write the rest at its end.
             with contextlib.suppress(OSError):
                 stream.close()

@@ -76,6 +76,11 @@ class OnTerminal:
         os.close(self._terminal)
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
+    def close(self) -> int:
+        """Somebody closes its window; return the exit code."""
+        os.close(self._terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
     def _read(self) -> bool:
         if not select.select([self._terminal], [], [], PATIENCE)[0]:
             return False
@@ -215,6 +220,14 @@ def test_the_same_off_a_terminal_also_of_one_that_was_closed_and_by_whoever_ends
         _, said = process.communicate(timeout=PATIENCE)
     assert said.splitlines() == ["Stopped.", HINT]
     assert process.returncode == 130
+    assert not is_running(slow)
+
+
+def test_a_terminal_that_is_closed_stops_it_as_well_though_nobody_reads_what_it_says(environment, slow):
+    with interruptible():
+        terminal = OnTerminal(environment, "compare", "--deep")
+    terminal.read_until("begins")
+    assert terminal.close() == 130
     assert not is_running(slow)
 
 
