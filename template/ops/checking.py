@@ -123,6 +123,6 @@ def _no_certificate(file: Path) -> UntrustedError:
         t("{file} is not a certificate, or is damaged", file=file),
         t(
             "Get it again: `{command}` writes it, and the log bucket has it under oms_source_record/certificates/",
-            command=Typed("cutover"),
+            command=Typed("cutover", frozen_since="now"),
         ),
     )

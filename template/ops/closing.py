@@ -69,7 +69,7 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         pause(session, CLOSE_SECONDS, t("closing: what was begun comes to its end, {left} to go"))
         seen = session.ask(LookAnswer, "certify", {**since, "look": True})
         # Since a mark that somebody else has set meanwhile, two minutes have not gone by.
-        if seen.closed and (run or (mark and seen.closed.since == mark.since)):
+        if seen.closed and (run or (seen.closed.since, seen.closed.run) == (mark.since, mark.run)):
             return seen
         session.say(_UNDONE, "open")
     raise CloudError(t("The project does not stay closed"), t("See who opens it, and run the command again"))

@@ -46,7 +46,7 @@ AFTER = {
 }
 AFTER_REMOVAL = After(
     t("Removed. The buckets are still there, with all that is in them."),
-    t("Nothing is left to remove. The buckets are still there, with all that is in them."),
+    t("Setup has nothing to remove. The buckets are still there, with all that is in them."),
     [],
     t("removed"),
 )

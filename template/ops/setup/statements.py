@@ -250,7 +250,8 @@ def _identity_policy(*allowed: Statement) -> Document:
 
 def rights(document: Document) -> Iterator[Text]:
     """What a policy allows, and on what, a line each."""
-    for one in document["Statement"]:
+    statements = document.get("Statement", [])
+    for one in [statements] if isinstance(statements, dict) else statements:
         actions, places = (same(", ".join(one[name])) for name in _ABOUT)
         allowed = t("{actions} on {places}", actions=actions, places=places)
         prefixes = one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
@@ -273,7 +274,7 @@ def _pairs(document: Document) -> Iterator[tuple[str, str, Any]]:
     list."""
     for one in document["Statement"]:
         actions, places = ([found] if isinstance(found := one.get(name, []), str) else found for name in _ABOUT)
-        if one["Effect"] == "Allow":
+        if one.get("Effect") == "Allow":
             yield from ((action, place, one.get("Condition")) for action in actions for place in places)
 
 

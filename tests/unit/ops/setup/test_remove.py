@@ -38,7 +38,7 @@ def test_nothing_is_left_but_the_buckets_and_their_objects(world):
     # AND once more there is nothing to do
     code, said = world.setup("--remove", typed="yes\n")
     assert (code, "Type yes" in said, "s deploy" in said) == (0, False, False)
-    assert "Nothing is left to remove. The buckets are still there" in said
+    assert "Setup has nothing to remove. The buckets are still there" in said
 
     # AND it can be set up again
     settings = world.folder / "s.yaml"
