@@ -13,8 +13,8 @@ AGAIN = "+*~"
 _TONES = {
     "equal_contents": "good",
     **dict.fromkeys(("equal_version", "equal_size", "suspicious", "impossible", "unknown"), "open"),
-    **dict.fromkeys(("failed_before", "moving", "in_flight", "migrating", "arriving"), "way"),
-    **dict.fromkeys(("missing", "older", "overwritten"), "bad"),
+    **dict.fromkeys(("moving", "in_flight", "migrating", "arriving"), "way"),
+    **dict.fromkeys(("failed_before", "missing", "older", "overwritten"), "bad"),
 }
 
 
