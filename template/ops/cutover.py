@@ -222,7 +222,11 @@ class Cutover:
         waiting = _on_its_way(last)
         nothing = None if _on_its_way(compared) else t("nothing was on its way")
         found = t("left: {waiting}", waiting=_told(waiting)) if waiting else nothing
-        self._end(not waiting, found, _judged(last) if self._plan.frozen is None else None)
+        judged = None
+        if isinstance(last, Compared) and self._plan.frozen is None:
+            number, total = last.judged
+            judged = t("{number} of {total:object|objects} could be judged", number=number, total=total)
+        self._end(not waiting, found, judged)
         return last
 
     def _judged_again(self, last: CompareAnswer) -> CompareAnswer:
@@ -347,10 +351,3 @@ def _on_its_way(answer: CompareAnswer) -> dict[ObjectClass, int]:
 
 def _told(waiting: Mapping[ObjectClass, int]) -> list[str]:
     return [f"{one.title} {number:,}" for one, number in waiting.items()]
-
-
-def _judged(answer: CompareAnswer) -> Text:
-    counts = {name: one.source.objects for name, one in held(answer).items()}
-    late = sum(counts.get(one, 0) for one in (ObjectClass.MOVING, ObjectClass.IN_FLIGHT))
-    share = 1 - late / max(1, sum(counts.values()))
-    return t("{share:.1f} % of the objects could be judged", share=100 * share)

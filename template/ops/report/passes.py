@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ops.certificates import NOT_COUNTED
 from ops.commands import command
 from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, Command, Facts, Hero, Items, Paragraph, Phrase, Report, Span, keys
@@ -15,6 +16,7 @@ from oss_oms_sync.answers.text import Text, t
 
 _SENT = t("{submitted}: accepted {accepted}, failed {failed}")
 _NOTHING = t("Nothing is in scope: see whether the source bucket, the prefix or the suffix has a typo.")
+_EMPTIED = t("The source has no object in scope, but OBS has.")
 _UNREAD = {
     "unreadable": t(
         "{number} could not be read: archived, or encrypted with a key that the function's role may not use"
@@ -98,7 +100,8 @@ def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     code = exit_code(found)
     tone = "open" if code or not found.finished else "good"
     if found.found_nothing:
-        return _NOTHING, tone
+        is_in_obs = any(name.title not in NOT_COUNTED["destination"] for name in held(found))
+        return (_EMPTIED if is_in_obs else _NOTHING), tone
     if _is_one_call(found) and not isinstance(found, Compared):
         return t("One call without a pass, which is not continued."), tone
     if not found.finished:

@@ -67,8 +67,10 @@ _PASS_PARTS = {
 
 
 def exit_code(answer: StatusAnswer) -> int:
-    """0 only if all is in step, or closed without an alarm, as it stays for weeks after a GO."""
-    well = {VerdictState.IN_STEP: True, VerdictState.CLOSED: not answer.verdict.alarm}
+    """0 only if all is in step, or closed without an alarm, as it stays for weeks after a GO, and all that waits is
+    counted."""
+    is_calm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
+    well = {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}
     return 0 if well.get(answer.verdict.state) else 1
 
 

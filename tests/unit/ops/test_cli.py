@@ -120,8 +120,12 @@ def test_what_is_not_well_is_in_the_exit_code(run, words, answer, code):
     assert run(FakeCaller(**{job: answer}), *words)[0] == code
 
 
-def test_a_project_that_is_closed_without_an_alarm_is_well(run):
-    assert run(FakeCaller(status=report("closed")), "status")[0] == 0
+def test_a_project_that_is_closed_without_an_alarm_is_well_if_all_that_waits_is_counted(run):
+    backlog = {**report()["backlog"], "at_least": False}
+    assert run(FakeCaller(status=report("closed", backlog=backlog)), "status")[0] == 0
+    # Nobody knows how many keys an unreadable file holds.
+    backlog["unreadable_run_files"] = ["a/1.json"]
+    assert run(FakeCaller(status=report("closed", backlog=backlog)), "status")[0] == 1
 
 
 def test_as_json_only_the_answer_is_printed(run):

@@ -482,14 +482,21 @@ def test_a_rehearsal_freezes_and_closes_nothing_waits_for_nobody_and_says_what_i
         {"standstill": True, "restart": True},
     ]
     assert asked(seen, "certify") == [{"look": True}, {"sample": 10}]
-    assert "look: left: moving 250; 80.0 % of the objects could be judged" in seen.said
+    assert "look: left: moving 250; 1,000 of 1,250 objects could be judged" in seen.said
     assert "settle" not in seen.said
 
 
 def test_a_rehearsal_of_which_nothing_moves_says_that_it_could_judge_all(command):
     seen = world(certify=rehearsal("GO"))
     assert command(seen, "cutover", "--rehearse") == 0
-    assert "done: nothing was on its way; 100.0 % of the objects could be judged" in seen.said
+    assert "done: nothing was on its way; 1,000 of 1,000 objects could be judged" in seen.said
+
+
+def test_a_rehearsal_says_of_the_objects_in_scope_alone_what_the_certificate_says_of_them(command):
+    out = {name: sides(90, 90) for name in ("outside", "canary")}
+    seen = world(compare=compared({"equal_contents": sides(0, 0), "moving": sides(10, 0), **out}), certify=rehearsal())
+    command(seen, "cutover", "--rehearse")
+    assert "look: left: moving 10; 0 of 10 objects could be judged" in seen.said
 
 
 def test_a_rehearsal_waits_until_oms_lists_are_read_and_not_for_ever():

@@ -249,6 +249,8 @@ def test_compare_shows_each_class_that_has_objects_and_the_first_keys_of_what_is
 
 
 NOTHING = "Nothing is in scope: see whether the source bucket, the prefix or the suffix has a typo."
+EMPTIED = "The source has no object in scope, but OBS has."
+EMPTY = {"equal_contents": sides(0, 0)}
 NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None, "finished": False}
 
 
@@ -260,12 +262,19 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         (compared({"moving": sides(1, 0)}), 3, "Some of it is still on its way."),
         (compared({"arriving": sides(0, 1)}), 3, "Some of it is still on its way."),
         (compared({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Not all is in OBS."),
+        # Nothing sends it by itself in a closed project, or if it is REJECTED.
+        (compared({"failed_before": sides(1, 0)}), 1, "Not all is in OBS."),
         (
-            compared({"failed_before": sides(1, 0), "equal_size": sides(1, 1)}),
+            compared({"in_flight": sides(1, 0), "equal_size": sides(1, 1)}),
             3,
             "Some of it is still on its way, and not all of the rest is proven to be equal.",
         ),
-        (compared(found_nothing=True), 3, NOTHING),
+        (compared(EMPTY, found_nothing=True), 3, NOTHING),
+        (compared({**EMPTY, "outside": sides(9, 9), "oms_own": sides(0, 9)}, found_nothing=True), 3, NOTHING),
+        *(
+            (compared({**EMPTY, name: sides(0, 3)}, found_nothing=True), 3, EMPTIED)
+            for name in ("deleted_at_source", "unknown", "arriving")
+        ),
         (compared(LACKING, **{"pass": None}), 1, "Not all is in OBS."),
         (a_pass(found_nothing=True), 3, NOTHING),
         (compared({"equal_size": sides(1, 1)}), 3, "Nothing is known to lack, but not all is proven to be equal."),

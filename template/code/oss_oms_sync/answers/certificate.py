@@ -280,11 +280,8 @@ class Certificate:
 
     @property
     def judged(self) -> tuple[int, int]:
-        """How many objects of the source were not on their way when they were looked at, and of how many."""
-        total = self.source.objects if self.source else 0
-        classes = self.classes or {}
-        late = (classes.get(one) for one in (ObjectClass.MOVING, ObjectClass.IN_FLIGHT))
-        return total - sum(found.source.objects for found in late if found), total
+        """How many objects of the source could be judged, and of how many."""
+        return self.counted.judged if self.counted else (0, 0)
 
     @property
     def said(self) -> Text:

@@ -13,8 +13,8 @@ AGAIN = "+*~"
 _TONES = {
     "equal_contents": "good",
     **dict.fromkeys(("equal_version", "equal_size", "suspicious", "impossible", "unknown"), "open"),
-    **dict.fromkeys(("failed_before", "moving", "in_flight", "migrating", "arriving"), "way"),
-    **dict.fromkeys(("missing", "older", "overwritten"), "bad"),
+    **dict.fromkeys(("moving", "in_flight", "migrating", "arriving"), "way"),
+    **dict.fromkeys(("failed_before", "missing", "older", "overwritten"), "bad"),
 }
 
 
@@ -90,5 +90,7 @@ class ObjectClass(Enum):
 
 
 EQUAL = tuple(one for one in ObjectClass if one.is_equal)
+# What the classes are of objects that a project is for.
+IN_SCOPE = tuple(one for one in ObjectClass if one not in (ObjectClass.CANARY, ObjectClass.OUTSIDE))
 # What stays as it was when keys are judged again, by name.
 LASTING = frozenset(one.title for one in ObjectClass if not one.is_judged_again)

@@ -44,6 +44,29 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     assert {*report["lasting"]} == {"CLOSED", "CREDENTIALS", "MARK_UNREAD"}
 
 
+@pytest.mark.parametrize(
+    ("file", "body", "named"),
+    [("oss-oms-sync/1.json", b"?", "oss-oms-sync/1.json"), ("gone/20260301T000000Z.json", b"[]", "gone/")],
+)
+def test_it_names_the_run_files_in_which_more_may_wait_and_deletes_none_after_a_comparison_that_sends_nothing(
+    world, file, body, named
+):
+    world.shut(on=True)
+    world.bucket.add(StoredObject(f"{ROOT}replay/{file}", body))
+    world.later(25 * 60 * 60)
+    text = world.verdict()[1]
+    assert "Waiting for that" not in text
+    assert f"or whose project no longer runs: {ROOT}replay/{named}. To see what is missing" in text
+    assert "delete" not in text
+
+
+def test_where_more_may_wait_than_was_read_it_says_at_least(world, mocker):
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RUN_FILES_READ", 0)
+    world.shut(on=True)
+    world.run_file("a")
+    assert world.verdict()[1].endswith(" Waiting for that: at least 0 object keys.")
+
+
 def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(world):
     world.shut(on=True)
     world.shut(on=False)

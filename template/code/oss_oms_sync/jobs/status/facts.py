@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from oss_oms_sync.answers.job_answers import Migration
-from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL, IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import Progress, Ranges
 from oss_oms_sync.answers.status_answer import (
     BacklogShown,
@@ -58,8 +58,6 @@ _MAX_RUN_FILES_READ = 50
 _MAX_KEYS_SHOWN = 20
 # A project none of whose jobs ran for so long does not run any more.
 _GONE = timedelta(days=1)
-# What the classes are of objects that a project is for.
-IN_SCOPE = [one for one in ObjectClass if one not in (ObjectClass.CANARY, ObjectClass.OUTSIDE)]
 OpenPasses = Sequence[tuple[PassState, Progress]]
 
 

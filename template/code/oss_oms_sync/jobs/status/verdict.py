@@ -46,7 +46,7 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     """In a closed project nothing matters but what came after the close."""
     if facts.closed is None:
         return
-    backlog, late, after, waiting = facts.backlog, facts.backlog.after_close, None, None
+    backlog, late, after, waiting, hidden = facts.backlog, facts.backlog.after_close, None, None, None
     if late:
         after = t(
             "ALARM: {n:changed object|changed objects} came after that, the last at {last}: recorded, and not sent."
@@ -64,9 +64,16 @@ def closed(facts: Facts) -> Iterator[Verdict]:
             " this stays, there are too many: open the project, so that they are sent.",
             command=ACKNOWLEDGE,
         )
-    if backlog.waiting:
+    if backlog.waiting or backlog.at_least:
         waiting = t("Waiting for that: {n:object key|object keys}.", n=backlog.how_many)
-    text = sentences(t("{closed}.", closed=facts.closed.text), after, waiting)
+    if files := [*backlog.unreadable_run_files, *(one.folder for one in backlog.left_behind)]:
+        # Compare sends nothing now, so that no file may be deleted after it, as the other rules say.
+        hidden = t(
+            "Keys may wait in run files of replay that cannot be read, or whose project no longer runs: {files}. To see"
+            " what is missing in OBS: python3 ops.py compare.",
+            files=files,
+        )
+    text = sentences(t("{closed}.", closed=facts.closed.text), after, waiting, hidden)
     yield Verdict(VerdictState.CLOSED, text, Step("open"), alarm=after is not None)
 
 

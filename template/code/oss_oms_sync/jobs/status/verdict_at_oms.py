@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.comparison.result import CompareResult, mend_missing, typed
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
-from oss_oms_sync.jobs.status.facts import IN_SCOPE, Facts, InObs
+from oss_oms_sync.jobs.status.facts import Facts, InObs
 
 ACKNOWLEDGE = "python3 ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
