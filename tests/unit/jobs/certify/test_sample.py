@@ -120,6 +120,16 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
     assert ready.is_go(sample=3)
 
 
+@pytest.mark.parametrize("code", ["InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden"])
+def test_what_obs_refuses_for_whatever_object_is_no_sample_of_none(ready, code):
+    ready.there.fail(oss_error(403, code), "get")
+    found = check(ready.certify(sample=3), "SAMPLE")
+    assert found["result"] == "not run" and code in found["seen"]
+    assert found["step"]["options"]["sample"] == 3
+    ready.there.heal()
+    assert ready.is_go(sample=3)
+
+
 def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
     first = ready.certify(sample=3)
