@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import patch
 
 import pytest
 
@@ -161,6 +162,15 @@ def test_passes_are_overdue_as_status_says_it_whatever_was_looked_at_by_hand_sin
     Closing(Instance(box).invocation()).close("Li Lei")
     assert "closed" in the_check(handler(box, box.environment()), job)["seen"]
     assert job in states(handler(box, box.environment()), "skipped")
+    # AND nobody blames the timer for it where it was just opened, nor while a pass goes on
+    Closing(Instance(box).invocation()).open()
+    assert job in states(handler(box, box.environment()), "skipped")
+    box.later(30 * 60)
+    assert job in states(handler(box, box.environment()), "warning")
+    with patch("oss_oms_sync.passes.store.PassStore.write_total"):
+        in_process(box, job, STRIKE)
+    report = handler(box, box.environment())
+    assert job in states(report, "skipped") and "under way" in the_check(report, job)["seen"]
 
 
 def test_in_a_closed_project_nobody_waits_for_what_came_after_the_close_to_be_sent(box, handler):

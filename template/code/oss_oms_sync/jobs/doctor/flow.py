@@ -19,13 +19,13 @@ from oss_oms_sync.clouds.objects import StoredObject, none_failed
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.closing import open_projects
+from oss_oms_sync.ledger.closing import Closing, open_projects
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
 from oss_oms_sync.passes.classify import Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
-from oss_oms_sync.passes.states import last_usual, last_whole
+from oss_oms_sync.passes.states import last_usual, last_whole, open_passes
 from oss_oms_sync.passes.store import PassStore
 
 # The maximum age of objects that are checked for records.
@@ -114,6 +114,11 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
         )
     seen = t("the last whole pass of {job} began at {started}", job=job, started=last.started)
     if last.is_late(period, now):
+        if any(one.goes_on and one.scope.key_filter.prefix == prefix for one in open_passes(passes)):
+            return skipped(t("{seen}, and another is under way", seen=seen))
+        opened = Closing(context.invocation).opened()
+        if opened and now - opened <= 2 * _TICK + _STARTING:
+            return skipped(t("{seen}; the project was just opened: check again in 20 minutes", seen=seen))
         return warning(
             t("{seen}, and the next is long due", seen=seen),
             t("Check in the Function Compute console that {job}'s timer exists, and see `s {job} logs`", job=job),
