@@ -195,6 +195,17 @@ def test_records_that_reconcile_made_do_not_make_a_dead_trigger_look_well(box, h
     assert (report["ok"], states(report, "unknown")) == (False, ["records flow"])
 
 
+def test_what_was_written_while_the_project_was_closed_does_not_make_its_trigger_look_dead(box, handler):
+    Closing(Instance(box).invocation()).close("Li Lei")
+    lost_to_the_trigger(box, box.environment())
+    Closing(Instance(box).invocation()).open()
+    box.later(HOUR)
+    assert "records flow" in states(handler(box, box.environment()), "skipped")
+    # What is written later does.
+    a_day_of_work(box)
+    assert "records flow" in states(handler(box, box.environment()), "fault")
+
+
 def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
     root = f"oms_source_record/{box.task_id}"
     installed_long_ago(box)

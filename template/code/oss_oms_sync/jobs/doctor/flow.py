@@ -19,10 +19,10 @@ from oss_oms_sync.clouds.objects import StoredObject, none_failed
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.closing import Closing, open_projects
+from oss_oms_sync.ledger.closing import open_projects
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
-from oss_oms_sync.passes.classify import Classifier, ObjectClass
+from oss_oms_sync.passes.classify import SETTLED, Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.states import last_usual, last_whole, open_passes
@@ -116,8 +116,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     if last.is_late(period, now):
         if any(one.goes_on and one.scope.key_filter.prefix == prefix for one in open_passes(passes)):
             return skipped(t("{seen}, and another is under way", seen=seen))
-        opened = Closing(context.invocation).opened()
-        if opened and now - opened <= 2 * _TICK + _STARTING:
+        if context.opened and now - context.opened <= 2 * _TICK + _STARTING:
             return skipped(t("{seen}; the project was just opened: check again in 20 minutes", seen=seen))
         return warning(
             t("{seen}, and the next is long due", seen=seen),
@@ -286,7 +285,9 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
     names."""
     settings, now = context.settings, context.invocation.clock.now()
     installed = JobState(context.invocation).installed(note=False)
-    scope = Scope(settings.key_filter, max(now - _RECENT, installed), everything=False)
+    # What was written while the project was closed may have had no event.
+    since = max(now - _RECENT, installed, context.opened + SETTLED if context.opened else installed)
+    scope = Scope(settings.key_filter, since, everything=False)
     classifier = Classifier(settings, scope, installed, now)
     runs = RunFiles(context.invocation).leftovers()
     in_hand = {key.key for run in runs if isinstance(run, RunFile) for key in run.keys}

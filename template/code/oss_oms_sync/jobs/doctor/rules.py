@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Generic, TypeVar
 
@@ -104,6 +105,11 @@ class CheckContext:
     def closed(self) -> Closed | None:
         """The mark of the project if it is closed. Raises StorageError."""
         return Closing(self.invocation).state()
+
+    @cached_property
+    def opened(self) -> datetime | None:
+        """When the project was opened, if it was closed before that. Raises StorageError."""
+        return Closing(self.invocation).opened()
 
     @cached_property
     def passes(self) -> Mapping[str, Sequence[PassState]]:
