@@ -99,8 +99,8 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
         return ok(t("{job} runs by hand only, because {name} is off", job=job, name=name))
     if context.closed:
         return skipped(t("the project is closed: until it is opened no timer begins a pass"))
-    passes = context.passes[job]
-    last = (last_usual if job == "reconcile" else last_whole)(passes, prefix)
+    passes, find = (context.reconciles, last_usual) if job == "reconcile" else (context.comparisons, last_whole)
+    last = find(passes, prefix)
     if last is None:
         woken, installed = context.timers
         is_new = not woken[job] or not installed or installed.ago <= 2 * _TICK + _STARTING

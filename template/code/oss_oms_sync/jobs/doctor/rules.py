@@ -112,13 +112,14 @@ class CheckContext:
         return Closing(self.invocation).opened()
 
     @cached_property
-    def passes(self) -> Mapping[str, Sequence[PassState]]:
-        """Those of reconcile, and of compare with the task's destination. Raises StorageError."""
-        stores = (
-            PassStore(self.invocation, "reconcile"),
-            PassStore(self.invocation, "compare", self.task.dst_bucket or ""),
-        )
-        return {"reconcile": stores[0].states(), "compare": stores[1].states()}
+    def reconciles(self) -> Sequence[PassState]:
+        """The passes of reconcile. Raises StorageError."""
+        return PassStore(self.invocation, "reconcile").states()
+
+    @cached_property
+    def comparisons(self) -> Sequence[PassState]:
+        """Those of compare with the task's destination. Raises StorageError."""
+        return PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
 
     @property
     def compared(self) -> PassState | None:
@@ -126,7 +127,7 @@ class CheckContext:
 
         Raises StorageError.
         """
-        return last_whole(self.passes["compare"], self.settings.key_filter.prefix)
+        return last_whole(self.comparisons, self.settings.key_filter.prefix)
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
