@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import patch
 
 import pytest
 
@@ -161,6 +162,15 @@ def test_passes_are_overdue_as_status_says_it_whatever_was_looked_at_by_hand_sin
     Closing(Instance(box).invocation()).close("Li Lei")
     assert "closed" in the_check(handler(box, box.environment()), job)["seen"]
     assert job in states(handler(box, box.environment()), "skipped")
+    # AND nobody blames the timer for it where it was just opened, nor while a pass goes on
+    Closing(Instance(box).invocation()).open()
+    assert job in states(handler(box, box.environment()), "skipped")
+    box.later(30 * 60)
+    assert job in states(handler(box, box.environment()), "warning")
+    with patch("oss_oms_sync.passes.store.PassStore.write_total"):
+        in_process(box, job, STRIKE)
+    report = handler(box, box.environment())
+    assert job in states(report, "skipped") and "under way" in the_check(report, job)["seen"]
 
 
 def test_in_a_closed_project_nobody_waits_for_what_came_after_the_close_to_be_sent(box, handler):
@@ -183,6 +193,17 @@ def test_records_that_reconcile_made_do_not_make_a_dead_trigger_look_well(box, h
     assert in_process(box, "reconcile")["submitted"]
     report = handler(box, box.environment())
     assert (report["ok"], states(report, "unknown")) == (False, ["records flow"])
+
+
+def test_what_was_written_while_the_project_was_closed_does_not_make_its_trigger_look_dead(box, handler):
+    Closing(Instance(box).invocation()).close("Li Lei")
+    lost_to_the_trigger(box, box.environment())
+    Closing(Instance(box).invocation()).open()
+    box.later(HOUR)
+    assert "records flow" in states(handler(box, box.environment()), "skipped")
+    # What is written later does.
+    a_day_of_work(box)
+    assert "records flow" in states(handler(box, box.environment()), "fault")
 
 
 def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):

@@ -351,3 +351,5 @@ def test_what_reading_showed_of_what_is_judged_again_is_what_it_shows_now(world)
     world.source.heal()
     amended = {"unreadable": 1, "different": 1, "bytes": 2, "keys": {"unreadable": ["a"]}}
     assert shown(deep=True, again=True) == shown(look=True) == amended
+    # AND so it is where nothing has to be read any more
+    assert shown(deep=True, again=True) == amended

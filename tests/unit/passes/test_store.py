@@ -94,6 +94,26 @@ def test_a_pass_that_is_cleared_away_while_it_is_read_is_none(world):
     assert world.store.state(one.name) is None
 
 
+def test_a_pass_whose_ranges_come_to_their_end_between_two_pages_of_a_listing_is_not_lost(world, mocker):
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
+    one = begun(world)
+    for _ in range(2):
+        world.store.wake(one.name, "r")
+
+    def split(kind: str, _: object) -> None:
+        if kind == "list":
+            world.bucket.after = lambda *_: None
+            cut = Piece(Kind.SPLIT, until="", after="k", cut="m")
+            world.store.write(one.name, "r", 1, cut)
+            for half, first in zip(("r0", "r1"), cut.halves(), strict=True):
+                world.store.write(one.name, half, 0, replace(first, kind=Kind.DONE))
+                world.store.write_end(one.name, half)
+
+    world.bucket.after = split
+    state = world.store.state(one.name)
+    assert state and (state.ranges_done, state.ended) == (2, "")
+
+
 @pytest.mark.parametrize("landed", [True, False])
 def test_after_a_write_without_an_answer_what_is_stored_counts(world, landed):
     one = begun(world)

@@ -153,9 +153,9 @@ class TaskGroup:
     @property
     def percent(self) -> float | None:
         """How many of all objects those are, 100 only if they are all; None until it has listed them."""
-        if not self.total or self.told_of >= self.total:
-            return 100.0 if self.total else None
-        return min(99.9, 100 * self.told_of / self.total)
+        if not self.total:
+            return None
+        return 100.0 if self.told_of >= self.total else min(99.9, 100 * self.told_of / self.total)
 
     @property
     def will_copy(self) -> bool:

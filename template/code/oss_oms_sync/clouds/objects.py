@@ -32,8 +32,20 @@ BAD_CREDENTIALS = {
     "SecurityTokenNotSupported",
     "SignatureDoesNotMatch",
 }
+# The pages on error codes of both clouds: a permission that is missing, for one object or for all.
+NO_RIGHT = {"AccessDenied", "AccessForbidden"}
 # What else is refused for whatever object: by a clock, for an account, of a bucket.
-_OF_ALL = {"InvalidBucketName", "NoSuchBucket", "OtherRegion", "RequestTimeTooSkewed", "UserDisable"}
+_OF_ALL = {
+    "AccountProblem",
+    "AllAccessDisabled",
+    "InArrearOrInsufficientBalance",
+    "InvalidBucketName",
+    "NoSuchBucket",
+    "NotSignedUp",
+    "OtherRegion",
+    "RequestTimeTooSkewed",
+    "UserDisable",
+}
 
 
 @dataclass(frozen=True)

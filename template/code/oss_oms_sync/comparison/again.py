@@ -19,6 +19,7 @@ from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.count import CompareCount, key_of
 from oss_oms_sync.comparison.judge import Judge
+from oss_oms_sync.comparison.proof import kept
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import FailedKey, Kind, record_name
 from oss_oms_sync.passes.classify import Entry, listed_record
@@ -46,8 +47,8 @@ def judge_again(
 
     Raises PayloadError if there are too many, and StorageError, also if the lists are not complete.
     """
-    kept = _kept(total)
-    number = _keys_in(total) - _keys_in(kept)
+    lasting = _kept(total)
+    number = _keys_in(total) - _keys_in(lasting)
     if number > MAX_KEYS:
         raise PayloadError(
             f"The lists of differences name {number:,} keys; at most {MAX_KEYS:,} are judged again one by one. Begin"
@@ -59,14 +60,16 @@ def judge_again(
             f"The lists of differences name {len(keys):,} keys, and the comparison found {number:,} that differ: the"
             f" lists are incomplete. Begin another pass: {_RESTART}"
         )
-    counted = CompareCount(judge, kept, math.inf, total.drawn.seed)
+    counted = CompareCount(judge, lasting, math.inf, total.drawn.seed)
     for some in parts_of(keys, _AT_ONCE):
         due = []
         for entry in entries(invocation, destination, some):
             judged = judge.judge_alone(entry)
             if judged.due:
                 due.append(judged.due)
-            counted.add_judged(judged)
+            # What was read once is not read again, and was read all the same.
+            known = kept(entry) if judge.prover else None
+            counted.add_judged(judged._replace(proof=judged.proof or known))
         send(due)
     now = counted.tally()
     if judge.prover:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.clouds.objects import Columns, ObjectSummary, etag_of, first, first_difference
+from oss_oms_sync.clouds.objects import NO_RIGHT, Columns, ObjectSummary, etag_of, first, first_difference
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.proof import IN_VAIN, Proof, Prover, kept
@@ -167,7 +167,7 @@ class FileSystem:
         try:
             return cls(destination) if destination.is_file_system() else None
         except StorageError as error:
-            if error.code == "AccessDenied":
+            if error.code in NO_RIGHT:
                 return None
             raise
 

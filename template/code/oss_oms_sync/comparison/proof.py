@@ -23,7 +23,7 @@ from enum import Enum
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.bucket import CHANGED
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import NO_RIGHT, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_name
@@ -31,7 +31,6 @@ from oss_oms_sync.passes.classify import Entry
 
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)
 _ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
-_NO_RIGHT = "AccessDenied"
 
 
 class Proof(Enum):
@@ -121,7 +120,7 @@ class Prover:
             if error.code in CHANGED:
                 return Proof.CHANGED
             if error.is_refusal:
-                return Proof.NO_RIGHT_IN_OSS if error.code == _NO_RIGHT else Proof.UNREADABLE
+                return Proof.NO_RIGHT_IN_OSS if error.code in NO_RIGHT else Proof.UNREADABLE
             raise
         if destination.etag in [one.etag() for one in digests]:
             return Proof.EQUAL
@@ -145,7 +144,7 @@ class Prover:
         """
         (head,) = self._destination.try_head_all([destination.name])
         if isinstance(head, StorageError):
-            if head.code == _NO_RIGHT:
+            if head.code in NO_RIGHT:
                 return Proof.NO_RIGHT_IN_OBS
             if head.code == "NoSuchKey":
                 return Proof.CHANGED

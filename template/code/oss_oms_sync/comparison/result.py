@@ -25,7 +25,9 @@ from oss_oms_sync.passes.tally import Tally
 _WISHES = ("since", "deep", "overwrite", "cutover")
 _DEEP = "python3 ops.py compare --deep"
 _ANEW = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
-_NEVER_SENT = t("Compare sent nothing, because the project was closed. Start a new comparison, which sends them")
+_NEVER_SENT = t(
+    "Compare sent nothing: the project was closed, or that was not known. Start a new comparison, which sends them"
+)
 _SEND = "python3 ops.py compare --deep --overwrite"
 # So many folders are named to a task group one by one, if any shell takes their names as they stand.
 _MOST_FOLDERS = 10
@@ -157,15 +159,16 @@ def mend_missing(state: PassState) -> tuple[Text, Step]:
             n=state.unsent,
         )
         return too_many, state.of.migrations.step
-    begin = scope.begin(installed) if installed else None
-    if begin and oldest is not None and oldest < begin.timestamp():
+    sent, begin = state.passed.counts.get("submitted", 0), scope.begin(installed) if installed else None
+    # The oldest may be of a class that is not sent.
+    is_left = sent < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
+    if begin and oldest is not None and oldest < begin.timestamp() and is_left:
         earlier = t(
             "Compare sends what was written since {since}, and some are older. Compare again since an earlier time",
             since=timestamp(begin),
         )
         return earlier, Step("compare", {"restart": True, "since": timestamp(from_epoch(oldest))})
-    sent = state.passed.counts.get("submitted", 0)
-    if state.amended or not sent:  # judging again sends nothing
+    if state.amended or not sent:  # judging again sends each key once for a run of a cutover, and else nothing
         since = {"since": timestamp(scope.since)} if scope.since else {}
         return (_ANEW if state.amended else _NEVER_SENT), Step("compare", {"restart": True, **since})
     again = t("Compare has sent {sent:object|objects}. Some minutes later, judge them again", sent=sent)

@@ -193,10 +193,14 @@ class PassStore:
         """How far a pass is; None if it was cleared away, or cannot be read: it will not end, so another may begin."""
         if total := self._read(f"{pass_name}/{TOTAL}"):
             return self._amended(total)
-        one, tree = self.about(pass_name), self.tree(pass_name)
-        pieces = self.last_pieces(pass_name, tree)
-        # It may be cleared away between any two of these. What has lost a last piece at its end never gets a total.
-        is_lost = tree.is_complete and not tiles(pieces)
+        one = self.about(pass_name)
+        for _ in range(2):
+            tree = self.tree(pass_name)
+            pieces = self.last_pieces(pass_name, tree)
+            # It may be cleared away between any two of these. What has lost a last piece at its end never gets a total;
+            # one that was written between two pages of the listing is there the next time.
+            if not (is_lost := tree.is_complete and not tiles(pieces)):
+                break
         if one is None or not pieces or pieces.keys() != tree.last.keys() or is_lost:
             return None
         stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)

@@ -120,6 +120,16 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
     assert ready.is_go(sample=3)
 
 
+@pytest.mark.parametrize("code", ["InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden"])
+def test_what_obs_refuses_for_whatever_object_is_no_sample_of_none(ready, code):
+    ready.there.fail(oss_error(403, code), "get")
+    found = check(ready.certify(sample=3), "SAMPLE")
+    assert found["result"] == "not run" and code in found["seen"]
+    assert found["step"]["options"]["sample"] == 3
+    ready.there.heal()
+    assert ready.is_go(sample=3)
+
+
 def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
     first = ready.certify(sample=3)
@@ -205,8 +215,9 @@ def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_dra
     world.delete("b")
     world.put("c", "cc", fate="accepted")
     document = world.rehearse(sample=3)
-    # THEN that is no difference, and is not read in their place
+    # THEN that is no difference, and is not read in their place; another comparison draws anew
     assert check(document, "SAMPLE")["result"] == "not proven"
+    assert check(document, "SAMPLE")["next"].startswith("Compare again")
     sample = document["sample"]
     assert (sorted(sample["keys"]), sorted(sample["unreadable"])) == (["a/1", "a/2"], ["b", "c"])
     assert check(world.rehearse(sample=2), "SAMPLE")["result"] == "passed"

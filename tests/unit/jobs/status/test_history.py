@@ -183,6 +183,16 @@ def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_op
     assert "closed" not in world.status(key="a")["next"]
 
 
+def test_for_the_event_of_what_was_written_while_the_project_was_closed_nobody_waits(world):
+    world.shut(on=True)
+    world.upload("before", 0, accepted=False)
+    world.later(30)
+    world.ask("certify", {"open": True})
+    world.upload("since", 0, accepted=False)
+    assert story(world, "before") == "It has no record: its event was lost."
+    assert "written just now" in story(world, "since")
+
+
 def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world):
     # GIVEN a lost object, and a mark that cannot be read
     lost(world)

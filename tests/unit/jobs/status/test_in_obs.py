@@ -59,6 +59,11 @@ def test_a_comparison_tells(world, what):
 # What the last comparison lacked, what it has sent, and the command that ends it.
 LACKED = {
     "older than what is sent": ({"missing": 3}, {"oldest": -10}, "compare --restart --since 2026-02-28T12:00:00Z"),
+    "sent, beside what is older, and not sent": (
+        {"missing": 3, "overwritten": 1},
+        {"oldest": -10, "submitted": 3},
+        "compare --again",
+    ),
     "compared while closed": ({"older": 3}, {}, "compare --restart"),
     "sent": ({"missing": 3}, {"submitted": 3}, "compare --again"),
     "what sending does not mend": ({"overwritten": 3}, {"submitted": 1}, "cutover --rehearse"),

@@ -219,7 +219,7 @@ def _sample(evidence: Evidence) -> Finding:
         bound=sample.bound or t("There is nothing to sample"),
     )
     if read < min(sample.asked, sample.population):
-        fewer = t("Restore what is archived, and compare again. Or go on with a sample of as many as can be read")
+        fewer = t("Compare again, after restoring what is archived. Or go on with a sample of as many as can be read")
         return finding(Result.NOT_PROVEN, seen, fewer, options.cutover(sample=read))
     return finding(Result.PASSED, seen)
 

@@ -197,18 +197,14 @@ def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, evidence: Evide
         case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
             return nothing_over, options.comparing(scope, restart=True)
         case "MISSING" | "OLDER":
-            return _mend_missing(found, options)
+            told, step = mend_missing(found.state)
+            return told, step if step.job == "migrate" else options.comparing(scope, **step.options)
         case "OVERWRITTEN":
             return _mend_overwritten(found, task, options)
         case "FAILED":
             return _mend_failed(check, found, evidence)
     again = options.comparing(scope, again=True)
     return (t("Go on with the cutover") if again.job == "cutover" else check.next), again
-
-
-def _mend_missing(found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
-    told, step = mend_missing(found.state)
-    return told, step if step.job == "migrate" else options.comparing(found.state.scope, **step.options)
 
 
 def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:

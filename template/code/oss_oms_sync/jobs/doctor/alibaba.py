@@ -173,7 +173,7 @@ def in_scope(context: CheckContext) -> Finding:
     key_filter = context.settings.key_filter
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
-    last = None if is_found or is_whole else last_whole(context.passes["reconcile"], key_filter.prefix)
+    last = None if is_found or is_whole else last_whole(context.reconciles, key_filter.prefix)
     if last and not last.found_nothing:
         return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
     if is_found:

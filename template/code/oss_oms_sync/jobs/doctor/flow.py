@@ -22,10 +22,10 @@ from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import open_projects
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
-from oss_oms_sync.passes.classify import Classifier, ObjectClass
+from oss_oms_sync.passes.classify import SETTLED, Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
-from oss_oms_sync.passes.states import last_usual, last_whole
+from oss_oms_sync.passes.states import last_usual, last_whole, open_passes
 from oss_oms_sync.passes.store import PassStore
 
 # The maximum age of objects that are checked for records.
@@ -99,8 +99,8 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
         return ok(t("{job} runs by hand only, because {name} is off", job=job, name=name))
     if context.closed:
         return skipped(t("the project is closed: until it is opened no timer begins a pass"))
-    passes = context.passes[job]
-    last = (last_usual if job == "reconcile" else last_whole)(passes, prefix)
+    passes, find = (context.reconciles, last_usual) if job == "reconcile" else (context.comparisons, last_whole)
+    last = find(passes, prefix)
     if last is None:
         woken, installed = context.timers
         is_new = not woken[job] or not installed or installed.ago <= 2 * _TICK + _STARTING
@@ -114,6 +114,10 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
         )
     seen = t("the last whole pass of {job} began at {started}", job=job, started=last.started)
     if last.is_late(period, now):
+        if any(one.goes_on and one.scope.key_filter.prefix == prefix for one in open_passes(passes)):
+            return skipped(t("{seen}, and another is under way", seen=seen))
+        if context.opened and now - context.opened <= 2 * _TICK + _STARTING:
+            return skipped(t("{seen}; the project was just opened: check again in 20 minutes", seen=seen))
         return warning(
             t("{seen}, and the next is long due", seen=seen),
             t("Check in the Function Compute console that {job}'s timer exists, and see `s {job} logs`", job=job),
@@ -281,7 +285,9 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
     names."""
     settings, now = context.settings, context.invocation.clock.now()
     installed = JobState(context.invocation).installed(note=False)
-    scope = Scope(settings.key_filter, max(now - _RECENT, installed), everything=False)
+    # What was written while the project was closed may have had no event.
+    since = max(now - _RECENT, installed, context.opened + SETTLED if context.opened else installed)
+    scope = Scope(settings.key_filter, since, everything=False)
     classifier = Classifier(settings, scope, installed, now)
     runs = RunFiles(context.invocation).leftovers()
     in_hand = {key.key for run in runs if isinstance(run, RunFile) for key in run.keys}

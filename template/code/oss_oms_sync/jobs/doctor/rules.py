@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Generic, TypeVar
 
@@ -106,13 +107,19 @@ class CheckContext:
         return Closing(self.invocation).state()
 
     @cached_property
-    def passes(self) -> Mapping[str, Sequence[PassState]]:
-        """Those of reconcile, and of compare with the task's destination. Raises StorageError."""
-        stores = (
-            PassStore(self.invocation, "reconcile"),
-            PassStore(self.invocation, "compare", self.task.dst_bucket or ""),
-        )
-        return {"reconcile": stores[0].states(), "compare": stores[1].states()}
+    def opened(self) -> datetime | None:
+        """When the project was opened, if it was closed before that. Raises StorageError."""
+        return Closing(self.invocation).opened()
+
+    @cached_property
+    def reconciles(self) -> Sequence[PassState]:
+        """The passes of reconcile. Raises StorageError."""
+        return PassStore(self.invocation, "reconcile").states()
+
+    @cached_property
+    def comparisons(self) -> Sequence[PassState]:
+        """Those of compare with the task's destination. Raises StorageError."""
+        return PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
 
     @property
     def compared(self) -> PassState | None:
@@ -120,7 +127,7 @@ class CheckContext:
 
         Raises StorageError.
         """
-        return last_whole(self.passes["compare"], self.settings.key_filter.prefix)
+        return last_whole(self.comparisons, self.settings.key_filter.prefix)
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:

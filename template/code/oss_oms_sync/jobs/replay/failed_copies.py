@@ -22,7 +22,7 @@ from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, none_failed
+from oss_oms_sync.clouds.objects import NO_RIGHT, ObjectSummary, StoredObject, none_failed
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
@@ -44,7 +44,7 @@ _PART_BYTES = 256 * 1024
 _GROUP = 100
 # Why OBS refuses to let a list be read: a right that is missing for it or for all, or its storage class. For the former
 # so many others are tried.
-_NO_RIGHT, _ARCHIVED, _TRIED = "AccessDenied", "InvalidObjectState", 3
+_ARCHIVED, _TRIED = "InvalidObjectState", 3
 # How long a refused list is left alone. A grant takes half an hour, in which some requests are refused and some not.
 _REFUSED_SECONDS = 60 * 60
 # Lists come within minutes. A line's time that differs more than this from its list's is not to be relied on.
@@ -162,7 +162,7 @@ class FailedCopies:
         except ObsError as error:
             of_others = (other for other in page if other.name != one.name)
             can_others = (_can_read(bucket, other) for other in islice(of_others, _TRIED))
-            is_alone = error.code == _NO_RIGHT and (known.refused_until > 0 or any(can_others))
+            is_alone = error.code in NO_RIGHT and (known.refused_until > 0 or any(can_others))
             if not is_alone and error.code != _ARCHIVED:
                 raise
             known = self._positions.lists.get(one.name, ListRead())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import NamedTuple
 
 from oss_oms_sync import jsontext
@@ -183,9 +184,14 @@ class KeyHistory:
 
     def _conclude_unrecorded(self) -> _Story:
         """The same for a version without a record: whether reconcile finds it."""
-        installed = JobState(self._invocation).installed(note=False)
+        installed, opened = JobState(self._invocation).installed(note=False), None
         usual = Scope(self._settings.key_filter, None, everything=False)
-        classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now())
+        with suppress(StorageError):  # what comes next says that it is not known
+            opened = Closing(self._invocation).opened()
+        # Of what was written since, the event may be on its way, although reconcile does not wait for it.
+        if opened and self._source and self._source.modified >= opened.timestamp():
+            opened = None
+        classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now(), opened=opened)
         match classifier.classify(Entry(self._key, self._source)):
             case None:
                 return _Story(
