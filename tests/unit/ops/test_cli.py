@@ -379,7 +379,7 @@ def test_without_an_answer_in_the_input_it_says_how_to_use_it(show, lang, said):
     code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)
     assert (code, out) == (2, "")
     assert said in err
-    assert "python3 ops.py status --json | python3 ops.py show" in err
+    assert f"{OPS} status --json | {OPS} show" in err
     assert "no such function" in err  # what the tool said is not swallowed
     assert all(one.isprintable() or one == "\n" for one in err)
 

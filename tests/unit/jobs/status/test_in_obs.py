@@ -12,6 +12,7 @@ from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from support.ops import OPS
 from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld
 
 
@@ -79,7 +80,7 @@ def test_what_obs_lacks_names_the_command_that_ends_it_and_none_that_sends_nothi
     world.passed(job="compare", found=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
     verdict = world.status()["verdict"]
     assert verdict["text"].endswith(f": python3 ops.py {ends}")
-    assert command(from_json(Step, verdict["step"])) == f"python3 ops.py {ends}"
+    assert command(from_json(Step, verdict["step"])) == f"{OPS} {ends}"
 
 
 def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_copies_to(world):
