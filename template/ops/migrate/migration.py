@@ -16,7 +16,6 @@ from ops import project
 from ops.clouds.keys import Keys
 from ops.clouds.task_groups import Wanted, note_of
 from ops.clouds.wire import UnreachableError, UnreadableError
-from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
 from ops.migrate import told
@@ -38,26 +37,6 @@ _REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
 # What a list of failed objects holds at most.
 _MOST_LISTED = 100_000
 _NOT_YET = 3
-
-_REMOVE = Typed("migrate", remove=True)
-_LOOK = t("See how far it is: {command}", command=Typed("migrate", look=True))
-_NONE = t("No migration of the old objects is on its way.")
-_NOTHING_TO = t("No migration of the old objects is on its way")
-_ENDED = t("Somebody else has ended it meanwhile")
-_BEGIN = t("Begin one: {command}", command=Typed("migrate"))
-_NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
-_GO_ON = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=_REMOVE)
-_END_IT = t("End it: {command}", command=_REMOVE)
-_HINT = t(
-    "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
-    look=Typed("migrate", look=True),
-    pause=Typed("migrate", pause=True),
-)
-_HINT_BEGINNING = t(
-    "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
-    go_on=Typed("migrate"),
-    remove=_REMOVE,
-)
 
 
 def migrate(session: Session, options: Namespace, folder: Path) -> int:
@@ -93,7 +72,7 @@ class Migration:
         if known is None:
             known = agreed(self._session, self._given, self._options, self._holders)
             if not self._intentions.begin(known):
-                raise UsageError(t("Somebody else has just begun one"), _LOOK)
+                raise UsageError(t("Somebody else has just begun one"), told.LOOK)
         else:
             check_same(known, self._given, self._options)
         return self._follow(known, self._found(known) or self._created(known))
@@ -102,11 +81,11 @@ class Migration:
         """Say how it stands."""
         known = self._intentions.read()
         if known is None:
-            self._say([_NONE])
+            self._say([told.NONE])
             return 0
         group = self._found(known)
         if group is None:
-            self._say([_NOT_BEGUN, _GO_ON])
+            self._say([told.NOT_BEGUN, told.GO_ON])
             return _NOT_YET
         self._show(group, told.standing(group, self._keys(known), self._session.lang, self._left(group)))
         return _exit_code(group)
@@ -130,7 +109,7 @@ class Migration:
         """Let one that has failed try again, with new keys: what failed alone, if OMS has recorded that."""
         known, group = self._on_its_way(GroupState.FAILED)
         if group.resent:
-            raise UsageError(old_objects.RESENT, _END_IT)
+            raise UsageError(old_objects.RESENT, told.END_IT)
         # A list that is full lacks the others.
         only_failed = group.can_retry_failed and group.failed < _MOST_LISTED
         return self._again(
@@ -141,13 +120,13 @@ class Migration:
         """End it, whatever it does; what it has copied stays."""
         known = self._intentions.read()
         if known is None:
-            self._say([_NONE])
+            self._say([told.NONE])
             return 0
         question = t("It is not over. Type {word} to end it, and leave what is copied:", word=YES)
         confirm(self._session, self._options, question)
         if not self._intentions.latest(known):
-            raise UsageError(_ENDED, _LOOK)
-        self._session.hint = t("The migration is not ended yet: {command}", command=_REMOVE)
+            raise UsageError(told.ENDED, told.LOOK)
+        self._session.hint = t("The migration is not ended yet: {command}", command=told.REMOVE)
         # OMS is asked, which knows a group until that is deleted.
         groups = self._all_of(known)
         how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"
@@ -168,7 +147,7 @@ class Migration:
 
     def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
-        self._session.hint = _HINT_BEGINNING
+        self._session.hint = told.HINT_BEGINNING
         try:
             source, there, region = self._new_keys(known)
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
@@ -190,7 +169,7 @@ class Migration:
             # Nobody would know of it: the next one is on its way already.
             self._delete_groups(known, self._all_of(known), "removed")
             delete_keys(known, self._holders)
-            raise UsageError(_ENDED, _LOOK)
+            raise UsageError(told.ENDED, told.LOOK)
         self._session.hint = None
         return self._shown(known)
 
@@ -206,7 +185,7 @@ class Migration:
         # Somebody else may go on with it at the same time: what is made since this look, or named now, is of it.
         now = self._intentions.latest(known)
         if now is None:
-            raise UsageError(_ENDED, _LOOK)
+            raise UsageError(told.ENDED, told.LOOK)
         delete_keys(now, self._holders)
         named = now.keys or [key for key in seen if key not in now.kept]
         # What somebody gives both users for other purposes is not taken for what is made here.
@@ -229,10 +208,10 @@ class Migration:
             self._intentions.keep(known)
         known.keys = [*known.keys, *made]
         delete_keys(known, self._holders)
-        raise UsageError(_ENDED, _LOOK)
+        raise UsageError(told.ENDED, told.LOOK)
 
     def _again(self, known: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
-        self._session.hint = _LOOK
+        self._session.hint = told.LOOK
         source, there, _ = self._new_keys(known)
         try:
             Grants(self._session).wait(GROUP, lambda: call(source, there))
@@ -257,7 +236,7 @@ class Migration:
     def _until_not(self, known: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
         """The group, once it is in none of these states any more."""
         session = self._session
-        session.hint = session.hint or _HINT
+        session.hint = session.hint or told.HINT
         session.screen.begin()
         first, began, seconds = group, session.clock.monotonic(), _FIRST_LOOK_SECONDS
         while group.state in states:
@@ -273,7 +252,7 @@ class Migration:
         """The group, once replay has all that it failed to copy, so that nobody tries the same again by hand; as it is
         if replay does not take that soon."""
         session, clock = self._session, self._session.clock
-        session.hint, until = _LOOK, clock.monotonic() + _REPLAY_SECONDS
+        session.hint, until = told.LOOK, clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
             session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
             clock.sleep(_REPLAY_LOOK_SECONDS)
@@ -290,12 +269,12 @@ class Migration:
         """Raise UsageError unless there is one, in one of these states (if any are named)."""
         known = self._intentions.read()
         if known is None:
-            raise UsageError(_NOTHING_TO, _BEGIN)
+            raise UsageError(told.NOTHING_TO, told.BEGIN)
         group = self._found(known)
         if group is None:
-            raise UsageError(_NOT_BEGUN, _GO_ON)
+            raise UsageError(told.NOT_BEGUN, told.GO_ON)
         if states and group.state not in states:
-            raise UsageError(t("It cannot be done now: {how}", how=group.title), _LOOK)
+            raise UsageError(t("It cannot be done now: {how}", how=group.title), told.LOOK)
         return known, group
 
     def _found(self, known: Intention) -> TaskGroup | None:
@@ -305,7 +284,7 @@ class Migration:
             if len(mine) > 1:
                 raise UsageError(
                     t("OMS has several task groups of this migration: {groups}", groups=[one.id for one in mine]),
-                    _END_IT,
+                    told.END_IT,
                 )
             if not mine:
                 return None
@@ -327,9 +306,9 @@ class Migration:
         if found := self._groups.show(group or known.group):
             return self._with_replay(found)
         if not self._intentions.latest(known):
-            raise UsageError(_ENDED, _LOOK)
+            raise UsageError(told.ENDED, told.LOOK)
         raise UsageError(
-            t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), _END_IT
+            t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), told.END_IT
         )
 
     def _all_of(self, known: Intention) -> list[TaskGroup]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ops import cost, effort
-from ops.commands import COST, command
+from ops.commands import COST, Typed, command
 from ops.intention import Intention
 from ops.prices import RESTORE, Prices
 from ops.report import estimate, old_objects
@@ -20,6 +20,25 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
+REMOVE = Typed("migrate", remove=True)
+LOOK = t("See how far it is: {command}", command=Typed("migrate", look=True))
+NONE = t("No migration of the old objects is on its way.")
+NOTHING_TO = t("No migration of the old objects is on its way")
+ENDED = t("Somebody else has ended it meanwhile")
+BEGIN = t("Begin one: {command}", command=Typed("migrate"))
+NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
+GO_ON = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=REMOVE)
+END_IT = t("End it: {command}", command=REMOVE)
+HINT = t(
+    "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
+    look=Typed("migrate", look=True),
+    pause=Typed("migrate", pause=True),
+)
+HINT_BEGINNING = t(
+    "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
+    go_on=Typed("migrate"),
+    remove=REMOVE,
+)
 _WHAT = t(
     "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it. With"
     " metadata; {there}."
