@@ -93,7 +93,7 @@ class Closing:
         opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
         mark = Closed(now, presentable(by), presentable(why), run, opened, first=first)
         if isinstance(before, Closed) and not run:
-            # By hand: closed since then, and for that reason, but no run opens it any more.
+            # By hand: closed since then, and for that reason, but no run opens it that has not closed it anew.
             mark = replace(before, run="", written="")
         self._bucket.put(self._object(mark, closed=True))
         return mark

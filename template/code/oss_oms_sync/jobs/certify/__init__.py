@@ -108,7 +108,7 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
 
 def _stays_closed(invocation: Invocation, options: CutoverOptions, closed: Closed | None) -> bool:
     """Whether it is closed, and no cutover opens it: a rehearsal opens nothing, and no other what somebody has closed
-    by hand, or where a GO stands, of whatever freeze."""
+    by hand, unless it has closed that anew, or where a GO stands, of whatever freeze."""
     if closed is None:
         return False
     is_by_hand = bool(options.run) and not closed.run
