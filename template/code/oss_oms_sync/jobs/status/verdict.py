@@ -50,8 +50,7 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     if late:
         after = t(
             "ALARM: {n:changed object|changed objects} came after that, the last at {last}: recorded, and not sent."
-            " Find"
-            " out who still writes to the source. To send them, open the project; if they are not needed in OBS:"
+            " Find out who still writes to the source. To send them, open the project; if they are not needed in OBS:"
             " {command}.",
             n=AtLeast(len(late)) if backlog.may_be_more else len(late),
             last=timestamp(from_epoch(max(late))),
