@@ -103,7 +103,7 @@ FORMS = {
     "replay": ReplayState("a", {"0f0f": Rest("2026-02-03T00:00:00Z", "ABC", 0)}, {"at": "2026-02-02T00:00:00Z"}),
     "replay-busy": replay._Busy("2026-02-02T00:04:00Z"),
     "status": Acknowledged(SINCE, MonthCounts(9, 7, 1, None, 30), 1, Listed(2, 1)),
-    "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z", "2026-02-01T23:45:00Z"),
+    "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z", "2026-02-01T23:45:00Z", "no"),
     "sample": _Read({"a": True, "b": False, "c": None}, {"a": 30, "b": 7}),
     "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
     "migrate": Intention(

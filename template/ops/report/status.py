@@ -55,6 +55,10 @@ _STATES = {
 _WATERMARK = t(
     "all that was written before, at the last comparison; of {total} objects, {rest} are not proven to be equal"
 )
+_NOT_TAKEN = t(
+    "The webhook did not take the last alarm: {problem}. See whether its address is right, and what the robot wants"
+    " (keywords, addresses of senders)."
+)
 _LAST_REPLAY = t("The last replay ({age}) took {taken}, of which {accepted} were accepted and {failed} failed again.")
 _PASS_PARTS = {
     "covered": "good",
@@ -81,7 +85,10 @@ def report(answer: StatusAnswer, language: str) -> Report:
     return Report(
         _hero(answer.verdict, say),
         language,
-        [Figures(_figures(answer, now, say))],
+        [
+            Paragraph(say(_NOT_TAKEN, problem=answer.alarm_not_taken), "bad") if answer.alarm_not_taken else None,
+            Figures(_figures(answer, now, say)),
+        ],
         [
             Section(
                 "waiting",

@@ -200,7 +200,7 @@ class StatusAnswer:
     """How far everything is. `migration`: that of the old objects, while it is not over; `old_objects`: how far it is,
     if OMS has told its id. What OMS does not say is a Silence beside None. `overdue` names the jobs whose last pass is
     too old to rely on; `fixes` say what to do about each reason in the backlog, and `lasting` are those of them that do
-    not pass by themselves."""
+    not pass by themselves. `alarm_not_taken`: why the webhook did not take the last alarm, empty if it did."""
 
     verdict: Verdict
     at: str
@@ -223,3 +223,4 @@ class StatusAnswer:
     sums: Sequence[Sum]
     fixes: Mapping[str, Text]
     lasting: Sequence[str]
+    alarm_not_taken: str

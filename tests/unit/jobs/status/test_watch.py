@@ -137,9 +137,12 @@ def test_what_the_webhook_did_not_take_is_told_at_the_next_tick(world):
     world.hook.faults.add(Fault.status(503), times=5)
     world.go("broken", ticks=5)
     assert world.states == []
+    # Until then whoever looks sees that nobody has heard of it.
+    assert world.status()["alarm_not_taken"] == "it answered 503"
     world.ticks(3)
     assert world.states == ["broken"]
     assert world.told[0]["before"] == "in step"
+    assert world.status()["alarm_not_taken"] == ""
 
 
 def test_what_is_over_before_the_webhook_takes_it_is_not_told(world):
@@ -147,6 +150,7 @@ def test_what_is_over_before_the_webhook_takes_it_is_not_told(world):
     world.go("broken", ticks=2)
     world.go("in step", ticks=3)
     assert world.states == []
+    assert world.status()["alarm_not_taken"] == ""
 
 
 def test_a_webhook_that_fails_is_in_the_log_and_its_address_is_not(world, caplog):

@@ -154,6 +154,12 @@ def test_classes_that_do_not_add_up_are_said_not_to(change, said, example):
     assert said in page(example).section("in-obs").text
 
 
+def test_that_an_alarm_was_not_taken_stands_before_all_else_in_red(example):
+    example["alarm_not_taken"] = "it answered 400"
+    shown = parse(status_page(example, "en"))
+    assert shown.one("p", class_="bad").text.startswith("The webhook did not take the last alarm: it answered 400.")
+
+
 def test_lasting_reasons_stand_apart_from_those_that_pass(example):
     example["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
     example["fixes"] = {name: Reason[name].fix.to_json() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}

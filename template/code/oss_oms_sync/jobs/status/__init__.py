@@ -26,7 +26,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import DATA_TYPES, MonthCounts, Statistics, TaskInfo, month_name, month_of, silence
 from oss_oms_sync.errors import Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
-from oss_oms_sync.jobs.status.alarm import tell_of_change
+from oss_oms_sync.jobs.status.alarm import not_taken, tell_of_change
 from oss_oms_sync.jobs.status.copying import Acknowledged, CopyFailures, Copying, Month, first_month
 from oss_oms_sync.jobs.status.facts import Backlog, Coverage, Facts, InObs, read_backlog
 from oss_oms_sync.jobs.status.history import KeyHistory
@@ -165,6 +165,7 @@ class _StatusReport:
             sums=[*sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures)],
             fixes={reason.name: reason.fix for reason in reasons},
             lasting=[reason.name for reason in reasons if facts.lasts(reason)],
+            alarm_not_taken=not_taken(self._invocation),
         )
         return verdict, facts, report
 

@@ -69,13 +69,14 @@ _TOLD = {
 class _Watch:
     """The verdict that the timer saw last, since when it saw no other, and which it told last, and when; `lasting`:
     since when it has been in step, or out of step, and not what was told. Times are as in records, and all are empty at
-    the beginning."""
+    the beginning. `problem`: why the webhook did not take what it was to be told last; empty if it did."""
 
     seen: str = ""
     since: str = ""
     told: str = ""
     told_at: str = ""
     lasting: str = ""
+    problem: str = ""
 
     def is_due(self, verdict: Verdict, now: datetime) -> bool:
         """Whether the webhook has to hear of the verdict that is seen."""
@@ -104,21 +105,31 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
         lasting = timestamp(now) if begins else watch.lasting
         watch = replace(watch, seen=name_of(verdict), since=timestamp(now), lasting=lasting)
     message = _alert(invocation.settings, verdict, facts, watch, now)
-    if watch.is_due(verdict, now) and _tell(invocation, name_of(verdict), *message):
-        watch = replace(watch, told=name_of(verdict), told_at=timestamp(now))
+    if watch.is_due(verdict, now):
+        watch = replace(watch, problem=_tell(invocation, name_of(verdict), *message))
+        if not watch.problem:
+            watch = replace(watch, told=name_of(verdict), told_at=timestamp(now))
+    elif watch.told == name_of(verdict):  # it is again as people have heard
+        watch = replace(watch, problem="")
     if watch != before:
         memory.store("watch", asdict(watch))
 
 
-def _tell(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> bool:
-    """Whether the webhook took it."""
+def not_taken(invocation: Invocation) -> str:
+    """Why the webhook did not take the last alarm; empty if it did, or there is none. Raises StorageError."""
+    watch = JobState(invocation).recall(_Watch, "watch") if invocation.settings.alert_webhook else None
+    return watch.problem if watch else ""
+
+
+def _tell(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> str:
+    """Why the webhook did not take it; empty if it did."""
     kind, problem = post(invocation, text, fields)
     told = {"alert": name, "webhook": kind}
     if problem:
         log.error({**told, "alert_problem": problem})
     else:
         log.info(told)
-    return not problem
+    return problem
 
 
 def _ago(time: str, now: datetime) -> timedelta:
