@@ -69,9 +69,21 @@ def command(step: Step | None) -> str:
             words += (word for one in value for word in _given(option, str(one)))
         else:
             words += [option] if value is True else _given(option, str(value))
-    if TEMPLATE.get() and step.job not in _OF_NONE:
-        words += _given("-t", TEMPLATE.get())
-    return " ".join(map(quoted, [*head, *words]))
+    return " ".join(map(quoted, [*head, *words, *_of_file(step.job)]))
+
+
+def with_file(sentence: str) -> str:
+    """A sentence of a function, which knows no file, as it holds for the file that this runs with."""
+
+    def named(found: re.Match[str]) -> str:
+        file = [] if " -t" in found[0] else _of_file(found[0].split(" ")[2])
+        return " ".join([found[0], *map(quoted, file)])
+
+    return re.sub(IN_TEXT, named, sentence) if TEMPLATE.get() else sentence
+
+
+def _of_file(job: str) -> list[str]:
+    return _given("-t", TEMPLATE.get()) if TEMPLATE.get() and job not in _OF_NONE else []
 
 
 def one_after_another(*steps: Step) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ops import answers
 from ops.call import Caller, Payload
 from ops.clock import Clock
-from ops.commands import command
+from ops.commands import command, with_file
 from ops.errors import OpsError, UsageError
 from ops.report import passes
 from ops.terminal import Marked, Screen
@@ -47,7 +47,7 @@ class Session:
 
     def say(self, text: Text, tone: str = "") -> None:
         """Tell whoever waits, in their language."""
-        self.screen.say(Marked("", text.of(self.lang), tone))
+        self.screen.say(Marked("", with_file(text.of(self.lang)), tone))
 
     def progress(self, text: Text) -> None:
         """Tell whoever waits how far it is, in a line that goes away."""

@@ -104,7 +104,7 @@ def replay(found: ReplayAnswer, language: str) -> Report:
 def story(found: StoryAnswer, language: str) -> Report:
     """What became of a key, and what comes next."""
     say, late = Words(language), found.seconds
-    lead = f"{found.key!r}{say(': ')}{found.story.of(language)}"
+    lead = f"{found.key!r}{say(': ')}{say(found.story)}"
     sent = _after(found.success.modified, late.accepted, say) if found.success else None
     if sent and found.object and not found.accepted:
         sent = say("another version, {time}", time=sent)
@@ -117,7 +117,7 @@ def story(found: StoryAnswer, language: str) -> Report:
             units.duration(found.seconds.copied, say) if found.seconds.copied is not None else None,
         ),
     ]
-    step = Step(found.next.of(language), command(found.step))
+    step = Step(say(found.next), command(found.step))
     return Report(Hero("", "", lead, step), language, [Facts(facts)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ops.commands import with_file
 from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text, t
 
@@ -16,7 +17,7 @@ class Words:
         """A phrase of the catalogue, which stands where it is said, or a text, with `values` where it has places for
         them."""
         text = Text(said) if isinstance(said, str) else said
-        return text.filled(**values).of(self.language)
+        return with_file(text.filled(**values).of(self.language))
 
     def before(self, sentence: str, command: str | None) -> str:
         """`sentence` as it stands before a command: it need not have a full stop."""
