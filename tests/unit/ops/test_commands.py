@@ -96,8 +96,9 @@ def test_each_names_the_file_that_this_runs_with_where_it_asks_for_a_project(job
         assert command(Step(job)).endswith(f"ops.py {job}" + " -t 'my s.yaml'" * COMMANDS[job].asks)
         assert command(Step("deploy")) == "s deploy -y -t 'my s.yaml'"
         # AND so does a sentence of a function, once, and whatever is around it
-        sentence = commands.with_file(f"请执行python3 ops.py {job} --since 2026-01-31。")
-        assert sentence == f"请执行python3 ops.py {job} --since 2026-01-31" + " -t 'my s.yaml'" * COMMANDS[job].asks + "。"
+        line = f"请执行python3 ops.py {job} --since 2026-01-31"
+        sentence = commands.with_file(f"{line}。")
+        assert sentence == line + " -t 'my s.yaml'" * COMMANDS[job].asks + "。"
         assert commands.with_file(sentence) == sentence
     finally:
         commands.TEMPLATE.reset(named)
