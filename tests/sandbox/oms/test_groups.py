@@ -78,7 +78,7 @@ def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_pr
         consistency_check="crc64",
         object_overwrite_mode="SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
     )
-    assert show(group).status in (0, 1)
+    assert show(group).status in (0, 1, 2, 6)  # however late somebody looks
     box.oms.wait_copied(10)
 
     assert copied(box) == ["a/1", "a/2", "c/1"]
