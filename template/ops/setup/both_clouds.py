@@ -10,7 +10,7 @@ from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
 from ops.clouds.ram import Ram
 from ops.clouds.services import Service
-from ops.commands import command
+from ops.commands import Typed
 from ops.errors import UsageError
 from ops.setup import owners, statements, storage
 from ops.setup.functions_key import FunctionsKey
@@ -19,7 +19,6 @@ from ops.setup.needs import Line, Need, Standing
 from ops.setup.ram_holders import RamHolder
 from ops.setup.tasks import Pair, Tasks
 from ops.waiting import Session
-from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, t
 
 Holder = IamUser | RamHolder
@@ -80,7 +79,7 @@ class Alibaba:
     def key_to_hand_over(self) -> Need:
         """With which OMS reads the source, where somebody else makes the task: what one person hands to the other.
         Setup does not make it, because it would have to show its secret."""
-        half = command(Step("setup", {"only": "huawei"}))
+        half = Typed("setup", only="huawei")
         what = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
         told = t("Create one in the RAM console, and hand it over: {command} asks for it", command=half)
 

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 from ops.call import Caller
 from ops.clock import Clock, parse_time
-from ops.commands import command
+from ops.commands import Typed
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
-from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 
 _WHAT = t("access key of the functions")
@@ -65,7 +64,7 @@ class FunctionsKey:
         by_hand = t(
             "Create an access key of {name}, and after this run put it into the tool's store: {command}",
             name=self._user.name,
-            command=f"{command(Step('secrets'))} HW_AK HW_SK",
+            command=f"{Typed('secrets')} HW_AK HW_SK",
         )
         return Need(_WHAT, _RIGHTS, self._look, self._make, [by_hand], lambda: self.is_kept() and not self._has_none)
 
@@ -84,11 +83,10 @@ class FunctionsKey:
         if keys and self.is_kept():
             return Line(Standing.THERE)
         if len(keys) >= _MOST and self.is_used():
-            renew = Step("setup", {"new_key": True})
             return Line(
                 Standing.STOP,
                 t("{name} has two, the most that a user may have, and none is on this machine", name=self._user.name),
-                t("See which one goes: {command}", command=command(renew)),
+                t("See which one goes: {command}", command=Typed("setup", new_key=True)),
             )
         return Line(Standing.CREATE, _HERE)
 

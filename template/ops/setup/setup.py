@@ -15,7 +15,7 @@ from ops.certificates import RECORDS
 from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError, UnreachableError
-from ops.commands import command
+from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.files import show
 from ops.intention import Intentions, task_of_any
@@ -27,7 +27,6 @@ from ops.setup.tasks import Tasks
 from ops.show import lines
 from ops.terminal import Whole
 from ops.waiting import Session
-from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import same, t
 
 _LOCK_HOLDS = timedelta(minutes=40)
@@ -95,7 +94,7 @@ class Run:
 
     def removals(self) -> list[Need]:
         """What goes, in the order in which nothing is left that something else needs."""
-        first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=command(Step("remove"))))
+        first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=Typed("remove")))
         by_hand = Need(t("functions and triggers"), (), lambda: first)
         return [
             by_hand,
@@ -230,7 +229,7 @@ class Run:
         """It works with the users that setup makes, and with keys of theirs. It is written down, or OMS works on it:
         whoever has one cloud's keys sees one of both."""
         alibaba, huawei, address = self._alibaba, self._huawei, self._given.get("SYNC_URL", "")
-        remove = command(Step("migrate", {"remove": True}))
+        remove = Typed("migrate", remove=True)
 
         def look() -> Line:
             task = task_of_any(alibaba.log, self._given["functionName"]) if alibaba else ""

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service
 from ops.clouds.task_groups import TaskGroups, note_of, of_both
-from ops.commands import command
+from ops.commands import Typed
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
-from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import GroupState
 from oss_oms_sync.answers.text import Text, same, t
 
@@ -127,7 +126,7 @@ class Tasks:
                 t("a migration of the old objects is not over, which began beside another one"),
                 t(
                     "Write SYNC_URL back into s.yaml as it was, and end it: {command}",
-                    command=command(Step("migrate", {"remove": True})),
+                    command=Typed("migrate", remove=True),
                 ),
             )
         return Line(
@@ -144,7 +143,7 @@ class Tasks:
                 told = t(
                     "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
                     " then write the new ones, and empty SYNC_URL",
-                    command=command(Step("setup", {"remove": True})),
+                    command=Typed("setup", remove=True),
                 )
                 return _elsewhere(task, told)
         task = ours[0]

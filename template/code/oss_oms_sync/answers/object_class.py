@@ -92,5 +92,7 @@ class ObjectClass(Enum):
 EQUAL = tuple(one for one in ObjectClass if one.is_equal)
 # What the classes are of objects that a project is for.
 IN_SCOPE = tuple(one for one in ObjectClass if one not in (ObjectClass.CANARY, ObjectClass.OUTSIDE))
+# What was still on its way when it was looked at, so that nothing could be judged of it.
+LATE = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
 # What stays as it was when keys are judged again, by name.
 LASTING = frozenset(one.title for one in ObjectClass if not one.is_judged_again)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import Digest
-from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
+from oss_oms_sync.answers.object_class import IN_SCOPE, LATE, ObjectClass
 from oss_oms_sync.answers.step import Step, Stop
 from oss_oms_sync.answers.text import Text, t
 
@@ -201,7 +201,7 @@ class BothBuckets:
         """How many objects of the source in scope were not on their way when they were looked at, and of how many."""
         counts = {one: self.classes[one].source.objects for one in IN_SCOPE if one in self.classes}
         total = sum(counts.values())
-        return total - sum(counts.get(one, 0) for one in (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)), total
+        return total - sum(number for one, number in counts.items() if one in LATE), total
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ from oss_oms_sync.answers.certificate import (
     Rehearsal,
 )
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.object_class import LATE
 from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, same, sentences
 from oss_oms_sync.clock import parse_time, timestamp
@@ -121,8 +121,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
 
 def _lasting(checks: Sequence[Finding], evidence: Evidence) -> Iterator[Finding]:
     """The checks that a rehearsal goes by. What is on its way keeps nothing from a GO, unless there is nothing else."""
-    late = (*NOT_IN_SCOPE, ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
-    is_judged = evidence.comparison and evidence.comparison.tally.side("source", *late).objects
+    is_judged = evidence.comparison and evidence.comparison.tally.side("source", *NOT_IN_SCOPE, *LATE).objects
     for check in checks:
         if check.id not in _OF_THE_FREEZE:
             yield check
