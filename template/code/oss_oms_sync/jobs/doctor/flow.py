@@ -40,6 +40,7 @@ _MAX_FAILURES_READ = 200
 _TICK = timedelta(minutes=10)
 # So much later than twice its period a timer has missed two strikes: an instance starts, and writes the time down.
 _STARTING = timedelta(minutes=1)
+_TWO_TICKS = 2 * _TICK + _STARTING
 _CLOSED = t("the project is closed: until it is opened no object key is submitted")
 
 
@@ -103,7 +104,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     last = find(passes, prefix)
     if last is None:
         woken, installed = context.timers
-        is_new = not woken[job] or not installed or installed.ago <= 2 * _TICK + _STARTING
+        is_new = not woken[job] or not installed or installed.ago <= _TWO_TICKS
         if is_new or any(one.ended or one.objects for one in passes):
             return skipped(
                 t("no whole pass of {job} has ended yet: check again in 10 minutes, then see `s {job} logs`", job=job)
@@ -116,7 +117,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     if last.is_late(period, now):
         if any(one.goes_on and one.scope.key_filter.prefix == prefix for one in open_passes(passes)):
             return skipped(t("{seen}, and another is under way", seen=seen))
-        if context.opened and now - context.opened <= 2 * _TICK + _STARTING:
+        if context.opened and now - context.opened <= _TWO_TICKS:
             return skipped(t("{seen}; the project was just opened: check again in 20 minutes", seen=seen))
         return warning(
             t("{seen}, and the next is long due", seen=seen),
