@@ -28,9 +28,6 @@ NOW = datetime(2026, 1, 31, 9, 0, tzinfo=timezone.utc)
 NASTY = "<script>alert(1)</script>&\"'\x1b[2J\u202egnp.exe\u2028\x9b31m\r\n\t\x07"
 
 
-PROMPTLY = 120
-
-
 def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str], *words: str) -> str:
     """What `ops.py` prints, run by a program of its own in the project of a folder; it has to end well."""
     done = subprocess.run(
@@ -38,7 +35,7 @@ def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str],
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
-        timeout=PROMPTLY,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -109,8 +106,8 @@ class FakeCaller:
         # Who begins, or has just closed, asks as nobody.
         found = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
         said = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
-        found = found if self.mark else []
-        return {"closed": self.mark, "go": self.go, "checks": found, "migration": self.migration, **said}
+        told = {"closed": self.mark, "checks": found if self.mark else [], **said}
+        return {**told, "go": self.go, "migration": self.migration}
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
         self.asked.append((action, {"trigger": trigger}))
@@ -141,12 +138,17 @@ class Seen:
     def __init__(self, caller: Any = None, lang: str = "en", typed: str | None = None) -> None:
         kind = io.StringIO if typed is None else Terminal
         self.out, self.err, self.clock = kind(), kind(), FakeClock()
-        given = kind(typed or "")
-        self.session = Session(caller, Screen(self.clock, self.out, self.err, given), self.clock, lang)
+        screen = Screen(self.clock, self.out, self.err, kind(typed or ""))
+        self.caller, self.session = caller, Session(caller, screen, self.clock, lang)
 
     @property
     def said(self) -> str:
         return self.err.getvalue()
+
+
+def lacks(text: str, *parts: str) -> list[str]:
+    """Those of the parts that are not in the text."""
+    return [one for one in parts if one not in text]
 
 
 # Where the stand-in finds what to do; it notes in `calls` what it was given.

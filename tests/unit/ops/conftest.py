@@ -10,11 +10,18 @@ from ops import cli
 from support.ops import Seen
 
 
+@pytest.fixture(autouse=True)
+def _usual_terminal(monkeypatch) -> None:
+    """Whoever has one has colours and room, whatever the terminal is that the tests run on."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
 @pytest.fixture
 def command(monkeypatch, tmp_path) -> Callable[..., int]:
     """`ops.py` with these words, in a folder of its own and the given world; returns the exit code."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
 
     def command(seen: Seen, name: str, *words: str) -> int:
         monkeypatch.setattr(cli.call, "caller", lambda template, folder: seen.session.caller)
