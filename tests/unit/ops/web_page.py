@@ -67,6 +67,7 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
                 "result",
                 "id",
                 "step",
+                "stop",
                 "at",
                 "made",
                 "from",
