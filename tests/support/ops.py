@@ -45,8 +45,8 @@ def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str],
 class FakeClock(Clock):
     """Time that goes by only where somebody sleeps."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
         self.slept: list[float] = []
 
     def now(self) -> datetime:

@@ -43,17 +43,15 @@ def digest(objects: Iterable[tuple[str, int]]) -> str:
     return f"{sum(int.from_bytes(one, 'big') for one in parts) % (1 << 256):064x}"
 
 
-def side(objects: Iterable[tuple[str, int]]) -> dict[str, Any]:
-    found = list(objects)
-    return {"objects": len(found), "bytes": sum(size for _, size in found), "digest": digest(found)}
+def side(objects: Objects) -> dict[str, Any]:
+    return {"objects": len(objects), "bytes": sum(size for _, size in objects), "digest": digest(objects)}
 
 
-def of_class(source: Iterable[tuple[str, int]], destination: Iterable[tuple[str, int]]) -> dict[str, Any]:
-    one, other = side(source), side(destination)
+def of_class(source: Objects, destination: Objects) -> dict[str, Any]:
+    sides = {"source": side(source), "destination": side(destination)}
     return {
-        "source": {unit: one[unit] for unit in ("objects", "bytes")},
-        "destination": {unit: other[unit] for unit in ("objects", "bytes")},
-        "digests": {"source": one["digest"], "destination": other["digest"]},
+        "digests": {name: one.pop("digest") for name, one in sides.items()},
+        **sides,
         "keys": [],
         "proven_different": 0,
         "in_vain": 0,
@@ -91,19 +89,15 @@ def certificate(
         **{TOLD_BY[name]: one_of(TOLD_BY[name]) for name in given if name in TOLD_BY},
     }
     sample = changes.get("sample", a_sample(read=0) if given.get("SAMPLE") == "not run" else None)
-    left_out = {"result": "not run", "gates": False}
-    unasked = {} if sample else {"SAMPLE": left_out, "METADATA": left_out}
-    checks = []
-    for name in IDS:
-        one = {**unasked, **given}.get(name, "passed")
-        checks.append(check(name, **one) if isinstance(one, dict) else check(name, one))
+    unasked = {} if sample else {name: {"result": "not run", "gates": False} for name in ("SAMPLE", "METADATA")}
+    ended = {**dict.fromkeys(IDS, "passed"), **unasked, **given}
     stored = f"0001-20260131T092000Z-{verdict.lower().replace(' ', '-')}.json"
     document = {
         **answer("made/certificate"),
         "verdict": verdict,
         "text": f"It is {verdict}.",
         "text_zh": f"结论是 {verdict}。",
-        "checks": checks,
+        "checks": [check(name, **one) if isinstance(one, dict) else check(name, one) for name, one in ended.items()],
         **counted(found),
         "sample": sample,
         "headers": of_headers(sample),

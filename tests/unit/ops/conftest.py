@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ops import cli
-from support.ops import Seen
+from support.ops import Seen, StandInTool
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +29,22 @@ def command(monkeypatch, tmp_path) -> Callable[..., int]:
         return cli.main([name, "--lang", seen.session.lang, *words], seen.clock)
 
     return command
+
+
+@pytest.fixture
+def run(command):
+    """`ops.py` with these words, asking `caller`; returns the exit code, what is printed and what is said."""
+
+    def run(caller: object, *words: str, lang: str = "en") -> tuple[int, str, str]:
+        seen = Seen(caller, lang=lang)
+        return command(seen, *words), seen.out.getvalue(), seen.said
+
+    return run
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch) -> StandInTool:
+    """The only program on the PATH."""
+    program = StandInTool(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(program.folder))
+    return program

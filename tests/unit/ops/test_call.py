@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from types import SimpleNamespace
 
@@ -12,23 +11,15 @@ from ops import call
 from ops.call import Sandbox, Tool
 from ops.errors import CloudError, FunctionError, ToolError, UsageError
 from ops.waiting import in_background
-from support.ops import NASTY, OPS, StandInTool, failed, printed
-
-
-@pytest.fixture
-def stand_in(tmp_path, monkeypatch) -> StandInTool:
-    program = StandInTool(tmp_path / "bin")
-    monkeypatch.setenv("PATH", str(program.folder))
-    return program
+from support.ops import NASTY, OPS, StandInTool, failed, lacks, printed
 
 
 def test_the_payload_reaches_the_tool_as_it_is(stand_in, tmp_path):
     stand_in.answers({"ok": True})
     payload = {"key": f"$(touch x) `y` {NASTY} 山"}
     assert Tool(None, tmp_path).ask("status", payload) == {"ok": True}
-    ((job, action, option, event),) = stand_in.calls
-    assert (job, action, option) == ("status", "invoke", "-e")
-    assert call.json.loads(event) == payload
+    ((*words, event),) = stand_in.calls
+    assert (words, call.json.loads(event)) == (["status", "invoke", "-e"], payload)
 
 
 def test_a_payload_that_is_too_long_for_a_command_line_reaches_the_tool_by_a_file(stand_in, tmp_path):
@@ -47,26 +38,17 @@ def test_another_file_than_s_yaml_is_named_to_the_tool_wherever_one_stands(stand
 
 
 def test_warnings_in_front_and_behind_and_an_exit_code_change_nothing(stand_in, tmp_path):
-    stand_in.plan(
-        {
-            "*": {
-                "before": "warning {\n",
-                "err": "(node) Warning\n",
-                "out": printed({"a": 1}) + "\nupdate {\n",
-                "code": 1,
-            }
-        }
-    )
+    around = {"before": "warning {\n", "err": "(node) Warning\n", "code": 1}
+    stand_in.plan({"*": {**around, "out": printed({"a": 1}) + "\nupdate {\n"}})
     assert Tool(None, tmp_path).ask("doctor", {}) == {"a": 1}
 
 
 def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolError) as raised:
+    with pytest.raises(ToolError, match="no `s` on the PATH") as raised:
         Tool(None, tmp_path).ask("doctor", {})
-    assert "no `s` on the PATH" in raised.value.happened.en
-    assert "npm install -g @serverless-devs/s" in raised.value.fix.en
-    assert "npm install -g @serverless-devs/s" in raised.value.fix.zh
+    install, fix = "npm install -g @serverless-devs/s", raised.value.fix
+    assert [install in one for one in (fix.en, fix.zh)] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -95,8 +77,7 @@ def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path,
     stand_in.plan({"*": {way: output, "code": 101}})
     with pytest.raises(error) as raised:
         Tool(None, tmp_path).ask("doctor", {})
-    assert fix in raised.value.fix.en
-    assert list(raised.value.said) == output.splitlines()
+    assert (fix in raised.value.fix.en, [*raised.value.said]) == (True, output.splitlines())
 
 
 def test_what_the_function_logged_is_not_taken_for_why_the_tool_gave_no_answer(stand_in, tmp_path):
@@ -116,9 +97,8 @@ def test_of_an_answer_that_was_cut_the_end_is_shown(stand_in, tmp_path):
 
 def test_a_tool_that_cannot_be_run_is_told(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
-    with pytest.raises(ToolError) as raised:
+    with pytest.raises(ToolError, match="cannot be run: Exec format error"):
         Tool(None, tmp_path).ask("doctor", {})
-    assert "cannot be run: Exec format error" in raised.value.happened.en
 
 
 def test_what_the_function_raised_is_told_though_the_tool_ends_with_0(stand_in, tmp_path):
@@ -134,14 +114,12 @@ def test_a_tool_that_hangs_is_ended_with_all_that_it_has_started(stand_in, tmp_p
     began = time.monotonic()
 
     # WHEN it is called with less patience
-    with pytest.raises(ToolError) as raised:
+    with pytest.raises(ToolError, match="did not end"):
         Tool(None, tmp_path, seconds=0.5).ask("compare", {})
 
     # THEN it is said, in time, and nothing of it runs any more
     assert time.monotonic() - began < 30
-    assert "did not end" in raised.value.happened.en
-    child = int((tmp_path / "child").read_text())
-    assert is_gone(child)
+    assert is_gone(int((tmp_path / "child").read_text()))
 
 
 def test_on_windows_its_own_program_ends_all_that_a_tool_has_started_before_the_tool_is_waited_for(monkeypatch):
@@ -156,7 +134,6 @@ def is_gone(process: int) -> bool:
     """Whether a process has ended: where nobody has waited for it yet, it is a zombie."""
     for _ in range(100):
         try:
-            os.kill(process, 0)
             state = call.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
         except (ProcessLookupError, FileNotFoundError):
             return True
@@ -209,8 +186,8 @@ SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22
 @pytest.mark.parametrize(("output", "account"), [(SHOWN, "123**********456"), ("You have not yet been found", "")])
 def test_whose_keys_it_has_is_read_as_the_tool_shows_it(stand_in, tmp_path, output, account):
     stand_in.plan({"config get": {"out": output}})
-    assert Tool(None, tmp_path).account("mine") == account
-    assert stand_in.calls == [["config", "get", "-a", "mine"]]
+    found = Tool(None, tmp_path).account("mine")
+    assert (found, stand_in.calls) == (account, [["config", "get", "-a", "mine"]])
 
 
 @pytest.fixture
@@ -222,16 +199,14 @@ def on_windows(tmp_path, monkeypatch) -> StandInTool:
 
 
 def test_on_windows_the_payload_goes_by_a_file_which_no_shell_reads(on_windows, tmp_path):
-    script = (on_windows.folder / "s.cmd").read_text()
-    kept = tmp_path / "kept"
+    script, kept = on_windows.folder / "s.cmd", tmp_path / "kept"
     keeping = f"import shutil\nshutil.copy(given[given.index('--event-file') + 1], {str(kept)!r})\nplan ="
-    (on_windows.folder / "s.cmd").write_text(script.replace("plan =", keeping, 1))
+    script.write_text(script.read_text().replace("plan =", keeping, 1))
     on_windows.answers(True)
     payload = {"key": '100% "quoted" ^&|<> 山'}
     assert Tool(None, tmp_path).ask("status", payload) is True
-    assert call.json.loads(kept.read_text(encoding="utf-8")) == payload
     ((*_, file),) = on_windows.calls
-    assert not call.Path(file).exists()
+    assert (call.json.loads(kept.read_text(encoding="utf-8")), call.Path(file).exists()) == (payload, False)
 
 
 def test_on_windows_a_path_that_its_shell_would_change_is_refused(on_windows, tmp_path):
@@ -247,9 +222,7 @@ def test_the_environment_says_whether_the_sandbox_is_asked(monkeypatch, tmp_path
     assert isinstance(call.caller(None, tmp_path), Sandbox)
 
 
-def test_a_sandbox_that_is_not_there_is_told(monkeypatch, tmp_path):
-    with pytest.raises(ToolError) as raised:
+def test_a_sandbox_that_is_not_there_is_told():
+    with pytest.raises(ToolError, match=r"http://127\.0\.0\.1:1") as raised:
         Sandbox("http://127.0.0.1:1/").ask("doctor", {})
-    assert "http://127.0.0.1:1" in raised.value.happened.en
-    assert "make sandbox" in raised.value.fix.en
-    assert call.SANDBOX in raised.value.fix.en
+    assert lacks(raised.value.fix.en, "make sandbox", call.SANDBOX) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ops import cli
-from ops.clock import Clock
 from support.compare_world import CompareWorld
+from support.ops import NOW, FakeClock
 from support.world import HOUR
 from tools.package import ROOT
 
@@ -23,16 +23,12 @@ TEXT = FILE.read_bytes()
 DOCUMENT = json.loads(TEXT)
 
 
-class MinuteAfter(Clock):
-    """A minute after it was made."""
-
-    def now(self) -> datetime:
-        return datetime.fromisoformat(DOCUMENT["made"].replace("Z", "+00:00")) + timedelta(minutes=1)
+MINUTE_AFTER = FakeClock((datetime.fromisoformat(DOCUMENT["made"].replace("Z", "+00:00")) - NOW).total_seconds() + 60)
 
 
 def check(file: Path) -> int:
-    """The exit code of `ops.py check`."""
-    return cli.main(["check", "--lang", "en", str(file)], MinuteAfter())
+    """The exit code of `ops.py check`, a minute after it was made."""
+    return cli.main(["check", "--lang", "en", str(file)], MINUTE_AFTER)
 
 
 def canonical(text: bytes) -> str:

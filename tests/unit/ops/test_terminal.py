@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 
 import pytest
 
-from ops.terminal import COLOURS, Marked, Screen, Whole, escaped, width, wrapped
-from support.ops import NASTY, FakeClock, Seen, Terminal
+from ops.terminal import COLOURS, Line, Marked, Screen, Whole, escaped, width, wrapped
+from support.ops import NASTY, FakeClock, Seen
 
 
 def controls(text: str) -> set[str]:
@@ -16,10 +17,23 @@ def controls(text: str) -> set[str]:
     return {one for one in text if not one.isprintable() and one != "\n"}
 
 
-def test_what_a_terminal_would_act_on_is_written_out():
-    assert escaped("a\x1b[31mb\u202ec\u200dd\r\n\x9b\u2028") == r"a\x1b[31mb\u202ec\u200dd\r\n\x9b\u2028"
-    assert escaped("photos/山 é 🎉 'quoted'") == "photos/山 é 🎉 'quoted'"
-    assert escaped("half \ud83d") == r"half \ud83d"
+def shown(lines: Iterable[Line], typed: str | None = "") -> str:
+    """The lines as an answer; where nothing can be typed, there is no terminal."""
+    seen = Seen(typed=typed)
+    seen.session.screen.answer(lines)
+    return seen.out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a\x1b[31mb\u202ec\u200dd\r\n\x9b\u2028", r"a\x1b[31mb\u202ec\u200dd\r\n\x9b\u2028"),
+        ("photos/山 é 🎉 'quoted'", "photos/山 é 🎉 'quoted'"),
+        ("half \ud83d", r"half \ud83d"),
+    ],
+)
+def test_what_a_terminal_would_act_on_is_written_out(text, written):
+    assert escaped(text) == written
 
 
 @pytest.mark.parametrize("typed", [None, ""], ids=["elsewhere", "on a terminal"])
@@ -33,42 +47,36 @@ def test_no_key_gets_through_in_lines_questions_and_progress(typed):
     screen.progress(NASTY)
     assert screen.ask(NASTY) == ""
     # The line that is rewritten begins with a return, and nothing else does.
-    assert controls(seen.out.getvalue()) == set()
-    assert controls(seen.said.replace("\r", "" if typed is not None else "\r")) == set()
+    said = seen.said if typed is None else seen.said.replace("\r", "")
+    assert controls(seen.out.getvalue() + said) == set()
 
 
-def test_colours_are_for_terminals_and_for_who_wants_them(monkeypatch):
-    line = Marked("  ", "fault", "bad", ": x")
-    for variable, value, shown in (
-        ("LC_NONE", "", "  \x1b[31mfault\x1b[0m: x\n"),
-        ("NO_COLOR", "1", "  fault: x\n"),
-        ("TERM", "dumb", "  fault: x\n"),
-    ):
-        with monkeypatch.context() as environment:
-            environment.setenv("TERM", "xterm")
-            environment.delenv("NO_COLOR", raising=False)
-            environment.setenv(variable, value)
-            out = Terminal()
-            Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer([line])
-            assert out.getvalue() == shown
-    out = io.StringIO()
-    Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer([line])
-    assert out.getvalue() == "  fault: x\n"
+@pytest.mark.parametrize(
+    ("environment", "typed", "line"),
+    [
+        ({}, "", "  \x1b[31mfault\x1b[0m: x\n"),
+        ({"NO_COLOR": "1"}, "", "  fault: x\n"),
+        ({"TERM": "dumb"}, "", "  fault: x\n"),
+        ({}, None, "  fault: x\n"),
+    ],
+    ids=["on a terminal", "who does not want them", "a terminal without colours", "elsewhere"],
+)
+def test_colours_are_for_terminals_and_for_who_wants_them(mocker, environment, typed, line):
+    mocker.patch.dict("os.environ", environment)
+    assert shown([Marked("  ", "fault", "bad", ": x")], typed) == line
 
 
-def test_on_a_terminal_progress_is_one_line_that_is_rewritten_and_gone_in_the_end(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
+def test_on_a_terminal_progress_is_one_line_that_is_rewritten_and_gone_in_the_end():
     seen = Seen(typed="")
     screen = seen.session.screen
     screen.begin()
-    screen.progress("a long line of progress")
-    screen.progress("short")
+    for text in ("a long line of progress", "short"):
+        screen.progress(text)
     screen.say("done")
     assert seen.said == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
 
 
 def test_it_fits_into_the_terminal_though_chinese_takes_two_columns(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "13")
     seen = Seen(typed="")
     seen.session.screen.progress("每分钟两千个对象")
@@ -76,7 +84,6 @@ def test_it_fits_into_the_terminal_though_chinese_takes_two_columns(monkeypatch)
 
 
 def test_a_terminal_that_says_it_has_no_columns_has_the_usual_ones(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("shutil.get_terminal_size", lambda **_: os.terminal_size((0, 0)))
     seen = Seen(typed="")
     seen.session.screen.progress("x" * 100)
@@ -96,17 +103,13 @@ LINES = [
 def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
-    out = Terminal()
-    Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer(LINES)
-    shown = out.getvalue().splitlines()
-    assert shown[-2:] == LINES[2:]
-    assert all(width(line) <= columns for line in shown[:-2])
+    *broken, step, row = shown(LINES).splitlines()
+    assert (step, row, len(broken)) == (*LINES[2:], {60: 4, 80: 3, 200: 2}[columns])
+    assert all(width(line) <= columns for line in broken)
     # Nothing is lost, and no word is broken.
-    assert [word for line in shown[:-2] for word in line.split() if word.isascii()] == [
-        word for line in (LINES[0].marked, LINES[1]) for word in line.split() if word.isascii()
-    ]
-    assert "".join("".join(shown[:-2]).split()) == "".join(f"{LINES[0].marked}{LINES[1]}".split())
-    assert len(shown) == {60: 6, 80: 5, 200: 4}[columns]
+    before, after = f"{LINES[0].marked} {LINES[1]}".split(), " ".join(broken).split()
+    assert [word for word in after if word.isascii()] == [word for word in before if word.isascii()]
+    assert "".join(after) == "".join(before)
 
 
 @pytest.mark.parametrize(
@@ -124,18 +127,13 @@ def test_a_command_in_a_sentence_is_not_broken(command):
 
 def test_each_line_of_a_coloured_sentence_is_coloured(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    out = Terminal()
-    Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer(LINES[:1])
-    assert all(line.startswith("\x1b[33m") and line.endswith("\x1b[0m") for line in out.getvalue().splitlines())
+    lines = shown(LINES[:1]).splitlines()
+    assert all(line.startswith("\x1b[33m") and line.endswith("\x1b[0m") for line in lines)
 
 
 def test_off_a_terminal_no_line_is_broken(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    seen = Seen()
-    seen.session.screen.answer(LINES)
-    assert len(seen.out.getvalue().splitlines()) == len(LINES)
+    assert len(shown(LINES, typed=None).splitlines()) == len(LINES)
 
 
 def test_elsewhere_progress_is_a_line_a_minute():

@@ -43,6 +43,7 @@ NAMES = {
 SAID = {"SYNCHRONIZING", "API", "CRC64", "MD5", "COPY_FAILED", "Content-Type", "multipart", "form-data"}
 # Of checks and verdicts, which the document has.
 IDS = {*CHECKS, "NO-GO", "GO"}
+CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 UNITS = {"kB", "MB", "GB", "TB", "GiB"}
 
 
@@ -50,39 +51,35 @@ def test_each_phrase_of_reports_is_written_as_its_language_is():
     phrases = {phrase for where, _, phrase in PHRASES if where.startswith("template/ops/report/")}
     assert len(phrases) > 300
     for english in phrases:
-        name, chinese = english, CATALOGUE.get(english, english)
-        assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", english), name
+        chinese = CATALOGUE.get(english, english)
+        assert not CHINESE.search(english), english
         # Without commands, options and files, which are the same in every language.
         plain = re.sub(r"\{.*?\}|python3 [\w/.]+\.py( [a-z]+)?|--[a-z-]+|docs/\w+\.md", "", chinese)
-        words = set(re.findall(r"[A-Za-z][A-Za-z0-9-]+", plain))
-        assert words <= NAMES, name
-        assert not re.search(r"[\u4e00-\u9fff}][,:;?!(]|[,:;?!)][\u4e00-\u9fff{]", chinese), name
+        assert set(re.findall(r"[A-Za-z][A-Za-z0-9-]+", plain)) <= NAMES, english
+        assert not re.search(r"[\u4e00-\u9fff}][,:;?!(]|[,:;?!)][\u4e00-\u9fff{]", chinese), english
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_chinese_page_has_no_english_left(name):
-    shown = " ".join(parse(page_of(answer(name), "zh")).words())
+    shown = re.sub(r"\d{4}-\d\d-\d\dT[\d:]*Z", "", " ".join(parse(page_of(answer(name), "zh")).words()))
     # What somebody wrote who accepts a class is theirs.
-    for who in answer(name).get("accepted", {}).values():
-        shown = shown.replace(who, "")
-    for code in COPY_CODES:
-        shown = shown.replace(code, "")
-    shown = re.sub(r"\d{4}-\d\d-\d\dT[\d:]*Z", "", shown)
+    for same in (*answer(name).get("accepted", {}).values(), *COPY_CODES):
+        shown = shown.replace(same, "")
     assert set(re.findall(r"[A-Za-z][A-Za-z0-9_-]+", shown)) <= NAMES | UNITS | SAID | IDS
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_english_page_has_no_chinese(name):
-    assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", " ".join(parse(page_of(answer(name), "en")).words()))
+    assert not CHINESE.search(" ".join(parse(page_of(answer(name), "en")).words()))
 
 
-def test_each_check_and_verdict_has_words():
-    assert checks.NAMES.keys() == CHECKS.keys()
-    assert certificate.VERDICTS.keys() == {one.value for one in CutoverVerdict}
-
-
-def test_each_reason_to_stop_has_words():
-    assert STOPS.keys() == {*Stop}
+@pytest.mark.parametrize(
+    ("words", "asked_for"),
+    [(checks.NAMES, {*CHECKS}), (certificate.VERDICTS, {one.value for one in CutoverVerdict}), (STOPS, {*Stop})],
+    ids=["checks", "verdicts", "reasons to stop"],
+)
+def test_each_has_words(words, asked_for):
+    assert words.keys() == asked_for
 
 
 def test_each_step_of_a_verdict_has_words():
