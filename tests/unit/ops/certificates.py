@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from support.answers import answer
@@ -180,6 +183,23 @@ def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) ->
     failing = [name for name in IDS if name in given and name not in (*of_freeze, "MOVING", "IN_FLIGHT")]
     told = {"would_be": would_be, "minutes": minutes, "failing": failing}
     return certificate(given, verdict="REHEARSAL", frozen_since=None, rehearsal=told)
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], object]]:
+    """Each value in a document, and each that has some, with where it is."""
+    if path:
+        yield path, value
+    if isinstance(value, dict | list):
+        for name, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(one, (*path, name))
+
+
+def replaced(document: Mapping[str, Any], path: Sequence[str | int], value: object) -> dict[str, Any]:
+    """The document with another value in that place."""
+    made: Any = copy.deepcopy(document)
+    at = reduce(getitem, path[:-1], made)
+    at[path[-1]] = value
+    return made
 
 
 def sealed(document: Mapping[str, Any]) -> dict[str, Any]:

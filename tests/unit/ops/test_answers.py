@@ -30,8 +30,7 @@ BEHIND = "\n✔ [status] completed (1.2s)\n\nA new version of s is available: {3
 )
 def test_the_answer_is_found_whatever_stands_around_it(output):
     found = answers.find(output)
-    assert found.answer == ANSWER
-    assert found.error_type == ""
+    assert (found.answer, found.error_type) == (ANSWER, "")
 
 
 @pytest.mark.parametrize("value", [True, False, 7, "text", None, [1]])
@@ -77,8 +76,7 @@ def test_however_long_the_output_json_is_read_once(mocker, size):
 
 @pytest.mark.parametrize("given", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
 def test_nonsense_is_no_answer(given):
-    assert answers.read(given) is None
-    assert kind_of(given) == ""
+    assert (answers.read(given), kind_of(given)) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -96,9 +94,8 @@ def test_nonsense_is_no_answer(given):
 def test_errors_of_the_function_and_of_function_compute_are_told_apart(kind, error, says):
     with pytest.raises(error) as raised:
         checked("replay", answers.find(failed(kind, "because")))
-    assert raised.value.happened.en == says
-    assert raised.value.fix.en
-    assert raised.value.fix.zh
+    told, fix = raised.value.happened.en, raised.value.fix
+    assert (told, bool(fix.en), bool(fix.zh)) == (says, True, True)
 
 
 def test_an_error_without_json_is_one_all_the_same():

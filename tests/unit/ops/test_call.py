@@ -58,7 +58,11 @@ def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
         ("code: AccessDenied, 403, the caller is not authorized", CloudError, "fc:InvokeFunction"),
         ("InvalidAccessKeyId.NotFound: 404", CloudError, "s config add"),
         ("ResourceExhausted: too many", CloudError, "Wait a minute"),
-        ("getaddrinfo ENOTFOUND 1.cn-hangzhou.fc.aliyuncs.com", ToolError, "Check the network"),
+        (
+            "getaddrinfo ENOTFOUND 1.cn-hangzhou.fc.aliyuncs.com",
+            ToolError,
+            "The tool could not reach Alibaba Cloud\nCheck the network",
+        ),
         ("Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn", ToolError, "Let this machine reach it once"),
         (
             "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
@@ -77,7 +81,8 @@ def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path,
     stand_in.plan({"*": {way: output, "code": 101}})
     with pytest.raises(error) as raised:
         Tool(None, tmp_path).ask("doctor", {})
-    assert (fix in raised.value.fix.en, [*raised.value.said]) == (True, output.splitlines())
+    told = f"{raised.value.happened.en}\n{raised.value.fix.en}"
+    assert (fix in told, [*raised.value.said]) == (True, output.splitlines())
 
 
 def test_what_the_function_logged_is_not_taken_for_why_the_tool_gave_no_answer(stand_in, tmp_path):

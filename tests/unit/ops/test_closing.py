@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.ops import FakeCaller, Seen, a_pass
 
 
 def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     seen = Seen(FakeCaller())
     looked_at: list[float] = []
-    seen.session.caller.meanwhile = lambda job: looked_at.append(seen.clock.seconds)
+    seen.caller.meanwhile = lambda job: looked_at.append(seen.clock.seconds)
     assert command(seen, "close") == 0
-    assert seen.session.caller.asked == [("certify", {"close": True}), ("certify", {"look": True})]
-    assert looked_at == [0, 120]
+    assert (seen.caller.payloads("certify"), looked_at) == ([{"close": True}, {"look": True}], [0, 120])
     assert "closing: what was begun comes to its end, 1:00 to go" in seen.said
     assert seen.out.getvalue().startswith("It is closed.\n  The mark was read again two minutes after it was set.")
 
 
-def test_a_late_write_that_opened_the_project_is_seen_and_undone_and_not_for_ever(command):
+@pytest.mark.parametrize(
+    ("times", "code", "told"), [(1, 0, "It is closed again"), (9, 1, "The project does not stay closed")]
+)
+def test_a_late_write_that_opened_the_project_is_seen_and_undone_and_not_for_ever(command, times, code, told):
     seen = Seen(FakeCaller())
-    seen.session.caller.opened_late = 1
-    assert command(seen, "close") == 0
-    assert seen.session.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
-    assert "It is closed again" in seen.said
-
-    seen = Seen(FakeCaller())
-    seen.session.caller.opened_late = 9
-    assert command(seen, "close") == 1
-    assert "The project does not stay closed" in seen.said
+    seen.caller.opened_late = times
+    assert (command(seen, "close"), told in seen.said) == (code, True)
+    assert seen.caller.payloads("certify")[:4] == [{"close": True}, {"look": True}] * 2
 
 
 def test_since_the_mark_of_somebody_else_two_minutes_have_not_gone_by(command):
     seen = Seen(FakeCaller())
-    caller = seen.session.caller
 
     def another(job: str) -> None:
         if seen.clock.seconds == 120:
-            caller.mark = {**caller.mark, "since": "2026-01-31T09:01:59Z"}
+            seen.caller.mark = {**seen.caller.mark, "since": "2026-01-31T09:01:59Z"}
 
-    caller.meanwhile = another
-    assert command(seen, "close") == 0
-    assert caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
-    assert "or closed it anew meanwhile" in seen.said
+    seen.caller.meanwhile = another
+    assert (command(seen, "close"), "or closed it anew meanwhile" in seen.said) == (0, True)
+    assert seen.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
 
 
 def test_whoever_interrupts_the_two_minutes_is_told_that_the_project_is_closed(command):
@@ -50,17 +46,16 @@ def test_whoever_interrupts_the_two_minutes_is_told_that_the_project_is_closed(c
         if seen.clock.seconds:
             raise KeyboardInterrupt
 
-    seen.session.caller.meanwhile = interrupt
+    seen.caller.meanwhile = interrupt
     assert command(seen, "close") == 130
     assert "Stopped.\nThe project is closed already, and what was begun before ends within two minutes." in seen.said
 
 
 def test_open_opens_puts_the_trigger_back_and_begins_a_pass(command):
     seen = Seen(FakeCaller(reconcile=a_pass()))
-    assert command(seen, "open") == 0
-    assert seen.session.caller.asked == [
+    assert (command(seen, "open"), seen.out.getvalue()) == (0, "It is open.\n")
+    assert seen.caller.asked == [
         ("certify", {"open": True}),
         ("deploy", {"trigger": "oss-content"}),
         ("reconcile", {"restart": True}),
     ]
-    assert seen.out.getvalue() == "It is open.\n"

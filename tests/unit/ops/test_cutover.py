@@ -345,23 +345,30 @@ def test_the_standstill_pass_comes_only_after_certify_says_that_oms_has_finished
     assert (f"   look: {check['id']}\nCertify" in seen.said) is not goes_on
 
 
-@pytest.mark.parametrize("name", ["FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED"])
-def test_what_has_to_be_sent_opens_the_project_that_this_run_has_closed(command, name):
-    seen = world(certify=certificate({name: "failed"}, "NO-GO"))
-    assert (command(seen, "cutover", *WORDS), seen.caller.mark) == (1, None)
-    assert seen.caller.asked[-2:] == [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
-    assert seen.said.endswith(f"because something has to be sent ({name}). Then run the cutover again.\n")
+OPENED = [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
+TO_BE_SENT, STAYS_CLOSED = "because something has to be sent ({}). Then", "The project stays closed:"
 
 
 @pytest.mark.parametrize(
-    ("name", "result", "verdict"),
-    [("STOOD_STILL", "failed", "NO-GO"), ("SAMPLE", "not run", "NOT PROVEN"), ("TASK", "failed", "NO-GO")],
+    ("name", "result", "verdict", "is_open", "told"),
+    [
+        *(
+            (name, "failed", "NO-GO", True, TO_BE_SENT.format(name))
+            for name in ("FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED")
+        ),
+        # These only need reading, waiting or a word.
+        ("STOOD_STILL", "failed", "NO-GO", False, STAYS_CLOSED),
+        ("SAMPLE", "not run", "NOT PROVEN", False, STAYS_CLOSED),
+        ("TASK", "failed", "NO-GO", False, STAYS_CLOSED),
+    ],
 )
-def test_what_only_needs_reading_waiting_or_a_word_leaves_it_closed(command, name, result, verdict):
+def test_only_what_has_to_be_sent_opens_the_project_that_this_run_has_closed(
+    command, name, result, verdict, is_open, told
+):
     seen = world(certify=certificate({name: result}, verdict))
-    assert command(seen, "cutover", *WORDS) != 0
-    assert seen.caller.mark is not None
-    assert "The project stays closed: run the cutover again" in seen.said
+    assert command(seen, "cutover", *WORDS) == {"NO-GO": 1, "NOT PROVEN": 3}[verdict]
+    assert (seen.caller.mark is None, seen.caller.asked[-2:] == OPENED) == (is_open, is_open)
+    assert f"{told} run the cutover again" in seen.said
 
 
 def test_begun_again_while_it_is_closed_it_sends_nothing_asks_nobody_and_closes_anew(command):

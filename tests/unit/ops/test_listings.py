@@ -36,40 +36,44 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_read(tmp_path, form):
-    file = tmp_path / "listing"
-    file.write_bytes(FORMS[form].encode())
-    assert list(listings.read(file)) == EXPECTED
+@pytest.fixture
+def read(tmp_path):
+    """The objects of a listing that has this in its file."""
+
+    def read(data: bytes) -> list[tuple[bytes, int]]:
+        file = tmp_path / "listing"
+        file.write_bytes(data)
+        return list(listings.read(file))
+
+    return read
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_read_as_powershell_writes_it(tmp_path, form):
-    file = tmp_path / "listing"
+def test_each_form_is_read(read, form):
+    assert read(FORMS[form].encode()) == EXPECTED
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_read_as_powershell_writes_it(read, form):
     text = FORMS[form].replace("\r\n", "\n").removeprefix("\ufeff").replace("\n", "\r\n")
-    file.write_bytes(text.encode("utf-16"))
-    assert list(listings.read(file)) == [(key.replace(b"\r\n", b"\n"), size) for key, size in EXPECTED]
+    assert read(text.encode("utf-16")) == EXPECTED
 
 
+@pytest.mark.parametrize("form", ["rclone", "JSON lines"])
 @pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_values_that_come_in_pieces_are_put_together(tmp_path, monkeypatch, chunk):
+def test_values_that_come_in_pieces_are_put_together(read, monkeypatch, chunk, form):
     monkeypatch.setattr(listings, "_CHUNK", chunk)
-    file = tmp_path / "listing"
-    for form in ("rclone", "JSON lines"):
-        file.write_bytes(FORMS[form].encode())
-        assert list(listings.read(file)) == EXPECTED
+    assert read(FORMS[form].encode()) == EXPECTED
 
 
-@pytest.mark.parametrize("text", ["", "[]", "[\n]\n"])
-def test_an_empty_bucket_has_an_empty_listing(tmp_path, text):
-    (tmp_path / "listing").write_text(text)
-    assert list(listings.read(tmp_path / "listing")) == []
+@pytest.mark.parametrize("data", [b"", b"[]", b"[\n]\n"])
+def test_an_empty_bucket_has_an_empty_listing(read, data):
+    assert read(data) == []
 
 
-def test_lines_may_have_anything_but_line_ends_in_keys(tmp_path):
-    key = "\x1b[31m\r\x85\u2028\x00'\"\\u0041"
-    (tmp_path / "listing").write_bytes(f"3\t{key}\n".encode())
-    assert list(listings.read(tmp_path / "listing")) == [(key.encode(), 3)]
+def test_lines_may_have_anything_but_line_ends_in_keys(read):
+    key = b"\x1b[31m\r\xc2\x85\xe2\x80\xa8\x00'\"\\u0041"
+    assert read(b"3\t%b\n" % key) == [(key, 3)]
 
 
 @pytest.mark.parametrize(
@@ -91,11 +95,9 @@ def test_lines_may_have_anything_but_line_ends_in_keys(tmp_path):
         (b'{"a":' * 100_000, "recursion"),
     ],
 )
-def test_what_is_none_is_refused_with_the_place(tmp_path, data, told):
-    (tmp_path / "listing").write_bytes(data)
-    with pytest.raises(UsageError) as raised:
-        list(listings.read(tmp_path / "listing"))
-    assert told in raised.value.happened.en
+def test_what_is_none_is_refused_with_the_place(read, data, told):
+    with pytest.raises(UsageError, match=told) as raised:
+        read(data)
     assert "rclone lsjson" in raised.value.fix.en
 
 

@@ -23,7 +23,6 @@ from support.ops import (
     TEMPLATE,
     StandInTool,
     compared,
-    failed,
     lacks,
     open_pass,
     printed,
@@ -109,19 +108,6 @@ def test_the_tool_is_run_in_the_projects_folder(environment, stand_in):
     assert (stand_in.folder / "where").read_text().strip() == str(TEMPLATE)
 
 
-@pytest.mark.parametrize(
-    ("lang", "happened", "fix"),
-    [
-        ("C.UTF-8", "The Serverless Devs tool is not here: there is no `s` on the PATH", "-> Install it: npm install"),
-        ("zh_CN.UTF-8", "找不到 Serverless Devs 工具：PATH 中没有 s", "-> 请安装：npm install"),
-    ],
-)
-def test_without_the_tool_it_says_in_both_languages_how_to_get_it(environment, tmp_path, lang, happened, fix):
-    done = run({**environment, "LANG": lang, "PATH": str(tmp_path)}, "status")
-    first, second = done.stderr.splitlines()
-    assert (done.returncode, done.stdout, first, second[: len(fix)]) == (1, "", happened, fix)
-
-
 def test_off_a_terminal_the_answer_is_on_standard_output_and_nothing_else(environment, stand_in):
     stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": printed(compared())}})
     done = run(environment, "compare")
@@ -136,21 +122,6 @@ def test_on_a_terminal_states_have_colours(environment, stand_in):
     assert terminal.end() == 1
     told = ("\x1b[31mNot all is in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
     assert lacks(terminal.shown, *told) == ["\x1b[2J"]
-
-
-@pytest.mark.parametrize(
-    ("step", "told"),
-    [
-        ({"out": failed("SettingsError", "SOURCE_BUCKET is empty"), "code": 0}, "raised SettingsError: SOURCE_BUCKET"),
-        ({"err": "getaddrinfo ENOTFOUND", "code": 101}, "The tool could not reach Alibaba Cloud"),
-        ({"out": "code: FunctionNotFound", "code": 101}, "Function Compute does not know the function"),
-        ({"out": "Bye", "code": 0}, "gave no answer"),
-    ],
-)
-def test_a_tool_that_fails_is_told_with_what_to_do(environment, stand_in, step, told):
-    stand_in.plan({"*": step})
-    done = run(environment, "doctor")
-    assert (done.returncode, done.stdout, lacks(done.stderr, told, "\n-> ")) == (1, "", [])
 
 
 HINT = f"compare goes on in the cloud. See how far it is: {OPS} compare --deep --look"

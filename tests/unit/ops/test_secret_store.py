@@ -51,11 +51,6 @@ def test_the_environments_values_are_stored_under_the_names_of_s_yaml(keep, monk
     assert lacks(shown, *VALUES.values(), "s deploy -y\n") == [*VALUES.values()]
 
 
-def test_one_can_be_stored_alone(keep, monkeypatch):
-    monkeypatch.setenv("ALERT_WEBHOOK", VALUES["ALERT_WEBHOOK"])
-    assert keep("ALERT_WEBHOOK")[0] == {"sync_ALERT_WEBHOOK": VALUES["ALERT_WEBHOOK"]}
-
-
 def test_in_a_terminal_it_asks_for_what_is_not_set_and_shows_nothing_of_it(keep, monkeypatch):
     monkeypatch.setenv("HW_AK", VALUES["HW_AK"])
     asked = []
@@ -90,15 +85,18 @@ def test_what_cannot_be_a_value_is_refused_and_not_repeated(keep, monkeypatch, n
     assert value not in raised.value.happened.en + raised.value.happened.zh
 
 
-def test_a_file_that_does_not_name_the_keys_is_refused(keep, tmp_path):
-    (tmp_path / "s.yaml").write_text(S_YAML.replace("secret(", "env("))
-    with pytest.raises(UsageError, match=r"s\.yaml says no HW_AK"):
-        keep()
-    with pytest.raises(UsageError, match=r"nothing\.yaml cannot be read"):
-        keep(template=tmp_path / "nothing.yaml")
-    (tmp_path / "s.yaml").write_bytes(f"# 照片\n{S_YAML}".encode("gb18030"))
-    with pytest.raises(UsageError, match=r"s\.yaml is not UTF-8"):
-        keep()
+@pytest.mark.parametrize(
+    ("data", "file", "told"),
+    [
+        (S_YAML.replace("secret(", "env(").encode(), "s.yaml", r"s\.yaml says no HW_AK"),
+        (b"", "nothing.yaml", r"nothing\.yaml cannot be read"),
+        (f"# 照片\n{S_YAML}".encode("gb18030"), "s.yaml", r"s\.yaml is not UTF-8"),
+    ],
+)
+def test_a_file_that_does_not_name_the_keys_is_refused(keep, tmp_path, data, file, told):
+    (tmp_path / "s.yaml").write_bytes(data)
+    with pytest.raises(UsageError, match=told):
+        keep(template=tmp_path / file)
 
 
 def test_the_tool_gets_a_value_by_its_environment_and_never_as_an_argument(stand_in, tmp_path):

@@ -132,11 +132,6 @@ def test_without_a_terminal_it_is_a_line_a_minute():
     assert lines[-1].endswith("：34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟")
 
 
-def test_what_the_call_raises_is_raised():
-    with pytest.raises(ToolError, match="broken"):
-        run_pass(Seen(FakeCaller(compare=BROKEN)).session, "compare", {})
-
-
 def test_whoever_interrupts_is_told_how_to_look_at_this_pass():
     seen = Seen(FakeCaller(compare=KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):

@@ -253,6 +253,10 @@ def test_what_is_stuck_says_by_which_code_and_what_to_do():
     assert [row[0] for row in passing[1:]] == ["GET_SRC_OBJ_FAILURE", "UPLOAD_DST_OBJ_FAILURE", "total"]
 
 
+FAILURES = answer("status")["copying"]["failures"]
+NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh": ""}
+
+
 @pytest.mark.parametrize(
     ("failures", "said"),
     [
@@ -269,19 +273,16 @@ def test_what_is_stuck_says_by_which_code_and_what_to_do():
             {"counted": 5, "done": 1, "waiting": 0, "stuck": 0, "outside": 1, "unknown": 3, "codes": {}},
             "In no list of OMS's that replay has read.3",
         ),
+        ({**FAILURES, "codes": {"": NOT_OF_OMS}}, "Sent again since, and OMS did not take it"),
     ],
-    ids=["OMS is silent", "nothing", "OMS's counter is behind", "of some nothing is known"],
+    ids=[
+        *("OMS is silent", "nothing", "OMS's counter is behind", "of some nothing is known"),
+        "sent again and not taken, so without a code of OMS",
+    ],
 )
 def test_what_became_of_failures_is_said_or_is_not_known(given, failures, said):
     given["copying"].update(failures=failures)
-    assert said in page(given).section("failures").text
-
-
-def test_a_key_that_was_sent_again_and_not_taken_has_no_code_of_oms(given):
-    code = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh": ""}
-    given["copying"]["failures"]["codes"] = {"": code}
-    told = ("Sent again since, and OMS did not take it", "Look at the code.")
-    assert lacks(page(given).section("failures").text, *told) == ["Look at the code."]
+    assert lacks(page(given).section("failures").text, said, "Look at the code.") == ["Look at the code."]
 
 
 def test_commands_in_what_the_function_says_stand_out():
