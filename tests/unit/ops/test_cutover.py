@@ -554,17 +554,19 @@ GIVE = "-> Give --rehearse, or since when nobody writes: --frozen-since now"
 
 
 @pytest.mark.parametrize(
-    ("words", "lang", "told"),
+    ("words", "lang", "typed", "told"),
     [
-        (["--frozen-since", "soon"], "en", ["'soon' is not a time with its zone", GIVE]),
-        (["--frozen-since", "2026-01-31T08:00:00"], "en", ["is not a time with its zone", GIVE]),
-        (["--frozen-since", "2026-01-31T09:05:00Z"], "en", ["2026-01-31T09:05:00Z is yet to come", GIVE]),
-        ([], "en", [GIVE]),
-        ([], "zh", ["-> 请使用 --rehearse，或给出停写时间"]),
+        (["--frozen-since", "soon"], "en", None, ["'soon' is not a time with its zone", GIVE]),
+        (["--frozen-since", "2026-01-31T08:00:00"], "en", None, ["is not a time with its zone", GIVE]),
+        (["--frozen-since", "2026-01-31T09:05:00Z"], "en", None, ["2026-01-31T09:05:00Z is yet to come", GIVE]),
+        ([], "en", None, [GIVE]),
+        ([], "zh", None, ["-> 请使用 --rehearse，或给出停写时间"]),
+        # Somebody who is asked, and does not answer.
+        ([], "en", "", ["Since when has nobody written to the source?", GIVE]),
     ],
 )
-def test_without_a_freeze_that_can_be_nothing_begins_and_it_says_what_to_give(command, words, lang, told):
-    seen = world(lang)
+def test_without_a_freeze_that_can_be_nothing_begins_and_it_says_what_to_give(command, words, lang, typed, told):
+    seen = world(lang, typed)
     assert command(seen, "cutover", *words) == 2
     assert (lacks(seen.said, *told), seen.caller.asked) == ([], [])
 
@@ -582,11 +584,6 @@ def test_on_a_terminal_it_asks_when_writes_stopped(command, typed, payload):
     assert (command(seen, "cutover"), asked(seen, "certify")[-1]) == (0, payload)
     assert "Since when has nobody written to the source?" in seen.said
     assert ("Close the project now" in seen.said) is bool(payload)
-
-
-def test_who_does_not_answer_begins_nothing(command):
-    seen = world(typed="")
-    assert (command(seen, "cutover"), seen.caller.asked) == (2, [])
 
 
 def test_an_error_in_the_midst_ends_it_with_what_to_do(command):

@@ -243,7 +243,8 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
         "what could not be read, how much that leaves open, and no sixth key of it",
     ],
 )
-def test_it_is_said(view, answer, lang, told):
+def test_what_matters_of_an_answer_is_said_in_the_language_that_is_asked_for(view, answer, lang, told):
+    # Of keys there are five at most: the sixth is 'f'.
     assert lacks(text(view(answer, lang)), *told, "'f'") == ["'f'"]
 
 
