@@ -294,8 +294,7 @@ def _in_order(document: Document) -> Finding:
 
 def _accepted(document: Document) -> Finding:
     """Only what can be accepted was accepted, and by somebody."""
-    accepted = document["accepted"]
-    wrong = [name for name, who in accepted.items() if name not in ACCEPTABLE or not who.strip()]
+    wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE or not who.strip()]
     return Finding.unless(Text("Only what can be accepted by name was accepted", "只接受了可具名认可的对象"), wrong)
 
 

@@ -33,8 +33,7 @@ _WHICH_COUNT = t(
 
 def check(session: Session, options: Namespace) -> int:
     """Tell what holds of a certificate, and of listings against it; return the exit code. Raises OpsError."""
-    now = session.clock.now()
-    document, found = findings(options.certificate, options.source, options.destination, now)
+    document, found = findings(options.certificate, options.source, options.destination, session.clock.now())
     told = [Whole(json.dumps(_to_json(document, found)))] if options.json else _lines(document, found, session.lang)
     session.screen.answer(told)
     return exit_code(document, found)
@@ -112,10 +111,9 @@ def _read(file: Path) -> Any:
         document = json.loads(text, object_pairs_hook=of_one_meaning)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
-    is_one = isinstance(document, dict) and document.get("kind") == KIND
-    if not is_one or document.get("schema") != SCHEMA:
-        raise _no_certificate(file)
-    return document
+    if isinstance(document, dict) and (document.get("kind"), document.get("schema")) == (KIND, SCHEMA):
+        return document
+    raise _no_certificate(file)
 
 
 def _no_certificate(file: Path) -> UntrustedError:

@@ -242,13 +242,12 @@ def headers_fit(document: Document) -> Finding:
     equal = {name for name, of in folders.items() if of.keys() & {*SAMPLED}}
     # As folders are told: those that are not told one by one are one.
     firsts = {key[: key.find("/") + 1] for key in (*keys, *more, *gone)}
-    seen = {name if name in folders else "*" for name in firsts}
     holds = {
         "drawn": drawn == (len(keys - gone) if is_compared else 0),
         "more": not more & (keys | gone) and len(more) <= _MAX_FOLDERS + 2 and (bool(sample["asked"]) or not more),
         "sample": not is_compared or not (sample["unread"] or headers["problem"]),
         "problem": not headers["problem"] or bool(sample["asked"]),
-        "folders": not is_compared or equal <= seen,
+        "folders": not is_compared or equal <= {name if name in folders else "*" for name in firsts},
         "lost": all(0 < named <= objects <= drawn + len(more) for objects, named in counts),
         "documented": "content-type" not in headers["documented"] and headers["migrated"] in (True, False, None),
         "keys": all(_is_in_scope(document, key) for key in more | gone),

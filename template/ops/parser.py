@@ -62,8 +62,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     for name, command in COMMANDS.items():
         _add(commands, name, command, say, is_asked=name in words)
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        missing = t("there is no command {name!r}", name=words[0])
-        parser.error(say(_meant(missing, words[0], COMMANDS)))
+        parser.error(say(_meant(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
     options, unknown = parser.parse_known_args(words)
     if unknown:
         asked = commands.choices[options.command]

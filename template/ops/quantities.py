@@ -61,8 +61,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         if most is None and number < least:
             raise ValueError(t("{text!r} is no whole number of {least} or more", text=text, least=least))
         if most is not None and not least <= number <= most:
-            told = t("{text!r} is no whole number from {least} to {most}", text=text, least=least, most=most)
-            raise ValueError(told)
+            raise ValueError(t("{text!r} is no whole number from {least} to {most}", text=text, least=least, most=most))
         return number
 
     return read

@@ -88,12 +88,11 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
         if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer.stop in _FINAL:
             break
         if not is_moving:
-            why = answer.stopped or answer.next
             session.say(
                 t(
                     "{job} rests: {why}. It is tried again in {seconds:.0f} seconds",
                     job=job,
-                    why=why,
+                    why=answer.stopped or answer.next,
                     seconds=_REST_SECONDS,
                 )
             )
@@ -131,8 +130,7 @@ def _call(session: Session, job: str, payload: Payload, began: float) -> Reconci
             seen = _look(session, job, look) or seen
             looked = session.clock.monotonic()
         how_far = passes.how_far(seen, session.lang)
-        told = t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far)
-        session.progress(told)
+        session.progress(t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far))
     answer = call.result()
     return answers.of(ReconcileAnswer, answer) if job == "reconcile" else answers.of_compare(answer)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ops.canary.objects import items
 from ops.certificates import CANARY, RECORDS
-from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
+from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.sync_task import SyncTask
 from ops.clouds.wire import refused
@@ -87,13 +87,11 @@ class Accounts:
             )
         if self.given.get("objectPrefix", "").startswith(RECORDS):
             raise UsageError(_FILTER.filled(why=t("what begins so is a record")), _OTHER_FILTER)
-        longest = max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items())
-        if longest > _MAX_NAME:
+        if max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items()) > _MAX_NAME:
             raise UsageError(
                 _FILTER.filled(why=t("with it they have over {most} bytes", most=_MAX_NAME)), _OTHER_FILTER
             )
-        buckets: tuple[Bucket, ...] = (self.source, self.destination)
-        for bucket in buckets:
+        for bucket in (self.source, self.destination):
             if bucket.configured(bucket.retention_query) is not None:
                 raise UsageError(
                     _RETAINS.filled(name=bucket.name), t("Try the project with buckets that have no such rule")

@@ -50,8 +50,7 @@ class Journals:
     def write(self, journal: Journal, now: datetime) -> None:
         """Raises OpsError."""
         journal.written = timestamp(now)
-        body = json.dumps(asdict(journal)).encode()
-        self._log.put(self._name(journal), body, {"Content-Type": "application/json"})
+        self._log.put(self._name(journal), json.dumps(asdict(journal)).encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:
         """Raises OpsError."""

@@ -60,8 +60,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             clock.sleep(_LOOK_SECONDS)
         is_first = False
     journals.forget(journal)
-    lists = f"oms/sync_task/{accounts.task}/"
-    session.say(_REMOVED.filled(prefix=prefix, name=accounts.destination.name, lists=lists))
+    session.say(_REMOVED.filled(prefix=prefix, name=accounts.destination.name, lists=f"oms/sync_task/{accounts.task}/"))
     return True
 
 

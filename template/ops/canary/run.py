@@ -156,10 +156,9 @@ class _Run:
 
     def _say_plan(self) -> None:
         accounts, all_items = self._accounts, items()
-        size = sum(one.size for one in all_items) / 1e6
         plan = _PLAN.filled(
             n=len(all_items),
-            size=size,
+            size=sum(one.size for one in all_items) / 1e6,
             prefix=self._journal.prefix,
             source=accounts.source.name,
             destination=accounts.destination.name,
@@ -199,10 +198,9 @@ class _Run:
             if not waited_for:
                 return
             left = max(LIMITS[hop] for hop in waited_for) - gone
-            waits = t(
-                "waiting at most {left} more for: {what}", left=duration(left), what=_named(waited_for, session.lang)
+            session.progress(
+                t("waiting at most {left} more for: {what}", left=duration(left), what=_named(waited_for, session.lang))
             )
-            session.progress(waits)
             # What comes soon is seen soon.
             session.clock.sleep(_LOOK_SECONDS if gone < 60 else 3 * _LOOK_SECONDS)
 
@@ -227,14 +225,11 @@ class _Run:
             yield t("headers that OMS did not carry: {names}", names=lost).of(lang)
         first, counts = hops.first_accepted(watch.followed), watch.counts
         if counts:
-            step = _STEPS.get(counts.step, _UNKNOWN)
-            shown_after = _since(first, watch.counted if watch.is_alone else None)
-            doubles = _DOUBLES.get(watch.doubles, _UNKNOWN)
             yield t(
                 "OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}",
-                step=step,
-                shown_after=shown_after,
-                doubles=doubles,
+                step=_STEPS.get(counts.step, _UNKNOWN),
+                shown_after=_since(first, watch.counted if watch.is_alone else None),
+                doubles=_DOUBLES.get(watch.doubles, _UNKNOWN),
             ).of(lang)
         yield t("OMS's lists: {since}", since=_since(first, watch.lists[0].written if watch.lists else None)).of(lang)
         if watch.unfinished:
@@ -264,11 +259,10 @@ class _Run:
 def _event(given: Mapping[str, str], one: Followed) -> dict[str, Any]:
     """The event of an object, as Function Compute hands it to forward (help.aliyun.com, "OSS triggers")."""
     of_object = {"key": one.key, "eTag": one.etag, "size": one.item.size}
-    written = timestamp(one.written) if one.written else ""
     event = {
         "eventName": "ObjectCreated:PutObject",
         "eventSource": "acs:oss",
-        "eventTime": written,
+        "eventTime": timestamp(one.written) if one.written else "",
         "oss": {"bucket": {"name": given["sourceBucket"]}, "object": of_object},
         "region": given["region"],
     }
@@ -277,14 +271,13 @@ def _event(given: Mapping[str, str], one: Followed) -> dict[str, Any]:
 
 def _row(one: Followed, lang: str) -> Line:
     title = _title(one.item, lang)
-    row = t(
+    text = t(
         "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
         title=title + " " * (_COLUMNS - width(title)),
         event=_since(one.written, one.recorded),
         accepted=_since(one.written, one.accepted),
         in_obs=_since(one.accepted, one.in_obs),
-    )
-    text = row.of(lang)
+    ).of(lang)
     if one.differs:
         return Marked(f"{text}  ", t("differs: {names}", names=one.differs).of(lang), "bad")
     if one.in_obs:

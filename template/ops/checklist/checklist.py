@@ -104,8 +104,7 @@ class Row(NamedTuple):
 
 def checklist(session: Session, options: Namespace, folder: Path) -> int:
     """Show it. Raises OpsError where the keys or the buckets are not what they should be."""
-    given = project.read(options.template or folder / "s.yaml", _NEEDED)
-    source, destination = _buckets(session, given)
+    source, destination = _buckets(session, project.read(options.template or folder / "s.yaml", _NEEDED))
     rows = []
     for setting in SETTINGS:
         session.progress(t("Looking at {what}", what=setting.called))

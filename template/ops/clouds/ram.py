@@ -34,8 +34,7 @@ class Ram:
         """What RAM answers to an action, with its parameters as RAM calls them; what it is about may be new."""
         # A key that was made without anybody having its secret is of no use, and there are two a user.
         attempts = 1 if action == "CreateAccessKey" else ATTEMPTS
-        call = partial(self._ram.call, "POST", "/", action, parameters, attempts)
-        return patiently(self._clock, call, is_absent)
+        return patiently(self._clock, partial(self._ram.call, "POST", "/", action, parameters, attempts), is_absent)
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
         """The same for a thing that may not be there: then None."""

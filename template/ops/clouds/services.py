@@ -42,8 +42,7 @@ class Service:
 
         def made() -> Request:
             headers = {"Content-Type": "application/json", **self._about}
-            now = self._clock.now()
-            signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=now)
+            signed = signers.sdk(method, host, path, query, headers, sent, keys=self._keys, now=self._clock.now())
             return Request(method, f"{self.origin}{path}{asked}", signed, sent)
 
         asked_once = partial(ask, self._clock, made, attempts)

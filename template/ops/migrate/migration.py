@@ -44,8 +44,7 @@ def migrate(session: Session, options: Namespace, folder: Path) -> int:
 
     Raises OpsError.
     """
-    file = options.template or folder / "s.yaml"
-    this = Migration(session, project.read(file, (*NEEDED, "SYNC_URL")), options)
+    this = Migration(session, project.read(options.template or folder / "s.yaml", (*NEEDED, "SYNC_URL")), options)
     actions: dict[str, Callable[[], int]] = {
         "look": this.look,
         "pause": this.pause,
@@ -152,8 +151,7 @@ class Migration:
             source, there, region = self._new_keys(known)
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
             check_open(self._session)
-            there_region = self._given["destinationRegion"]
-            buckets = (known.source, region, known.destination, there_region)
+            buckets = (known.source, region, known.destination, self._given["destinationRegion"])
             wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite, known.restore)
             # Somebody else may have gone on with it: then their keys hold, and these are gone.
             known.group = Grants(self._session).wait(
@@ -325,8 +323,7 @@ class Migration:
         self._intentions.end(known, self._holders, self._session.clock.now(), how, group)
 
     def _show(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
-        shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines
-        self._session.screen.answer(shown)
+        self._session.screen.answer([Whole(json.dumps(told.to_json(group)))] if self._options.json else lines)
 
     def _say(self, texts: Iterable[Text]) -> None:
         """What there is to say where there is no group."""

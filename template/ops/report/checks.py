@@ -108,8 +108,7 @@ def _trouble(found: Certificate, check: answered.Finding, say: Words) -> Finding
 
 def _counted(found: Certificate, check: str, say: Words) -> str | None:
     """What a check of classes is about, as the document counts it; None for another."""
-    titles = CHECKS[check].classes if check in CHECKS else ()
-    sides = [counted.of_class(found, title) for title in titles]
+    sides = [counted.of_class(found, title) for title in (CHECKS[check].classes if check in CHECKS else ())]
     return counted.objects_and_bytes(sides, say) if sides else None
 
 

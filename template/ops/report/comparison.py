@@ -86,18 +86,16 @@ def classes(found: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBOD
         if name not in shown
     ]
     total = (say("in scope"), *_counts(found, shown, say, NOT_COUNTED))
-    body = [_class_row(found, name, accepted.get(name.title), say) for name in shown]
     return [
         *(_side_bar(found, counted[side], side, say) for side in SIDES),
-        Table(columns, body, [total, *others]),
+        Table(columns, [_class_row(found, name, accepted.get(name.title), say) for name in shown], [total, *others]),
     ]
 
 
 def sums(found: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
     """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
     for side, whole in (("source", found.source), ("destination", found.destination)):
-        total = _added(found, found.classes, side, apart)
-        adds_up = adds_up and total == Counted(whole.objects, whole.bytes)
+        adds_up = adds_up and _added(found, found.classes, side, apart) == Counted(whole.objects, whole.bytes)
     if adds_up:
         return Paragraph(say("The classes add up to what the listings brought."), "note")
     return Paragraph(say("The classes do not add up to what the listings brought."), "bad")
@@ -246,8 +244,7 @@ def _one_lag(one: Lag, title: str, late_tone: str, say: Words) -> Blocks:
     ]
     columns = [Column(say("time")), Column(say("share"), "wide"), Column(say("objects"), "n")]
     shares = (say("half within"), one.p50), (say("90 % within"), one.p90), (say("99 % within"), one.p99)
-    longest = (*shares, (say("longest"), one.max))
-    late = [Figure(name, units.duration(seconds, say)) for name, seconds in longest]
+    late = [Figure(name, units.duration(seconds, say)) for name, seconds in (*shares, (say("longest"), one.max))]
     late.append(Figure(say("not yet"), f"{one.not_yet:,}", None, late_tone if one.not_yet else None))
     return [
         Heading(title),

@@ -99,8 +99,7 @@ def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
     statistics, end = answer.statistics, moment(answer.at)
     if statistics is None:
         # The task's silence is told already.
-        is_same = answer.oms_silence == answer.statistics_silence
-        return [] if is_same else silent(answer.statistics_silence, say)
+        return [] if answer.oms_silence == answer.statistics_silence else silent(answer.statistics_silence, say)
     line = Timeline(statistics.from_, end, _STEPS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
@@ -192,5 +191,4 @@ def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, captio
         for name, title in _COUNTED.values()
     ]
     volumes = (say("volume"), *(units.volume(one.get("bytes"), say) for one in windows.values()))
-    columns = [Column(say("count")), *(Column(title, "n") for title in windows)]
-    return Table(columns, [*body, volumes], caption=caption)
+    return Table([Column(say("count")), *(Column(title, "n") for title in windows)], [*body, volumes], caption=caption)

@@ -45,8 +45,7 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     """What either answers."""
     say = Words(language)
     lead, tone = _title(found)
-    rate = found.objects_per_minute
-    ran: Phrase = units.ran(found.started, found.ended, None, say, rate) if found.pass_ else None
+    ran: Phrase = units.ran(found.started, found.ended, None, say, found.objects_per_minute) if found.pass_ else None
     stopped = (say("stopped"), units.stopped(found, say))
     is_trial = _is_trial(found)
     would_send = (say("would be sent"), units.count(found.submitted, say))

@@ -52,8 +52,7 @@ class Alibaba:
         number, there = self.account.number, here.get("FC_ENDPOINT", "")
         self._functions = Functions(self._region, number, keys, clock, there)
         name, self._mark = f"{given['functionName']}-oms", mark_of(given)
-        reads = {name: statements.source_reader(self.source.name)}
-        self.reader = RamHolder(self._ram, "User", name, reads, self._mark)
+        self.reader = RamHolder(self._ram, "User", name, {name: statements.source_reader(self.source.name)}, self._mark)
 
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
         """What the project has to have there, but keys. `has_task`: whether OMS has a key of the reader."""
@@ -96,8 +95,7 @@ class Alibaba:
     def _roles(self) -> Iterator[tuple[Text, RamHolder]]:
         for name, held in statements.by_name(statements.roles(self._given)):
             policies = {role.policy: role.document for role in held}
-            trust = json.dumps(statements.trust_of(held))
-            holder = RamHolder(self._ram, "Role", name, policies, self._mark, trust)
+            holder = RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_of(held)))
             yield t("RAM role of {names}", names=[one for role in held for one in role.purposes]), holder
 
 

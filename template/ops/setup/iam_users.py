@@ -64,13 +64,11 @@ class IamUser:
 
     def need(self, what: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where IAM does not let setup make one."""
-        steps = [*self._by_hand(), *key]
-        return Need(what, (*_LOOKS, *_MAKES), self._look, self._do, steps, is_settled)
+        return Need(what, (*_LOOKS, *_MAKES), self._look, self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
-        steps = [delete_by_hand(self.name)]
-        return Need(what, (*_LOOKS, *_REMOVES), self._look_to_remove, self._remove, steps)
+        return Need(what, (*_LOOKS, *_REMOVES), self._look_to_remove, self._remove, [delete_by_hand(self.name)])
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""

@@ -77,11 +77,10 @@ class Run:
         if huawei is None:
             return [*alibaba.needs(lambda: False), alibaba.key_to_hand_over()] if alibaba else []
         made = {OMS_SOURCE: alibaba.reader if alibaba else None, OMS_DESTINATION: huawei.writer}
-        holders = [holder for names, holder in made.items() if holder and not all(self._handed[names])]
         return [
             *(alibaba.needs(huawei.has_task) if alibaba else ()),
             *huawei.needs(),
-            *huawei.key_needs(holders),
+            *huawei.key_needs([holder for names, holder in made.items() if holder and not all(self._handed[names])]),
             *(() if alibaba else (huawei.key_of_others(),)),
             huawei.tasks.need(lambda: self._make_task(huawei)),
             Need(
@@ -95,9 +94,8 @@ class Run:
     def removals(self) -> list[Need]:
         """What goes, in the order in which nothing is left that something else needs."""
         first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=Typed("remove")))
-        by_hand = Need(t("functions and triggers"), (), lambda: first)
         return [
-            by_hand,
+            Need(t("functions and triggers"), (), lambda: first),
             self._migration_need(),
             *(one for cloud in (self._huawei, self._alibaba) if cloud for one in cloud.removals()),
         ]
@@ -218,9 +216,8 @@ class Run:
         tasks.agree()
 
     def _look_at_settings(self, huawei: Huawei) -> Line:
-        wanted = self._settings(huawei)
         # Where the task is not made yet, nobody knows its address.
-        wrong = [name for name, value in wanted.items() if not value or self._given.get(name) != value]
+        wrong = [name for name, value in self._settings(huawei).items() if not value or self._given.get(name) != value]
         if not wrong:
             return Line(Standing.THERE)
         return Line(Standing.CHANGE, t("{names} are filled in", names=wrong))
@@ -242,8 +239,7 @@ class Run:
             facts = [same(huawei.tasks.url(task) if huawei else task)] if task else []
             return Line(Standing.STOP, t("it is not over"), end, facts)
 
-        rights = ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list")
-        return Need(t("migration of the old objects"), rights, look)
+        return Need(t("migration of the old objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look)
 
     def _intentions(self, alibaba: Alibaba) -> Intentions:
         return Intentions(alibaba.log, self._given.get("SYNC_URL", ""), self._given["functionName"])

@@ -203,10 +203,9 @@ def checklist(given: Mapping[str, str]) -> tuple[Document, Document]:
 def deployer(given: Mapping[str, str]) -> Document:
     """What the tool's own user needs to deploy, as the calls of its component are documented."""
     functions = f"acs:fc:{value(given, 'region')}:*:functions/{value(given, 'functionName')}*"
-    passed = [f"acs:ram::*:role/{role.name}" for role in roles(given)]
     return _ram_policy(
         _allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", on=[functions]),
-        _allow("ram:PassRole", "ram:GetRole", on=passed),
+        _allow("ram:PassRole", "ram:GetRole", on=[f"acs:ram::*:role/{role.name}" for role in roles(given)]),
         _allow("log:Create*", "log:Get*", on=["*"]),
     )
 
@@ -283,11 +282,9 @@ def _document(allowed: Iterable[Statement]) -> Document:
     out."""
     merged: dict[str, Statement] = {}
     for one in allowed:
-        about = json.dumps([one["Resource"], one.get("Condition")])
-        known = merged.setdefault(about, {**one, "Action": []})
+        known = merged.setdefault(json.dumps([one["Resource"], one.get("Condition")]), {**one, "Action": []})
         known["Action"] += [action for action in one["Action"] if action not in known["Action"]]
-    kept = [one for one in merged.values() if not any(_covers(other, one) for other in merged.values())]
-    return _ram_policy(*kept)
+    return _ram_policy(*(one for one in merged.values() if not any(_covers(other, one) for other in merged.values())))
 
 
 def _covers(wide: Statement, narrow: Statement) -> bool:

@@ -115,8 +115,7 @@ def destination(bucket: ObsBucket, region: str) -> Need:
                 t("its class is {kept}, which OMS does not write", kept=kept),
                 t("Choose a bucket of the class Standard or Infrequent Access"),
             )
-        encrypts = bucket.configured("encryption") is not None
-        seen = t("it is encrypted, so that ETags prove less") if encrypts else None
+        seen = t("it is encrypted, so that ETags prove less") if bucket.configured("encryption") is not None else None
         return _elsewhere(found, region) or Line(Standing.THERE, seen)
 
     rights = (
