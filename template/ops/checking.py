@@ -67,8 +67,10 @@ def check_time(document: Any, now: datetime) -> None:
     with suppress(*judge.FORMLESS):  # of which its report says that it is not valid
         if not judge.not_yet(document, now).holds:
             told = t("The certificate was made at {made}, and this machine's clock says {now}")
-            late = told.filled(made=document["made"], now=timestamp(now))
-            raise UntrustedError(late, t("Set this machine's clock right, or make a new certificate"))
+            raise UntrustedError(
+                told.filled(made=document["made"], now=timestamp(now)),
+                t("Set this machine's clock right, or make a new certificate"),
+            )
 
 
 def exit_code(document: Any, found: list[Finding]) -> int:

@@ -73,8 +73,11 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
     scope = {name: value for name, value in payload.items() if name != "restart"}
     before = session.hint
     # A longer work has one already.
-    look = command(Step(job, {**scope, "look": True}))
-    session.hint = before or t("{job} goes on in the cloud. See how far it is: {look}", job=job, look=look)
+    session.hint = before or t(
+        "{job} goes on in the cloud. See how far it is: {look}",
+        job=job,
+        look=command(Step(job, {**scope, "look": True})),
+    )
     session.screen.begin()
     began = session.clock.monotonic()
     answer = _call(session, job, payload, began)

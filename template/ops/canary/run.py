@@ -156,14 +156,15 @@ class _Run:
 
     def _say_plan(self) -> None:
         accounts, all_items = self._accounts, items()
-        plan = _PLAN.filled(
-            n=len(all_items),
-            size=sum(one.size for one in all_items) / 1e6,
-            prefix=self._journal.prefix,
-            source=accounts.source.name,
-            destination=accounts.destination.name,
+        self._session.say(
+            _PLAN.filled(
+                n=len(all_items),
+                size=sum(one.size for one in all_items) / 1e6,
+                prefix=self._journal.prefix,
+                source=accounts.source.name,
+                destination=accounts.destination.name,
+            )
         )
-        self._session.say(plan)
 
     def _write(self, item: Item) -> None:
         """Tell of it, and then write it."""
@@ -258,15 +259,20 @@ class _Run:
 
 def _event(given: Mapping[str, str], one: Followed) -> dict[str, Any]:
     """The event of an object, as Function Compute hands it to forward (help.aliyun.com, "OSS triggers")."""
-    of_object = {"key": one.key, "eTag": one.etag, "size": one.item.size}
-    event = {
-        "eventName": "ObjectCreated:PutObject",
-        "eventSource": "acs:oss",
-        "eventTime": timestamp(one.written) if one.written else "",
-        "oss": {"bucket": {"name": given["sourceBucket"]}, "object": of_object},
-        "region": given["region"],
+    return {
+        "events": [
+            {
+                "eventName": "ObjectCreated:PutObject",
+                "eventSource": "acs:oss",
+                "eventTime": timestamp(one.written) if one.written else "",
+                "oss": {
+                    "bucket": {"name": given["sourceBucket"]},
+                    "object": {"key": one.key, "eTag": one.etag, "size": one.item.size},
+                },
+                "region": given["region"],
+            }
+        ]
     }
-    return {"events": [event]}
 
 
 def _row(one: Followed, lang: str) -> Line:

@@ -46,8 +46,11 @@ class SyncTask:
     def statistics(self, since: datetime) -> tuple[str, dict[str, int]]:
         """The step in which OMS counts, and how many objects it counted since then, by KINDS."""
         until = self._clock.now() + timedelta(minutes=5)
-        query = {"data_type": ",".join(KINDS), "end_time": _stamp(until), "start_time": _stamp(since)}
-        answer = self._service.call("GET", f"{self._path}/statistics", query)
+        answer = self._service.call(
+            "GET",
+            f"{self._path}/statistics",
+            {"data_type": ",".join(KINDS), "end_time": _stamp(until), "start_time": _stamp(since)},
+        )
         try:
             told = {one["data_type"]: one["data"] or [] for one in answer["statistic_datas"]}
             sums = {kind: sum(int(step["statistic_num"]) for step in told.get(kind, [])) for kind in KINDS}

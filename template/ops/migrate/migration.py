@@ -121,8 +121,11 @@ class Migration:
         if known is None:
             self._say([told.NONE])
             return 0
-        question = t("It is not over. Type {word} to end it, and leave what is copied:", word=YES)
-        confirm(self._session, self._options, question)
+        confirm(
+            self._session,
+            self._options,
+            t("It is not over. Type {word} to end it, and leave what is copied:", word=YES),
+        )
         if not self._intentions.latest(known):
             raise UsageError(told.ENDED, told.LOOK)
         self._session.hint = t("The migration is not ended yet: {command}", command=told.REMOVE)

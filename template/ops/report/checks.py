@@ -54,8 +54,10 @@ def following(found: Certificate, say: Words) -> Step:
     for one in _by_result(found):
         if one.gates and one.result is not answered.Result.PASSED and one.next.en:
             return Step(say(one.next), command(one.step))
-    cutover = answered.Step("cutover", {"frozen_since": "now"})
-    return Step(say("On the day, stop the writes to the source bucket, and run:"), command(cutover))
+    return Step(
+        say("On the day, stop the writes to the source bucket, and run:"),
+        command(answered.Step("cutover", {"frozen_since": "now"})),
+    )
 
 
 def name_of(name: str, say: Words) -> str:

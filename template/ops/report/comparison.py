@@ -85,10 +85,13 @@ def classes(found: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBOD
         for name in every
         if name not in shown
     ]
-    total = (say("in scope"), *_counts(found, shown, say, NOT_COUNTED))
     return [
         *(_side_bar(found, counted[side], side, say) for side in SIDES),
-        Table(columns, [_class_row(found, name, accepted.get(name.title), say) for name in shown], [total, *others]),
+        Table(
+            columns,
+            [_class_row(found, name, accepted.get(name.title), say) for name in shown],
+            [(say("in scope"), *_counts(found, shown, say, NOT_COUNTED)), *others],
+        ),
     ]
 
 
@@ -152,8 +155,9 @@ def lag_section(blocks: Blocks, say: Words) -> Section:
 
 def folder_section(block: Block, say: Words) -> Section:
     """Where folders are told, for which a terminal has no room."""
-    about = say("First-level folders; those with differences first.")
-    return Section("folders", say("Folders"), about, [Detail([block])])
+    return Section(
+        "folders", say("Folders"), say("First-level folders; those with differences first."), [Detail([block])]
+    )
 
 
 class _Folder(NamedTuple):
@@ -208,15 +212,17 @@ def _side_bar(found: BothBuckets, names: Sequence[ObjectClass], side: str, say: 
 
 
 def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Words) -> list[Phrase | Cell]:
-    title = (
-        Span("swatch", tone=name.tone),
-        class_name(name.title, say),
-        " ",
-        Span("code", name.title),
-        Span("aside", say(name.means)),
-        Span("note", say("accepted by {who}", who=who)) if who else None,
-    )
-    return [title, *_counts(found, [name], say)]
+    return [
+        (
+            Span("swatch", tone=name.tone),
+            class_name(name.title, say),
+            " ",
+            Span("code", name.title),
+            Span("aside", say(name.means)),
+            Span("note", say("accepted by {who}", who=who)) if who else None,
+        ),
+        *_counts(found, [name], say),
+    ]
 
 
 def _counts(

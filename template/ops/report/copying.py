@@ -43,8 +43,11 @@ def throughput(answer: StatusAnswer, say: Words) -> Figure:
     )
     lately = say("copied by OMS in the last {duration:time}", duration=seconds)
     volume = say("{size:size} a second", size=round(size / seconds))
-    shown = (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute")))
-    return Figure(say("Throughput"), shown, f"{lately} · {volume}")
+    return Figure(
+        say("Throughput"),
+        (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute"))),
+        f"{lately} · {volume}",
+    )
 
 
 def drain(answer: StatusAnswer, say: Words) -> Figure:
@@ -190,5 +193,8 @@ def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, captio
         )
         for name, title in _COUNTED.values()
     ]
-    volumes = (say("volume"), *(units.volume(one.get("bytes"), say) for one in windows.values()))
-    return Table([Column(say("count")), *(Column(title, "n") for title in windows)], [*body, volumes], caption=caption)
+    return Table(
+        [Column(say("count")), *(Column(title, "n") for title in windows)],
+        [*body, (say("volume"), *(units.volume(one.get("bytes"), say) for one in windows.values()))],
+        caption=caption,
+    )

@@ -260,12 +260,14 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         return [Paragraph(say("No reconcile pass has ended yet: not known."), "open"), *under_way]
     parts = [(say(PASS_COUNTS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_PARTS.items()]
     scanned = f"{last.scanned:,}"
-    body = [((Span("swatch", tone=tone), name), units.number(number, say)) for name, number, tone in parts]
-    foot = [(say("scanned"), scanned), (say(PASS_COUNTS["orphans"]), units.number(last.orphans, say))]
     return [
         Facts([(say("The last pass"), units.ran(last.started, last.ended, now, say))]),
         Detail([units.picture(say("scanned"), say("The last pass"), scanned, parts, say)]),
-        Table([Column(say("count")), Column(say("objects"), "n")], body, foot),
+        Table(
+            [Column(say("count")), Column(say("objects"), "n")],
+            [((Span("swatch", tone=tone), name), units.number(number, say)) for name, number, tone in parts],
+            [(say("scanned"), scanned), (say(PASS_COUNTS["orphans"]), units.number(last.orphans, say))],
+        ),
         Paragraph(say(LOST_EVENTS, new=last.new, missing=last.new_missing), "open") if last.new_missing else None,
         *under_way,
     ]

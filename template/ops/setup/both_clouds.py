@@ -61,8 +61,11 @@ class Alibaba:
         yield owners.alias(self._caller, self._given["access"], self.account.number, needed)
         yield storage.source(self.source, self._region)
         prefix, suffix = (self._given.get(name, "") for name in ("objectPrefix", "objectSuffix"))
-        own = OssTrigger(self._given["functionName"], "", CONTENT_EVENTS, prefix, suffix)
-        yield storage.triggers(self._functions, self.source.name, own)
+        yield storage.triggers(
+            self._functions,
+            self.source.name,
+            OssTrigger(self._given["functionName"], "", CONTENT_EVENTS, prefix, suffix),
+        )
         yield storage.log(self.log, self._region, self.account.number)
         for what, holder in self._roles():
             yield holder.need(what)
@@ -95,8 +98,10 @@ class Alibaba:
     def _roles(self) -> Iterator[tuple[Text, RamHolder]]:
         for name, held in statements.by_name(statements.roles(self._given)):
             policies = {role.policy: role.document for role in held}
-            holder = RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_of(held)))
-            yield t("RAM role of {names}", names=[one for role in held for one in role.purposes]), holder
+            yield (
+                t("RAM role of {names}", names=[one for role in held for one in role.purposes]),
+                RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_of(held))),
+            )
 
 
 class Huawei:
@@ -112,14 +117,19 @@ class Huawei:
         self.account = owners.of_huawei(self._iam, self._keys)
         name, mark = given["functionName"], mark_of(given)
         self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
-        rights = statements.functions_in_huawei(given)
-        self.functions = IamUser(self._iam, f"{name}-functions", rights, mark, self._region)
+        self.functions = IamUser(
+            self._iam, f"{name}-functions", statements.functions_in_huawei(given), mark, self._region
+        )
         self.key = FunctionsKey(self.functions, session.caller, session.clock, given, self.has_task)
         number = self._project()
         oms = here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com"
-        service = Service(oms, self._keys, self._clock, {"X-Project-Id": number})
-        pair = Pair(given["sourceBucket"], given["region"], target, self._region)
-        self.tasks = Tasks(service, number, pair, mark, given)
+        self.tasks = Tasks(
+            Service(oms, self._keys, self._clock, {"X-Project-Id": number}),
+            number,
+            Pair(given["sourceBucket"], given["region"], target, self._region),
+            mark,
+            given,
+        )
 
     def with_keys(self, keys: Keys) -> ObsBucket:
         """The destination, as somebody with these keys sees it."""

@@ -118,10 +118,16 @@ class IamUser:
             mark=self._mark,
         )
         for where, document in by_roles(self._document, self._region):
-            told = t("Create a custom policy for that group, {where}", where=where)
-            yield t("{told}: {document}", told=told, document=json.dumps(document))
-        instead = t("Or, where the account has identity policies, create this one instead, and attach it to the user")
-        yield t("{told}: {document}", told=instead, document=json.dumps(self._document))
+            yield t(
+                "{told}: {document}",
+                told=t("Create a custom policy for that group, {where}", where=where),
+                document=json.dumps(document),
+            )
+        yield t(
+            "{told}: {document}",
+            told=t("Or, where the account has identity policies, create this one instead, and attach it to the user"),
+            document=json.dumps(self._document),
+        )
 
     def _look(self) -> Line:
         facts = [self.called, *rights(self._document)]

@@ -90,8 +90,9 @@ class Need:
         if error.status == 403 and self.by_hand:
             state = Standing.BY_HAND if self.is_settled() else Standing.WAIT
             return Line(state, error.happened, ask, steps=self.by_hand)
-        told = sentences(ask, self.or_else)
-        return Line(Standing.UNSEEN, t("cannot be read: {happened}", happened=error.happened), told)
+        return Line(
+            Standing.UNSEEN, t("cannot be read: {happened}", happened=error.happened), sentences(ask, self.or_else)
+        )
 
 
 def no_user(name: str) -> NotYetError:
@@ -101,8 +102,10 @@ def no_user(name: str) -> NotYetError:
 
 def stays(others: Sequence[str]) -> NotYetError:
     """For whoever removes what somebody else has attached these to."""
-    happened = t("stays, because {others} of somebody else are attached", others=others)
-    return NotYetError(happened, t("Detach what is not setup's, and run this again"))
+    return NotYetError(
+        t("stays, because {others} of somebody else are attached", others=others),
+        t("Detach what is not setup's, and run this again"),
+    )
 
 
 def delete_by_hand(name: str) -> Text:
@@ -129,8 +132,9 @@ def lacks(name: str, document: Document | None, wanted: Document, *, is_attached
 
 def not_ours(standing: Standing, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:
     """Something of that name was made by somebody else."""
-    seen = t("{name} is there, and setup did not make it for this source bucket", name=name)
-    return Line(standing, seen, next_, facts)
+    return Line(
+        standing, t("{name} is there, and setup did not make it for this source bucket", name=name), next_, facts
+    )
 
 
 def as_it_lacks(missing: Sequence[Text], facts: Sequence[Text]) -> Line:

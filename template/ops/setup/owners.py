@@ -61,8 +61,11 @@ def alias(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Ne
             add = t("Add the keys of a user in this account: s config add -a {name}", name=name)
             return Line(Standing.BY_HAND, t("there is none"), add, rights)
         if not re.fullmatch(shown.replace("*", r"\d"), account):
-            other = t("it is of another account: {shown}", shown=shown)
-            return Line(Standing.STOP, other, t("Name another alias in s.yaml, under access"))
+            return Line(
+                Standing.STOP,
+                t("it is of another account: {shown}", shown=shown),
+                t("Name another alias in s.yaml, under access"),
+            )
         seen = t("of the same account ({shown}); whether it has these rights shows when it deploys", shown=shown)
         return Line(Standing.THERE, seen, None, rights)
 

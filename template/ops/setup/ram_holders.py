@@ -88,8 +88,10 @@ class RamHolder:
 
     def _by_hand(self) -> Iterator[Text]:
         if self._kind == "Role":
-            command = f"{interpreter()} policies/show.py | bash"
-            yield t("Run {command} where aliyun has keys that may make RAM roles and policies", command=command)
+            yield t(
+                "Run {command} where aliyun has keys that may make RAM roles and policies",
+                command=f"{interpreter()} policies/show.py | bash",
+            )
             return
         yield t(
             "Create the RAM user {name}, without access to the console, with the comment {mark}",
@@ -97,8 +99,11 @@ class RamHolder:
             mark=self._mark,
         )
         for name, document in self._policies.items():
-            told = t("Create the custom policy {name}, and attach it to that user", name=name)
-            yield t("{told}: {document}", told=told, document=json.dumps(document))
+            yield t(
+                "{told}: {document}",
+                told=t("Create the custom policy {name}, and attach it to that user", name=name),
+                document=json.dumps(document),
+            )
 
     def _look(self) -> Line:
         facts = [self.called, *(one for document in self._policies.values() for one in rights(document))]
@@ -196,8 +201,10 @@ class RamHolder:
         found = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
         if found is None:
             return None
-        document = json.loads(found["DefaultPolicyVersion"]["PolicyDocument"])
-        return _Policy(document, found["Policy"].get("Description") == self._mark)
+        return _Policy(
+            json.loads(found["DefaultPolicyVersion"]["PolicyDocument"]),
+            found["Policy"].get("Description") == self._mark,
+        )
 
     def _attached(self) -> Sequence[str]:
         found = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._named: self.name})

@@ -210,9 +210,12 @@ class Run:
         """OMS's privacy statement is the user's to agree to."""
         if not self._agreed:
             self._session.say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
-            refused = t("Nobody agreed, so no sync task was made")
-            otherwise = t("Where nobody can be asked, give --agree")
-            self._session.insist(t("Type {word} if you do:", word=_AGREE), _AGREE, refused, otherwise)
+            self._session.insist(
+                t("Type {word} if you do:", word=_AGREE),
+                _AGREE,
+                t("Nobody agreed, so no sync task was made"),
+                t("Where nobody can be asked, give --agree"),
+            )
         tasks.agree()
 
     def _look_at_settings(self, huawei: Huawei) -> Line:

@@ -99,8 +99,11 @@ def destination(bucket: ObsBucket, region: str) -> Need:
 
     def look() -> Line:
         if "." in bucket.name:
-            told = t("Name another one in s.yaml: destinationBucket")
-            return Line(Standing.STOP, t("its name has a period, and OBS's certificate does not hold for such"), told)
+            return Line(
+                Standing.STOP,
+                t("its name has a period, and OBS's certificate does not hold for such"),
+                t("Name another one in s.yaml: destinationBucket"),
+            )
         try:
             found = bucket.location()
         except RefusedError as error:
@@ -142,5 +145,8 @@ def _website(found: ElementTree.Element | None) -> Line:
         wrong.append(t("it fetches what it lacks from elsewhere when it is read"))
     if not wrong:
         return Line(Standing.THERE)
-    told = t("Switch that off before old objects are copied, because OMS reads something else then")
-    return Line(Standing.BY_HAND, t("{wrong}", wrong=wrong), told)
+    return Line(
+        Standing.BY_HAND,
+        t("{wrong}", wrong=wrong),
+        t("Switch that off before old objects are copied, because OMS reads something else then"),
+    )

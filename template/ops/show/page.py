@@ -89,9 +89,12 @@ def _command(text: str) -> Markup:
 
 def _section(given: Section, say: Words) -> Markup:
     note = element("p", given.note, class_="note") if given.note else None
-    head = element("header", element("h2", given.title, id=given.name), note)
-    body = element("div", *_blocks(given.blocks, say), class_="body")
-    return element("section", head, body, aria_labelledby=given.name)
+    return element(
+        "section",
+        element("header", element("h2", given.title, id=given.name), note),
+        element("div", *_blocks(given.blocks, say), class_="body"),
+        aria_labelledby=given.name,
+    )
 
 
 def _blocks(blocks: Blocks, say: Words) -> Iterator[Markup]:
