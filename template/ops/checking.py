@@ -25,10 +25,6 @@ from ops.waiting import Session
 from oss_oms_sync.answers.text import same, t
 
 _HOLDS, _FAILS = t("holds"), t("does not hold")
-_WHICH_COUNT = t(
-    "The destination's listing has keys like those of records or of OMS's own lists: they count where the source has"
-    " them too"
-)
 
 
 def check(session: Session, options: Namespace) -> int:
@@ -56,7 +52,13 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
             found.append(in_listing(document, "destination", noting(listings.read(destination), there), own))
             may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in there)
             if may_count and not source and not found[-1].holds:
-                raise UsageError(_WHICH_COUNT, t("Give --source as well"))
+                raise UsageError(
+                    t(
+                        "The destination's listing has keys like those of records or of OMS's own lists: they count"
+                        " where the source has them too"
+                    ),
+                    t("Give --source as well"),
+                )
     except judge.FORMLESS:
         raise _no_certificate(file) from None
     return document, found

@@ -84,12 +84,6 @@ VIEWS = {
 _OF_EACH_COMMAND = {"command", "json", "lang", "html", "template"}
 _OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
 
-_SHOW_HOW = t(
-    "Give it an answer: {status} | {show}, or {show} < certificate.json",
-    status=Typed("status", json=True),
-    show=Typed("show"),
-)
-
 
 def program() -> int:
     """`main` as a process of its own: a terminal that is closed, or whoever ends it, stops it as Ctrl-C does, so that
@@ -225,7 +219,15 @@ def _show_input(session: Session, options: Namespace) -> int:
     kind = kind_of(answer)
     if not kind:
         # What the tool or the function said instead.
-        raise UsageError(t("The input contains no answer that is known here"), _SHOW_HOW, given.splitlines()[-_TAIL:])
+        raise UsageError(
+            t("The input contains no answer that is known here"),
+            t(
+                "Give it an answer: {status} | {show}, or {show} < certificate.json",
+                status=Typed("status", json=True),
+                show=Typed("show"),
+            ),
+            given.splitlines()[-_TAIL:],
+        )
     if kind == "certificate":
         checking.check_time(answer, session.clock.now())
     return _show(session, options, answer, kind)

@@ -20,8 +20,6 @@ _NAMED = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.
 # As the functions take it (settings.py).
 _ADDRESS = re.compile(r"https://|http://(localhost|127\.[\d.]+|\[::1\])[:/]", re.IGNORECASE)
 
-_SET = t("Set the environment variable {name}, in CI from its secret store; or run this in a terminal, which asks")
-
 
 def keep(session: Session, options: Namespace, folder: Path) -> int:
     """Store the secrets that `options.name` names, or all; from the environment, or as somebody types them. Return the
@@ -48,7 +46,14 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
 
 def _value(session: Session, name: str) -> str:
     value = os.environ.get(name, "").strip() or typed(session, name)
-    check_given(name, value, _SET.filled(name=name))
+    check_given(
+        name,
+        value,
+        t(
+            "Set the environment variable {name}, in CI from its secret store; or run this in a terminal, which asks",
+            name=name,
+        ),
+    )
     check_form(name, value)
     # The functions refuse it otherwise, at every tick, and doctor does not have it.
     if name == "ALERT_WEBHOOK" and not _ADDRESS.match(value):

@@ -23,7 +23,6 @@ _MAX_NAME = 1023
 # A run's name is a time and four digits.
 _LONGEST_RUN = 24
 
-_RETAINS = t("{name}: a rule of retention keeps what is written there, so a canary could not be deleted again")
 _FILTER = t("No key of a canary passes the filter: {why}")
 _OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
 
@@ -94,7 +93,12 @@ class Accounts:
         for bucket in (self.source, self.destination):
             if bucket.configured(bucket.retention_query) is not None:
                 raise UsageError(
-                    _RETAINS.filled(name=bucket.name), t("Try the project with buckets that have no such rule")
+                    t(
+                        "{name}: a rule of retention keeps what is written there, so a canary could not be deleted"
+                        " again",
+                        name=bucket.name,
+                    ),
+                    t("Try the project with buckets that have no such rule"),
                 )
         if session.caller.ask("certify", {"look": True})["closed"]:
             raise UsageError(

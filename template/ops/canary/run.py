@@ -32,10 +32,6 @@ _TO_FLY = (*_TO_REMOVE, "SYNC_URL")
 _EQUAL, _DIFFERS, _NOT_COME = 0, 1, 3
 _LOOK_SECONDS = 5.0
 
-_PLAN = t(
-    "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination}, compares"
-    " it, and deletes all of it."
-)
 _HOPS = {
     "event": t("event"),
     "accepted": t("acceptance by OMS"),
@@ -51,17 +47,8 @@ _STEPS = {
 }
 _DOUBLES = {"each counted": t("counted twice"), "merged": t("counted once")}
 _UNKNOWN = t("not known")
-_COUNTED_ON = t(
-    "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not finished, and"
-    " nobody can tell them from others: status shows them ({command}), and so does a cutover (OMS_FINISHED)"
-).filled(command=Typed("status", acknowledge=True))
-_SOME_LACK = t(
-    "Not everything came, in twice the documented time. The hop above says where to look: {command}",
-    command=Typed("doctor"),
-)
 _REMOVE = Typed("canary", remove=True)
 _LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
-_REPORT = t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.")
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
@@ -157,7 +144,9 @@ class _Run:
     def _say_plan(self) -> None:
         accounts, all_items = self._accounts, items()
         self._session.say(
-            _PLAN.filled(
+            t(
+                "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into"
+                " {destination}, compares it, and deletes all of it.",
                 n=len(all_items),
                 size=sum(one.size for one in all_items) / 1e6,
                 prefix=self._journal.prefix,
@@ -234,20 +223,29 @@ class _Run:
             ).of(lang)
         yield t("OMS's lists: {since}", since=_since(first, watch.lists[0].written if watch.lists else None)).of(lang)
         if watch.unfinished:
-            yield _COUNTED_ON.filled(unfinished=watch.unfinished).of(lang)
+            yield t(
+                "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not"
+                " finished, and nobody can tell them from others: status shows them ({command}), and so does a cutover"
+                " (OMS_FINISHED)",
+                command=Typed("status", acknowledge=True),
+                unfinished=watch.unfinished,
+            ).of(lang)
         if missing:
             yield Marked("", _NOT_THERE.filled(what=_named(missing, lang)).of(lang), "open")
         said = {
             _EQUAL: t("It works: all came, and is equal."),
             _DIFFERS: t("What came differs from what was written."),
-            _NOT_COME: _SOME_LACK,
+            _NOT_COME: t(
+                "Not everything came, in twice the documented time. The hop above says where to look: {command}",
+                command=Typed("doctor"),
+            ),
         }[code]
         yield Marked("", said.of(lang), {_EQUAL: "good", _DIFFERS: "bad"}.get(code, "open"))
 
     def _keep(self, file: Path | None, told: dict[str, Any]) -> None:
         """Show the report, and write it where that is wanted."""
         session, text, wanted = self._session, json.dumps(told, indent=1), Path("field-report.json")
-        session.say(_REPORT)
+        session.say(t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time."))
         for line in text.splitlines():
             session.screen.say(line)
         if file is None and session.agrees(t("Write it to {wanted}? [y/N]", wanted=wanted)):

@@ -17,11 +17,6 @@ HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_
 # Of OMS's keys, where somebody else makes them.
 OMS_SOURCE, OMS_DESTINATION = ("OMS_SOURCE_AK", "OMS_SOURCE_SK"), ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK")
 
-_SET = t(
-    "Set the environment variables {names}, or run this in a terminal, which asks. They are an administrator's keys,"
-    " not those of the functions"
-)
-
 
 class Secret:
     """A text that no print, log or traceback shows."""
@@ -72,7 +67,15 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
         given[token] = ""
         given.update({name: typed(session, name) for name in needed})
     for name in needed:
-        check_given(name, given[name], _SET.filled(names=needed))
+        check_given(
+            name,
+            given[name],
+            t(
+                "Set the environment variables {names}, or run this in a terminal, which asks. They are an"
+                " administrator's keys, not those of the functions",
+                names=needed,
+            ),
+        )
     for name, value in given.items():
         check_form(name, value)
     return Keys(*(Secret(given[name]) for name in names))

@@ -39,22 +39,6 @@ HINT_BEGINNING = t(
     go_on=Typed("migrate"),
     remove=REMOVE,
 )
-_WHAT = t(
-    "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it. With"
-    " metadata; {there}."
-)
-_KEYS = t(
-    "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is done, and"
-    " kept while it can be retried."
-)
-_NOT_RESTORED = t(
-    "Archived objects fail, and are listed, unless they are restored, which costs about {dollars:.3f} dollars a GB:"
-    " that is asked for by itself, or said by --restore."
-)
-_LATE = t(
-    "An object that is written while it runs may end up in its older version: a comparison afterwards finds such"
-    " objects."
-)
 _MUCH = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
     " that takes {time:time} at least (an estimate)."
@@ -63,13 +47,6 @@ _AT_MOST = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}, at most: that comparison"
     " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
     " estimate)."
-)
-_MANY_FOLDERS = t(
-    "How much that is, is not known: the last comparison, of {began}, counts these folders together with others. What"
-    " it costs: {command}"
-)
-_UNKNOWN_MUCH = t(
-    "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
 )
 _NEXT = {
     "go_on": t("Go on:"),
@@ -85,13 +62,35 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
         if intention.overwrite
         else t("what is there with the same CRC64 is skipped")
     )
-    yield _WHAT.filled(source=intention.source, destination=intention.destination, there=there).of(language)
+    yield t(
+        "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it."
+        " With metadata; {there}.",
+        source=intention.source,
+        destination=intention.destination,
+        there=there,
+    ).of(language)
     for prefix in filter(None, intention.prefixes):
         yield t("Only what begins with {prefix}", prefix=prefix).of(language)
-    for text in (_KEYS, _NOT_RESTORED.filled(dollars=RESTORE), _LATE):
+    for text in (
+        t(
+            "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is"
+            " done, and kept while it can be retried."
+        ),
+        t(
+            "Archived objects fail, and are listed, unless they are restored, which costs about {dollars:.3f} dollars"
+            " a GB: that is asked for by itself, or said by --restore.",
+            dollars=RESTORE,
+        ),
+        t(
+            "An object that is written while it runs may end up in its older version: a comparison afterwards finds"
+            " such objects."
+        ),
+    ):
         yield text.of(language)
     if not isinstance(found, Compared):
-        yield _UNKNOWN_MUCH.of(language)
+        yield t(
+            "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
+        ).of(language)
         return
     copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
     folders = {
@@ -101,7 +100,12 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
     whole, others = _folders_of(intention.prefixes, folders, own)
     part = [one for one in others if folders[one]]
     if "*" in part:
-        yield _MANY_FOLDERS.filled(began=found.started, command=COST).of(language)
+        yield t(
+            "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
+            " others. What it costs: {command}",
+            began=found.started,
+            command=COST,
+        ).of(language)
         return
     objects, size = (sum(count[place] for one in (*whole, *part) for count in folders[one]) for place in (0, 1))
     much, time = _AT_MOST if part else _MUCH, effort.group_seconds(objects, size)

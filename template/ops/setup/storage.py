@@ -17,10 +17,6 @@ _REDIRECTS = (301, 307)
 _WRITTEN = ("STANDARD", "WARM")
 _SOMEBODYS = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
 _MOST_TRIGGERS = 10
-_CHOOSE = t(
-    "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these triggers, or remove"
-    " them"
-)
 _CORRECT = t("Correct the region or the bucket in s.yaml")
 
 
@@ -47,7 +43,15 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
             seen = t(
                 "these overlap with the trigger of {name}, so that Function Compute would refuse it", name=own.function
             )
-            return Line(Standing.STOP, seen, _CHOOSE, [_trigger(one) for one in found])
+            return Line(
+                Standing.STOP,
+                seen,
+                t(
+                    "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these"
+                    " triggers, or remove them"
+                ),
+                [_trigger(one) for one in found],
+            )
         if len(others) >= _MOST_TRIGGERS:
             seen = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
             return Line(Standing.STOP, seen, t("Remove one of them"), [_trigger(one) for one in others])
