@@ -17,7 +17,7 @@ from typing import Protocol
 from ops.certificates import RECORDS
 from ops.clock import timestamp
 from ops.clouds.buckets import OssBucket
-from ops.clouds.task_groups import TaskGroups
+from ops.clouds.oms import TaskGroups
 from ops.clouds.wire import UnreadableError, refused
 from ops.commands import Typed
 from ops.errors import OpsError

@@ -11,7 +11,7 @@ from ops.canary.objects import items
 from ops.certificates import CANARY, RECORDS
 from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
-from ops.clouds.sync_task import SyncTask
+from ops.clouds.oms import SyncTask
 from ops.clouds.wire import refused
 from ops.commands import Typed
 from ops.errors import UsageError

@@ -15,7 +15,7 @@ from ops.canary.accounts import Accounts
 from ops.canary.objects import Item
 from ops.clock import Clock
 from ops.clouds.buckets import Listed
-from ops.clouds.sync_task import SyncTask
+from ops.clouds.oms import SyncTask
 from ops.clouds.wire import Answer
 
 # Twice as long as a hop is documented to take, or as the project allows it: an event five minutes, OMS ten. Nothing is

@@ -16,7 +16,7 @@ from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, Item, items
 from ops.canary.removal import remove
 from ops.clock import timestamp
-from ops.clouds.task_groups import TaskGroups
+from ops.clouds.oms import TaskGroups
 from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.files import write

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ops import project
 from ops.clouds.keys import Keys
-from ops.clouds.task_groups import Wanted, note_of
+from ops.clouds.oms import Wanted, note_of
 from ops.clouds.wire import UnreachableError, UnreadableError
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
@@ -22,7 +22,7 @@ from ops.migrate import told
 from ops.migrate.beginning import GROUP, YES, agreed, check_open, check_same, confirm
 from ops.report import old_objects
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
-from ops.setup.grants import Grants
+from ops.setup.needs import Grants
 from ops.terminal import Line, Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.status_answer import StatusAnswer

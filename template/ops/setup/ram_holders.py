@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.ram import Ram, is_absent
+from ops.clouds.services import Ram, is_absent
 from ops.clouds.wire import refused
 from ops.commands import interpreter
 from ops.setup.needs import (

@@ -21,8 +21,7 @@ from ops.files import show
 from ops.intention import Intentions, task_of_any
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
-from ops.setup.grants import LATER, Grants
-from ops.setup.needs import OURS, Line, Need, NotYetError, Standing
+from ops.setup.needs import LATER, OURS, Grants, Line, Need, NotYetError, Standing
 from ops.setup.tasks import Tasks
 from ops.show import lines
 from ops.terminal import Whole

@@ -6,7 +6,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from ops.clouds.buckets import ObsBucket, OssBucket, has_subfolder_pages, is_mirror
-from ops.clouds.functions import Functions, OssTrigger
+from ops.clouds.services import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
 from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import Text, t

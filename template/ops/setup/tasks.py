@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
+from ops.clouds.oms import TaskGroups, note_of, of_both
 from ops.clouds.services import Service
-from ops.clouds.task_groups import TaskGroups, note_of, of_both
 from ops.commands import Typed
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.task_group import GroupState
