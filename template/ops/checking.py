@@ -77,9 +77,7 @@ def check_time(document: Any, now: datetime) -> None:
 
 def exit_code(document: Any, found: list[Finding]) -> int:
     """4 if something does not hold; else what the verdict is, of which a rehearsal proves nothing."""
-    if not all(one.holds for one in found):
-        return 4
-    return certificate.CODES.get(document["verdict"], 3)
+    return certificate.CODES.get(document["verdict"], 3) if all(one.holds for one in found) else 4
 
 
 def _lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:

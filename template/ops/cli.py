@@ -17,14 +17,13 @@ from ops.checklist.checklist import checklist
 from ops.clock import Clock
 from ops.commands import TEMPLATE, Typed
 from ops.errors import OpsError, ToolError, UsageError
-from ops.files import check_writable, show, write
 from ops.migrate.migration import migrate
 from ops.prices import Prices
 from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
 from ops.setup.setup import setup
 from ops.terminal import Screen, Whole
-from ops.waiting import Session, run_pass
+from ops.waiting import Session, check_writable, run_pass
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
 from oss_oms_sync.answers.pass_answers import ReconcileAnswer
@@ -157,7 +156,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: 
         said, code = view.report(found, session.lang, *known), view.exit_code(found)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
-    show(session, options, said, answer)
+    session.show(options, said, answer)
     return code
 
 
@@ -193,7 +192,7 @@ def _cutover(session: Session, options: Namespace) -> int:
     document = this.run()
     file = options.out or Path(certificate.file_name(document))
     code = _show(session, options, document, "certificate", file)
-    write(file, json.dumps(document, indent=1) + "\n", session)
+    session.write(file, json.dumps(document, indent=1) + "\n")
     this.after(document)
     return code
 
@@ -207,7 +206,7 @@ def _cost(session: Session, options: Namespace) -> int:
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
     plan = cost.Plan(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     found = cost.estimate(plan)
-    show(session, options, estimate.report(plan, found, session.lang), found.to_json(plan))
+    session.show(options, estimate.report(plan, found, session.lang), found.to_json(plan))
     return 0
 
 

@@ -1,11 +1,14 @@
-"""Waits for passes, which go on in the cloud by themselves, and says how far they are."""
+"""What commands work with; and waiting for passes, which go on in the cloud by themselves."""
 
 from __future__ import annotations
 
+import json
 import threading
+from argparse import Namespace
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ops import answers
@@ -14,10 +17,12 @@ from ops.clock import Clock
 from ops.commands import command, with_file
 from ops.errors import OpsError, UsageError
 from ops.report import passes
-from ops.terminal import Marked, Screen
+from ops.report.blocks import Report
+from ops.show import lines, page
+from ops.terminal import Marked, Screen, Whole
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Step, Stop
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 T = TypeVar("T")
 
@@ -65,6 +70,37 @@ class Session:
         # Where nothing more came, nobody was there.
         again = t("If you want it, run this again, and type {word} in full", word=word)
         raise UsageError(refused, again if self.screen.interactive else otherwise)
+
+    def show(self, options: Namespace, report: Report, value: object) -> None:
+        """Print a report, or the same as JSON, which is `value`; write a page of it if that is asked for. Raises
+        UsageError if that cannot be done."""
+        self.screen.answer([Whole(json.dumps(value))] if options.json else lines.draw(report))
+        if options.html:
+            self.write(options.html, page.draw(report))
+
+    def write(self, file: Path, text: str) -> None:
+        """Write a file, and say so. Raises UsageError if that cannot be done."""
+        try:
+            file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise _unwritable(error) from None
+        self.say(t("Written: {file}", file=file))
+
+
+def check_writable(file: Path) -> None:
+    """Raise UsageError if a file cannot be written there."""
+    try:
+        is_new = not file.exists()
+        with file.open("ab"):
+            pass
+        if is_new:
+            file.resolve().unlink()  # a link to nothing stays as it is
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def _unwritable(error: OSError) -> UsageError:
+    return UsageError(same(str(error)), t("Name another file"))
 
 
 def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:

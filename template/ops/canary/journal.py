@@ -71,7 +71,11 @@ class Journals:
 def _read(body: bytes) -> Journal | None:
     """What `write` wrote. Anything else is none: everything under the prefix of a journal is deleted, and who may write
     to the log bucket must not be able to name another one than that of a canary."""
-    match _json(body):
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    match found:
         case {
             "run": str(run),
             "prefix": str(prefix),
@@ -86,10 +90,3 @@ def _read(body: bytes) -> Journal | None:
             if is_canary and all(isinstance(key, str) and key.startswith(prefix) for key in keys):
                 return Journal(run, prefix, source, destination, task, written, keys, done)
     return None
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None

@@ -19,7 +19,6 @@ from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
 from ops.commands import Typed
 from ops.errors import OpsError, UsageError
-from ops.files import write
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.setup.both_clouds import NEEDED, Alibaba, Huawei
@@ -251,7 +250,7 @@ class _Run:
         if file is None and session.agrees(t("Write it to {wanted}? [y/N]", wanted=wanted)):
             file = wanted
         if file:
-            write(file, f"{text}\n", session)
+            session.write(file, f"{text}\n")
             session.say(t("It helps others: attach it to a field report at the project's issues."))
 
 

@@ -117,15 +117,14 @@ def encryption(answer: Answer) -> Shape | None:
     if algorithm in ("", "None"):
         return None
     told = same(f"{algorithm} {key}" if key else algorithm)
-    return Shape(told, [algorithm]) if algorithm == "AES256" else Shape(told, [], [told])
+    return Shape(told, [algorithm]) if algorithm == "AES256" else _only_own(told)
 
 
 def logging(answer: Answer) -> Shape | None:
     enabled = _root(answer, "BucketLoggingStatus").find("LoggingEnabled")
     if enabled is None:
         return None
-    told = same("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix")))
-    return Shape(told, [], [told])
+    return _only_own(same("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix"))))
 
 
 def website(answer: Answer) -> Shape | None:

@@ -16,6 +16,7 @@ from ops import project
 from ops.clouds.keys import Keys
 from ops.clouds.oms import Wanted, note_of
 from ops.clouds.wire import UnreachableError, UnreadableError
+from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
 from ops.migrate import told
@@ -149,7 +150,11 @@ class Migration:
 
     def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
-        self._session.hint = told.HINT_BEGINNING
+        self._session.hint = t(
+            "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
+            go_on=Typed("migrate"),
+            remove=told.REMOVE,
+        )
         try:
             source, there, region = self._new_keys(known)
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
@@ -237,7 +242,11 @@ class Migration:
     def _until_not(self, known: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
         """The group, once it is in none of these states any more."""
         session = self._session
-        session.hint = session.hint or told.HINT
+        session.hint = session.hint or t(
+            "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
+            look=Typed("migrate", look=True),
+            pause=Typed("migrate", pause=True),
+        )
         session.screen.begin()
         first, began, seconds = group, session.clock.monotonic(), _FIRST_LOOK_SECONDS
         while group.state in states:
@@ -270,7 +279,10 @@ class Migration:
         """Raise UsageError unless there is one, in one of these states (if any are named)."""
         known = self._intentions.read()
         if known is None:
-            raise UsageError(told.NOTHING_TO, told.BEGIN)
+            raise UsageError(
+                t("No migration of the old objects is on its way"),
+                t("Begin one: {command}", command=Typed("migrate")),
+            )
         group = self._found(known)
         if group is None:
             raise UsageError(told.NOT_BEGUN, told.GO_ON)

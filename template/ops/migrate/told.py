@@ -23,22 +23,10 @@ from oss_oms_sync.answers.text import Text, t
 REMOVE = Typed("migrate", remove=True)
 LOOK = t("See how far it is: {command}", command=Typed("migrate", look=True))
 NONE = t("No migration of the old objects is on its way.")
-NOTHING_TO = t("No migration of the old objects is on its way")
 ENDED = t("Somebody else has ended it meanwhile")
-BEGIN = t("Begin one: {command}", command=Typed("migrate"))
 NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
 GO_ON = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=REMOVE)
 END_IT = t("End it: {command}", command=REMOVE)
-HINT = t(
-    "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
-    look=Typed("migrate", look=True),
-    pause=Typed("migrate", pause=True),
-)
-HINT_BEGINNING = t(
-    "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
-    go_on=Typed("migrate"),
-    remove=REMOVE,
-)
 _MUCH = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
     " that takes {time:time} at least (an estimate)."

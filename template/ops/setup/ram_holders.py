@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ops.clouds.keys import Keys, Secret
@@ -120,15 +120,11 @@ class RamHolder:
         there = {name: self._policy(name) for name in self._policies}
         if foreign := [name for name, policy in there.items() if policy and not policy.is_ours]:
             return not_ours(Standing.STOP, foreign[0], t("Rename or delete that policy, if nobody needs it"))
-        return as_it_lacks(self._missing(found, there), facts)
-
-    def _missing(self, found: dict[str, str], there: Mapping[str, _Policy | None]) -> list[Text]:
-        """What has to be changed."""
         wrong = [] if self._is_trusted(found) else [t("another may take it on")]
         attached = self._attached()
         for name, policy in there.items():
             wrong += lacks(name, policy and policy.document, self._policies[name], is_attached=name in attached)
-        return wrong
+        return as_it_lacks(wrong, facts)
 
     def _do(self) -> None:
         found = self._find()
@@ -158,18 +154,19 @@ class RamHolder:
         return Line(Standing.REMOVE, facts=[self.called, *map(same, goes)])
 
     def _remove(self) -> None:
+        """It is no error if something is gone."""
         attached = self._attached()
         for name in self._policies:
             if name in attached:
                 given = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
-                self._unmake(f"DetachPolicyFrom{self._kind}", **given)
+                self._ram.find(f"DetachPolicyFrom{self._kind}", **given)
             if self._has_made(name):
-                self._unmake("DeletePolicy", PolicyName=name, CascadingDelete="true")
+                self._ram.find("DeletePolicy", PolicyName=name, CascadingDelete="true")
         for key in self._keys():
             self.delete_key(key)
         if others := [name for name in attached if name not in self._policies]:
             raise stays(others)
-        self._unmake(f"Delete{self._kind}", **{self._named: self.name})
+        self._ram.find(f"Delete{self._kind}", **{self._named: self.name})
 
     def _keys(self) -> list[str]:
         """Those that go with a user; a role has none."""
@@ -182,10 +179,6 @@ class RamHolder:
     def _has_made(self, name: str) -> bool:
         policy = self._policy(name)
         return policy is not None and policy.is_ours
-
-    def _unmake(self, action: str, **given: str) -> None:
-        """Not an error if it is gone."""
-        self._ram.find(action, **given)
 
     def _make(self, action: str, **given: str) -> None:
         """Not an error if somebody else, or a request whose answer was lost, has done it."""

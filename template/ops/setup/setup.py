@@ -17,7 +17,6 @@ from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, 
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.commands import Typed
 from ops.errors import OpsError, UsageError
-from ops.files import show
 from ops.intention import Intentions, task_of_any
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
@@ -41,7 +40,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     if options.yes is None:
         run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
-    show(session, options, shown.report(session.lang), shown.to_json())
+    session.show(options, shown.report(session.lang), shown.to_json())
     # A hash says yes to its own plan alone.
     if shown.can_be_done and options.yes == shown.hash:
         run.see_to_migration(options)
@@ -110,7 +109,7 @@ class Run:
         alibaba, huawei = self._alibaba, self._huawei
         if alibaba is None:
             return
-        intentions = self._intentions(alibaba)
+        intentions = Intentions(alibaba.log, self._given.get("SYNC_URL", ""), self._given["functionName"])
         if huawei is None or options.plan:
             intentions.see_to_keys(self._session)
         else:
@@ -242,9 +241,6 @@ class Run:
             return Line(Standing.STOP, t("it is not over"), end, facts)
 
         return Need(t("migration of the old objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look)
-
-    def _intentions(self, alibaba: Alibaba) -> Intentions:
-        return Intentions(alibaba.log, self._given.get("SYNC_URL", ""), self._given["functionName"])
 
     def _settings(self, huawei: Huawei) -> dict[str, str]:
         return {"SYNC_URL": huawei.tasks.address(), **huawei.key.settings, "logBucket": self._given["logBucket"]}

@@ -312,12 +312,8 @@ def value(given: Mapping[str, str], name: str) -> str:
     """What s.yaml says under this name. Raises UsageError where it is not written out."""
     # A role may be given as an ARN, which may hold an expression for the account.
     text = given.get(name, "").rpartition(":role/")[2]
-    if not text:
-        raise UsageError(t("vars.{name} is missing in s.yaml", name=name), _write_out())
-    if "${" in text:
-        raise UsageError(t("vars.{name} is {text} in s.yaml", name=name, text=text), _write_out())
+    if not text or "${" in text:
+        seen = t("vars.{name} is {text} in s.yaml", name=name, text=text)
+        missing = t("vars.{name} is missing in s.yaml", name=name)
+        raise UsageError(seen if text else missing, t("Write the name out, because the policies need it"))
     return text
-
-
-def _write_out() -> Text:
-    return t("Write the name out, because the policies need it")
