@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ops import answers, call, checking, closing, cost, cutover, freeze, parser, secret_store
+from ops import answers, call, checking, closing, cost, cutover, freeze, parser
 from ops.canary.run import canary
 from ops.checklist.checklist import checklist
 from ops.clock import Clock
+from ops.clouds import keys
 from ops.commands import TEMPLATE, Typed
 from ops.errors import OpsError, ToolError, UsageError
 from ops.migrate.migration import migrate
@@ -244,7 +245,7 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "cutover": _cutover,
     "check": checking.check,
     "cost": _cost,
-    "secrets": partial(secret_store.keep, folder=FOLDER),
+    "secrets": partial(keys.keep, folder=FOLDER),
     "canary": partial(canary, folder=FOLDER),
     "setup": partial(setup, folder=FOLDER),
     "migrate": partial(migrate, folder=FOLDER),

@@ -39,8 +39,9 @@ def a_day(text: str) -> int:
 def prefix(text: str) -> str:
     """A prefix as the functions take it (`prefix_problem`): said before anything is called. Raises ValueError."""
     if text.startswith("/"):
-        better = text.lstrip("/")
-        raise ValueError(t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=better))
+        raise ValueError(
+            t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=text.lstrip("/"))
+        )
     return text
 
 

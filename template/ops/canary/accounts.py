@@ -54,8 +54,15 @@ class Accounts:
         source, log = (
             OssBucket.at(here, given["region"], given[name], alibaba, clock) for name in ("sourceBucket", "logBucket")
         )
-        destination = ObsBucket.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock)
-        return cls(given, source, log, destination, task.id if task else "", shown, (alibaba, huawei))
+        return cls(
+            given,
+            source,
+            log,
+            ObsBucket.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock),
+            task.id if task else "",
+            shown,
+            (alibaba, huawei),
+        )
 
     def prefix(self, run: str) -> str:
         """What the keys of a run begin with."""

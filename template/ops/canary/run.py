@@ -94,8 +94,12 @@ class _Run:
         self._session, self._accounts, self._journals = session, accounts, journals
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
-        its = accounts.source.name, accounts.destination.name, accounts.task
-        self._journal = Journal(self._run, accounts.prefix(self._run), *its, timestamp(session.clock.now()))
+        self._journal = Journal(
+            self._run,
+            accounts.prefix(self._run),
+            *(accounts.source.name, accounts.destination.name, accounts.task),
+            timestamp(session.clock.now()),
+        )
 
     def fly(self, options: Namespace) -> int:
         """Write, follow, compare, delete, tell."""

@@ -45,17 +45,14 @@ _NEXT = {
 
 def plan(intention: Intention, found: CompareAnswer, own: str, language: str) -> Iterator[Line]:
     """What will be done, and what it costs and takes, as far as a comparison of the project's `own` prefix tells."""
-    there = (
-        t("what is there is overwritten, equal or not")
-        if intention.overwrite
-        else t("what is there with the same CRC64 is skipped")
-    )
     yield t(
         "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it."
         " With metadata; {there}.",
         source=intention.source,
         destination=intention.destination,
-        there=there,
+        there=t("what is there is overwritten, equal or not")
+        if intention.overwrite
+        else t("what is there with the same CRC64 is skipped"),
     ).of(language)
     for prefix in filter(None, intention.prefixes):
         yield t("Only what begins with {prefix}", prefix=prefix).of(language)
@@ -97,8 +94,13 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
         return
     objects, size = (sum(count[place] for one in (*whole, *part) for count in folders[one]) for place in (0, 1))
     much, time = _AT_MOST if part else _MUCH, effort.group_seconds(objects, size)
-    about = much.filled(began=found.started, objects=objects, size=size, time=time).of(language)
-    yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))
+    yield from lines.draw(
+        estimate.copying(
+            cost.copying(Prices(), objects, size),
+            much.filled(began=found.started, objects=objects, size=size, time=time).of(language),
+            language,
+        )
+    )
 
 
 def _folders_of(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:

@@ -128,9 +128,13 @@ class Huawei:
         )
         self.key = FunctionsKey(self.functions, session.caller, session.clock, given, self.has_task)
         number = self._project()
-        oms = here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com"
         self.tasks = Tasks(
-            Service(oms, self._keys, self._clock, {"X-Project-Id": number}),
+            Service(
+                here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com",
+                self._keys,
+                self._clock,
+                {"X-Project-Id": number},
+            ),
             number,
             Pair(given["sourceBucket"], given["region"], target, self._region),
             mark,

@@ -146,17 +146,27 @@ class IamUser:
     def _do(self) -> None:
         user = self.user()
         if user is None:
-            given = {"name": self.name, "description": self._mark, "enabled": True}
-            user = self._made = dict(self._iam.call("POST", "/v5/users", body=given)["user"])
+            user = self._made = dict(
+                self._iam.call(
+                    "POST", "/v5/users", body={"name": self.name, "description": self._mark, "enabled": True}
+                )["user"]
+            )
         policy, text = self._policy(), json.dumps(self._document)
         if policy is None:
-            given = {"policy_name": self.name, "policy_document": text, "description": self._mark}
-            policy = self._iam.call("POST", "/v5/policies", body=given)["policy"]
+            policy = self._iam.call(
+                "POST",
+                "/v5/policies",
+                body={"policy_name": self.name, "policy_document": text, "description": self._mark},
+            )["policy"]
         elif self._says(policy) != self._document:
             self._replace(policy, text)
         if policy["policy_id"] not in self._attached(user["user_id"]):
-            path, about = f"/v5/policies/{policy['policy_id']}/attach-user", {"user_id": user["user_id"]}
-            self._iam.call("POST", path, body=about, was_made=True)
+            self._iam.call(
+                "POST",
+                f"/v5/policies/{policy['policy_id']}/attach-user",
+                body={"user_id": user["user_id"]},
+                was_made=True,
+            )
 
     def _look_to_remove(self) -> Line:
         user, policy = self.user(), self._policy()
@@ -174,8 +184,9 @@ class IamUser:
             for key in self.key_ids():
                 self.delete_key(key)
             if policy and policy["policy_id"] in self._attached(user["user_id"]):
-                path = f"/v5/policies/{policy['policy_id']}/detach-user"
-                self._iam.call("POST", path, body={"user_id": user["user_id"]})
+                self._iam.call(
+                    "POST", f"/v5/policies/{policy['policy_id']}/detach-user", body={"user_id": user["user_id"]}
+                )
             if not others:
                 self._iam.call("DELETE", f"/v5/users/{user['user_id']}")
         if policy and self._is_ours(policy):

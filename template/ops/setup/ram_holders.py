@@ -25,8 +25,6 @@ from ops.setup.needs import (
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, same, t
 
-_ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
-
 
 class _Policy(NamedTuple):
     """What a policy says, and whether setup made it."""
@@ -140,8 +138,13 @@ class RamHolder:
             if policy is None:
                 self._make("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark)
             elif policy.document != document:
-                given = {"SetAsDefault": "true", "RotateStrategy": _ROTATE}
-                self._ram.do("CreatePolicyVersion", PolicyName=name, PolicyDocument=text, **given)
+                self._ram.do(
+                    "CreatePolicyVersion",
+                    PolicyName=name,
+                    PolicyDocument=text,
+                    SetAsDefault="true",
+                    RotateStrategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
+                )
             self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
 
     def _look_to_remove(self) -> Line:

@@ -7,8 +7,8 @@ from argparse import Namespace
 
 import pytest
 
-from ops import secret_store
 from ops.call import Tool
+from ops.clouds import keys
 from ops.errors import ToolError, UsageError
 from support.ops import Seen, StandInTool
 
@@ -46,7 +46,7 @@ def keep(tmp_path):
     def keep(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:
         store = Store()
         seen = Seen(store, typed=typed)
-        secret_store.keep(seen.session, Namespace(name=list(names), template=template), tmp_path)
+        keys.keep(seen.session, Namespace(name=list(names), template=template), tmp_path)
         return store.kept, seen.out.getvalue() + seen.said
 
     return keep
