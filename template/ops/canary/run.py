@@ -104,9 +104,20 @@ class _Run:
     def fly(self, options: Namespace) -> int:
         """Write, follow, compare, delete, tell."""
         session, accounts = self._session, self._accounts
-        self._say_plan()
+        all_items = items()
+        session.say(
+            t(
+                "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination},"
+                " compares it, and deletes all of it.",
+                n=len(all_items),
+                size=sum(one.size for one in all_items) / 1e6,
+                prefix=self._journal.prefix,
+                source=accounts.source.name,
+                destination=accounts.destination.name,
+            )
+        )
         try:
-            for item in items():
+            for item in all_items:
                 self._write(item)
             self._follow()
             self._compare()
@@ -143,20 +154,6 @@ class _Run:
             self._session.say(error.happened, "bad")
             self._session.say(error.fix)
             return False
-
-    def _say_plan(self) -> None:
-        accounts, all_items = self._accounts, items()
-        self._session.say(
-            t(
-                "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into"
-                " {destination}, compares it, and deletes all of it.",
-                n=len(all_items),
-                size=sum(one.size for one in all_items) / 1e6,
-                prefix=self._journal.prefix,
-                source=accounts.source.name,
-                destination=accounts.destination.name,
-            )
-        )
 
     def _write(self, item: Item) -> None:
         """Tell of it, and then write it."""

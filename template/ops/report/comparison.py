@@ -78,8 +78,7 @@ def classes(found: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBOD
         for side in SIDES
     }
     shown = [name for name in every if any(name in counted[side] for side in SIDES)]
-    columns = [Column(say("class"))]
-    columns += (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
+    numbers = (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
     others = [
         ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(found, [name], say))
         for name in every
@@ -88,7 +87,7 @@ def classes(found: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBOD
     return [
         *(_side_bar(found, counted[side], side, say) for side in SIDES),
         Table(
-            columns,
+            [Column(say("class")), *numbers],
             [_class_row(found, name, accepted.get(name.title), say) for name in shown],
             [(say("in scope"), *_counts(found, shown, say, NOT_COUNTED)), *others],
         ),
