@@ -97,7 +97,9 @@ class _Run:
         self._journal = Journal(
             self._run,
             accounts.prefix(self._run),
-            *(accounts.source.name, accounts.destination.name, accounts.task),
+            accounts.source.name,
+            accounts.destination.name,
+            accounts.task,
             timestamp(session.clock.now()),
         )
 
