@@ -108,8 +108,7 @@ class Tool(Caller):
         # The value goes by the environment, because everybody on a machine can read a command line.
         words = ["secret", "add", "--key", key, "--value", value, "--force"]
         options = f'{os.environ.get("NODE_OPTIONS", "")} --require "{_ARGUMENTS.as_posix()}"'.strip()
-        given = {"NODE_OPTIONS": options, "OSS_OMS_SYNC_ARGUMENTS": json.dumps(words)}
-        output, errors, code = self._run([], given)
+        output, errors, code = self._run([], {"NODE_OPTIONS": options, "OSS_OMS_SYNC_ARGUMENTS": json.dumps(words)})
         if code or key not in output:
             raise failures.of_tool("secret", output.replace(value, "***"), errors.replace(value, "***"), code)
         self._lock_store()
@@ -277,11 +276,10 @@ class Sandbox(Caller):
             with self._open(request, timeout=CALL_SECONDS) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
-            said = error.read().decode("utf-8", "replace").splitlines()
             raise CloudError(
                 t("The sandbox does not know what was asked for"),
                 t("Start the sandbox of this project's version anew: make sandbox"),
-                said,
+                error.read().decode("utf-8", "replace").splitlines(),
             ) from None
         except (OSError, ValueError, urllib.error.URLError) as error:
             raise ToolError(

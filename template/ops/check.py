@@ -84,7 +84,9 @@ def _all_checks(document: Document) -> Finding:
     too and where the sync task migrates none."""
     ids = [one["id"] for one in document["checks"]]
     wrong = [name for name in CHECKS if ids.count(name) != 1] + [name for name in ids if name not in CHECKS]
-    counts_if = {"SAMPLE": document["sample"] is not None, "METADATA": _has_to_tell_of_headers(document)}
+    sample = document["sample"]
+    is_about_headers = document["headers"]["migrated"] is False or (sample is not None and sample["asked"] > 0)
+    counts_if = {"SAMPLE": sample is not None, "METADATA": is_about_headers}
     wrong += [one["id"] for one in document["checks"] if one["gates"] is not counts_if.get(one["id"], True)]
     return Finding.unless(Text("It has all checks, and each counts", "检查项齐全，且每项都计入结论"), wrong)
 
@@ -239,11 +241,6 @@ def _of_sample(document: Document) -> str:
     return "passed" if sample["read"] >= min(sample["asked"], sample["population"]) else "not proven"
 
 
-def _has_to_tell_of_headers(document: Document) -> bool:
-    sample = document["sample"]
-    return document["headers"]["migrated"] is False or (sample is not None and sample["asked"] > 0)
-
-
 def _of_headers(document: Document) -> str:
     """How the check of headers ends: what OMS's documents say that it loses is not proven, other losses are a no,
     unless somebody has accepted them by name."""
@@ -294,8 +291,7 @@ def _in_order(document: Document) -> Finding:
 
 def _accepted(document: Document) -> Finding:
     """Only what can be accepted was accepted, and by somebody."""
-    accepted = document["accepted"]
-    wrong = [name for name, who in accepted.items() if name not in ACCEPTABLE or not who.strip()]
+    wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE or not who.strip()]
     return Finding.unless(Text("Only what can be accepted by name was accepted", "只接受了可具名认可的对象"), wrong)
 
 

@@ -25,16 +25,11 @@ from ops.waiting import Session
 from oss_oms_sync.answers.text import same, t
 
 _HOLDS, _FAILS = t("holds"), t("does not hold")
-_WHICH_COUNT = t(
-    "The destination's listing has keys like those of records or of OMS's own lists: they count where the source has"
-    " them too"
-)
 
 
 def check(session: Session, options: Namespace) -> int:
     """Tell what holds of a certificate, and of listings against it; return the exit code. Raises OpsError."""
-    now = session.clock.now()
-    document, found = findings(options.certificate, options.source, options.destination, now)
+    document, found = findings(options.certificate, options.source, options.destination, session.clock.now())
     told = [Whole(json.dumps(_to_json(document, found)))] if options.json else _lines(document, found, session.lang)
     session.screen.answer(told)
     return exit_code(document, found)
@@ -57,7 +52,13 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
             found.append(in_listing(document, "destination", noting(listings.read(destination), there), own))
             may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in there)
             if may_count and not source and not found[-1].holds:
-                raise UsageError(_WHICH_COUNT, t("Give --source as well"))
+                raise UsageError(
+                    t(
+                        "The destination's listing has keys like those of records or of OMS's own lists: they count"
+                        " where the source has them too"
+                    ),
+                    t("Give --source as well"),
+                )
     except judge.FORMLESS:
         raise _no_certificate(file) from None
     return document, found
@@ -68,15 +69,15 @@ def check_time(document: Any, now: datetime) -> None:
     with suppress(*judge.FORMLESS):  # of which its report says that it is not valid
         if not judge.not_yet(document, now).holds:
             told = t("The certificate was made at {made}, and this machine's clock says {now}")
-            late = told.filled(made=document["made"], now=timestamp(now))
-            raise UntrustedError(late, t("Set this machine's clock right, or make a new certificate"))
+            raise UntrustedError(
+                told.filled(made=document["made"], now=timestamp(now)),
+                t("Set this machine's clock right, or make a new certificate"),
+            )
 
 
 def exit_code(document: Any, found: list[Finding]) -> int:
     """4 if something does not hold; else what the verdict is, of which a rehearsal proves nothing."""
-    if not all(one.holds for one in found):
-        return 4
-    return certificate.CODES.get(document["verdict"], 3)
+    return certificate.CODES.get(document["verdict"], 3) if all(one.holds for one in found) else 4
 
 
 def _lines(document: Any, found: list[Finding], lang: str) -> Iterator[Line]:
@@ -112,10 +113,9 @@ def _read(file: Path) -> Any:
         document = json.loads(text, object_pairs_hook=of_one_meaning)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
-    is_one = isinstance(document, dict) and document.get("kind") == KIND
-    if not is_one or document.get("schema") != SCHEMA:
-        raise _no_certificate(file)
-    return document
+    if isinstance(document, dict) and (document.get("kind"), document.get("schema")) == (KIND, SCHEMA):
+        return document
+    raise _no_certificate(file)
 
 
 def _no_certificate(file: Path) -> UntrustedError:

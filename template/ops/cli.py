@@ -11,20 +11,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ops import answers, call, checking, closing, cost, cutover, freeze, parser, secret_store
+from ops import answers, call, checking, closing, cost, cutover, freeze, parser
 from ops.canary.run import canary
 from ops.checklist.checklist import checklist
 from ops.clock import Clock
+from ops.clouds import keys
 from ops.commands import TEMPLATE, Typed
 from ops.errors import OpsError, ToolError, UsageError
-from ops.files import check_writable, show, write
 from ops.migrate.migration import migrate
 from ops.prices import Prices
 from ops.report import certificate, estimate, jobs, passes, status
 from ops.report.blocks import Report
 from ops.setup.setup import setup
 from ops.terminal import Screen, Whole
-from ops.waiting import Session, run_pass
+from ops.waiting import Session, check_writable, run_pass
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer, MarkAnswer, ReplayAnswer, StoryAnswer
 from oss_oms_sync.answers.pass_answers import ReconcileAnswer
@@ -83,12 +83,6 @@ VIEWS = {
 # Options that are not of what a function is asked, and those with which a pass is one call.
 _OF_EACH_COMMAND = {"command", "json", "lang", "html", "template"}
 _OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
-
-_SHOW_HOW = t(
-    "Give it an answer: {status} | {show}, or {show} < certificate.json",
-    status=Typed("status", json=True),
-    show=Typed("show"),
-)
 
 
 def program() -> int:
@@ -163,7 +157,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: 
         said, code = view.report(found, session.lang, *known), view.exit_code(found)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
-    show(session, options, said, answer)
+    session.show(options, said, answer)
     return code
 
 
@@ -199,7 +193,7 @@ def _cutover(session: Session, options: Namespace) -> int:
     document = this.run()
     file = options.out or Path(certificate.file_name(document))
     code = _show(session, options, document, "certificate", file)
-    write(file, json.dumps(document, indent=1) + "\n", session)
+    session.write(file, json.dumps(document, indent=1) + "\n")
     this.after(document)
     return code
 
@@ -213,7 +207,7 @@ def _cost(session: Session, options: Namespace) -> int:
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
     plan = cost.Plan(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
     found = cost.estimate(plan)
-    show(session, options, estimate.report(plan, found, session.lang), found.to_json(plan))
+    session.show(options, estimate.report(plan, found, session.lang), found.to_json(plan))
     return 0
 
 
@@ -225,7 +219,15 @@ def _show_input(session: Session, options: Namespace) -> int:
     kind = kind_of(answer)
     if not kind:
         # What the tool or the function said instead.
-        raise UsageError(t("The input contains no answer that is known here"), _SHOW_HOW, given.splitlines()[-_TAIL:])
+        raise UsageError(
+            t("The input contains no answer that is known here"),
+            t(
+                "Give it an answer: {status} | {show}, or {show} < certificate.json",
+                status=Typed("status", json=True),
+                show=Typed("show"),
+            ),
+            given.splitlines()[-_TAIL:],
+        )
     if kind == "certificate":
         checking.check_time(answer, session.clock.now())
     return _show(session, options, answer, kind)
@@ -243,7 +245,7 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "cutover": _cutover,
     "check": checking.check,
     "cost": _cost,
-    "secrets": partial(secret_store.keep, folder=FOLDER),
+    "secrets": partial(keys.keep, folder=FOLDER),
     "canary": partial(canary, folder=FOLDER),
     "setup": partial(setup, folder=FOLDER),
     "migrate": partial(migrate, folder=FOLDER),

@@ -19,14 +19,8 @@ CLOSE_SECONDS = 120.0
 _ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
-_HINT = t(
-    "The project is closed already, and what was begun before ends within two minutes. To open it again: {command}",
-    command=Typed("open"),
-)
-_UNDONE = t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again")
 HOW_FAR = t("See how far it is: {command}", command=Typed("migrate", look=True))
 
-_SWITCH = t("Switch over. The project stays closed, and its trigger is taken away: nothing is sent to OMS any more.")
 # The right to stop a task is the one to start it too, with any keys: a key that lies with a function for months does
 # not have it, nor does this project ask for an administrator's for one click. What a stopped task does with what it has
 # accepted is not documented, so no GO rests on it (OMS, "StopSyncTask", action oms:synctask:update).
@@ -35,13 +29,6 @@ _STOP_TASK = t(
     " keys of this project may not, on purpose. It is no help against what OMS has accepted already: whether a stopped"
     " task drops that is not documented. If the project is ever opened again, start the task first."
 )
-_OPEN_FIRST = t(
-    "The project was closed by hand, and something has to be sent ({checks}): {command}. Then run the cutover again."
-).filled(command=Typed("open"))
-_AFTER_GO = t(
-    "The project stays closed, because a GO stands. What lacks now ({checks}) was written or deleted after that, or"
-    " with another freeze. Only if OBS is not in use yet: {command}"
-).filled(command=Typed("open"))
 _OPEN_AGAIN = t("The project is open again, because something has to be sent ({checks}). Then run the cutover again.")
 _STAYS = t(
     "The project stays closed: run the cutover again after that step, and it goes on from there. To give up: {command}",
@@ -60,7 +47,10 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
     seen if not. Raises CloudError if the project does not stay closed, or may not be closed while a migration of the
     old objects is on its way, and what calls raise.
     """
-    session.hint = session.hint or _HINT
+    session.hint = session.hint or t(
+        "The project is closed already, and what was begun before ends within two minutes. To open it again: {command}",
+        command=Typed("open"),
+    )
     for _ in range(_ATTEMPTS):
         answer = session.ask(MarkAnswer, "certify", {"close": True, **({"run": run} if run else {})})
         mark = answer.closed
@@ -71,7 +61,10 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         # Since a mark that somebody else has set meanwhile, two minutes have not gone by.
         if seen.closed and (run or (seen.closed.since, seen.closed.run) == (mark.since, mark.run)):
             return seen
-        session.say(_UNDONE, "open")
+        session.say(
+            t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again"),
+            "open",
+        )
     raise CloudError(t("The project does not stay closed"), t("See who opens it, and run the command again"))
 
 
@@ -95,7 +88,10 @@ def afterwards(session: Session, found: Certificate, mark: Mark | None) -> None:
     failed = [one.id for one in found.checks if one.result is Result.FAILED and one.id in _OPENS]
     if found.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, TRIGGER)
-        session.say(_SWITCH, "good")
+        session.say(
+            t("Switch over. The project stays closed, and its trigger is taken away: nothing is sent to OMS any more."),
+            "good",
+        )
         session.say(_STOP_TASK.filled(task=found.task))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
@@ -108,13 +104,21 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
     after one, the users' applications write to OBS."""
     seen = session.ask(LookAnswer, "certify", {"look": True})
     if seen.go:
-        said = _AFTER_GO
+        said = t(
+            "The project stays closed, because a GO stands. What lacks now ({checks}) was written or deleted after"
+            " that, or with another freeze. Only if OBS is not in use yet: {command}",
+            command=Typed("open"),
+        )
     elif not seen.closed:  # somebody has opened it meanwhile
         return
     elif seen.closed != mark:
         said = _STAYS
     elif not mark.run:
-        said = _OPEN_FIRST
+        said = t(
+            "The project was closed by hand, and something has to be sent ({checks}): {command}. Then run the cutover"
+            " again.",
+            command=Typed("open"),
+        )
     else:
         said = _STAYS if open_again(session, mark.run).closed else _OPEN_AGAIN
     session.say(said.filled(checks=names), "way")

@@ -61,8 +61,7 @@ def command(step: Step | None) -> str:
     for name, value in step.options.items():
         option = f"--{name.replace('_', '-')}"
         if name == "key" and not _can_be_typed(str(value)):
-            escaped = json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022")
-            words += _given("--escaped-key", escaped)
+            words += _given("--escaped-key", json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022"))
         elif isinstance(value, Mapping):
             words += (word for one, why in value.items() for word in (option, f"{one}={why}"))
         elif isinstance(value, list):

@@ -103,10 +103,9 @@ def estimate(plan: Plan) -> Estimate:
 def copying(prices: Prices, objects: int, size: int) -> list[Item]:
     """What OMS reads and writes."""
     gigabytes = size / GIGABYTE
-    oms = None if prices.oms is None else gigabytes * prices.oms
     return [
         Item("egress", gigabytes * prices.egress, size=size),
-        Item("oms", oms, size=size),
+        Item("oms", None if prices.oms is None else gigabytes * prices.oms, size=size),
         Item("oms_requests", effort.oms_requests(objects, size).dollars(prices), objects),
     ]
 

@@ -64,8 +64,11 @@ def in_listing(document: Document, side: str, objects: Objects, own: Collection[
     lists that are in the source as well, so that the destination's count."""
     counted = count(document["scope"], objects, None if side == "source" else own)
     stated = _stated(document[side]) if document[side] else None
-    claim = Text(f"The listing of the {side} has what the document states", f"{_SIDES[side]}清单与文档一致")
-    return Finding(claim, counted == stated, _told(counted))
+    return Finding(
+        Text(f"The listing of the {side} has what the document states", f"{_SIDES[side]}清单与文档一致"),
+        counted == stated,
+        _told(counted),
+    )
 
 
 def count(scope: Document, objects: Objects, own: Collection[bytes] | None = None) -> Counted:
@@ -116,8 +119,11 @@ def counts(document: Document) -> Iterator[Finding]:
         good = [numbers(one) for title, one in classes.items() if title == "equal_contents" or title in accepted]
         objects, size = (sum(four[place] for four in good) for place in (0, 1))
         claim = Text("All of the source is equal, or accepted by name", "源端对象全部一致，或已具名认可")
-        told = f"{objects:,} objects, {size:,} bytes"
-        yield Finding(claim, [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")], told)
+        yield Finding(
+            claim,
+            [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")],
+            f"{objects:,} objects, {size:,} bytes",
+        )
 
 
 def _written_last(document: Document) -> Finding:
@@ -226,8 +232,9 @@ def sample_fits(document: Document) -> Finding:
         "keys": all(_is_in_scope(document, key) for key in keys | unreadable),
         "seed": sample["seed"] == "" or _is_hexadecimal(sample["seed"], 32),
     }
-    claim = Text("The numbers of the sample fit", "抽样数字相符")
-    return Finding.unless(claim, [name for name, fits in holds.items() if not fits])
+    return Finding.unless(
+        Text("The numbers of the sample fit", "抽样数字相符"), [name for name, fits in holds.items() if not fits]
+    )
 
 
 def headers_fit(document: Document) -> Finding:
@@ -242,19 +249,20 @@ def headers_fit(document: Document) -> Finding:
     equal = {name for name, of in folders.items() if of.keys() & {*SAMPLED}}
     # As folders are told: those that are not told one by one are one.
     firsts = {key[: key.find("/") + 1] for key in (*keys, *more, *gone)}
-    seen = {name if name in folders else "*" for name in firsts}
     holds = {
         "drawn": drawn == (len(keys - gone) if is_compared else 0),
         "more": not more & (keys | gone) and len(more) <= _MAX_FOLDERS + 2 and (bool(sample["asked"]) or not more),
         "sample": not is_compared or not (sample["unread"] or headers["problem"]),
         "problem": not headers["problem"] or bool(sample["asked"]),
-        "folders": not is_compared or equal <= seen,
+        "folders": not is_compared or equal <= {name if name in folders else "*" for name in firsts},
         "lost": all(0 < named <= objects <= drawn + len(more) for objects, named in counts),
         "documented": "content-type" not in headers["documented"] and headers["migrated"] in (True, False, None),
         "keys": all(_is_in_scope(document, key) for key in more | gone),
     }
-    claim = Text("What is said of headers fits the sample", "有关头域的说明与抽样相符")
-    return Finding.unless(claim, [name for name, fits in holds.items() if not fits])
+    return Finding.unless(
+        Text("What is said of headers fits the sample", "有关头域的说明与抽样相符"),
+        [name for name, fits in holds.items() if not fits],
+    )
 
 
 def numbers(one: Document) -> list[int]:

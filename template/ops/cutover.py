@@ -116,8 +116,7 @@ class Cutover:
     def after(self, document: Any) -> None:
         """What follows from the certificate, in the cloud."""
         if self._plan.frozen:
-            found = answers.of(Certificate, document)
-            closing.afterwards(self._session, found, self._mark)
+            closing.afterwards(self._session, answers.of(Certificate, document), self._mark)
 
     def _standing(self, seen: LookAnswer) -> Any:
         """The GO that stands and is enough: whoever compares anew, or wants more read, wants another."""
@@ -217,8 +216,7 @@ class Cutover:
             problem = _STOPPED.filled(why=last.stopped or last.next)
         if problem:
             self._end(False, problem)
-            is_needed = not last.finished or (is_refused and self._is_taken)
-            return self._compare(anew=True) if is_needed else last
+            return self._compare(anew=True) if not last.finished or (is_refused and self._is_taken) else last
         waiting = _on_its_way(last)
         nothing = None if _on_its_way(compared) else t("nothing was on its way")
         found = t("left: {waiting}", waiting=_told(waiting)) if waiting else nothing
@@ -257,8 +255,7 @@ class Cutover:
         helps."""
         found, written = held(compared).keys(), compared.last_written
         unproven = {one for one in UNPROVEN if one.title not in self._plan.accept}
-        is_left = found & (LACKING | COMING | unproven)
-        if is_left or not written or written[0].at > timestamp(frozen + CLOCKS):
+        if found & (LACKING | COMING | unproven) or not written or written[0].at > timestamp(frozen + CLOCKS):
             self._session.say(_NOT_ANEW if self._is_closed else _NOT_YET)
             return False
         question = t("Close the project now, so that nothing is sent any more? [y/N]")
@@ -285,8 +282,7 @@ class Cutover:
         self._begin(t("Wait until OMS has finished"))
         session, began = self._session, self._session.clock.monotonic()
         while True:
-            asked = {**self._since, **self._accepted, "look": True, "run": self._run}
-            seen = session.ask(LookAnswer, "certify", asked)
+            seen = session.ask(LookAnswer, "certify", {**self._since, **self._accepted, "look": True, "run": self._run})
             if not seen.closed:
                 self._end(False, t("somebody has opened the project"))
                 return False

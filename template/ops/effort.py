@@ -117,8 +117,7 @@ def standstill_pass(objects: int) -> Effort:
 
 
 def _beside_obs(objects: int) -> Effort:
-    taken = _pass(objects, COMPARE_SECONDS)
-    return taken._replace(size=_WHOLE, obs=objects / _PAGE, obs_bytes=objects * _LISTED_BYTES)
+    return _pass(objects, COMPARE_SECONDS)._replace(size=_WHOLE, obs=objects / _PAGE, obs_bytes=objects * _LISTED_BYTES)
 
 
 def _pass(objects: int, seconds_an_object: float) -> Effort:

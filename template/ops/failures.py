@@ -120,8 +120,7 @@ def checked(job: str, found: answers.Found) -> Any:
                 found.body.splitlines()[-_TAIL:],
             )
         return found.answer
-    kind, message = _kind_and_message(error, found)
-    raise _of_function(job, kind, message)
+    raise _of_function(job, *_kind_and_message(error, found))
 
 
 def _kind_and_message(error: dict[str, Any] | None, found: answers.Found) -> tuple[str, str]:
@@ -134,12 +133,12 @@ def _kind_and_message(error: dict[str, Any] | None, found: answers.Found) -> tup
 def _of_function(job: str, kind: str, message: str) -> OpsError:
     log = t("See its log: s {job} logs", job=job)
     if kind in _RAISED:
-        happened = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)
-        return FunctionError(kind, happened, _RAISED[kind])
+        return FunctionError(
+            kind, t("{job} raised {kind}: {message}", job=job, kind=kind, message=message), _RAISED[kind]
+        )
     if not kind or _ENDED.search(kind):
         return CloudError(
             t("Function Compute ended {job} before it answered: {message}", job=job, message=message),
             log,
         )
-    happened = t("{job} failed: {kind}: {message}", job=job, kind=kind, message=message)
-    return FunctionError(kind, happened, log)
+    return FunctionError(kind, t("{job} failed: {kind}: {message}", job=job, kind=kind, message=message), log)

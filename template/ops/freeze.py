@@ -16,9 +16,6 @@ from oss_oms_sync.answers.text import t
 # This machine's clock may be behind by so much.
 _CLOCKS = timedelta(minutes=1)
 
-_QUESTION = t(
-    "Since when has nobody written to the source? [now, a time such as 2026-01-31T08:00:00Z, or r to rehearse]"
-)
 _HOW = t("Give --rehearse, or since when nobody writes: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
 
 
@@ -53,7 +50,12 @@ def _moment(session: Session, options: Namespace) -> datetime | None:
     if options.frozen_since:
         return _read(options.frozen_since, session)
     while session.screen.interactive:
-        given = session.screen.ask(_QUESTION.of(session.lang))
+        given = session.screen.ask(
+            t(
+                "Since when has nobody written to the source? [now, a time such as 2026-01-31T08:00:00Z, or r to"
+                " rehearse]"
+            ).of(session.lang)
+        )
         if given.lower() in ("r", "rehearse"):
             return None
         try:

@@ -17,7 +17,7 @@ from typing import Protocol
 from ops.certificates import RECORDS
 from ops.clock import timestamp
 from ops.clouds.buckets import OssBucket
-from ops.clouds.task_groups import TaskGroups
+from ops.clouds.oms import TaskGroups
 from ops.clouds.wire import UnreadableError, refused
 from ops.commands import Typed
 from ops.errors import OpsError
@@ -26,10 +26,6 @@ from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import t
 
 _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
-_KEYS = t(
-    "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its end, and"
-    " deletes them: {command}"
-).filled(command=Typed("migrate"))
 
 
 class Holder(Protocol):
@@ -99,7 +95,14 @@ class Intentions:
             return
         if known is None or not known.keys:
             return
-        session.say(_KEYS.filled(keys=known.keys))
+        session.say(
+            t(
+                "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its"
+                " end, and deletes them: {command}",
+                command=Typed("migrate"),
+                keys=known.keys,
+            )
+        )
         try:
             if at_hand and known.group:
                 self._end_if_over(session, known, at_hand, yes)

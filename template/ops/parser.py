@@ -62,13 +62,19 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     for name, command in COMMANDS.items():
         _add(commands, name, command, say, is_asked=name in words)
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        missing = t("there is no command {name!r}", name=words[0])
-        parser.error(say(_meant(missing, words[0], COMMANDS)))
+        parser.error(say(_meant(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
     options, unknown = parser.parse_known_args(words)
     if unknown:
         asked = commands.choices[options.command]
-        needless = t("{command} takes no {name!r}", command=options.command, name=unknown[0])
-        asked.error(say(_meant(needless, unknown[0], asked._option_string_actions)))
+        asked.error(
+            say(
+                _meant(
+                    t("{command} takes no {name!r}", command=options.command, name=unknown[0]),
+                    unknown[0],
+                    asked._option_string_actions,
+                )
+            )
+        )
     if options.command == "cutover":
         _check_cutover(parser, options, say)
     return options
@@ -89,10 +95,11 @@ def _add(
     if not is_asked:  # then its options are nobody's business, and to add those of all takes a while
         return
     parser.set_defaults(html=None, template=None)
-    told = t("language of the output (default: that of your locale)")
     shared = [
         flag("--json", t("print the answer as JSON")),
-        option("--lang", told, choices=_LANGUAGES, default=usual()),
+        option(
+            "--lang", t("language of the output (default: that of your locale)"), choices=_LANGUAGES, default=usual()
+        ),
     ]
     if command.page:
         shared.append(option("--html", t("also write a web page, in one file"), metavar="FILE", type=Path))
@@ -113,8 +120,9 @@ def _told(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
             return read(text)
         except (ValueError, OverflowError) as error:
             # Python itself has no Text for a number with more digits than it reads.
-            told = error.args[0] if isinstance(error.args[0], Text) else t("{text!r} is too large", text=text)
-            raise argparse.ArgumentTypeError(say(told)) from None
+            raise argparse.ArgumentTypeError(
+                say(error.args[0] if isinstance(error.args[0], Text) else t("{text!r} is too large", text=text))
+            ) from None
 
     return convert
 
@@ -166,9 +174,14 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
     for given in options.accept:
         name, _, why = given.partition("=")
         if name not in ACCEPTABLE or why.strip() in ("", WHO_WHY):
-            wanted = t(
-                '--accept {given!r}: give CLASS="who, why", with one of {classes}', given=given, classes=[*ACCEPTABLE]
+            parser.error(
+                say(
+                    t(
+                        '--accept {given!r}: give CLASS="who, why", with one of {classes}',
+                        given=given,
+                        classes=[*ACCEPTABLE],
+                    )
+                )
             )
-            parser.error(say(wanted))
         accepted[name] = why.strip()
     options.accept = accepted

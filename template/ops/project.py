@@ -13,8 +13,6 @@ from oss_oms_sync.answers.text import same, t
 # Control characters, and what YAML takes for the end of a line besides: no name has one, and a comment would end there.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-_FILL_IN = t("Fill it in there")
-
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
     """The texts under `vars` in the file and in that which it extends; as `access` the tool's alias.
@@ -32,7 +30,7 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
         raise UsageError(same(happened), same(fix)) from None
     for name in needed:
         if not given.get(name):
-            raise UsageError(t("{file} says no {name} under vars", name=name, file=file.name), _FILL_IN)
+            raise UsageError(t("{file} says no {name} under vars", name=name, file=file.name), t("Fill it in there"))
     return given
 
 

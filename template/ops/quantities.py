@@ -39,8 +39,9 @@ def a_day(text: str) -> int:
 def prefix(text: str) -> str:
     """A prefix as the functions take it (`prefix_problem`): said before anything is called. Raises ValueError."""
     if text.startswith("/"):
-        better = text.lstrip("/")
-        raise ValueError(t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=better))
+        raise ValueError(
+            t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=text.lstrip("/"))
+        )
     return text
 
 
@@ -61,8 +62,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         if most is None and number < least:
             raise ValueError(t("{text!r} is no whole number of {least} or more", text=text, least=least))
         if most is not None and not least <= number <= most:
-            told = t("{text!r} is no whole number from {least} to {most}", text=text, least=least, most=most)
-            raise ValueError(told)
+            raise ValueError(t("{text!r} is no whole number from {least} to {most}", text=text, least=least, most=most))
         return number
 
     return read

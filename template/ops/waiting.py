@@ -1,11 +1,14 @@
-"""Waits for passes, which go on in the cloud by themselves, and says how far they are."""
+"""What commands work with; and waiting for passes, which go on in the cloud by themselves."""
 
 from __future__ import annotations
 
+import json
 import threading
+from argparse import Namespace
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ops import answers
@@ -14,10 +17,12 @@ from ops.clock import Clock
 from ops.commands import command, with_file
 from ops.errors import OpsError, UsageError
 from ops.report import passes
-from ops.terminal import Marked, Screen
+from ops.report.blocks import Report
+from ops.show import lines, page
+from ops.terminal import Marked, Screen, Whole
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Step, Stop
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, same, t
 
 T = TypeVar("T")
 
@@ -66,6 +71,37 @@ class Session:
         again = t("If you want it, run this again, and type {word} in full", word=word)
         raise UsageError(refused, again if self.screen.interactive else otherwise)
 
+    def show(self, options: Namespace, report: Report, value: object) -> None:
+        """Print a report, or the same as JSON, which is `value`; write a page of it if that is asked for. Raises
+        UsageError if that cannot be done."""
+        self.screen.answer([Whole(json.dumps(value))] if options.json else lines.draw(report))
+        if options.html:
+            self.write(options.html, page.draw(report))
+
+    def write(self, file: Path, text: str) -> None:
+        """Write a file, and say so. Raises UsageError if that cannot be done."""
+        try:
+            file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise _unwritable(error) from None
+        self.say(t("Written: {file}", file=file))
+
+
+def check_writable(file: Path) -> None:
+    """Raise UsageError if a file cannot be written there."""
+    try:
+        is_new = not file.exists()
+        with file.open("ab"):
+            pass
+        if is_new:
+            file.resolve().unlink()  # a link to nothing stays as it is
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def _unwritable(error: OSError) -> UsageError:
+    return UsageError(same(str(error)), t("Name another file"))
+
 
 def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
     """Work on a pass until it has ended, does not move by itself, or others have begun a newer one again and again;
@@ -73,8 +109,11 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
     scope = {name: value for name, value in payload.items() if name != "restart"}
     before = session.hint
     # A longer work has one already.
-    look = command(Step(job, {**scope, "look": True}))
-    session.hint = before or t("{job} goes on in the cloud. See how far it is: {look}", job=job, look=look)
+    session.hint = before or t(
+        "{job} goes on in the cloud. See how far it is: {look}",
+        job=job,
+        look=command(Step(job, {**scope, "look": True})),
+    )
     session.screen.begin()
     began = session.clock.monotonic()
     answer = _call(session, job, payload, began)
@@ -88,12 +127,11 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
         if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer.stop in _FINAL:
             break
         if not is_moving:
-            why = answer.stopped or answer.next
             session.say(
                 t(
                     "{job} rests: {why}. It is tried again in {seconds:.0f} seconds",
                     job=job,
-                    why=why,
+                    why=answer.stopped or answer.next,
                     seconds=_REST_SECONDS,
                 )
             )
@@ -131,8 +169,7 @@ def _call(session: Session, job: str, payload: Payload, began: float) -> Reconci
             seen = _look(session, job, look) or seen
             looked = session.clock.monotonic()
         how_far = passes.how_far(seen, session.lang)
-        told = t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far)
-        session.progress(told)
+        session.progress(t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far))
     answer = call.result()
     return answers.of(ReconcileAnswer, answer) if job == "reconcile" else answers.of_compare(answer)
 

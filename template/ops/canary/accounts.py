@@ -9,9 +9,9 @@ from typing import Any
 
 from ops.canary.objects import items
 from ops.certificates import CANARY, RECORDS
-from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
+from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
-from ops.clouds.sync_task import SyncTask
+from ops.clouds.oms import SyncTask
 from ops.clouds.wire import refused
 from ops.commands import Typed
 from ops.errors import UsageError
@@ -23,7 +23,6 @@ _MAX_NAME = 1023
 # A run's name is a time and four digits.
 _LONGEST_RUN = 24
 
-_RETAINS = t("{name}: a rule of retention keeps what is written there, so a canary could not be deleted again")
 _FILTER = t("No key of a canary passes the filter: {why}")
 _OTHER_FILTER = t("See objectPrefix and objectSuffix in s.yaml")
 
@@ -55,8 +54,15 @@ class Accounts:
         source, log = (
             OssBucket.at(here, given["region"], given[name], alibaba, clock) for name in ("sourceBucket", "logBucket")
         )
-        destination = ObsBucket.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock)
-        return cls(given, source, log, destination, task.id if task else "", shown, (alibaba, huawei))
+        return cls(
+            given,
+            source,
+            log,
+            ObsBucket.at(here, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock),
+            task.id if task else "",
+            shown,
+            (alibaba, huawei),
+        )
 
     def prefix(self, run: str) -> str:
         """What the keys of a run begin with."""
@@ -87,16 +93,19 @@ class Accounts:
             )
         if self.given.get("objectPrefix", "").startswith(RECORDS):
             raise UsageError(_FILTER.filled(why=t("what begins so is a record")), _OTHER_FILTER)
-        longest = max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items())
-        if longest > _MAX_NAME:
+        if max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items()) > _MAX_NAME:
             raise UsageError(
                 _FILTER.filled(why=t("with it they have over {most} bytes", most=_MAX_NAME)), _OTHER_FILTER
             )
-        buckets: tuple[Bucket, ...] = (self.source, self.destination)
-        for bucket in buckets:
+        for bucket in (self.source, self.destination):
             if bucket.configured(bucket.retention_query) is not None:
                 raise UsageError(
-                    _RETAINS.filled(name=bucket.name), t("Try the project with buckets that have no such rule")
+                    t(
+                        "{name}: a rule of retention keeps what is written there, so a canary could not be deleted"
+                        " again",
+                        name=bucket.name,
+                    ),
+                    t("Try the project with buckets that have no such rule"),
                 )
         if session.caller.ask("certify", {"look": True})["closed"]:
             raise UsageError(

@@ -15,7 +15,7 @@ from ops.canary.accounts import Accounts
 from ops.canary.objects import Item
 from ops.clock import Clock
 from ops.clouds.buckets import Listed
-from ops.clouds.sync_task import SyncTask
+from ops.clouds.oms import SyncTask
 from ops.clouds.wire import Answer
 
 # Twice as long as a hop is documented to take, or as the project allows it: an event five minutes, OMS ten. Nothing is
@@ -181,8 +181,7 @@ class Watch:
         return Counts(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
 
     def _lists(self) -> list[Listed]:
-        root = f"oms/sync_task/{self._task.id}/"
-        return list(islice(self._accounts.destination.objects(root), _MAX_LISTS))
+        return list(islice(self._accounts.destination.objects(f"oms/sync_task/{self._task.id}/"), _MAX_LISTS))
 
     def _look_at_lists(self) -> None:
         if self.lists or not self._sees_lists:
@@ -245,8 +244,7 @@ def _list_of(name: str, found: Answer, followed: list[Followed]) -> Lists | None
             columns = tuple(_column(part, one) for part in (line.split(separator) if separator else [line]))
             # A header has no key, and no digit.
             has_header = not any(character.isdigit() for character in lines[0])
-            ends = "CRLF" if "\r\n" in text else "LF"
-            return Lists(kind[1], separator, columns, ends, has_header, modified(found))
+            return Lists(kind[1], separator, columns, "CRLF" if "\r\n" in text else "LF", has_header, modified(found))
     return None
 
 

@@ -50,8 +50,7 @@ class Journals:
     def write(self, journal: Journal, now: datetime) -> None:
         """Raises OpsError."""
         journal.written = timestamp(now)
-        body = json.dumps(asdict(journal)).encode()
-        self._log.put(self._name(journal), body, {"Content-Type": "application/json"})
+        self._log.put(self._name(journal), json.dumps(asdict(journal)).encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:
         """Raises OpsError."""
@@ -72,7 +71,11 @@ class Journals:
 def _read(body: bytes) -> Journal | None:
     """What `write` wrote. Anything else is none: everything under the prefix of a journal is deleted, and who may write
     to the log bucket must not be able to name another one than that of a canary."""
-    match _json(body):
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    match found:
         case {
             "run": str(run),
             "prefix": str(prefix),
@@ -87,10 +90,3 @@ def _read(body: bytes) -> Journal | None:
             if is_canary and all(isinstance(key, str) and key.startswith(prefix) for key in keys):
                 return Journal(run, prefix, source, destination, task, written, keys, done)
     return None
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None

@@ -17,16 +17,6 @@ _KINDS = ("success", "failed", "proven")
 # How often somebody looks whether something has come back; and how long, after which it is left to the next call.
 _LOOK_SECONDS, _MOST_SECONDS = 15.0, 1800.0
 
-_WAITS = t("deleted; OMS may still write what it has read before, so this is looked at again for {left}")
-_ELSEWHERE = t(
-    "Not deleted: {prefix} is in {source} and {destination}, and s.yaml, or its sync task, names other buckets. Write"
-    " these there again, and run: {command}"
-).filled(command=Typed("canary", remove=True))
-_REMOVED = t(
-    "Deleted on both sides, with its records: {prefix}. OMS's own lists stay, because nothing else may write there:"
-    " {name}/{lists}"
-)
-
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
     """Delete all of a run, and look until nothing comes back; whether all is gone. Raises OpsError.
@@ -36,7 +26,14 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     accounts = replace(accounts, task=journal.task)  # which may be another than that of s.yaml
     source, prefix, clock = accounts.source, journal.prefix, session.clock
     if (journal.source, journal.destination) != (source.name, accounts.destination.name):
-        session.say(_ELSEWHERE.filled(**vars(journal)))
+        session.say(
+            t(
+                "Not deleted: {prefix} is in {source} and {destination}, and s.yaml, or its sync task, names other"
+                " buckets. Write these there again, and run: {command}",
+                command=Typed("canary", remove=True),
+                **vars(journal),
+            )
+        )
         return False
     for key, upload in source.uploads(prefix):
         source.abort(key, upload)
@@ -53,15 +50,27 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             session.say(t("Not all is gone yet. In a few minutes: {command}", command=Typed("canary", remove=True)))
             return False
         if left > 0:
-            session.progress(_WAITS.filled(left=duration(left)))
+            session.progress(
+                t(
+                    "deleted; OMS may still write what it has read before, so this is looked at again for {left}",
+                    left=duration(left),
+                )
+            )
         elif is_held:
             session.progress(t("replay still holds keys of the canary, which are gone: waiting for its next run"))
         if left > 0 or is_held or not is_first:
             clock.sleep(_LOOK_SECONDS)
         is_first = False
     journals.forget(journal)
-    lists = f"oms/sync_task/{accounts.task}/"
-    session.say(_REMOVED.filled(prefix=prefix, name=accounts.destination.name, lists=lists))
+    session.say(
+        t(
+            "Deleted on both sides, with its records: {prefix}. OMS's own lists stay, because nothing else may write"
+            " there: {name}/{lists}",
+            prefix=prefix,
+            name=accounts.destination.name,
+            lists=f"oms/sync_task/{accounts.task}/",
+        )
+    )
     return True
 
 

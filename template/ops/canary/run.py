@@ -16,10 +16,9 @@ from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, Item, items
 from ops.canary.removal import remove
 from ops.clock import timestamp
-from ops.clouds.task_groups import TaskGroups
+from ops.clouds.oms import TaskGroups
 from ops.commands import Typed
 from ops.errors import OpsError, UsageError
-from ops.files import write
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.setup.both_clouds import NEEDED, Alibaba, Huawei
@@ -32,10 +31,6 @@ _TO_FLY = (*_TO_REMOVE, "SYNC_URL")
 _EQUAL, _DIFFERS, _NOT_COME = 0, 1, 3
 _LOOK_SECONDS = 5.0
 
-_PLAN = t(
-    "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination}, compares"
-    " it, and deletes all of it."
-)
 _HOPS = {
     "event": t("event"),
     "accepted": t("acceptance by OMS"),
@@ -51,17 +46,8 @@ _STEPS = {
 }
 _DOUBLES = {"each counted": t("counted twice"), "merged": t("counted once")}
 _UNKNOWN = t("not known")
-_COUNTED_ON = t(
-    "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not finished, and"
-    " nobody can tell them from others: status shows them ({command}), and so does a cutover (OMS_FINISHED)"
-).filled(command=Typed("status", acknowledge=True))
-_SOME_LACK = t(
-    "Not everything came, in twice the documented time. The hop above says where to look: {command}",
-    command=Typed("doctor"),
-)
 _REMOVE = Typed("canary", remove=True)
 _LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
-_REPORT = t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time.")
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
@@ -108,15 +94,32 @@ class _Run:
         self._session, self._accounts, self._journals = session, accounts, journals
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
-        its = accounts.source.name, accounts.destination.name, accounts.task
-        self._journal = Journal(self._run, accounts.prefix(self._run), *its, timestamp(session.clock.now()))
+        self._journal = Journal(
+            self._run,
+            accounts.prefix(self._run),
+            accounts.source.name,
+            accounts.destination.name,
+            accounts.task,
+            timestamp(session.clock.now()),
+        )
 
     def fly(self, options: Namespace) -> int:
         """Write, follow, compare, delete, tell."""
         session, accounts = self._session, self._accounts
-        self._say_plan()
+        all_items = items()
+        session.say(
+            t(
+                "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination},"
+                " compares it, and deletes all of it.",
+                n=len(all_items),
+                size=sum(one.size for one in all_items) / 1e6,
+                prefix=self._journal.prefix,
+                source=accounts.source.name,
+                destination=accounts.destination.name,
+            )
+        )
         try:
-            for item in items():
+            for item in all_items:
                 self._write(item)
             self._follow()
             self._compare()
@@ -154,18 +157,6 @@ class _Run:
             self._session.say(error.fix)
             return False
 
-    def _say_plan(self) -> None:
-        accounts, all_items = self._accounts, items()
-        size = sum(one.size for one in all_items) / 1e6
-        plan = _PLAN.filled(
-            n=len(all_items),
-            size=size,
-            prefix=self._journal.prefix,
-            source=accounts.source.name,
-            destination=accounts.destination.name,
-        )
-        self._session.say(plan)
-
     def _write(self, item: Item) -> None:
         """Tell of it, and then write it."""
         session, source = self._session, self._accounts.source
@@ -199,10 +190,9 @@ class _Run:
             if not waited_for:
                 return
             left = max(LIMITS[hop] for hop in waited_for) - gone
-            waits = t(
-                "waiting at most {left} more for: {what}", left=duration(left), what=_named(waited_for, session.lang)
+            session.progress(
+                t("waiting at most {left} more for: {what}", left=duration(left), what=_named(waited_for, session.lang))
             )
-            session.progress(waits)
             # What comes soon is seen soon.
             session.clock.sleep(_LOOK_SECONDS if gone < 60 else 3 * _LOOK_SECONDS)
 
@@ -227,64 +217,73 @@ class _Run:
             yield t("headers that OMS did not carry: {names}", names=lost).of(lang)
         first, counts = hops.first_accepted(watch.followed), watch.counts
         if counts:
-            step = _STEPS.get(counts.step, _UNKNOWN)
-            shown_after = _since(first, watch.counted if watch.is_alone else None)
-            doubles = _DOUBLES.get(watch.doubles, _UNKNOWN)
             yield t(
                 "OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}",
-                step=step,
-                shown_after=shown_after,
-                doubles=doubles,
+                step=_STEPS.get(counts.step, _UNKNOWN),
+                shown_after=_since(first, watch.counted if watch.is_alone else None),
+                doubles=_DOUBLES.get(watch.doubles, _UNKNOWN),
             ).of(lang)
         yield t("OMS's lists: {since}", since=_since(first, watch.lists[0].written if watch.lists else None)).of(lang)
         if watch.unfinished:
-            yield _COUNTED_ON.filled(unfinished=watch.unfinished).of(lang)
+            yield t(
+                "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not"
+                " finished, and nobody can tell them from others: status shows them ({command}), and so does a cutover"
+                " (OMS_FINISHED)",
+                command=Typed("status", acknowledge=True),
+                unfinished=watch.unfinished,
+            ).of(lang)
         if missing:
             yield Marked("", _NOT_THERE.filled(what=_named(missing, lang)).of(lang), "open")
         said = {
             _EQUAL: t("It works: all came, and is equal."),
             _DIFFERS: t("What came differs from what was written."),
-            _NOT_COME: _SOME_LACK,
+            _NOT_COME: t(
+                "Not everything came, in twice the documented time. The hop above says where to look: {command}",
+                command=Typed("doctor"),
+            ),
         }[code]
         yield Marked("", said.of(lang), {_EQUAL: "good", _DIFFERS: "bad"}.get(code, "open"))
 
     def _keep(self, file: Path | None, told: dict[str, Any]) -> None:
         """Show the report, and write it where that is wanted."""
         session, text, wanted = self._session, json.dumps(told, indent=1), Path("field-report.json")
-        session.say(_REPORT)
+        session.say(t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time."))
         for line in text.splitlines():
             session.screen.say(line)
         if file is None and session.agrees(t("Write it to {wanted}? [y/N]", wanted=wanted)):
             file = wanted
         if file:
-            write(file, f"{text}\n", session)
+            session.write(file, f"{text}\n")
             session.say(t("It helps others: attach it to a field report at the project's issues."))
 
 
 def _event(given: Mapping[str, str], one: Followed) -> dict[str, Any]:
     """The event of an object, as Function Compute hands it to forward (help.aliyun.com, "OSS triggers")."""
-    of_object = {"key": one.key, "eTag": one.etag, "size": one.item.size}
-    written = timestamp(one.written) if one.written else ""
-    event = {
-        "eventName": "ObjectCreated:PutObject",
-        "eventSource": "acs:oss",
-        "eventTime": written,
-        "oss": {"bucket": {"name": given["sourceBucket"]}, "object": of_object},
-        "region": given["region"],
+    return {
+        "events": [
+            {
+                "eventName": "ObjectCreated:PutObject",
+                "eventSource": "acs:oss",
+                "eventTime": timestamp(one.written) if one.written else "",
+                "oss": {
+                    "bucket": {"name": given["sourceBucket"]},
+                    "object": {"key": one.key, "eTag": one.etag, "size": one.item.size},
+                },
+                "region": given["region"],
+            }
+        ]
     }
-    return {"events": [event]}
 
 
 def _row(one: Followed, lang: str) -> Line:
     title = _title(one.item, lang)
-    row = t(
+    text = t(
         "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
         title=title + " " * (_COLUMNS - width(title)),
         event=_since(one.written, one.recorded),
         accepted=_since(one.written, one.accepted),
         in_obs=_since(one.accepted, one.in_obs),
-    )
-    text = row.of(lang)
+    ).of(lang)
     if one.differs:
         return Marked(f"{text}  ", t("differs: {names}", names=one.differs).of(lang), "bad")
     if one.in_obs:

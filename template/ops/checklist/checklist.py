@@ -15,7 +15,6 @@ from ops.checklist.settings import NOT_COMPARED, SETTINGS, Setting, Side
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.wire import Answer, RefusedError, UnreadableError
-from ops.files import show
 from ops.report.blocks import (
     Block,
     Column,
@@ -104,14 +103,13 @@ class Row(NamedTuple):
 
 def checklist(session: Session, options: Namespace, folder: Path) -> int:
     """Show it. Raises OpsError where the keys or the buckets are not what they should be."""
-    given = project.read(options.template or folder / "s.yaml", _NEEDED)
-    source, destination = _buckets(session, given)
+    source, destination = _buckets(session, project.read(options.template or folder / "s.yaml", _NEEDED))
     rows = []
     for setting in SETTINGS:
         session.progress(t("Looking at {what}", what=setting.called))
         rows.append(compared(setting, source, destination))
     session.screen.begin()
-    show(session, options, report(rows, source.name, destination.name, session.lang), to_json(rows))
+    session.show(options, report(rows, source.name, destination.name, session.lang), to_json(rows))
     return exit_code(rows)
 
 

@@ -117,15 +117,14 @@ def encryption(answer: Answer) -> Shape | None:
     if algorithm in ("", "None"):
         return None
     told = same(f"{algorithm} {key}" if key else algorithm)
-    return Shape(told, [algorithm]) if algorithm == "AES256" else Shape(told, [], [told])
+    return Shape(told, [algorithm]) if algorithm == "AES256" else _only_own(told)
 
 
 def logging(answer: Answer) -> Shape | None:
     enabled = _root(answer, "BucketLoggingStatus").find("LoggingEnabled")
     if enabled is None:
         return None
-    told = same("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix")))
-    return Shape(told, [], [told])
+    return _only_own(same("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix"))))
 
 
 def website(answer: Answer) -> Shape | None:
@@ -197,8 +196,7 @@ def referer_of_oss(answer: Answer) -> Shape | None:
         *([same("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
         *([same("AllowTruncateQueryString=false")] if root.findtext("AllowTruncateQueryString") == "false" else []),
     ]
-    told = t("{n:referer|referers}", n=len(allowed) + len(denied))
-    return Shape(told, sorted(found), own) if found else None
+    return Shape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(found), own) if found else None
 
 
 def referer_of_obs(answer: Answer) -> Shape | None:
@@ -243,8 +241,7 @@ def statements(answer: Answer | None) -> list[dict[str, Any]]:
 
 
 def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
-    conditions = statement.get("Condition") or {}
-    return any("referer" in str(key).lower() for about in conditions.values() for key in about)
+    return any("referer" in str(key).lower() for about in (statement.get("Condition") or {}).values() for key in about)
 
 
 def _root(answer: Answer, *names: str) -> ElementTree.Element:

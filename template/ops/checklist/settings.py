@@ -1,13 +1,19 @@
 """The table of settings: how each is asked for in both clouds, which right that takes, what it means, and where the
-vendors describe it."""
+vendors describe it; and OBS's documents of what both clouds can say, for somebody to put there by hand.
+
+Sources: support.huaweicloud.com/intl/en-us/api-obs/obs_04_0034.html (lifecycle), obs_04_0074.html (CORS),
+obs_04_0027.html and support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html (referers in a bucket's policy).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
-from ops.checklist import dialects, documents
-from ops.checklist.dialects import Shape
+from ops.checklist import dialects
+from ops.checklist.dialects import DENY, Cors, Referers, Rule, Shape
 from ops.clouds.wire import Answer
 from oss_oms_sync.answers.text import Text, t
 
@@ -47,6 +53,64 @@ def _obs(query: str, action: str, page: str, read: Read) -> Side:
     return Side(query, f"obs:bucket:{action}", Text(*where), read)
 
 
+def _lifecycle(rules: Iterable[Rule], _bucket: str, _there: Answer | None) -> str:
+    root = ElementTree.Element("LifecycleConfiguration")
+    for number, rule in enumerate(rules, 1):
+        one = _put(root, "Rule", ID=f"rule-{number}")
+        if rule.tags:
+            within = _put(_put(one, "Filter"), "And", Prefix=rule.prefix)
+            for key, value in rule.tags:
+                _put(within, "Tag", Key=key, Value=value)
+        else:
+            ElementTree.SubElement(one, "Prefix").text = rule.prefix
+        ElementTree.SubElement(one, "Status").text = rule.status
+        for action in rule.actions:
+            storage = {"StorageClass": action.storage} if action.storage else {}
+            _put(one, action.name, **{action.unit: action.value, **storage})
+    return _drawn(root)
+
+
+def _cors(rules: Iterable[Cors], _bucket: str, _there: Answer | None) -> str:
+    root = ElementTree.Element("CORSConfiguration")
+    for rule in rules:
+        one = ElementTree.SubElement(root, "CORSRule")
+        names = ("AllowedOrigin", "AllowedMethod", "AllowedHeader", "ExposeHeader", "MaxAgeSeconds")
+        for name, texts in zip(names, (*rule[:4], (rule.seconds,)), strict=True):
+            for text in filter(None, texts):
+                ElementTree.SubElement(one, name).text = text
+    return _drawn(root)
+
+
+def _referer(found: Iterable[Referers], bucket: str, there: Answer | None) -> str:
+    """The bucket's whole policy, because putting one replaces the one before: by these referers, and what it has beside
+    those that it has now."""
+    others = [one for one in dialects.statements(there) if not dialects.turned_away(one)]
+    made = [
+        {
+            "Sid": f"referer-{number}",
+            **DENY,
+            "Resource": [f"{bucket}/*"],
+            "Condition": {one.operator: {"Referer": list(one.referers)}},
+        }
+        for number, one in enumerate(found, 1)
+    ]
+    return json.dumps({"Statement": [*others, *made]}, indent=2)
+
+
+def _put(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.Element:
+    made = ElementTree.SubElement(parent, name)
+    for tag, text in texts.items():
+        ElementTree.SubElement(made, tag).text = text
+    return made
+
+
+def _drawn(root: ElementTree.Element) -> str:
+    ElementTree.indent(root)
+    drawn = ElementTree.tostring(root, "unicode")
+    # Whoever copies it copies what is seen.
+    return "".join(one if one.isprintable() or one == "\n" else f"&#{ord(one)};" for one in drawn)
+
+
 _REPLACED = t("What is put replaces all rules that the destination has")
 SETTINGS = (
     Setting(
@@ -54,7 +118,7 @@ SETTINGS = (
         t("Lifecycle rules"),
         _oss("lifecycle", "GetBucketLifecycle", dialects.lifecycle),
         _obs("lifecycle", "GetLifecycleConfiguration", "0034", dialects.lifecycle),
-        lambda rules, _name, _there: documents.lifecycle(rules),
+        _lifecycle,
         t(
             "{replaced}. OBS counts days from when OMS copied an object, not from when it was written",
             replaced=_REPLACED,
@@ -65,7 +129,7 @@ SETTINGS = (
         t("CORS rules"),
         _oss("cors", "GetBucketCors", dialects.cors),
         _obs("cors", "GetBucketCORS", "0074", dialects.cors),
-        lambda rules, _name, _there: documents.cors(rules),
+        _cors,
         _REPLACED,
     ),
     Setting(
@@ -100,7 +164,7 @@ SETTINGS = (
         t("Hotlink protection (referers)"),
         _oss("referer", "GetBucketReferer", dialects.referer_of_oss),
         _obs("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
-        lambda found, name, there: documents.referer(found, name, dialects.statements(there)),
+        _referer,
         t(
             "OBS has it in the bucket policy, and holds signed requests to it as well: without {blank} it turns OMS and"
             " SDKs away. Set it after GO",

@@ -207,8 +207,7 @@ class OssBucket(Bucket):
 
     def copy(self, source: str, key: str) -> Answer:
         """Copy an object of this bucket, with its metadata."""
-        named = f"/{self.name}/{signers.quote_key(source)}"
-        return self.call("PUT", key, headers={"x-oss-copy-source": named})
+        return self.call("PUT", key, headers={"x-oss-copy-source": f"/{self.name}/{signers.quote_key(source)}"})
 
     def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str]) -> None:
         """Store an object in parts of this size. Whether it is there, who needs to know looks: if the last answer is
@@ -219,8 +218,7 @@ class OssBucket(Bucket):
         for at, start in enumerate(range(0, len(body), part_size), 1):
             part = body[start : start + part_size]
             query = {"partNumber": str(at), "uploadId": number}
-            answer = self.call("PUT", key, query, {"Content-MD5": _md5(part)}, part)
-            etag = answer.headers.get("etag", "")
+            etag = self.call("PUT", key, query, {"Content-MD5": _md5(part)}, part).headers.get("etag", "")
             parts.append(f"<Part><PartNumber>{at}</PartNumber><ETag>{escape(etag)}</ETag></Part>")
         whole = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
         query = {"encoding-type": "url", "uploadId": number}
@@ -249,8 +247,7 @@ class ObsBucket(Bucket):
     @classmethod
     def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: Clock) -> ObsBucket:
         """The one of this name in a region, or where OBS is by `here` (`Caller.endpoints`)."""
-        endpoint = here.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com"
-        return cls(Place.of(endpoint, name), keys, clock)
+        return cls(Place.of(here.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com", name), keys, clock)
 
     def location(self) -> str | None:
         """The region in which it is; None if there is none of this name."""

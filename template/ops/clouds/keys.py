@@ -1,13 +1,18 @@
-"""An administrator's keys: from the environment or typed, in no file, and shown nowhere."""
+"""Secrets, from the environment or typed, and shown nowhere: an administrator's keys, which are in no file, and those
+that s.yaml names, which go into the Serverless Devs tool's store without a command line that shows them."""
 
 from __future__ import annotations
 
 import os
 import re
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from ops.commands import Typed
 from ops.errors import UsageError
+from ops.project import as_it_stands
 from ops.waiting import Session
 from oss_oms_sync.answers.text import Text, t
 
@@ -17,10 +22,11 @@ HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_
 # Of OMS's keys, where somebody else makes them.
 OMS_SOURCE, OMS_DESTINATION = ("OMS_SOURCE_AK", "OMS_SOURCE_SK"), ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK")
 
-_SET = t(
-    "Set the environment variables {names}, or run this in a terminal, which asks. They are an administrator's keys,"
-    " not those of the functions"
-)
+# Without these no function can do its work.
+_NEEDED = ("HW_AK", "HW_SK")
+_NAMED = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
+# As the functions take it (settings.py).
+_ADDRESS = re.compile(r"https://|http://(localhost|127\.[\d.]+|\[::1\])[:/]", re.IGNORECASE)
 
 
 class Secret:
@@ -72,7 +78,15 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
         given[token] = ""
         given.update({name: typed(session, name) for name in needed})
     for name in needed:
-        check_given(name, given[name], _SET.filled(names=needed))
+        check_given(
+            name,
+            given[name],
+            t(
+                "Set the environment variables {names}, or run this in a terminal, which asks. They are an"
+                " administrator's keys, not those of the functions",
+                names=needed,
+            ),
+        )
     for name, value in given.items():
         check_form(name, value)
     return Keys(*(Secret(given[name]) for name in names))
@@ -111,3 +125,43 @@ def check_form(name: str, value: str) -> None:
     """Raise UsageError for a secret that cannot be one. None at all passes."""
     if value and not re.fullmatch(r"[!-~]+", value):
         raise UsageError(t("{name} has blanks or characters that no key has", name=name), t("Copy it again"))
+
+
+def keep(session: Session, options: Namespace, folder: Path) -> int:
+    """Store the secrets that `options.name` names, or all; from the environment, or as somebody types them. Return the
+    exit code.
+
+    Raises UsageError where one is missing or cannot be one.
+    """
+    # The variables of s.yaml that are secrets, and their names in the tool's store.
+    named = dict(_NAMED.findall(as_it_stands(options.template or folder / "s.yaml")))
+    for name in options.name or _NEEDED:
+        if name not in named:
+            raise UsageError(
+                t("s.yaml says no {name}: ${{secret('...')}} under vars", name=name),
+                t("Name it there as the tool's store has it"),
+            )
+    # All are there before any is stored: two keys that belong together never come from two pairs.
+    values = {name: _value(session, name) for name in options.name or named}
+    for name, value in values.items():
+        session.caller.keep_secret(named[name], value)
+        session.say(t("{name} is in the tool's secret store now, as {named}.", name=name, named=named[name]))
+    session.say(t("Deploy, so that the functions get them: {command}", command=Typed("deploy")))
+    return 0
+
+
+def _value(session: Session, name: str) -> str:
+    value = os.environ.get(name, "").strip() or typed(session, name)
+    check_given(
+        name,
+        value,
+        t(
+            "Set the environment variable {name}, in CI from its secret store; or run this in a terminal, which asks",
+            name=name,
+        ),
+    )
+    check_form(name, value)
+    # The functions refuse it otherwise, at every tick, and doctor does not have it.
+    if name == "ALERT_WEBHOOK" and not _ADDRESS.match(value):
+        raise UsageError(t("{name} does not start with https://", name=name), t("Copy the robot's address again"))
+    return value

@@ -120,8 +120,10 @@ def sdk(
     names, digest = _names_and_digest(method, whole, query, sent, hashlib.sha256(body).hexdigest())
     to_sign = "\n".join((_SDK, sent["X-Sdk-Date"], digest))
     signature = hmac.digest(keys.secret.reveal().encode(), to_sign.encode(), "sha256").hex()
-    authorization = f"{_SDK} Access={keys.access.reveal()}, SignedHeaders={names}, Signature={signature}"
-    return {**sent, "Authorization": authorization}
+    return {
+        **sent,
+        "Authorization": f"{_SDK} Access={keys.access.reveal()}, SignedHeaders={names}, Signature={signature}",
+    }
 
 
 def acs(
@@ -150,8 +152,10 @@ def acs(
         sent |= {"x-acs-accesskey-id": keys.access.reveal(), "x-acs-security-token": keys.token.reveal()}
     names, digest = _names_and_digest(method, path, query, sent, sent["x-acs-content-sha256"])
     signature = hmac.digest(keys.secret.reveal().encode(), f"{_ACS}\n{digest}".encode(), "sha256").hex()
-    authorization = f"{_ACS} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}"
-    return {**sent, "Authorization": authorization}
+    return {
+        **sent,
+        "Authorization": f"{_ACS} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}",
+    }
 
 
 def quote_key(key: str) -> str:

@@ -141,17 +141,21 @@ class RefusedError(OpsError):
 
     def __init__(self, request: Request, answer: Answer) -> None:
         self.status, self.code, self.denial = answer.status, answer.code, answer.denial
-        host = urlsplit(request.url).netloc
-        number = next((answer.headers[one] for one in answer.headers if one.endswith("request-id")), "-")
-        # Of a call that carries keys only these go out.
-        told = {"host": host, "method": request.method, "status": answer.status, "code": answer.code, "number": number}
         happened = (
             t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
             if answer.denial.action
             else t("{host} refused {method}: {status} {code} (request {number})")
         )
         super().__init__(
-            happened.filled(**told, **answer.denial._asdict()),
+            # Of a call that carries keys only these go out.
+            happened.filled(
+                host=urlsplit(request.url).netloc,
+                method=request.method,
+                status=answer.status,
+                code=answer.code,
+                number=next((answer.headers[one] for one in answer.headers if one.endswith("request-id")), "-"),
+                **answer.denial._asdict(),
+            ),
             _fix(answer),
         )
 

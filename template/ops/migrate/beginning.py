@@ -26,17 +26,6 @@ YES = "yes"
 _MOST_KEYS = 2
 
 GROUP = t("a task group")
-_SUFFIX = t("A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too")
-_BACKFILL = t(
-    "Let the project send what is there, ten keys a call: {command}", command=Typed("reconcile", since="1970-01-01")
-)
-_NOT_SET_UP = t(
-    "The migration does not begin: what is written meanwhile would be missed, because something is not set up right"
-)
-_RESTORE = t(
-    "Restore archived objects in the source, too, and copy them? That costs about {dollars:.3f} dollars a GB, takes"
-    " minutes to hours, and the RAM user {user} needs oss:RestoreObject for it, which setup does not give it. [y/N]"
-)
 
 
 def agreed(session: Session, given: Mapping[str, str], options: Namespace, holders: Sequence[Holder]) -> Intention:
@@ -94,7 +83,16 @@ def confirm(session: Session, options: Namespace, question: Text) -> None:
 
 def _check(session: Session, given: Mapping[str, str], holders: Sequence[Holder]) -> None:
     if suffix := given.get("objectSuffix"):
-        raise UsageError(_SUFFIX.filled(suffix=suffix), _BACKFILL)
+        raise UsageError(
+            t(
+                "A task group takes prefixes, and no suffix such as {suffix}: it would copy other objects, too",
+                suffix=suffix,
+            ),
+            t(
+                "Let the project send what is there, ten keys a call: {command}",
+                command=Typed("reconcile", since="1970-01-01"),
+            ),
+        )
     check_open(session)
     for holder in holders:
         if holder.need(GROUP, (), lambda: False).see().state is not Standing.THERE:
@@ -107,7 +105,13 @@ def _check(session: Session, given: Mapping[str, str], holders: Sequence[Holder]
                 t("{name} has {n} access keys, and no more are possible", name=holder.name, n=_MOST_KEYS),
                 t("Delete the one that the sync task does not use"),
             )
-    check_set_up(session, _NOT_SET_UP)
+    check_set_up(
+        session,
+        t(
+            "The migration does not begin: what is written meanwhile would be missed, because something is not set up"
+            " right"
+        ),
+    )
 
 
 def _prefixes(wanted: Sequence[str], own: str) -> list[str]:
@@ -126,4 +130,12 @@ def _restores(session: Session, options: Namespace, user: str) -> bool:
     """Whether somebody wants archived objects, too: it is asked by itself, because it costs."""
     if options.restore or options.yes:
         return bool(options.restore)
-    return session.agrees(_RESTORE.filled(dollars=RESTORE, user=user))
+    return session.agrees(
+        t(
+            "Restore archived objects in the source, too, and copy them? That costs about {dollars:.3f} dollars a GB,"
+            " takes minutes to hours, and the RAM user {user} needs oss:RestoreObject for it, which setup does not"
+            " give it. [y/N]",
+            dollars=RESTORE,
+            user=user,
+        )
+    )

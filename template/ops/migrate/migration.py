@@ -14,15 +14,16 @@ from pathlib import Path
 
 from ops import project
 from ops.clouds.keys import Keys
-from ops.clouds.task_groups import Wanted, note_of
+from ops.clouds.oms import Wanted, note_of
 from ops.clouds.wire import UnreachableError, UnreadableError
+from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
 from ops.migrate import told
 from ops.migrate.beginning import GROUP, YES, agreed, check_open, check_same, confirm
 from ops.report import old_objects
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
-from ops.setup.grants import Grants
+from ops.setup.needs import Grants
 from ops.terminal import Line, Whole
 from ops.waiting import Session
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -44,8 +45,7 @@ def migrate(session: Session, options: Namespace, folder: Path) -> int:
 
     Raises OpsError.
     """
-    file = options.template or folder / "s.yaml"
-    this = Migration(session, project.read(file, (*NEEDED, "SYNC_URL")), options)
+    this = Migration(session, project.read(options.template or folder / "s.yaml", (*NEEDED, "SYNC_URL")), options)
     actions: dict[str, Callable[[], int]] = {
         "look": this.look,
         "pause": this.pause,
@@ -122,8 +122,11 @@ class Migration:
         if known is None:
             self._say([told.NONE])
             return 0
-        question = t("It is not over. Type {word} to end it, and leave what is copied:", word=YES)
-        confirm(self._session, self._options, question)
+        confirm(
+            self._session,
+            self._options,
+            t("It is not over. Type {word} to end it, and leave what is copied:", word=YES),
+        )
         if not self._intentions.latest(known):
             raise UsageError(told.ENDED, told.LOOK)
         self._session.hint = t("The migration is not ended yet: {command}", command=told.REMOVE)
@@ -141,19 +144,22 @@ class Migration:
             resting = self._until_not(known, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
-            self._until_not(known, resting, *MOVING)
+            resting = self._until_not(known, resting, *MOVING)
             self._intentions.note_end(known, self._session.clock.now(), how, resting)
             self._groups.delete(group.id)
 
     def _created(self, known: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
-        self._session.hint = told.HINT_BEGINNING
+        self._session.hint = t(
+            "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
+            go_on=Typed("migrate"),
+            remove=told.REMOVE,
+        )
         try:
             source, there, region = self._new_keys(known)
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
             check_open(self._session)
-            there_region = self._given["destinationRegion"]
-            buckets = (known.source, region, known.destination, there_region)
+            buckets = (known.source, region, known.destination, self._given["destinationRegion"])
             wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite, known.restore)
             # Somebody else may have gone on with it: then their keys hold, and these are gone.
             known.group = Grants(self._session).wait(
@@ -236,7 +242,11 @@ class Migration:
     def _until_not(self, known: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
         """The group, once it is in none of these states any more."""
         session = self._session
-        session.hint = session.hint or told.HINT
+        session.hint = session.hint or t(
+            "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
+            look=Typed("migrate", look=True),
+            pause=Typed("migrate", pause=True),
+        )
         session.screen.begin()
         first, began, seconds = group, session.clock.monotonic(), _FIRST_LOOK_SECONDS
         while group.state in states:
@@ -269,7 +279,10 @@ class Migration:
         """Raise UsageError unless there is one, in one of these states (if any are named)."""
         known = self._intentions.read()
         if known is None:
-            raise UsageError(told.NOTHING_TO, told.BEGIN)
+            raise UsageError(
+                t("No migration of the old objects is on its way"),
+                t("Begin one: {command}", command=Typed("migrate")),
+            )
         group = self._found(known)
         if group is None:
             raise UsageError(told.NOT_BEGUN, told.GO_ON)
@@ -325,8 +338,7 @@ class Migration:
         self._intentions.end(known, self._holders, self._session.clock.now(), how, group)
 
     def _show(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
-        shown = [Whole(json.dumps(told.to_json(group)))] if self._options.json else lines
-        self._session.screen.answer(shown)
+        self._session.screen.answer([Whole(json.dumps(told.to_json(group)))] if self._options.json else lines)
 
     def _say(self, texts: Iterable[Text]) -> None:
         """What there is to say where there is no group."""

@@ -23,38 +23,10 @@ from oss_oms_sync.answers.text import Text, t
 REMOVE = Typed("migrate", remove=True)
 LOOK = t("See how far it is: {command}", command=Typed("migrate", look=True))
 NONE = t("No migration of the old objects is on its way.")
-NOTHING_TO = t("No migration of the old objects is on its way")
 ENDED = t("Somebody else has ended it meanwhile")
-BEGIN = t("Begin one: {command}", command=Typed("migrate"))
 NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
 GO_ON = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=REMOVE)
 END_IT = t("End it: {command}", command=REMOVE)
-HINT = t(
-    "The migration goes on at OMS. See how far it is: {look}. Pause it: {pause}",
-    look=Typed("migrate", look=True),
-    pause=Typed("migrate", pause=True),
-)
-HINT_BEGINNING = t(
-    "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
-    go_on=Typed("migrate"),
-    remove=REMOVE,
-)
-_WHAT = t(
-    "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it. With"
-    " metadata; {there}."
-)
-_KEYS = t(
-    "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is done, and"
-    " kept while it can be retried."
-)
-_NOT_RESTORED = t(
-    "Archived objects fail, and are listed, unless they are restored, which costs about {dollars:.3f} dollars a GB:"
-    " that is asked for by itself, or said by --restore."
-)
-_LATE = t(
-    "An object that is written while it runs may end up in its older version: a comparison afterwards finds such"
-    " objects."
-)
 _MUCH = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
     " that takes {time:time} at least (an estimate)."
@@ -63,13 +35,6 @@ _AT_MOST = t(
     "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}, at most: that comparison"
     " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
     " estimate)."
-)
-_MANY_FOLDERS = t(
-    "How much that is, is not known: the last comparison, of {began}, counts these folders together with others. What"
-    " it costs: {command}"
-)
-_UNKNOWN_MUCH = t(
-    "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
 )
 _NEXT = {
     "go_on": t("Go on:"),
@@ -80,18 +45,37 @@ _NEXT = {
 
 def plan(intention: Intention, found: CompareAnswer, own: str, language: str) -> Iterator[Line]:
     """What will be done, and what it costs and takes, as far as a comparison of the project's `own` prefix tells."""
-    there = (
-        t("what is there is overwritten, equal or not")
+    yield t(
+        "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it."
+        " With metadata; {there}.",
+        source=intention.source,
+        destination=intention.destination,
+        there=t("what is there is overwritten, equal or not")
         if intention.overwrite
-        else t("what is there with the same CRC64 is skipped")
-    )
-    yield _WHAT.filled(source=intention.source, destination=intention.destination, there=there).of(language)
+        else t("what is there with the same CRC64 is skipped"),
+    ).of(language)
     for prefix in filter(None, intention.prefixes):
         yield t("Only what begins with {prefix}", prefix=prefix).of(language)
-    for text in (_KEYS, _NOT_RESTORED.filled(dollars=RESTORE), _LATE):
+    for text in (
+        t(
+            "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is"
+            " done, and kept while it can be retried."
+        ),
+        t(
+            "Archived objects fail, and are listed, unless they are restored, which costs about {dollars:.3f} dollars"
+            " a GB: that is asked for by itself, or said by --restore.",
+            dollars=RESTORE,
+        ),
+        t(
+            "An object that is written while it runs may end up in its older version: a comparison afterwards finds"
+            " such objects."
+        ),
+    ):
         yield text.of(language)
     if not isinstance(found, Compared):
-        yield _UNKNOWN_MUCH.of(language)
+        yield t(
+            "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
+        ).of(language)
         return
     copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
     folders = {
@@ -101,12 +85,22 @@ def plan(intention: Intention, found: CompareAnswer, own: str, language: str) ->
     whole, others = _folders_of(intention.prefixes, folders, own)
     part = [one for one in others if folders[one]]
     if "*" in part:
-        yield _MANY_FOLDERS.filled(began=found.started, command=COST).of(language)
+        yield t(
+            "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
+            " others. What it costs: {command}",
+            began=found.started,
+            command=COST,
+        ).of(language)
         return
     objects, size = (sum(count[place] for one in (*whole, *part) for count in folders[one]) for place in (0, 1))
     much, time = _AT_MOST if part else _MUCH, effort.group_seconds(objects, size)
-    about = much.filled(began=found.started, objects=objects, size=size, time=time).of(language)
-    yield from lines.draw(estimate.copying(cost.copying(Prices(), objects, size), about, language))
+    yield from lines.draw(
+        estimate.copying(
+            cost.copying(Prices(), objects, size),
+            much.filled(began=found.started, objects=objects, size=size, time=time).of(language),
+            language,
+        )
+    )
 
 
 def _folders_of(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:

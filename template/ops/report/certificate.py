@@ -69,8 +69,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
     both, lag, made = found.counted, found.shown.lag, moment(found.made)
-    unknown = Paragraph(say("What is in which folder is not known."), "open")
-    folders = comparison.folders(both, say) if both else unknown
+    folders = comparison.folders(both, say) if both else Paragraph(say("What is in which folder is not known."), "open")
     compared = found.passes.compare
     late = (
         comparison.lag(lag, compared.amended if compared else None, say)
@@ -160,12 +159,11 @@ def _not_valid(wrong: Sequence[Doubt], found: Certificate | None, say: Words) ->
     ]
     word, claim = say("NOT VALID"), say(VERDICTS[found.verdict.value][0]) if found else say("not known")
     when: dict[str, object] = {"frozen_since": "now"} if found and found.frozen_since else {"rehearse": True}
-    anew = Step(say("Make a new certificate:"), command(step.Step("cutover", when)))
     return Hero(
         word,
         "bad",
         say("Do not rely on this document. It says {verdict}, but this does not hold:", verdict=claim),
-        anew,
+        Step(say("Make a new certificate:"), command(step.Step("cutover", when))),
         word,
         Items(listed),
     )

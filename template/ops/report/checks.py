@@ -54,8 +54,10 @@ def following(found: Certificate, say: Words) -> Step:
     for one in _by_result(found):
         if one.gates and one.result is not answered.Result.PASSED and one.next.en:
             return Step(say(one.next), command(one.step))
-    cutover = answered.Step("cutover", {"frozen_since": "now"})
-    return Step(say("On the day, stop the writes to the source bucket, and run:"), command(cutover))
+    return Step(
+        say("On the day, stop the writes to the source bucket, and run:"),
+        command(answered.Step("cutover", {"frozen_since": "now"})),
+    )
 
 
 def name_of(name: str, say: Words) -> str:
@@ -108,8 +110,7 @@ def _trouble(found: Certificate, check: answered.Finding, say: Words) -> Finding
 
 def _counted(found: Certificate, check: str, say: Words) -> str | None:
     """What a check of classes is about, as the document counts it; None for another."""
-    titles = CHECKS[check].classes if check in CHECKS else ()
-    sides = [counted.of_class(found, title) for title in titles]
+    sides = [counted.of_class(found, title) for title in (CHECKS[check].classes if check in CHECKS else ())]
     return counted.objects_and_bytes(sides, say) if sides else None
 
 

@@ -78,26 +78,26 @@ def classes(found: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBOD
         for side in SIDES
     }
     shown = [name for name in every if any(name in counted[side] for side in SIDES)]
-    columns = [Column(say("class"))]
-    columns += (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
+    numbers = (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
     others = [
         ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(found, [name], say))
         for name in every
         if name not in shown
     ]
-    total = (say("in scope"), *_counts(found, shown, say, NOT_COUNTED))
-    body = [_class_row(found, name, accepted.get(name.title), say) for name in shown]
     return [
         *(_side_bar(found, counted[side], side, say) for side in SIDES),
-        Table(columns, body, [total, *others]),
+        Table(
+            [Column(say("class")), *numbers],
+            [_class_row(found, name, accepted.get(name.title), say) for name in shown],
+            [(say("in scope"), *_counts(found, shown, say, NOT_COUNTED)), *others],
+        ),
     ]
 
 
 def sums(found: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
     """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
     for side, whole in (("source", found.source), ("destination", found.destination)):
-        total = _added(found, found.classes, side, apart)
-        adds_up = adds_up and total == Counted(whole.objects, whole.bytes)
+        adds_up = adds_up and _added(found, found.classes, side, apart) == Counted(whole.objects, whole.bytes)
     if adds_up:
         return Paragraph(say("The classes add up to what the listings brought."), "note")
     return Paragraph(say("The classes do not add up to what the listings brought."), "bad")
@@ -154,8 +154,9 @@ def lag_section(blocks: Blocks, say: Words) -> Section:
 
 def folder_section(block: Block, say: Words) -> Section:
     """Where folders are told, for which a terminal has no room."""
-    about = say("First-level folders; those with differences first.")
-    return Section("folders", say("Folders"), about, [Detail([block])])
+    return Section(
+        "folders", say("Folders"), say("First-level folders; those with differences first."), [Detail([block])]
+    )
 
 
 class _Folder(NamedTuple):
@@ -210,15 +211,17 @@ def _side_bar(found: BothBuckets, names: Sequence[ObjectClass], side: str, say: 
 
 
 def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Words) -> list[Phrase | Cell]:
-    title = (
-        Span("swatch", tone=name.tone),
-        class_name(name.title, say),
-        " ",
-        Span("code", name.title),
-        Span("aside", say(name.means)),
-        Span("note", say("accepted by {who}", who=who)) if who else None,
-    )
-    return [title, *_counts(found, [name], say)]
+    return [
+        (
+            Span("swatch", tone=name.tone),
+            class_name(name.title, say),
+            " ",
+            Span("code", name.title),
+            Span("aside", say(name.means)),
+            Span("note", say("accepted by {who}", who=who)) if who else None,
+        ),
+        *_counts(found, [name], say),
+    ]
 
 
 def _counts(
@@ -246,8 +249,7 @@ def _one_lag(one: Lag, title: str, late_tone: str, say: Words) -> Blocks:
     ]
     columns = [Column(say("time")), Column(say("share"), "wide"), Column(say("objects"), "n")]
     shares = (say("half within"), one.p50), (say("90 % within"), one.p90), (say("99 % within"), one.p99)
-    longest = (*shares, (say("longest"), one.max))
-    late = [Figure(name, units.duration(seconds, say)) for name, seconds in longest]
+    late = [Figure(name, units.duration(seconds, say)) for name, seconds in (*shares, (say("longest"), one.max))]
     late.append(Figure(say("not yet"), f"{one.not_yet:,}", None, late_tone if one.not_yet else None))
     return [
         Heading(title),

@@ -43,8 +43,11 @@ def throughput(answer: StatusAnswer, say: Words) -> Figure:
     )
     lately = say("copied by OMS in the last {duration:time}", duration=seconds)
     volume = say("{size:size} a second", size=round(size / seconds))
-    shown = (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute")))
-    return Figure(say("Throughput"), shown, f"{lately} · {volume}")
+    return Figure(
+        say("Throughput"),
+        (units.rate(objects * 60 / seconds), " ", Span("small", say("objects a minute"))),
+        f"{lately} · {volume}",
+    )
 
 
 def drain(answer: StatusAnswer, say: Words) -> Figure:
@@ -99,8 +102,7 @@ def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
     statistics, end = answer.statistics, moment(answer.at)
     if statistics is None:
         # The task's silence is told already.
-        is_same = answer.oms_silence == answer.statistics_silence
-        return [] if is_same else silent(answer.statistics_silence, say)
+        return [] if answer.oms_silence == answer.statistics_silence else silent(answer.statistics_silence, say)
     line = Timeline(statistics.from_, end, _STEPS.get(statistics.step, 3600))
     sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
@@ -191,6 +193,8 @@ def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, captio
         )
         for name, title in _COUNTED.values()
     ]
-    volumes = (say("volume"), *(units.volume(one.get("bytes"), say) for one in windows.values()))
-    columns = [Column(say("count")), *(Column(title, "n") for title in windows)]
-    return Table(columns, [*body, volumes], caption=caption)
+    return Table(
+        [Column(say("count")), *(Column(title, "n") for title in windows)],
+        [*body, (say("volume"), *(units.volume(one.get("bytes"), say) for one in windows.values()))],
+        caption=caption,
+    )

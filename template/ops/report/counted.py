@@ -94,10 +94,9 @@ def digests(found: Certificate, say: Words) -> Blocks:
     given: list[tuple[str, Phrase]] = [
         (say(SIDES[name]), (_digest(one.digest), Span("below", objects_and_bytes([one], say)))) for name, one in sides
     ]
-    of_classes = (block for name, one in (found.classes or {}).items() for block in _class_digests(name, one, say))
     return [
         Facts([*given, (say("source, with times and ETags"), _digest(found.source.state_digest))]),
-        Detail([*of_classes]),
+        Detail([*(block for name, one in (found.classes or {}).items() for block in _class_digests(name, one, say))]),
     ]
 
 

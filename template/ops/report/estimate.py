@@ -10,20 +10,6 @@ from ops.report.words import CUTOVER_STEPS, Words
 from oss_oms_sync.answers.text import Text, t
 
 _ONCE = t("Once: what is in the bucket already")
-_OLD_SECONDS = t(
-    "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project sends it, ten"
-    " keys a call: both by OMS's usual limits, an estimate."
-).filled(command=Typed("migrate"))
-_OLD_REQUESTS = t(
-    "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its end, and"
-    " {sent} where this project sends it."
-)
-_NOTE = t(
-    "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give --oms-price if it is"
-    " not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures how long your freeze will be:"
-    " {command}",
-    command=Typed("cutover", rehearse=True),
-)
 _ITEMS = {
     "egress": t("traffic out of OSS, which OMS reads over the internet"),
     "oms": t("OMS itself"),
@@ -55,8 +41,21 @@ def report(plan: Plan, found: Estimate, language: str) -> Report:
     *steps, total = ((name, f"{minutes:,}") for name, minutes in found.freeze_minutes.items())
     blocks: Blocks = [
         _costs(_ONCE, found.once, say),
-        Paragraph(say(_OLD_SECONDS, **found.old_seconds)),
-        Paragraph(say(_OLD_REQUESTS, **found.old_requests)),
+        Paragraph(
+            say(
+                "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project"
+                " sends it, ten keys a call: both by OMS's usual limits, an estimate.",
+                command=Typed("migrate"),
+                **found.old_seconds,
+            )
+        ),
+        Paragraph(
+            say(
+                "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its"
+                " end, and {sent} where this project sends it.",
+                **found.old_requests,
+            )
+        ),
         _costs(t("A month: what is written every day"), found.month, say),
         _costs(t("Cutover day"), found.cutover, say),
         Table(
@@ -66,7 +65,14 @@ def report(plan: Plan, found: Estimate, language: str) -> Report:
             say("The freeze"),
         ),
         Paragraph(say("With --deep up to {hours} hours more.", hours=f"{found.deep_hours:,.1f}")),
-        Paragraph(say(_NOTE)),
+        Paragraph(
+            say(
+                "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give"
+                " --oms-price if it is not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures"
+                " how long your freeze will be: {command}",
+                command=Typed("cutover", rehearse=True),
+            )
+        ),
     ]
     return Report(Hero("", "", asked, None), language, blocks)
 

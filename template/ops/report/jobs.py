@@ -67,15 +67,13 @@ def _mark(state: str, say: Words) -> Span:
 
 
 def _finding(one: DoctorCheck, say: Words) -> Finding:
-    title = (say(one.name), say(": "), say(one.seen))
-    return Finding(title, _mark(one.state, say), Step(say(one.fix)))
+    return Finding((say(one.name), say(": "), say(one.seen)), _mark(one.state, say), Step(say(one.fix)))
 
 
 def _assumed(some: Sequence[DoctorCheck], say: Words) -> Finding:
     title = say("what this project assumes of the clouds")
     rows = [(say(one.name), say(one.seen)) for one in some]
-    step = Step("", command(answered.Step("canary")))
-    return Finding(title, _mark("not confirmed", say), step, rows)
+    return Finding(title, _mark("not confirmed", say), Step("", command(answered.Step("canary"))), rows)
 
 
 def replayed(found: ReplayAnswer) -> Text:
@@ -91,12 +89,11 @@ def replay(found: ReplayAnswer, language: str) -> Report:
     unreadable = UNREADABLE.filled(names=found.unreadable)
     ordered = sorted(found.by_reason.items(), key=lambda one: -one[1])
     reasons = [(Span("code", name), f"{number:,}") for name, number in ordered]
-    columns = [Column(say("reason")), Column(say("objects"), "n")]
     blocks: Blocks = [
         Paragraph(say(replayed(found))),
         Paragraph(say(unreadable), "open") if found.unreadable else None,
         Facts([(say("oldest failure"), found.oldest_failure), (say("stopped"), units.stopped(found, say))]),
-        Table(columns, reasons) if reasons else None,
+        Table([Column(say("reason")), Column(say("objects"), "n")], reasons) if reasons else None,
     ]
     return Report(Hero("", tone, say(lead), None), language, blocks)
 
@@ -117,8 +114,7 @@ def story(found: StoryAnswer, language: str) -> Report:
             units.duration(found.seconds.copied, say) if found.seconds.copied is not None else None,
         ),
     ]
-    step = Step(say(found.next), command(found.step))
-    return Report(Hero("", "", lead, step), language, [Facts(facts)])
+    return Report(Hero("", "", lead, Step(say(found.next), command(found.step))), language, [Facts(facts)])
 
 
 def _seen(one: ObjectSeen | None, say: Words) -> str | None:

@@ -45,17 +45,20 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     """What either answers."""
     say = Words(language)
     lead, tone = _title(found)
-    rate = found.objects_per_minute
-    ran: Phrase = units.ran(found.started, found.ended, None, say, rate) if found.pass_ else None
+    ran: Phrase = units.ran(found.started, found.ended, None, say, found.objects_per_minute) if found.pass_ else None
     stopped = (say("stopped"), units.stopped(found, say))
-    is_trial = _is_trial(found)
+    # It sent nothing, and tells what a pass would send.
+    is_trial = found.missing is not None if isinstance(found, ReconcileAnswer) else _is_one_call(found)
     would_send = (say("would be sent"), units.count(found.submitted, say))
     resent = would_send if is_trial else (say("sent again"), say(_SENT, **vars(found)))
     below: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(found, ReconcileAnswer):
-        names = [name for name in PASS_COUNTS if name != "submitted" or not is_trial]
-        counts = [(say(PASS_COUNTS[name]), f"{getattr(found, name):,}") for name in names]
+        counts = [
+            (say(called), f"{getattr(found, name):,}")
+            for name, called in PASS_COUNTS.items()
+            if name != "submitted" or not is_trial
+        ]
         facts = [*counts, resent, (say("pass"), ran), stopped]
         # Each of them: whoever tries it wants to see what it would send.
         first = Items([Span("key", one) for one in found.missing or ()])
@@ -89,11 +92,6 @@ def _left(found: PassAnswer, say: Words) -> Iterator[Block]:
 
 def _is_one_call(found: PassAnswer) -> bool:
     return found.pass_ is None and (found.finished or found.stop is not None)
-
-
-def _is_trial(found: ReconcileAnswer | CompareAnswer) -> bool:
-    """Whether it sent nothing, and tells what a pass would send."""
-    return found.missing is not None if isinstance(found, ReconcileAnswer) else _is_one_call(found)
 
 
 def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:

@@ -74,8 +74,7 @@ def exit_code(answer: StatusAnswer) -> int:
     """0 only if all is in step, or closed without an alarm, as it stays for weeks after a GO, and all that waits is
     counted."""
     is_calm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
-    well = {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}
-    return 0 if well.get(answer.verdict.state) else 1
+    return 0 if {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state) else 1
 
 
 def report(answer: StatusAnswer, language: str) -> Report:
@@ -169,9 +168,8 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     if backlog.at_least:
         counts[:2] = [(name, AtLeast(number) if number else 0) for name, number in counts[:2]]
     shown = [Figure(name, say("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2]
-    figures = Figures(shown, within=True)
     return [
-        Paragraph(say("Nothing waits.")) if is_empty else figures,
+        Paragraph(say("Nothing waits.")) if is_empty else Figures(shown, within=True),
         *_reasons(answer, say),
         _first_keys(backlog.keys, now, say),
         _replay(answer, now, say),
@@ -214,14 +212,12 @@ def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> Block 
 def _replay(answer: StatusAnswer, now: datetime, say: Words) -> Block | None:
     if not answer.replay:
         return None
-    told = _LAST_REPLAY.filled(**vars(answer.replay.result))
-    return Paragraph(_since(answer.replay.at, told, now, say), "note")
+    return Paragraph(_since(answer.replay.at, _LAST_REPLAY.filled(**vars(answer.replay.result)), now, say), "note")
 
 
 def _since(given: str, text: Text, now: datetime, say: Words) -> Rounded:
     """Words that say since when something is, or how long ago it was."""
-    age = units.age(moment(given), now, say)
-    return Rounded(say(text, age=age), say(text, age=given))
+    return Rounded(say(text, age=units.age(moment(given), now, say)), say(text, age=given))
 
 
 def _lists(answer: StatusAnswer, say: Words) -> Blocks:
@@ -242,15 +238,14 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     under_way = [_under_way(one, t("A comparison is under way since {age}"), now, say) for one in answer.compare.open]
     if not last:
         return [Paragraph(say(NEVER_COMPARED), "open"), *under_way]
-    about = Facts(
-        [
-            (say("the last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
-            (say("keys judged again"), units.time(last.amended, now, say) if last.amended else None),
-            (say("In OBS up to"), units.time(last.watermark, now, say)),
-        ]
-    )
     return [
-        about,
+        Facts(
+            [
+                (say("the last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
+                (say("keys judged again"), units.time(last.amended, now, say) if last.amended else None),
+                (say("In OBS up to"), units.time(last.watermark, now, say)),
+            ]
+        ),
         *comparison.classes(last, say),
         comparison.sums(last, say, adds_up=last.adds_up),
         *comparison.remedies(last, say),
@@ -265,14 +260,15 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         return [Paragraph(say("No reconcile pass has ended yet: not known."), "open"), *under_way]
     parts = [(say(PASS_COUNTS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_PARTS.items()]
     scanned = f"{last.scanned:,}"
-    body = [((Span("swatch", tone=tone), name), units.number(number, say)) for name, number, tone in parts]
-    foot = [(say("scanned"), scanned), (say(PASS_COUNTS["orphans"]), units.number(last.orphans, say))]
-    lost = say(LOST_EVENTS, new=last.new, missing=last.new_missing)
     return [
         Facts([(say("The last pass"), units.ran(last.started, last.ended, now, say))]),
         Detail([units.picture(say("scanned"), say("The last pass"), scanned, parts, say)]),
-        Table([Column(say("count")), Column(say("objects"), "n")], body, foot),
-        Paragraph(lost, "open") if last.new_missing else None,
+        Table(
+            [Column(say("count")), Column(say("objects"), "n")],
+            [((Span("swatch", tone=tone), name), units.number(number, say)) for name, number, tone in parts],
+            [(say("scanned"), scanned), (say(PASS_COUNTS["orphans"]), units.number(last.orphans, say))],
+        ),
+        Paragraph(say(LOST_EVENTS, new=last.new, missing=last.new_missing), "open") if last.new_missing else None,
         *under_way,
     ]
 
@@ -285,8 +281,7 @@ def _under_way(one: PassUnderWay | CompareUnderWay, text: Text, now: datetime, s
     if one.share is None or one.minutes_left is None:
         return Paragraph((since, say(": "), say(", ").join([*known, rate, say("end not known")])))
     done = round(one.share * 1000)
-    left = say("{left:time} left", left=60 * one.minutes_left)
-    said = say(", ").join([units.share(done, 1000), *known, rate, left])
+    said = say(", ").join([units.share(done, 1000), *known, rate, say("{left:time} left", left=60 * one.minutes_left)])
     return Picture(since, said, Bar([Part(done, "way"), Part(1000 - done, "rest")], said))
 
 

@@ -30,9 +30,7 @@ def limit(number: int | None, say: Words) -> str:
 
 def a_minute(number: float | None, say: Words) -> str:
     """A rate in objects."""
-    if number is None:
-        return say("not known")
-    return say("{number} objects a minute", number=rate(number))
+    return say("not known") if number is None else say("{number} objects a minute", number=rate(number))
 
 
 def rate(number: float) -> str:

@@ -1,18 +1,24 @@
-"""Both accounts as an administrator sees them, and what the project has to have there."""
+"""Both accounts as an administrator sees them, whose the keys are, and what the project has to have there.
+
+Sources: help.aliyun.com/zh/sts/developer-reference, "GetCallerIdentity"; support.huaweicloud.com/api-iam
+(KeystoneListAuthDomains) and /api-iam5 (ListUsersV5).
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
+from ops.call import Caller
 from ops.clouds.buckets import ObsBucket, OssBucket
-from ops.clouds.functions import Functions, OssTrigger
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
-from ops.clouds.ram import Ram
-from ops.clouds.services import Service
+from ops.clouds.services import Functions, OssTrigger, Ram, Service
+from ops.clouds.wire import refused
 from ops.commands import Typed
 from ops.errors import UsageError
-from ops.setup import owners, statements, storage
+from ops.setup import statements, storage
 from ops.setup.functions_key import FunctionsKey
 from ops.setup.iam_users import IamUser
 from ops.setup.needs import Line, Need, Standing
@@ -48,22 +54,24 @@ class Alibaba:
             OssBucket.at(here, self._region, given[name], keys, clock) for name in ("sourceBucket", "logBucket")
         )
         self._ram = Ram(keys, clock, here.get("RAM_ENDPOINT", ""))
-        self.account = owners.of_alibaba(self._ram)
+        self.account = _of_alibaba(self._ram)
         number, there = self.account.number, here.get("FC_ENDPOINT", "")
         self._functions = Functions(self._region, number, keys, clock, there)
         name, self._mark = f"{given['functionName']}-oms", mark_of(given)
-        reads = {name: statements.source_reader(self.source.name)}
-        self.reader = RamHolder(self._ram, "User", name, reads, self._mark)
+        self.reader = RamHolder(self._ram, "User", name, {name: statements.source_reader(self.source.name)}, self._mark)
 
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
         """What the project has to have there, but keys. `has_task`: whether OMS has a key of the reader."""
         yield self._account_need()
         needed = list(statements.rights(statements.deployer(self._given)))
-        yield owners.alias(self._caller, self._given["access"], self.account.number, needed)
+        yield _alias(self._caller, self._given["access"], self.account.number, needed)
         yield storage.source(self.source, self._region)
         prefix, suffix = (self._given.get(name, "") for name in ("objectPrefix", "objectSuffix"))
-        own = OssTrigger(self._given["functionName"], "", CONTENT_EVENTS, prefix, suffix)
-        yield storage.triggers(self._functions, self.source.name, own)
+        yield storage.triggers(
+            self._functions,
+            self.source.name,
+            OssTrigger(self._given["functionName"], "", CONTENT_EVENTS, prefix, suffix),
+        )
         yield storage.log(self.log, self._region, self.account.number)
         for what, holder in self._roles():
             yield holder.need(what)
@@ -96,9 +104,10 @@ class Alibaba:
     def _roles(self) -> Iterator[tuple[Text, RamHolder]]:
         for name, held in statements.by_name(statements.roles(self._given)):
             policies = {role.policy: role.document for role in held}
-            trust = json.dumps(statements.trust_of(held))
-            holder = RamHolder(self._ram, "Role", name, policies, self._mark, trust)
-            yield t("RAM role of {names}", names=[one for role in held for one in role.purposes]), holder
+            yield (
+                t("RAM role of {names}", names=[one for role in held for one in role.purposes]),
+                RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_of(held))),
+            )
 
 
 class Huawei:
@@ -111,17 +120,26 @@ class Huawei:
         self._region, target = given["destinationRegion"], given["destinationBucket"]
         self._endpoints, self._target = here, target
         self._iam = Service(here.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", self._keys, self._clock)
-        self.account = owners.of_huawei(self._iam, self._keys)
+        self.account = _of_huawei(self._iam, self._keys)
         name, mark = given["functionName"], mark_of(given)
         self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
-        rights = statements.functions_in_huawei(given)
-        self.functions = IamUser(self._iam, f"{name}-functions", rights, mark, self._region)
+        self.functions = IamUser(
+            self._iam, f"{name}-functions", statements.functions_in_huawei(given), mark, self._region
+        )
         self.key = FunctionsKey(self.functions, session.caller, session.clock, given, self.has_task)
         number = self._project()
-        oms = here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com"
-        service = Service(oms, self._keys, self._clock, {"X-Project-Id": number})
-        pair = Pair(given["sourceBucket"], given["region"], target, self._region)
-        self.tasks = Tasks(service, number, pair, mark, given)
+        self.tasks = Tasks(
+            Service(
+                here.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com",
+                self._keys,
+                self._clock,
+                {"X-Project-Id": number},
+            ),
+            number,
+            Pair(given["sourceBucket"], given["region"], target, self._region),
+            mark,
+            given,
+        )
 
     def with_keys(self, keys: Keys) -> ObsBucket:
         """The destination, as somebody with these keys sees it."""
@@ -213,3 +231,57 @@ def _handed(names: tuple[str, str]) -> Text:
         " environment ({names})",
         names=names,
     )
+
+
+_SAFER = t("The key of a user would be safer: this is the account's own, or may be, and that may do everything")
+
+
+class Account(NamedTuple):
+    """The account that a key belongs to, and which of its users has the key; `is_root`: it is the account's own, which
+    may do everything, or nobody knows."""
+
+    number: str
+    holder: str
+    is_root: bool
+
+    def need(self, what: Text) -> Need:
+        """What the plan has of it."""
+        seen = t("{account}, as {holder}", account=self.number, holder=self.holder)
+        return Need(what, (), lambda: Line(Standing.THERE, seen, _SAFER if self.is_root else None))
+
+
+def _of_alibaba(ram: Ram) -> Account:
+    """Raises RefusedError, UnreachableError and UnreadableError."""
+    who = ram.whose()
+    return Account(str(who["AccountId"]), str(who["Arn"]), who["IdentityType"] == "Account")
+
+
+def _of_huawei(iam: Service, keys: Keys) -> Account:
+    """The same. Where IAM does not tell whose the key is, it is shown as `-`, and may be the account's own."""
+    domain = iam.call("GET", "/v3/auth/domains")["domains"][0]
+    users = []
+    with refused(lambda error: error.status == 403):
+        users = iam.call("GET", "/v5/users", {"access_key_id": keys.access.reveal()})["users"]
+    holder, is_root = (users[0]["user_name"], users[0]["is_root_user"]) if users else ("-", not keys.token)
+    return Account(f"{domain['name']} ({domain['id']})", holder, is_root)
+
+
+def _alias(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
+    """The keys that the tool deploys with, by their alias, have to be of the same account; the tool shows some digits
+    of it. What they may do is nowhere to be seen: `rights` says what they need."""
+
+    def look() -> Line:
+        shown = caller.account(name)
+        if not shown:
+            add = t("Add the keys of a user in this account: s config add -a {name}", name=name)
+            return Line(Standing.BY_HAND, t("there is none"), add, rights)
+        if not re.fullmatch(shown.replace("*", r"\d"), account):
+            return Line(
+                Standing.STOP,
+                t("it is of another account: {shown}", shown=shown),
+                t("Name another alias in s.yaml, under access"),
+            )
+        seen = t("of the same account ({shown}); whether it has these rights shows when it deploys", shown=shown)
+        return Line(Standing.THERE, seen, None, rights)
+
+    return Need(t("alias {name} of the Serverless Devs tool, which deploys", name=name), (), look)

@@ -64,13 +64,11 @@ class IamUser:
 
     def need(self, what: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
         """What the plan has of it. `key`: how its key is given to setup, where IAM does not let setup make one."""
-        steps = [*self._by_hand(), *key]
-        return Need(what, (*_LOOKS, *_MAKES), self._look, self._do, steps, is_settled)
+        return Need(what, (*_LOOKS, *_MAKES), self._look, self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, what: Text) -> Need:
         """The same for the plan that takes all away."""
-        steps = [delete_by_hand(self.name)]
-        return Need(what, (*_LOOKS, *_REMOVES), self._look_to_remove, self._remove, steps)
+        return Need(what, (*_LOOKS, *_REMOVES), self._look_to_remove, self._remove, [delete_by_hand(self.name)])
 
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
@@ -120,10 +118,16 @@ class IamUser:
             mark=self._mark,
         )
         for where, document in by_roles(self._document, self._region):
-            told = t("Create a custom policy for that group, {where}", where=where)
-            yield t("{told}: {document}", told=told, document=json.dumps(document))
-        instead = t("Or, where the account has identity policies, create this one instead, and attach it to the user")
-        yield t("{told}: {document}", told=instead, document=json.dumps(self._document))
+            yield t(
+                "{told}: {document}",
+                told=t("Create a custom policy for that group, {where}", where=where),
+                document=json.dumps(document),
+            )
+        yield t(
+            "{told}: {document}",
+            told=t("Or, where the account has identity policies, create this one instead, and attach it to the user"),
+            document=json.dumps(self._document),
+        )
 
     def _look(self) -> Line:
         facts = [self.called, *rights(self._document)]
@@ -142,17 +146,27 @@ class IamUser:
     def _do(self) -> None:
         user = self.user()
         if user is None:
-            given = {"name": self.name, "description": self._mark, "enabled": True}
-            user = self._made = dict(self._iam.call("POST", "/v5/users", body=given)["user"])
+            user = self._made = dict(
+                self._iam.call(
+                    "POST", "/v5/users", body={"name": self.name, "description": self._mark, "enabled": True}
+                )["user"]
+            )
         policy, text = self._policy(), json.dumps(self._document)
         if policy is None:
-            given = {"policy_name": self.name, "policy_document": text, "description": self._mark}
-            policy = self._iam.call("POST", "/v5/policies", body=given)["policy"]
+            policy = self._iam.call(
+                "POST",
+                "/v5/policies",
+                body={"policy_name": self.name, "policy_document": text, "description": self._mark},
+            )["policy"]
         elif self._says(policy) != self._document:
             self._replace(policy, text)
         if policy["policy_id"] not in self._attached(user["user_id"]):
-            path, about = f"/v5/policies/{policy['policy_id']}/attach-user", {"user_id": user["user_id"]}
-            self._iam.call("POST", path, body=about, was_made=True)
+            self._iam.call(
+                "POST",
+                f"/v5/policies/{policy['policy_id']}/attach-user",
+                body={"user_id": user["user_id"]},
+                was_made=True,
+            )
 
     def _look_to_remove(self) -> Line:
         user, policy = self.user(), self._policy()
@@ -170,8 +184,9 @@ class IamUser:
             for key in self.key_ids():
                 self.delete_key(key)
             if policy and policy["policy_id"] in self._attached(user["user_id"]):
-                path = f"/v5/policies/{policy['policy_id']}/detach-user"
-                self._iam.call("POST", path, body={"user_id": user["user_id"]})
+                self._iam.call(
+                    "POST", f"/v5/policies/{policy['policy_id']}/detach-user", body={"user_id": user["user_id"]}
+                )
             if not others:
                 self._iam.call("DELETE", f"/v5/users/{user['user_id']}")
         if policy and self._is_ours(policy):

@@ -1,4 +1,5 @@
-"""One thing that has to be there: how it stands, and what makes it so.
+"""One thing that has to be there: how it stands, and what makes it so; and waiting until new keys may do what they were
+granted, which they may only some time later.
 
 There is no file of what was done: each run looks at the clouds, and goes on from how they stand.
 """
@@ -7,13 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ops.clouds.wire import RefusedError
 from ops.errors import UsageError
 from ops.setup.statements import Document, lost
+from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import Text, sentences, t
+
+T = TypeVar("T")
+
+# How often a new key is tried, and how long grants take at most, by both vendors' pages.
+_TRY_SECONDS = 20.0
+_GRANTS = timedelta(minutes=35)
+# What OMS and OBS say of a key whose rights, or which itself, they do not see yet. What OMS's gateway says is of the
+# administrator's key, to which nobody has just granted anything.
+_NOT_YET_SEEN = ("OMS.0068", "OMS.0072", "AccessDenied", "InvalidAccessKeyId")
+# What is answered to a key that nobody has, or to another secret.
+_UNKNOWN = ("OMS.0068", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+LATER = t("Run this again later: it goes on from here")
 
 
 class Standing(Enum):
@@ -90,8 +105,9 @@ class Need:
         if error.status == 403 and self.by_hand:
             state = Standing.BY_HAND if self.is_settled() else Standing.WAIT
             return Line(state, error.happened, ask, steps=self.by_hand)
-        told = sentences(ask, self.or_else)
-        return Line(Standing.UNSEEN, t("cannot be read: {happened}", happened=error.happened), told)
+        return Line(
+            Standing.UNSEEN, t("cannot be read: {happened}", happened=error.happened), sentences(ask, self.or_else)
+        )
 
 
 def no_user(name: str) -> NotYetError:
@@ -101,8 +117,10 @@ def no_user(name: str) -> NotYetError:
 
 def stays(others: Sequence[str]) -> NotYetError:
     """For whoever removes what somebody else has attached these to."""
-    happened = t("stays, because {others} of somebody else are attached", others=others)
-    return NotYetError(happened, t("Detach what is not setup's, and run this again"))
+    return NotYetError(
+        t("stays, because {others} of somebody else are attached", others=others),
+        t("Detach what is not setup's, and run this again"),
+    )
 
 
 def delete_by_hand(name: str) -> Text:
@@ -129,8 +147,9 @@ def lacks(name: str, document: Document | None, wanted: Document, *, is_attached
 
 def not_ours(standing: Standing, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:
     """Something of that name was made by somebody else."""
-    seen = t("{name} is there, and setup did not make it for this source bucket", name=name)
-    return Line(standing, seen, next_, facts)
+    return Line(
+        standing, t("{name} is there, and setup did not make it for this source bucket", name=name), next_, facts
+    )
 
 
 def as_it_lacks(missing: Sequence[Text], facts: Sequence[Text]) -> Line:
@@ -138,3 +157,30 @@ def as_it_lacks(missing: Sequence[Text], facts: Sequence[Text]) -> Line:
     if not missing:
         return Line(Standing.THERE)
     return Line(Standing.CHANGE, t("{missing}", missing=missing), facts=facts)
+
+
+class Grants:
+    """What new keys may do, which acts some time after they were made: all of it is waited for at most so long."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._end = session, session.clock.now() + _GRANTS
+
+    def wait(self, what: Text, attempt: Callable[[], T], *, is_new: bool = True) -> T:
+        """Try with a key until its grants act; return what `attempt` does. One that was handed over is known to the
+        cloud at once. Raises NotYetError, and what `attempt` raises for other reasons."""
+        while True:
+            try:
+                return attempt()
+            except RefusedError as error:
+                if not is_new and error.code in _UNKNOWN:
+                    raise UsageError(
+                        t("{what}: no user has the key that was given: {happened}", what=what, happened=error.happened),
+                        t("Run this again, and give its access key and its secret"),
+                    ) from None
+                if error.code not in _NOT_YET_SEEN:
+                    raise
+                if self._session.clock.now() >= self._end:
+                    raise NotYetError(
+                        t("{what}: the new key still may not: {happened}", what=what, happened=error.happened), LATER
+                    ) from None
+            pause(self._session, _TRY_SECONDS, t("Waiting until the new key may do it: {what}", what=what))

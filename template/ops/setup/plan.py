@@ -92,8 +92,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
-        steps = [_to_json(*one) for one in self._lines]
-        return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": steps}
+        return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*one) for one in self._lines]}
 
     def _verdict(self) -> tuple[Text, str, Text]:
         """In a word, with its tone, and in a sentence."""

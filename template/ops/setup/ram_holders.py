@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.ram import Ram, is_absent
+from ops.clouds.services import Ram, is_absent
 from ops.clouds.wire import refused
 from ops.commands import interpreter
 from ops.setup.needs import (
@@ -24,8 +24,6 @@ from ops.setup.needs import (
 )
 from ops.setup.statements import Document, rights
 from oss_oms_sync.answers.text import Text, same, t
-
-_ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
 
 
 class _Policy(NamedTuple):
@@ -88,8 +86,10 @@ class RamHolder:
 
     def _by_hand(self) -> Iterator[Text]:
         if self._kind == "Role":
-            command = f"{interpreter()} policies/show.py | bash"
-            yield t("Run {command} where aliyun has keys that may make RAM roles and policies", command=command)
+            yield t(
+                "Run {command} where aliyun has keys that may make RAM roles and policies",
+                command=f"{interpreter()} policies/show.py | bash",
+            )
             return
         yield t(
             "Create the RAM user {name}, without access to the console, with the comment {mark}",
@@ -97,8 +97,11 @@ class RamHolder:
             mark=self._mark,
         )
         for name, document in self._policies.items():
-            told = t("Create the custom policy {name}, and attach it to that user", name=name)
-            yield t("{told}: {document}", told=told, document=json.dumps(document))
+            yield t(
+                "{told}: {document}",
+                told=t("Create the custom policy {name}, and attach it to that user", name=name),
+                document=json.dumps(document),
+            )
 
     def _look(self) -> Line:
         facts = [self.called, *(one for document in self._policies.values() for one in rights(document))]
@@ -115,15 +118,11 @@ class RamHolder:
         there = {name: self._policy(name) for name in self._policies}
         if foreign := [name for name, policy in there.items() if policy and not policy.is_ours]:
             return not_ours(Standing.STOP, foreign[0], t("Rename or delete that policy, if nobody needs it"))
-        return as_it_lacks(self._missing(found, there), facts)
-
-    def _missing(self, found: dict[str, str], there: Mapping[str, _Policy | None]) -> list[Text]:
-        """What has to be changed."""
         wrong = [] if self._is_trusted(found) else [t("another may take it on")]
         attached = self._attached()
         for name, policy in there.items():
             wrong += lacks(name, policy and policy.document, self._policies[name], is_attached=name in attached)
-        return wrong
+        return as_it_lacks(wrong, facts)
 
     def _do(self) -> None:
         found = self._find()
@@ -139,8 +138,13 @@ class RamHolder:
             if policy is None:
                 self._make("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark)
             elif policy.document != document:
-                given = {"SetAsDefault": "true", "RotateStrategy": _ROTATE}
-                self._ram.do("CreatePolicyVersion", PolicyName=name, PolicyDocument=text, **given)
+                self._ram.do(
+                    "CreatePolicyVersion",
+                    PolicyName=name,
+                    PolicyDocument=text,
+                    SetAsDefault="true",
+                    RotateStrategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
+                )
             self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
 
     def _look_to_remove(self) -> Line:
@@ -153,18 +157,19 @@ class RamHolder:
         return Line(Standing.REMOVE, facts=[self.called, *map(same, goes)])
 
     def _remove(self) -> None:
+        """It is no error if something is gone."""
         attached = self._attached()
         for name in self._policies:
             if name in attached:
                 given = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
-                self._unmake(f"DetachPolicyFrom{self._kind}", **given)
+                self._ram.find(f"DetachPolicyFrom{self._kind}", **given)
             if self._has_made(name):
-                self._unmake("DeletePolicy", PolicyName=name, CascadingDelete="true")
+                self._ram.find("DeletePolicy", PolicyName=name, CascadingDelete="true")
         for key in self._keys():
             self.delete_key(key)
         if others := [name for name in attached if name not in self._policies]:
             raise stays(others)
-        self._unmake(f"Delete{self._kind}", **{self._named: self.name})
+        self._ram.find(f"Delete{self._kind}", **{self._named: self.name})
 
     def _keys(self) -> list[str]:
         """Those that go with a user; a role has none."""
@@ -177,10 +182,6 @@ class RamHolder:
     def _has_made(self, name: str) -> bool:
         policy = self._policy(name)
         return policy is not None and policy.is_ours
-
-    def _unmake(self, action: str, **given: str) -> None:
-        """Not an error if it is gone."""
-        self._ram.find(action, **given)
 
     def _make(self, action: str, **given: str) -> None:
         """Not an error if somebody else, or a request whose answer was lost, has done it."""
@@ -196,8 +197,10 @@ class RamHolder:
         found = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
         if found is None:
             return None
-        document = json.loads(found["DefaultPolicyVersion"]["PolicyDocument"])
-        return _Policy(document, found["Policy"].get("Description") == self._mark)
+        return _Policy(
+            json.loads(found["DefaultPolicyVersion"]["PolicyDocument"]),
+            found["Policy"].get("Description") == self._mark,
+        )
 
     def _attached(self) -> Sequence[str]:
         found = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._named: self.name})

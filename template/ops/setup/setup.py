@@ -17,12 +17,10 @@ from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, 
 from ops.clouds.wire import RefusedError, UnreachableError
 from ops.commands import Typed
 from ops.errors import OpsError, UsageError
-from ops.files import show
 from ops.intention import Intentions, task_of_any
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
-from ops.setup.grants import LATER, Grants
-from ops.setup.needs import OURS, Line, Need, NotYetError, Standing
+from ops.setup.needs import LATER, OURS, Grants, Line, Need, NotYetError, Standing
 from ops.setup.tasks import Tasks
 from ops.show import lines
 from ops.terminal import Whole
@@ -42,7 +40,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     if options.yes is None:
         run.see_to_migration(options)
     shown = plan.Plan(_seen(session, needs), after)
-    show(session, options, shown.report(session.lang), shown.to_json())
+    session.show(options, shown.report(session.lang), shown.to_json())
     # A hash says yes to its own plan alone.
     if shown.can_be_done and options.yes == shown.hash:
         run.see_to_migration(options)
@@ -77,11 +75,10 @@ class Run:
         if huawei is None:
             return [*alibaba.needs(lambda: False), alibaba.key_to_hand_over()] if alibaba else []
         made = {OMS_SOURCE: alibaba.reader if alibaba else None, OMS_DESTINATION: huawei.writer}
-        holders = [holder for names, holder in made.items() if holder and not all(self._handed[names])]
         return [
             *(alibaba.needs(huawei.has_task) if alibaba else ()),
             *huawei.needs(),
-            *huawei.key_needs(holders),
+            *huawei.key_needs([holder for names, holder in made.items() if holder and not all(self._handed[names])]),
             *(() if alibaba else (huawei.key_of_others(),)),
             huawei.tasks.need(lambda: self._make_task(huawei)),
             Need(
@@ -95,9 +92,8 @@ class Run:
     def removals(self) -> list[Need]:
         """What goes, in the order in which nothing is left that something else needs."""
         first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=Typed("remove")))
-        by_hand = Need(t("functions and triggers"), (), lambda: first)
         return [
-            by_hand,
+            Need(t("functions and triggers"), (), lambda: first),
             self._migration_need(),
             *(one for cloud in (self._huawei, self._alibaba) if cloud for one in cloud.removals()),
         ]
@@ -113,7 +109,7 @@ class Run:
         alibaba, huawei = self._alibaba, self._huawei
         if alibaba is None:
             return
-        intentions = self._intentions(alibaba)
+        intentions = Intentions(alibaba.log, self._given.get("SYNC_URL", ""), self._given["functionName"])
         if huawei is None or options.plan:
             intentions.see_to_keys(self._session)
         else:
@@ -212,15 +208,17 @@ class Run:
         """OMS's privacy statement is the user's to agree to."""
         if not self._agreed:
             self._session.say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
-            refused = t("Nobody agreed, so no sync task was made")
-            otherwise = t("Where nobody can be asked, give --agree")
-            self._session.insist(t("Type {word} if you do:", word=_AGREE), _AGREE, refused, otherwise)
+            self._session.insist(
+                t("Type {word} if you do:", word=_AGREE),
+                _AGREE,
+                t("Nobody agreed, so no sync task was made"),
+                t("Where nobody can be asked, give --agree"),
+            )
         tasks.agree()
 
     def _look_at_settings(self, huawei: Huawei) -> Line:
-        wanted = self._settings(huawei)
         # Where the task is not made yet, nobody knows its address.
-        wrong = [name for name, value in wanted.items() if not value or self._given.get(name) != value]
+        wrong = [name for name, value in self._settings(huawei).items() if not value or self._given.get(name) != value]
         if not wrong:
             return Line(Standing.THERE)
         return Line(Standing.CHANGE, t("{names} are filled in", names=wrong))
@@ -242,11 +240,7 @@ class Run:
             facts = [same(huawei.tasks.url(task) if huawei else task)] if task else []
             return Line(Standing.STOP, t("it is not over"), end, facts)
 
-        rights = ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list")
-        return Need(t("migration of the old objects"), rights, look)
-
-    def _intentions(self, alibaba: Alibaba) -> Intentions:
-        return Intentions(alibaba.log, self._given.get("SYNC_URL", ""), self._given["functionName"])
+        return Need(t("migration of the old objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look)
 
     def _settings(self, huawei: Huawei) -> dict[str, str]:
         return {"SYNC_URL": huawei.tasks.address(), **huawei.key.settings, "logBucket": self._given["logBucket"]}

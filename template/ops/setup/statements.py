@@ -203,10 +203,9 @@ def checklist(given: Mapping[str, str]) -> tuple[Document, Document]:
 def deployer(given: Mapping[str, str]) -> Document:
     """What the tool's own user needs to deploy, as the calls of its component are documented."""
     functions = f"acs:fc:{value(given, 'region')}:*:functions/{value(given, 'functionName')}*"
-    passed = [f"acs:ram::*:role/{role.name}" for role in roles(given)]
     return _ram_policy(
         _allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", on=[functions]),
-        _allow("ram:PassRole", "ram:GetRole", on=passed),
+        _allow("ram:PassRole", "ram:GetRole", on=[f"acs:ram::*:role/{role.name}" for role in roles(given)]),
         _allow("log:Create*", "log:Get*", on=["*"]),
     )
 
@@ -283,11 +282,9 @@ def _document(allowed: Iterable[Statement]) -> Document:
     out."""
     merged: dict[str, Statement] = {}
     for one in allowed:
-        about = json.dumps([one["Resource"], one.get("Condition")])
-        known = merged.setdefault(about, {**one, "Action": []})
+        known = merged.setdefault(json.dumps([one["Resource"], one.get("Condition")]), {**one, "Action": []})
         known["Action"] += [action for action in one["Action"] if action not in known["Action"]]
-    kept = [one for one in merged.values() if not any(_covers(other, one) for other in merged.values())]
-    return _ram_policy(*kept)
+    return _ram_policy(*(one for one in merged.values() if not any(_covers(other, one) for other in merged.values())))
 
 
 def _covers(wide: Statement, narrow: Statement) -> bool:
@@ -315,12 +312,8 @@ def value(given: Mapping[str, str], name: str) -> str:
     """What s.yaml says under this name. Raises UsageError where it is not written out."""
     # A role may be given as an ARN, which may hold an expression for the account.
     text = given.get(name, "").rpartition(":role/")[2]
-    if not text:
-        raise UsageError(t("vars.{name} is missing in s.yaml", name=name), _write_out())
-    if "${" in text:
-        raise UsageError(t("vars.{name} is {text} in s.yaml", name=name, text=text), _write_out())
+    if not text or "${" in text:
+        seen = t("vars.{name} is {text} in s.yaml", name=name, text=text)
+        missing = t("vars.{name} is missing in s.yaml", name=name)
+        raise UsageError(seen if text else missing, t("Write the name out, because the policies need it"))
     return text
-
-
-def _write_out() -> Text:
-    return t("Write the name out, because the policies need it")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from ops.clouds.buckets import ObsBucket, OssBucket, has_subfolder_pages, is_mirror
-from ops.clouds.functions import Functions, OssTrigger
+from ops.clouds.services import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
 from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import Text, t
@@ -17,10 +17,6 @@ _REDIRECTS = (301, 307)
 _WRITTEN = ("STANDARD", "WARM")
 _SOMEBODYS = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
 _MOST_TRIGGERS = 10
-_CHOOSE = t(
-    "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these triggers, or remove"
-    " them"
-)
 _CORRECT = t("Correct the region or the bucket in s.yaml")
 
 
@@ -47,7 +43,15 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
             seen = t(
                 "these overlap with the trigger of {name}, so that Function Compute would refuse it", name=own.function
             )
-            return Line(Standing.STOP, seen, _CHOOSE, [_trigger(one) for one in found])
+            return Line(
+                Standing.STOP,
+                seen,
+                t(
+                    "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these"
+                    " triggers, or remove them"
+                ),
+                [_trigger(one) for one in found],
+            )
         if len(others) >= _MOST_TRIGGERS:
             seen = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
             return Line(Standing.STOP, seen, t("Remove one of them"), [_trigger(one) for one in others])
@@ -99,8 +103,11 @@ def destination(bucket: ObsBucket, region: str) -> Need:
 
     def look() -> Line:
         if "." in bucket.name:
-            told = t("Name another one in s.yaml: destinationBucket")
-            return Line(Standing.STOP, t("its name has a period, and OBS's certificate does not hold for such"), told)
+            return Line(
+                Standing.STOP,
+                t("its name has a period, and OBS's certificate does not hold for such"),
+                t("Name another one in s.yaml: destinationBucket"),
+            )
         try:
             found = bucket.location()
         except RefusedError as error:
@@ -115,8 +122,7 @@ def destination(bucket: ObsBucket, region: str) -> Need:
                 t("its class is {kept}, which OMS does not write", kept=kept),
                 t("Choose a bucket of the class Standard or Infrequent Access"),
             )
-        encrypts = bucket.configured("encryption") is not None
-        seen = t("it is encrypted, so that ETags prove less") if encrypts else None
+        seen = t("it is encrypted, so that ETags prove less") if bucket.configured("encryption") is not None else None
         return _elsewhere(found, region) or Line(Standing.THERE, seen)
 
     rights = (
@@ -136,12 +142,20 @@ def _elsewhere(found: str, region: str) -> Line | None:
 
 
 def _website(found: ElementTree.Element | None) -> Line:
-    wrong = []
-    if found is not None and has_subfolder_pages(found):
-        wrong.append(t("its static website has subfolder pages"))
-    if found is not None and any(map(is_mirror, found.iter("RoutingRule"))):
-        wrong.append(t("it fetches what it lacks from elsewhere when it is read"))
+    if found is None:
+        return Line(Standing.THERE)
+    wrong = [
+        *([t("its static website has subfolder pages")] if has_subfolder_pages(found) else ()),
+        *(
+            [t("it fetches what it lacks from elsewhere when it is read")]
+            if any(map(is_mirror, found.iter("RoutingRule")))
+            else ()
+        ),
+    ]
     if not wrong:
         return Line(Standing.THERE)
-    told = t("Switch that off before old objects are copied, because OMS reads something else then")
-    return Line(Standing.BY_HAND, t("{wrong}", wrong=wrong), told)
+    return Line(
+        Standing.BY_HAND,
+        t("{wrong}", wrong=wrong),
+        t("Switch that off before old objects are copied, because OMS reads something else then"),
+    )

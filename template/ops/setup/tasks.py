@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
+from ops.clouds.oms import TaskGroups, note_of, of_both
 from ops.clouds.services import Service
-from ops.clouds.task_groups import TaskGroups, note_of, of_both
 from ops.commands import Typed
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from oss_oms_sync.answers.task_group import GroupState
@@ -167,8 +167,9 @@ class Tasks:
         for task in self._ours(found):
             # What was made for that source has another mark: all of it would stay, and go on with its keys.
             if task["src_bucket"] != self._pair.source:
-                told = t("Write the source bucket back into s.yaml first: {source}", source=task["src_bucket"])
-                return _elsewhere(task, told)
+                return _elsewhere(
+                    task, t("Write the source bucket back into s.yaml first: {source}", source=task["src_bucket"])
+                )
         mine = self._mine(found)
         if not mine:
             return NOTHING_OURS
@@ -192,5 +193,8 @@ class Tasks:
 def _elsewhere(task: dict[str, Any], told: Text) -> Line:
     """Of one that is between other buckets than s.yaml says."""
     source, destination = task["src_bucket"], task["dst_bucket"]
-    seen = t("it copies {source} to {destination}, and s.yaml says otherwise", source=source, destination=destination)
-    return Line(Standing.STOP, seen, told)
+    return Line(
+        Standing.STOP,
+        t("it copies {source} to {destination}, and s.yaml says otherwise", source=source, destination=destination),
+        told,
+    )

@@ -65,13 +65,12 @@ def draw(report: Report) -> str:
 
 def _hero(given: Hero, say: Words) -> Markup:
     step = given.step
-    following = element("div", *_step(step, say, ""), class_="next") if step else None
     return element(
         "header",
         element("h1", given.word, class_=given.tone),
         element("p", html.prose(given.lead), class_="lead"),
         _block(given.doubts, say) if given.doubts else None,
-        following,
+        element("div", *_step(step, say, ""), class_="next") if step else None,
         class_="hero",
     )
 
@@ -90,9 +89,12 @@ def _command(text: str) -> Markup:
 
 def _section(given: Section, say: Words) -> Markup:
     note = element("p", given.note, class_="note") if given.note else None
-    head = element("header", element("h2", given.title, id=given.name), note)
-    body = element("div", *_blocks(given.blocks, say), class_="body")
-    return element("section", head, body, aria_labelledby=given.name)
+    return element(
+        "section",
+        element("header", element("h2", given.title, id=given.name), note),
+        element("div", *_blocks(given.blocks, say), class_="body"),
+        aria_labelledby=given.name,
+    )
 
 
 def _blocks(blocks: Blocks, say: Words) -> Iterator[Markup]:
@@ -227,14 +229,13 @@ def _chart(given: Chart, say: Words) -> Markup:
     swatches = (_phrase(Span("swatch", tone=tone)) for tone in ("way", "line"))
     legend = [element("span", one, title, class_="legend") for one, title in zip(swatches, (done, asked), strict=True)]
     peaks = [element("span", say("peak {number}", number=one)) for one in given.peaks]
-    ends = (element("span", f"{one:%Y-%m-%d %H:%M:%S}") for one in (given.start, given.end))
     return element(
         "figure",
         element("figcaption", element("span", *legend), peaks[0]),
         columns(given.done, "copied", given.asked),
         element("figcaption", element("span", _phrase(Span("swatch", tone="bad")), failed), peaks[1]),
         columns(given.failed, "failures"),
-        element("p", *ends, class_="ends"),
+        element("p", *(element("span", f"{one:%Y-%m-%d %H:%M:%S}") for one in (given.start, given.end)), class_="ends"),
         _block(given.note, say) if given.note else None,
         role="group",
         aria_label=given.label,
@@ -271,11 +272,10 @@ def columns(values: Sequence[int], kind: str, over: Sequence[int] = ()) -> Marku
             f"{place},{_y(value, highest)} {place + 1},{_y(value, highest)}" for place, value in enumerate(over)
         )
         shown.append(element("polyline", class_="requests", points=points, vector_effect="non-scaling-stroke"))
-    base = element("line", x1="0", y1="100", x2=str(len(values)), y2="100", vector_effect="non-scaling-stroke")
     return element(
         "svg",
         *shown,
-        base,
+        element("line", x1="0", y1="100", x2=str(len(values)), y2="100", vector_effect="non-scaling-stroke"),
         viewBox=f"0 0 {max(1, len(values))} 100",
         preserveAspectRatio="none",
         class_="strip" if kind == "failures" else None,

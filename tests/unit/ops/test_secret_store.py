@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops import secret_store
 from ops.call import Tool
+from ops.clouds import keys
 from ops.errors import ToolError, UsageError
 from support.ops import Seen, lacks
 
@@ -37,7 +37,7 @@ def keep(tmp_path):
     def keep(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:
         kept: dict[str, str] = {}
         seen = Seen(SimpleNamespace(keep_secret=kept.__setitem__), typed=typed)
-        secret_store.keep(seen.session, Namespace(name=list(names), template=template), tmp_path)
+        keys.keep(seen.session, Namespace(name=list(names), template=template), tmp_path)
         return kept, seen.out.getvalue() + seen.said
 
     return keep

@@ -16,8 +16,8 @@ from obs.model import Versions
 from ops.clock import Clock
 from ops.clouds import keys, wire
 from ops.clouds.buckets import ObsBucket, OssBucket, Place
-from ops.clouds.ram import Ram
-from ops.clouds.sync_task import SyncTask
+from ops.clouds.oms import SyncTask
+from ops.clouds.services import Ram
 from support.names import lead_huawei_here
 
 SOURCE, DESTINATION = "photos", "photos-obs"

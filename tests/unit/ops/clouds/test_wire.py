@@ -15,7 +15,7 @@ from ops.clock import Clock
 from ops.clouds import wire
 from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.sync_task import SyncTask
+from ops.clouds.oms import SyncTask
 from ops.errors import OpsError, UsageError
 from oss_oms_sync.settings import Settings
 from sandbox.server.certificate import make_certificate

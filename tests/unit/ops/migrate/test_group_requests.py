@@ -11,8 +11,8 @@ from huaweicloudsdkoms import v2
 from ops.clock import Clock
 from ops.clouds import wire
 from ops.clouds.keys import Keys, Secret
+from ops.clouds.oms import TaskGroups, Wanted
 from ops.clouds.services import Service
-from ops.clouds.task_groups import TaskGroups, Wanted
 from sandbox.oms.copier import CopyFailure
 from unit.ops.migrate.migrate_world import MigrateWorld
 from unit.ops.setup.setup_world import ends

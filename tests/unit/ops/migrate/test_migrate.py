@@ -129,7 +129,7 @@ def test_without_the_right_to_restore_them_they_fail_too(world):
 
 
 def test_whoever_goes_on_with_one_that_was_not_begun_keeps_to_what_was_said_of_archived_objects(world):
-    with patch("ops.clouds.task_groups.TaskGroups.create", side_effect=KeyboardInterrupt):
+    with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
         assert world.migrate("--restore")[0] == 130
     assert archived(world, "--yes")[::2] == (0, 3)
 
