@@ -64,8 +64,7 @@ def test_processes_are_told_by_function_in_the_order_in_which_they_started(box, 
         box.fc.submit("f", name.encode())
         running += begun(name)
 
-    assert box.fc.pids("f") == running
-    assert box.fc.pids("f", busy=True) == box.fc.pids(busy=True) == running
+    assert box.fc.pids("f") == box.fc.pids("f", busy=True) == box.fc.pids(busy=True) == running
     assert box.fc.pids() == [*box.fc.pids("idle"), *running]
     assert box.fc.pids("idle", busy=True) == []
 
@@ -116,8 +115,7 @@ def test_the_same_seed_draws_the_same_deaths():
         return [killer.next("f") for _ in range(50)]
 
     assert Killer(1, 2, random.Random(7), "another").next("f") is None
-    assert drawn(7) == drawn(7)
-    assert drawn(7) != drawn(8)
+    assert drawn(7) == drawn(7) != drawn(8)
     assert all(0 <= moment <= 2 for moment in drawn(7) if moment is not None)
 
 
