@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -127,8 +128,7 @@ class HuaweiClient:
         return self.http.request(method, url, data=body, headers={**signed, **(unsigned or {})}, timeout=PATIENCE)
 
     def submit(self, *sent: object, **details: object) -> requests.Response:
-        body = json.dumps({"object_keys": sent}).encode()
-        return self.call("POST", self.box.task.sync_url, body, **details)
+        return self.call("POST", self.box.task.sync_url, json.dumps({"object_keys": sent}).encode(), **details)
 
 
 @pytest.fixture
@@ -217,15 +217,14 @@ class RawConnection:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[[str], RawConnection]]:
-    opened: list[RawConnection] = []
+    with ExitStack() as opened:
 
-    def connect_to(endpoint: str) -> RawConnection:
-        opened.append(RawConnection(endpoint))
-        return opened[-1]
+        def connect_to(endpoint: str) -> RawConnection:
+            connection = RawConnection(endpoint)
+            opened.enter_context(connection.socket)
+            return connection
 
-    yield connect_to
-    for connection in opened:
-        connection.socket.close()
+        yield connect_to
 
 
 @pytest.fixture

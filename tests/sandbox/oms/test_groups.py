@@ -62,9 +62,9 @@ def order(box, client):
     """Stops, deletes, starts or retries a group, the latter two with its keys or what else is given."""
 
     def call(action, group, **given):
-        name = f"{action.title()}TaskGroupReq"
-        body = [getattr(v2, name)(**{**keys_of(box), **given})] if action in ("start", "retry") else []
-        getattr(client, f"{action}_task_group")(getattr(v2, f"{name}uest")(group, *body))
+        request, body = (getattr(v2, f"{action.title()}TaskGroup{kind}", None) for kind in ("Request", "Req"))
+        bodies = [body(**{**keys_of(box), **given})] if body else []
+        getattr(client, f"{action}_task_group")(request(group, *bodies))
 
     return call
 

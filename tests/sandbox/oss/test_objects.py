@@ -26,9 +26,7 @@ def send_headers_only(request):
 
 
 def test_the_checksum_is_the_one_that_the_client_compares(photos):
-    result = photos.put_object("a", b"hello" * 1000)
-
-    assert result.crc == photos.get_object("a").server_crc is not None
+    assert photos.put_object("a", b"hello" * 1000).crc == photos.get_object("a").server_crc is not None
 
 
 def test_an_object_may_be_put_in_chunks(photos):

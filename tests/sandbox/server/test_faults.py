@@ -33,8 +33,7 @@ def test_a_dripping_answer_never_ends_and_never_pauses(box, connect):
 
     connection.ask()
 
-    received = [connection.answer() for _ in range(5)]
-    assert b"".join(received) == b"HTTP/1.1 "[:5]
+    assert b"".join(connection.answer() for _ in range(5)) == b"HTTP/1.1 "[:5]
     assert len(box.oss.actions) == 1, "the work was done"
 
 
