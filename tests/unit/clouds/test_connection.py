@@ -65,10 +65,8 @@ def opened_ahead(session: Session, url: str) -> None:
 
 def test_the_connections_of_a_session_that_nobody_holds_are_closed(listener):
     peer, address = listener
-    session = Session(address, Clock())
-    opened_ahead(session, address)
+    opened_ahead(Session(address, Clock()), address)
     connection, _ = peer.accept()
-    del session
     gc.collect()
     with connection:
         assert connection.recv(1) == b""
@@ -248,8 +246,7 @@ def test_a_call_runs_while_its_caller_does_something_else():
 def test_a_call_that_is_left_before_its_turn_never_runs():
     pool, may_end, ran = CallPool(width=1), threading.Event(), []
     running = pool.begin(may_end.wait, 60)
-    waiting = pool.begin(lambda: ran.append(1), 60)
-    assert not waiting.leave()
+    assert not pool.begin(lambda: ran.append(1), 60).leave()
     assert running.leave()
     may_end.set()
     assert pool.run([lambda: "next"], 60) == ["next"]

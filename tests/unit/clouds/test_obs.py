@@ -307,10 +307,17 @@ def test_a_refusal_is_not_retried_and_says_in_both_languages_what_to_do(world, s
     assert fix_zh in error.fix.zh
 
 
-def test_the_right_that_reading_objects_takes_is_another_one(world):
-    world.obs.deny("obs:object:GetObject")
-    for call in (bucket(world).read, bucket(world).head):
-        assert "obs:object:GetObject" in error_of(lambda call=call: call("a")).fix.en
+@pytest.mark.parametrize(
+    ("right", "call"),
+    [
+        ("obs:object:GetObject", lambda one: one.read("a")),
+        ("obs:object:GetObject", lambda one: one.head("a")),
+        ("obs:bucket:HeadBucket", lambda one: one.is_file_system()),
+    ],
+)
+def test_the_right_that_reading_objects_takes_and_asking_for_the_bucket_itself_is_another_one(world, right, call):
+    world.obs.deny(right)
+    assert f"{right} on the bucket photos-obs" in error_of(lambda: call(bucket(world))).fix.en
 
 
 def test_a_bucket_of_another_region_is_not_followed_there_and_the_error_says_so(world):
@@ -353,11 +360,6 @@ def test_what_is_said_shows_no_secret():
 def test_a_parallel_file_system_is_told_from_a_bucket(world, is_one):
     world.obs.bucket("photos-obs").is_file_system = is_one
     assert bucket(world).is_file_system() is is_one
-
-
-def test_asking_for_the_bucket_itself_takes_a_right_of_its_own(world):
-    world.obs.deny("obs:bucket:HeadBucket")
-    assert "obs:bucket:HeadBucket on the bucket photos-obs" in error_of(bucket(world).is_file_system).fix.en
 
 
 # Single objects

@@ -92,8 +92,9 @@ def test_a_question_is_asked_again_on_a_new_connection(world):
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure"),
+    ("answer", "told"),
     [
+        *((one, EMPTY) for one in ("{}", '{"status": null, "src_bucket": null, "monthly_size": null}')),
         ("<html>log in</html>", Failure(Reason.UNEXPECTED, 200, None, "<html>log in</html>")),
         ("", Failure(Reason.UNEXPECTED, 200, None, "")),
         ('{"error_code": "OMS.0202", "error_msg": "frozen"}', Failure(Reason.ACCOUNT, 200, "OMS.0202", "frozen")),
@@ -101,9 +102,9 @@ def test_a_question_is_asked_again_on_a_new_connection(world):
         ('{"error_code": "OMS.1"}', Failure(Reason.UNEXPECTED, 200, "OMS.1", "")),
     ],
 )
-def test_a_200_that_tells_nothing_of_the_task_is_a_failure(world, answer, failure):
+def test_what_oms_does_not_say_of_the_task_is_none_and_a_200_of_something_else_is_a_failure(world, answer, told):
     world.oms.faults.then(Fault.status(200, answer.encode()))
-    assert asked(world) == failure
+    assert asked(world) == told
 
 
 @pytest.mark.parametrize("ask", [asked, failure_of])
@@ -161,9 +162,3 @@ def test_the_throttled_calls_are_counted(world, schedule, throttled):
     world.oms.faults.then(*schedule)
     submission = send(world, "a")
     assert (submission.calls, submission.throttled, submission.outcomes) == (3, throttled, {"a": None})
-
-
-@pytest.mark.parametrize("answer", ["{}", '{"status": null, "src_bucket": null, "monthly_size": null}'])
-def test_what_oms_does_not_say_of_the_task_is_none(world, answer):
-    world.oms.faults.then(Fault.status(200, answer.encode()))
-    assert asked(world) == EMPTY

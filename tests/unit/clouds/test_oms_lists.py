@@ -24,8 +24,7 @@ def line(key: str, separator: str = ",", message: str = "timed out", encode=lamb
 
 
 def read(text: str | bytes) -> Lines:
-    body = text.encode() if isinstance(text, str) else text
-    return read_lines(body, 0, begins=True, ends=True, most=MANY)
+    return read_lines(text.encode() if isinstance(text, str) else text, 0, begins=True, ends=True, most=MANY)
 
 
 def keys(lines: Lines) -> list[str]:

@@ -244,18 +244,13 @@ def test_every_reason_says_what_to_do_in_both_languages():
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
-def test_no_redirect_is_followed_and_the_failure_names_it_for_every_key(world, redirect):
-    world.oms.faults.then(redirect)
-    outcomes = send(world, TEN).outcomes
+def test_no_redirect_is_followed_and_the_failure_names_it_for_every_key_and_for_the_task(world, redirect):
+    world.oms.faults.then(redirect, redirect)
     said = f"a redirect to {redirect.headers['Location']}, which is never followed"
-    assert outcomes == dict.fromkeys(TEN, Failure(Reason.UNEXPECTED, 302, None, said))
-    assert len(world.oms.requests) == 1
-
-
-@pytest.mark.parametrize("redirect", REDIRECTS)
-def test_asking_for_the_task_survives_a_redirect(world, redirect):
-    world.oms.faults.then(redirect)
-    assert world.invocation().oms.task(Deadline(60, world.clock)).reason is Reason.UNEXPECTED
+    failure = Failure(Reason.UNEXPECTED, 302, None, said)
+    assert send(world, TEN).outcomes == dict.fromkeys(TEN, failure)
+    assert world.invocation().oms.task(Deadline(60, world.clock)) == failure
+    assert len(world.oms.requests) == 2
 
 
 def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):

@@ -31,8 +31,7 @@ def test_a_run_file_says_its_keys_and_which_of_them_are_in_doubt(world):
 
 @pytest.mark.parametrize(("in_doubt", "seconds"), [([], 0), (["b"], 60)])
 def test_the_lease_of_a_finished_run_file_lasts_until_no_delete_can_land_any_more(world, in_doubt, seconds):
-    run = runs(world).new(KEYS, ["a"], 3600)
-    runs(world).finish(run, KEYS[1:], in_doubt)
+    runs(world).finish(runs(world).new(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
     for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
         world.later(wait)
         assert [one.lease_expired for one in leftovers(world)] == [expired]
