@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import ssl
-import textwrap
 import threading
 import time
 from datetime import datetime
@@ -39,7 +38,7 @@ def handler(event, context):
 
 @pytest.fixture
 def code(tmp_path):
-    (tmp_path / "index.py").write_text(textwrap.dedent(FORWARD))
+    (tmp_path / "index.py").write_text(FORWARD)
     return tmp_path
 
 
