@@ -8,15 +8,19 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import oss2
 import pytest
 import requests
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
+from huaweicloudsdkoms.v2 import OmsClient
 
 from sandbox import Sandbox
 from support.grants import Key, iam_user, ram_user
@@ -35,6 +39,18 @@ def http() -> Iterator[requests.Session]:
 @pytest.fixture
 def photos(box: Sandbox) -> oss2.Bucket:
     return box.bucket("photos")
+
+
+@pytest.fixture
+def refused() -> Callable[[Callable[[], object]], tuple[int, str]]:
+    """The status and the code with which OSS refuses what oss2 asks."""
+
+    def told(call: Callable[[], object]) -> tuple[int, str]:
+        with pytest.raises(oss2.exceptions.OssError) as caught:
+            call()
+        return caught.value.status, caught.value.code
+
+    return told
 
 
 @dataclass
@@ -57,8 +73,7 @@ class OssRequests:
         request = oss2.http.Request(
             method, url, params=dict(params or {}), headers=headers, region=self.box.region, product="oss"
         )
-        signer = auth or oss2.AuthV4(*self.box.user_credentials)
-        signer._sign_request(request, bucket, key)
+        (auth or oss2.AuthV4(*self.box.user_credentials))._sign_request(request, bucket, key)
         return request
 
     def send(self, method: str, key: str, body: bytes = b"", **details: object) -> requests.Response:
@@ -113,13 +128,39 @@ class HuaweiClient:
         return self.http.request(method, url, data=body, headers={**signed, **(unsigned or {})}, timeout=PATIENCE)
 
     def submit(self, *sent: object, **details: object) -> requests.Response:
-        body = json.dumps({"object_keys": sent}).encode()
-        return self.call("POST", self.box.task.sync_url, body, **details)
+        return self.call("POST", self.box.task.sync_url, json.dumps({"object_keys": sent}).encode(), **details)
 
 
 @pytest.fixture
 def huawei(box: Sandbox, http: requests.Session) -> HuaweiClient:
     return HuaweiClient(box, http)
+
+
+@pytest.fixture
+def huawei_sdk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A client of Huawei's SDKs. It heeds this machine's proxy, unless NO_PROXY names loopback."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    def made(kind: Any, endpoint: str, credentials: object) -> Any:
+        config = HttpConfig.get_default_config()
+        config.timeout = PATIENCE
+        builder = kind.new_builder().with_credentials(credentials).with_http_config(config)
+        return builder.with_endpoints([endpoint]).build()
+
+    return made
+
+
+@pytest.fixture
+def oms_sdk(box: Sandbox, huawei_sdk: Callable[..., Any]) -> Callable[[str], OmsClient]:
+    """OMS's own client with this secret."""
+    key, _ = box.huawei_credentials
+    return lambda secret: huawei_sdk(OmsClient, box.oms.endpoint, BasicCredentials(key, secret, box.project_id))
+
+
+@pytest.fixture
+def client(box: Sandbox, oms_sdk: Callable[[str], OmsClient]) -> OmsClient:
+    """OMS's own client, as the administrator."""
+    return oms_sdk(box.huawei_credentials[1])
 
 
 @pytest.fixture
@@ -176,15 +217,14 @@ class RawConnection:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[[str], RawConnection]]:
-    opened: list[RawConnection] = []
+    with ExitStack() as opened:
 
-    def connect_to(endpoint: str) -> RawConnection:
-        opened.append(RawConnection(endpoint))
-        return opened[-1]
+        def connect_to(endpoint: str) -> RawConnection:
+            connection = RawConnection(endpoint)
+            opened.enter_context(connection.socket)
+            return connection
 
-    yield connect_to
-    for connection in opened:
-        connection.socket.close()
+        yield connect_to
 
 
 @pytest.fixture

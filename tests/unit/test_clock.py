@@ -57,8 +57,7 @@ def test_a_date_is_read_the_same_wherever_the_machine_is(monkeypatch, zone):
 def test_timeouts_are_never_zero():
     clock = World().clock
     assert Deadline(0, clock).cap(5) > 0
-    assert Deadline(0.5, clock).cap(5) == 0.5
-    assert Deadline(3, clock).cap(2) == 2
+    assert [Deadline(0.5, clock).cap(5), Deadline(3, clock).cap(2)] == [0.5, 2]
     assert Deadline(3, clock).minus(4).remaining() == 0
 
 

@@ -47,24 +47,18 @@ def who_wrote(world: World) -> list[str]:
     return [one.headers["authorization"].split("Credential=")[1].split("/")[0] for one in puts]
 
 
-def test_python312_takes_the_roles_credentials_from_the_environment(world, index):
-    index.os.environ.update(with_role(world, "STS.FAKE312"))
-    assert index.handler(payload("a"), CONTEXT) is True
-    assert world.oms.accepted == {"a": 1}
-    assert who_wrote(world) == ["STS.FAKE312"]
-
-
-def test_python310_takes_them_from_the_context(world, index):
+def test_python310_takes_the_roles_credentials_from_the_context(world, index):
     role = {name.removeprefix("ALIBABA_CLOUD_").lower(): value for name, value in with_role(world, "STS.310").items()}
     context = SimpleNamespace(**vars(CONTEXT), credentials=SimpleNamespace(**role))
     assert index.handler(payload("a"), context) is True
     assert who_wrote(world) == ["STS.310"]
 
 
-def test_credentials_are_read_at_every_invocation(world, index):
+def test_python312_takes_them_from_the_environment_at_every_invocation(world, index):
     for name in ("STS.FIRST", "STS.NEXT"):
         index.os.environ.update(with_role(world, name))
-        index.handler(payload(name), CONTEXT)
+        assert index.handler(payload(name), CONTEXT) is True
+    assert world.oms.accepted == {"STS.FIRST": 1, "STS.NEXT": 1}
     assert who_wrote(world) == ["STS.FIRST", "STS.NEXT"]
 
 
@@ -107,8 +101,7 @@ def test_the_context_says_how_long_the_invocation_may_take(world, index, mocker)
 
 
 def test_the_replay_handler_returns_its_report(world, index):
-    report = index.replay_handler(b"", CONTEXT)
-    assert (report["taken"], report["finished"]) == (0, True)
+    assert index.replay_handler(b"", CONTEXT).items() >= {"taken": 0, "finished": True}.items()
     assert list(world.bucket.objects) == [f"{ROOT}state/replay.json"]
 
 
@@ -136,11 +129,17 @@ def line_of(index, message, *arguments) -> str:
     return index._lines.format(record)
 
 
-@pytest.mark.parametrize("message", [{"key": "山"}, "said so"])
-def test_a_log_line_is_a_date_then_json_with_the_request_id(index, message):
-    time, _, text = line_of(index, message).partition(" ")
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (({"key": "山"},), {"key": "山"}),
+        (("said so",), {"message": "said so"}),
+        (("said %s", "so"), {"message": "said so"}),
+    ],
+)
+def test_a_log_line_is_a_date_then_json_with_the_request_id(index, message, said):
+    time, _, text = line_of(index, *message).partition(" ")
     assert time == "2026-01-31T12:00:00.500Z"
-    said = message if isinstance(message, dict) else {"message": message}
     assert json.loads(text) == {"level": "INFO", "request_id": "1-abc", "job": "forward", **said}
 
 
@@ -161,17 +160,12 @@ def test_every_line_of_an_invocation_names_its_job_whatever_module_writes_it(ind
     assert {(line["job"], line["request_id"]) for line in told} == {(job, "1-abc")}
 
 
-def test_a_messages_arguments_are_in_its_log_line(index):
-    assert '"message": "said so"' in line_of(index, "said %s", "so")
-
-
 @pytest.mark.parametrize(
     "character", ["\n", "\r", "\x0b", "\x0c", "\x1e", "\x85", "\u2028", "\u2029", "\ud800"], ids=ascii
 )
 def test_no_character_of_a_key_breaks_a_log_line(index, character):
     line = line_of(index, {"key": f"a{character}2026-01-31 b"})
-    assert line.splitlines() == [line]
-    assert line.encode()  # no lone surrogate is left
+    assert line.encode().decode().splitlines() == [line], "and no lone surrogate is left"
     assert json.loads(line.partition(" ")[2])["key"] == f"a{character}2026-01-31 b"
 
 

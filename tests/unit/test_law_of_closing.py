@@ -67,9 +67,6 @@ class ClosingWorld(World):
         mark = {"closed": self.closed_at is not None, **said}
         self.oss.put(self.log_bucket, self.mark, json.dumps(mark).encode())
 
-    def wait(self, seconds: float) -> None:
-        self.later(seconds)
-
     def freeze(self, seconds: float) -> None:
         self.one.freeze()
         self.later(seconds)
@@ -117,7 +114,7 @@ happenings = st.lists(
         st.tuples(st.just("event"), st.sampled_from([1, 1, 10, 25])),
         st.tuples(st.just("turn")),
         st.tuples(st.just("turn_within"), st.integers(0, 8)),
-        st.tuples(st.just("wait"), st.sampled_from([1, 30, 61, 3600])),
+        st.tuples(st.just("later"), st.sampled_from([1, 30, 61, 3600])),
         st.tuples(st.just("freeze"), st.sampled_from([60, 3600])),
         st.tuples(st.just("start_anew")),
         st.tuples(st.just("reading"), st.lists(looks, max_size=6)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from operator import attrgetter
 
@@ -24,10 +25,10 @@ def problems(**changes: str) -> tuple[str, ...]:
 def test_the_names_of_the_users_guide_are_enough():
     guide = {name: ENVIRONMENT[name] for name in ("SYNC_URL", "HW_AK", "HW_SK", "LOG_BUCKET")}
     settings = Settings.from_env({**guide, "OSS_ENDPOINT": "oss-cn-shenzhen-internal.aliyuncs.com"})
-    assert settings.task.task_id == TASK
-    assert settings.oss_endpoint == "https://oss-cn-shenzhen-internal.aliyuncs.com"
-    assert settings.oss_region == "cn-shenzhen"
-    assert (settings.source_bucket, settings.key_filter.prefix, settings.key_encoding) == ("", "", "url")
+    oss = settings.oss_endpoint, settings.oss_region
+    assert oss == ("https://oss-cn-shenzhen-internal.aliyuncs.com", "cn-shenzhen")
+    read = settings.task.task_id, settings.source_bucket, settings.key_filter.prefix, settings.key_encoding
+    assert read == (TASK, "", "", "url")
 
 
 SK = ENVIRONMENT["HW_SK"]
@@ -111,10 +112,8 @@ def test_what_is_set_is_read_in_each_way_in_which_people_write_it(given, read):
 )
 def test_a_malformed_sync_url_says_what_is_wrong_and_what_a_right_one_looks_like(url, what):
     (problem,) = problems(SYNC_URL=url)
-    assert problem.startswith("SYNC_URL ")
+    assert re.match("SYNC_URL .*OMS console.*/v2/<project id>/sync-tasks/<task id>/events", problem)
     assert what in problem
-    assert "OMS console" in problem
-    assert "/v2/<project id>/sync-tasks/<task id>/events" in problem
     assert "word" not in problem
 
 

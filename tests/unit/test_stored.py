@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import typing
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
@@ -150,36 +150,35 @@ KEY = FailedKey(
 
 def test_a_failed_record_has_this_form() -> None:
     failure = Failure(Reason.COPY_FAILED, error_code=KEY.error_code, message=KEY.message)
-    now = datetime(2026, 1, 2, tzinfo=timezone.utc)
-    record = failed_record(TASK, KEY, failure, now, KEY.not_before)
+    record = failed_record(TASK, KEY, failure, datetime(2026, 1, 2, tzinfo=timezone.utc), KEY.not_before)
     assert json.loads(record.body) == json.loads(stored("failed_object"))
     assert failed_key(TASK, StoredObject(record.name, stored("failed_object"))) == KEY
 
 
 def test_a_run_file_has_this_form() -> None:
     world = World()
-    runs = RunFiles(world.invocation())
-    key = replace(KEY, message="")
+    runs, key = RunFiles(world.invocation()), replace(KEY, message="")
     run = runs.new([key], [key.key], 60)
     assert json.loads(world.bucket.objects[run.name].body) == json.loads(stored("run_file"))
     world.bucket.add(StoredObject(run.name, stored("run_file")))
-    assert list(runs.leftovers()) == [run_of([key], run.name)]
+    assert list(runs.leftovers()) == [RunFile(run.name, [key], {key.key}, lease_expired=False)]
 
 
-def run_of(keys: Sequence[FailedKey], name: str) -> RunFile:
-    return RunFile(name, keys, {key.key for key in keys}, lease_expired=False)
+AT = "2026-01-02T00:00:00Z"
+MARKS: dict[str, tuple[Callable[[Closing], object], Closed | str]] = {
+    "closed": (
+        lambda closing: closing.close("Li Lei", "cut over", "run 1"),
+        Closed(AT, "Li Lei", "cut over", "run 1", AT),
+    ),
+    "open": (lambda closing: closing.open("Li Lei", "rolled back"), AT),
+}
 
 
-@pytest.mark.parametrize("name", ["closed", "open"])
+@pytest.mark.parametrize("name", MARKS)
 def test_a_mark_has_this_form(name: str) -> None:
-    world = World()
-    closing, at = Closing(world.invocation()), "2026-01-02T00:00:00Z"
-    if name == "closed":
-        closing.close("Li Lei", "cut over", "run 1")
-        read: Closed | str = Closed(at, "Li Lei", "cut over", "run 1", at)
-    else:
-        closing.open("Li Lei", "rolled back")
-        read = at
+    world, (write, read) = World(), MARKS[name]
+    closing = Closing(world.invocation())
+    write(closing)
     assert json.loads(world.bucket.objects[closing.name].body) == json.loads(stored(name))
     assert read_mark(StoredObject(closing.name, stored(name))) == read
 

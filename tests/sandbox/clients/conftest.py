@@ -1,9 +1,42 @@
 """What the vendors' clients share."""
 
+import alibabacloud_oss_v2 as oss
 import pytest
+from darabonba.exceptions import DaraException
+
+from support.names import esdk
 
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
     """Some heed this machine's proxy, which has no business on loopback."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def dara_refused():
+    """The status and the code with which Alibaba Cloud refuses what a client asks that is made with Dara."""
+
+    def told(call):
+        with pytest.raises(DaraException) as caught:
+            call()
+        return caught.value.status_code, caught.value.code
+
+    return told
+
+
+@pytest.fixture
+def v2(box):
+    """alibabacloud-oss-v2, which asks once."""
+    config = oss.config.load_default()
+    config.credentials_provider = oss.credentials.StaticCredentialsProvider(*box.user_credentials)
+    config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
+    config.retry_max_attempts = 1
+    return oss.Client(config)
+
+
+@pytest.fixture
+def obs(box, monkeypatch):
+    """esdk-obs-python, which asks once."""
+    with esdk(box, monkeypatch) as made:
+        yield made

@@ -6,7 +6,6 @@ import pytest
 from alibabacloud_ram20150501 import models
 from alibabacloud_ram20150501.client import Client
 from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
-from darabonba.exceptions import DaraException
 from darabonba.runtime import RuntimeOptions
 
 DOCUMENT = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["oss:Get*"], "Resource": ["acs:oss:*:*:a/*"]}]}
@@ -36,42 +35,33 @@ def ask(box):
     return call
 
 
-def refused(call):
-    with pytest.raises(DaraException) as caught:
-        call()
-    return caught.value.status_code, caught.value.code
-
-
-def test_a_role_has_a_life(ask):
-    tag = [models.CreateRoleRequestTag(key="oss-oms-sync", value="sync")]
-    made = ask(
-        "create_role",
-        role_name="sync-function",
-        assume_role_policy_document=json.dumps(TRUST),
-        description="oss-oms-sync:sync +&=山",
-        tag=tag,
-    ).role
+def test_a_role_has_a_life(ask, dara_refused):
+    wanted = {
+        "role_name": "sync-function",
+        "assume_role_policy_document": json.dumps(TRUST),
+        "description": "oss-oms-sync:sync +&=山",
+        "tag": [models.CreateRoleRequestTag(key="oss-oms-sync", value="sync")],
+    }
+    made = ask("create_role", **wanted).role
     assert (made.role_name, made.arn) == ("sync-function", "acs:ram::1000000000000001:role/sync-function")
-    taken = json.dumps(TRUST)
-    again = refused(lambda: ask("create_role", role_name="sync-function", assume_role_policy_document=taken))
-    assert again == (409, "EntityAlreadyExists.Role")
+    assert dara_refused(lambda: ask("create_role", **wanted)) == (409, "EntityAlreadyExists.Role")
 
     other = {**TRUST, "Statement": [{**TRUST["Statement"][0], "Principal": {"Service": ["oss.aliyuncs.com"]}}]}
     ask("update_role", role_name="sync-function", new_assume_role_policy_document=json.dumps(other))
     found = ask("get_role", role_name="sync-function").role
-    assert json.loads(found.assume_role_policy_document) == other
-    assert (found.description, found.max_session_duration) == ("oss-oms-sync:sync +&=山", 3600)
+    told = json.loads(found.assume_role_policy_document), found.description, found.max_session_duration
+    assert told == (other, "oss-oms-sync:sync +&=山", 3600)
 
     ask("delete_role", role_name="sync-function")
-    assert refused(lambda: ask("get_role", role_name="sync-function")) == (404, "EntityNotExist.Role")
+    assert dara_refused(lambda: ask("get_role", role_name="sync-function")) == (404, "EntityNotExist.Role")
 
 
-def test_a_policy_has_versions_of_which_the_oldest_makes_room(ask):
+def test_a_policy_has_versions_of_which_the_oldest_makes_room(ask, dara_refused):
     ask("create_policy", policy_name="sync", policy_document=json.dumps(DOCUMENT), description="oss-oms-sync:sync")
     version = {"policy_name": "sync", "policy_document": json.dumps(DOCUMENT), "set_as_default": True}
     for _ in range(4):
         ask("create_policy_version", **version)
-    assert refused(lambda: ask("create_policy_version", **version)) == (409, "LimitExceeded.Policy.Version")
+    assert dara_refused(lambda: ask("create_policy_version", **version)) == (409, "LimitExceeded.Policy.Version")
 
     ask("create_policy_version", **version, rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded")
 
@@ -84,13 +74,13 @@ def test_a_policy_has_versions_of_which_the_oldest_makes_room(ask):
     found = ask("get_policy", **named)
     assert json.loads(found.default_policy_version.policy_document) == DOCUMENT
     assert (found.policy.default_version, found.policy.attachment_count) == ("v6", 0)
-    assert refused(lambda: ask("delete_policy", policy_name="sync")) == (409, "DeleteConflict.Policy.Version")
+    assert dara_refused(lambda: ask("delete_policy", policy_name="sync")) == (409, "DeleteConflict.Policy.Version")
     ask("delete_policy", policy_name="sync", cascading_delete=True)
-    assert refused(lambda: ask("get_policy", **named)) == (404, "EntityNotExist.Policy")
+    assert dara_refused(lambda: ask("get_policy", **named)) == (404, "EntityNotExist.Policy")
 
 
 @pytest.mark.parametrize("kind", ["role", "user"])
-def test_a_policy_is_attached_and_names_whom_it_is_for(ask, kind):
+def test_a_policy_is_attached_and_names_whom_it_is_for(ask, dara_refused, kind):
     holder = {f"{kind}_name": "holder"}
     ask(f"create_{kind}", **holder, **({"assume_role_policy_document": json.dumps(TRUST)} if kind == "role" else {}))
     ask("create_policy", policy_name="sync", policy_document=json.dumps(DOCUMENT))
@@ -98,45 +88,45 @@ def test_a_policy_is_attached_and_names_whom_it_is_for(ask, kind):
 
     ask(f"attach_policy_to_{kind}", **both)
 
-    again = refused(lambda: ask(f"attach_policy_to_{kind}", **both))
+    again = dara_refused(lambda: ask(f"attach_policy_to_{kind}", **both))
     assert again == (409, f"EntityAlreadyExists.{kind.title()}.Policy")
     held = ask(f"list_policies_for_{kind}", **holder).policies.policy
     assert [(one.policy_name, one.policy_type) for one in held] == [("sync", "Custom")]
     entities = ask("list_entities_for_policy", policy_name="sync", policy_type="Custom")
     assert [one.role_name for one in entities.roles.role] == (["holder"] if kind == "role" else [])
     assert [one.user_name for one in entities.users.user] == (["holder"] if kind == "user" else [])
-    assert refused(lambda: ask("delete_policy", policy_name="sync"))[1] == f"DeleteConflict.Policy.{kind.title()}"
-    assert refused(lambda: ask(f"delete_{kind}", **holder))[1] == f"DeleteConflict.{kind.title()}.Policy"
+    assert dara_refused(lambda: ask("delete_policy", policy_name="sync"))[1] == f"DeleteConflict.Policy.{kind.title()}"
+    assert dara_refused(lambda: ask(f"delete_{kind}", **holder))[1] == f"DeleteConflict.{kind.title()}.Policy"
 
     ask(f"detach_policy_from_{kind}", **both)
-    gone = refused(lambda: ask(f"detach_policy_from_{kind}", **both))
+    gone = dara_refused(lambda: ask(f"detach_policy_from_{kind}", **both))
     assert gone == (404, f"EntityNotExist.{kind.title()}.Policy")
     ask(f"delete_{kind}", **holder)
 
 
-def test_a_user_has_two_keys_which_may_rest(box, ask):
+def test_a_user_has_two_keys_which_may_rest(box, ask, dara_refused):
     ask("create_user", user_name="oms.reader", display_name="for OMS", comments="oss-oms-sync:sync")
     first, second = (ask("create_access_key", user_name="oms.reader").access_key for _ in range(2))
-    assert refused(lambda: ask("create_access_key", user_name="oms.reader"))[1] == "LimitExceeded.User.AccessKey"
+    assert dara_refused(lambda: ask("create_access_key", user_name="oms.reader"))[1] == "LimitExceeded.User.AccessKey"
 
-    theirs = client_of(box, first.access_key_id, first.access_key_secret)
-    denied = refused(lambda: theirs.get_user_with_options(models.GetUserRequest(user_name="oms.reader"), PATIENCE))
-    assert denied == (403, "NoPermission")
-    resting = {"user_name": "oms.reader", "user_access_key_id": first.access_key_id}
-    ask("update_access_key", **resting, status="Inactive")
-    unknown = refused(lambda: theirs.get_user_with_options(models.GetUserRequest(user_name="oms.reader"), PATIENCE))
-    assert unknown == (404, "InvalidAccessKeyId.NotFound")
+    def asked_by_them():
+        theirs = client_of(box, first.access_key_id, first.access_key_secret)
+        return theirs.get_user_with_options(models.GetUserRequest(user_name="oms.reader"), PATIENCE)
+
+    assert dara_refused(asked_by_them) == (403, "NoPermission")
+    ask("update_access_key", user_name="oms.reader", user_access_key_id=first.access_key_id, status="Inactive")
+    assert dara_refused(asked_by_them) == (404, "InvalidAccessKeyId.NotFound")
 
     listed = ask("list_access_keys", user_name="oms.reader").access_keys.access_key
     assert [(one.access_key_id, one.status) for one in listed] == [
         (first.access_key_id, "Inactive"),
         (second.access_key_id, "Active"),
     ]
-    assert refused(lambda: ask("delete_user", user_name="oms.reader"))[1] == "DeleteConflict.User.AccessKey"
+    assert dara_refused(lambda: ask("delete_user", user_name="oms.reader"))[1] == "DeleteConflict.User.AccessKey"
     for one in (first, second):
         ask("delete_access_key", user_name="oms.reader", user_access_key_id=one.access_key_id)
     ask("delete_user", user_name="oms.reader")
-    assert refused(lambda: ask("get_user", user_name="oms.reader")) == (404, "EntityNotExist.User")
+    assert dara_refused(lambda: ask("get_user", user_name="oms.reader")) == (404, "EntityNotExist.User")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import alibabacloud_oss_v2 as v2
+import alibabacloud_oss_v2 as oss
 import oss2
 import pytest
 from obs import (
@@ -21,33 +21,11 @@ from obs import (
 from obs.model import Expiration, IndexDocument
 
 from sandbox.account import DOMAIN_ID
-from support.names import esdk
 
 HERE, THERE = "photos", "photos-obs"
 POLICY = (
     '{"Version":"1","Statement":[{"Effect":"Allow","Principal":["*"],"Action":["oss:GetObject"],"Resource":["*"]}]}'
 )
-
-
-def refused(call):
-    with pytest.raises(oss2.exceptions.OssError) as caught:
-        call()
-    return caught.value.status, caught.value.code
-
-
-@pytest.fixture
-def oss(box):
-    config = v2.config.load_default()
-    config.credentials_provider = v2.credentials.StaticCredentialsProvider(*box.user_credentials)
-    config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
-    config.retry_max_attempts = 1
-    return v2.Client(config)
-
-
-@pytest.fixture
-def obs(box, monkeypatch):
-    with esdk(box, monkeypatch) as made:
-        yield made
 
 
 def rule():
@@ -125,27 +103,26 @@ def tagging_rules():
 
 
 @pytest.mark.parametrize("name", OSS2)
-def test_oss2_sets_it_and_is_told_so(box, name):
-    bucket = box.bucket(HERE)
+def test_oss2_sets_it_and_is_told_so(box, refused, name):
+    bucket, nothing = box.bucket(HERE), NOTHING_IN_OSS[name]
     put, told, expected = OSS2[name]
-    nothing = NOTHING_IN_OSS[name]
     before = refused(lambda: told(bucket)) if isinstance(nothing, tuple) and nothing[0] == 404 else told(bucket)
     assert (before or "") == (nothing or "")
     put(bucket)
     assert told(bucket) == expected
 
 
-def test_domains_are_told_by_oss(box, oss):
-    assert refused(lambda: box.bucket(HERE).list_bucket_cname()) == (404, "NoSuchCname")
+def test_domains_are_told_by_oss(box, v2, refused):
+    assert refused(box.bucket(HERE).list_bucket_cname) == (404, "NoSuchCname")
     box.oss.buckets[HERE].domains.append("img.example.com")
-    assert [one.domain for one in box.bucket(HERE).list_bucket_cname().cname] == ["img.example.com"]
-    assert [one.domain for one in oss.list_cname(v2.ListCnameRequest(bucket=HERE)).cnames] == ["img.example.com"]
+    listed = *box.bucket(HERE).list_bucket_cname().cname, *v2.list_cname(oss.ListCnameRequest(bucket=HERE)).cnames
+    assert [one.domain for one in listed] == ["img.example.com"] * 2
 
 
-def test_what_one_client_sets_the_other_reads(box, oss):
-    rules = [v2.LifecycleRule(id="a", prefix="logs/", status="Enabled", expiration=v2.LifecycleRuleExpiration(days=3))]
-    configured = v2.LifecycleConfiguration(rules=rules)
-    oss.put_bucket_lifecycle(v2.PutBucketLifecycleRequest(bucket=HERE, lifecycle_configuration=configured))
+def test_what_one_client_sets_the_other_reads(box, v2):
+    days = oss.LifecycleRuleExpiration(days=3)
+    rules = oss.LifecycleConfiguration([oss.LifecycleRule(id="a", prefix="logs/", status="Enabled", expiration=days)])
+    v2.put_bucket_lifecycle(oss.PutBucketLifecycleRequest(bucket=HERE, lifecycle_configuration=rules))
     assert OSS2["lifecycle"][1](box.bucket(HERE)) == [("logs/", 3)]
 
 

@@ -1,6 +1,7 @@
 """The vendor's own client (esdk-obs-python) judges the simulated OBS: as users call it, by the bucket's host name."""
 
 import hashlib
+from contextlib import ExitStack, closing
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,36 +12,22 @@ from support.law import HOSTILE
 from support.names import lead_huawei_here
 
 BUCKET = "photos-obs"
-SERVER = "obs.cn-north-4.myhuaweicloud.com"
-
-
-@pytest.fixture(autouse=True)
-def names(monkeypatch):
-    lead_huawei_here(monkeypatch)
 
 
 @pytest.fixture
-def make_client(box):
+def make_client(box, monkeypatch):
     """A client with these credentials, closed at the end."""
-    made = []
+    lead_huawei_here(monkeypatch)
+    server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
+    with ExitStack() as opened:
 
-    def make(access_key, secret, token=None):
-        port = urlsplit(box.obs.endpoint).port
-        made.append(
-            ObsClient(
-                access_key,
-                secret,
-                server=f"http://{SERVER}:{port}",
-                security_token=token,
-                max_retry_count=0,
-                timeout=10,
+        def make(access_key, secret, token=None):
+            once = {"max_retry_count": 0, "timeout": 10}
+            return opened.enter_context(
+                closing(ObsClient(access_key, secret, server=server, security_token=token, **once))
             )
-        )
-        return made[-1]
 
-    yield make
-    for one in made:
-        one.close()
+        yield make
 
 
 @pytest.fixture
@@ -50,14 +37,12 @@ def client(box, make_client):
 
 def pages(client, **details):
     """All pages of a listing, as the vendor's documents loop over them."""
-    marker = None
-    while True:
+    marker, is_truncated = None, True
+    while is_truncated:
         answer = client.listObjects(BUCKET, marker=marker, **details)
         assert answer.status == 200, answer.errorMessage
         yield answer.body.contents
-        if not answer.body.is_truncated:
-            return
-        marker = answer.body.next_marker
+        marker, is_truncated = answer.body.next_marker, answer.body.is_truncated
 
 
 def test_the_client_signs_by_the_scheme_that_the_sandbox_checks(box, client):
@@ -96,7 +81,7 @@ def test_an_object_of_a_hostile_key_is_read(box, client, key):
 
 
 def test_an_entry_and_the_metadata_tell_what_an_object_is(box, client):
-    stored = box.obs.put(BUCKET, "a", b"hello")
+    box.obs.bucket(BUCKET).put("a", b"hello", headers={"content-type": "text/plain", "x-obs-meta-note": "x-1"})
 
     [entry] = client.listObjects(BUCKET).body.contents
     metadata = client.getObjectMetadata(BUCKET, "a")
@@ -105,7 +90,7 @@ def test_an_entry_and_the_metadata_tell_what_an_object_is(box, client):
     assert (entry.key, entry.size, entry.etag, entry.storageClass) == ("a", 5, md5, "STANDARD")
     assert not entry.isAppendable
     assert (metadata.body.contentLength, metadata.body.etag) == (5, md5)
-    assert stored.last_modified <= box.obs.now()
+    assert {("content-type", "text/plain"), ("note", "x-1")} <= set(metadata.header)
 
 
 def test_prefixes_and_common_prefixes_are_listed(box, client):
@@ -121,21 +106,22 @@ def test_prefixes_and_common_prefixes_are_listed(box, client):
     assert found(prefix="c/", delimiter="/") == ([], ["c/d/"])
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [("0-1", b"he"), ("3-", b"lo"), ("-2", b"lo"), ("2-99", b"llo")])
-def test_a_range_is_read(box, client, wanted, expected):
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("0-1", (206, None, b"he")),
+        ("3-", (206, None, b"lo")),
+        ("-2", (206, None, b"lo")),
+        ("2-99", (206, None, b"llo")),
+        ("5-9", (416, "InvalidRange", None)),
+    ],
+)
+def test_a_range_is_read_up_to_the_end_and_refused_behind_it(box, client, wanted, expected):
     box.obs.put(BUCKET, "a", b"hello")
 
     answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range=wanted), loadStreamInMemory=True)
 
-    assert (answer.status, answer.body.buffer) == (206, expected)
-
-
-def test_a_range_behind_the_end_is_refused(box, client):
-    box.obs.put(BUCKET, "a", b"hello")
-
-    answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range="5-9"), loadStreamInMemory=True)
-
-    assert (answer.status, answer.errorCode) == (416, "InvalidRange")
+    assert (answer.status, answer.errorCode, getattr(answer.body, "buffer", None)) == expected
 
 
 def test_refusals_are_told_by_their_code(box, client, make_client):
@@ -145,8 +131,7 @@ def test_refusals_are_told_by_their_code(box, client, make_client):
     assert told(client.listObjects("nowhere")) == (404, "NoSuchBucket")
     assert told(client.getObject(BUCKET, "a")) == (404, "NoSuchKey")
     assert client.getObjectMetadata(BUCKET, "a").status == 404
-    access_key, _ = box.huawei_credentials
-    assert told(make_client(access_key, "wrong").listObjects(BUCKET)) == (403, "SignatureDoesNotMatch")
+    assert told(make_client(box.huawei_credentials[0], "wrong").listObjects(BUCKET)) == (403, "SignatureDoesNotMatch")
     assert told(make_client("NOBODY", "x").listObjects(BUCKET)) == (403, "InvalidAccessKeyId")
     box.obs.deny("obs:bucket:ListBucket")
     assert told(client.listObjects(BUCKET)) == (403, "AccessDenied")
@@ -168,17 +153,15 @@ def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
         *[client.getObject(BUCKET, "a", headers=GetObjectHeader(**condition)) for condition in conditions],
         client.getObjectMetadata(BUCKET, "a", origin="x", extensionHeaders={"x-obs-never-heard-of": "x"}),
     ):
-        assert answer.status == 501
-        assert answer.errorCode in ("ServiceNotImplemented", None)
+        assert (answer.status, answer.errorCode or "ServiceNotImplemented") == (501, "ServiceNotImplemented")
     assert http.get(url).status_code == 501
 
 
 def test_temporary_credentials_work_with_their_token_only(box, make_client):
     box.obs.add_credentials("TEMPORARY", "secret", "token+/=")
 
-    assert make_client("TEMPORARY", "secret", "token+/=").listObjects(BUCKET).status == 200
-    assert make_client("TEMPORARY", "secret", "another").listObjects(BUCKET).status == 403
-    assert make_client("TEMPORARY", "secret").listObjects(BUCKET).status == 403
+    for token, status in (("token+/=", 200), ("another", 403), (None, 403)):
+        assert make_client("TEMPORARY", "secret", token).listObjects(BUCKET).status == status
 
 
 def test_an_encrypted_object_says_so(box, client):
@@ -192,9 +175,8 @@ def test_an_encrypted_object_says_so(box, client):
 
 
 def test_versions_are_listed_and_deleted_by_their_ids(box, client):
-    bucket = box.obs.bucket(BUCKET)
     assert not client.getBucketVersioning(BUCKET).body
-    bucket.has_versions = True
+    box.obs.bucket(BUCKET).has_versions = True
     assert client.getBucketVersioning(BUCKET).body == "Enabled"
     for body in (b"1", b"2"):
         box.obs.put(BUCKET, "a b", body)
@@ -217,9 +199,3 @@ def test_a_rule_of_retention_is_told_and_keeps_objects(box, client):
     assert client.getBucketObjectLock(BUCKET).status == 200
     assert client.deleteObject(BUCKET, "a").errorCode == "AccessDenied"
     assert "a" in box.obs.objects(BUCKET)
-
-
-def test_an_objects_headers_come_back(box, client):
-    box.obs.bucket(BUCKET).put("a", b"hello", headers={"content-type": "text/plain", "x-obs-meta-note": "x-1"})
-    told = dict(client.getObjectMetadata(BUCKET, "a").header)
-    assert (told["content-type"], told["note"]) == ("text/plain", "x-1")

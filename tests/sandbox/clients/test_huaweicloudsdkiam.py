@@ -4,7 +4,6 @@ import json
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import GlobalCredentials
-from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkiam import v3, v5
 
 from sandbox.account import DOMAIN_ID
@@ -14,17 +13,11 @@ DOCUMENT = {"Version": "5.0", "Statement": [{"Effect": "Allow", "Action": ["oms:
 
 
 @pytest.fixture
-def client_of(box):
+def client_of(box, huawei_sdk):
     """Clients of both versions, by the key and the domain."""
-
-    def made(version, key=None, domain=DOMAIN_ID):
-        config = HttpConfig.get_default_config()
-        config.timeout = 10
-        credentials = GlobalCredentials(*(key or box.huawei_credentials), domain)
-        builder = version.IamClient.new_builder().with_credentials(credentials).with_http_config(config)
-        return builder.with_endpoints([box.iam.endpoint]).build()
-
-    return made
+    return lambda version, key=box.huawei_credentials, domain=DOMAIN_ID: huawei_sdk(
+        version.IamClient, box.iam.endpoint, GlobalCredentials(*key, domain)
+    )
 
 
 @pytest.fixture
@@ -93,13 +86,9 @@ def test_a_list_tells_whose_a_key_is(box, client):
 def test_a_policy_is_attached_and_changed_by_versions(client):
     user, policy = make_user(client), make_policy(client)
     assert refused(lambda: make_policy(client))[0] == 409
-    body = v5.AttachUserPolicyReqBody(user_id=user.user_id)
-
-    def attach():
-        client.attach_user_policy_v5(v5.AttachUserPolicyV5Request(policy_id=policy.policy_id, body=body))
-
-    attach()
-    assert refused(attach)[0] == 409
+    attach = v5.AttachUserPolicyV5Request(policy.policy_id, v5.AttachUserPolicyReqBody(user_id=user.user_id))
+    client.attach_user_policy_v5(attach)
+    assert refused(lambda: client.attach_user_policy_v5(attach))[0] == 409
     attached = client.list_attached_user_policies_v5(v5.ListAttachedUserPoliciesV5Request(user_id=user.user_id))
     assert [one.policy_name for one in attached.attached_policies] == ["sync"]
     shown = client.list_policies_v5(v5.ListPoliciesV5Request(policy_type="custom")).policies
@@ -117,9 +106,9 @@ def test_a_policy_is_attached_and_changed_by_versions(client):
 
     delete = v5.DeletePolicyV5Request(policy_id=policy.policy_id)
     assert refused(lambda: client.delete_policy_v5(delete))[0] == 409
-    for number in range(1, 5):
-        client.delete_policy_version_v5(v5.DeletePolicyVersionV5Request(policy.policy_id, f"v{number}"))
-    last = v5.DeletePolicyVersionV5Request(policy.policy_id, "v5")
+    *old, last = (v5.DeletePolicyVersionV5Request(policy.policy_id, f"v{number}") for number in range(1, 6))
+    for one in old:
+        client.delete_policy_version_v5(one)
     assert refused(lambda: client.delete_policy_version_v5(last))[0] == 409
     detach = v5.DetachUserPolicyV5Request(policy.policy_id, v5.DetachUserPolicyReqBody(user_id=user.user_id))
     client.detach_user_policy_v5(detach)
@@ -150,9 +139,9 @@ def test_at_most_fifty_users_and_ten_policies_of_one(client):
     assert refused(lambda: make_user(client, "one-more")) == (409, "PAP5.0003")
     body = v5.AttachUserPolicyReqBody(user_id=users[0].user_id)
     policies = [make_policy(client, f"policy-{number}").policy_id for number in range(11)]
-    for one in policies[:10]:
-        client.attach_user_policy_v5(v5.AttachUserPolicyV5Request(policy_id=one, body=body))
-    last = v5.AttachUserPolicyV5Request(policy_id=policies[10], body=body)
+    *ten, last = (v5.AttachUserPolicyV5Request(policy_id=one, body=body) for one in policies)
+    for one in ten:
+        client.attach_user_policy_v5(one)
     assert refused(lambda: client.attach_user_policy_v5(last)) == (409, "PAP5.0003")
 
 

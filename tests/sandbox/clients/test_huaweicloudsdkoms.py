@@ -3,14 +3,11 @@
 from urllib.parse import quote
 
 import pytest
-from huaweicloudsdkcore.auth.credentials import BasicCredentials
-from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkoms.v2 import (
     CreateSyncEventsRequest,
     DeleteSyncTaskRequest,
     ListSyncTasksRequest,
     ListSyncTaskStatisticRequest,
-    OmsClient,
     ShowSyncTaskRequest,
     StartSyncTaskReq,
     StartSyncTaskRequest,
@@ -18,24 +15,12 @@ from huaweicloudsdkoms.v2 import (
     SyncObjectReq,
 )
 
+from sandbox import Sandbox
 from support.law import HOSTILE
 from support.oms_sdk import refused
 
 PATIENCE = 10
 BOTH_KEYS = {"src_ak": "ALIAK", "src_sk": "ALISK", "dst_ak": "HWAK", "dst_sk": "HWSK"}
-
-
-def client_of(box, secret):
-    config = HttpConfig.get_default_config()
-    config.timeout = PATIENCE
-    credentials = BasicCredentials(box.huawei_credentials[0], secret, box.project_id)
-    builder = OmsClient.new_builder().with_credentials(credentials).with_http_config(config)
-    return builder.with_endpoint(box.oms.endpoint).build()
-
-
-@pytest.fixture
-def client(box):
-    return client_of(box, box.huawei_credentials[1])
 
 
 def submit(box, client, keys):
@@ -70,8 +55,8 @@ def test_eleven_keys_a_raw_key_or_none_are_refused(box, client, keys):
     assert not box.oms.accepted
 
 
-def test_a_wrong_secret_key_is_refused(box):
-    assert refused(lambda: show(box, client_of(box, "wrong"))) == (401, "APIGW.0301")
+def test_a_wrong_secret_key_is_refused(box, oms_sdk):
+    assert refused(lambda: show(box, oms_sdk("wrong"))) == (401, "APIGW.0301")
 
 
 def test_the_task_says_what_it_is_and_how_many_objects_it_took(box, client):
@@ -84,28 +69,24 @@ def test_the_task_says_what_it_is_and_how_many_objects_it_took(box, client):
 
     assert (task.sync_task_id, task.status) == (box.task_id, "SYNCHRONIZING")
     assert (task.src_cloud_type, task.src_region, task.src_bucket) == ("Aliyun", box.region, box.source_bucket)
-    assert (task.dst_region, task.dst_bucket) == ("cn-north-4", "photos-obs")
-    assert task.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
-    counted = task.monthly_acceptance_request, task.monthly_success_object, task.monthly_failure_object
-    assert counted == (4, 1, 2), "objects, not calls"
-    assert (task.monthly_skip_object, task.monthly_size) == (1, 5)
+    there = task.dst_region, task.dst_bucket, task.object_overwrite_mode
+    assert there == ("cn-north-4", "photos-obs", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
+    counted = "acceptance_request", "success_object", "failure_object", "skip_object", "size"
+    assert [getattr(task, f"monthly_{name}") for name in counted] == [4, 1, 2, 1, 5], "objects, not calls"
 
 
 def test_the_statistics_count_objects_too(box, client):
     box.oss.put(box.source_bucket, "a", b"hello")
     submit(box, client, ["a", "missing"])
     box.oms.wait_copied(PATIENCE)
-    now = int(box.oms.now() * 1000)
+    now, counted = int(box.oms.now() * 1000), {"REQUEST": 2, "SUCCESS": 1, "FAILURE": 1, "SKIP": 0, "SIZE": 5}
 
     answer = client.list_sync_task_statistic(
-        ListSyncTaskStatisticRequest(
-            box.task_id, data_type="REQUEST,SUCCESS,FAILURE,SKIP,SIZE", start_time=now - 600_000, end_time=now
-        )
+        ListSyncTaskStatisticRequest(box.task_id, data_type=",".join(counted), start_time=now - 600_000, end_time=now)
     )
 
     assert answer.statistic_time_type == "FIVE_MINUTES"
-    sums = {one.data_type: sum(point.statistic_num for point in one.data) for one in answer.statistic_datas}
-    assert sums == {"REQUEST": 2, "SUCCESS": 1, "FAILURE": 1, "SKIP": 0, "SIZE": 5}
+    assert {one.data_type: sum(point.statistic_num for point in one.data) for one in answer.statistic_datas} == counted
 
 
 def test_tasks_are_listed_by_status_and_page_by_page(box, client):
@@ -127,24 +108,22 @@ def test_a_task_is_stopped_and_started_again(box, client):
     first_start = show(box, client).last_start_time
     box.oms.clock_offset = 60
 
-    client.stop_sync_task(StopSyncTaskRequest(box.task_id))
-    assert show(box, client).status == "STOPPED"
-    assert refused(lambda: submit(box, client, ["a"])) == (400, "OMS.0001")
-
-    client.start_sync_task(StartSyncTaskRequest(box.task_id, StartSyncTaskReq(**BOTH_KEYS)))
-    assert show(box, client).status == "SYNCHRONIZING"
-    assert show(box, client).last_start_time >= first_start + 60_000
-    submit(box, client, ["a"])
-
-
-def test_a_task_stops_and_starts_only_where_that_changes_something(box, client):
     def start(**details):
         client.start_sync_task(StartSyncTaskRequest(box.task_id, StartSyncTaskReq(**{**BOTH_KEYS, **details})))
 
-    assert refused(start) == (400, "OMS.0001")
-    client.stop_sync_task(StopSyncTaskRequest(box.task_id))
-    assert refused(lambda: client.stop_sync_task(StopSyncTaskRequest(box.task_id))) == (400, "OMS.0001")
-    assert refused(lambda: start(dst_sk="k" * 101)) == (400, "OMS.0001")
+    def stop():
+        client.stop_sync_task(StopSyncTaskRequest(box.task_id))
+
+    assert refused(start) == (400, "OMS.0001"), "it changes nothing"
+    stop()
+    assert show(box, client).status == "STOPPED"
+    for call in (stop, lambda: start(dst_sk="k" * 101), lambda: submit(box, client, ["a"])):
+        assert refused(call) == (400, "OMS.0001")
+
+    start()
+    task = show(box, client)
+    assert (task.status, task.last_start_time >= first_start + 60_000) == ("SYNCHRONIZING", True)
+    submit(box, client, ["a"])
 
 
 def test_only_a_stopped_task_is_deleted(box, client):
@@ -158,15 +137,14 @@ def test_only_a_stopped_task_is_deleted(box, client):
 
 
 @pytest.mark.parametrize(
-    ("action", "request_class", "call"),
+    ("action", "call", "request_"),
     [
-        ("list", ListSyncTasksRequest, "list_sync_tasks"),
-        ("update", StopSyncTaskRequest, "stop_sync_task"),
-        ("delete", DeleteSyncTaskRequest, "delete_sync_task"),
+        ("list", "list_sync_tasks", ListSyncTasksRequest()),
+        ("update", "stop_sync_task", StopSyncTaskRequest(Sandbox.task_id)),
+        ("delete", "delete_sync_task", DeleteSyncTaskRequest(Sandbox.task_id)),
     ],
 )
-def test_what_is_not_allowed_is_refused(box, client, action, request_class, call):
+def test_what_is_not_allowed_is_refused(box, client, action, call, request_):
     box.oms.deny(f"oms:synctask:{action}")
-    request = request_class() if action == "list" else request_class(box.task_id)
 
-    assert refused(lambda: getattr(client, call)(request)) == (403, "APIGW.0302")
+    assert refused(lambda: getattr(client, call)(request_)) == (403, "APIGW.0302")

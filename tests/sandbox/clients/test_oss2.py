@@ -26,15 +26,11 @@ def test_hostile_keys_are_stored_listed_and_deleted(box, photos):
 
 def test_a_file_is_uploaded_in_parts_and_downloaded_in_ranges(photos, tmp_path):
     (tmp_path / "up").write_bytes(LARGE)
-    store = oss2.ResumableStore(root=str(tmp_path))
+    up, down = (store(root=str(tmp_path)) for store in (oss2.ResumableStore, oss2.ResumableDownloadStore))
+    sizes = {"part_size": PART, "num_threads": 2}
 
-    oss2.resumable_upload(
-        photos, "big", str(tmp_path / "up"), store, multipart_threshold=PART, part_size=PART, num_threads=2
-    )
-    store = oss2.ResumableDownloadStore(root=str(tmp_path))
-    oss2.resumable_download(
-        photos, "big", str(tmp_path / "down"), multiget_threshold=PART, part_size=PART, num_threads=2, store=store
-    )
+    oss2.resumable_upload(photos, "big", str(tmp_path / "up"), up, multipart_threshold=PART, **sizes)
+    oss2.resumable_download(photos, "big", str(tmp_path / "down"), multiget_threshold=PART, store=down, **sizes)
 
     assert (tmp_path / "down").read_bytes() == LARGE
     assert photos.head_object("big").etag.endswith("-4")

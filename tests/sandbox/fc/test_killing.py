@@ -38,19 +38,13 @@ def test_one_of_several_is_killed_and_only_its_event_is_tried_again(box, create,
     create(WAIT_FOR_GO.format(folder=str(tmp_path)))
     for name in "abc":
         box.fc.submit("f", name.encode())
-    running = begun("a", "b", "c")
-    assert sorted(box.fc.pids("f", busy=True)) == sorted(running)
+    running = begun(*"abc")
 
     os.kill(running[1], signal.SIGKILL)
     (tmp_path / "go").touch()
     box.fc.wait_idle(PATIENCE)
 
-    assert sorted(outcomes()) == [
-        ("f", 1, "crashed"),
-        ("f", 1, "returned"),
-        ("f", 1, "returned"),
-        ("f", 2, "returned"),
-    ]
+    assert sorted(outcomes()) == [("f", 1, "crashed"), *[("f", 1, "returned")] * 2, ("f", 2, "returned")]
     assert [(one.payload, one.error_type) for one in box.fc.invocations if one.failed] == [(b"b", "FunctionCrashed")]
     assert running[1] not in box.fc.pids()
 
@@ -64,8 +58,7 @@ def test_processes_are_told_by_function_in_the_order_in_which_they_started(box, 
         box.fc.submit("f", name.encode())
         running += begun(name)
 
-    assert box.fc.pids("f") == running
-    assert box.fc.pids("f", busy=True) == box.fc.pids(busy=True) == running
+    assert box.fc.pids("f") == box.fc.pids("f", busy=True) == box.fc.pids(busy=True) == running
     assert box.fc.pids() == [*box.fc.pids("idle"), *running]
     assert box.fc.pids("idle", busy=True) == []
 
@@ -116,8 +109,7 @@ def test_the_same_seed_draws_the_same_deaths():
         return [killer.next("f") for _ in range(50)]
 
     assert Killer(1, 2, random.Random(7), "another").next("f") is None
-    assert drawn(7) == drawn(7)
-    assert drawn(7) != drawn(8)
+    assert drawn(7) == drawn(7) != drawn(8)
     assert all(0 <= moment <= 2 for moment in drawn(7) if moment is not None)
 
 

@@ -147,13 +147,6 @@ def test_a_functions_process_runs_on_the_runtimes_interpreter(runtime, box, tmp_
     assert box.fc.invoke("forward", b"").value == runtime.version
 
 
-def script(path, text):
-    path.parent.mkdir(parents=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return path
-
-
 @pytest.fixture
 def bare_machine(monkeypatch, tmp_path):
     """A machine with no Python but the project's."""
@@ -163,23 +156,23 @@ def bare_machine(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_without_the_runtimes_version_the_projects_interpreter_is_taken(bare_machine):
-    interpreter, version = runtimes.find_interpreter("python3.10")
-
-    assert (interpreter, version) == (sys.executable, sys.version.split()[0])
+SHIM, REAL = "shims/python3.10", "PYENV_ROOT/versions/3.10.13/bin/python3.10"
 
 
-def test_a_shim_that_fails_is_passed_over(bare_machine):
-    script(bare_machine / "shims" / "python3.10", "exit 127")
-    real = script(bare_machine / "PYENV_ROOT" / "versions" / "3.10.13" / "bin" / "python3.10", "echo 3.10.13")
+@pytest.mark.parametrize(
+    ("scripts", "found"),
+    [({}, None), ({SHIM: "exit 127", REAL: "echo 3.10.13"}, REAL), ({SHIM: "echo 3.1.0"}, None)],
+    ids=["there is none", "a shim fails", "it is of another version than its name"],
+)
+def test_where_none_is_of_the_runtimes_version_the_projects_interpreter_is_taken(bare_machine, scripts, found):
+    for name, text in scripts.items():
+        path = bare_machine / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
 
-    assert runtimes.find_interpreter("python3.10") == (str(real), "3.10.13")
-
-
-def test_an_interpreter_that_is_of_another_version_than_its_name_is_passed_over(bare_machine):
-    script(bare_machine / "shims" / "python3.10", "echo 3.1.0")
-
-    assert runtimes.find_interpreter("python3.10")[0] == sys.executable
+    expected = (str(bare_machine / found), "3.10.13") if found else (sys.executable, sys.version.split()[0])
+    assert runtimes.find_interpreter("python3.10") == expected
 
 
 @pytest.fixture

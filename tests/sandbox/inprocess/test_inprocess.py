@@ -1,12 +1,13 @@
 """What only the clouds within the process have: virtual time, one order of events, instances that are frozen or killed
 at any request."""
 
+import itertools
 import time
 
 import pytest
 
 from sandbox.inprocess import InProcess
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import CallInstance, Killed
 from sandbox.server.faults import Fault
 from tools.package import ROOT
 
@@ -19,6 +20,12 @@ def world():
     with InProcess() as box:
         box.deploy(CODE)
         yield box
+
+
+def upload(world, key="a", within=60):
+    """An object, and all that comes of it within so many seconds."""
+    world.oss.put(world.source_bucket, key, b"")
+    world.wait_idle(within)
 
 
 def trail(seed):
@@ -46,8 +53,7 @@ def test_the_same_seed_gives_the_same_requests_at_the_same_moments():
 def test_hours_take_no_time(world):
     began = time.monotonic()
     world.later(100 * 3600)
-    world.oss.put(world.source_bucket, "a", b"")
-    world.wait_idle(60)
+    upload(world)
     assert time.monotonic() - began < 30
     assert world.task.destination["a"].last_modified > world.ground.EPOCH + 100 * 3600
 
@@ -61,29 +67,22 @@ def test_instances_know_nothing_of_each_other():
 
 
 def at_request(world, number, what):
-    """Does something when an instance has sent so many requests and waits for the answer of the next."""
-    sent = []
+    """The instances to which this is done when they have sent so many requests and wait for the answer of the next."""
+    sent, met = itertools.count(1), []
 
-    def before(request):
-        sent.append(request.url)
-        if len(sent) == number:
-            what(world.ground.owner())
+    def before(_):
+        if next(sent) == number:
+            met.append(world.ground.owner())
+            what(*met)
 
     world.ground.network.before = before
-    return sent
+    return met
 
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried_by_another(world, number):
-    killed = []
-
-    def kill(instance):
-        killed.append(instance)
-        instance.strike()
-
-    at_request(world, number, kill)
-    world.oss.put(world.source_bucket, "a", b"")
-    world.wait_idle(3600)
+    killed = at_request(world, number, CallInstance.strike)
+    upload(world, within=3600)
     assert [one.outcome for one in world.fc.invocations] == ["crashed", "returned"]
     assert RECORD in world.oss.objects(world.log_bucket)
     with pytest.raises(Killed):
@@ -91,13 +90,7 @@ def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried_by_anothe
 
 
 def test_a_frozen_instance_goes_on_where_it_was_when_it_is_thawed(world):
-    frozen = []
-
-    def freeze(instance):
-        frozen.append(instance)
-        instance.freeze()
-
-    at_request(world, 1, freeze)
+    frozen = at_request(world, 1, CallInstance.freeze)
     world.oss.put(world.source_bucket, "a", b"")
     world.later(20)
     assert RECORD not in world.oss.objects(world.log_bucket)
@@ -108,14 +101,12 @@ def test_a_frozen_instance_goes_on_where_it_was_when_it_is_thawed(world):
 
 
 def test_an_idle_instance_is_frozen_until_the_next_event_and_its_monotonic_clock_stands_still(world):
-    world.oss.put(world.source_bucket, "a", b"")
-    world.wait_idle(60)
+    upload(world)
     world.fc.freeze("forward")
     (instance,) = world.fc._functions["forward"].idle
     before = instance._clock.monotonic()
     world.later(500)
-    world.oss.put(world.source_bucket, "b", b"")
-    world.wait_idle(60)
+    upload(world, "b")
     assert instance._clock.monotonic() - before < 10
     assert len(world.fc._functions["forward"].idle) == 1
 
@@ -124,16 +115,14 @@ def test_a_function_that_takes_too_long_is_ended(world):
     world.deploy(CODE, timeout=5, max_retries=0)
     world.oms.faults.add(Fault.hang())
     world.oss.faults.add(Fault.hang())
-    world.oss.put(world.source_bucket, "a", b"")
-    world.wait_idle(60)
+    upload(world)
     assert world.fc.invocations[0].failed
     assert world.fc.invocations[0].duration <= 5
 
 
 def test_an_answer_that_drips_ends_only_when_the_caller_gives_it_up(world):
     world.oms.faults.add(Fault.drip(), times=1)
-    world.oss.put(world.source_bucket, "a", b"")
-    world.wait_idle(600)
+    upload(world, within=600)
     assert RECORD in world.oss.objects(world.log_bucket)
     assert world.oms.accepted["a"] == 2
 
@@ -142,8 +131,7 @@ def test_a_name_that_leads_nowhere_is_a_failed_call(world):
     with InProcess() as box:
         elsewhere = box.task.sync_url.replace("oms.", "oss.")
         box.deploy(CODE, environment={**box.environment(), "SYNC_URL": elsewhere})
-        box.oss.put(box.source_bucket, "a", b"")
-        box.wait_idle(600)
+        upload(box, within=600)
         assert RECORD.replace("success", "failed") in box.oss.objects(box.log_bucket)
 
 

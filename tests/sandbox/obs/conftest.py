@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from email.utils import formatdate
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -18,12 +19,12 @@ from sandbox import Sandbox
 HOST = "photos-obs.obs.cn-north-4.myhuaweicloud.com"
 
 
+@dataclass
 class ObsRequests:
     """Requests that are signed as the vendor's SDK does it, but may hold what no method of it sends."""
 
-    def __init__(self, box: Sandbox, http: requests.Session) -> None:
-        self._box = box
-        self._http = http
+    box: Sandbox
+    http: requests.Session
 
     def send(
         self,
@@ -38,17 +39,17 @@ class ObsRequests:
         change: Callable[[dict[str, str]], None] = lambda _: None,
     ) -> requests.Response:
         """`headers` are signed, `change` alters what is sent after that. `path` is sent in place of the signed one."""
-        access_key, secret = credentials or self._box.huawei_credentials
-        sent = {"Date": formatdate(self._box.obs.now(), usegmt=True), **(headers or {})}
+        access_key, secret = credentials or self.box.huawei_credentials
+        sent = {"Date": formatdate(self.box.obs.now(), usegmt=True), **(headers or {})}
         signer = Authentication(access_key, secret, False, Adapter("obs"), "", False)
         signature = signer.getSignature(method, "photos-obs", key, {}, sent)["Signature"]
         sent |= {"Host": host, "Authorization": f"OBS {access_key}:{signature}"}
         change(sent)
-        request = requests.Request(method, self._box.obs.endpoint, headers=sent).prepare()
+        request = requests.Request(method, self.box.obs.endpoint, headers=sent).prepare()
         target = f"/{encode_object_key(key)}" if path is None else path
         # As it is: requests would tidy it up.
-        request.url = f"{self._box.obs.endpoint}{target}{'?' if params else ''}{urlencode(params or {})}"
-        return self._http.send(request, timeout=10, allow_redirects=False)
+        request.url = f"{self.box.obs.endpoint}{target}{'?' if params else ''}{urlencode(params or {})}"
+        return self.http.send(request, timeout=10, allow_redirects=False)
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from xml.etree import ElementTree
 import pytest
 
 BUCKET = "photos-obs"
+NAMESPACE = "{http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/}"
 
 
 def keys(answer):
-    return [one.text for one in ElementTree.fromstring(answer.content).iter() if one.tag.endswith("}Key")]
+    return [one.text for one in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}Key")]
 
 
 def test_the_bucket_has_to_be_in_the_host_name(obs_requests, refusal):
@@ -71,8 +72,7 @@ LACKING = [
 def test_what_the_sandbox_lacks_or_makes_no_sense_is_refused(box, obs_requests, refusal, asked, status, code):
     box.obs.put(BUCKET, "a", b"hello")
     answer = obs_requests.send(**asked)
-    assert answer.status_code == status
-    assert asked.get("method") == "HEAD" or refusal(answer) == (status, code)
+    assert answer.status_code == status if asked.get("method") == "HEAD" else refusal(answer) == (status, code)
 
 
 def test_more_than_a_thousand_keys_never_come_in_a_page(box, obs_requests):
@@ -82,13 +82,12 @@ def test_more_than_a_thousand_keys_never_come_in_a_page(box, obs_requests):
 
 def test_a_listing_has_milliseconds_lower_case_etags_and_a_namespace(box, obs_requests):
     box.obs.put(BUCKET, "a b+c", b"hello")
-    text = obs_requests.send(params={"encoding-type": "url"}).text
-    assert "<Key>a+b%2Bc</Key>" in text
-    assert "<EncodingType>url</EncodingType>" in text
-    assert f'<ETag>"{hashlib.md5(b"hello").hexdigest()}"</ETag>' in text
-    assert re.search(r"<LastModified>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z</LastModified>", text)
-    assert "<Type>" not in text
-    assert 'xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"' in text
+    root = ElementTree.fromstring(obs_requests.send(params={"encoding-type": "url"}).content)
+    told = {one.tag.removeprefix(NAMESPACE): one.text for one in root.iter()}
+    entry = told["Key"], told["EncodingType"], told["ETag"]
+    assert entry == ("a+b%2Bc", "url", f'"{hashlib.md5(b"hello").hexdigest()}"')
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["LastModified"])
+    assert "Type" not in told
 
 
 @pytest.mark.parametrize(("size", "parts"), [(8, 0), (9, 3), (12, 3), (13, 4)])

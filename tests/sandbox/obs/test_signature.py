@@ -7,12 +7,9 @@ import pytest
 from sandbox import Sandbox
 
 
-def test_a_right_request_is_answered(obs_requests):
-    assert obs_requests.send().status_code == 200
-
-
-def test_parameters_of_a_listing_are_not_signed(obs_requests):
-    assert obs_requests.send(params={"prefix": "a", "marker": "b"}).status_code == 200
+def test_a_right_request_is_answered_whose_listings_parameters_are_not_signed(obs_requests):
+    for params in ({}, {"prefix": "a", "marker": "b"}):
+        assert obs_requests.send(params=params).status_code == 200
 
 
 def test_x_obs_date_may_stand_in_for_date(box, obs_requests):
@@ -69,16 +66,11 @@ def test_a_key_that_is_quoted_otherwise_in_the_url_is_the_same_key(box, obs_requ
     assert obs_requests.send(key=key, path=f"/{quoted}").status_code == 200
 
 
-@pytest.mark.parametrize("off", [-901, 901])
-def test_a_request_that_is_over_fifteen_minutes_off_is_refused(box, obs_requests, refusal, off):
-    headers = {"Date": formatdate(box.obs.now() + off, usegmt=True)}
-    assert refusal(obs_requests.send(headers=headers)) == (403, "RequestTimeTooSkewed")
-
-
-@pytest.mark.parametrize("off", [-890, 890])
-def test_a_request_that_is_less_off_is_answered(box, obs_requests, off):
-    headers = {"Date": formatdate(box.obs.now() + off, usegmt=True)}
-    assert obs_requests.send(headers=headers).status_code == 200
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_request_may_be_fifteen_minutes_off(box, obs_requests, refusal, sign):
+    lesser, over = ({"Date": formatdate(box.obs.now() + sign * off, usegmt=True)} for off in (890, 901))
+    assert obs_requests.send(headers=lesser).status_code == 200
+    assert refusal(obs_requests.send(headers=over)) == (403, "RequestTimeTooSkewed")
 
 
 @pytest.mark.parametrize(("token", "status"), [("token", 200), ("another", 403), (None, 403)])

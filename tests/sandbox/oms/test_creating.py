@@ -7,6 +7,7 @@ import json
 import pytest
 from huaweicloudsdkoms import v2
 
+from sandbox import Sandbox
 from sandbox.oms.copier import PART_SIZE
 from support.oms_sdk import DESTINATION, KEYS, SOURCE, refused, without
 
@@ -15,9 +16,9 @@ BUCKETS = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "p
 
 @pytest.fixture
 def create(box, client):
-    """The identifier of a new task between both buckets with these keys, or others where `given` says so."""
+    """The identifier of a new task between both buckets, with the administrators' keys unless others are given."""
 
-    def made(source, there, **given):
+    def made(source=box.user_credentials, there=box.huawei_credentials, **given):
         keys = dict(zip(KEYS, (*source, *there), strict=True))
         body = v2.CreateSyncTaskReq(**{**BUCKETS, **keys, **given})
         return client.create_sync_task(v2.CreateSyncTaskRequest(body=body)).sync_task_id
@@ -56,15 +57,13 @@ def test_a_task_with_no_more_rights_than_it_needs_starts_by_itself_and_copies(
 
 
 @pytest.mark.parametrize("action", [name for one in SOURCE[:2] for name in one["Action"]])
-def test_one_right_less_at_the_source_and_there_is_no_task(box, create, ram_key, action):
-    missing = refused(lambda: create(ram_key(*without(SOURCE, action)), box.huawei_credentials))
-    assert missing == (400, "OMS.0072")
+def test_one_right_less_at_the_source_and_there_is_no_task(create, ram_key, action):
+    assert refused(lambda: create(ram_key(*without(SOURCE, action)))) == (400, "OMS.0072")
 
 
 @pytest.mark.parametrize("action", [name for one in DESTINATION[:2] for name in one["Action"]])
-def test_one_right_less_at_the_destination_and_there_is_no_task(box, create, iam_key, action):
-    missing = refused(lambda: create(box.user_credentials, iam_key(*without(DESTINATION, action))))
-    assert missing == (400, "OMS.0072")
+def test_one_right_less_at_the_destination_and_there_is_no_task(create, iam_key, action):
+    assert refused(lambda: create(there=iam_key(*without(DESTINATION, action)))) == (400, "OMS.0072")
 
 
 @pytest.mark.parametrize(
@@ -78,8 +77,7 @@ def test_one_right_less_at_the_destination_and_there_is_no_task(box, create, iam
     ids=["read", "write", "look", "parts"],
 )
 def test_one_right_less_for_objects_and_copies_fail(box, create, copied, ram_key, iam_key, source, there, size):
-    number = create(ram_key(*source), iam_key(*there))
-    assert not copied(number, "a", bytes(size))
+    assert not copied(create(ram_key(*source), iam_key(*there)), "a", bytes(size))
     assert box.oms.tasks[-1].failure_object == 1
 
 
@@ -91,15 +89,17 @@ def test_a_key_that_is_deleted_later_copies_no_more(box, create, copied, ram_key
     assert not copied(number, "b")
 
 
-def test_keys_are_permanent_and_right(box, create):
-    ours, theirs = box.user_credentials, box.huawei_credentials
-    for source, there in (
-        ((ours[0], "wrong"), theirs),
-        (("unknown", "unknown"), theirs),
-        (box.function_credentials[:2], theirs),
-        (ours, (theirs[0], "wrong")),
-    ):
-        assert refused(lambda source=source, there=there: create(source, there)) == (400, "OMS.0068")
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"src_sk": "wrong"},
+        {"src_ak": "unknown", "src_sk": "unknown"},
+        dict(zip(KEYS, Sandbox.function_credentials[:2], strict=False)),
+        {"dst_sk": "wrong"},
+    ],
+)
+def test_keys_are_permanent_and_right(create, keys):
+    assert refused(lambda: create(**keys)) == (400, "OMS.0068")
 
 
 @pytest.mark.parametrize(
@@ -123,37 +123,35 @@ def test_keys_are_permanent_and_right(box, create):
     ],
     ids=str,
 )
-def test_what_is_wrong_or_lacking_here_is_refused(box, create, given):
-    assert refused(lambda: create(box.user_credentials, box.huawei_credentials, **given)) == (400, "OMS.0001")
+def test_what_is_wrong_or_lacking_here_is_refused(create, given):
+    assert refused(lambda: create(**given)) == (400, "OMS.0001")
 
 
-def test_at_most_five_tasks(box, create):
-    keys = box.user_credentials, box.huawei_credentials
+def test_at_most_five_tasks(create):
     for _ in range(4):
-        create(*keys)
-    assert refused(lambda: create(*keys)) == (400, "OMS.0001")
+        create()
+    assert refused(create) == (400, "OMS.0001")
 
 
 def test_the_agreement_may_be_needed(box, client, create):
     box.oms.needs_agreement = True
-    keys = box.user_credentials, box.huawei_credentials
-    assert refused(lambda: create(*keys)) == (400, "OMS.0001")
+    assert refused(create) == (400, "OMS.0001")
     client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())
-    assert create(*keys)
+    assert create()
 
 
 def test_a_task_is_started_again_with_other_keys(box, client, create, copied, ram_key):
-    number = create(ram_key(*without(SOURCE, "oss:GetObject")), box.huawei_credentials)
+    number = create(ram_key(*without(SOURCE, "oss:GetObject")))
     assert not copied(number, "a")
     client.stop_sync_task(v2.StopSyncTaskRequest(number))
-    ours, theirs = box.user_credentials, box.huawei_credentials
+    key, secret = box.user_credentials
 
     def start(secret):
-        body = v2.StartSyncTaskReq(**dict(zip(KEYS, (ours[0], secret, *theirs), strict=True)))
+        body = v2.StartSyncTaskReq(**dict(zip(KEYS, (key, secret, *box.huawei_credentials), strict=True)))
         client.start_sync_task(v2.StartSyncTaskRequest(number, body))
 
     assert refused(lambda: start("wrong")) == (400, "OMS.0068")
-    start(ours[1])
+    start(secret)
     assert copied(number, "a")
 
 

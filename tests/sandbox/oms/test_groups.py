@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 
 import pytest
@@ -37,12 +38,35 @@ def create(box, client):
 
     def made(source=box.user_credentials, there=box.huawei_credentials, **given):
         body = wanted(source, there, **given)
-        nodes = {"src_node": v2.TaskGroupSrcNode(**body.pop("src_node"))}
-        nodes["dst_node"] = v2.TaskGroupDstNode(**body.pop("dst_node"))
-        request = v2.CreateTaskGroupRequest(v2.CreateTaskGroupReq(**nodes, **body))
-        return client.create_task_group(request).group_id
+        nodes = v2.TaskGroupSrcNode(**body.pop("src_node")), v2.TaskGroupDstNode(**body.pop("dst_node"))
+        request = v2.CreateTaskGroupReq(src_node=nodes[0], dst_node=nodes[1], **body)
+        return client.create_task_group(v2.CreateTaskGroupRequest(request)).group_id
 
     return made
+
+
+@pytest.fixture
+def migrate(box, create):
+    """Makes a group, waits until it has copied what it can, and returns its identifier."""
+
+    def made(*keys, **given):
+        group = create(*keys, **given)
+        box.oms.wait_copied(10)
+        return group
+
+    return made
+
+
+@pytest.fixture
+def order(box, client):
+    """Stops, deletes, starts or retries a group, the latter two with its keys or what else is given."""
+
+    def call(action, group, **given):
+        request, body = (getattr(v2, f"{action.title()}TaskGroup{kind}", None) for kind in ("Request", "Req"))
+        bodies = [body(**{**keys_of(box), **given})] if body else []
+        getattr(client, f"{action}_task_group")(request(group, *bodies))
+
+    return call
 
 
 @pytest.fixture
@@ -66,8 +90,7 @@ def put(box, **objects):
 def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_prefixes(
     box, create, show, ram_key, iam_key
 ):
-    for key in ("a/1", "a/2", "b/1", "c/1"):
-        box.oss.put("photos", key, b"hello")
+    put(box, **dict.fromkeys(("a/1", "a/2", "b/1", "c/1"), b"hello"))
     box.obs.put("photos-obs", "a/2", b"hello")
     group = create(
         ram_key(*SOURCE),
@@ -86,15 +109,11 @@ def test_a_group_with_no_more_rights_than_it_needs_copies_what_has_one_of_its_pr
     assert (told.group_id, told.status, told.description) == (group, 6, "oss-oms-sync:sync")
     assert (told.total_num, told.success_num, told.skip_num, told.fail_num) == (3, 2, 1, 0)
     assert (told.total_size, told.complete_size, told.migrate_speed) == (15, 10, 0)
-    assert (told.src_node.bucket, told.src_node.object_key, told.dst_node.bucket) == (
-        "photos",
-        ["a/", "c/"],
-        "photos-obs",
-    )
-    assert told.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
-    assert told.enable_metadata_migration
+    nodes = told.src_node.bucket, told.src_node.object_key, told.dst_node.bucket
+    assert nodes == ("photos", ["a/", "c/"], "photos-obs")
+    how = told.object_overwrite_mode, told.enable_metadata_migration, told.error_reason.error_code
+    assert how == ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", True, None)
     assert told.start_time >= 10**12
-    assert told.error_reason.error_code is None
 
 
 @pytest.mark.parametrize(
@@ -145,15 +164,13 @@ def test_one_right_less_at_the_source_and_there_is_no_group(box, create, ram_key
 
 @pytest.mark.parametrize("action", [name for one in DESTINATION[:2] for name in one["Action"]])
 def test_one_right_less_at_the_destination_and_there_is_no_group(box, create, iam_key, action):
-    there = iam_key(*without(DESTINATION, action))
-    assert refused(lambda: create(there=there)) == (400, "OMS.0072")
+    assert refused(lambda: create(there=iam_key(*without(DESTINATION, action)))) == (400, "OMS.0072")
 
 
-def test_a_key_that_may_not_read_objects_fails_to_copy_them(box, create, show, ram_key):
+def test_a_key_that_may_not_read_objects_fails_to_copy_them(box, migrate, show, ram_key):
     put(box, a=b"hello")
-    group = create(ram_key(*without(SOURCE, "oss:GetObject")), **RECORDS)
-    box.oms.wait_copied(10)
-    assert (show(group).status, show(group).fail_num) == (5, 1)
+    told = show(migrate(ram_key(*without(SOURCE, "oss:GetObject")), **RECORDS))
+    assert (told.status, told.fail_num) == (5, 1)
 
 
 RESTORES = {"Effect": "Allow", "Action": ["oss:RestoreObject"], "Resource": ["acs:oss:*:*:photos/*"]}
@@ -165,13 +182,11 @@ RESTORES = {"Effect": "Allow", "Action": ["oss:RestoreObject"], "Resource": ["ac
     [(SOURCE, False, 1), ([*SOURCE, RESTORES], False, 1), (SOURCE, True, 1), ([*SOURCE, RESTORES], True, 2)],
 )
 def test_an_archived_object_is_copied_if_it_is_to_be_restored_and_the_key_may(
-    box, create, show, ram_key, storage_class, rights, restore, number
+    box, migrate, show, ram_key, storage_class, rights, restore, number
 ):
     box.oss.fill("photos", ["a"], 5, storage_class=storage_class)
     put(box, b=b"hello")
-    group = create(ram_key(*rights), enable_restore=restore, **RECORDS)
-    box.oms.wait_copied(10)
-    told = show(group)
+    told = show(migrate(ram_key(*rights), enable_restore=restore, **RECORDS))
     assert (told.enable_restore, told.success_num, told.fail_num) == (restore, number, 2 - number)
 
 
@@ -190,15 +205,14 @@ def test_each_call_needs_its_right(box, client, create, action, call):
     assert refused(lambda: call(client, create)) == (403, "APIGW.0302")
 
 
-def test_a_group_that_is_not_there_is_not_found(client, show):
-    assert refused(lambda: show("x")) == (404, "OMS.0404")
-    assert refused(lambda: client.stop_task_group(v2.StopTaskGroupRequest("x"))) == (404, "OMS.0404")
+def test_a_group_that_is_not_there_is_not_found(order, show):
+    for call in (show, lambda group: order("stop", group)):
+        assert refused(lambda call=call: call("x")) == (404, "OMS.0404")
 
 
-def test_groups_are_listed_by_status_and_page_by_page(box, client, create):
+def test_groups_are_listed_by_status_and_page_by_page(box, client, create, migrate):
     put(box, a=b"hello")
-    first = create()
-    box.oms.wait_copied(10)
+    first = migrate()
     box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.held())
     second = create()
 
@@ -220,45 +234,41 @@ def test_the_privacy_statement_may_have_to_be_agreed_to(box, client, create):
     assert create()
 
 
-def test_what_fails_is_in_a_list_and_is_tried_again_alone(box, client, create, show):
+def test_what_fails_is_in_a_list_and_is_tried_again_alone(box, migrate, order, show):
     put(box, a=b"hello", b=b"hello", c=b"hello")
     why = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
     box.oms.groups.prepare = lambda group: group.failures.add(why, times=1, where=lambda key: key == "b")
-    group = create(**RECORDS)
-    box.oms.wait_copied(10)
+    group = migrate(**RECORDS)
 
     told = show(group)
     assert (told.status, told.success_num, told.fail_num, told.failed_object_record.result) == (5, 2, 1, True)
     (listed,) = [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)]
-    assert listed.startswith(f"{LISTS}{group}/failed_object_lists/")
-    assert listed.endswith(".failed_list.txt")
-    line = box.obs.objects("photos-obs")[listed].data.decode()
-    assert line.startswith("GET_SRC_OBJ_FAILURE,")
-    assert line.endswith(",b,b,com.aliyun.oss.ClientException: Connection reset\n")
+    assert re.fullmatch(rf"{LISTS}{group}/failed_object_lists/.*\.failed_list\.txt", listed)
+    code, _, *rest = box.obs.objects("photos-obs")[listed].data.decode().split(",")
+    assert (code, rest) == (why.code, ["b", "b", f"{why.message}\n"])
 
     box.obs.delete("photos-obs", "a")
-    body = v2.RetryTaskGroupReq(**keys_of(box), migrate_failed_object=True)
-    client.retry_task_group(v2.RetryTaskGroupRequest(group, body))
+    order("retry", group, migrate_failed_object=True)
     box.oms.wait_copied(10)
-    assert (show(group).status, show(group).success_num, show(group).fail_num) == (6, 3, 0)
+    told = show(group)
+    assert (told.status, told.success_num, told.fail_num) == (6, 3, 0)
     assert copied(box) == ["b", "c"], "what had not failed is not looked at"
 
 
-def test_a_whole_retry_looks_at_everything_again(box, client, create, show):
+def test_a_whole_retry_looks_at_everything_again(box, migrate, order, show):
     put(box, a=b"hello", b=b"hello")
     box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), times=1, where=lambda key: key == "b")
-    group = create()
-    box.oms.wait_copied(10)
+    group = migrate()
     assert not [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)], "nothing was to be recorded"
-    only_failed = v2.RetryTaskGroupReq(**keys_of(box), migrate_failed_object=True)
-    assert refused(lambda: client.retry_task_group(v2.RetryTaskGroupRequest(group, only_failed))) == (400, "OMS.0001")
+    assert refused(lambda: order("retry", group, migrate_failed_object=True)) == (400, "OMS.0001")
 
-    client.retry_task_group(v2.RetryTaskGroupRequest(group, v2.RetryTaskGroupReq(**keys_of(box))))
+    order("retry", group)
     box.oms.wait_copied(10)
-    assert (show(group).status, show(group).success_num, show(group).skip_num) == (6, 1, 1)
+    told = show(group)
+    assert (told.status, told.success_num, told.skip_num) == (6, 1, 1)
 
 
-def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(box, client, create, show):
+def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(box, migrate, order, show):
     put(box, a=b"hello", b=b"hello", c=b"hello")
 
     def prepare(group):
@@ -266,67 +276,55 @@ def test_a_group_pauses_once_what_it_began_is_there_and_goes_on_with_new_keys(bo
         group.copies.then(CopyFault.held())
 
     box.oms.groups.prepare = prepare
-    group = create()
-    it = box.oms.groups.all()[0]
-    box.oms.wait_copied(10)
+    group = migrate()
+    (it,) = box.oms.groups.all()
     assert (show(group).status, copied(box)) == (2, ["b", "c"])
 
-    client.stop_task_group(v2.StopTaskGroupRequest(group))
+    order("stop", group)
     box.oms.wait_copied(10)
     assert show(group).status == 7
-    for call in (
-        lambda: client.delete_task_group(v2.DeleteTaskGroupRequest(group)),
-        lambda: client.stop_task_group(v2.StopTaskGroupRequest(group)),
-        lambda: client.start_task_group(v2.StartTaskGroupRequest(group, v2.StartTaskGroupReq(**keys_of(box)))),
-    ):
-        assert refused(call) == (400, "OMS.0001")
+    for action in ("delete", "stop", "start"):
+        assert refused(lambda action=action: order(action, group)) == (400, "OMS.0001")
 
     it.begin(*it.held)
     it.end(*it.held)
     assert show(group).status == 3
-    wrong = v2.StartTaskGroupReq(**{**keys_of(box), "src_sk": "wrong"})
-    assert refused(lambda: client.start_task_group(v2.StartTaskGroupRequest(group, wrong))) == (400, "OMS.0068")
-    client.start_task_group(v2.StartTaskGroupRequest(group, v2.StartTaskGroupReq(**keys_of(box))))
+    assert refused(lambda: order("start", group, src_sk="wrong")) == (400, "OMS.0068")
+    order("start", group)
     box.oms.wait_copied(10)
     assert (show(group).status, copied(box)) == (6, ["a", "b", "c"])
-    client.delete_task_group(v2.DeleteTaskGroupRequest(group))
+    order("delete", group)
     assert refused(lambda: show(group)) == (404, "OMS.0404")
 
 
-def test_a_group_that_ended_well_is_neither_stopped_nor_started_nor_retried(box, client, create):
+def test_a_group_that_ended_well_is_neither_stopped_nor_started_nor_retried(box, client, migrate, order):
     put(box, a=b"hello")
-    group = create()
-    box.oms.wait_copied(10)
-    keys = keys_of(box)
+    group = migrate()
     for call in (
-        lambda: client.stop_task_group(v2.StopTaskGroupRequest(group)),
-        lambda: client.start_task_group(v2.StartTaskGroupRequest(group, v2.StartTaskGroupReq(**keys))),
-        lambda: client.retry_task_group(v2.RetryTaskGroupRequest(group, v2.RetryTaskGroupReq(**keys))),
+        lambda: order("stop", group),
+        lambda: order("start", group),
+        lambda: order("retry", group),
         lambda: client.update_task_group(v2.UpdateTaskGroupRequest(group, v2.UpdateBandwidthPolicyReq([]))),
     ):
         assert refused(call) == (400, "OMS.0001")
 
 
-def test_a_source_without_objects_fails_as_a_whole(box, create, show):
-    group = create(src={"object_key": ["nothing/"]})
-    box.oms.wait_copied(10)
-    assert (show(group).status, show(group).error_reason.error_code) == (5, "TRF.0012")
+def test_a_source_without_objects_fails_as_a_whole(migrate, show):
+    told = show(migrate(src={"object_key": ["nothing/"]}))
+    assert (told.status, told.error_reason.error_code) == (5, "TRF.0012")
 
 
-def test_a_key_that_is_gone_when_it_is_to_list_fails_the_creation(box, create, show, ram_key):
+def test_a_key_that_is_gone_when_it_is_to_list_fails_the_creation(box, migrate, show, ram_key):
     source = ram_key(*SOURCE)
     box.oms.groups.prepare = lambda _: box.ram.entities.delete_access_key("user", source[0])
-    group = create(source)
-    box.oms.wait_copied(10)
-    assert show(group).status == 4
-    assert "InvalidAccessKeyId" in show(group).error_reason.error_msg
+    told = show(migrate(source))
+    assert (told.status, "InvalidAccessKeyId" in told.error_reason.error_msg) == (4, True)
 
 
-def test_only_what_was_modified_since_a_time_is_copied(box, create):
+def test_only_what_was_modified_since_a_time_is_copied(box, migrate):
     box.oss.fill("photos", ["old"], age=3600)
     put(box, new=b"hello")
-    create(migrate_since=int(box.oms.now()) - 1800)
-    box.oms.wait_copied(10)
+    migrate(migrate_since=int(box.oms.now()) - 1800)
     assert copied(box) == ["new"]
 
 
@@ -390,8 +388,7 @@ def test_a_group_is_as_fast_as_its_bandwidth_policy_allows_at_that_hour(virtual)
     group = begin(bandwidth_policy=[WINDOW])
     box.later(36)
     assert 15 <= group.success <= 20
-    answer = asked(box, huawei, "PUT", f"/{group.group_id}/update", {"bandwidth_policy": []})
-    assert answer.status_code == 200
+    assert asked(box, huawei, "PUT", f"/{group.group_id}/update", {"bandwidth_policy": []}).status_code == 200
     box.later(5)
     assert group.status is Status.DONE
 

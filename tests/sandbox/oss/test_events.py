@@ -36,13 +36,10 @@ def test_an_event_says_what_happened(box, photos, delivered):
     result = photos.put_object("a b/照片%.jpg", b"hello")
 
     [event] = json.loads(delivered[0])["events"]
-    assert event["eventName"] == "ObjectCreated:PutObject"
-    assert event["eventSource"] == "acs:oss"
-    assert event["region"] == "cn-hangzhou"
-    assert event["oss"]["bucket"]["name"] == "photos"
-    assert event["oss"]["object"]["key"] == "a b/照片%.jpg"
-    assert event["oss"]["object"]["eTag"] == "5D41402ABC4B2A76B9719D911017C592"
-    assert event["oss"]["object"]["size"] == 5
+    about = event["eventName"], event["eventSource"], event["region"], event["oss"]["bucket"]["name"]
+    assert about == ("ObjectCreated:PutObject", "acs:oss", "cn-hangzhou", "photos")
+    stored = {"key": "a b/照片%.jpg", "eTag": "5D41402ABC4B2A76B9719D911017C592", "size": 5}
+    assert event["oss"]["object"].items() >= stored.items()
     assert event["responseElements"]["requestId"] == result.request_id
     assert "照片".encode() in delivered[0], "the key is raw UTF-8"
 
@@ -83,9 +80,8 @@ def test_a_trigger_is_told_of_its_events_prefix_and_suffix_only(box):
     assert names_and_keys(payloads) == [("ObjectCreated:PutObject", "in/a.jpg")]
 
 
-def test_neither_a_refused_upload_nor_a_deletion_is_an_event(photos, delivered):
-    with pytest.raises(oss2.exceptions.NoSuchKey):
-        photos.copy_object("photos", "never was", "copied")
+def test_neither_a_refused_upload_nor_a_deletion_is_an_event(photos, delivered, refused):
+    assert refused(lambda: photos.copy_object("photos", "never was", "copied"))
     photos.delete_object("a")
 
     assert delivered == []
@@ -103,8 +99,7 @@ def test_neither_a_refused_upload_nor_a_deletion_is_an_event(photos, delivered):
 )
 def test_triggers_that_overlap_in_events_prefix_and_suffix_are_refused(box, prefix, suffix, events, refused):
     box.oss.add_trigger("first", "photos", ["oss:ObjectCreated:PutObject"], "in/", ".jpg", print)
-    expected = pytest.raises(ValueError, match="second overlaps with first") if refused else contextlib.nullcontext()
-    with expected:
+    with pytest.raises(ValueError, match="second overlaps with first") if refused else contextlib.nullcontext():
         box.oss.add_trigger("second", "photos", [f"oss:ObjectCreated:{name}" for name in events], prefix, suffix, print)
 
 
@@ -130,16 +125,9 @@ PATIENCE = 20
 
 
 @pytest.fixture
-def arrived(box):
-    """The keys of the events that a trigger of the bucket `photos` was handed."""
-    keys = []
-
-    def deliver(payload):
-        [event] = json.loads(payload)["events"]
-        keys.append(event["oss"]["object"]["key"])
-
-    box.oss.add_trigger("all", "photos", ["oss:ObjectCreated:PutObject"], "", "", deliver)
-    return keys
+def arrived(delivered):
+    """The keys of the events so far."""
+    return lambda: [key for _, key in names_and_keys(delivered)]
 
 
 @pytest.fixture
@@ -153,10 +141,10 @@ def test_a_late_event_is_overtaken_and_waited_for(box, photos, astray, arrived, 
 
     for key in ("late", "next"):
         photos.put_object(key, b"") if by_request else box.oss.put("photos", key, b"")
-    assert arrived == ["next"]
+    assert arrived() == ["next"]
     box.wait_idle(PATIENCE)
 
-    assert arrived == ["next", "late"]
+    assert arrived() == ["next", "late"]
 
 
 def test_an_event_is_held_back_until_it_is_released(box, photos, astray, arrived):
@@ -165,15 +153,14 @@ def test_an_event_is_held_back_until_it_is_released(box, photos, astray, arrived
         photos.put_object(key, b"")
 
     box.wait_idle(PATIENCE)
-    assert (arrived, astray.held) == (["told"], ["held/1", "held/2", "held/3"])
+    assert (arrived(), astray.held) == (["told"], ["held/1", "held/2", "held/3"])
 
     astray.release(lambda key: key.endswith("2"))
-    assert (arrived, astray.held) == (["told", "held/2"], ["held/1", "held/3"])
+    assert (arrived(), astray.held) == (["told", "held/2"], ["held/1", "held/3"])
 
-    astray.release()
-    assert (arrived, astray.held) == (["told", "held/2", "held/1", "held/3"], [])
-    astray.release()
-    assert len(arrived) == 4, "nothing is released twice"
+    for _ in range(2):  # nothing is released twice
+        astray.release()
+        assert (arrived(), astray.held) == (["told", "held/2", "held/1", "held/3"], [])
 
 
 def test_the_events_of_another_bucket_arrive(box, arrived):
@@ -181,7 +168,7 @@ def test_the_events_of_another_bucket_arrive(box, arrived):
 
     box.oss.put("photos", "a", b"")
 
-    assert arrived == ["a"]
+    assert arrived() == ["a"]
 
 
 def test_a_random_share_of_some_events_goes_wrong_by_the_seed():

@@ -2,7 +2,6 @@
 
 from email.utils import formatdate
 
-import oss2
 import pytest
 
 ETAG = "5D41402ABC4B2A76B9719D911017C592"
@@ -36,8 +35,7 @@ def test_the_headers_of_an_upload_come_back_with_it(photos, read):
 
     headers = getattr(photos, read)("a").headers
 
-    assert {name: headers[name] for name in given} == given
-    assert headers["x-oss-storage-class"] == "Standard"
+    assert headers.items() >= {**given, "x-oss-storage-class": "Standard"}.items()
     assert "x-oss-version-id" not in headers
 
 
@@ -113,10 +111,8 @@ def test_conditions_decide_whether_an_object_is_sent_and_one_that_does_not_hold_
         assert f"<Condition>{named}</Condition>" in answer.text
 
 
-def test_an_archived_object_is_told_of_and_not_read(box, photos):
+def test_an_archived_object_is_told_of_and_not_read(box, photos, refused):
     box.oss.fill("photos", ["a"], 5, storage_class="Archive")
     assert photos.head_object("a").headers["x-oss-storage-class"] == "Archive"
     assert [one.storage_class for one in photos.list_objects().object_list] == ["Archive"]
-    with pytest.raises(oss2.exceptions.ServerError) as refused:
-        photos.get_object("a")
-    assert (refused.value.status, refused.value.code) == (403, "InvalidObjectState")
+    assert refused(lambda: photos.get_object("a")) == (403, "InvalidObjectState")

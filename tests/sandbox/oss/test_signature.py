@@ -21,10 +21,17 @@ def test_a_temporary_key_with_its_token_passes(box):
     assert client(box, *key, token=token).put_object("a", b"").status == 200
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
-def test_older_signatures_are_refused(box, version):
-    with pytest.raises(oss2.exceptions.AccessDenied, match="use v4"):
-        client(box, *box.user_credentials, version=version).put_object("a", b"")
+@pytest.mark.parametrize(
+    ("details", "error", "said"),
+    [
+        *(({"version": one}, oss2.exceptions.AccessDenied, "use v4") for one in ("v1", "v2")),
+        ({"region": "cn-shanghai"}, oss2.exceptions.InvalidArgument, "signing region.*Expected cn-hangzhou"),
+    ],
+    ids=str,
+)
+def test_an_older_signature_or_a_wrong_region_is_refused_and_the_right_one_named(box, details, error, said):
+    with pytest.raises(error, match=said):
+        client(box, *box.user_credentials, **details).put_object("a", b"")
 
 
 def test_headers_are_signed_in_the_order_of_their_names(box, photos):
@@ -37,8 +44,7 @@ def test_headers_are_signed_in_the_order_of_their_names(box, photos):
 def test_anonymous_access_is_refused(box, http):
     answer = http.get(f"{box.oss.endpoint}/photos/a")
 
-    assert answer.status_code == 403
-    assert "<Code>AccessDenied</Code>" in answer.text
+    assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
     assert f"<RequestId>{answer.headers['x-oss-request-id']}</RequestId>" in answer.text
     assert "<HostId>" in answer.text
 
@@ -57,8 +63,7 @@ def test_anonymous_access_is_refused(box, http):
 def test_a_malformed_authorization_is_refused(box, http, header):
     answer = http.get(f"{box.oss.endpoint}/photos/a", headers={"Authorization": header})
 
-    assert answer.status_code == 400
-    assert "<Code>InvalidArgument</Code>" in answer.text
+    assert (answer.status_code, "<Code>InvalidArgument</Code>" in answer.text) == (400, True)
     assert "Authorization header" in answer.text
 
 
@@ -76,26 +81,17 @@ USER, FUNCTION = Sandbox.user_credentials, Sandbox.function_credentials
     ],
     ids=["unknown key", "wrong secret", "missing token", "wrong token", "token of a key that has none"],
 )
-def test_who_has_not_the_right_credentials_is_refused(box, credentials, token, code):
-    with pytest.raises(oss2.exceptions.ServerError) as refused:
-        client(box, *credentials, token=token).put_object("a", b"")
-
-    assert (refused.value.status, refused.value.code) == (403, code)
+def test_who_has_not_the_right_credentials_is_refused(box, refused, credentials, token, code):
+    assert refused(lambda: client(box, *credentials, token=token).put_object("a", b"")) == (403, code)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_clock_may_be_a_quarter_of_an_hour_off(box, photos, sign):
+def test_a_clock_may_be_a_quarter_of_an_hour_off(box, photos, refused, sign):
     box.oss.clock_offset = sign * 14 * 60
     assert photos.put_object("a", b"").status == 200
 
     box.oss.clock_offset = sign * 16 * 60
-    with pytest.raises(oss2.exceptions.ServerError, match="RequestTimeTooSkewed"):
-        photos.put_object("a", b"")
-
-
-def test_a_wrong_region_is_refused_and_the_right_one_named(box):
-    with pytest.raises(oss2.exceptions.InvalidArgument, match=r"signing region.*Expected cn-hangzhou"):
-        client(box, *box.user_credentials, region="cn-shanghai").put_object("a", b"")
+    assert refused(lambda: photos.put_object("a", b"")) == (403, "RequestTimeTooSkewed")
 
 
 @pytest.mark.parametrize(
@@ -124,10 +120,9 @@ def test_what_is_not_as_it_was_signed_is_refused(oss_requests, box, http, path, 
 
 def test_a_signing_date_other_than_the_request_date_is_refused(oss_requests, http):
     request = oss_requests.signed("GET", "a")
-    header = request.headers["authorization"]
-    today = request.headers["x-oss-date"][:8]
+    another = request.headers["authorization"].replace(request.headers["x-oss-date"][:8], "20200101")
 
-    answer = http.get(request.url, headers={**request.headers, "authorization": header.replace(today, "20200101")})
+    answer = http.get(request.url, headers={**request.headers, "authorization": another})
 
     assert "Invalid signing date" in answer.text
 

@@ -58,9 +58,8 @@ def refusal(send):
 
     def call(*arguments, **details):
         answer = send(*arguments, **details)
-        told = answer.json()
-        assert {"RequestId", "HostId", "Code", "Message", "Recommend"} <= told.keys()
-        return answer.status_code, told["Code"]
+        assert {"RequestId", "HostId", "Code", "Message", "Recommend"} <= answer.json().keys()
+        return answer.status_code, answer.json()["Code"]
 
     return call
 
@@ -99,26 +98,25 @@ def test_a_wrong_date_or_version_is_refused_although_it_is_signed(refusal, befor
     assert refusal("CreateUser", {"UserName": "a"}, before=before)[1] == code
 
 
-@pytest.mark.parametrize(("minutes", "status"), [(-14, 200), (14, 200), (-16, 400), (16, 400)])
-def test_a_clock_may_be_a_quarter_of_an_hour_off(box, send, minutes, status):
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [(-14, (200, None)), (14, (200, None)), *((off, (400, "InvalidTimeStamp.Expired")) for off in (-16, 16))],
+)
+def test_a_clock_may_be_a_quarter_of_an_hour_off(box, send, minutes, told):
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(box.ram.now() + minutes * 60))
     answer = send("CreateUser", {"UserName": "a"}, before={"x-acs-date": date})
-    assert (answer.status_code, answer.json().get("Code")) == (
-        status,
-        None if status == 200 else "InvalidTimeStamp.Expired",
-    )
+    assert (answer.status_code, answer.json().get("Code")) == told
 
 
 def test_a_wrong_key_secret_or_token_is_refused(box, refusal):
     key, secret = box.user_credentials
     assert refusal("GetUser", credentials=("LTAI", secret)) == (404, "InvalidAccessKeyId.NotFound")
     assert refusal("GetUser", credentials=(key, "wrong")) == (400, "SignatureDoesNotMatch")
-    box.ram.add_credentials("STS.KEY", "secret", "TOKEN")
-    temporary = ("STS.KEY", "secret")
+    temporary, mixed = ("STS.KEY", "secret"), {"x-acs-security-token": "TOKEN", "x-acs-accesskey-id": key}
+    box.ram.add_credentials(*temporary, "TOKEN")
     assert refusal("GetUser", credentials=temporary) == (400, "MissingSecurityToken")
-    mixed = {"x-acs-security-token": "TOKEN", "x-acs-accesskey-id": key}
-    wrong = refusal("GetUser", credentials=temporary, before=mixed)
-    assert wrong == (400, "InvalidSecurityToken.MismatchWithAccessKey")
+    mismatch = (400, "InvalidSecurityToken.MismatchWithAccessKey")
+    assert refusal("GetUser", credentials=temporary, before=mixed) == mismatch
 
 
 def test_a_nonce_is_used_once_within_a_quarter_of_an_hour(box, send, refusal):
@@ -195,9 +193,8 @@ def test_a_policy_that_is_none_or_is_not_evaluated_here_is_not_stored(refusal, s
 
 def test_parameters_come_in_the_query_of_a_post_each_once(refusal):
     assert refusal("GetUser", [("UserName", "a"), ("UserName", "a")])[1] == "NotImplemented"
-    body = b"UserName=a"
-    given = {"x-acs-content-sha256": hashlib.sha256(body).hexdigest()}
-    assert refusal("GetUser", before=given, data=body, method="POST")[1] == "NotImplemented"
+    given = {"x-acs-content-sha256": hashlib.sha256(b"UserName=a").hexdigest()}
+    assert refusal("GetUser", before=given, data=b"UserName=a", method="POST")[1] == "NotImplemented"
 
 
 def test_without_a_user_keys_are_the_callers_own(box, send, refusal):
@@ -217,9 +214,8 @@ def test_a_missing_right_says_which_and_what_kind_of_denial_it_is(box, send, kin
     box.ram.deny("ram:CreateRole", kind)
     answer = send("CreateRole", {"RoleName": "a", "AssumeRolePolicyDocument": TRUST})
     assert (answer.status_code, answer.json()["Code"]) == (403, "NoPermission")
-    detail = answer.json()["AccessDeniedDetail"]
-    assert (detail["AuthAction"], detail["NoPermissionType"]) == ("ram:CreateRole", kind)
-    assert detail["PolicyType"] == "AccountLevelIdentityBasedPolicy"
+    detail = {"AuthAction": "ram:CreateRole", "NoPermissionType": kind, "PolicyType": "AccountLevelIdentityBasedPolicy"}
+    assert answer.json()["AccessDeniedDetail"].items() >= detail.items()
 
 
 def test_what_was_made_is_not_seen_at_once_but_its_name_is_taken(box, send, refusal):

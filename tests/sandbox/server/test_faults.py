@@ -5,30 +5,26 @@ from __future__ import annotations
 import oss2
 import pytest
 
-from sandbox import Sandbox
 from sandbox.server.faults import Fault, Faults
-
-IMPATIENT = 0.1
-
-
-def stored(box):
-    return list(box.oss.objects("photos"))
 
 
 @pytest.fixture
-def impatient(box: Sandbox) -> oss2.Bucket:
-    bucket = box.bucket("photos")
-    bucket.timeout = IMPATIENT
-    return bucket
+def idle(box, connect):
+    """A connection that was answered, and waits."""
+    connection = connect(box.oss.endpoint)
+    connection.ask()
+    assert connection.answer()
+    return connection
 
 
-def test_a_slow_service_does_the_work_though_the_client_gave_up(box, impatient, eventually):
+def test_a_slow_service_does_the_work_though_the_client_gave_up(box, photos, eventually):
+    photos.timeout = 0.1
     box.oss.faults.add(Fault.slow(0.3), times=1)
 
     with pytest.raises(oss2.exceptions.RequestError, match="timed out"):
-        impatient.put_object("a", b"")
+        photos.put_object("a", b"")
 
-    eventually(lambda: stored(box) == ["a"])
+    eventually(lambda: list(box.oss.objects("photos")) == ["a"])
 
 
 def test_a_dripping_answer_never_ends_and_never_pauses(box, connect):
@@ -37,8 +33,7 @@ def test_a_dripping_answer_never_ends_and_never_pauses(box, connect):
 
     connection.ask()
 
-    received = [connection.answer() for _ in range(5)]
-    assert b"".join(received) == b"HTTP/1.1 "[:5]
+    assert b"".join(connection.answer() for _ in range(5)) == b"HTTP/1.1 "[:5]
     assert len(box.oss.actions) == 1, "the work was done"
 
 
@@ -46,10 +41,9 @@ def test_a_connection_that_fell_silent_stays_open_and_silent(box, connect):
     box.oss.faults.add(Fault.silence(), times=1)
     connection = connect(box.oss.endpoint)
 
-    connection.ask()
-    assert connection.is_silent()
-    connection.ask()
-    assert connection.is_silent()
+    for _ in range(2):
+        connection.ask()
+        assert connection.is_silent()
 
     other = connect(box.oss.endpoint)
     other.ask()
@@ -57,11 +51,7 @@ def test_a_connection_that_fell_silent_stays_open_and_silent(box, connect):
     assert len(box.oss.actions) == 1, "on the silent connection no work was done"
 
 
-def test_all_open_connections_can_fall_silent(box, connect):
-    idle = connect(box.oss.endpoint)
-    idle.ask()
-    assert idle.answer()
-
+def test_all_open_connections_can_fall_silent(box, connect, idle):
     box.oss.silence_connections()
 
     idle.ask()
@@ -71,22 +61,17 @@ def test_all_open_connections_can_fall_silent(box, connect):
     assert fresh.answer()
 
 
-def test_all_open_connections_can_be_reset(box, connect):
-    idle = connect(box.oss.endpoint)
-    idle.ask()
-    assert idle.answer()
-
+def test_all_open_connections_can_be_reset(box, idle):
     box.oss.reset_connections()
 
     with pytest.raises(ConnectionResetError):
         idle.answer()
 
 
-def test_connections_are_counted_by_use(box, connect, eventually):
-    used, unused = connect(box.oss.endpoint), connect(box.oss.endpoint)
-    for _ in range(2):
-        used.ask()
-        assert used.answer()
+def test_connections_are_counted_by_use(box, connect, idle, eventually):
+    unused = connect(box.oss.endpoint)
+    idle.ask()
+    assert idle.answer()
     eventually(lambda: box.oss.open_connections == 2)
 
     assert box.oss.connections == 1

@@ -73,11 +73,8 @@ FORM = {
 }
 
 
-def test_the_form_of_each_hint() -> None:
+def test_the_form_of_each_hint_is_read_as_it_was_written() -> None:
     assert to_json(VALUE) == FORM
-
-
-def test_what_was_written_is_read() -> None:
     assert from_json(Everything, json.loads(json.dumps(to_json(VALUE)))) == VALUE
 
 
@@ -117,14 +114,12 @@ def test_what_is_of_another_form_is_an_error(name: str, value: object) -> None:
         from_json(Everything, {**FORM, name: value})
 
 
-@pytest.mark.parametrize("name", FORM)
-def test_what_is_missing_is_an_error_and_never_filled_in(name: str) -> None:
-    with pytest.raises(UnreadableError):
-        from_json(Everything, {other: value for other, value in FORM.items() if other != name})
-
-
-@pytest.mark.parametrize("value", [None, [], "x", 3])
-def test_no_object_is_an_error(value: object) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [*({other: value for other, value in FORM.items() if other != name} for name in FORM), None, [], "x", 3],
+    ids=[*(f"without {name}" for name in FORM), "none", "a list", "a text", "a number"],
+)
+def test_what_lacks_something_or_is_no_object_is_an_error_and_never_filled_in(value: object) -> None:
     with pytest.raises(UnreadableError):
         from_json(Everything, value)
 

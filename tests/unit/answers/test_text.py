@@ -23,13 +23,13 @@ CATALOGUE: dict[str, str] = json.loads(Path(text.__file__).with_name("zh.json").
 def phrases(path: Path) -> list[tuple[ast.Call, str]]:
     """Every call of `t` in a program's source, and of `say`, which takes texts as well, with its phrase; empty where
     that is not written there."""
-    calls = [one for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(one, ast.Call)]
     found = []
-    for call in calls:
-        if isinstance(call.func, ast.Name) and call.func.id in ("t", "say"):
-            first = call.args[0]
-            if call.func.id == "t" or isinstance(first, (ast.Constant, ast.JoinedStr)):
-                found.append((call, first.value if isinstance(first, ast.Constant) else ""))
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match call:
+            case ast.Call(func=ast.Name("t" | "say"), args=[ast.Constant(phrase), *_]):
+                found.append((call, phrase))
+            case ast.Call(func=ast.Name("t")) | ast.Call(func=ast.Name("say"), args=[ast.JoinedStr(), *_]):
+                found.append((call, ""))
     return found
 
 
@@ -47,18 +47,20 @@ def is_said_in_english(phrase: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [(0, "0 keys wait"), (1, "1 key waits"), (2, "2 keys wait"), (12345, "12,345 keys wait")]
+    ("number", "english", "chinese"),
+    [
+        (0, "0 keys wait", "0"),
+        (1, "1 key waits", "1"),
+        (2, "2 keys wait", "2"),
+        (12345, "12,345 keys wait", "12,345"),
+        (AtLeast(0), "at least 0 keys wait", "至少 0"),
+        (AtLeast(1), "at least 1 key waits", "至少 1"),
+        (AtLeast(2000), "at least 2,000 keys wait", "至少 2,000"),
+    ],
 )
-def test_a_number_and_what_there_are_so_many_of(number, said):
-    assert t("{n:key waits|keys wait}", n=number).en == said
-
-
-@pytest.mark.parametrize(
-    ("number", "said"), [(0, "at least 0 keys"), (1, "at least 1 key"), (2000, "at least 2,000 keys")]
-)
-def test_a_number_that_may_be_larger(number, said):
-    assert t("{n:key|keys}", n=AtLeast(number)).en == said
-    assert t("{n}", n=AtLeast(number)).zh == f"至少 {number:,}"
+def test_a_number_and_what_there_are_so_many_of(number, english, chinese):
+    assert t("{n:key waits|keys wait}", n=number).en == english
+    assert t("{n}", n=number).zh == chinese
 
 
 @pytest.mark.parametrize(
@@ -100,23 +102,25 @@ def test_lists(names, listed, both, one_of, chinese):
 def test_a_text_within_a_text_is_in_the_same_language(monkeypatch):
     monkeypatch.setattr(text, "_chinese", lambda: {"It failed: {why}": "失败：{why}", "too large": "过大"})
     said = t("It failed: {why}", why=[t("too large"), same("{n}")])
-    assert (said.en, said.zh) == ("It failed: too large, {n}", "失败：过大、{n}")
-    assert said.to_json() == {"en": said.en, "zh": said.zh}
+    assert said.to_json() == {"en": "It failed: too large, {n}", "zh": "失败：过大、{n}"}
 
 
-def test_sentences_follow_one_another(monkeypatch):
-    monkeypatch.setattr(text, "_chinese", lambda: {"One.": "一。", "Two.": "二。"})
-    said = sentences(t("One."), None, t("Two."))
-    assert (said.en, said.zh) == ("One. Two.", "一。二。")
-    assert sentences(None).en == ""
+ONE, TWO, DO = t("One."), t("Two."), t("Do: {it}", it="x")
 
 
-def test_a_sentence_that_ends_in_a_command_has_a_full_stop_if_another_follows(monkeypatch):
-    monkeypatch.setattr(text, "_chinese", lambda: {"Do: {it}": "执行：{it}", "Two.": "二。"})
-    do = t("Do: {it}", it="x")
-    said = sentences(do, t("Two."))
-    assert (said.en, said.zh) == ("Do: x. Two.", "执行：x。二。")
-    assert sentences(t("Two."), do).en == "Two. Do: x"
+@pytest.mark.parametrize(
+    ("parts", "english", "chinese"),
+    [
+        ([ONE, None, TWO], "One. Two.", "一。二。"),
+        ([None], "", ""),
+        # One that ends in a command has a full stop if another follows.
+        ([DO, TWO], "Do: x. Two.", "执行：x。二。"),
+        ([TWO, DO], "Two. Do: x", "二。执行：x"),
+    ],
+)
+def test_sentences_follow_one_another(monkeypatch, parts, english, chinese):
+    monkeypatch.setattr(text, "_chinese", lambda: {"One.": "一。", "Two.": "二。", "Do: {it}": "执行：{it}"})
+    assert sentences(*parts).to_json() == {"en": english, "zh": chinese}
 
 
 @pytest.mark.parametrize("hostile", ["{n}", "{n:key|keys}", "{0}", "}{", "%s", "\n"])
@@ -125,8 +129,7 @@ def test_what_stands_in_a_value_is_taken_as_it_is(hostile):
 
 
 def test_other_formats_are_those_of_python():
-    said = t("{share:.0%} of {name!r} in {year:d}", share=0.5, name="a", year=2026)
-    assert said.en == "50% of 'a' in 2026"
+    assert t("{share:.0%} of {name!r} in {year:d}", share=0.5, name="a", year=2026).en == "50% of 'a' in 2026"
     assert t("{yes} {no} {nothing}", yes=True, no=1.5, nothing=None).en == "True 1.5 None"
 
 

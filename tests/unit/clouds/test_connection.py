@@ -6,7 +6,7 @@ import contextlib
 import gc
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import BytesIO
@@ -18,6 +18,21 @@ import urllib3
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Session, read_body, trusted_certificates
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[socket.socket, str]]:
+    """A socket that waits for connections, and its address."""
+    with socket.create_server(("127.0.0.1", 0)) as peer:
+        yield peer, f"http://127.0.0.1:{peer.getsockname()[1]}"
+
+
+@pytest.fixture
+def stuck() -> Iterator[tuple[CallPool, Callable[[], object]]]:
+    """A pool of one place, and a call that returns only when the test is over."""
+    over = threading.Event()
+    yield CallPool(width=1), over.wait
+    over.set()
 
 
 @contextlib.contextmanager
@@ -41,18 +56,20 @@ def dripping(head: bytes) -> Iterator[tuple[str, threading.Thread]]:
     gc.collect()
 
 
-def test_the_connections_of_a_session_that_nobody_holds_are_closed():
-    with socket.create_server(("127.0.0.1", 0)) as peer:
-        address = f"http://127.0.0.1:{peer.getsockname()[1]}"
-        session, before = Session(address, Clock()), {*threading.enumerate()}
-        session.connect_ahead(address)
-        connection, _ = peer.accept()
-        for thread in {*threading.enumerate()} - before:
-            thread.join(60)
-        del session
-        gc.collect()
-        with connection:
-            assert connection.recv(1) == b""
+def opened_ahead(session: Session, url: str) -> None:
+    before = set(threading.enumerate())
+    session.connect_ahead(url)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+
+
+def test_the_connections_of_a_session_that_nobody_holds_are_closed(listener):
+    peer, address = listener
+    opened_ahead(Session(address, Clock()), address)
+    connection, _ = peer.accept()
+    gc.collect()
+    with connection:
+        assert connection.recv(1) == b""
 
 
 # Of the other end's socket nobody tells urllib3, when TLS was to begin on it.
@@ -117,18 +134,16 @@ def test_a_body_of_another_length_than_was_said_is_none(length):
         read_body(answer_of_four(Content_Length=length), 100)
 
 
-def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch):
+def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch, listener):
     # GIVEN a name that takes long to be found
-    found, got, real = threading.Event(), threading.Event(), socket.getaddrinfo
+    (peer, url), found, got, real = listener, threading.Event(), threading.Event(), socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **named: found.wait() and real(*words, **named))
-    peer = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{peer.getsockname()[1]}/failed_object/k"
 
     def serve() -> None:
         connection, _ = peer.accept()
-        if connection.recv(1000):
-            got.set()
-        connection.close()
+        with connection:
+            if connection.recv(1000):
+                got.set()
 
     serving = threading.Thread(target=serve, daemon=True)
     serving.start()
@@ -147,7 +162,6 @@ def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch)
 
     # THEN nothing is sent
     assert not got.is_set()
-    peer.close()
 
 
 def test_a_length_beside_a_transfer_encoding_says_nothing():
@@ -164,29 +178,20 @@ def test_a_path_keeps_the_slashes_that_it_begins_with_whatever_version_of_reques
             assert session._adapter.request_url(request, {}) == path
 
 
-def opened_ahead(session: Session, url: str) -> None:
-    before = set(threading.enumerate())
-    session.connect_ahead(url)
-    for thread in set(threading.enumerate()) - before:
-        thread.join(60)
+def test_a_connection_that_was_opened_ahead_long_ago_is_not_used(mocker, listener):
+    (peer, url), clock = listener, Clock()
+    with Session(url, clock) as session:
+        opened_ahead(session, url)
+        connection, _ = peer.accept()
+        mocker.patch.object(clock, "now", return_value=clock.now() + timedelta(seconds=31))
+        session.use()
+        with connection:
+            assert connection.recv(100) == b""
 
 
-def test_a_connection_that_was_opened_ahead_long_ago_is_not_used(mocker):
-    clock = Clock()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        with Session(url, clock) as session:
-            opened_ahead(session, url)
-            connection, _ = listener.accept()
-            mocker.patch.object(clock, "now", return_value=clock.now() + timedelta(seconds=31))
-            session.use()
-            with connection:
-                assert connection.recv(100) == b""
-
-
-def test_what_cannot_be_opened_ahead_is_told_by_the_first_call():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+def test_what_cannot_be_opened_ahead_is_told_by_the_first_call(listener):
+    peer, url = listener
+    peer.close()
     with Session(url, Clock()) as session:
         opened_ahead(session, url)
         with pytest.raises(requests.ConnectionError):
@@ -196,40 +201,29 @@ def test_what_cannot_be_opened_ahead_is_told_by_the_first_call():
 def test_results_are_in_the_order_of_the_calls():
     first_may_end = threading.Event()
 
-    def first() -> str:
-        first_may_end.wait()
-        return "first"
-
     def second() -> str:
         first_may_end.set()
         return "second"
 
-    assert CallPool().run([first, second], 60) == ["first", "second"]
+    assert CallPool().run([lambda: first_may_end.wait() and "first", second], 60) == ["first", "second"]
 
 
-def test_a_call_that_does_not_return_is_abandoned_and_holds_no_place():
-    pool, never = CallPool(width=1), threading.Event()
-    try:
-        assert pool.run([never.wait], 0.01) == [None]
-        assert pool.run([lambda: "next"], 60) == ["next"]
-    finally:
-        never.set()
+def test_a_call_that_does_not_return_is_abandoned_and_holds_no_place(stuck):
+    pool, never = stuck
+    assert pool.run([never], 0.01) == [None]
+    assert pool.run([lambda: "next"], 60) == ["next"]
 
 
-def test_a_call_that_begins_while_the_pool_is_left_behind_runs_on_the_next(monkeypatch):
-    pool, never, begun = CallPool(width=1), threading.Event(), []
-    shutdown = ThreadPoolExecutor.shutdown
+def test_a_call_that_begins_while_the_pool_is_left_behind_runs_on_the_next(monkeypatch, stuck):
+    (pool, never), begun, shutdown = stuck, [], ThreadPoolExecutor.shutdown
 
     def meanwhile(executor: ThreadPoolExecutor, **options: bool) -> None:
         shutdown(executor, **options)
         begun.append(pool.begin(lambda: "next", 60))
 
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", meanwhile)
-    try:
-        assert pool.run([never.wait], 0.01) == [None]
-        assert [one.result() for one in begun] == ["next"]
-    finally:
-        never.set()
+    assert pool.run([never], 0.01) == [None]
+    assert [one.result() for one in begun] == ["next"]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, TimeoutError])
@@ -243,12 +237,7 @@ def test_an_exception_of_a_call_is_raised_though_it_be_a_timeout_of_its_own(erro
 
 def test_a_call_runs_while_its_caller_does_something_else():
     may_end = threading.Event()
-
-    def call() -> str:
-        may_end.wait()
-        return "done"
-
-    begun = CallPool().begin(call, 60)
+    begun = CallPool().begin(lambda: may_end.wait() and "done", 60)
     may_end.set()
     assert begun.result() == "done"
     assert not begun.leave()
@@ -257,20 +246,15 @@ def test_a_call_runs_while_its_caller_does_something_else():
 def test_a_call_that_is_left_before_its_turn_never_runs():
     pool, may_end, ran = CallPool(width=1), threading.Event(), []
     running = pool.begin(may_end.wait, 60)
-    waiting = pool.begin(lambda: ran.append(1), 60)
-    assert not waiting.leave()
+    assert not pool.begin(lambda: ran.append(1), 60).leave()
     assert running.leave()
     may_end.set()
     assert pool.run([lambda: "next"], 60) == ["next"]
     assert not ran
 
 
-def test_a_call_whose_turn_had_not_come_when_the_pool_was_left_behind_has_no_result():
-    pool, never = CallPool(width=1), threading.Event()
-    try:
-        stuck, waiting = pool.begin(never.wait, 0.01), pool.begin(lambda: "never", 60)
-        assert stuck.result() is None
-        assert waiting.result() is None
-        assert pool.run([lambda: "next"], 60) == ["next"]
-    finally:
-        never.set()
+def test_a_call_whose_turn_had_not_come_when_the_pool_was_left_behind_has_no_result(stuck):
+    pool, never = stuck
+    both = pool.begin(never, 0.01), pool.begin(lambda: "never", 60)
+    assert [one.result() for one in both] == [None, None]
+    assert pool.run([lambda: "next"], 60) == ["next"]

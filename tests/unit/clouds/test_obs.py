@@ -12,7 +12,6 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObjectPart, ObsError
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
 from support.listing import NEW_YEAR, obs_listing
@@ -73,16 +72,18 @@ def test_the_bucket_is_in_the_host_name_or_at_an_ip_address_in_the_path(mocker, 
     assert sent.call_args.args[0].url.partition("?")[0] == url
 
 
-@pytest.mark.parametrize("region", ["", "cn-north-4.evil.example/", "cn_north", "CN-NORTH-4", "x@evil.example"])
-def test_a_region_that_is_none_is_no_host(world, region):
-    error = error_of(lambda: bucket(world, region=region))
-    assert "Check the destination of the sync task" in str(error)
+@pytest.mark.parametrize(
+    "destination",
+    [
+        *({"region": one} for one in ("", "cn-north-4.evil.example/", "cn_north", "CN-NORTH-4", "x@evil.example")),
+        *({"name": one} for one in ("", "a", "UPPER", "a/b", "evil.example/", "a@b.c", "-abc")),
+    ],
+    ids=str,
+)
+def test_a_region_or_a_bucket_name_that_is_none_is_no_host(world, destination):
+    error = error_of(lambda: bucket(world, **destination))
+    assert str(error).startswith("Check the destination of the sync task")
     assert error.fix.zh.startswith("请在 OMS 控制台检查同步任务的目的端")
-
-
-@pytest.mark.parametrize("name", ["", "a", "UPPER", "a/b", "evil.example/", "a@b.c", "-abc"])
-def test_a_bucket_name_that_is_none_is_no_host(world, name):
-    assert error_of(lambda: bucket(world, name=name)).code == "NoDestination"
 
 
 def test_a_bucket_for_which_the_certificate_of_obs_does_not_hold_is_not_asked(world):
@@ -137,7 +138,6 @@ def test_a_listing_that_repeats_its_first_page_for_ever_is_an_error_that_says_so
     world.obs.repeats_pages = True
     world.obs.fill(world.destination_bucket, (f"b {number:04}" for number in range(1000)))
     error = error_of(lambda: names(world))
-    assert error.code == "OutOfOrder"
     assert "repeats itself or is not sorted" in error.fix.en
     assert "并行文件系统" in error.fix.zh
     assert len(world.obs.requests) <= 3
@@ -172,14 +172,11 @@ def test_a_listing_that_does_not_go_on_in_order_is_an_error(world, pages):
     "nonsense", [PAGE, Fault.status(200), Fault.status(200, b"<ListBucketResult/>"), refusal(200, "a")]
 )
 def test_nonsense_is_tried_again_and_then_an_error(world, nonsense):
-    world.obs.faults.then(nonsense)
-    assert names(world) == ["a"]
-    world.obs.faults.then(nonsense)
-    assert [one.name for one in bucket(world).list_page("", "").objects] == ["a"]
+    for listed in (lambda: bucket(world).iter_objects(""), lambda: bucket(world).list_page("", "").objects):
+        world.obs.faults.then(nonsense)
+        assert [one.name for one in listed()] == ["a"]
     world.obs.faults.add(nonsense)
-    error = error_of(lambda: names(world))
-    assert error.code == "NotObs"
-    assert "something other than OBS answered" in str(error)
+    assert "something other than OBS answered" in str(error_of(lambda: names(world)))
 
 
 def test_of_a_huge_answer_no_more_is_read_than_of_the_longest_page(world, mocker):
@@ -198,10 +195,9 @@ def test_of_a_huge_answer_no_more_is_read_than_of_the_longest_page(world, mocker
     "fault", [*map(Fault.status, (408, 409, 429, 500, 502, 503, 504)), DROP_BEFORE, DROP_AFTER, HANG]
 )
 def test_a_passing_fault_is_retried(world, fault):
-    world.obs.faults.then(fault)
-    assert names(world) == ["a"]
-    world.obs.faults.then(fault)
-    assert bucket(world).head("a") == HELLO
+    for ask, answer in ((names, ["a"]), (lambda world: bucket(world).head("a"), HELLO)):
+        world.obs.faults.then(fault)
+        assert ask(world) == answer
 
 
 @pytest.mark.parametrize(
@@ -230,8 +226,7 @@ def test_a_call_has_three_seconds_to_connect_and_ten_to_read_or_what_is_left(wor
 
 
 def test_nothing_is_asked_after_the_deadline(world):
-    error = error_of(lambda: bucket(world, seconds=0).list_page("", ""))
-    assert error.code == "Deadline"
+    assert error_of(lambda: bucket(world, seconds=0).list_page("", "")).code == "Deadline"
     assert not world.obs.requests
 
 
@@ -305,26 +300,31 @@ def _other_secret(world: World) -> None:
 def test_a_refusal_is_not_retried_and_says_in_both_languages_what_to_do(world, status, code, refuse, fix, fix_zh):
     refuse(world)
     error = error_of(lambda: bucket(world).list_page("", ""))
-    assert error.code == code
+    assert (error.code, len(world.obs.requests)) == (code, 1)
     assert fix in error.fix.en
     assert str(error).startswith(error.fix.en)
     assert f"OBS answered {status} {code}: " in str(error)
     assert fix_zh in error.fix.zh
-    assert len(world.obs.requests) == 1
 
 
-def test_the_right_that_reading_objects_takes_is_another_one(world):
-    world.obs.deny("obs:object:GetObject")
-    for call in (bucket(world).read, bucket(world).head):
-        assert "obs:object:GetObject" in error_of(lambda call=call: call("a")).fix.en
+@pytest.mark.parametrize(
+    ("right", "call"),
+    [
+        ("obs:object:GetObject", lambda one: one.read("a")),
+        ("obs:object:GetObject", lambda one: one.head("a")),
+        ("obs:bucket:HeadBucket", lambda one: one.is_file_system()),
+    ],
+)
+def test_the_right_that_reading_objects_takes_and_asking_for_the_bucket_itself_is_another_one(world, right, call):
+    world.obs.deny(right)
+    assert f"{right} on the bucket photos-obs" in error_of(lambda: call(bucket(world))).fix.en
 
 
 def test_a_bucket_of_another_region_is_not_followed_there_and_the_error_says_so(world):
     world.obs.create_bucket("photos-obs", "cn-east-3")
     error = error_of(lambda: bucket(world).list_page("", ""))
     assert "may be in another region" in error.fix.en
-    assert "a redirect to https://photos-obs.obs.cn-east-3.myhuaweicloud.com/" in str(error)
-    assert "marker" not in str(error)
+    assert str(error).endswith("a redirect to https://photos-obs.obs.cn-east-3.myhuaweicloud.com/)")
     assert len(world.obs.requests) == 1
 
 
@@ -342,20 +342,15 @@ def test_a_refusal_that_is_not_written_as_obs_writes_it_is_somebody_elses(world,
 def test_no_redirect_is_followed_and_the_error_names_it(world, redirect):
     world.obs.faults.add(redirect)
     error = error_of(lambda: bucket(world).list_page("", ""))
-    assert error.code == "Redirect"
+    assert (error.code, len(world.obs.requests)) == ("Redirect", 1)
     assert "OBS_ENDPOINT" in error.fix.en
     assert redirect.headers["Location"] in str(error)
-    assert len(world.obs.requests) == 1
 
 
 def test_what_is_said_shows_no_secret():
     world = World(HW_SECURITY_TOKEN="FAKETOKEN")
-    _, secret = world.huawei_credentials
-    world.obs.faults.then(refusal(403, "X", f"x-obs-security-token: FAKETOKEN, {secret}"))
-    error = error_of(lambda: bucket(world).list_page("", ""))
-    assert "x-obs-security-token: " in str(error)
-    assert "FAKETOKEN" not in str(error)
-    assert secret not in str(error)
+    world.obs.faults.then(refusal(403, "X", f"x-obs-security-token: FAKETOKEN, {world.huawei_credentials[1]}"))
+    assert "x-obs-security-token: ***, ***" in str(error_of(lambda: bucket(world).list_page("", "")))
 
 
 # The bucket itself
@@ -365,11 +360,6 @@ def test_what_is_said_shows_no_secret():
 def test_a_parallel_file_system_is_told_from_a_bucket(world, is_one):
     world.obs.bucket("photos-obs").is_file_system = is_one
     assert bucket(world).is_file_system() is is_one
-
-
-def test_asking_for_the_bucket_itself_takes_a_right_of_its_own(world):
-    world.obs.deny("obs:bucket:HeadBucket")
-    assert "obs:bucket:HeadBucket on the bucket photos-obs" in error_of(bucket(world).is_file_system).fix.en
 
 
 # Single objects
@@ -387,16 +377,14 @@ def test_head_tells_what_an_object_is(world):
 def test_objects_are_asked_for_side_by_side_and_each_has_its_own_answer(world):
     world.obs.round_trip = 1.0
     world.obs.deny("obs:object:GetObject", "c".__eq__)
-    found, missing, refused = bucket(world).try_head_all(["a", "b", "c"])
+    found, *failures = bucket(world).try_head_all(["a", "b", "c"])
     assert found == HELLO
-    assert isinstance(missing, StorageError) and missing.code == "NoSuchKey"
-    assert isinstance(refused, StorageError) and refused.code == "AccessDenied"
+    assert [one.code for one in failures] == ["NoSuchKey", "AccessDenied"]
     assert world.clock.seconds == 1.0
 
 
 def test_an_object_that_does_not_exist_is_none(world):
-    assert bucket(world).head("b") is None
-    assert bucket(world).read("b") is None
+    assert bucket(world).head("b") is bucket(world).read("b") is None
 
 
 @pytest.mark.parametrize("lacks", HEAD)
@@ -447,8 +435,7 @@ def test_a_range_that_is_cut_off_is_read_again(world):
 
 def test_an_empty_object_is_read_though_it_has_no_range(world):
     world.there.add(StoredObject("empty", b""))
-    found = bucket(world).read("empty")
-    assert (found.head.size, found.body) == (0, b"")
+    assert bucket(world).read("empty").body == b""
 
 
 def test_a_range_behind_the_end_is_an_error(world):

@@ -59,15 +59,21 @@ def test_a_success_record_names_the_version_and_that_of_a_long_key_holds_the_key
     assert success_etag(record) == (etag or "-")
 
 
-def test_a_success_record_of_somebody_else_tells_none_that_could_be_taken_for_one():
-    assert success_etag(StoredObject("x", b"")) == ""
-    assert success_etag(StoredObject("x", b"\xff")) == "\ufffd"
+@pytest.mark.parametrize(("body", "etag"), [(b"", ""), (b"\xff", "\ufffd")])
+def test_a_success_record_of_somebody_else_tells_none_that_could_be_taken_for_one(body, etag):
+    assert success_etag(StoredObject("x", body)) == etag
 
 
-def test_a_record_that_is_read_tells_when_it_was_written():
-    assert modified_at(StoredObject("x", b"", {"last-modified": "Fri, 02 Jan 2026 03:04:05 GMT"})) == NOW.timestamp()
-    assert modified_at(StoredObject("x", b"", {"last-modified": "soon"})) == 0
-    assert modified_at(StoredObject("x", b"")) == 0
+@pytest.mark.parametrize(
+    ("headers", "time"),
+    [
+        ({"last-modified": "Fri, 02 Jan 2026 03:04:05 GMT"}, NOW.timestamp()),
+        ({"last-modified": "soon"}, 0),
+        ({}, 0),
+    ],
+)
+def test_a_record_that_is_read_tells_when_it_was_written(headers, time):
+    assert modified_at(StoredObject("x", b"", headers)) == time
 
 
 @pytest.mark.parametrize("body", [b"\xe5\xb1\xb1", "山"])
@@ -75,11 +81,20 @@ def test_the_etag_of_a_small_object_is_the_md5_of_its_body(body):
     assert etag_of(body) == "86FA9C82D812904E41897B4D4B2A1C8F"
 
 
-@pytest.mark.parametrize("key", ["a", "k" * 1023])
-def test_a_failed_record_says_everything_that_is_known(key):
+@pytest.mark.parametrize("key", ["a", "k" * 1023, "海" * 341])
+def test_a_failed_record_says_everything_that_is_known_and_is_read_as_it_was_written(key):
     change = ObjectChange(key, "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC")
     record = failed_record(TASK, FailedKey(change), Failure(Reason.THROTTLED, 429, "APIGW.0308", "too fast"), NOW)
     assert (record.name, record.headers) == (record_name(TASK, "failed", key), {"Content-Type": "application/json"})
+    read = FailedKey(
+        change,
+        "2026-01-02T03:04:05Z",
+        "THROTTLED",
+        "2026-01-02T03:04:05Z",
+        error_code="APIGW.0308",
+        message="too fast",
+    )
+    assert failed_key(TASK, record) == read
     assert json.loads(record.body) == {
         "key": key,
         "reason": "THROTTLED",
@@ -95,8 +110,7 @@ def test_a_failed_record_says_everything_that_is_known(key):
 
 
 def test_a_failed_record_keeps_the_first_failure_of_an_earlier_one():
-    record = failed_record(TASK, EVERYTHING, Failure(Reason.TIMEOUT), NOW)
-    fields = json.loads(record.body)
+    fields = json.loads(failed_record(TASK, EVERYTHING, Failure(Reason.TIMEOUT), NOW).body)
     assert (fields["first_failure"], fields["last_failure"]) == ("2025-12-31", "2026-01-02T03:04:05Z")
 
 
@@ -125,13 +139,6 @@ def test_an_entry_that_names_no_key_is_none(fields):
 @pytest.mark.parametrize("fields", [{"key": "a"}, {"key": "a", "etag": 7, "reason": None, "first_failure": []}])
 def test_what_an_entry_does_not_tell_is_empty(fields):
     assert FailedKey.from_json(fields) == FailedKey(ObjectChange("a", "", "", ""), "", "")
-
-
-@pytest.mark.parametrize("key", ["a", "海" * 341])
-def test_a_failed_record_is_read_as_it_was_written(key):
-    change = ObjectChange(key, "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC")
-    record = failed_record(TASK, FailedKey(change), Failure(Reason.THROTTLED), NOW)
-    assert failed_key(TASK, record) == FailedKey(change, "2026-01-02T03:04:05Z", "THROTTLED", "2026-01-02T03:04:05Z")
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"[]", b'{"key": "another"}'])

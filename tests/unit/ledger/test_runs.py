@@ -31,20 +31,17 @@ def test_a_run_file_says_its_keys_and_which_of_them_are_in_doubt(world):
 
 @pytest.mark.parametrize(("in_doubt", "seconds"), [([], 0), (["b"], 60)])
 def test_the_lease_of_a_finished_run_file_lasts_until_no_delete_can_land_any_more(world, in_doubt, seconds):
-    run = runs(world).new(KEYS, ["a"], 3600)
-    runs(world).finish(run, KEYS[1:], in_doubt)
-    world.later(max(0, seconds - 1))
-    assert [one.lease_expired for one in leftovers(world)] == [not in_doubt]
-    world.later(2)
-    assert [one.lease_expired for one in leftovers(world)] == [True]
+    runs(world).finish(runs(world).new(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
+    for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
+        world.later(wait)
+        assert [one.lease_expired for one in leftovers(world)] == [expired]
 
 
 def test_the_lease_of_a_run_that_died_expires_a_minute_after_its_time_was_up(world):
     assert runs(world).new(KEYS, [], 240).lease_expired is False
-    world.later(240 + 59)
-    assert [one.lease_expired for one in leftovers(world)] == [False]
-    world.later(2)
-    assert [one.lease_expired for one in leftovers(world)] == [True]
+    for wait, expired in ((240 + 59, False), (2, True)):
+        world.later(wait)
+        assert [one.lease_expired for one in leftovers(world)] == [expired]
 
 
 def test_the_oldest_run_file_comes_first(world):
@@ -80,8 +77,7 @@ def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
 def test_a_run_file_that_its_owner_finished_meanwhile_is_left_out_silently(world, lines):
     runs(world).new(KEYS, [], 60)
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get")
-    assert leftovers(world) == []
-    assert lines() == []
+    assert leftovers(world) == lines() == []
 
 
 @pytest.mark.parametrize("left", [[], KEYS[:1]])

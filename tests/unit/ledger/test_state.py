@@ -17,8 +17,6 @@ from oss_oms_sync.ledger.state import JobState, read_all
 from oss_oms_sync.ledger.waiting import RunFiles
 from support.world import ROOT, World
 
-KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
-
 
 def state(world: World, **key_filter: str) -> JobState:
     """What a project with this filter remembers."""
@@ -29,7 +27,7 @@ def state(world: World, **key_filter: str) -> JobState:
 def test_all_that_is_kept_is_json_and_named_so_that_it_is_listed_in_order_of_time(world):
     state(world).store("replay", {"after": "a"})
     state(world).installed(note=True)
-    RunFiles(world.invocation()).new(KEYS, [], 60)
+    RunFiles(world.invocation()).new([FailedKey(ObjectChange("a"))], [], 60)
     patterns = [
         r"replay/oss-oms-sync/20260102T000000Z-[0-9a-f]{8}\.json",
         r"state/installed\.json",
