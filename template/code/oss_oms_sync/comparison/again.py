@@ -62,15 +62,11 @@ def judge_again(
         )
     counted = CompareCount(judge, lasting, math.inf, total.drawn.seed)
     for some in parts_of(keys, _AT_ONCE):
-        due = []
-        for entry in entries(invocation, destination, some):
-            judged = judge.judge_alone(entry)
-            if judged.due:
-                due.append(judged.due)
+        judged = [judge.judge_alone(entry) for entry in entries(invocation, destination, some)]
+        for one in judged:
             # What was read once is not read again, and was read all the same.
-            known = kept(entry) if judge.prover else None
-            counted.add_judged(judged._replace(proof=judged.proof or known))
-        send(due)
+            counted.add_judged(one._replace(proof=one.proof or (kept(one.entry) if judge.prover else None)))
+        send([one.due for one in judged if one.due])
     now = counted.tally()
     if judge.prover:
         for some in parts_of(sorted(set(waiting) - set(keys))[:MAX_KEYS], _AT_ONCE):
@@ -99,12 +95,14 @@ def judge_again(
 def _kept(total: Tally) -> Tally:
     """What was counted of keys that are in no list. A folder that has none of them is still one of those that count one
     by one."""
-    classes = {name: count for name, count in total.classes.items() if name in LASTING}
-    folders = {
-        folder: {name: count for name, count in counts.items() if name in LASTING}
-        for folder, counts in total.folders.items()
-    }
-    kept = Tally(classes=classes, folders=folders, twin=(total.twin - total.twin_listed) % MODULUS)
+    kept = Tally(
+        classes={name: count for name, count in total.classes.items() if name in LASTING},
+        folders={
+            folder: {name: count for name, count in counts.items() if name in LASTING}
+            for folder, counts in total.folders.items()
+        },
+        twin=(total.twin - total.twin_listed) % MODULUS,
+    )
     return replace(
         kept,
         source_listed=_less(total.source_listed, total.side("source"), kept.side("source")),

@@ -133,7 +133,7 @@ class _Comparison:
         mode = self._task.object_overwrite_mode
         if asked.dry_run:
             one = self.driver.about_now(scope, note=False)
-            tally, answer = self._range_walk(one, Piece.first(), dry_run=True).trial()
+            tally, answer = self._range_walk(one, Piece(), dry_run=True).trial()
             return CompareResult(tally, answer, overwrite_mode=mode)
         before, stood_still = None, None
         if asked.look or asked.again:

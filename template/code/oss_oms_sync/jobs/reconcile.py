@@ -94,7 +94,7 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
     scope = Scope.asked(vars(asked), settings.key_filter)
     if asked.dry_run or asked.limit is not None:
         one = driver.about_now(scope, note=not asked.dry_run)
-        walk = _range_walk(invocation, one, Piece.first(), limit=asked.limit, dry_run=asked.dry_run)
+        walk = _range_walk(invocation, one, Piece(), limit=asked.limit, dry_run=asked.dry_run)
         tally, answer = walk.trial()
         return _answer(answer, tally, walk.missing if asked.dry_run else None)
     if asked.look:

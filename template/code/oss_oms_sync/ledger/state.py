@@ -69,8 +69,7 @@ class JobState:
 
         Raises StorageError.
         """
-        body = self._bucket.get(self._name(job))
-        value = jsontext.load(body or b"{}")
+        value = jsontext.load(self._bucket.get(self._name(job)) or b"{}")
         if not isinstance(value, dict):
             log.error({"state": job, "problem": "unreadable, so it begins anew"})
             return {}
@@ -93,6 +92,13 @@ class JobState:
         """
         self._bucket.put(StoredObject.of_json(self._name(job), value))
 
+    def try_store(self, job: str, value: dict[str, object]) -> None:
+        """The same where the run has done its work all the same: a failure is an error in the log."""
+        try:
+            self.store(job, value)
+        except StorageError as error:
+            log.error({"state": "not stored", "problem": str(error)})
+
     def note_timer(self, job: str, event: bytes | str) -> None:
         """Leave the time at which a timer woke `job`, if `event` is a timer's: a call by hand shows no timer.
 
@@ -110,8 +116,7 @@ class JobState:
 
         Raises StorageError.
         """
-        names = [*(self._timer_name(job) for job in jobs), self._name("installed")]
-        *notes, installed = self._bucket.get_all(names)
+        *notes, installed = self._bucket.get_all([*(self._timer_name(job) for job in jobs), self._name("installed")])
         woken = {job: Written.of(note) if note else None for job, note in zip(jobs, notes, strict=True)}
         return woken, Written.of(installed) if installed else None
 
@@ -155,8 +160,7 @@ class JobState:
         notes = [_installation(one) for one in self._bucket.get_all(names) if one]
         at = min((began for began, of in notes if of.overlaps(mine)), default=self._invocation.clock.now())
         if note:
-            value = {"at": timestamp(at), **asdict(mine)}
-            self._bucket.put(StoredObject.of_json(name, value))
+            self._bucket.put(StoredObject.of_json(name, {"at": timestamp(at), **asdict(mine)}))
         return at
 
 

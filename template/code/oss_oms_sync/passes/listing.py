@@ -210,15 +210,13 @@ class MergedListing:
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
         # A truncated name sorts before the full one, so nothing is skipped.
-        start = behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")
-        return stack.enter_context(bucket.pages(prefix, start))
+        return stack.enter_context(bucket.pages(prefix, behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
     def _noticed(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
         """The source's pages. The records of long keys are in no listing by key, so they are read: with one GET each,
         two if the first is not enough."""
         for page in pages:
-            names = page.columns.names
-            if max(map(len, names), default=0) > self._shortest_long:
+            if max(map(len, page.columns.names), default=0) > self._shortest_long:
                 self._read_long([one for one in page.objects if self._is_long(one.name) and self._needs_records(one)])
             yield page
 
@@ -251,8 +249,5 @@ class MergedListing:
         """
         wanted = keys if kind in self._kinds else ()
         key_of = {record_name(self._task_id, kind, key): key for key in wanted if is_long(self._task_id, kind, key)}
-        found = {}
-        for key, one in zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True):
-            if one:
-                found[key] = listed_record(one, key)
-        return found
+        found = zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True)
+        return {key: listed_record(one, key) for key, one in found if one}

@@ -181,23 +181,19 @@ class Piece:
     """What is known of a range after a piece: everything up to the key `after` is classified, sent and counted.
 
     The range is the keys after `begin`, up to and with `until`; `until` is "" for no limit. `about` is what the first
-    piece of a pass says of the pass. `stuck`: how many pieces in a row, with this one, came no further.
+    piece of a pass says of the pass. `stuck`: how many pieces in a row, with this one, came no further. One that has
+    nothing but defaults is of all keys, before anything was done.
     """
 
-    kind: Kind
-    until: str
-    after: str
+    kind: Kind = Kind.MORE
+    until: str = ""
+    after: str = ""
     begin: str = ""
     cut: str = ""
     stopped: Stopped | None = None
     tally: Tally = field(default_factory=Tally)
     about: Pass | None = None
     stuck: int = 0
-
-    @classmethod
-    def first(cls, about: Pass | None = None) -> Piece:
-        """What is known of all keys before anything was done."""
-        return cls(Kind.MORE, until="", after="", about=about)
 
     @property
     def is_stuck(self) -> bool:
@@ -206,8 +202,8 @@ class Piece:
 
     def halves(self) -> tuple[Piece, Piece]:
         """The first pieces of the two ranges that it split into."""
-        left = Piece(Kind.MORE, begin=self.after, until=self.cut, after=self.after)
-        return left, Piece(Kind.MORE, begin=self.cut, until=self.until, after=self.cut)
+        left = Piece(begin=self.after, until=self.cut, after=self.after)
+        return left, Piece(begin=self.cut, until=self.until, after=self.cut)
 
 
 class Tree:

@@ -116,11 +116,6 @@ class PassState:
         """How many objects of the source bucket it has walked past."""
         return sum(mark.objects for mark in self.tally.marks)
 
-    @property
-    def found_nothing(self) -> bool:
-        """Whether no object of the source bucket that it has walked past is in scope."""
-        return self.tally.found_nothing
-
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
         """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""
         return self.of.started < timestamp(now - (period + _LATE if period else _BY_HAND))

@@ -67,7 +67,7 @@ class Worker:
 
         Raises StorageError: what was done until then is kept.
         """
-        start = Piece.first(one)
+        start = Piece(about=one)
         if one.scope.standstill:
             self._store.sign_on(one.name, ROOT_RANGE, 0)
         return self._do(one, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, stopped=_NOT_BEGUN)

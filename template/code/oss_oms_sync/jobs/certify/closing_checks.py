@@ -292,12 +292,11 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     )
     result = Result.FAILED
     what: tuple[Text, Step | None] = STAYS_CLOSED if evidence.stays_closed else (send, options.cutover())
-    if waiting.unread or not found:
-        pass
-    elif all(one.can_be_accepted for one in due):
-        result, what = Result.NOT_PROVEN, (by_hand(found), evidence.accepting(found))
-    elif all(one.is_same_size for one in due) and not all(one.was_tried for one in due):
-        what = perhaps_copied(found, options)
+    if found and not waiting.unread:
+        if all(one.can_be_accepted for one in due):
+            result, what = Result.NOT_PROVEN, (by_hand(found), evidence.accepting(found))
+        elif all(one.is_same_size for one in due) and not all(one.was_tried for one in due):
+            what = perhaps_copied(found, options)
     return _NOTHING_WAITS(result, seen, *what, [one.key.key for one in due][:MAX_KEYS])
 
 

@@ -133,17 +133,18 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, 
     `context` is None if the settings are invalid: then each of these checks depends on one that did not pass.
     """
     for check in checks:
-        ended = {need: found[need].result for need in check.needs}
-        blocking = {need: result for need, result in ended.items() if result not in (Result.PASSED, Result.WARNING)}
+        blocking = [need for need in check.needs if found[need].result not in (Result.PASSED, Result.WARNING)]
         if context is None or blocking:
             seen = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
-            finding = (skipped if set(blocking.values()) == {Result.SKIPPED} else unknown)(seen)
+            finding = (skipped if {found[need].result for need in blocking} == {Result.SKIPPED} else unknown)(seen)
         else:
             try:
                 finding = check.function(context)
             except OmsSyncError as error:
-                look = t("See the message; if it says nothing to do, run doctor again in a minute")
-                finding = fault(same(str(error)), look)
+                finding = fault(
+                    same(str(error)), t("See the message; if it says nothing to do, run doctor again in a minute")
+                )
         found[check.name] = replace(finding, id=check.name)
-        state = _STATES[finding.result]
-        log.info({"check": check.name, "state": state, "seen": finding.seen.en, "fix": finding.next.en})
+        log.info(
+            {"check": check.name, "state": _STATES[finding.result], "seen": finding.seen.en, "fix": finding.next.en}
+        )

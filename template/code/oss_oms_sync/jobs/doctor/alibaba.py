@@ -174,13 +174,15 @@ def in_scope(context: CheckContext) -> Finding:
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
     last = None if is_found or is_whole else last_whole(context.reconciles, key_filter.prefix)
-    if last and not last.found_nothing:
+    if last and not last.tally.found_nothing:
         return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
     if is_found:
         return ok(t("there are objects in scope"))
-    looked_at = t("the first {n:name was|names were} checked", n=names)
-    if is_whole:
-        looked_at = t("all {n:name was|names were} checked", n=names)
+    looked_at = (
+        t("all {n:name was|names were} checked", n=names)
+        if is_whole
+        else t("the first {n:name was|names were} checked", n=names)
+    )
     if last:
         looked_at = t("{looked_at}, the rest by the pass of {started}", looked_at=looked_at, started=last.started)
     seen = t(

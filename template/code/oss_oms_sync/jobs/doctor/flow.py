@@ -64,24 +64,19 @@ def right_to_submit(context: CheckContext) -> Finding:
 
     accepted, all_accepted = _last_accepted(context, doubt)
     if accepted > doubt:
-        at = from_epoch(accepted)
-        time = f"{at:%Y-%m-%d %H:%M}"
-        return ok(t("an object key was accepted at {time} UTC", time=time))
+        return ok(t("an object key was accepted at {time} UTC", time=f"{from_epoch(accepted):%Y-%m-%d %H:%M}"))
     all_seen = all_failed and all_accepted
     if not failures and all_seen:
         return skipped(t("no object key has been accepted yet: upload an object, and check again"))
     # Of the keys in a run file, only the time of the run is known.
-    last, why = next(
-        ((one, why) for one, why in explained if not one.name.startswith(folder)),
-        (None, set()),
-    )
+    last, why = next(((one, why) for one, why in explained if not one.name.startswith(folder)), (None, set()))
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
     if context.closed:
         return skipped(_CLOSED)
-    names = sorted(set().union(*reasons) - {""})
     seen = t(
-        "no object key has been accepted since the last failures ({reasons})", reasons=names or t("reason unknown")
+        "no object key has been accepted since the last failures ({reasons})",
+        reasons=sorted(set().union(*reasons) - {""}) or t("reason unknown"),
     )
     return unknown(
         seen if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=seen),
@@ -173,10 +168,7 @@ def timer(job: str, context: CheckContext) -> Finding:
 
 def is_open(context: CheckContext) -> Finding:
     if context.closed:
-        return warning(
-            context.closed.text,
-            t("Open it only if OBS is to get what is written to OSS again"),
-        )
+        return warning(context.closed.text, t("Open it only if OBS is to get what is written to OSS again"))
     return ok(t("the project is open: object keys are submitted"))
 
 
@@ -290,8 +282,9 @@ def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], 
     since = max(now - _RECENT, installed, context.opened + SETTLED if context.opened else installed)
     scope = Scope(settings.key_filter, since, everything=False)
     classifier = Classifier(settings, scope, installed, now)
-    runs = RunFiles(context.invocation).leftovers()
-    in_hand = {key.key for run in runs if isinstance(run, RunFile) for key in run.keys}
+    in_hand = {
+        key.key for run in RunFiles(context.invocation).leftovers() if isinstance(run, RunFile) for key in run.keys
+    }
     classes: Counter[ObjectClass | None] = Counter()
     events_came = False
     enough = _scan_deadline(context)

@@ -14,7 +14,7 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.step import Stop, Stopped
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.errors import EventError, PayloadError, StorageError, log
+from oss_oms_sync.errors import EventError, PayloadError, log
 from oss_oms_sync.events import ObjectChange, is_text
 from oss_oms_sync.jobs.replay.resending import Options, Replay
 from oss_oms_sync.ledger.closing import Closing
@@ -119,8 +119,5 @@ def take_turn(invocation: Invocation) -> bool:
 
 def give_turn_back(invocation: Invocation) -> None:
     """Let the next tick send."""
-    try:
-        JobState(invocation).store(_STATE, to_json(_Busy()))
-    except StorageError as error:
-        # It waits until this run would have been over.
-        log.error({"state": "not stored", "problem": str(error)})
+    # Otherwise it waits until this run would have been over.
+    JobState(invocation).try_store(_STATE, to_json(_Busy()))

@@ -91,12 +91,9 @@ class FailedCopies:
             log.info({"failed_copies": problem or "OMS's lists can be read"})
             positions.said = problem
         after = to_json(positions.kept())
-        try:
-            if after != before:
-                self._state.store(_STATE, after)
-        except StorageError as error:
-            # The next run reads the same lines again.
-            log.error({"state": "not stored", "problem": str(error)})
+        if after != before:
+            # If it is not stored, the next run reads the same lines again.
+            self._state.try_store(_STATE, after)
         return {
             "lists": self._lists,
             **{

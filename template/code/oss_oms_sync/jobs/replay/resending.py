@@ -99,11 +99,11 @@ class Replay:
         """Keys with what their failed records know of them, and whether they have one."""
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
         found = {one.name: one for one in self._bucket.try_get_all(names) if isinstance(one, StoredObject)}
-        named = []
-        for change, name in zip(changes, names, strict=True):
-            known = failed_key(self._task_id, found[name]) if name in found else None
-            named.append((known.of(change) if known else FailedKey(change), name in found))
-        return named
+        known = [failed_key(self._task_id, found[name]) if name in found else None for name in names]
+        return [
+            (one.of(change) if one else FailedKey(change), name in found)
+            for change, name, one in zip(changes, names, known, strict=True)
+        ]
 
     def send_records(self, asked: Options) -> None:
         """Send the keys of the failed records, all or those that are `asked` for.
@@ -306,11 +306,8 @@ class Replay:
         """Store where the next run continues, which keys rest, and how this run ended."""
         self._resting.reject(self.sender.rejected)
         last = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
-        try:
-            self._state.store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
-        except StorageError as error:
-            # The next run starts where this one did: some keys are sent twice.
-            log.error({"state": "not stored", "problem": str(error)})
+        # If it is not, the next run starts where this one did: some keys are sent twice.
+        self._state.try_store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
 
     def _would_take(self, keys: Sequence[FailedKey]) -> None:
         self._taken.update(key.key for key in keys)
