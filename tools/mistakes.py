@@ -378,7 +378,7 @@ MISTAKES = (
     ),
     Mistake(
         "a call that does not ask for the mark",
-        f"{_JOBS}/test_forward_closed.py::test_closed_in_the_midst_of_a_long_event_the_batches_after_it_are_recorded",
+        f"{_JOBS}/test_forward.py::test_closed_in_the_midst_of_a_long_event_the_batches_after_it_are_recorded",
         f"{_CODE}/delivery/batches.py",
         "if refused := refusal():",
         "if not submission.calls and (refused := refusal()):",
