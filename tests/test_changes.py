@@ -118,7 +118,7 @@ CHANGES = {
                 "    left_behind,\n    unreadable,\n",
             ),
         ),
-        ("tests/unit/jobs/status/test_verdict.py", "tests/unit/jobs/status/test_backlog.py"),
+        ("tests/unit/jobs/status/test_verdict.py",),
     ),
     "a column of the status page": Change(
         "a column or a figure of a page",
@@ -188,7 +188,7 @@ CHANGES = {
                 "def under_way(",
             ),
         ),
-        ("tests/unit/test_stored.py", "tests/unit/jobs/status/test_old_objects.py"),
+        ("tests/unit/test_stored.py", "tests/unit/jobs/status/test_in_obs.py"),
     ),
 }
 
