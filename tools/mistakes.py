@@ -350,7 +350,7 @@ MISTAKES = (
     ),
     Mistake(
         "failures of one version counted for the next",
-        f"{_JOBS}/replay/test_versions.py::test_how_often_oms_failed_a_version_does_not_count_for_the_next",
+        f"{_JOBS}/replay/test_resting.py::test_how_often_oms_failed_a_version_does_not_count_for_the_next",
         f"{_CODE}/ledger/records.py",
         "copy_attempts=self.copy_attempts if is_same else 0",
         "copy_attempts=self.copy_attempts",
