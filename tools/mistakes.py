@@ -300,14 +300,14 @@ MISTAKES = (
     ),
     Mistake(
         "accepting what the comparison has not looked at",
-        f"{_JOBS}/certify/test_verdict.py::test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted",
+        f"{_JOBS}/certify/test_waiting.py::test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted",
         f"{_CODE}/jobs/certify/evidence.py",
         "was_tried=written < tried_until",
         "was_tried=True",
     ),
     Mistake(
         "no way out for what OMS refuses and nobody can read",
-        f"{_JOBS}/certify/test_verdict.py::test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named",
+        f"{_JOBS}/certify/test_waiting.py::test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named",
         f"{_CODE}/comparison/judge.py",
         "tried in IN_VAIN",
         "tried is None",
@@ -483,7 +483,7 @@ MISTAKES = (
     ),
     Mistake(
         "asking to send for ever what reading proves",
-        f"{_UNIT}/jobs/certify/test_verdict.py::test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read",
+        f"{_UNIT}/jobs/certify/test_waiting.py::test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read",
         f"{_CODE}/jobs/certify/evidence.py",
         "due.append(Due(key, found, are_same_size(entry)",
         "due.append(Due(key, found, not are_same_size(entry)",
