@@ -118,7 +118,7 @@ CHANGES = {
                 "    left_behind,\n    unreadable,\n",
             ),
         ),
-        ("tests/unit/jobs/status/test_verdict.py", "tests/unit/jobs/status/test_backlog.py"),
+        ("tests/unit/jobs/status/test_verdict.py",),
     ),
     "a column of the status page": Change(
         "a column or a figure of a page",
@@ -174,7 +174,7 @@ CHANGES = {
     "how often the mark is asked": Change(
         "how often it is asked whether the project is closed",
         ((f"{CODE}/ledger/closing.py", "_KNOWN_SECONDS = 60.0", "_KNOWN_SECONDS = 59.0"),),
-        ("tests/unit/jobs/replay/test_closed.py", "tests/unit/jobs/certify/test_closing.py"),
+        ("tests/unit/jobs/replay/test_records.py", "tests/unit/jobs/certify/test_closing.py"),
     ),
     "a kind of record": Change(
         "another object that the jobs keep in the log bucket",
@@ -188,7 +188,7 @@ CHANGES = {
                 "def under_way(",
             ),
         ),
-        ("tests/unit/test_stored.py", "tests/unit/jobs/status/test_old_objects.py"),
+        ("tests/unit/test_stored.py", "tests/unit/jobs/status/test_in_obs.py"),
     ),
 }
 

@@ -300,14 +300,14 @@ MISTAKES = (
     ),
     Mistake(
         "accepting what the comparison has not looked at",
-        f"{_JOBS}/certify/test_verdict.py::test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted",
+        f"{_JOBS}/certify/test_waiting.py::test_what_the_comparison_has_not_looked_at_waits_whatever_is_accepted",
         f"{_CODE}/jobs/certify/evidence.py",
         "was_tried=written < tried_until",
         "was_tried=True",
     ),
     Mistake(
         "no way out for what OMS refuses and nobody can read",
-        f"{_JOBS}/certify/test_verdict.py::test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named",
+        f"{_JOBS}/certify/test_waiting.py::test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named",
         f"{_CODE}/comparison/judge.py",
         "tried in IN_VAIN",
         "tried is None",
@@ -350,7 +350,7 @@ MISTAKES = (
     ),
     Mistake(
         "failures of one version counted for the next",
-        f"{_JOBS}/replay/test_versions.py::test_how_often_oms_failed_a_version_does_not_count_for_the_next",
+        f"{_JOBS}/replay/test_resting.py::test_how_often_oms_failed_a_version_does_not_count_for_the_next",
         f"{_CODE}/ledger/records.py",
         "copy_attempts=self.copy_attempts if is_same else 0",
         "copy_attempts=self.copy_attempts",
@@ -378,7 +378,7 @@ MISTAKES = (
     ),
     Mistake(
         "a call that does not ask for the mark",
-        f"{_JOBS}/test_forward_closed.py::test_closed_in_the_midst_of_a_long_event_the_batches_after_it_are_recorded",
+        f"{_JOBS}/test_forward.py::test_closed_in_the_midst_of_a_long_event_the_batches_after_it_are_recorded",
         f"{_CODE}/delivery/batches.py",
         "if refused := refusal():",
         "if not submission.calls and (refused := refusal()):",
@@ -483,7 +483,7 @@ MISTAKES = (
     ),
     Mistake(
         "asking to send for ever what reading proves",
-        f"{_UNIT}/jobs/certify/test_verdict.py::test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read",
+        f"{_UNIT}/jobs/certify/test_waiting.py::test_what_failed_and_is_in_obs_in_the_same_size_is_to_be_read",
         f"{_CODE}/jobs/certify/evidence.py",
         "due.append(Due(key, found, are_same_size(entry)",
         "due.append(Due(key, found, not are_same_size(entry)",

@@ -113,21 +113,20 @@ class CertifyWorld(World):
 
     def is_go(self, **asked: object) -> bool:
         document = self.certify(**asked)
-        assert (document["verdict"], results(document)) == ("GO", {}), document["text"]
+        assert verdict(document) == ("GO", {}), document["text"]
         return True
+
+    def stopped_by(self, name: str, result: str = "failed", *also: str, **asked: object) -> dict[str, Any]:
+        """The check that keeps the cutover from a GO, alone but for those that were not run."""
+        document = self.certify(**asked)
+        says = "NO-GO" if result == "failed" else "NOT PROVEN"
+        assert verdict(document) == (says, {name: result, **dict.fromkeys(also, "not run")}), document["text"]
+        return check(document, name)
 
 
 def results(document: dict[str, Any]) -> dict[str, str]:
     """The result of each check that did not pass, by its id."""
-    return {
-        check["id"]: check["result"] for check in document["checks"] if check["result"] != "passed" and check["gates"]
-    }
-
-
-def failed(document: dict[str, Any]) -> list[str]:
-    """The checks that failed, of a document that says NO-GO."""
-    assert document["verdict"] == "NO-GO"
-    return [name for name, result in results(document).items() if result == "failed"]
+    return {one["id"]: one["result"] for one in document["checks"] if one["gates"] and one["result"] != "passed"}
 
 
 def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:

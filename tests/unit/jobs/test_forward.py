@@ -1,35 +1,53 @@
-"""The main job: what is returned, raised, recorded and logged."""
+"""The main job: what is returned, raised, recorded and logged, also in a closed project."""
 
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from oss_oms_sync.errors import EventError, Reason, RecordError
+from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import record_name
 from sandbox.server.faults import Fault
-from support.world import DROP_BEFORE, HANG, PAGE, REDIRECTS, TASK, event, oms_error, oss_error, payload
+from support.world import (
+    DROP_BEFORE,
+    HANG,
+    KNOWN,
+    PAGE,
+    REDIRECTS,
+    TASK,
+    World,
+    event,
+    is_look,
+    oms_error,
+    oss_error,
+    payload,
+)
+
+
+def failed(world: World, key: str) -> dict[str, Any]:
+    """What the failed record of a key says, if there is one."""
+    return json.loads(world.record_body("failed", key) or b"{}")
 
 
 def test_an_accepted_key_is_recorded_and_true_is_returned(world):
     assert world.forward(payload("a", etag="ABC")) is True
-    assert world.record_body("success", "a") == b"ABC"
-    assert world.record_body("failed", "a") is None
+    assert (world.record_body("success", "a"), world.record_body("failed", "a")) == (b"ABC", None)
 
 
 def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
     world.oms.refuse(lambda key: key == "bad")
     assert world.forward(payload("good", "bad", "fine")) is False
-    assert world.record_body("success", "good")
-    assert world.record_body("success", "fine")
-    assert json.loads(world.record_body("failed", "bad"))["reason"] == "REJECTED"
+    assert [bool(world.record_body("success", key)) for key in ("good", "bad", "fine")] == [True, False, True]
+    assert [failed(world, key).get("reason") for key in ("good", "bad", "fine")] == [None, "REJECTED", None]
 
 
 def test_nothing_to_forward_is_true_and_costs_no_call(world):
     assert world.forward(payload("a", name="ObjectRemoved:DeleteObject")) is True
-    assert not world.oms.requests
-    assert not world.oss.requests
+    assert not [*world.oms.requests, *world.oss.requests]
 
 
 def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(world):
@@ -38,14 +56,6 @@ def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(w
         world.forward(broken)
     assert world.oms.accepted == {"a": 1}
     assert world.record_body("success", "a")
-
-
-@pytest.mark.parametrize("answer", [*REDIRECTS, PAGE])
-def test_a_failed_record_that_something_else_than_oss_took_is_none(world, answer):
-    world.oms.faults.add(oms_error(404))
-    world.bucket.fail(answer, "put")
-    with pytest.raises(RecordError, match="1 failed keys are not recorded"):
-        world.forward(payload("a"))
 
 
 def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, lines):
@@ -57,13 +67,16 @@ def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(wor
     assert (summary["accepted"], summary["unrecorded"]) == (1, 0)
 
 
-def test_a_failed_record_that_cannot_be_written_is_told_with_its_key(world, lines):
+@pytest.mark.parametrize("answer", [oss_error(403), *REDIRECTS, PAGE])
+def test_a_failed_record_that_nobody_or_something_else_than_oss_took_is_told_with_its_key(world, lines, answer):
     world.oms.faults.add(oms_error(404))
-    world.bucket.fail(oss_error(403), "put")
-    with pytest.raises(RecordError, match=r"1 failed keys are not recorded.*oss:PutObject"):
+    world.bucket.fail(answer, "put")
+    with pytest.raises(RecordError, match="1 failed keys are not recorded") as raised:
         world.forward(payload("a"))
     line, _, summary = lines()
-    assert "oss:PutObject" in line.pop("problem")
+    problem = line.pop("problem")
+    assert problem in str(raised.value)
+    assert "oss:PutObject" in problem or answer.code != 403
     assert line == {"key": "a", "record": record_name(TASK, "failed", "a")}
     assert (summary["failed"], summary["unrecorded"]) == ({"NO_TASK": 1}, 1)
 
@@ -117,8 +130,8 @@ def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
 
 def test_ten_keys_in_a_first_event_cost_a_look_one_call_and_records_side_by_side(world):
     world.forward(payload(*[f"k{number}" for number in range(10)]))
-    assert len(world.oms.calls) == 1
-    assert world.clock.seconds == pytest.approx(world.oms.round_trip + 2 * world.oss.round_trip)
+    took = pytest.approx(world.oms.round_trip + 2 * world.oss.round_trip)
+    assert (len(world.oms.calls), world.clock.seconds) == (1, took)
 
 
 def test_no_secret_stands_in_records_logs_or_errors(world, lines):
@@ -129,3 +142,149 @@ def test_no_secret_stands_in_records_logs_or_errors(world, lines):
         world.forward(payload(key))
     shown = b" ".join(one.body for one in world.bucket.objects.values()).decode() + repr(lines())
     assert not [secret for secret in secrets if secret in shown]
+
+
+# A closed project: it sends nothing, it records every key, and its good path costs one look a minute.
+
+KEYS = [f"{number:02}" for number in range(30)]
+UNREADABLE = {
+    "no right": oss_error(403),
+    "no answer": HANG,
+    "lost": DROP_BEFORE,
+    "server errors": oss_error(500),
+    "something else than OSS": PAGE,
+    "something else that has no such page": Fault.status(404, PAGE.body),
+    "a mark that is none": Fault.status(200, b"[]", KNOWN),
+}
+
+
+def closing(world: World) -> Closing:
+    return Closing(world.invocation())
+
+
+def looks(world: World) -> int:
+    return sum(map(is_look, world.oss.requests))
+
+
+def sent(world: World) -> list[list[str]]:
+    return [call.keys for call in world.oms.calls]
+
+
+def test_the_good_path_costs_one_call_and_one_record_and_a_look_beyond_that_once_a_minute(world):
+    # GIVEN a new instance, then one that asked less than a minute ago, then one that asked longer ago
+    for key, pause, due in [("a", 0, 1), ("b", 59, 0), ("c", 1, 1), ("d", 1, 0)]:
+        world.clock.sleep(pause)
+        began, looked = world.clock.seconds, looks(world)
+
+        # WHEN it is given an event, THEN it waits for a look where one is due, and for nothing else
+        assert world.forward(payload(key)) is True
+        took = world.clock.seconds - began
+        assert took == pytest.approx(world.oms.round_trip + (1 + due) * world.oss.round_trip)
+        assert (looks(world) - looked, sent(world)[-1]) == (due, [key])
+    assert len(world.oms.calls) == world.bucket.calls["put"] == 4
+
+
+def test_a_new_instance_sends_nothing_and_records_every_key_with_the_reason(world):
+    closing(world).close("Li Lei")
+    assert world.forward(payload("a", "b")) is False
+    assert not world.oms.requests
+    assert [failed(world, key)["reason"] for key in "ab"] == ["CLOSED", "CLOSED"]
+    assert "closed since 2026-01-02T00:00:00Z (Li Lei)" in failed(world, "a")["message"]
+
+
+def test_an_instance_that_works_on_sends_until_a_minute_after_it_asked(world):
+    world.forward(payload("a"))
+    closing(world).close()
+    for second in range(10, 100, 10):
+        world.clock.sleep(10)
+        world.forward(payload(f"{second}"))
+    assert sent(world) == [["a"], ["10"], ["20"], ["30"], ["40"], ["50"]]
+
+
+def test_the_minute_counts_from_the_question_however_late_the_answer_comes(world):
+    world.oss.round_trip = 4.0
+    assert world.forward(payload("a")) is True
+    closing(world).close()
+    world.clock.sleep(60 - world.clock.seconds)
+    assert world.forward(payload("b")) is False
+    assert sent(world) == [["a"]]
+
+
+@pytest.mark.parametrize(("monotonic", "wall"), [(0, 60), (0, -61), (60, 0)])
+def test_an_instance_that_was_frozen_sends_nothing_whichever_of_its_clocks_went_on(world, monotonic, wall):
+    world.forward(payload("a"))
+    closing(world).close()
+    world.clock.sleep(monotonic)
+    world.clock.ahead = timedelta(seconds=wall - monotonic)
+    assert world.forward(payload("b")) is False
+    assert sent(world) == [["a"]]
+
+
+def test_an_instance_that_was_told_that_it_is_closed_does_not_forget_it_when_a_clock_is_set_back(world):
+    world.forward(payload("a"))
+    closing(world).close()
+    for ahead in (2, 0):
+        world.clock.ahead = timedelta(minutes=ahead)
+        assert world.forward(payload("b")) is False
+    assert sent(world) == [["a"]]
+
+
+def test_of_a_large_event_all_is_recorded_after_one_look(world):
+    closing(world).close()
+    looked = looks(world)
+    assert world.forward(payload(*KEYS)) is False
+    assert (sent(world), looks(world) - looked) == ([], 1)
+    assert {failed(world, key)["reason"] for key in KEYS} == {"CLOSED"}
+
+
+def test_closed_in_the_midst_of_a_long_event_the_batches_after_it_are_recorded(world):
+    # GIVEN an instance that is frozen for a minute while it handles a batch, and a project that is closed meanwhile
+    def closed_meanwhile(request):
+        if "/events" in request.url:
+            world.ground.network.before = lambda _: None
+            closing(world).close()
+            world.clock.ahead += timedelta(minutes=1)
+
+    world.ground.network.before = closed_meanwhile
+
+    # WHEN it goes on with the event, THEN it sends nothing more, and records the rest
+    assert world.forward(payload(*KEYS)) is False
+    assert sent(world) == [KEYS[:10]]
+    assert [failed(world, key).get("reason") for key in KEYS] == [None] * 10 + ["CLOSED"] * 20
+
+
+def test_what_comes_after_the_opening_is_sent_at_once(world):
+    closing(world).close()
+    world.forward(payload("a"))
+    closing(world).open()
+    assert world.forward(payload("b")) is True
+    looked = looks(world)
+    world.forward(payload("c"))
+    assert looks(world) == looked
+
+
+@pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_event_is_recorded_if_it_is_not_known_whether_the_project_is_closed(world, fault):
+    world.oss.faults.add(fault, where=is_look)
+    assert world.forward(payload("a")) is False
+    assert ([*world.oms.requests], failed(world, "a")["reason"]) == ([], "MARK_UNREAD")
+    assert failed(world, "a")["message"].startswith("It is not known whether")
+    assert world.clock.seconds < 6
+
+    # It is tried again at the next event.
+    world.oss.faults.clear()
+    assert world.forward(payload("b")) is True
+
+
+def test_a_role_that_may_not_read_the_mark_is_told_so_in_the_records(world):
+    world.oss.deny("oss:GetObject", world.log_bucket)
+    world.forward(payload("a"))
+    assert "lacks oss:GetObject on photos-oms-log: grant it" in failed(world, "a")["message"]
+
+
+def test_a_key_that_can_be_neither_sent_nor_recorded_stays_with_function_compute(world):
+    closing(world).close()
+    world.oss.deny("oss:PutObject", world.log_bucket)
+    with pytest.raises(RecordError, match="1 failed keys are not recorded"):
+        world.forward(payload("a"))
+    assert not world.oms.requests

@@ -35,13 +35,14 @@ def tried(world: World, events: int) -> int:
     return len(world.oms.requests) - before
 
 
-def throttle(world: World, events: int) -> None:
-    """So many events are tried, and throttled at each attempt."""
-    throttled = 0
+def throttle(world: World, events: int) -> int:
+    """So many events are tried, and throttled at each attempt; returns how many that are."""
+    before, throttled = len(world.oms.requests), 0
     world.oms.faults.add(BUSY)
     while throttled < events:
         throttled += tried(world, 1) > 0
     world.oms.faults.clear()
+    return len(world.oms.requests) - before
 
 
 def test_without_throttling_every_event_is_tried(world):
@@ -56,25 +57,22 @@ def test_a_spike_that_throttles_one_event_leaves_nothing_to_replay(world):
 
 def test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call(world):
     throttle(world, 8)
-    number = next((one for one in range(100) if not world.forward(payload(f"key {one}", etag="ABC"))), None)
-    assert number is not None
-    record = json.loads(world.record_body("failed", f"key {number}"))
-    assert f"key {number}" not in world.oms.accepted
-    assert (record["reason"], record["status"], record["etag"]) == ("THROTTLED", None, "ABC")
-    assert record["message"] == "not sent: OMS throttled calls before it, so replay sends it"
+    key = next(f"key {one}" for one in range(100) if not world.forward(payload(f"key {one}", etag="ABC")))
+    record = json.loads(world.record_body("failed", key))
+    said = "not sent: OMS throttled calls before it, so replay sends it"
+    assert record == {**record, "reason": "THROTTLED", "status": None, "etag": "ABC", "message": said}
+    assert key not in world.oms.accepted
 
 
-@pytest.mark.parametrize(("throttled", "least", "most"), [(2, 30, 70), (4, 5, 30), (20, 0, 15)])
-def test_each_throttled_event_halves_what_is_tried(world, throttled, least, most):
+@pytest.mark.parametrize(
+    ("throttled", "events", "least", "most"),
+    # Some are tried however much was throttled.
+    [(2, 100, 30, 70), (4, 100, 5, 30), (20, 100, 0, 15), (30, 300, 1, 300)],
+)
+def test_each_throttled_event_halves_what_is_tried(world, throttled, events, least, most):
     throttle(world, throttled)
     world.oms.round_trip = 0
-    assert least <= tried(world, 100) <= most
-
-
-def test_some_events_are_tried_however_much_was_throttled(world):
-    throttle(world, 30)
-    world.oms.round_trip = 0
-    assert tried(world, 300) > 0
+    assert least <= tried(world, events) <= most
 
 
 def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
@@ -85,24 +83,18 @@ def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
 
 def test_a_throttled_call_is_attempted_again_only_while_every_event_is_tried(world):
     throttle(world, 1)
-    before = len(world.oms.requests)
-    throttle(world, 1)
-    patient = len(world.oms.requests) - before
+    assert throttle(world, 1) > 1
     throttle(world, 6)
-    before = len(world.oms.requests)
-    throttle(world, 1)
-    assert patient > 1
-    assert len(world.oms.requests) - before == 1
+    assert throttle(world, 1) == 1
 
 
 def test_a_closed_project_says_so_in_each_record_however_much_was_throttled(world):
     throttle(world, 10)
     Closing(world.invocation()).close()
     world.clock.ahead = timedelta(minutes=1)  # frozen, so it asks
-    for number in range(20):
-        world.forward(payload(f"key {number}"))
-    records = [json.loads(world.record_body("failed", f"key {number}")) for number in range(20)]
-    assert {record["reason"] for record in records} == {"CLOSED"}
+    for key in map(str, range(20)):
+        world.forward(payload(key))
+        assert json.loads(world.record_body("failed", key))["reason"] == "CLOSED"
 
 
 events = st.tuples(

@@ -57,21 +57,22 @@ of_passes = st.one_of(
 
 def play(world: CertifyWorld, happenings: Sequence[tuple[Any, ...]]) -> None:
     for what, *details in happenings:
-        if what == "deep":
-            world.compare(deep=True)
-        elif what == "compare" and details:
-            world.compare(**details[0])
-        elif what == "stops":
-            world.source.fail(BUSY, "list")
-            with contextlib.suppress(StorageError):
-                world.compare(**details[0])
-            world.source.heal()
-        elif what == "encrypt":
-            world.obs.bucket(world.there.name).encrypted = True
-        elif what == "fail_copy":
-            world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
-        else:
-            getattr(world, what)(*details)
+        match what, details:
+            case "deep", _:
+                world.compare(deep=True)
+            case "compare", [wishes]:
+                world.compare(**wishes)
+            case "stops", [wishes]:
+                world.source.fail(BUSY, "list")
+                with contextlib.suppress(StorageError):
+                    world.compare(**wishes)
+                world.source.heal()
+            case "encrypt", _:
+                world.obs.bucket(world.there.name).encrypted = True
+            case "fail_copy", _:
+                world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
+            case _:
+                getattr(world, what)(*details)
 
 
 def source_of(world: CertifyWorld) -> dict[str, tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify.sample import Sample, _Read
 from oss_oms_sync.passes.digests import MAX_DRAWN, Drawn, digest
-from support.certify_world import CertifyWorld, check, results, verdict
+from support.certify_world import CertifyWorld, check, results
 from support.world import HOUR, MINUTE, oss_error
 
 
@@ -36,9 +37,10 @@ def tamper(world: CertifyWorld) -> None:
 
 def test_without_a_sample_asked_for_nothing_is_read_and_that_is_said(ready, reads):
     document = ready.certify()
-    assert (document["verdict"], document["sample"]) == ("GO", None)
-    assert (check(document, "SAMPLE")["result"], check(document, "SAMPLE")["gates"]) == ("not run", False)
-    assert not reads
+    assert (document["verdict"], document["sample"], reads) == ("GO", None, [])
+    found = [check(document, name) for name in ("SAMPLE", "METADATA")]
+    assert [(one["result"], one["gates"]) for one in found] == [("not run", False)] * 2
+    assert document["text"].endswith("Headers were not compared.")
 
 
 def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(ready, reads):
@@ -51,13 +53,12 @@ def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(read
     assert sample["bytes"] == sum(len(ready.source.objects[key].body) for key in sample["keys"])
 
     # What was read is not read again.
-    assert ready.certify(sample=2)["verdict"] == "GO"
-    assert len(reads) == 4
-    assert ready.certify(sample=300)["sample"]["read"] == 3
-    assert len(reads) == 6
+    assert (ready.certify(sample=2)["verdict"], len(reads)) == ("GO", 4)
+    document = ready.certify(sample=300)
+    assert (document["sample"]["read"], len(reads)) == (3, 6)
     # A sample of all says that it was all.
     told = "All that count as equal were read (3 objects of up to 1 GiB): none differs"
-    assert told in check(ready.certify(sample=300), "SAMPLE")["seen"]
+    assert told in check(document, "SAMPLE")["seen"]
 
 
 def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready):
@@ -75,11 +76,9 @@ def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready)
 @pytest.mark.parametrize("asked", [0, 1, 2])
 def test_an_object_that_differs_is_a_no_go_however_few_are_asked_for_later(ready, asked):
     tamper(ready)
-    ready.certify(sample=3)
-    document = ready.certify(sample=asked)
-    assert verdict(document) == ("NO-GO", {"SAMPLE": "failed"})
-    found = check(document, "SAMPLE")
-    assert found["keys"] == ["b"] == document["sample"]["differing"]
+    first = ready.certify(sample=3)
+    found = ready.stopped_by("SAMPLE", sample=asked)
+    assert found["keys"] == ["b"] == first["sample"]["differing"]
     # What is read anew may tell what the sample has found.
     options = found["step"]["options"]
     assert (found["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
@@ -102,41 +101,35 @@ def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
     assert results(ready.certify(sample=3)) == {"SAMPLE": "failed"}
 
 
-@pytest.mark.parametrize("bucket", ["source", "there"])
-def test_without_the_right_to_read_nothing_is_proven(ready, bucket):
+@pytest.mark.parametrize(
+    ("bucket", "code", "grants"),
+    [
+        # What is missing comes before the command that needs it.
+        ("source", "AccessDenied", ["policies/show.py --deep", "grant it"]),
+        ("there", "AccessDenied", ["policies/show.py --deep", "Grant"]),
+        # OBS refuses whatever object: that is no sample of none.
+        *(("there", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
+    ],
+)
+def test_without_the_right_to_read_nothing_is_proven(ready, bucket, code, grants):
     side = getattr(ready, bucket)
-    side.fail(oss_error(403), "get")
-    document = ready.certify(sample=3)
-    assert verdict(document) == ("NOT PROVEN", {"SAMPLE": "not run", "METADATA": "not run"})
-    assert "AccessDenied" in check(document, "SAMPLE")["seen"]
-    assert not check(document, "SAMPLE")["waits"]
-    assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
-    # What is missing comes before the command that needs it.
-    following = check(document, "SAMPLE")["next"]
-    assert "policies/show.py --deep" in following
-    assert {"source": "grant it", "there": "Grant"}[bucket] in following
+    side.fail(oss_error(403, code), "get")
+    found = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
+    # Headers wait for what is not read wholly.
+    assert (code in found["seen"], found["waits"], ready.source.calls["head"]) == (True, False, 0)
+    assert found["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
+    assert [one for one in grants if one not in found["next"]] == []
     # With it, the same command reads them.
     side.heal()
-    assert ready.is_go(sample=3)
-
-
-@pytest.mark.parametrize("code", ["InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden"])
-def test_what_obs_refuses_for_whatever_object_is_no_sample_of_none(ready, code):
-    ready.there.fail(oss_error(403, code), "get")
-    found = check(ready.certify(sample=3), "SAMPLE")
-    assert found["result"] == "not run" and code in found["seen"]
-    assert found["step"]["options"]["sample"] == 3
-    ready.there.heal()
     assert ready.is_go(sample=3)
 
 
 def test_what_there_is_no_time_for_is_read_by_the_next_call(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.later(90) if kind == "get" else None
     first = ready.certify(sample=3)
-    assert results(first) == {"SAMPLE": "not run", "METADATA": "not run"}
-    assert first["sample"]["read"] == 2
-    assert check(first, "SAMPLE")["waits"]
-    assert "the next call goes on" in check(first, "SAMPLE")["seen"]
+    found = check(first, "SAMPLE")
+    assert (results(first), first["sample"]["read"]) == ({"SAMPLE": "not run", "METADATA": "not run"}, 2)
+    assert (found["waits"], "the next call goes on" in found["seen"]) == (True, True)
     assert ready.is_go(sample=3)
 
 
@@ -149,10 +142,9 @@ def test_where_nothing_can_be_sampled_though_it_was_asked_for_nothing_is_proven(
     assert (check(document, "SAMPLE")["result"], document["verdict"]) == ("not run", "NOT PROVEN")
     world.prove()
     document = world.certify(sample=3)
-    assert document["sample"]["drawn"] == 0
-    assert check(document, "SAMPLE")["result"] == "not run"
-    assert "sample" not in check(document, "SAMPLE")["step"]["options"]
-    assert document["verdict"] != "GO"
+    found = check(document, "SAMPLE")
+    assert (document["verdict"], found["result"], document["sample"]["drawn"]) == ("NO-GO", "not run", 0)
+    assert "sample" not in found["step"]["options"]
 
 
 def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claimed():
@@ -160,18 +152,17 @@ def test_twenty_differing_objects_of_two_thousand_are_found_as_often_as_is_claim
     # (1980 - i) / (2000 - i), which is 0.357. With 300 it is 0.037: a bound of 3/n = 1 % at 95 %.
     keys = [f"photos/{number:04}.jpg" for number in range(2000)]
     bad = set(keys[5::100])
-    missed = {100: 0, 300: 0}
+    missed: Counter[int] = Counter()
     digests = [(key, digest(key.encode(), 1)) for key in keys]
     for number in range(200):
         drawing = Drawn(hashlib.md5(str(number).encode()).hexdigest())
         for key, of in digests:
             drawing.add(key, of, "photos/", 1)
         drawn = drawing.keys
-        for number in missed:
-            missed[number] += not bad.intersection(drawn[:number])
+        missed.update(most for most in (100, 300) if not bad.intersection(drawn[:most]))
     # Within four standard deviations of the binomial distribution.
-    assert abs(missed[100] - 200 * 0.357) < 4 * (200 * 0.357 * 0.643) ** 0.5
-    assert abs(missed[300] - 200 * 0.037) < 4 * (200 * 0.037 * 0.963) ** 0.5
+    for most, odds in ((100, 0.357), (300, 0.037)):
+        assert abs(missed[most] - 200 * odds) < 4 * (200 * odds * (1 - odds)) ** 0.5
     assert missed[300] <= 200 * 0.05
 
 
@@ -184,14 +175,14 @@ def test_an_object_that_cannot_be_read_is_named_and_makes_room_for_others(ready,
     side.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
     # WHEN all are asked for, THEN the others are read, and it is said which was not
     document = ready.certify(sample=3)
-    sample = document["sample"]
+    sample, found = document["sample"], check(document, "SAMPLE")
     assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
-    assert check(document, "SAMPLE")["seen"].endswith("1 drawn object could not be read, or changed meanwhile")
+    assert found["seen"].endswith("1 drawn object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
     # AND that it holds of what can be read alone, and is fewer than were asked for, until somebody asks for as many
-    assert "fewer than 100.0 % of those that can be read of the 3 objects" in check(document, "SAMPLE")["seen"]
-    assert (check(document, "SAMPLE")["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
-    assert check(document, "SAMPLE")["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
+    assert "fewer than 100.0 % of those that can be read of the 3 objects" in found["seen"]
+    assert (found["result"], document["verdict"]) == ("not proven", "NOT PROVEN")
+    assert found["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
     assert ready.is_go(sample=2)
     # AND another call does not try it again
     calls = side.calls["get"]
@@ -216,9 +207,8 @@ def test_a_rehearsal_passes_over_what_applications_have_changed_since_it_was_dra
     world.put("c", "cc", fate="accepted")
     document = world.rehearse(sample=3)
     # THEN that is no difference, and is not read in their place; another comparison draws anew
-    assert check(document, "SAMPLE")["result"] == "not proven"
-    assert check(document, "SAMPLE")["next"].startswith("Compare again")
-    sample = document["sample"]
+    found, sample = check(document, "SAMPLE"), document["sample"]
+    assert (found["result"], found["next"].startswith("Compare again")) == ("not proven", True)
     assert (sorted(sample["keys"]), sorted(sample["unreadable"])) == (["a/1", "a/2"], ["b", "c"])
     assert check(world.rehearse(sample=2), "SAMPLE")["result"] == "passed"
     # AND what somebody does in OBS alone is one

@@ -12,7 +12,9 @@ from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify import evidence
 from support.certify_world import CertifyWorld, check, verdict
+from support.task_group import begun, over
 from support.world import DAY, HOUR, MINUTE
+from unit.jobs.certify.mending import RESTART, asked, is_mended
 
 
 @pytest.mark.parametrize("fate", ["copied", "lost"])
@@ -27,13 +29,11 @@ def test_what_was_written_after_the_freeze_is_named_until_the_freeze_is_said_to_
     world.judge_again()
 
     # THEN it is a no, which names the object and when the freeze can have been
-    document = world.certify()
-    assert verdict(document) == ("NO-GO", {"FROZEN": "failed"})
-    assert check(document, "FROZEN")["keys"] == ["late"]
-    assert document["last_written"][0]["key"] == "late"
+    found = world.stopped_by("FROZEN")
+    assert found["keys"] == ["late"] == [world.certify()["last_written"][0]["key"]]
 
     # WHEN that is said, and compared, THEN it is a go
-    world.frozen = check(document, "FROZEN")["step"]["options"]["frozen_since"]
+    world.frozen = found["step"]["options"]["frozen_since"]
     world.prove()
     assert world.is_go()
 
@@ -58,16 +58,13 @@ def test_oms_lists_that_were_read_before_the_comparison_ended_prove_nothing(worl
     mocker.stopall()
 
     # THEN that is not enough until its timer strikes again
-    document = world.certify()
-    assert verdict(document) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
-    assert check(document, "NOTHING_WAITS")["waits"]
+    assert world.stopped_by("NOTHING_WAITS", "not run")["waits"]
     world.tick_replay()
     assert world.is_go()
 
 
 def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_told_of_it(world, mocker):
-    world.freeze()
-    world.prove()
+    world.get_ready()
     seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], evidence.what_waits
 
     def looked(*asked, **how):
@@ -100,9 +97,7 @@ def test_objects_of_the_source_that_are_named_like_records_are_counted_and_named
     world.prove()
 
     # WHEN the cutover is judged, THEN it is not proven until somebody accepts it by name
-    document = world.certify()
-    assert verdict(document) == ("NOT PROVEN", {"PROOF_IMPOSSIBLE": "not proven"})
-    assert check(document, "PROOF_IMPOSSIBLE")["keys"] == [key]
+    assert world.stopped_by("PROOF_IMPOSSIBLE", "not proven")["keys"] == [key]
     assert world.is_go(accept={"impossible": "ops: old records"})
 
     # What only OBS has under such a name is nobody's.
@@ -131,9 +126,7 @@ def test_of_two_samples_at_once_neither_loses_the_difference_that_the_other_foun
     assert meanwhile[1] == "NO-GO"
 
     # THEN that is known from now on
-    document = ready.certify()
-    assert verdict(document) == ("NO-GO", {"SAMPLE": "failed"})
-    assert check(document, "SAMPLE")["keys"] == meanwhile[:1]
+    assert ready.stopped_by("SAMPLE")["keys"] == meanwhile[:1]
 
 
 def test_however_many_records_another_project_has_they_hide_none_and_keep_nothing_from_a_go(mocker):
@@ -149,9 +142,7 @@ def test_however_many_records_another_project_has_they_hide_none_and_keep_nothin
     # AND what it failed to send itself is found behind all of them
     world.remove("z.jpg")
     world.fail("z.jpg")
-    document = world.certify()
-    assert verdict(document) == ("NO-GO", {"NOTHING_WAITS": "failed"})
-    assert check(document, "NOTHING_WAITS")["keys"] == ["z.jpg"]
+    assert world.stopped_by("NOTHING_WAITS")["keys"] == ["z.jpg"]
 
 
 def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mocker):
@@ -162,9 +153,8 @@ def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mock
     document = world.certify()
     assert verdict(document) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
     # A closed project sends nothing again, and no step of a certificate opens it.
-    assert check(document, "NOTHING_WAITS")["step"] is None
-    assert "python3 ops.py open" in check(document, "NOTHING_WAITS")["next"]
-    assert doubts(document) == []
+    found = check(document, "NOTHING_WAITS")
+    assert (found["step"], "python3 ops.py open" in found["next"], doubts(document)) == (None, True, [])
     world.call(open=True)
     assert check(world.certify(), "NOTHING_WAITS")["step"] == {"job": "replay", "options": {}}
 
@@ -174,8 +164,9 @@ def test_nothing_in_scope_is_not_proven(keys):
     world = CertifyWorld(*keys, OBJECT_SUFFIX=".typo")
     world.get_ready()
     document = world.certify(sample=10)
-    assert (document["verdict"], check(document, "SCOPE")["result"]) == ("NOT PROVEN", "not proven")
-    assert check(document, "SCOPE")["step"] == {"job": "deploy", "options": {}}
+    found = check(document, "SCOPE")
+    assert (document["verdict"], found["result"]) == ("NOT PROVEN", "not proven")
+    assert found["step"] == {"job": "deploy", "options": {}}
 
 
 def test_a_go_does_not_claim_that_the_source_stood_still_for_longer_than_was_looked():
@@ -199,3 +190,106 @@ def test_a_go_does_not_claim_that_the_source_stood_still_for_longer_than_was_loo
     assert (document["verdict"], len(written)) == ("GO", 1), document["text"]
     seen = check(document, "STOOD_STILL")["seen"]
     assert all(parse_time(one) <= written[0] for one in re.findall(r"\d{4}-\S+?Z", seen)), seen
+
+
+def ends_late(world: CertifyWorld) -> None:
+    """An upload in parts has the time of its beginning."""
+    world.put("a/late", "x")
+    world.source.modified["a/late"] = world.source.modified["b"]
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        (lambda world: world.put("new", "x"), ""),
+        (lambda world: world.delete("b"), ""),
+        (lambda world: world.put("b", "xy"), ""),
+        (ends_late, ""),
+        (lambda world: world.write("b", "?"), "changed in OBS"),
+    ],
+    ids=["written", "deleted", "overwritten", "of an old time", "written in OBS"],
+)
+def test_what_happens_after_the_comparison_is_a_no_go(world, change, seen):
+    world.freeze()
+    world.compare()
+    change(world)
+    world.stand_still()
+    found = world.stopped_by("STOOD_STILL")
+    assert (asked(found), seen in found["seen"]) == ({}, True)
+    if not seen:
+        world.freeze()  # what was written at the source belongs to it
+        world.prove()
+        assert world.is_go()
+
+
+def test_a_standstill_pass_from_before_the_comparison_shows_nothing(world):
+    world.freeze()
+    world.stand_still()
+    world.later(MINUTE)
+    world.compare()
+    world.call(close=True)
+    world.later(15 * MINUTE)
+    world.tick_replay()
+    assert asked(world.stopped_by("STOOD_STILL", "not run", "CLOSED")) == {}
+
+
+def before_the_freeze(world: CertifyWorld) -> None:
+    world.later(HOUR)
+    world.compare()
+    world.freeze()
+
+
+def of_a_part(world: CertifyWorld) -> None:
+    world.get_ready(prefix="a/")
+
+
+def long_ago(world: CertifyWorld) -> None:
+    world.get_ready()
+    world.later(DAY)
+    # Judging some keys again does not make it new.
+    world.compare(again=True)
+
+
+@pytest.mark.parametrize(
+    ("compared", "seen"),
+    [(before_the_freeze, "before the freeze"), (of_a_part, "No comparison of all"), (long_ago, "too long ago")],
+)
+def test_a_comparison_that_does_not_show_how_all_of_it_is_now_does_not_count(world, compared, seen):
+    compared(world)
+    world.stand_still()
+    document = world.certify()
+    found = check(document, "SCOPE")
+    assert (document["verdict"], found["result"], asked(found)) == ("NOT PROVEN", "not run", RESTART)
+    assert seen in found["seen"]
+
+
+def test_what_is_moving_is_a_no_go_until_it_is_judged_again_later(world):
+    world.put("b", "xy")
+    found = check(world.cut_over(rest=MINUTE), "MOVING")
+    assert (found["result"], asked(found), found["next"]) == ("failed", {}, "Go on with the cutover")
+    assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
+    world.judge_again()
+    assert world.is_go()
+
+
+def test_what_oms_has_accepted_and_not_copied_is_a_no_go(world):
+    world.later(HOUR)
+    world.put("b", "xy", fate="accepted")
+    world.get_ready(rest=20 * MINUTE)
+    world.stopped_by("IN_FLIGHT", "failed", "OMS_FINISHED")
+    world.copy_all()
+    world.judge_again()
+    assert world.is_go()
+
+
+def test_what_was_left_to_a_migration_is_a_no_go_until_it_is_compared_again(world):
+    world.put("b", "xy", fate="lost")
+    world.later(2 * HOUR)
+    begun(world)
+    world.freeze()
+    world.compare()
+    over(world, "removed")
+    world.stand_still()
+    found = world.stopped_by("MIGRATING")
+    assert (asked(found), check(world.rehearse(), "MIGRATING")["result"]) == (RESTART, "failed")
+    assert is_mended(world, found)

@@ -1,23 +1,42 @@
-"""A world for the tests of replay: failed records and run files."""
+"""A world for the tests of replay: failed records, run files, and lists of what OMS failed to copy, which a test
+writes; and what happens at one of the requests that a run makes."""
 
 from __future__ import annotations
 
+import itertools
 import json
-from urllib.parse import unquote
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta, timezone
+from typing import Any
+from urllib.parse import quote, unquote
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
-from support.world import ROOT, THROTTLED, World
+from sandbox.inprocess.instance import Killed
+from sandbox.oms.copier import CopyFailure
+from support.world import ROOT, TASK, THROTTLED, TICK, World
+
+FOLDER = f"oms/sync_task/{TASK}/failed_object_lists/"
+CODE = "UPLOAD_DST_OBJ_FAILURE"
+_CHINA = timezone(timedelta(hours=8))
 
 
 class ReplayWorld(World):
-    """A world in which keys have failed."""
+    """A world in which keys have failed. The project was installed an hour ago; `there` is the destination, into which
+    OMS copies nothing."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "20", **environment})
         self.oms.round_trip, self.oss.round_trip = 0.001, 0.0
         # As replay's first run left it.
         self.keep(f"state/closed-{self.settings.project}.json", {"closed": False})
+        self.install()
+        self.task.failures.add(CopyFailure(CODE))
+        self.task.lists.held = True
+        self._sent = 0
+
+    # What happened before.
 
     def fail(self, *keys: str, first: str = "", **details: object) -> None:
         """The source objects `keys` fail; `details` are what a failed record says of it."""
@@ -26,8 +45,32 @@ class ReplayWorld(World):
         of_event = {"event_name": "", "event_time": "", "first_failure": first or timestamp(self.clock.now())}
         super().fail(*keys, **{"etag": "ABC", **of_event, **THROTTLED, **details})
 
-    def replay(self, payload: object = None, timeout: float = 240) -> dict:
-        return self.ask("replay", payload, timeout)
+    def upload(self, *keys: str, data: bytes = b"contents", accepted: bool = True) -> None:
+        """Source objects of three minutes ago, which OMS accepted."""
+        for key in keys:
+            super().upload(key, data.decode(), 3)
+            if accepted:
+                self.accept(key, data.decode(), 180)
+
+    def copy(self, *keys: str, data: bytes | None = None) -> None:
+        """OMS copies them after all, or somebody writes there."""
+        for key in keys:
+            self.there.add(StoredObject(key, self.source.objects[key].body if data is None else data))
+
+    def line(self, key: str) -> str:
+        time = self.clock.now().astimezone(_CHINA).strftime("%Y-%m-%d %H:%M:%S")
+        return ",".join((CODE, time, quote(key, safe=""), key, "timed out")) + "\n"
+
+    def list_failed(self, *keys: str, name: str = "", sub: str = "01", text: str = "") -> str:
+        """OMS writes a list of these, or one that says `text`; returns its name."""
+        name = f"{FOLDER}{sub}/{name or int(self.clock.now().timestamp() * 1000)}.failed_list.txt"
+        self.there.add(StoredObject(name, (text or "".join(map(self.line, keys))).encode()))
+        return name
+
+    def fail_to_copy(self, *keys: str) -> None:
+        """OMS accepted these, and lists that it failed to copy them."""
+        self.upload(*keys)
+        self.list_failed(*keys)
 
     def hold_up(self, seconds: float) -> None:
         """The next delete takes so long."""
@@ -39,10 +82,36 @@ class ReplayWorld(World):
 
         self.bucket.after = wait
 
+    # Runs.
+
+    def replay(self, payload: object = None, timeout: float = 240) -> dict[str, Any]:
+        return self.ask("replay", payload, timeout)
+
+    def tick(self, timeout: float = 240) -> dict[str, Any]:
+        """A run by the timer."""
+        return self.replay(TICK, timeout)
+
+    def copies(self) -> dict[str, Any]:
+        """What a run by the timer said of OMS's lists, without what is zero."""
+        return {name: value for name, value in self.tick()["copies"].items() if value}
+
+    # What is seen of them.
+
     def asked(self, after: int = 0) -> set[str]:
         """The keys that OMS was asked for in all requests after so many, whatever came of them."""
         bodies = [request.body for request in list(self.oms.requests)[after:] if request.method == "POST"]
         return {unquote(key) for body in bodies for key in json.loads(body)["object_keys"]}
+
+    def sent(self) -> list[str]:
+        """The keys that reached OMS since the last call of this, in their order."""
+        calls = self.oms.calls[self._sent :]
+        self._sent += len(calls)
+        return [key for call in calls for key in call.keys]
+
+    def sent_by_tick(self) -> list[str]:
+        """The same after another run by the timer."""
+        self.tick()
+        return self.sent()
 
     def in_run_files(self) -> set[str]:
         files = [self.bucket.objects[name] for name in self.bucket.names(f"{ROOT}replay/")]
@@ -53,6 +122,57 @@ class ReplayWorld(World):
         hashed = {self.bucket.objects[name].body.decode() for name in self.bucket.names(long)}
         return {name.removeprefix(short) for name in self.bucket.names(short)} | hashed
 
+    def failed_record(self, key: str) -> dict[str, Any]:
+        return json.loads(self.record_body("failed", key) or b"")
+
+    def state(self, name: str = "replay") -> dict[str, Any]:
+        """What replay remembers."""
+        stored = [one for one in self.bucket.names(f"{ROOT}state/{name}") if "-timer-" not in one]
+        return json.loads(self.bucket.objects[stored[0]].body) if stored else {}
+
 
 def many(number: int) -> list[str]:
     return [f"key {n:05}" for n in range(number)]
+
+
+@contextmanager
+def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[None]:
+    """Within it, this happens in the client's place before the instance sends its request number `step`.
+
+    That is also after the request before it, because nothing is done in between. Of requests that go side by side,
+    those that were sent already are carried out, whatever happens.
+    """
+    one, steps, network = world.one, itertools.count(), world.ground.network
+
+    def before(_: object) -> None:
+        if world.ground.owner() is one and next(steps) == step:
+            happens()
+
+    network.before, as_ever = before, network.before
+    try:
+        yield
+    finally:
+        network.before = as_ever
+
+
+def at_each_step(
+    make: Callable[[], ReplayWorld], run: Callable[[ReplayWorld], object], happens: Callable[[ReplayWorld], object]
+) -> Iterator[tuple[int, ReplayWorld]]:
+    """New worlds after a run in which something happened, each time a step later, until the run has no more steps. If
+    it was killed, another instance is in its place."""
+    for step in itertools.count():
+        World.close_all()
+        world, happened = make(), []
+
+        def happen(world: ReplayWorld = world, happened: list[bool] = happened) -> None:
+            happened.append(True)
+            happens(world)
+
+        with at_step(world, step, happen), suppress(Killed):
+            run(world)
+        if not happened:
+            assert step > 10
+            return
+        if not world.one.alive:
+            world.start()
+        yield step, world

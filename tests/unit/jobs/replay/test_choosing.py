@@ -1,8 +1,7 @@
-"""What replay is asked for: all, a part, certain keys, or a dry run."""
+"""What replay is asked for: all, a part, certain keys, or a dry run; where a run begins, and when it waits for another
+one."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
@@ -11,8 +10,9 @@ from ops.show import lines
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import PayloadError
-from support.world import ROOT, record_name
+from oss_oms_sync.errors import PayloadError, StorageError
+from oss_oms_sync.jobs.replay import give_turn_back, take_turn
+from support.world import NO_RIGHT, ROOT, record_name
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
@@ -81,16 +81,14 @@ def test_keys_asked_for_are_sent_records_or_not(world):
     world.fail("a", "b")
     result = world.replay({"keys": ["a", "unrecorded", "a"]})
     assert (result["taken"], result["accepted"]) == (2, 2)
-    assert world.failed() == {"b"}
-    assert world.oms.accepted.keys() == {"a", "unrecorded"}
+    assert (world.failed(), world.oms.accepted.keys()) == ({"b"}, {"a", "unrecorded"})
 
 
 def test_keys_asked_for_keep_the_first_failure_of_their_records(world):
     world.fail("a", first="2020-01-01T00:00:00Z")
     world.oms.refuse(lambda key: True)
     assert world.replay({"keys": ["a", "b"]})["oldest_failure"] == "2020-01-01T00:00:00Z"
-    records = map(world.bucket.objects.__getitem__, world.bucket.names(f"{ROOT}failed_object/"))
-    first = [json.loads(one.body)["first_failure"] for one in records]
+    first = [world.failed_record(key)["first_failure"] for key in "ab"]
     assert first == ["2020-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
 
 
@@ -131,30 +129,28 @@ def test_a_dry_run_changes_nothing_and_counts(world):
     world.fail(*many(150), first="2020-01-01T00:00:00Z")
     before = dict(world.bucket.objects)
     result = world.replay({"dry_run": True})
-    assert (result["taken"], result["by_reason"]) == (150, {"THROTTLED": 150})
-    assert result["oldest_failure"] == "2020-01-01T00:00:00Z"
-    assert world.bucket.objects == before
-    assert not world.oms.calls
+    told = (result["taken"], result["by_reason"], result["oldest_failure"])
+    assert told == (150, {"THROTTLED": 150}, "2020-01-01T00:00:00Z")
+    assert (world.bucket.objects, world.oms.calls) == (before, [])
 
 
-@pytest.mark.parametrize("by_prefix", [True, False])
-def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, by_prefix):
+@pytest.mark.parametrize(
+    ("asked", "taken", "oldest", "by_reason"),
+    [
+        ({}, 6, "2021-01-01T00:00:00Z", {"THROTTLED": 4, "UNKNOWN": 1, "TIMEOUT": 1}),
+        ({"prefix": "x/"}, 4, "2023-01-01T00:00:00Z", {"THROTTLED": 3, "UNKNOWN": 1}),
+    ],
+)
+def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked, taken, oldest, by_reason):
     # GIVEN failures of different ages in records and a run file, and one of the vendor's that has none
-    world.fail("x/1", first="2024-01-01T00:00:00Z")
-    world.fail("x/2", first="2023-01-01T00:00:00Z")
-    world.fail("x/3", first="2025-01-01T00:00:00Z")
-    world.fail("y", first="2022-01-01T00:00:00Z")
+    for key, year in (("x/1", 2024), ("x/2", 2023), ("x/3", 2025), ("y", 2022)):
+        world.fail(key, first=f"{year}-01-01T00:00:00Z")
     world.bucket.add(StoredObject(record_name("failed", "x/0"), b""))
     world.run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT")
 
-    # WHEN all or some of them are asked for
-    result = world.replay({"dry_run": True, **({"prefix": "x/"} if by_prefix else {})})
-
-    # THEN the oldest of just these is told
-    assert result["oldest_failure"] == ("2023-01-01T00:00:00Z" if by_prefix else "2021-01-01T00:00:00Z")
-    assert result["taken"] == (4 if by_prefix else 6)
-    some, others = {"THROTTLED": 3, "UNKNOWN": 1}, {"THROTTLED": 4, "UNKNOWN": 1, "TIMEOUT": 1}
-    assert result["by_reason"] == (some if by_prefix else others)
+    # WHEN all or some of them are asked for, THEN the oldest of just these is told
+    result = world.replay({"dry_run": True, **asked})
+    assert (result["taken"], result["oldest_failure"], result["by_reason"]) == (taken, oldest, by_reason)
 
 
 @pytest.mark.parametrize(
@@ -180,3 +176,121 @@ def test_a_run_file_that_cannot_be_read_is_named_with_what_to_do(world):
     assert (found.is_well, *found.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
     shown = "\n".join(map(str, lines.draw(jobs.replay(found, "en"))))
     assert f"stand nowhere else: {found.unreadable[0]}. If it stays so: python3 ops.py compare" in shown
+
+
+# Where a run begins: after the last one, unless only some keys are asked for.
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_the_next_run_resumes_after_the_last_one_and_comes_round(world):
+    # GIVEN a run whose time ends after its first page
+    world.fail(*many(150), "z" * 1000)
+    world.hold_up(95)
+    world.replay(timeout=110)
+    assert world.state()["after"] == f"{ROOT}failed_object/{many(100)[-1]}"
+
+    # WHEN a record comes before that place and one at it, and the next run has time
+    world.fail("a first", many(100)[-1])
+    world.replay()
+
+    # THEN both sides of it have gone out
+    assert world.failed() == world.in_run_files() == set()
+    assert world.state()["after"] == ""
+
+
+@pytest.mark.usefixtures("_small_pages")
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ({"prefix": "key 00"}, ["key 00"]),
+        ({"limit": 3}, ["key 00"]),
+        ({"reason": "THROTTLED"}, ["key 00"]),
+        ({"keys": ["z"]}, ["z"]),
+        ({"dry_run": True}, []),
+    ],
+)
+def test_a_run_of_some_keys_begins_at_the_front_and_moves_no_position(world, asked, first):
+    # GIVEN a whole run that did not get further than its first page, and a failure before that place
+    world.fail(*many(150))
+    world.hold_up(95)
+    world.replay(timeout=110)
+    state = world.state()
+    assert state["after"].endswith(many(100)[-1])
+    world.fail("key 00")
+    before = len(world.oms.calls)
+
+    # WHEN a part is asked for
+    world.later(1)
+    world.replay(asked)
+
+    # THEN it begins with that one, and the next whole run where it would have
+    assert [call.keys[0] for call in world.oms.calls[before : before + 1]] == first
+    assert world.state() == state
+
+
+def test_a_run_keeps_how_it_ended_for_status_to_report(world):
+    world.fail("a")
+    result = world.replay()
+    last = {"at": "2026-01-02T00:00:00Z", "result": result}
+    assert world.state() == {"after": "", "resting": {}, "last": last}
+
+
+def test_state_that_cannot_be_stored_or_read_costs_no_key(world, problems):
+    world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"?"))
+    world.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/" in name)
+    world.fail("a")
+    assert world.replay()["accepted"] == 1
+    unread, unwritten = problems()
+    assert unread == {"state": "replay", "problem": "unreadable, so it begins anew"}
+    assert (unwritten["state"], "oss:PutObject" in unwritten["problem"]) == ("not stored", True)
+
+
+# A tick of replay's timer leaves a run alone that is still at work.
+
+
+BUSY = "an earlier run is still sending"
+
+
+@pytest.fixture
+def busy(world: ReplayWorld) -> ReplayWorld:
+    """Five keys have failed, and a run is at work, or gone without a word."""
+    world.fail(*many(5))
+    assert take_turn(world.invocation(240))
+    return world
+
+
+def test_after_a_run_that_died_ticks_send_nothing_and_say_so_until_it_would_have_been_over(busy):
+    # WHEN the next ticks strike, THEN the first that may sends all
+    for seconds in (0, 239):
+        busy.later(seconds)
+        result = busy.tick()
+        assert (result["taken"], result["finished"], result["stop"], result["stopped"]) == (0, False, "busy", BUSY)
+        assert (busy.sent(), busy.failed()) == ([], set(many(5)))
+    busy.later(2)
+    assert busy.tick()["finished"]
+    assert set(busy.sent()) == set(many(5))
+
+
+def test_a_call_by_hand_does_not_wait_for_its_turn(busy):
+    assert busy.replay({})["accepted"] == 5
+
+
+def test_a_run_that_ends_or_fails_gives_its_turn_back(world):
+    world.fail(*many(5))
+    world.bucket.fail(NO_RIGHT, where=lambda name: "/replay/" in name)
+    with pytest.raises(StorageError):
+        world.tick()
+    world.bucket.heal()
+    assert world.tick()["accepted"] == 5
+    world.fail("one more")
+    assert world.tick()["accepted"] == 1
+
+
+def test_a_turn_that_cannot_be_given_back_is_logged_and_ends_by_itself(busy, problems):
+    busy.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/turn" in name)
+    give_turn_back(busy.invocation(240))
+    (told,) = problems()
+    assert (told["state"], "oss:PutObject" in told["problem"]) == ("not stored", True)
+    busy.bucket.heal()
+    busy.later(241)
+    assert busy.tick()["accepted"] == 5

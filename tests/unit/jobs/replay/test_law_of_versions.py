@@ -19,8 +19,7 @@ from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from support.law import SCHEDULES
 from support.world import MINUTE, ROOT, UNAUTHORIZED, World, event, oss_error
-from unit.jobs.replay.copies_world import FOLDER, CopiesWorld
-from unit.jobs.replay.steps import at_step
+from unit.jobs.replay.replay_world import FOLDER, ReplayWorld, at_step
 
 BUSY = oss_error(409, "Busy")
 RECORDS, RUN_FILES = "failed_object", "/replay/"
@@ -32,7 +31,7 @@ class Tale:
 
     def __init__(self) -> None:
         World.close_all()
-        self.world = CopiesWorld(OBJECT_PREFIX="mine/", PROJECT="mine")
+        self.world = ReplayWorld(OBJECT_PREFIX="mine/", PROJECT="mine")
         self.versions: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()
         self.open: set[str] = set()
@@ -60,8 +59,7 @@ class Tale:
         self.world.source.add(StoredObject(key, data.encode()))
 
     def delete(self, key: str) -> None:
-        if key in self.world.source.objects:
-            del self.world.source.objects[key]
+        self.world.delete(key)
 
     def envelope(self, key: str) -> None:
         """Function Compute gave up on the event of an object."""

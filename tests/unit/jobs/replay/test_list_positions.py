@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -14,20 +13,19 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.ledger.list_positions import MAX_LISTS, ListPositions, ListRead
 from support.world import HOUR, MINUTE, ROOT
-from unit.jobs.replay.copies_world import FOLDER, CopiesWorld
+from unit.jobs.replay.replay_world import FOLDER, ReplayWorld
 
 
 @pytest.fixture
-def world() -> CopiesWorld:
-    world = CopiesWorld()
+def world() -> ReplayWorld:
+    world = ReplayWorld()
     world.upload(*(f"key {number:03}" for number in range(300)))
     return world
 
 
-def known(world: CopiesWorld) -> dict[str, Any]:
+def known(world: ReplayWorld) -> dict[str, Any]:
     """What is stored of lists."""
-    stored = world.bucket.objects.get(f"{ROOT}state/failed_copies.json")
-    return json.loads(stored.body) if stored else {}
+    return world.state("failed_copies")
 
 
 @pytest.mark.parametrize(
@@ -39,24 +37,21 @@ def known(world: CopiesWorld) -> dict[str, Any]:
     ids=["grown", "written anew"],
 )
 def test_a_list_is_read_on_where_it_ended_unless_it_was_written_anew(world, then, sent):
-    name, body = world.list_failed("key 001", "key 002"), "".join(map(world.line, then))
-    world.tick()
-    world.sent()
+    world.list_failed("key 001", "key 002", name="1")
+    body = "".join(map(world.line, then))
+    world.sent_by_tick()
     world.later(5 * MINUTE)
-    world.there.add(StoredObject(name, body.encode()))
-    assert world.copies() == {"lists": 1, "recorded": len(sent)}
-    assert world.sent() == sent
+    world.list_failed(text=body, name="1")
+    assert (world.copies(), world.sent()) == ({"lists": 1, "recorded": len(sent)}, sent)
 
 
 def test_a_last_line_that_is_written_on_is_read_whole(world):
     name = world.list_failed(text=world.line("key 001") + "UPLOAD_DST_OBJ_FAILURE,2026-01-02 08:00:00,key%20002,key")
     assert world.copies()["unread"] == 1
-    body = world.there.objects[name].body
     world.later(5 * MINUTE)
-    world.there.add(StoredObject(name, body + b" 002,no\n"))
+    world.there.add(StoredObject(name, world.there.objects[name].body + b" 002,no\n"))
     world.sent()
-    assert world.copies()["recorded"] == 1
-    assert world.sent() == ["key 002"]
+    assert (world.copies()["recorded"], world.sent()) == (1, ["key 002"])
 
 
 def test_no_list_is_read_twice_and_what_is_known_of_it_is_forgotten_after_a_day(world):
@@ -110,8 +105,7 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
         world.later(100)
     # Within a group, a key that is named twice counts once.
     assert 600 <= lines <= 603
-    assert runs > 2
-    assert set(world.sent()) == set(many)
+    assert (runs > 2, set(world.sent())) == (True, set(many))
 
 
 def test_when_all_lists_were_looked_at_is_known_once_a_look_is_complete(world):
@@ -126,11 +120,10 @@ def test_when_all_lists_were_looked_at_is_known_once_a_look_is_complete(world):
 
 
 def test_state_that_is_unreadable_begins_anew(world):
-    name = f"{ROOT}state/failed_copies.json"
     for harm in (b"?", b"{}", b'{"lists": 1}'):
-        world.bucket.add(StoredObject(name, harm))
+        world.bucket.add(StoredObject(f"{ROOT}state/failed_copies.json", harm))
         assert world.tick()["copies"]["stopped"] is None
-        assert json.loads(world.bucket.objects[name].body)["looked"]
+        assert known(world)["looked"]
 
 
 def test_state_stays_small_however_many_lists_there_are_and_keeps_the_one_that_is_half_read():
@@ -140,11 +133,9 @@ def test_state_stays_small_however_many_lists_there_are_and_keeps_the_one_that_i
             f"{FOLDER}{number}/1.failed_list.txt", ListRead("E", number, ended=number > 0, lines=2, outside=1)
         )
     again = positions.kept()
-    assert len(again.lists) == MAX_LISTS
-    assert again.kept() == again
+    assert (len(again.lists), again.kept()) == (MAX_LISTS, again)
     assert f"{FOLDER}0/1.failed_list.txt" in again.lists
-    (month,) = again.listed.values()
-    assert month == (2 * (MAX_LISTS + 10), MAX_LISTS + 10)
+    assert [*again.listed.values()] == [(2 * (MAX_LISTS + 10), MAX_LISTS + 10)]
 
 
 GROUP = TaskGroup.of(
@@ -185,3 +176,40 @@ def test_a_look_is_followed_by_as_many_minutes_without_as_it_had_pages_beyond_th
     positions = ListPositions(looked=timestamp(ended), pages=pages)
     assert not minutes or not positions.begin_look(ended + timedelta(minutes=minutes, seconds=-1))
     assert positions.begin_look(ended + timedelta(minutes=minutes))
+
+
+# How many failures the lists have told of: each line counts once, however often its list is read.
+
+
+UNREAD, CUT = "what is this, 1\n", ""
+# What a list says, one time after another, and how many lines, and of other projects, it has told of by then.
+LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
+    "apart, of another project": [(["photos/a", "videos/b", "photos/gone"], [3, 1])],
+    "once, a last line without end, whatever is written after it": [
+        (["photos/a", "videos/b", CUT], [2, 1]),
+        (["photos/a", "videos/b", "photos/c", CUT], [3, 1]),
+    ],
+    "as it says now, if it grows or changes": [
+        (["photos/a"], [1, 0]),
+        (["photos/a", "photos/c"], [2, 0]),
+        (["photos/b", "photos/c", "photos/a"], [3, 0]),
+    ],
+    "not what nobody can read": [(["photos/a", UNREAD], [1, 0])],
+    "as two failures, a key that is named twice": [(["photos/a", "photos/a"], [2, 0])],
+}
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["the last list", "one before another"])
+@pytest.mark.parametrize("what", LISTED)
+def test_lines_count(what, others):
+    world = ReplayWorld(OBJECT_PREFIX="photos/")
+    world.upload("photos/a", "photos/b", "photos/c")
+    if others:
+        world.list_failed("photos/b", name="2")
+    for said, (lines, outside) in LISTED[what]:
+        text = "".join(one if one == UNREAD else world.line(one) for one in said if one != CUT)
+        world.list_failed(text=text.removesuffix("\n") if CUT in said else text, name="1")
+        # After a run that looks at all lists.
+        world.later(2 * HOUR)
+        world.tick()
+        assert [*known(world)["listed"].values()] == [[lines + others, outside]]

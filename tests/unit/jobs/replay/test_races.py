@@ -13,9 +13,7 @@ from oss_oms_sync.jobs.status.facts import read_backlog
 from oss_oms_sync.ledger.waiting import what_waits
 from sandbox.inprocess.instance import Killed
 from support.world import MINUTE, OK, ROOT, UNAUTHORIZED, World, oms_error, oss_error
-from unit.jobs.replay.copies_world import CopiesWorld
-from unit.jobs.replay.replay_world import ReplayWorld, many
-from unit.jobs.replay.steps import at_each_step, at_step
+from unit.jobs.replay.replay_world import ReplayWorld, at_each_step, at_step, many
 
 
 def busy_world() -> ReplayWorld:
@@ -28,20 +26,36 @@ def busy_world() -> ReplayWorld:
     return world
 
 
-@pytest.mark.long
-def test_a_run_killed_at_any_step_loses_no_key_and_the_next_ones_finish_it():
-    keys = {*many(12), "k" * 1000, "left"}
+def copies_world() -> ReplayWorld:
+    """Two sub-tasks, a key in two lists, and one that is gone."""
+    world = ReplayWorld()
+    world.upload("a", "b", "k" * 1000)
+    world.list_failed("a", "gone", name="1")
+    world.list_failed("a", "k" * 1000, name="2")
+    world.list_failed("b", sub="00")
+    return world
 
+
+DUE = {"a", "b", "k" * 1000}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("make", "run", "keys"),
+    [(busy_world, ReplayWorld.replay, {*many(12), "k" * 1000, "left"}), (copies_world, ReplayWorld.tick, DUE)],
+    ids=["keys", "failures to copy"],
+)
+def test_a_run_killed_at_any_step_loses_nothing_and_the_next_ones_finish_it(make, run, keys):
     # GIVEN a run that dies at some step
-    for step, world in at_each_step(busy_world, ReplayWorld.replay, ReplayWorld.die):
+    for step, world in at_each_step(make, run, ReplayWorld.die):
         # THEN every key still stands somewhere
         assert keys <= world.failed() | world.in_run_files() | world.succeeded() | world.oms.accepted.keys(), step
 
         # AND once it is long dead, a run or two send everything
         world.oms.faults.clear()
         world.oms.refuse(None)
-        world.later(600)
-        world.replay()
+        world.later(10 * MINUTE)
+        run(world)
         assert world.failed() == world.in_run_files() == set(), step
         assert world.succeeded() == world.oms.accepted.keys() == keys, step
 
@@ -116,40 +130,13 @@ def test_who_looks_for_what_waits_sees_a_key_once_wherever_a_run_puts_it_meanwhi
             assert world.within(lambda world=world: look(world.invocation())) == 1, step
 
 
-BUSY = oss_error(409, "Busy")
-
-
-def copies_world() -> CopiesWorld:
-    """Two sub-tasks, a key in two lists, and one that is gone."""
-    world = CopiesWorld()
-    world.upload("a", "b", "k" * 1000)
-    world.list_failed("a", "gone", name="1")
-    world.list_failed("a", "k" * 1000, name="2")
-    world.list_failed("b", sub="00")
-    return world
-
-
-DUE = {"a", "b", "k" * 1000}
-
-
-@pytest.mark.long
-def test_a_run_killed_at_any_step_loses_no_failure_to_copy_and_the_next_ones_send_it():
-    # GIVEN a run that dies at some step
-    for step, world in at_each_step(copies_world, CopiesWorld.tick, CopiesWorld.die):
-        # THEN every failure is sent by a run or two, once the dead one's time is up
-        world.later(10 * MINUTE)
-        world.tick()
-        assert world.oms.accepted.keys() == DUE, step
-        assert world.failed() == world.in_run_files() == set(), step
-
-
 @pytest.mark.long
 def test_a_log_bucket_that_fails_from_any_step_on_loses_no_failure_to_copy():
-    def run(world: CopiesWorld) -> None:
+    def run(world: ReplayWorld) -> None:
         with contextlib.suppress(StorageError):
             world.tick()
 
-    for step, world in at_each_step(copies_world, run, lambda world: world.bucket.fail(BUSY)):
+    for step, world in at_each_step(copies_world, run, lambda world: world.bucket.fail(oss_error(409, "Busy"))):
         world.bucket.heal()
         for _ in range(2):
             world.later(10 * MINUTE)

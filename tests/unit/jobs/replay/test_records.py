@@ -1,42 +1,36 @@
-"""Failed records and run files: which of them name a key, and how none is deleted before its key is elsewhere."""
+"""Failed records and run files: which of them name a key, and how none is deleted before its key is elsewhere; in a
+closed project every key stays where it is."""
 
 from __future__ import annotations
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import StorageError
+from oss_oms_sync.errors import Failure, Reason, RecordError, StorageError
+from oss_oms_sync.ledger.closing import Closing
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
-from support.world import DROP_AFTER, NO_RIGHT, ROOT, UNAUTHORIZED, event, oss_error
-from unit.jobs.replay.replay_world import many
+from support.world import DROP_AFTER, NO_RIGHT, ROOT, TICK, UNAUTHORIZED, event, oss_error
+from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
 def test_the_objects_that_consoles_make_of_folders_are_neither_records_nor_run_files(world, problems):
     for folder in ("failed_object/", "failed_object_long/", "replay/", "replay/oss-oms-sync/"):
         world.bucket.add(StoredObject(f"{ROOT}{folder}", b""))
-    world.fail("a")
+    # But that of a folder of the source bucket is a record like any other.
+    world.fail("a", "photos/")
     for payload in (None, {}, {"limit": 5}):
         assert world.replay(payload)["finished"]
-    assert world.oms.accepted.keys() == {"a"}
-    assert problems() == []
-
-
-def test_a_failed_folder_of_the_source_bucket_is_a_record_like_any_other(world):
-    world.fail("photos/")
-    world.replay()
-    assert world.oms.accepted.keys() == {"photos/"}
+    assert (world.oms.accepted.keys(), problems()) == ({"a", "photos/"}, [])
 
 
 def test_a_record_that_cannot_be_read_is_left_where_it_is(world, problems):
     world.fail("a", "b")
     world.bucket.fail(NO_RIGHT, "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
-    assert (result["accepted"], result["finished"]) == (1, False)
-    assert world.failed() == {"a"}
+    assert (result["accepted"], result["finished"], world.failed()) == (1, False, {"a"})
     (told,) = problems()
-    assert told["record"] == f"{ROOT}failed_object/a"
-    assert "oss:GetObject" in told["problem"]
+    assert (told["record"], "oss:GetObject" in told["problem"]) == (f"{ROOT}failed_object/a", True)
 
 
 @pytest.mark.parametrize("body", [b"?", b'{"key": "other"}'])
@@ -61,10 +55,9 @@ def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, p
     world.fail(*many(210))
     world.bucket.fail(NO_RIGHT, "delete", where=lambda name: "failed_object" in name)
     assert world.replay()["accepted"] == 210
-    assert [one["records_not_deleted"] for one in problems()] == [100, 100, 10]
-    assert all("oss:DeleteObject" in one["problem"] for one in problems())
-    assert len(world.failed()) == 210
-    assert world.in_run_files() == set()
+    told = [(one["records_not_deleted"], "oss:DeleteObject" in one["problem"]) for one in problems()]
+    assert told == [(100, True), (100, True), (10, True)]
+    assert (len(world.failed()), world.in_run_files()) == (210, set())
 
 
 @pytest.mark.parametrize("asked", [None, {"requestContext": {}, "requestPayload": {"events": [event("a")]}}])
@@ -124,8 +117,7 @@ def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world
     world.oms.faults.then(UNAUTHORIZED)
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: name.endswith("failed_object/a"))
     world.replay()
-    assert world.failed() == {"b"}
-    assert world.in_run_files() == {"a"}
+    assert (world.failed(), world.in_run_files()) == ({"b"}, {"a"})
 
 
 def test_a_stopped_run_touches_no_further_run_file_and_counts_them_as_left(world):
@@ -134,8 +126,7 @@ def test_a_stopped_run_touches_no_further_run_file_and_counts_them_as_left(world
         world.fail(*[f"{number} {key}" for key in range(20)])
         world.oms.faults.then(UNAUTHORIZED)
         world.replay({"prefix": f"{number} "})
-    files = len(world.bucket.names(f"{ROOT}replay/"))
-    assert files == 5
+    assert len(world.bucket.names(f"{ROOT}replay/")) == 5
 
     # WHEN the account is still refused
     puts = world.bucket.calls["put"]
@@ -163,3 +154,139 @@ def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"{}"))
     world.bucket.fail(DROP_AFTER, "get", where=lambda name: "/replay/" in name)
     assert world.replay()["finished"] is False
+
+
+# While the project is closed replay sends nothing.
+
+OPEN_IT = "To open it: python3 ops.py open"
+ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
+
+
+@pytest.fixture
+def closed(world) -> ReplayWorld:
+    Closing(world.invocation()).close("Li Lei")
+    return world
+
+
+def closing(world: ReplayWorld) -> Closing:
+    return Closing(world.invocation())
+
+
+@pytest.mark.parametrize(
+    "asked", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}, {"keys": ["key 00000", "by hand"]}]
+)
+def test_records_and_run_files_stay_and_the_run_says_how_to_open_the_project(closed, asked):
+    closed.fail(*many(3))
+    closed.run_file("a", "b")
+    before = dict(closed.bucket.objects)
+    result = closed.replay(asked)
+    assert (result["taken"], result["accepted"], result["finished"]) == (0, 0, False)
+    assert (OPEN_IT in result["stopped"], closed.oms.calls) == (True, [])
+    assert {name: closed.bucket.objects[name] for name in before} == before
+    assert closed.in_run_files() == {"a", "b"}
+
+    # AND opened again it sends everything
+    closing(closed).open()
+    assert closed.replay()["accepted"] == 5
+    assert closed.failed() == closed.in_run_files() == set()
+
+
+@pytest.mark.parametrize(
+    ("failed", "asked", "told"),
+    [
+        (0, None, {"taken": 0, "by_reason": {}, "finished": True, "stopped": None}),
+        (3, {"dry_run": True}, {"taken": 3, "by_reason": {"THROTTLED": 3}, "stopped": None}),
+    ],
+    ids=["nothing to send", "a dry run"],
+)
+def test_what_sends_nothing_anyhow_is_as_ever(closed, failed, asked, told):
+    closed.fail(*many(failed))
+    result = closed.replay(asked)
+    assert result == {**result, **told}
+
+
+def test_the_keys_of_an_envelope_are_recorded(closed):
+    result = closed.replay(ENVELOPE)
+    assert (result["failed"], result["by_reason"], OPEN_IT in result["stopped"]) == (2, {"CLOSED": 2}, True)
+    assert {key: closed.failed_record(key)["reason"] for key in closed.failed()} == {"a": "CLOSED", "b": "CLOSED"}
+    assert not closed.oms.calls
+
+
+def test_closed_just_after_it_asked_an_envelopes_keys_stand_somewhere_all_the_same(world, mocker):
+    # GIVEN a run that asks once while the project is open, and after that when it is closed
+    mocker.patch.object(Closing, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
+    world.replay(ENVELOPE)
+
+    # THEN the only copy of its keys is not lost
+    assert not world.oms.calls
+    assert world.failed() | world.in_run_files() == {"a", "b"}
+
+
+def test_closed_between_two_halves_of_a_batch_nothing_more_is_sent_and_the_keys_stay(world):
+    # GIVEN a batch of which OMS refuses some keys, slowly, and a project that is closed at the first call
+    world.fail(*many(10))
+    world.oms.refuse(lambda key: key < "key 00005")
+    world.oms.round_trip = 9
+
+    def close(request):
+        if request.url.startswith("https://oms."):
+            world.ground.network.after = lambda _: None
+            closing(world).close()
+
+    world.ground.network.after = close
+
+    # WHEN it goes on, THEN the last call begins within a minute of the closing
+    began = world.clock.seconds
+    result = world.replay()
+    posts = [one.time - world.ground.EPOCH - began for one in world.oms.requests if one.method == "POST"]
+    assert max(posts) <= 60 + 9 + 1
+    assert OPEN_IT in result["stopped"]
+    assert set(many(10)) == world.failed() | world.in_run_files() | world.succeeded()
+
+
+def test_an_envelope_whose_keys_cannot_be_recorded_stays_with_function_compute(closed):
+    closed.bucket.fail(NO_RIGHT, "put")
+    with pytest.raises(RecordError):
+        closed.replay(ENVELOPE)
+
+
+def test_if_it_is_not_known_whether_it_is_closed_everything_stays(world):
+    world.fail(*many(3))
+    world.bucket.fail(NO_RIGHT, where=lambda name: "/state/closed" in name)
+    stopped = world.replay()["stopped"]
+    assert stopped.startswith("It is not known whether the project is closed, so nothing is sent: the function's role")
+    assert (world.failed(), world.in_run_files(), world.oms.calls) == (set(many(3)), set(), [])
+    assert world.replay(ENVELOPE)["failed"] == 2
+    assert world.failed() == {*many(3), "a", "b"}
+
+
+def test_closed_in_the_midst_of_a_run_the_rest_of_the_page_is_kept_in_the_run_file():
+    # GIVEN a run that sends a batch in ten seconds, during which the project is closed
+    world = ReplayWorld(OMS_RATE="0.1")
+    world.fail(*many(200))
+
+    def close(kind: str, names: object) -> None:
+        if kind == "put" and len(world.oms.calls) == 3:
+            world.bucket.after = lambda *_: None
+            closing(world).close()
+
+    world.bucket.after = close
+
+    # WHEN it goes on, THEN it ends within a minute, and no key is lost
+    result = world.replay()
+    assert OPEN_IT in result["stopped"]
+    assert len(world.oms.calls) == 6
+    assert world.in_run_files() == set(many(200)[60:])
+    closing(world).open()
+    world.clock.sleep(400)
+    while not world.replay()["finished"]:
+        world.clock.sleep(400)
+    assert world.oms.accepted.keys() == set(many(200))
+
+
+def test_a_tick_writes_that_the_project_is_open_where_nothing_says_so(world):
+    name = closing(world).name
+    del world.bucket.objects[name]
+    for asked, is_written in (({}, False), (TICK, True)):
+        world.replay(asked)
+        assert (name in world.bucket.objects) == is_written

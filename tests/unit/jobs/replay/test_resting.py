@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.replay.resting import rest
-from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED
-from unit.jobs.replay.copies_world import CopiesWorld
+from sandbox.inprocess.instance import Killed
+from sandbox.oss.objects import etag_of
+from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED, event
+from unit.jobs.replay.replay_world import ReplayWorld
 
 
-@pytest.fixture
-def world() -> CopiesWorld:
-    return CopiesWorld()
-
-
-def reject(world: CopiesWorld) -> None:
+def reject(world: ReplayWorld) -> None:
     """Of two keys that failed OMS rejects one."""
     world.fail("bad", "good")
     world.oms.refuse(lambda key: key == "bad")
@@ -28,15 +25,12 @@ def reject(world: CopiesWorld) -> None:
 
 def test_a_rejected_key_is_attempted_once_a_day(world):
     reject(world)
-    calls = len(world.oms.calls)
-    assert json.loads(world.bucket.objects[f"{ROOT}failed_object/bad"].body)["reason"] == "REJECTED"
-    for hours in (0, 12, 11.99):
+    assert world.failed_record("bad")["reason"] == "REJECTED"
+    for hours, attempted in ((0, False), (12, False), (11.99, False), (0.01, True)):
+        calls = len(world.oms.calls)
         world.clock.ahead += timedelta(hours=hours)
         world.tick()
-        assert len(world.oms.calls) == calls
-    world.clock.ahead += timedelta(hours=0.01)
-    world.tick()
-    assert len(world.oms.calls) > calls
+        assert (len(world.oms.calls) > calls) == attempted
 
 
 def test_a_new_failure_of_a_rejected_key_is_attempted_at_once(world):
@@ -59,9 +53,8 @@ def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
 
     # THEN that is no reason to stop, and they rest for another day
     assert (again["by_reason"], again["finished"]) == ({"REJECTED": 60}, True)
-    calls = len(world.oms.calls)
-    world.tick()
-    assert len(world.oms.calls) == calls
+    world.sent()
+    assert world.sent_by_tick() == []
 
 
 def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mocker):
@@ -85,9 +78,7 @@ def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(worl
     world.fail(long, "good")
     world.oms.refuse({long}.__contains__)
     world.tick()
-    (state,) = world.bucket.names(f"{ROOT}state/replay.json")
-    ((name, _),) = json.loads(world.bucket.objects[state].body)["resting"].items()
-    assert len(name) == 32
+    assert [len(name) for name in world.state()["resting"]] == [32]
 
 
 def test_the_first_attempt_follows_at_once_and_the_rest_doubles_up_to_a_day():
@@ -134,7 +125,7 @@ def test_a_resting_key_is_not_even_read_and_the_others_go(world):
     assert world.sent_by_tick() == ["a"]
 
 
-def again(world: CopiesWorld, *keys: str) -> None:
+def again(world: ReplayWorld, *keys: str) -> None:
     """Failed records of keys that failed more than once, for a reason that has nothing to do with copying."""
     world.fail(*keys, first="2026-01-01T00:00:00Z")
 
@@ -167,12 +158,7 @@ def test_a_failure_recorded_while_replay_looks_survives(world):
     # GIVEN an object that is gone when replay looks, and written anew right after, whose event fails
     again(world, "a")
     del world.source.objects["a"]
-
-    def written_anew(kind, names):
-        if kind == "find":
-            world.fail("a")
-
-    world.source.after = written_anew
+    world.source.after = lambda kind, _: world.fail("a") if kind == "find" else None
     world.replay()
     assert world.failed() == {"a"}
 
@@ -187,10 +173,75 @@ def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
 
 def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
     world.fail_to_copy("a")
-    world.oms.faults.then(OK, REDIRECTS[0], UNAUTHORIZED)
-    world.tick()
+    for answers, failed in (((OK, REDIRECTS[0], UNAUTHORIZED), {"a"}), ((), set())):
+        world.oms.faults.clear()
+        world.oms.faults.then(*answers)
+        world.tick()
+        assert world.failed() == failed
+
+
+# A failure of one version of an object says nothing of another.
+
+
+@pytest.mark.parametrize("there", [b"contents", b"something else"], ids=["the same contents", "others"])
+def test_what_oms_says_it_failed_is_sent_again_whatever_is_in_obs(world, there):
+    world.fail_to_copy("a")
+    world.copy("a", data=there)
+    assert world.sent_by_tick() == ["a"]
+
+
+def test_a_failure_to_copy_is_recorded_over_the_record_that_is_there_and_keeps_its_first_failure(world):
+    world.upload("a")
+    world.fail("a", first="2026-01-01T00:00:00Z")
+    world.list_failed("a")
+    world.bucket.before = lambda kind, names: kind == "list" and "failed_object" in names[0] and world.die()
+    with pytest.raises(Killed):
+        world.tick()
+    record = world.failed_record("a")
+    assert (record["reason"], record["first_failure"]) == ("COPY_FAILED", "2026-01-01T00:00:00Z")
+
+
+def test_whoever_calls_by_hand_has_sent_what_rests(world):
+    # GIVEN a key that OMS rejects, and one that it failed to copy twice: both rest
+    world.oms.refuse({"bad"}.__contains__)
+    world.fail("bad", "good")
+    world.upload("a")
+    for _ in range(2):
+        world.list_failed("a")
+        world.tick()
+        world.later(4 * MINUTE)
+    assert world.failed() == {"a", "bad"}
+
+    # WHEN somebody sends what failed, THEN both are sent, and the timer lets them rest on
+    for run, keys in ((partial(world.replay, {}), {"a", "bad"}), (world.tick, set())):
+        before = len(world.oms.requests)
+        run()
+        assert world.asked(before) == keys
+
+
+@pytest.mark.parametrize("way", ["gone", "a symbolic link"])
+def test_only_what_the_source_has_no_more_is_done_without_being_sent(world, way):
+    world.fail("a", "b", first="2026-01-01T00:00:00Z")
+    del world.source.objects["a"]
+    if way != "gone":
+        world.source.add(StoredObject("a", b"b", {"x-oss-object-type": "Symlink"}))
+    told = world.tick()
+    assert (told["resolved"], told["accepted"], world.sent()) == (1, 1, ["b"])
+    assert world.failed() == world.in_run_files() == set()
+
+
+def test_how_often_oms_failed_a_version_does_not_count_for_the_next(world):
+    # GIVEN version 1, which rests for the second time
+    world.upload("a", data=b"version 1")
+    for _ in range(3):
+        world.list_failed("a")
+        world.tick()
+        world.later(11 * MINUTE)
     assert world.failed() == {"a"}
-    world.oms.faults.clear()
-    world.source.add(StoredObject("b", b"b"))
-    world.tick()
-    assert world.failed() == set()
+
+    # WHEN Function Compute gave up on the event of version 2, THEN its acceptance is its first
+    world.upload("a", accepted=False)
+    etag = etag_of(b"contents")
+    world.replay({"requestContext": {}, "requestPayload": {"events": [event("a", etag=etag)]}})
+    record = world.bucket.objects[f"{ROOT}success_object/a"]
+    assert (record.body.decode(), record.headers.get("x-oss-meta-copy-attempts")) == (etag, None)

@@ -11,7 +11,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import EventError, StorageError
 from support.law import HOSTILE
-from support.world import HANG, MINUTE, ROOT, TICK, UNAUTHORIZED, event, oms_error, record_name
+from support.world import HANG, MINUTE, UNAUTHORIZED, event, oms_error, record_name
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
@@ -68,20 +68,22 @@ def test_a_key_that_fails_again_keeps_its_first_failure(world):
     world.fail("a", first="2020-01-01T00:00:00Z")
     world.oms.faults.then(UNAUTHORIZED)
     result = world.replay()
-    body = json.loads(world.bucket.objects[f"{ROOT}failed_object/a"].body)
+    told = (result["failed"], result["by_reason"], result["oldest_failure"])
+    assert told == (1, {"CREDENTIALS": 1}, "2020-01-01T00:00:00Z")
+    body = world.failed_record("a")
     assert (body["first_failure"], body["reason"], body["etag"]) == ("2020-01-01T00:00:00Z", "CREDENTIALS", "ABC")
     assert body["last_failure"] > body["first_failure"]
-    assert (result["failed"], result["by_reason"], result["oldest_failure"]) == (
-        1,
-        {"CREDENTIALS": 1},
-        "2020-01-01T00:00:00Z",
-    )
 
 
-def test_the_success_record_names_the_version_that_failed(world):
+@pytest.mark.parametrize(
+    ("asked", "version"),
+    [(None, b"ABC"), ({"requestContext": {}, "requestPayload": {"events": [event("a", etag="DEF")]}}, b"DEF")],
+    ids=["of the failed record", "of an envelope, which is newer"],
+)
+def test_the_success_record_names_the_version_that_failed(world, asked, version):
     world.fail("a")
-    world.replay()
-    assert world.bucket.objects[f"{ROOT}success_object/a"].body == b"ABC"
+    world.replay(asked)
+    assert (world.record_body("success", "a"), world.failed()) == (version, set())
 
 
 def test_what_failed_again_is_not_sent_twice_by_the_same_run(world):
@@ -104,34 +106,20 @@ def test_the_oldest_failure_is_of_what_failed_again_and_of_what_is_left(world):
     assert world.replay()["oldest_failure"] == "1996-01-01T00:00:00Z"
 
     # AND once all is sent there is none
-    world.oms.faults.clear()
     assert world.replay()["oldest_failure"] is None
 
 
 @pytest.mark.parametrize("payload", [None, {"dry_run": True}, {"keys": ["a"]}, {"limit": 1}])
-def test_every_run_logs_what_it_returns(world, caplog, payload):
-    caplog.set_level("INFO", "oss_oms_sync")
+def test_every_run_logs_what_it_returns(world, lines, payload):
     world.fail("a", "b")
-    result = world.replay(payload)
-    told = [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]
-    assert told == [result]
+    assert [world.replay(payload)] == lines()
 
 
 def test_an_envelopes_keys_are_sent_through_a_run_file(world):
     envelope = {"requestContext": {}, "requestPayload": json.dumps({"events": [event("a"), event("b")]})}
     world.oms.faults.then(UNAUTHORIZED)
-    assert world.replay(envelope)["failed"] == 2
-    assert world.failed() == {"a", "b"}
-    world.oms.faults.clear()
-    assert world.replay(envelope)["accepted"] == 2
-    assert world.failed() == set()
-
-
-def test_an_envelopes_version_is_newer_than_the_one_that_a_record_tells_of(world):
-    world.fail("a")
-    world.replay({"requestContext": {}, "requestPayload": {"events": [event("a", etag="DEF")]}})
-    assert world.bucket.objects[f"{ROOT}success_object/a"].body == b"DEF"
-    assert world.failed() == set()
+    for what, failed in (("failed", {"a", "b"}), ("accepted", set())):
+        assert (world.replay(envelope)[what], world.failed()) == (2, failed)
 
 
 def test_an_envelope_that_is_partly_unreadable_raises_once_the_rest_is_sent(world):
@@ -149,16 +137,14 @@ def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(w
 
     # WHEN runs follow each other
     first = world.replay()
-    assert first["failed"] == 50
-    assert not first["finished"]
+    assert (first["failed"], first["finished"]) == (50, False)
     assert len(world.oms.calls) <= 5 * 19
     for _ in range(6):
         world.replay()
 
     # THEN the good ones behind them have gone out, and nothing was marked REJECTED
     assert set(good) <= world.oms.accepted.keys()
-    reasons = {json.loads(o.body)["reason"] for n, o in world.bucket.objects.items() if "/failed_object/" in n}
-    assert reasons <= {"REFUSED", "THROTTLED"}
+    assert {world.failed_record(key)["reason"] for key in world.failed()} <= {"REFUSED", "THROTTLED"}
 
 
 @pytest.mark.parametrize("status", [403, 422, 500])
@@ -170,7 +156,7 @@ def test_a_key_that_oms_never_takes_holds_back_no_other_whatever_the_answer(worl
 
     # WHEN the timer lets replay run, THEN in the end that key alone is left
     for _ in range(30):
-        world.replay(TICK)
+        world.tick()
         world.later(MINUTE)
     assert world.failed() == {"key 00004"}
 
@@ -179,11 +165,10 @@ def test_a_refused_account_ends_a_run_at_once(world):
     world.fail(*many(100))
     world.oms.faults.add(UNAUTHORIZED)
     result = world.replay()
-    assert len(world.oms.requests) == 1
-    assert (result["failed"], result["left"], result["finished"]) == (10, 90, False)
+    told = (result["failed"], result["left"], result["finished"], len(world.oms.requests))
+    assert told == (10, 90, False, 1)
     world.oms.faults.clear()
-    assert world.replay()["accepted"] == 100
-    assert world.failed() == set()
+    assert (world.replay()["accepted"], world.failed()) == (100, set())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
@@ -33,14 +35,14 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     world.fail("b", "CREDENTIALS")
     world.fail("c", "MARK_UNREAD")
     report = world.status()
-    assert report["verdict"]["state"] == "closed"
-    assert report["verdict"]["text"].endswith(" Waiting for that: 3 object keys.")
-    assert report["verdict"]["text_zh"].endswith("。有 3 个对象等待重新打开后发送。")
+    told = report["verdict"]
     # What nobody knew whether to send may have come after the close as well.
-    assert (report["verdict"]["alarm"], "ALARM: 2 changed objects came" in report["verdict"]["text"]) == (True, True)
-    assert report["backlog"]["by_reason"] == {"CLOSED": 1, "CREDENTIALS": 1, "MARK_UNREAD": 1}
+    assert (told["state"], told["alarm"], "ALARM: 2 changed objects came" in told["text"]) == ("closed", True, True)
+    assert told["text"].endswith(" Waiting for that: 3 object keys.")
+    assert told["text_zh"].endswith("。有 3 个对象等待重新打开后发送。")
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
     # All of that is resent once it is opened, but that needs somebody.
+    assert report["backlog"]["by_reason"] == dict.fromkeys(sorted(report["lasting"]), 1)
     assert {*report["lasting"]} == {"CLOSED", "CREDENTIALS", "MARK_UNREAD"}
 
 
@@ -70,8 +72,8 @@ def test_where_more_may_wait_than_was_read_it_says_at_least(world, mocker):
 def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(world):
     world.shut(on=True)
     world.shut(on=False)
-    assert world.verdict()[0] == IN_STEP
-    assert world.status()["closed"] is None
+    report = world.status()
+    assert (report["verdict"]["state"], report["closed"]) == (IN_STEP, None)
     world.fail("a", "CLOSED")
     world.fail("b", "REJECTED")
     assert world.verdict()[1].startswith("2 objects waiting since")
@@ -84,60 +86,28 @@ def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):
         world.status()
 
 
-def test_what_came_after_the_close_is_an_alarm_however_much_failed_since(world):
-    world.shut(on=True)
-    world.fail("late", "CLOSED")
-    world.later(60)
-    for number in range(201):
-        world.copy_failed(f"c{number}")
+CLOSE, OPEN, PAUSE = ("close",), ("open",), ("later", 60)
+LATE, DOUBTFUL = ("fail", "late", "CLOSED"), ("fail", "late", "MARK_UNREAD")
+MANY = [("copy_failed", f"c{number}") for number in range(201)]
+# What happened, and when something came after the close.
+HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
+    "came after the close, however much failed since": ([CLOSE, LATE, PAUSE, *MANY], "12:00"),
+    "failed before the close": ([DOUBTFUL, PAUSE, CLOSE], ""),
+    "came after the first close, and it was closed anew": ([CLOSE, LATE, PAUSE, CLOSE], "12:00"),
+    "came after the first close, and nobody knew whether to send it": ([CLOSE, PAUSE, DOUBTFUL, PAUSE, CLOSE], "12:01"),
+    "came after the first close, however much failed since": ([CLOSE, LATE, PAUSE, *MANY, PAUSE, CLOSE], "12:00"),
+    "came while it was open, and nobody knew whether to send it": ([CLOSE, OPEN, PAUSE, DOUBTFUL, PAUSE, CLOSE], ""),
+}
+
+
+@pytest.mark.parametrize("what", HAPPENED)
+def test_an_alarm_is_what_came_after_the_close(world, what):
+    happened, last = HAPPENED[what]
+    for name, *details in happened:
+        getattr(Closing(world.invocation()) if name in ("close", "open") else world, name)(*details)
     verdict = world.status()["verdict"]
-    assert verdict["alarm"]
-    assert "ALARM: 1 changed object came after that, the last at 2026-03-10T12:00:00Z" in verdict["text"]
-
-
-def test_what_failed_before_the_close_did_not_come_after_it(world):
-    world.fail("a", "MARK_UNREAD")
-    world.later(30)
-    world.shut(on=True)
-    assert not world.status()["verdict"]["alarm"]
-
-
-def test_closed_anew_it_still_says_what_came_after_the_first_close(world):
-    Closing(world.invocation()).close()
-    world.fail("late", "CLOSED")
-    world.later(30)
-    Closing(world.invocation()).close()
-    assert world.status()["verdict"]["alarm"]
-
-
-def test_closed_anew_a_change_of_which_nobody_knew_whether_to_send_it_is_still_an_alarm(world):
-    Closing(world.invocation()).close()
-    world.later(60)
-    world.fail("late", "MARK_UNREAD")
-    world.later(60)
-    Closing(world.invocation()).close()
-    assert "ALARM: 1 changed object came after that" in world.verdict()[1]
-
-
-def test_closed_anew_what_came_before_is_still_read_however_much_failed_since(world):
-    Closing(world.invocation()).close()
-    world.fail("late", "CLOSED")
-    world.later(60)
-    for number in range(201):
-        world.copy_failed(f"c{number}")
-    world.later(60)
-    Closing(world.invocation()).close()
-    assert "ALARM: 1 changed object came after that" in world.verdict()[1]
-
-
-def test_opened_meanwhile_what_nobody_knew_whether_to_send_did_not_come_after_the_close(world):
-    Closing(world.invocation()).close()
-    Closing(world.invocation()).open()
-    world.later(60)
-    world.fail("a", "MARK_UNREAD")
-    world.later(60)
-    Closing(world.invocation()).close()
-    assert not world.status()["verdict"]["alarm"]
+    alarm = f"ALARM: 1 changed object came after that, the last at 2026-03-10T{last}:00Z"
+    assert verdict["alarm"] == (alarm in verdict["text"]) == bool(last)
 
 
 UNKNOWN = "ALARM: it is not known whether anything came after that"
@@ -155,7 +125,7 @@ def test_where_not_all_that_failed_after_the_close_is_read_that_is_an_alarm_unti
 
     # WHEN there are more, or one cannot be read
     world.copy_failed("3")
-    assert UNKNOWN in world.verdict()[1]
+    assert world.tells("closed", UNKNOWN)
     world.bucket.objects.pop(f"{ROOT}failed_object/3")
     world.bucket.fail(NO_RIGHT, "get", lambda name: name.endswith("/failed_object/0"))
     verdict = world.status()["verdict"]
@@ -173,12 +143,9 @@ def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_LATE_READ", 3)
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 3)
     world.shut(on=True)
-    world.later(60)
-    world.fail("a", "CLOSED")
-    world.fail("b", "MARK_UNREAD")
-    world.later(60)
-    for number in range(4):
-        world.copy_failed(f"c{number}")
+    for number, reason in enumerate(("CLOSED", "MARK_UNREAD", *["COPY_FAILED"] * 4)):
+        world.later(60)
+        world.fail(str(number), reason)
     assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: " in world.verdict()[1]
     look = Replay(world.invocation(), lets_rest=False)
     look.send_records(Options(dry_run=True))

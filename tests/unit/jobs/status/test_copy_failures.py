@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import partial
+from operator import methodcaller
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +17,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.ledger.list_positions import Listed
 from oss_oms_sync.ledger.records import FailedKey
-from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, NOW, StatusWorld
+from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, StatusWorld
 
 MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
 CLAIM = "objects that OMS failed to copy = resolved + waiting + stuck + other projects' + not known"
@@ -32,8 +36,7 @@ def failures(world: StatusWorld) -> dict[str, int]:
 
 
 def sum_of(world: StatusWorld) -> dict[str, object]:
-    (found,) = (one for one in world.status()["sums"] if one["claim"] == CLAIM)
-    return found
+    return next(one for one in world.status()["sums"] if one["claim"] == CLAIM)
 
 
 AGAIN = "OMS fails again and again to copy 1 object, "
@@ -67,6 +70,12 @@ FOUND = {
             ("NOBODY_KNOWS", 7, "Huawei's documents do not name this code"),
         ]
     },
+    "throttled when it was sent again": (
+        [("fails", 1), ("listed", 1), ("throttled", "a")],
+        {"counted": 1, "waiting": 1},
+        BEHIND,
+        ["1 object waiting since"],
+    ),
     "of another project": ([("fails", 3), ("listed", 3, 2)], {"counted": 3, "done": 1, "outside": 2}, IN_STEP, []),
     "of last month, whose lists came in this one": (
         [("install", IN_FEBRUARY), ("fails", 5, BEFORE), ("fails", 1), ("listed", 3, 0, "2026-02"), ("listed", 3)],
@@ -89,6 +98,8 @@ def test_what_became_of_failures_is_told_and_none_is_green_that_is_open(world, w
     for name, *details in happened:
         if name == "fails":
             fail(world, *details)
+        elif name == "throttled":
+            world.fail(*details, "THROTTLED", copy_attempts=2)
         else:
             getattr(world, name)(*details)
     assert failures(world) == found
@@ -106,8 +117,7 @@ def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
         "UPLOAD_DST_OBJ_FAILURE": (2, True),
         MULTIPART: (1, False),
     }
-    assert "Content-Type" in codes[MULTIPART]["fix"]
-    assert "源端" in codes[MULTIPART]["fix_zh"]
+    assert ("Content-Type" in codes[MULTIPART]["fix"], "源端" in codes[MULTIPART]["fix_zh"]) == (True, True)
 
 
 def test_a_code_for_which_an_object_is_stuck_does_not_pass_and_what_sends_all_that_are_stuck_is_the_next_step(world):
@@ -116,20 +126,13 @@ def test_a_code_for_which_an_object_is_stuck_does_not_pass_and_what_sends_all_th
     world.upload("k1", 30)
     world.copy_failed("k1", attempts=9)
     report = world.status()
-    assert not report["copying"]["failures"]["codes"]["UPLOAD_DST_OBJ_FAILURE"]["passes"]
-    assert report["lasting"] == ["COPY_FAILED"]
+    code = report["copying"]["failures"]["codes"]["UPLOAD_DST_OBJ_FAILURE"]
+    assert (code["passes"], report["lasting"]) == (False, ["COPY_FAILED"])
 
     # WHEN somebody removes the cause, and does as is said, THEN it is sent, and no other key
     step = report["verdict"]["step"]
     assert world.ask(step["job"], step["options"], 240)["accepted"] == 1
-    assert [*world.oms.accepted] == ["k1"]
-
-
-def test_what_was_throttled_when_it_was_sent_again_still_waits_as_a_copy(world):
-    fail(world, 1)
-    world.listed(1)
-    world.fail("a", "THROTTLED", copy_attempts=2)
-    assert failures(world) == {"counted": 1, "waiting": 1}
+    assert world.oms.accepted == {"k1": 1}
 
 
 def test_a_record_that_was_not_read_may_be_of_one_of_them(world, mocker):
@@ -157,53 +160,56 @@ def test_a_counter_that_is_behind_its_lists_is_said_to_be(world):
     assert "OMS's counter does not have all yet" in str(shown["meaning"])
 
 
-def test_what_is_acknowledged_without_a_list_does_not_make_later_failures_unknown(world):
-    # GIVEN failures of long ago, two of which no list tells of
-    fail(world, 10)
-    world.listed(8)
-    assert world.verdict()[0] == BEHIND
-    assert world.verdict(acknowledge=True)[0] == IN_STEP
-
-    # WHEN two more are listed, and dealt with, THEN they are done
-    world.go_to(NOW + timedelta(hours=2))
-    fail(world, 2, 0)
-    assert failures(world) == {"counted": 2, "unknown": 2}
-    world.listed(10)
-    assert failures(world) == {"counted": 2, "done": 2}
+# What happens one after another, what became of the failures by then, and what the verdict says; `""` is in step.
+listed, later, copy_failed = (partial(methodcaller, name) for name in ("listed", "later", "copy_failed"))
+acknowledged = methodcaller("status", acknowledge=True)
 
 
-def test_a_list_that_comes_after_its_failures_were_acknowledged_hides_no_later_ones(world):
-    # GIVEN that two failures of just now are acknowledged before their list is there
-    fail(world, 8)
-    fail(world, 2, 30)
-    world.listed(8)
-    world.verdict(acknowledge=True)
-
-    # WHEN that comes, and two more objects fail, THEN these are not known
-    world.go_to(NOW + timedelta(hours=2))
-    world.listed(10)
-    fail(world, 2, 30)
-    assert failures(world) == {"counted": 2, "unknown": 2}
-    world.listed(12)
-    assert failures(world) == {"counted": 2, "done": 2}
+def fails(number: int, minutes_ago: int) -> Callable[[StatusWorld], None]:
+    return lambda world: fail(world, number, minutes_ago)
 
 
-def test_what_still_waits_when_it_is_acknowledged_waits_in_the_backlog_only(world):
-    fail(world, 1)
-    world.listed(1)
-    world.copy_failed("a", MULTIPART)
-    world.later(2)
-    world.verdict(acknowledge=True)
-    assert failures(world) == {}
-    assert world.verdict()[1].startswith("1 object waiting since")
+STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]]] = {
+    "what is acknowledged without a list does not make later failures unknown": [
+        (fails(10, EARLY), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
+        (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
+        (acknowledged, {}, ""),
+        (later(2 * 3600), {}, ""),
+        (fails(2, 0), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
+        (listed(10), {"counted": 2, "done": 2}, ""),
+    ],
+    "a list that comes after its failures were acknowledged hides no later ones": [
+        (fails(8, EARLY), {"counted": 8, "unknown": 8}, "OMS failed to copy 8 objects"),
+        (fails(2, 30), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
+        (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
+        (acknowledged, {}, ""),
+        (later(2 * 3600), {}, ""),
+        (listed(10), {}, ""),
+        (fails(2, 30), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
+        (listed(12), {"counted": 2, "done": 2}, ""),
+    ],
+    "what still waits when it is acknowledged waits in the backlog only": [
+        (fails(1, EARLY), {"counted": 1, "unknown": 1}, "OMS failed to copy 1 object"),
+        (listed(1), {"counted": 1, "done": 1}, ""),
+        (copy_failed("a", MULTIPART), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
+        (later(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
+        (acknowledged, {}, "1 object waiting since"),
+        # While it does, later failures that no list tells of end as well: by another acknowledgement.
+        (later(12 * 3600), {}, "1 object waiting since"),
+        (fails(1, 180), {"counted": 1, "unknown": 1}, ""),
+        (methodcaller("compared", equal_contents=6, failed_before=1), {"counted": 1, "unknown": 1}, ""),
+        (acknowledged, {}, "1 object waiting since"),
+    ],
+}
 
-    # AND while it does, later failures that no list tells of end as well: by another acknowledgement
-    world.go_to(NOW + timedelta(hours=12))
-    fail(world, 1, 180)
-    world.compared(equal_contents=6, failed_before=1)
-    assert failures(world) == {"counted": 1, "unknown": 1}
-    world.verdict(acknowledge=True)
-    assert failures(world) == {}
+
+@pytest.mark.parametrize("what", STORIES)
+def test_failures_are_counted_from_an_acknowledgement_on(world, what):
+    for happens, found, says in STORIES[what]:
+        happens(world)
+        assert failures(world) == found
+        is_green = not says and "unknown" not in found
+        assert world.tells(IN_STEP if is_green else BEHIND, says)
 
 
 numbers = st.integers(0, 9)

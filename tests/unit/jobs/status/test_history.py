@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from operator import methodcaller
 
 import pytest
 
@@ -13,6 +14,16 @@ from support.world import NO_RIGHT, ROOT
 
 UNKNOWN = "Whether replay has it in hand is not known: not all of replay's run files could be read."
 HELD = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
+PROMISES = ("To send it now", "Reconcile sends it", "Replay sends it", "Compare sends it", "resent automatically")
+
+
+def story(world: StatusWorld, key: str = "a") -> str:
+    return world.status(key=key)["story"]
+
+
+def promises(following: str) -> list[str]:
+    """What it says that something will be sent."""
+    return [one for one in PROMISES if one in following]
 
 
 @pytest.fixture
@@ -31,25 +42,24 @@ def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there
 
     # WHEN its story is told, THEN it does not say that there is no record
     told = world.status(key="a")
-    assert UNKNOWN in told["story"]
-    assert "log" in told["next"]
+    assert (UNKNOWN in told["story"], "log" in told["next"]) == (True, True)
 
     # AND what another run file says is still found
     world.keep("replay/oss-oms-sync/2.json", HELD)
-    assert world.status(key="a")["story"] == "It failed, and replay has it in hand."
+    assert story(world) == "It failed, and replay has it in hand."
 
 
 def test_a_history_without_the_right_to_read_run_files_says_so(world):
     world.upload("a", minutes_ago=60, accepted=False)
     world.keep("replay/oss-oms-sync/1.json", HELD)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/replay/" in name)
-    assert UNKNOWN in world.status(key="a")["story"]
+    assert UNKNOWN in story(world)
 
 
 def test_what_oms_accepted_is_told_whatever_run_files_say(world):
     world.upload("a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
-    assert world.status(key="a")["story"] == "OMS accepted this version."
+    assert story(world) == "OMS accepted this version."
 
 
 def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
@@ -60,9 +70,9 @@ def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
     etag = "0123456789ABCDEF0123456789ABCDEF-2"
     world.source.add(StoredObject("a", b"a", {"etag": etag}))
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", etag.encode()))
-    assert world.status(key="a")["story"].startswith("It is in OBS, with the same size")
+    assert story(world).startswith("It is in OBS, with the same size")
     world.keep("replay/oss-oms-sync/1.json", HELD)
-    assert world.status(key="a")["story"] == "It failed, and replay has it in hand."
+    assert story(world) == "It failed, and replay has it in hand."
 
 
 def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
@@ -78,14 +88,7 @@ def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
     # AND once it was accepted again, that is over
     world.later(60)
     world.upload("a", minutes_ago=0)
-    assert world.status(key="a")["story"] == "OMS accepted this version."
-
-
-PROMISES = ("To send it now", "Reconcile sends it", "Replay sends it", "Compare sends it", "resent automatically")
-
-
-def story(world: StatusWorld, key: str = "a") -> str:
-    return world.status(key=key)["story"]
+    assert story(world) == "OMS accepted this version."
 
 
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
@@ -96,23 +99,22 @@ def test_one_keys_whole_story(key):
     world.upload(key, minutes_ago=1, accepted=False)
     assert "written just now" in story(world, key)
     world.go_to(NOW + timedelta(hours=1))
-    lost = world.status(key=key)
-    assert lost["story"] == "It has no record: its event was lost."
-    assert lost["step"] == {"job": "replay", "options": {"key": key}}
-    assert lost["next"].endswith("To send it now:")
+    told = world.status(key=key)
+    assert (told["story"], told["step"]["job"]) == ("It has no record: its event was lost.", "replay")
+    assert told["step"]["options"] == {"key": key}
+    assert told["next"].endswith("To send it now:")
 
     world.fail(key, "CREDENTIALS")
-    failed = world.status(key=key)
-    assert failed["story"] == "It failed: CREDENTIALS."
-    assert "HW_AK" in failed["next"]
-    assert failed["failed"]["reason"] == "CREDENTIALS"
+    told = world.status(key=key)
+    assert (told["story"], told["failed"]["reason"]) == ("It failed: CREDENTIALS.", "CREDENTIALS")
+    assert "HW_AK" in told["next"]
 
     world.accept(key, key)
     world.write(key, key)
-    accepted = world.status(key=key)
-    assert accepted["story"] == "It is in OBS, with the same contents."
-    assert accepted["in_obs"]["etag"] == accepted["success"]["etag"] == accepted["object"]["etag"]
-    assert accepted["seconds"]["accepted"] is not None
+    told = world.status(key=key)
+    assert told["story"] == "It is in OBS, with the same contents."
+    assert told["in_obs"]["etag"] == told["success"]["etag"] == told["object"]["etag"]
+    assert told["seconds"]["accepted"] is not None
 
     world.later(1)
     world.source.add(StoredObject(key, b"overwritten"))
@@ -172,11 +174,9 @@ def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_op
     happened(world)
     world.shut(on=True)
     told = world.status(key="a")
-    assert "The project has been closed since" in told["next"]
-    assert "nothing is sent. To open it: " in told["next"]
+    words = ("The project has been closed since", "nothing is sent. To open it: ", what_comes_of_it)
+    assert [one for one in words if one not in told["next"]] == promises(told["next"]) == []
     assert "起已关闭" in told["next_zh"]
-    assert what_comes_of_it in told["next"]
-    assert not [promise for promise in PROMISES if promise in told["next"]]
 
     # AND once it is open, it is as ever
     world.shut(on=False)
@@ -201,28 +201,22 @@ def test_where_nobody_knows_whether_the_project_is_closed_a_story_says_so(world)
     # WHEN its story is told, THEN it promises nothing
     following = world.status(key="a")["next"]
     assert "It is not known whether the project is closed, and until it is, nothing is sent" in following
-    assert "python3 ops.py doctor" in following
-    assert not [promise for promise in PROMISES if promise in following]
+    assert ("python3 ops.py doctor" in following, promises(following)) == (True, [])
 
 
 def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
-    world = StatusWorld()
-
-    def told() -> tuple[str, bool]:
+    world, failed = StatusWorld(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
+    for happens, story, well in (
+        (methodcaller("upload", "a", 1), "OMS accepted this version, and it is not in OBS yet.", True),
+        (methodcaller("later", 2 * 3600), "OMS accepted this version, but it is not in OBS.", False),
+        (methodcaller("write", "a", "?!"), "OMS accepted this version, but OBS has another: overwritten.", False),
+        (methodcaller("copy_failed", "a"), f"OMS accepted this version, and {failed}.", False),
+        (methodcaller("write", "a", "a"), "It is in OBS, with the same contents.", True),
+    ):
+        happens(world)
         answer = world.status(key="a")
-        return answer["story"], answer["well"]
-
-    world.upload("a", minutes_ago=1)
-    assert told() == ("OMS accepted this version, and it is not in OBS yet.", True)
-    world.go_to(NOW + timedelta(hours=2))
-    assert told() == ("OMS accepted this version, but it is not in OBS.", False)
-    world.write("a", "of another size")
-    assert told() == ("OMS accepted this version, but OBS has another: overwritten.", False)
-    # How long a version took is told of none but this one.
-    assert world.status(key="a")["seconds"]["copied"] is None
-    world.copy_failed("a")
-    assert told() == ("OMS accepted this version, and failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message.", False)
-    world.write("a", "a")
-    assert told() == ("It is in OBS, with the same contents.", True)
+        assert (answer["story"], answer["well"]) == (story, well)
+        # How long a version took is told of none but this one.
+        assert (answer["seconds"]["copied"] is not None) == ("in OBS, with the same" in story)
     world.obs.faults.add(NO_RIGHT)
-    assert not told()[1]
+    assert not world.status(key="a")["well"]

@@ -1,4 +1,5 @@
-"""What status says of OBS: accepted where nothing has looked, and what a comparison has seen where one has."""
+"""What status says of OBS: accepted where nothing has looked, and what a comparison has seen where one has. How far a
+migration of the old objects is, and what to do where it does not go on by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.ops import OPS
-from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld
+from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld, Watched
+from support.task_group import over, says
 
 
 def test_without_a_comparison_it_says_that_nothing_has_looked(world):
@@ -52,9 +54,8 @@ FOUND = {
 def test_a_comparison_tells(world, what):
     found, state, words = FOUND[what]
     world.compared(**found)
-    verdict, text = world.verdict()
-    assert (verdict, [one for one in words if one not in text]) == (state, []), text
-    assert ("Not among them" in text) == ("in_flight" in found)
+    assert world.tells(state, *words)
+    assert ("Not among them" in world.verdict()[1]) == ("in_flight" in found)
 
 
 # What the last comparison lacked, what it has sent, and the command that ends it.
@@ -120,8 +121,7 @@ def test_without_any_comparison_it_says_accepted_also_where_no_timer_makes_one()
 def test_an_open_comparison_is_shown(world):
     world.compared(ended=False, equal_contents=5)
     shown = world.status()["compare"]
-    assert (shown["last"], len(shown["open"])) == (None, 1)
-    assert shown["open"][0]["started"] == "2026-03-10T12:00:00Z"
+    assert (shown["last"], [one["started"] for one in shown["open"]]) == (None, ["2026-03-10T12:00:00Z"])
 
 
 def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
@@ -157,3 +157,119 @@ def test_failures_stay_where_the_comparison_does_not_show_that_they_are_healed(w
 
 def test_each_class_has_a_name_that_answers_show():
     assert len({one.title for one in ObjectClass}) == len(ObjectClass)
+
+
+# A migration of the old objects.
+
+GROUP = {"group_id": "g", "total_num": 200, "success_num": 90, "skip_num": 8, "fail_num": 2}
+LISTS = "oms/task_group/g/failed_object_lists/"
+LOOK, AGAIN, GO_ON, REMOVE = ({"look": True}, {"retry": True}, {"go_on": True}, {"remove": True})
+
+
+def begun(world, told=None):
+    """A migration has begun, and OMS tells this of its task group."""
+    world.keep(f"state/migrate-{world.settings.project}.json", {"begun": "2026-03-06T00:00:00Z", "group": "g"})
+    if told:
+        says(world, told)
+
+
+def test_how_far_it_is_and_where_the_failed_are_listed(world):
+    begun(world, {**GROUP, "status": 2, "failed_object_record": {"result": True, "list_file_key": LISTS}})
+    answer = world.status()
+    shown, verdict = answer["old_objects"], answer["verdict"]
+    counts = {"total": 200, "copied": 90, "skipped": 8, "failed": 2}
+    assert shown == {**shown, "state": "copying", **counts, "lists": LISTS}
+    assert verdict["state"] == IN_STEP
+    assert verdict["text"].endswith(
+        " Old objects are still on their way, 50.0 % of 200: python3 ops.py migrate --look."
+    )
+
+
+def test_that_is_said_beside_whatever_is_worse(world):
+    begun(world, {**GROUP, "status": 2})
+    world.compared(missing=5)
+    assert world.tells(BEHIND, "compare --restart. Old objects are still on their way")
+
+
+@pytest.mark.parametrize(
+    ("told", "words", "step"),
+    [
+        ({**GROUP, "status": 3}, "is paused", GO_ON),
+        ({**GROUP, "status": 5}, "of 200 objects 2 failed", AGAIN),
+        ({"group_id": "g", "status": 5}, "came to nothing", REMOVE),
+        ({"group_id": "g", "status": 4, "error_reason": {"error_msg": "no"}}, "came to nothing", REMOVE),
+        ({**GROUP, "status": 9}, "came to nothing", REMOVE),
+        (None, "Somebody has deleted", REMOVE),
+    ],
+)
+def test_one_that_does_not_go_on_by_itself_is_behind_with_its_step(world, told, words, step):
+    begun(world, told)
+    verdict = world.status()["verdict"]
+    assert (verdict["state"], words in verdict["text"]) == (BEHIND, True)
+    assert verdict["step"] == {"job": "migrate", "options": step}
+
+    # AND what matters more comes first
+    world.fail("a", "CREDENTIALS")
+    assert world.verdict()[0] == "broken"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"group_id": "g", "status": 77},
+        {"group_id": "another", "status": 6},
+        {"sync_task_id": "g", "status": "SYNCHRONIZING"},
+        {"group_id": "g", "status": 2, "total_num": "many"},
+    ],
+)
+def test_what_is_not_that_group_is_not_known_and_never_green(world, told):
+    begun(world, told)
+    answer = world.status()
+    assert (answer["old_objects"], answer["old_objects_silence"]["problem"]) == (None, "UNEXPECTED")
+    assert (answer["verdict"]["state"], answer["verdict"]["step"]["options"]) == ("not known", LOOK)
+
+
+def test_without_the_right_it_is_not_known_and_says_which(world):
+    begun(world)
+    world.oms.deny("oms:taskgroup:get")
+    assert world.tells("not known", "oms:taskgroup:get")
+    assert "oms:taskgroup:get" in world.status()["old_objects_silence"]["fix"]
+
+
+def test_one_that_is_done_asks_for_its_end(world):
+    begun(world, {**GROUP, "status": 6})
+    assert world.tells(IN_STEP, "The old objects are copied. To end their migration")
+
+
+def test_what_was_left_to_one_that_is_over_is_not_known_to_be_there(world):
+    world.compared(migrating=5, equal_contents=7)
+    begun(world, {**GROUP, "status": 2})
+    assert world.verdict()[0] == IN_STEP
+    over(world, "removed")
+    verdict = world.status()["verdict"]
+    assert (verdict["state"], verdict["step"]["job"]) == ("not known", "compare")
+
+
+@pytest.mark.parametrize("job", ["reconcile", "compare"])
+def test_too_much_to_be_sent_is_behind_and_asks_for_a_migration(world, job):
+    world.later(60)
+    world.passed(job=job, unsent=5, scanned=9)
+    verdict = world.status()["verdict"]
+    assert (verdict["state"], verdict["step"]) == (BEHIND, {"job": "migrate", "options": {}})
+    assert "has not sent 5 objects" in verdict["text"]
+
+
+def test_a_failed_one_is_told_to_the_webhook_once():
+    # GIVEN all is in step, and OMS copies old objects
+    world = Watched()
+    begun(world, {**GROUP, "status": 2})
+    world.ticks(3)
+    assert world.states == [IN_STEP]
+
+    # WHEN that ends, and something failed
+    says(world, {**GROUP, "status": 5})
+    world.ticks(5)
+
+    # THEN that is told, once
+    assert world.states == [IN_STEP, BEHIND]
+    assert "python3 ops.py migrate --retry" in world.told[-1]["text"]

@@ -1,4 +1,5 @@
-"""Whether events arrive: what a pass found that no event told of, and what says nothing of the trigger."""
+"""Whether events arrive: what a pass found that no event told of, and what says nothing of the trigger. What reconcile
+looked at limits what is in step; an open pass is named."""
 
 from __future__ import annotations
 
@@ -8,140 +9,224 @@ from datetime import timedelta
 import pytest
 
 from support.reconcile_world import refusing
-from support.status_world import BEHIND, IN_STEP, NOW, StatusWorld
+from support.status_world import BACKFILL, BEHIND, IN_STEP, NOW, USUAL, StatusWorld
 from support.world import record_name
 
 
-def lose(world: StatusWorld, number: int, name: str = "lost") -> None:
-    """Objects of an hour ago, of which no event told."""
+@pytest.fixture
+def unseen() -> StatusWorld:
+    """No pass has ended."""
+    return StatusWorld()
+
+
+def written(world: StatusWorld, number: int, of: str = "lost", minutes_ago: int = 60, *, told: bool = False) -> None:
+    """Objects of an hour ago, of which events told, or no event did."""
     for count in range(number):
-        world.upload(f"{name}/{count}", minutes_ago=60, accepted=False)
+        world.upload(f"{of}/{count}", minutes_ago, accepted=told)
 
 
-def test_a_dead_trigger_is_not_green_until_it_works_again():
+def new(world: StatusWorld) -> tuple[int, int]:
+    """How many new objects the last pass saw, and of how many of them no event told."""
+    last = world.status()["reconcile"]["last"]
+    return last["new"], last["new_missing"]
+
+
+def test_a_dead_trigger_is_not_green_until_it_works_again(unseen):
     # GIVEN objects of this day, most of which no event told of
-    world = StatusWorld()
-    lose(world, 6)
-    for number in range(4):
-        world.upload(f"told/{number}", minutes_ago=60)
+    written(unseen, 6)
+    written(unseen, 4, "told", told=True)
 
     # WHEN passes have sent them, THEN it is not green, however often they look
     for sent in (6, 0, 0):
-        assert world.reconcile()["submitted"] == sent
-        assert world.tells(BEHIND, "None told of 6 new objects (of 10)")
+        assert unseen.reconcile()["submitted"] == sent
+        assert unseen.tells(BEHIND, "None told of 6 new objects (of 10)")
 
     # AND it is, once a pass finds that an event has come by itself
-    world.go_to(NOW + timedelta(hours=1))
-    world.upload("new", minutes_ago=30)
-    world.reconcile()
-    assert world.verdict()[0] == IN_STEP
+    unseen.go_to(NOW + timedelta(hours=1))
+    unseen.upload("new", minutes_ago=30)
+    unseen.reconcile()
+    assert unseen.verdict()[0] == IN_STEP
 
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["by events", "by reconcile"])
-def test_what_was_accepted_before_the_last_pass_does_not_hide_a_dead_trigger(accepted):
+def test_what_was_accepted_before_the_last_pass_does_not_hide_a_dead_trigger(unseen, accepted):
     # GIVEN ten objects that a pass has judged
-    world = StatusWorld()
-    for number in range(10):
-        world.upload(f"{number}", minutes_ago=60, accepted=accepted)
-    world.reconcile()
+    written(unseen, 10, "before", told=accepted)
+    unseen.reconcile()
 
     # WHEN another pass has to send nine of the nine objects that were written since
-    world.go_to(NOW + timedelta(hours=12))
-    lose(world, 9)
-    assert world.reconcile()["submitted"] == 9
+    unseen.go_to(NOW + timedelta(hours=12))
+    written(unseen, 9)
+    assert unseen.reconcile()["submitted"] == 9
 
     # THEN it is not green
-    assert world.tells(BEHIND, "None told of 9 new objects (of 9)")
+    assert unseen.tells(BEHIND, "None told of 9 new objects (of 9)")
 
 
-def test_a_pass_over_a_part_does_not_end_what_counts_as_new_for_all():
+def test_a_pass_over_a_part_does_not_end_what_counts_as_new_for_all(unseen):
     # GIVEN objects that are lost, and a pass over a part that does not hold them
-    world = StatusWorld()
-    lose(world, 3)
-    world.go_to(NOW + timedelta(hours=2))
-    world.reconcile(prefix="elsewhere/")
-    world.go_to(NOW + timedelta(hours=4))
-    world.upload("told", minutes_ago=60)
-    world.reconcile()
-    assert "None told of 3 new objects (of 4)" in world.verdict()[1]
+    written(unseen, 3)
+    unseen.go_to(NOW + timedelta(hours=2))
+    unseen.reconcile(prefix="elsewhere/")
+    unseen.go_to(NOW + timedelta(hours=4))
+    unseen.upload("told", minutes_ago=60)
+    unseen.reconcile()
+    assert "None told of 3 new objects (of 4)" in unseen.verdict()[1]
 
 
-def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it():
+def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(unseen):
     # GIVEN a lost object that OMS refuses, and whose failed record the log bucket does not take
-    world = StatusWorld()
-    lose(world, 1)
-    world.oms.refuse(lambda key: True)
-    with refusing(world.bucket, "put", lambda name: "failed_object/lost" in name):
+    written(unseen, 1)
+    unseen.oms.refuse(lambda key: True)
+    with refusing(unseen.bucket, "put", lambda name: "failed_object/lost" in name):
         for _ in range(3):
-            assert not world.reconcile()["finished"]
+            assert not unseen.reconcile()["finished"]
 
-    # WHEN it does
-    assert world.reconcile()["finished"]
-
-    # THEN it is one
-    last = world.status()["reconcile"]["last"]
-    assert (last["new"], last["new_missing"]) == (1, 1)
+    # WHEN it does, THEN it is one
+    assert unseen.reconcile()["finished"]
+    assert new(unseen) == (1, 1)
 
 
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
-def test_a_record_that_reconcile_may_have_made_does_not_tell_that_the_event_came(kind, minutes, tells):
+def test_a_record_that_reconcile_may_have_made_does_not_tell_that_the_event_came(unseen, kind, minutes, tells):
     # GIVEN an object and its record of so many minutes later
-    world = StatusWorld()
-    world.upload("a", minutes_ago=60, accepted=kind == "success")
+    unseen.upload("a", minutes_ago=60, accepted=kind == "success")
     if kind == "failed":
-        world.fail("a", "UNAVAILABLE", etag=hashlib.md5(b"a").hexdigest().upper())
+        unseen.fail("a", "UNAVAILABLE", etag=hashlib.md5(b"a").hexdigest().upper())
     written = NOW - timedelta(minutes=60 - minutes)
-    world.bucket.modified[record_name(kind, "a")] = int(written.timestamp())
+    unseen.bucket.modified[record_name(kind, "a")] = int(written.timestamp())
 
     # WHEN a pass judges it, THEN it counts as new only if its event must have come
-    assert world.reconcile()["submitted"] == 0
-    last = world.status()["reconcile"]["last"]
-    assert (last["new"], last["new_missing"]) == (tells, 0)
+    assert unseen.reconcile()["submitted"] == 0
+    assert new(unseen) == (tells, 0)
 
 
 @pytest.mark.parametrize(
-    ("accepted", "minutes_ago"),
-    [(5, 60), (0, 5 * 24 * 60), (10, 60)],
-    ids=["half of them had a record", "they were written before the installation", "all had one"],
+    ("accepted", "minutes_ago", "sent"),
+    [(5, 60, 5), (0, 5 * 24 * 60, 10), (10, 60, 0), (0, 300 * 24 * 60, 0)],
+    ids=["half of them had a record", "they were written before the installation", "all had one", "an idle bucket"],
 )
-def test_a_trigger_is_not_called_dead_for_what_it_could_not_know(accepted, minutes_ago):
-    world = StatusWorld()
-    for number in range(10):
-        world.upload(f"{number}", minutes_ago, accepted=number < accepted)
-    assert world.reconcile()["submitted"] == 10 - accepted
-    assert world.verdict()[0] == IN_STEP
+def test_a_trigger_is_not_called_dead_for_what_it_could_not_know(unseen, accepted, minutes_ago, sent):
+    written(unseen, accepted, "told", minutes_ago, told=True)
+    written(unseen, 10 - accepted, "lost", minutes_ago)
+    assert unseen.reconcile()["submitted"] == sent
+    assert unseen.verdict()[0] == IN_STEP
 
 
 @pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "younger"])
-def test_an_object_that_was_too_young_for_the_last_pass_is_new_unless_it_is_older_than_the_project(is_older):
-    world = StatusWorld()
+def test_an_object_that_was_too_young_for_the_last_pass_is_new_unless_it_is_older_than_the_project(unseen, is_older):
     if is_older:
-        world.install(NOW)
-    world.upload("a", minutes_ago=5, accepted=False)
-    assert world.reconcile()["pending"] == 1
+        unseen.install(NOW)
+    unseen.upload("a", minutes_ago=5, accepted=False)
+    assert unseen.reconcile()["pending"] == 1
 
     # WHEN the second pass sends it, THEN that says something of the trigger, if there was one when it was written
-    world.go_to(NOW + timedelta(minutes=20))
-    assert world.reconcile()["submitted"] == 1
-    state, text = world.verdict()
+    unseen.go_to(NOW + timedelta(minutes=20))
+    assert unseen.reconcile()["submitted"] == 1
+    state, text = unseen.verdict()
     assert (state == IN_STEP, "None told of 1 new object (of 1)" in text) == (is_older, not is_older)
 
 
 def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
     world = StatusWorld(RECONCILE_PERIOD="1d")
     world.install(NOW - timedelta(days=400))
-    for number in range(50):
-        world.upload(f"old/{number}", minutes_ago=300 * 24 * 60)
+    written(world, 50, "old", 300 * 24 * 60, told=True)
     world.reconcile()
     world.go_to(NOW + timedelta(days=1))
-    lose(world, 1)
+    written(world, 1)
     world.reconcile()
     assert "None told of 1 new object (of 1)" in world.verdict()[1]
 
 
-def test_an_idle_bucket_is_green():
-    world = StatusWorld()
-    world.upload("old", minutes_ago=300 * 24 * 60, accepted=False)
+# What is said of passes.
+
+THREE_DAYS_BEFORE = "Objects written before 2026-03-03T12:00:00Z were not checked."
+OLDER = "were not checked."
+NOTHING_LOOKED = "found 0 of 7 objects to send. That is what OMS accepted: nothing has looked at OBS yet"
+
+
+@pytest.mark.parametrize(
+    ("scope", "older", "says"),
+    [
+        (None, THREE_DAYS_BEFORE, NOTHING_LOOKED),
+        (BACKFILL, "", ""),
+        (
+            {**USUAL, "since": "2026-01-01T00:00:00Z"},
+            "Objects written before 2026-01-01T00:00:00Z were not checked.",
+            "",
+        ),
+        ({**USUAL, "prefix": "a/", "all": True}, THREE_DAYS_BEFORE, ""),
+    ],
+    ids=["the usual pass", "a backfill", "one from some day on", "one over a part"],
+)
+def test_in_step_says_before_when_objects_were_not_looked_at(world, scope, older, says):
+    if scope:
+        world.passed(scope, scanned=100)
+    state, text = world.verdict()
+    assert (state, says in text, text.endswith(older)) == (IN_STEP, True, True)
+    assert (OLDER in text) is bool(older)
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        (BACKFILL, "A backfill is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
+        ({**USUAL, "all": True}, "A backfill is under way"),
+        (USUAL, "A pass is under way: begun 2026-03-10T12:00:00Z, 40 objects so far."),
+        ({**USUAL, "prefix": "a/"}, "A pass is under way"),
+    ],
+    ids=["backfill", "all", "usual", "part"],
+)
+def test_an_open_pass_is_said_and_in_step_stays_limited(world, scope, words):
+    world.passed(scope, ended=False, scanned=40)
+    assert world.tells(IN_STEP, THREE_DAYS_BEFORE, words)
+    shown = world.status()["reconcile"]
+    assert [(one["ranges"], one["ended"]) for one in shown["open"]] == [({"open": 1, "done": 0}, None)]
+    assert shown["last"]["scanned"] == 7
+
+
+def test_several_open_passes_are_counted(world):
+    for prefix in ("a/", "b/", "c/"):
+        world.passed({**USUAL, "prefix": prefix}, ended=False)
+    assert ", and 2 more." in world.verdict()[1]
+
+
+PART = {**USUAL, "prefix": "nothing/"}
+
+
+@pytest.mark.parametrize("scope", [BACKFILL, {**USUAL, "all": True}, PART], ids=["since", "all", "a part"])
+def test_a_backfill_or_a_part_alone_does_not_tell_whether_events_come(unseen, scope):
+    unseen.passed(scope)
+    assert "whether events were lost is not known" in unseen.verdict()[1]
+
+
+@pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
+def test_whether_events_are_lost_is_not_known_when_the_last_pass_is_too_old(period, days):
+    # GIVEN a pass, and a trigger that has been dead since
+    world = StatusWorld(RECONCILE_PERIOD=period)
+    world.passed(scanned=7)
+    world.go_to(NOW + timedelta(days=days))
+    assert world.verdict()[0] == IN_STEP
+
+    # WHEN the pass is older than three days, or than its period and a day
+    world.upload("lost", minutes_ago=60, accepted=False)
+    world.go_to(NOW + timedelta(days=days, seconds=2))
+
+    # THEN that is a verdict of its own, neither in step nor behind
+    state, text = world.verdict()
+    assert (state, "python3 ops.py reconcile" in text, "python3 ops.py compare" in text) == ("not known", True, False)
+    assert world.status()["overdue"] == ["reconcile"]
+
+    # AND the command that it names ends it: what was lost is seen
+    world.reconcile()
+    assert "None told of 1 new object (of 1)" in world.verdict()[1]
+
+
+@pytest.mark.parametrize("period", ["off", "1d"])
+def test_without_any_pass_it_is_not_known_until_one_has_ended(period):
+    world = StatusWorld(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
+    world.upload("old", 60 * 24 * 10)
+    assert world.tells("not known", "python3 ops.py reconcile")
     world.reconcile()
     assert world.verdict()[0] == IN_STEP

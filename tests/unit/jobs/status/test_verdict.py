@@ -1,4 +1,5 @@
-"""What matters most comes first in the verdict, and nothing is green that is not known."""
+"""What matters most comes first in the verdict, and nothing is green that is not known; what waits in the log
+bucket."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, Reason
 from sandbox.server.faults import Fault
-from support.status_world import BEHIND, StatusWorld
+from support.status_world import BEHIND, IN_STEP, USUAL, StatusWorld
 from support.world import DROP_BEFORE, ROOT
 
 
@@ -34,17 +35,18 @@ def test_a_stopped_task_is_broken(world):
     assert world.tells("broken", "STOPPED")
 
 
-@pytest.mark.parametrize("fault", [Fault.status(503, headers={"Retry-After": "60"}), DROP_BEFORE])
-def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault):
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [(Fault.status(503, headers={"Retry-After": "60"}), "UNAVAILABLE"), (DROP_BEFORE, "UNREACHABLE")],
+)
+def test_with_oms_unreachable_our_half_is_still_told_and_not_green(world, fault, problem):
     world.oms.faults.add(fault)
     assert world.tells(BEHIND, "does not say")
     world.fail("b", "UNAVAILABLE")
     report = world.status()
-    assert report["backlog"]["failed"] == 1
-    assert report["oms"] is None
-    assert report["oms_silence"]["problem"] in ("UNAVAILABLE", "UNREACHABLE")
-    assert report["oms_silence"]["fix"]
-    assert report["statistics_silence"]["problem"] == report["oms_silence"]["problem"]
+    silence = report["oms_silence"]
+    assert (report["backlog"]["failed"], report["oms"], bool(silence["fix"])) == (1, None, True)
+    assert silence["problem"] == report["statistics_silence"]["problem"] == problem
 
 
 def test_without_the_right_to_look_at_the_task_it_is_not_called_broken(world):
@@ -62,12 +64,6 @@ def test_a_prefix_that_matches_nothing_is_not_in_step_but_not_known():
     assert world.tells("not known", "found no object in scope (prefix 'phots/', suffix '')")
 
 
-def test_a_pass_over_a_part_does_not_make_it_green():
-    world = StatusWorld()
-    world.reconcile(prefix="nothing/")
-    assert world.verdict()[0] == "not known"
-
-
 def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
     world.counted(60, REQUEST=1, FAILURE=1)
     world.describes(monthly_failure_object=0, monthly_acceptance_request=0)
@@ -75,18 +71,19 @@ def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
 
 
 def test_an_unreadable_run_file_is_not_green(world):
-    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
-    assert world.tells("behind", f"cannot be read, and its keys stand nowhere else: {ROOT}replay/oss-oms-sync/1.json.")
-    verdict = world.status()["verdict"]
-    assert ("python3 ops.py compare" in verdict["text"], verdict["step"]["job"]) == (True, "compare")
+    name = f"{ROOT}replay/oss-oms-sync/1.json"
+    world.bucket.add(StoredObject(name, b"?"))
+    nowhere = f"cannot be read, and its keys stand nowhere else: {name}."
+    assert world.tells("behind", nowhere, "python3 ops.py compare")
+    assert world.status()["verdict"]["step"]["job"] == "compare"
 
 
 def test_numbers_that_do_not_add_up_are_told_with_what_that_means():
     world = StatusWorld()
     world.passed(scanned=5, covered=4)
     first, *_ = world.status()["sums"]
-    assert (first["holds"], first["left"], sum(first["right"])) == (False, 5, 4)
-    assert "its work is" in first["meaning"]
+    told = (first["holds"], first["left"], sum(first["right"]), "its work is" in first["meaning"])
+    assert told == (False, 5, 4, True)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +97,7 @@ def test_a_payload_that_cannot_be_used_is_an_error(world, asked):
 def test_what_oms_said_of_a_refused_key_is_told(world):
     world.fail("a", "REFUSED", message="the key is invalid")
     (one,) = world.status()["backlog"]["keys"]
-    assert (one["key"], one["reason"], one["message"]) == ("a", "REFUSED", "the key is invalid")
+    assert one == {**one, "key": "a", "reason": "REFUSED", "message": "the key is invalid"}
 
 
 @pytest.mark.parametrize(
@@ -116,3 +113,110 @@ def test_old_objects_on_their_way_are_named_also_where_what_is_written_of_them_i
     assert (migration["begun"], migration["group"]) == told
     # OMS has no such group, or nobody knows of which to ask.
     assert world.verdict()[0] in (BEHIND, "not known")
+
+
+# What waits in the log bucket.
+
+LONG = "最" * 330
+
+
+@pytest.mark.parametrize("prefix", ["", "a/"])
+def test_a_folders_marker_among_the_failed_is_the_record_of_no_key_nor_outside_of_a_part(prefix):
+    # GIVEN the objects that consoles make for folders
+    world = StatusWorld(OBJECT_PREFIX=prefix)
+    world.passed({**USUAL, "prefix": prefix}, scanned=7)
+    for name in ("failed_object/", "failed_object_long/"):
+        world.bucket.add(StoredObject(f"{ROOT}{name}", b""))
+
+    # WHEN status is asked, THEN nothing waits
+    report = world.status()
+    assert (report["backlog"]["failed"], report["backlog"]["outside"], report["verdict"]["state"]) == (0, 0, IN_STEP)
+
+
+def test_where_nothing_is_known_of_the_oldest_none_is_named(mocker):
+    mocker.patch("oss_oms_sync.ledger.waiting._MOST_LISTED", 1)
+    world = StatusWorld(OBJECT_SUFFIX=".png")
+    for name in "ab":
+        world.keep(f"failed_object/{name}", "")
+    assert world.verdict() == (BEHIND, "at least 0 objects waiting; replay resends automatically.")
+
+
+def test_chinese_verdicts_are_chinese(world):
+    for number in range(3):
+        world.fail(str(number), "THROTTLED", first_failure="2026-03-10T10:00:00Z")
+    chinese = world.status()["verdict"]["text_zh"]
+    assert chinese == "3 个对象待重发，最早失败于 2026-03-10T10:00:00Z（UTC）。replay 会自动重发。"
+
+
+def test_the_sums_are_of_objects(world):
+    world.counted(0, REQUEST=12, SUCCESS=8, FAILURE=1, SKIP=2)
+    *_, one = world.status()["sums"]
+    assert one["claim"] == "objects that OMS accepted this month <= copied + failed + skipped"
+    assert (one["left"], one["right"], one["holds"]) == (12, [8, 1, 2], False)
+
+
+def test_counting_is_bounded_and_says_at_least(world, mocker):
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 5)
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 3)
+    for number in range(7):
+        world.fail(str(number), "THROTTLED")
+    backlog = world.status()["backlog"]
+    assert (backlog["failed"], backlog["read"], backlog["at_least"]) == (5, 3, True)
+    assert "at least 5 objects waiting" in world.verdict()[1]
+
+
+def test_failures_outside_the_filter_are_told_apart_and_hide_none_of_ones_own(mocker):
+    # GIVEN a project that forwards a part, and many failures of another one of the task, or of before
+    mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 4)
+    world = StatusWorld(OBJECT_PREFIX="b/")
+    for key in ("a/1", "a/2", f"a/{LONG}", "b/1", f"b/{LONG}", "c/1"):
+        world.fail(key, "REFUSED")
+
+    # WHEN it is asked, THEN its own waits, and the others are only counted
+    report = world.status()
+    backlog, state = report["backlog"], report["verdict"]["state"]
+    assert (backlog["failed"], backlog["outside"], state) == (2, 4, BEHIND)
+    assert {one["key"] for one in backlog["keys"]} == {"b/1", f"b/{LONG}"}
+
+
+def test_another_projects_pass_and_replay_are_not_ones_own():
+    # GIVEN another project for the same task that has ended a pass and a replay
+    world = StatusWorld(OBJECT_PREFIX="a/")
+    for job in ("reconcile", "replay"):
+        world.ask(job)
+    assert world.status()["replay"]
+
+    # WHEN this one is asked, THEN it does not claim them
+    world.given = {**world.given, "OBJECT_PREFIX": "b/"}
+    world.start()
+    report = world.status()
+    assert (report["reconcile"], report["replay"]) == ({"last": None, "open": []}, None)
+
+
+def test_run_files_count_as_waiting(world):
+    world.run_file("a", first_failure="2020-01-01T00:00:00Z")
+    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/x.json", b"unreadable"))
+    backlog = world.status()["backlog"]
+    assert (backlog["run_files"], backlog["in_run_files"], backlog["oldest"]) == (2, 1, "2020-01-01T00:00:00Z")
+
+
+def test_the_run_files_of_another_project_are_left_behind_once_its_timers_have_been_still_for_a_day(world):
+    # GIVEN another project of the task with a run file, one of whose jobs' timers strikes
+    of_another = f"{ROOT}replay/thumbnails/20260310T115000Z.json"
+    world.bucket.add(StoredObject(of_another, b"[]"))
+    timer = StoredObject(f"{ROOT}state/reconcile-timer-thumbnails.json", b"{}")
+    world.bucket.add(timer)
+
+    # WHEN its timer has struck within the day THEN it sends them itself
+    world.later(20 * 60 * 60)
+    world.bucket.add(timer)
+    world.later(23 * 60 * 60)
+    assert world.status()["backlog"]["left_behind"] == []
+
+    # WHEN that was longer ago THEN nobody does
+    world.later(2 * 60 * 60)
+    report = world.status()
+    (left,) = report["backlog"]["left_behind"]
+    folder, last = f"{ROOT}replay/thumbnails/", "2026-03-11T08:00:00Z"
+    assert left == {**left, "project": "thumbnails", "run_files": 1, "folder": folder, "last_run": last}
+    assert "projects that no longer run hold keys that nobody sends: thumbnails" in report["verdict"]["text"]
