@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from sandbox import Sandbox
@@ -15,9 +16,10 @@ QUICK = {"RES_OPTIONS": "attempts:1 timeout:1"}
 Environment = dict[str, str]
 
 
-def deploy(box: Sandbox, folder: Path, environment: Environment) -> None:
+def deploy(box: Sandbox, folder: Path, **settings: str) -> None:
+    """The rendered project, with the sandbox's settings but for these."""
     render(box.answers(), folder)
-    box.deploy_project(folder, environment=environment)
+    box.deploy_project(folder, environment={**box.environment(), **settings})
 
 
 def examine(box: Sandbox) -> dict:
@@ -35,15 +37,28 @@ def the_check(report: dict, name: str) -> dict:
     return check
 
 
+def says(report: dict, name: str, state: str, seen: str = "", fix: str = "") -> bool:
+    """Whether a check is in this state, and says that it saw this, and what is to be done; nothing is where all is
+    well."""
+    check = the_check(report, name)
+    assert (check["state"], seen in check["seen"], fix in check["fix"]) == (state, True, True), check
+    return state != "ok" or not check["fix"]
+
+
+def keep(box: Sandbox, records: Iterable[tuple[str, bytes]]) -> None:
+    """The log bucket has these below the task's folder."""
+    for name, body in records:
+        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
+
+
 def a_day_of_work(box: Sandbox) -> None:
     """Objects that were accepted a while ago, and timers that have struck since."""
-    bucket = box.bucket(box.source_bucket)
     for number in range(3):
-        bucket.put_object(f"object {number}", b"contents")
+        box.bucket(box.source_bucket).put_object(f"object {number}", b"contents")
     box.wait_idle(60)
     box.later(HOUR)
-    for job in ("replay", "reconcile", "compare", "status"):
-        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/state/{job}-timer-oss-oms-sync.json", b"{}")
+    jobs = ("replay", "reconcile", "compare", "status")
+    keep(box, [(f"state/{job}-timer-oss-oms-sync.json", b"{}") for job in jobs])
 
 
 def free_port() -> int:
@@ -53,8 +68,7 @@ def free_port() -> int:
 
 
 def installed_long_ago(box: Sandbox) -> None:
-    name = f"oms_source_record/{box.task_id}/state/installed.json"
-    box.oss.put(box.log_bucket, name, b'{"at": "2020-01-01T00:00:00Z"}')
+    keep(box, [("state/installed.json", b'{"at": "2020-01-01T00:00:00Z"}')])
 
 
 def lost_to_the_trigger(box: Sandbox, environment: Environment) -> None:

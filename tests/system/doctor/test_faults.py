@@ -10,6 +10,7 @@ from oss2.models import BucketVersioningConfig
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
+from sandbox.server.message import Request
 from support.doctor import QUICK, Environment, a_day_of_work, deploy, free_port, lost_to_the_trigger, states, the_check
 
 
@@ -60,6 +61,14 @@ def clocks(seconds: float, *names: str) -> Callable[[Sandbox, Environment], None
     return lambda box, environment: [setattr(getattr(box, name), "clock_offset", seconds) for name in names]
 
 
+def is_signed(request: Request) -> bool:
+    return "authorization" in request.headers
+
+
+def is_put(request: Request) -> bool:
+    return request.method == "PUT"
+
+
 def oms_answers(fault: Fault) -> Callable[[Sandbox, Environment], None]:
     return lambda box, environment: box.oms.faults.add(fault)
 
@@ -67,6 +76,7 @@ def oms_answers(fault: Fault) -> Callable[[Sandbox, Environment], None]:
 THROTTLED = Fault.status(429, b'{"error_code": "APIGW.0308", "error_msg": "throttled"}', {"Retry-After": "60"})
 DOWN = Fault.status(503, b'{"error_code": "OMS.0503", "error_msg": "later"}', {"Retry-After": "60"})
 FROZEN = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
+BUSY, FULL = Fault.status(503, headers={"Retry-After": "60"}), Fault.status(500)
 PHOTOS, LOG = Sandbox.source_bucket, Sandbox.log_bucket
 
 # What is wrong, the check that says so, and a word of what to do.
@@ -95,12 +105,17 @@ FAULTS = {
     ),
     "task of another cloud": (huawei(src_cloud_type="AWS"), "task source", "cloud should be"),
     "task that does not overwrite": (huawei(overwrite_mode="NO_OVERWRITE"), "task overwrite mode", "overwrites"),
+    "no status": (oms_answers(Fault.status(200, b"{}")), "task", "check SYNC_URL"),
     "OMS down": (oms_answers(DOWN), "OMS answers", "service health"),
     "OMS throttling": (oms_answers(THROTTLED), "OMS answers", "limit"),
     "OMS hangs up": (oms_answers(Fault.drop_before()), "OMS answers", "SYNC_URL"),
     "something else at OMS's address": (oms_answers(Fault.status(200, b"Please log in")), "OMS answers", "SYNC_URL"),
+    "a name that no host can have": (host(f"https://{'a' * 70}.example.com"), "OMS connection", "host in SYNC_URL"),
     "no such name": (host("https://oms.nowhere.invalid"), "OMS connection", "host in SYNC_URL"),
     "refused connection": (host(f"http://127.0.0.1:{free_port()}"), "OMS connection", "internetAccess"),
+    "OSS down": (lambda box, _: box.oss.faults.add(BUSY, where=is_signed), "OSS answers", ""),
+    "no room in the log bucket": (lambda box, _: box.oss.faults.add(FULL, where=is_put), "right to write records", ""),
+    "ETags that are not MD5": (lambda box, _: box.oss.encrypt(LOG), "record ETag", ""),
     "no such OSS": (set_to(OSS_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "OSS connection", "OSS_ENDPOINT"),
     "clock off": (clocks(1200, "oms", "oss"), "clock", "ticket"),
     "clock off at OMS": (clocks(-1200, "oms"), "clock", "ticket"),
@@ -135,11 +150,10 @@ FAULTS = {
 def test_a_misconfiguration_is_named_and_nothing_else_is_called_a_fault(box, tmp_path, handler, what):
     go_wrong, name, fix = FAULTS[what]
     environment = {**box.environment(), **QUICK}
-    deploy(box, tmp_path, environment)
+    deploy(box, tmp_path, **QUICK)
     go_wrong(box, environment)
-    report = handler(box, environment)
-    assert (report["ok"], report["text"]) == (False, "Setup has faults")
-    assert states(report, "fault") == [name]
+    report = handler(box, **environment)
+    assert (report["ok"], report["text"], states(report, "fault")) == (False, "Setup has faults", [name])
     # What has a fix is to be done: nothing else is, until then.
     assert [check["name"] for check in report["checks"] if check["state"] == "unknown" and check["fix"]] == []
     assert fix in the_check(report, name)["fix"] + the_check(report, name)["seen"]
