@@ -323,6 +323,15 @@ def _answered(
     return screen.exitstatus, plain("".join(shown))
 
 
+def init(
+    tool: Tool, package: Path, project: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
+) -> str:
+    """What `s init` prints that has to make the project."""
+    done = tool.init(package, project, answers, env)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
     """What the fc3 component is handed by `s deploy` for each function, and what the tool prints."""
     with standing_in(tool) as fc3:

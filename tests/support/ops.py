@@ -28,9 +28,6 @@ NOW = datetime(2026, 1, 31, 9, 0, tzinfo=timezone.utc)
 NASTY = "<script>alert(1)</script>&\"'\x1b[2J\u202egnp.exe\u2028\x9b31m\r\n\t\x07"
 
 
-PROMPTLY = 120
-
-
 def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str], *words: str) -> str:
     """What `ops.py` prints, run by a program of its own in the project of a folder; it has to end well."""
     done = subprocess.run(
@@ -38,7 +35,7 @@ def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str],
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
-        timeout=PROMPTLY,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -225,16 +222,26 @@ def a_pass(**changes: Any) -> dict[str, Any]:
     return {**answer("made/pass"), **changes}
 
 
+# What goes on answers so.
+_STILL: dict[str, Any] = {
+    "finished": False,
+    "stop": "time",
+    "stopped": "the time is up",
+    "ended": None,
+    "next": "The pass goes on by itself.",
+    "share": 0.34,
+    "minutes_left": 12,
+}
+
+
 def open_pass(**changes: Any) -> dict[str, Any]:
     """The same of one that has not."""
-    still = {"finished": False, "stop": "time", "stopped": "the time is up", "ended": None}
-    return a_pass(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
+    return a_pass(**{**_STILL, **changes})
 
 
 def open_compare(**changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has not ended."""
-    still = {"finished": False, "stop": "time", "stopped": "the time is up", "ended": None, "state": None, "twin": None}
-    return compared(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
+    return compared(**{**_STILL, "state": None, "twin": None, **changes})
 
 
 def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:

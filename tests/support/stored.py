@@ -52,11 +52,10 @@ class _Objects(MutableMapping[str, StoredObject]):
         raise TypeError("use `add`")
 
     def __delitem__(self, name: str) -> None:
-        self.remove(name)
-
-    def remove(self, name: str) -> None:
         bucket: Any = self._service._buckets[self._bucket]
         del bucket.objects[name]
+
+    remove = __delitem__
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._service.objects(self._bucket)))

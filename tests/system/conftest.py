@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from ops import cli
 from oss_oms_sync.clouds import calls
 from sandbox import Sandbox
+from sandbox.asking import VARIABLE, asked
 from support.instance import SandboxClock
 from tools.render import render
 
@@ -42,16 +44,53 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "_BACKOFF_BASE", 0.01)
 
 
-@pytest.fixture(params=RUNTIMES)
-def deployed(request: pytest.FixtureRequest, box: Sandbox, tmp_path: Path) -> Sandbox:
-    """The sandbox with a rendered project in it, on each runtime's own libraries.
+@pytest.fixture
+def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
+    """Deploys the rendered project, with some answers to `s init` that are not the sandbox's usual ones; `overrides` as
+    for `deploy_project`.
 
     (tests/package shows that `s init` renders the same.)
     """
-    render(box.answers() | {"runtime": request.param}, tmp_path)
+
+    def deploy(answers: Mapping[str, str] | None = None, **overrides: Any) -> None:
+        render({**box.answers(), **(answers or {})}, tmp_path)
+        box.deploy_project(tmp_path, **overrides)
+
+    return deploy
+
+
+@pytest.fixture(params=RUNTIMES)
+def deployed(request: pytest.FixtureRequest, box: Sandbox, deploy: Callable[..., None]) -> Sandbox:
+    """The sandbox with the project in it, on each runtime's own libraries."""
     # One instance for each of many uploads at once would be many processes that import, on few cores.
-    box.deploy_project(tmp_path, instances=2)
+    deploy({"runtime": request.param}, instances=2)
     return box
+
+
+@pytest.fixture
+def spread(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
+    """Deploys the project for passes of so many lanes, with as many instances, at a pace that loopback can keep."""
+
+    def spread(lanes: int, **overrides: Any) -> None:
+        settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
+        deploy(environment={**box.environment(), **settings}, instances=lanes, **overrides)
+
+    return spread
+
+
+@pytest.fixture
+def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """`ops.py` with these words in the project's folder, where it asks the functions that are deployed in the sandbox:
+    its exit code, what it prints and what it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def ops(*words: str) -> tuple[int, str, str]:
+        code = cli.main([words[0], "--lang", "en", *words[1:]])
+        return code, *capsys.readouterr()
+
+    with asked(box) as address:
+        monkeypatch.setenv(VARIABLE, address)
+        yield ops
 
 
 @pytest.fixture

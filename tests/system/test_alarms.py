@@ -18,6 +18,7 @@ from sandbox import Sandbox
 from sandbox.fc.logs import records
 from sandbox.server.faults import Fault
 from support.documents import Document
+from support.settings import rewrite
 from support.world import NO_RIGHT, payload
 from tools.package import ROOT
 from tools.render import render
@@ -100,10 +101,8 @@ def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
     folder = tmp_path_factory.mktemp("project")
     with Sandbox(forks=True) as box:
         render(box.answers(), folder)
-        settings = (folder / "s.yaml").read_text(encoding="utf-8")
         # Nobody listens there.
-        settings = settings.replace('ALERT_WEBHOOK: ""', "ALERT_WEBHOOK: http://127.0.0.1:1/hook")
-        (folder / "s.yaml").write_text(settings, encoding="utf-8")
+        rewrite(folder / "s.yaml", {'ALERT_WEBHOOK: ""': "ALERT_WEBHOOK: http://127.0.0.1:1/hook"})
         box.deploy_project(folder, max_retries=0)
         live(box)
         done = box.fc.invocations

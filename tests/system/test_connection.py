@@ -8,7 +8,6 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -25,6 +24,7 @@ from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
 from support.instance import Instance
 from support.law import HOSTILE
+from support.names import lead_huawei_here, obs_server
 
 Serve = Callable[[socket.socket], None]
 
@@ -139,11 +139,9 @@ def bucket(box: Sandbox) -> ObsBucket:
 @pytest.fixture
 def named_bucket(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ObsBucket:
     """The same bucket at its host name, which leads to this machine."""
-    resolve = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *details, **more: resolve("127.0.0.1", *details, **more))
-    endpoint = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
+    lead_huawei_here(monkeypatch)
     client = ObsClient(Instance(box).settings, CallPool(), Clock())
-    return ObsBucket(client, box.destination_bucket, endpoint, Deadline(60, Clock()))
+    return ObsBucket(client, box.destination_bucket, obs_server(box), Deadline(60, Clock()))
 
 
 @pytest.fixture(params=["bucket", "named_bucket"])

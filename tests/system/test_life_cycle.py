@@ -11,7 +11,7 @@ from oss_oms_sync.ledger.closing import Closing
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from support.instance import Instance
-from support.uploads import upload
+from support.uploads import records, upload
 from support.world import payload
 from tools.render import render
 
@@ -30,11 +30,6 @@ def deploy(box: Sandbox, tmp_path: Path):
     return deploy
 
 
-def failed(box: Sandbox) -> set[str]:
-    folder = f"oms_source_record/{box.task_id}/failed_object/"
-    return {name.removeprefix(folder) for name in box.oss.objects(box.log_bucket) if name.startswith(folder)}
-
-
 def test_another_task_begins_with_records_of_its_own(box, deploy):
     # GIVEN a project with an accepted and a failed key
     deploy()
@@ -50,7 +45,7 @@ def test_another_task_begins_with_records_of_its_own(box, deploy):
 
     # THEN what failed for the old one stays there; a backfill brings all that the new one has not
     assert set(other.destination) == {"new"}
-    assert failed(box) == {"failed"}
+    assert records(box, "failed_object/").keys() == {"failed"}
     box.later(HOUR)
     box.fc.invoke("reconcile", b'{"since": "1970-01-01"}')
     box.wait_idle(60)
@@ -76,7 +71,7 @@ def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
     # THEN all that belongs to either is there
     box.wait_idle(60)
     assert set(box.task.destination) == {f"{folder}/{number}" for folder in "ab" for number in (1, 2, 3)}
-    assert failed(box) == set()
+    assert records(box, "failed_object/") == {}
 
 
 TIMEOUT = 60
@@ -97,9 +92,7 @@ def closing(box: Sandbox) -> Closing:
 
 def reasons(box: Sandbox) -> dict[str, str]:
     """The failed records: key to reason."""
-    root = f"oms_source_record/{box.task_id}/failed_object/"
-    found = box.oss.objects(box.log_bucket).items()
-    return {name.removeprefix(root): json.loads(one.data)["reason"] for name, one in found if name.startswith(root)}
+    return {key: json.loads(body)["reason"] for key, body in records(box, "failed_object/").items()}
 
 
 def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_it(project):

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.job_answers import DoctorAnswer
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 from sandbox.server.faults import Fault
-from support.doctor import HOUR, deploy, says, states, the_check
+from system.doctor.project import HOUR, deploy, says, states, the_check
 from tools.package import ROOT
 
 # What no run of a project shows: only a canary, or the clouds' own documents.

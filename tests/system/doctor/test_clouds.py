@@ -11,7 +11,7 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.doctor import QUICK, a_day_of_work, deploy, examine, keep, says, states, the_check
+from system.doctor.project import QUICK, a_day_of_work, deploy, examine, keep, says, states, the_check
 from tools.render import render
 
 OLD_OSS2 = """

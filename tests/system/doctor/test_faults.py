@@ -11,7 +11,16 @@ from oss2.models import BucketVersioningConfig
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from support.doctor import QUICK, Environment, a_day_of_work, deploy, free_port, lost_to_the_trigger, states, the_check
+from support.doctor import free_port
+from system.doctor.project import (
+    QUICK,
+    Environment,
+    a_day_of_work,
+    deploy,
+    lost_to_the_trigger,
+    states,
+    the_check,
+)
 
 
 def failed_for_want_of_a_right(box: Sandbox, environment: Environment) -> None:

@@ -13,7 +13,8 @@ from oss_oms_sync.jobs.doctor import flow
 from oss_oms_sync.ledger.closing import Closing
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.doctor import (
+from support.instance import Instance
+from system.doctor.project import (
     HOUR,
     a_day_of_work,
     deploy,
@@ -25,7 +26,6 @@ from support.doctor import (
     states,
     the_check,
 )
-from support.instance import Instance
 
 DAY = 24 * HOUR
 RIGHT = "right oms:synctask:createEvent"

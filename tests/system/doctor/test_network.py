@@ -9,7 +9,7 @@ import pytest
 from sandbox import Sandbox
 from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
-from support.doctor import QUICK, says, states
+from system.doctor.project import QUICK, says, states
 
 
 def test_a_server_that_cannot_be_trusted_is_told_from_one_that_is_not_there(handler, tmp_path):

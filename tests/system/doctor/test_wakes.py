@@ -15,7 +15,7 @@ from sandbox import Sandbox
 from sandbox.fc.project import resources
 from sandbox.fc.timers import Timer
 from sandbox.server.faults import Fault
-from support.doctor import HOUR, says, states
+from system.doctor.project import HOUR, says, states
 from tools.render import render
 
 MINUTE = 60
