@@ -77,8 +77,7 @@ def world() -> Iterator[DaysAfter]:
 
 def test_who_writes_where_is_told_stragglers_are_recorded_and_there_is_a_way_back(world):
     # WHEN both buckets are compared, THEN the classes say who wrote where, and nothing is sent
-    found = classes(world.run("python3 ops.py compare").answer)
-    assert found == {
+    assert classes(world.run("python3 ops.py compare").answer) == {
         "unknown": ["new"],
         "overwritten": ["rewritten"],
         "missing": ["deleted", "straggler"],

@@ -89,8 +89,8 @@ def test_the_hook_speaks_chinese_where_the_user_does_and_so_will_the_alarms_of_a
     told = ("项目已生成，位置：out。", "华东-上海一（cn-east-3）", "各项目的前缀和后缀不能同时重叠", "接下来执行")
     assert [one for one in told if one not in printed] == []
     # And so will the alarms, for the functions cannot know; and an upgrade keeps that, whoever runs it.
-    variables = yaml.safe_load((tmp_path / "out" / "s.yaml").read_text(encoding="utf-8"))["vars"]
-    assert variables["alertLanguage"] == "zh"
+    made = yaml.safe_load((tmp_path / "out" / "s.yaml").read_text(encoding="utf-8"))
+    assert made["vars"]["alertLanguage"] == "zh"
     kept = json.loads((tmp_path / "out" / "answers.json").read_text(encoding="utf-8"))
     assert kept["alertLanguage"] == "zh"
     init(tool, built, tmp_path / "upgraded", kept, env={"LANG": "C"})

@@ -88,10 +88,8 @@ def test_the_same_sources_give_the_same_bytes(built, tmp_path, mocker):
     # WHEN the package is built from it on another day
     mocker.patch.object(package, "ROOT", copy)
     mocker.patch("time.time", return_value=2_000_000_000)
-    again = package.build(tmp_path / "dist")
-
     # THEN it is the same, byte for byte
-    assert again.read_bytes() == built.read_bytes()
+    assert package.build(tmp_path / "dist").read_bytes() == built.read_bytes()
 
 
 def test_the_package_holds_what_belongs_and_nothing_else(built):
@@ -181,8 +179,7 @@ def test_the_checksums_are_those_of_the_package_and_of_the_code_that_certificate
     assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 1
 
     # AND the code has the hash that is told
-    code = code_sha256(tmp_path / "package" / "src" / "code")
-    assert f"# code_sha256 {code}" in sums.read_text().splitlines()
+    assert f"# code_sha256 {code_sha256(tmp_path / 'package' / 'src' / 'code')}" in sums.read_text().splitlines()
 
 
 def test_nothing_asks_for_full_access():

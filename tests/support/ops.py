@@ -206,8 +206,7 @@ def printed(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') 
 
 def failed(kind: str, message: str) -> str:
     """What the component prints of a function that raised."""
-    body = {"errorMessage": message, "errorType": kind, "stackTrace": []}
-    return printed(body, "UnhandledInvocationError")
+    return printed({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
 
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:

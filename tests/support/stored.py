@@ -30,8 +30,7 @@ class What(NamedTuple):
         bucket, key = host.partition(".")[0], unquote(path[1:])
         asked = dict(part.partition("=")[::2] for part in query.split("&"))
         if "delete" in asked:
-            keys = [node.text or "" for node in ElementTree.fromstring(body).iter("Key")]
-            return cls("delete", bucket, keys)
+            return cls("delete", bucket, [node.text or "" for node in ElementTree.fromstring(body).iter("Key")])
         if method == "GET" and not key:
             kind = "find" if asked.get("max-keys") == "1" else "list"
             return cls(kind, bucket, [unquote_plus(asked.get("prefix", ""))])

@@ -106,21 +106,15 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         environment: Mapping[str, str] | None = None,
         credentials: Sequence[str] | None = None,
     ) -> Any:
-        names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
+        names = [f"ALIBABA_CLOUD_{name}" for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")]
         role = dict(zip(names, credentials or box.function_credentials, strict=True))
-        given = {
-            **(environment or box.environment()),
-            "FC_REGION": box.region,
-            **{f"ALIBABA_CLOUD_{name}": role[name] for name in names},
-        }
-        for name, value in given.items():
+        for name, value in {**(environment or box.environment()), "FC_REGION": box.region, **role}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(index, "Clock", lambda: SandboxClock(box))
         index._instance.cache_clear()
         lines.stream = sys.stdout  # this test's
         event = b"" if payload is None else json.dumps(payload).encode()
-        handler = getattr(index, f"{job}_handler")
-        return handler(event, SimpleNamespace(function=SimpleNamespace(timeout=120)))
+        return getattr(index, f"{job}_handler")(event, SimpleNamespace(function=SimpleNamespace(timeout=120)))
 
     yield run
     lines.stream = sys.__stdout__  # is open in any other test, too

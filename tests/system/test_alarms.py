@@ -9,6 +9,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -80,19 +81,15 @@ class Logstore(NamedTuple):
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query of Simple Log Service finds: "search | SELECT ... FROM log"."""
         search, _, select = query.partition("|")
-        database = sqlite3.connect(":memory:")
-        for function in (regexp_extract, json_parse, try_, json_extract_scalar):
-            count = function.__code__.co_argcount
-            database.create_function(function.__name__.rstrip("_"), count, function)
-        database.execute("CREATE TABLE log (message TEXT, __time__ REAL)")
         found = (record for record in self.records if matches(search, record))
         # Of one second, the later is later: there are minutes between two looks of status, and less than one here.
         timed = [(record, time_of(record) + at / 1e6) for at, record in enumerate(found)]
-        database.executemany("INSERT INTO log VALUES (?, ?)", timed)
-        try:
+        with closing(sqlite3.connect(":memory:")) as database:
+            for function in (regexp_extract, json_parse, try_, json_extract_scalar):
+                database.create_function(function.__name__.rstrip("_"), function.__code__.co_argcount, function)
+            database.execute("CREATE TABLE log (message TEXT, __time__ REAL)")
+            database.executemany("INSERT INTO log VALUES (?, ?)", timed)
             return list(database.execute(select))
-        finally:
-            database.close()
 
 
 @pytest.fixture(scope="module")

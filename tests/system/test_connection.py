@@ -77,8 +77,7 @@ def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(b
     bucket = Instance(box).invocation(0.5).log_bucket
 
     # WHEN the time is up, THEN each write is a storage failure, and its thread ends
-    records = [StoredObject(f"k{number}", b"x") for number in range(3)]
-    assert all(bucket.try_put_all(records))
+    assert all(bucket.try_put_all([StoredObject(f"k{number}", b"x") for number in range(3)]))
     for thread in threads():
         thread.join(60)
     assert threads() == []

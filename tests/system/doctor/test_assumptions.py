@@ -50,8 +50,7 @@ def test_what_a_comparison_has_shown_is_not_told_any_more_but_for_what_is_missin
 
 @pytest.mark.parametrize("deep", ["off", "on"])
 def test_the_size_of_parts_concerns_who_reads(box, handler, deep):
-    told = states(handler(box, COMPARE_DEEP=deep), "not confirmed")
-    assert ("part size" in told) == (deep == "on")
+    assert ("part size" in states(handler(box, COMPARE_DEEP=deep), "not confirmed")) == (deep == "on")
 
 
 @pytest.mark.parametrize(

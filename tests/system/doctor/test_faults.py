@@ -10,7 +10,6 @@ from oss2.models import BucketVersioningConfig
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from sandbox.server.message import Request
 from support.doctor import free_port
 from system.doctor.project import (
     QUICK,
@@ -36,18 +35,9 @@ def huawei(**changes: str) -> Callable[[Sandbox, Environment], None]:
     return lambda box, environment: [setattr(box.task, name, value) for name, value in changes.items()]
 
 
-def url_with(old: str, new: str) -> Callable[[Sandbox, Environment], None]:
-    def change(box: Sandbox, environment: Environment) -> None:
-        environment["SYNC_URL"] = environment["SYNC_URL"].replace(old, new)
-
-    return change
-
-
-def host(new: str) -> Callable[[Sandbox, Environment], None]:
-    def change(box: Sandbox, environment: Environment) -> None:
-        environment["SYNC_URL"] = environment["SYNC_URL"].replace(box.oms.endpoint, new)
-
-    return change
+def url_with(new: str, old: str = "") -> Callable[[Sandbox, Environment], None]:
+    """With something else in the place of OMS's address, or of what is named."""
+    return lambda box, environment: environment.update(SYNC_URL=box.task.sync_url.replace(old or box.oms.endpoint, new))
 
 
 def denied(action: str, bucket: str) -> Callable[[Sandbox, Environment], None]:
@@ -70,21 +60,21 @@ def clocks(seconds: float, *names: str) -> Callable[[Sandbox, Environment], None
     return lambda box, environment: [setattr(getattr(box, name), "clock_offset", seconds) for name in names]
 
 
-def is_signed(request: Request) -> bool:
-    return "authorization" in request.headers
-
-
-def is_put(request: Request) -> bool:
-    return request.method == "PUT"
-
-
 def oms_answers(fault: Fault) -> Callable[[Sandbox, Environment], None]:
     return lambda box, environment: box.oms.faults.add(fault)
+
+
+def oss_answers(fault: Fault, *methods: str) -> Callable[[Sandbox, Environment], None]:
+    """To signed requests of these methods: an unsigned one only asks for the time."""
+    return lambda box, environment: box.oss.faults.add(
+        fault, where=lambda request: request.method in methods and "authorization" in request.headers
+    )
 
 
 THROTTLED = Fault.status(429, b'{"error_code": "APIGW.0308", "error_msg": "throttled"}', {"Retry-After": "60"})
 DOWN = Fault.status(503, b'{"error_code": "OMS.0503", "error_msg": "later"}', {"Retry-After": "60"})
 FROZEN = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 BUSY, FULL = Fault.status(503, headers={"Retry-After": "60"}), Fault.status(500)
 PHOTOS, LOG = Sandbox.source_bucket, Sandbox.log_bucket
 
@@ -101,7 +91,7 @@ FAULTS = {
         "oms:synctask:statistics",
     ),
     "no createEvent right": (failed_for_want_of_a_right, "right oms:synctask:createEvent", "oms:synctask:createEvent"),
-    "no such task": (url_with(Sandbox.task_id, "another"), "task", "Copy the URL again"),
+    "no such task": (url_with("another", Sandbox.task_id), "task", "Copy the URL again"),
     "stopped task": (huawei(status="STOPPED"), "task runs", "Start it"),
     "task of another bucket": (huawei(src_bucket="videos"), "task source", "bucket should be"),
     "task of another region": (huawei(src_region="cn-beijing"), "task source", "region should be"),
@@ -119,11 +109,11 @@ FAULTS = {
     "OMS throttling": (oms_answers(THROTTLED), "OMS answers", "limit"),
     "OMS hangs up": (oms_answers(Fault.drop_before()), "OMS answers", "SYNC_URL"),
     "something else at OMS's address": (oms_answers(Fault.status(200, b"Please log in")), "OMS answers", "SYNC_URL"),
-    "a name that no host can have": (host(f"https://{'a' * 70}.example.com"), "OMS connection", "host in SYNC_URL"),
-    "no such name": (host("https://oms.nowhere.invalid"), "OMS connection", "host in SYNC_URL"),
-    "refused connection": (host(f"http://127.0.0.1:{free_port()}"), "OMS connection", "internetAccess"),
-    "OSS down": (lambda box, _: box.oss.faults.add(BUSY, where=is_signed), "OSS answers", ""),
-    "no room in the log bucket": (lambda box, _: box.oss.faults.add(FULL, where=is_put), "right to write records", ""),
+    "a name that no host can have": (url_with(f"https://{'a' * 70}.example.com"), "OMS connection", "host in SYNC_URL"),
+    "no such name": (url_with("https://oms.nowhere.invalid"), "OMS connection", "host in SYNC_URL"),
+    "refused connection": (url_with(f"http://127.0.0.1:{free_port()}"), "OMS connection", "internetAccess"),
+    "OSS down": (oss_answers(BUSY, *METHODS), "OSS answers", ""),
+    "no room in the log bucket": (oss_answers(FULL, "PUT"), "right to write records", ""),
     "ETags that are not MD5": (lambda box, _: box.oss.encrypt(LOG), "record ETag", ""),
     "no such OSS": (set_to(OSS_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "OSS connection", "OSS_ENDPOINT"),
     "clock off": (clocks(1200, "oms", "oss"), "clock", "ticket"),

@@ -75,9 +75,8 @@ def work(box: Sandbox) -> set[str]:
     # Without a right to read records it answers nothing.
     told = box.fc.invoke("status", b"{}").value or {"old_objects_silence": {"status": 0}}
     checks = box.fc.invoke("doctor", b"{}").value["checks"]
-    actions = (*box.oss.actions, *box.obs.actions)
     # Doctor's look at the clock is of no bucket, and unsigned.
-    refused = {one.name for one in actions if one.bucket and one.status == 403}
+    refused = {one.name for one in (*box.oss.actions, *box.obs.actions) if one.bucket and one.status == 403}
     refused |= {"fc:InvokeFunction"} if box.not_invoked else set()
     refused |= {"oms:taskgroup:get"} if told["old_objects_silence"]["status"] == 403 else set()
     return refused | {one["name"] for one in checks if one["state"] == "fault"}

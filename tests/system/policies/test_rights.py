@@ -194,8 +194,7 @@ def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(bo
 
 def table(first: str) -> list[list[str]]:
     """The rows of the table of SECURITY.md whose second column is called so, without its head."""
-    tables = Document.read(ROOT / "SECURITY.md").tables
-    ((_, *rows),) = (one for one in tables if one[0][1].content == first)
+    ((_, *rows),) = (one for one in Document.read(ROOT / "SECURITY.md").tables if one[0][1].content == first)
     return [[cell.content for cell in row] for row in rows]
 
 

@@ -148,8 +148,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert "CreateRole --RoleName my-sync-function: EntityAlreadyExists.Role" in done.stdout
 
     # AND the files for the console say the same
-    written = show(aliyun.project, "--json", "console")
-    assert "my-sync-trigger.json: for the role my-sync-trigger" in written
+    assert "my-sync-trigger.json: for the role my-sync-trigger" in show(aliyun.project, "--json", "console")
     files = {path.stem: json.loads(path.read_text()) for path in (aliyun.project / "console").iterdir()}
     assert files == aliyun.in_force()
 
@@ -204,8 +203,7 @@ def test_a_role_for_functions_and_trigger_is_trusted_by_both(tmp_path):
 def test_show_reads_vars_however_they_are_written(tmp_path):
     # GIVEN vars as a person would write them, and others of the same name elsewhere
     render(ANSWERS, tmp_path)
-    text = (tmp_path / "s.yaml").read_text()
-    head, _, rest = text.partition("vars:")
+    head, _, rest = (tmp_path / "s.yaml").read_text().partition("vars:")
     written = """vars: # ours
     # where
     region: 'cn-hangzhou'
