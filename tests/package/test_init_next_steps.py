@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 import yaml
@@ -12,34 +11,17 @@ from support.answers import ANSWERS, KEYLESS
 from tools.serverless import served
 
 
-def test_what_comes_next_is_printed_for_the_shell(tool, built, tmp_path):
+def test_what_comes_next_is_printed_for_the_shell(tool, built, shell):
     # GIVEN a project in a folder whose name is not a plain word
-    change, git, roles, *deploy = commands_in(init(tool, built, tmp_path / "it's mine", ANSWERS))
+    change, git, roles, *deploy = commands_in(init(tool, built, shell.folder / "it's mine", ANSWERS))
     assert deploy == ["s deploy -y", "python3 ops.py doctor"]
 
     # WHEN the lines up to the deployment are pasted
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "python3").symlink_to(sys.executable)
-    author = {f"GIT_{who}_{what}": "you@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    printed = subprocess.run(
-        ["bash", "-euc", "\n".join([change, git, roles])],
-        cwd=tmp_path,
-        env={**tool.environment, **author, "PATH": f"{programs}:{tool.environment['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    printed = shell.run("\n".join([change, git, roles]))
 
     # THEN the project is in git, ready for an upgrade, and the commands for the roles are there
     assert "aliyun ram CreateRole" in printed
-    branches = subprocess.run(
-        ["git", "-C", tmp_path / "it's mine", "branch", "--format=%(refname:short)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert branches.stdout.split() == ["main", "template"]
+    assert shell.run("git branch --format='%(refname:short)'").split() == ["main", "template"]
 
 
 def test_what_comes_next_has_no_git_where_git_is(tool, built, tmp_path):

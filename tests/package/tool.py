@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -340,16 +340,19 @@ def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
     return fc3.deployed, done.stdout
 
 
-def assert_no_secret(*places: Path | str) -> None:
-    """Neither in texts nor in any file below the folders."""
+def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
+    """Texts, and what is written in files and in all that are in folders; and where."""
     for place in places:
-        texts = (
-            [(place, place)]
-            if isinstance(place, str)
-            else [(path, path.read_bytes().decode("utf-8", "replace")) for path in place.rglob("*") if path.is_file()]
-        )
-        for where, text in texts:
-            assert not [secret for secret in SECRETS if secret in text], where
+        if isinstance(place, str):
+            yield place, place
+        else:
+            for path in (one for one in (place, *place.rglob("*")) if one.is_file()):
+                yield path, path.read_bytes().decode("utf-8", "replace")
+
+
+def assert_no_secret(*places: Path | str, secrets: Iterable[str] = SECRETS) -> None:
+    """Neither in texts nor in files, nor in any below folders."""
+    assert not [(where, secret) for where, text in texts_in(*places) for secret in secrets if secret in text]
 
 
 def commands_in(text: str) -> list[str]:

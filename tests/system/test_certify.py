@@ -17,9 +17,8 @@ from sandbox.demo.cutover import now
 from sandbox.server.faults import Fault
 from support.names import esdk
 from support.uploads import upload
-from support.world import oss_error
+from support.world import HOUR, oss_error
 
-HOUR = 3600
 MIB = 1024 * 1024
 KEYS = ["a b+c%2F.txt", "photos/山 🎉.jpg", "最" * 341, "control\x01.bin", "empty/"]
 

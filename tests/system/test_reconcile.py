@@ -9,10 +9,9 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.oss.objects import etag_of
+from support.uploads import PATIENCE
+from support.world import HOUR
 from tools.render import render
-
-TIMEOUT = 60
-HOUR = 3600
 
 
 def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
@@ -22,7 +21,7 @@ def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
     bucket = deployed.bucket(deployed.source_bucket)
     for key in keys:
         bucket.put_object(key, key.encode())
-    deployed.wait_idle(TIMEOUT)
+    deployed.wait_idle(PATIENCE)
     lost = set(keys[::3])
     assert deployed.task.destination.keys() == set(keys) - lost
 
@@ -30,7 +29,7 @@ def test_objects_whose_events_were_lost_are_found_by_the_tick(deployed):
     assert deployed.tick("reconcile").value["pending"] == len(keys)
     deployed.later(HOUR)
     report = deployed.fc.invoke("reconcile", b"{}").value
-    deployed.wait_idle(TIMEOUT)
+    deployed.wait_idle(PATIENCE)
 
     # THEN just these are sent, and the destination equals the source
     assert (report["covered"], report["accepted"], report["finished"]) == (len(keys) - len(lost), len(lost), True)

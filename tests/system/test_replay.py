@@ -9,8 +9,6 @@ from sandbox.server.faults import Fault
 from support.uploads import PATIENCE, records, upload
 from support.world import NO_RIGHT, payload
 
-TIMEOUT = 60
-
 
 def states(box: Sandbox) -> dict[str, int]:
     """How many records and run files there are."""
@@ -24,7 +22,7 @@ def test_what_failed_while_oms_was_down_goes_out_when_the_timer_strikes(deployed
     keys = [f"key {number}" for number in range(25)] + ["control\x01", "return\r", "最" * 341]
     for key in keys:
         bucket.put_object(key, key.encode())
-    deployed.wait_idle(TIMEOUT)
+    deployed.wait_idle(PATIENCE)
     assert deployed.oms.accepted == {}
 
     # WHEN it is well again and the timer strikes
@@ -32,7 +30,7 @@ def test_what_failed_while_oms_was_down_goes_out_when_the_timer_strikes(deployed
     report = deployed.tick("replay").value
 
     # THEN everything is in the destination, in calls of ten, and no failed record or run file is left
-    deployed.wait_idle(TIMEOUT)
+    deployed.wait_idle(PATIENCE)
     assert (report["taken"], report["accepted"], report["finished"]) == (28, 28, True)
     assert deployed.task.destination.keys() == set(keys)
     # The long key stands in a listing of its own.
@@ -48,7 +46,7 @@ def test_an_event_that_function_compute_gave_up_on_reaches_replay_and_is_accepte
 
     # WHEN an event comes
     box.fc.submit("forward", payload("a"))
-    box.wait_idle(TIMEOUT)
+    box.wait_idle(PATIENCE)
 
     # THEN forward raised twice, and replay, handed the event as onFailure's destination, sent it
     assert [(one.function, one.outcome) for one in box.fc.invocations] == [

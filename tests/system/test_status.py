@@ -11,11 +11,9 @@ from sandbox.fc.logs import said
 from sandbox.robots import Robots
 from sandbox.server.faults import Fault
 from support.settings import rewrite
-from support.uploads import upload
+from support.uploads import PATIENCE, upload
+from support.world import HOUR
 from tools.render import render
-
-HOUR = 3600
-TIMEOUT = 60
 
 
 def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
@@ -28,7 +26,7 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
     deployed.oms.refuse(lambda key: key.startswith("bad/"))
     upload(deployed, *(f"bad/{number}" for number in range(4)))
     replayed = deployed.tick("replay").value
-    deployed.wait_idle(TIMEOUT)
+    deployed.wait_idle(PATIENCE)
 
     # WHEN status is asked
     report = deployed.fc.invoke("status", b"").value

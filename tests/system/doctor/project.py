@@ -12,6 +12,10 @@ HOUR = 3600
 # The resolver is asked once, and not waited for long.
 QUICK = {"RES_OPTIONS": "attempts:1 timeout:1"}
 
+PASSES = ("reconcile", "compare")
+# What a timer sends.
+STRIKE = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
+
 Environment = dict[str, str]
 
 

@@ -16,6 +16,8 @@ from sandbox.server.faults import Fault
 from support.instance import Instance
 from system.doctor.project import (
     HOUR,
+    PASSES,
+    STRIKE,
     a_day_of_work,
     deploy,
     examine,
@@ -29,8 +31,6 @@ from system.doctor.project import (
 
 DAY = 24 * HOUR
 RIGHT = "right oms:synctask:createEvent"
-PASSES = ("reconcile", "compare")
-STRIKE = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
 
 
 def closing(box: Sandbox) -> Closing:

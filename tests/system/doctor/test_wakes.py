@@ -15,13 +15,11 @@ from sandbox import Sandbox
 from sandbox.fc.project import resources
 from sandbox.fc.timers import Timer
 from sandbox.server.faults import Fault
-from system.doctor.project import HOUR, says, states
+from system.doctor.project import HOUR, PASSES, STRIKE, says, states
 from tools.render import render
 
 MINUTE = 60
-PASSES = ("reconcile", "compare")
 TIMED = ("replay", *PASSES, "status")
-STRIKE = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
 OFF = {f"{job.upper()}_PERIOD": "off" for job in TIMED}
 
 
@@ -182,7 +180,3 @@ def test_compare_is_seen_to_wake_where_oms_does_not_say_what_it_compares_with(bo
     triggers.add(*PASSES)
     box.oms.faults.add(Fault.status(503))
     assert says(handler(box), "pass triggers", "ok")
-
-
-def test_without_a_source_bucket_no_pass_is_expected_to_wake(box, handler):
-    assert says(handler(box, SOURCE_BUCKET=""), "pass triggers", "skipped")

@@ -42,6 +42,7 @@ def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
 
 FUNCTION_ROLE = "functionRole: ${vars.functionName}-function"
 LOG = 'logBucket: "photos-oms-log"'
+REPLAY_ROLE = "replayRole: ${vars.functionRole}"
 TRIGGER_ROLE = "triggerRole: acs:ram::${config('AccountID')}:role/${vars.functionName}-trigger"
 
 
@@ -184,20 +185,29 @@ def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, a
     assert "my-sync-trigger" in aliyun.run(*options, shell="bash --norc -i").stdout
 
 
-def test_show_knows_roles_that_are_separate_or_given_as_arns(tmp_path):
+@pytest.mark.parametrize(
+    ("instead", "told"),
+    [
+        (
+            {FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all", REPLAY_ROLE: "replayRole: own # mine"},
+            [
+                "--PolicyName my-sync-replay --RoleName own",
+                "--PolicyName my-sync-function --RoleName one-for-all",
+                "CreateRole --RoleName my-sync-trigger",
+            ],
+        ),
+        (
+            {TRIGGER_ROLE: "triggerRole: my-sync-function"},
+            ['{"Service": ["fc.aliyuncs.com", "oss.aliyuncs.com"]}'],
+        ),
+    ],
+    ids=["separate, or given as ARNs", "one for functions and triggers, trusted by both"],
+)
+def test_show_knows_roles_that_are(tmp_path, instead, told):
     render(ANSWERS, tmp_path)
-    own = {"replayRole: ${vars.functionRole}": "replayRole: own # mine"}
-    rewrite(tmp_path / "s.yaml", {FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all", **own})
+    rewrite(tmp_path / "s.yaml", instead)
     granted = show(tmp_path)
-    assert "--PolicyName my-sync-replay --RoleName own" in granted
-    assert "--PolicyName my-sync-function --RoleName one-for-all" in granted
-    assert "CreateRole --RoleName my-sync-trigger" in granted
-
-
-def test_a_role_for_functions_and_trigger_is_trusted_by_both(tmp_path):
-    render(ANSWERS, tmp_path)
-    rewrite(tmp_path / "s.yaml", {TRIGGER_ROLE: "triggerRole: my-sync-function"})
-    assert '{"Service": ["fc.aliyuncs.com", "oss.aliyuncs.com"]}' in show(tmp_path)
+    assert [one for one in told if one not in granted] == []
 
 
 def test_show_reads_vars_however_they_are_written(tmp_path):
@@ -249,7 +259,7 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
         ("  replayRole:", "  # replayRole:", "vars.replayRole is missing"),
         ("vars:", "values:", "vars.functionName is missing"),
         (LOG, "logBucket: ${env('LOG')}", "vars.logBucket is ${env('LOG')}"),
-        ("replayRole: ${vars.functionRole}", "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
+        (REPLAY_ROLE, "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
         ('objectPrefix: ""', "objectPrefix: /photos/", PREFIX),
         (LOG, r'logBucket: "photos\x0arm"', "vars.logBucket holds an escape"),
         *(
