@@ -190,9 +190,9 @@ class Shell:
         """The same for lines that may fail."""
         where = self.folder / ".where"
         done = subprocess.run(
-            ["bash", "-euc", f"trap 'pwd > \"{where}\"' EXIT\n{text}"],
+            ["bash", "-euc", f"trap 'pwd > \"$WHERE\"' EXIT\n{text}"],
             cwd=self.folder,
-            env={**self._tool.environment, **self._environment, **(env or {})},
+            env={**self._tool.environment, **self._environment, "WHERE": str(where), **(env or {})},
             input=typed,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
