@@ -6,7 +6,8 @@ import subprocess
 import pytest
 import yaml
 
-from package.tool import commands_in, init, run_hook
+from package.hook import run_hook
+from package.tool import commands_in, init
 from support.answers import ANSWERS, KEYLESS
 from tools.serverless import served
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from package.tool import CHINESE, SECRETS, answer_prompts, assert_no_secret, commands_in, run_hook
+from package.hook import run_hook
+from package.tool import CHINESE, SECRETS, answer_prompts, assert_no_secret, commands_in
 from support.answers import ANSWERS
 from tools.serverless import served
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from package.tool import CHINESE, commands_in, deploy, init, run_hook, standing_in
+from package.hook import run_hook
+from package.tool import CHINESE, commands_in, deploy, init, standing_in
 from support.answers import ANSWERS
 from support.settings import rewrite
 from tools.render import render
