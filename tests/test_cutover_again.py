@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from ops.clock import timestamp
 from ops.cutover import Cutover, Plan
 from ops.terminal import Screen
 from ops.waiting import Session
@@ -40,15 +41,9 @@ def frozen_world(seed: int = 1) -> Iterator[Migration]:
         yield world
 
 
-def since(world: Migration) -> datetime:
-    return datetime.fromtimestamp(int(world.ground.EPOCH + FREEZE), timezone.utc)
-
-
-def words(world: Migration, *, rehearsed: bool) -> list[str]:
-    if rehearsed:
-        return ["cutover", "--rehearse", "--out", os.devnull]
-    frozen = since(world).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull]
+def words(frozen: datetime, *, rehearsed: bool = False) -> list[str]:
+    asked = ["--rehearse"] if rehearsed else ["--frozen-since", timestamp(frozen), "--close"]
+    return ["cutover", *asked, "--out", os.devnull]
 
 
 @contextmanager
@@ -73,8 +68,8 @@ def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
 
 
 def is_closed(world: Migration) -> bool:
-    marks = [json.loads(one.data) for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name]
-    return any(mark["closed"] for mark in marks)
+    marks = [one.data for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name]
+    return any(json.loads(mark)["closed"] for mark in marks)
 
 
 def changes_in_obs(world: Migration) -> bool:
@@ -88,7 +83,7 @@ def changes_in_obs(world: Migration) -> bool:
 def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_is_begun_again(rehearsed):
     # GIVEN what a cutover asks that nobody interrupts
     with frozen_world() as world, after_each_request(lambda _: None) as asked:
-        whole = world.ops(*words(world, rehearsed=rehearsed))
+        whole = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
     assert whole.code == 0 if not rehearsed else whole.answer["verdict"] == "REHEARSAL"
 
     def kill(number: int) -> None:
@@ -99,9 +94,9 @@ def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_i
         with frozen_world() as world:
             # WHEN it is interrupted after one of these requests, and begun again
             with after_each_request(kill):
-                killed = world.ops(*words(world, rehearsed=rehearsed))
+                killed = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
             world.later(2 * MINUTE)
-            again = world.ops(*words(world, rehearsed=rehearsed))
+            again = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
             # THEN it ends as the other did
             assert killed.code == 130, (at, asked[at - 1])
             assert (again.code, again.answer["verdict"]) == (whole.code, whole.answer["verdict"]), (at, asked[at - 1])
@@ -115,7 +110,9 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
             """Until there is a GO, which both see."""
             for _ in range(4):
                 screen = Screen(Here(world), io.StringIO(), io.StringIO(), io.StringIO())
-                cutover = Cutover(Session(Caller(world), screen, Here(world), "en"), Plan(since(world), close=True))
+                cutover = Cutover(
+                    Session(Caller(world), screen, Here(world), "en"), Plan(world.moment(FREEZE), close=True)
+                )
                 document = cutover.run()
                 cutover.after(document)
                 if document["verdict"] == "GO":
@@ -128,8 +125,7 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
             return person()
 
         async def both() -> list[Any]:
-            run = world.ground.run
-            return await asyncio.gather(run(person, None), run(later, None))
+            return await asyncio.gather(*(world.ground.run(one, None) for one in (person, later)))
 
         assert [one["verdict"] for one in world.ground.call(both())] == ["GO", "GO"]
         assert not changes_in_obs(world)
@@ -148,7 +144,7 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_a_no_go_has_
                 recorded.extend(name for name in world.oss.objects(world.log_bucket) if name.startswith(records))
 
         with after_each_request(straggle):
-            said = world.ops(*words(world, rehearsed=False))
+            said = world.ops(*words(world.moment(FREEZE)))
         # GIVEN a failed record of it
         assert recorded == [f"{records}b"]
         # THEN there is no GO, and it is sent, because the project is open again
@@ -164,9 +160,8 @@ def test_a_no_go_ends_the_go_before_it_and_more_that_is_to_be_read_is_read():
         world.write("a", CONTENTS["A"], parts=True)
         world.later(FREEZE)
         there["a"] = replace(there["a"], data=b"Z" * len(CONTENTS["A"]))
-        frozen = datetime.fromtimestamp(int(world.ground.now()), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         accepted = [f"--accept={name}=tester, unread" for name in ("equal_version", "equal_size", "suspicious")]
-        asked = ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull, *accepted]
+        asked = [*words(world.moment()), *accepted]
         assert world.ops(*asked).answer["verdict"] == "GO"
         # WHEN somebody wants some read, THEN the GO is not enough, AND afterwards there is none
         assert world.ops(*asked, "--sample", "2").answer["verdict"] == "NO-GO"
@@ -182,7 +177,7 @@ def test_a_project_that_somebody_opens_during_a_cutover_is_not_called_closed():
                 opened.append(world.ops("open").code)
 
         with after_each_request(meddle) as asked:
-            said = world.ops(*words(world, rehearsed=False))
+            said = world.ops(*words(world.moment(FREEZE)))
         assert opened == [0]
         assert "somebody has opened the project" in said.text
         assert "The project stays closed" not in said.text
@@ -206,8 +201,8 @@ def test_where_a_cloud_does_not_answer_for_a_moment_nothing_is_opened(cloud):
                 getattr(world, cloud).faults.random(1.0, [Fault.status(503)], 1)
 
         with after_each_request(meddle) as asked:
-            said = world.ops(*words(world, rehearsed=False))
+            said = world.ops(*words(world.moment(FREEZE)))
         assert (broken, said.answer["verdict"]) == ([cloud], "NOT PROVEN")
         assert is_closed(world)
         getattr(world, cloud).faults.clear()
-        assert world.ops(*words(world, rehearsed=False)).answer["verdict"] == "GO"
+        assert world.ops(*words(world.moment(FREEZE))).answer["verdict"] == "GO"

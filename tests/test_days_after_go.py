@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
+from ops.clock import timestamp
 from support.migration import CONTENTS, MINUTE, MODES, Caller, Migration, Said
 from tools.package import ROOT
 
@@ -23,13 +23,13 @@ class DaysAfter(Migration):
     def __init__(self) -> None:
         super().__init__(1, timers=1, mode=MODES[0])
         self.commands: list[str] = []
+        self.before = 0
 
     def go(self) -> None:
         for key in ("kept", "rewritten", "late", "both", "deleted"):
             self.write(key, CONTENTS["A"])
         self.later(10 * MINUTE)
-        frozen = datetime.fromtimestamp(self.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        said = self.ops("cutover", "--frozen-since", frozen, "--close", "--out", os.devnull)
+        said = self.ops("cutover", "--frozen-since", timestamp(self.moment()), "--close", "--out", os.devnull)
         assert said.answer["verdict"] == "GO"
         self.later(MINUTE)
         # Applications write to OBS, and delete there; somebody still writes to OSS.
@@ -40,16 +40,19 @@ class DaysAfter(Migration):
         for key in ("late", "both", "straggler"):
             self.write(key, CONTENTS["C"])
         self.later(20 * MINUTE)
+        self.before = len(self.oms.calls)
 
     def run(self, command: str) -> Said:
         self.commands.append(command)
         return self.ops(*command.split()[2:])
 
+    def verdict(self) -> tuple[str, bool]:
+        told = self.run("python3 ops.py status").answer["verdict"]
+        return told["state"], told["alarm"]
+
     def sent(self) -> list[str]:
         """The keys that OMS was asked for since the GO."""
         return [key for call in self.oms.calls[self.before :] for key in call.keys]
-
-    before = 0
 
 
 def classes(answer: Any) -> Mapping[str, list[str]]:
@@ -69,14 +72,12 @@ def told(document: str) -> Iterator[str]:
 def world() -> Iterator[DaysAfter]:
     with DaysAfter() as made:
         made.go()
-        made.before = len(made.oms.calls)
         yield made
 
 
 def test_who_writes_where_is_told_stragglers_are_recorded_and_there_is_a_way_back(world):
     # WHEN both buckets are compared, THEN the classes say who wrote where, and nothing is sent
-    found = classes(world.run("python3 ops.py compare").answer)
-    assert found == {
+    assert classes(world.run("python3 ops.py compare").answer) == {
         "unknown": ["new"],
         "overwritten": ["rewritten"],
         "missing": ["deleted", "straggler"],
@@ -85,18 +86,16 @@ def test_who_writes_where_is_told_stragglers_are_recorded_and_there_is_a_way_bac
     assert world.sent() == []
 
     # WHEN nobody has put the trigger back, THEN status knows of no straggler
-    verdict = world.run("python3 ops.py status").answer["verdict"]
-    assert (verdict["state"], verdict["alarm"]) == ("closed", False)
+    assert world.verdict() == ("closed", False)
     # AND once it is there, it names each, until somebody acknowledges it
     Caller(world).trigger("deploy", "forward", "oss-content")
     world.write("straggler", CONTENTS["D"])
     world.later(2 * MINUTE)
-    answer = world.run("python3 ops.py status").answer
-    assert (answer["verdict"]["state"], answer["verdict"]["alarm"]) == ("closed", True)
-    assert answer["backlog"]["by_reason"] == {"CLOSED": 1}
-    assert [one["key"] for one in answer["backlog"]["keys"]] == ["straggler"]
+    assert world.verdict() == ("closed", True)
+    backlog = world.run("python3 ops.py status").answer["backlog"]
+    assert (backlog["by_reason"], [one["key"] for one in backlog["keys"]]) == ({"CLOSED": 1}, ["straggler"])
     world.run("python3 ops.py status --acknowledge")
-    assert not world.run("python3 ops.py status").answer["verdict"]["alarm"]
+    assert world.verdict() == ("closed", False)
     assert world.sent() == []
 
     # WHEN somebody copies back what only OBS has, deletes what should stay deleted, and opens the project

@@ -76,15 +76,16 @@ def lacking(modules: Iterable[Path], *requirements: str) -> list[str]:
     return [name for name in names if required.isdisjoint(map(normal, providers[name]))]
 
 
-PICTURES = ROOT / "tools" / "pictures.py"
+PICTURES = {ROOT / "tools" / "pictures.py"}
+# Only tests use what runs in process.
+IN_PROCESS = set((ROOT / "sandbox" / "inprocess").rglob("*.py"))
+DEMO = {*(ROOT / "sandbox").rglob("*.py"), *(ROOT / "tools").rglob("*.py")} - PICTURES - IN_PROCESS
 
 
-def test_what_the_demo_imports_is_in_its_requirements():
-    modules = {path for folder in ("sandbox", "tools") for path in (ROOT / folder).rglob("*.py")}
-    # Which only tests use.
-    in_process = set((ROOT / "sandbox" / "inprocess").rglob("*.py"))
-    assert lacking(modules - {PICTURES} - in_process, "requirements.txt") == []
-
-
-def test_what_the_pictures_import_is_in_their_requirements():
-    assert lacking([PICTURES], "requirements.txt", "requirements-bench.txt") == []
+@pytest.mark.parametrize(
+    ("modules", "requirements"),
+    [(DEMO, ["requirements.txt"]), (PICTURES, ["requirements.txt", "requirements-bench.txt"])],
+    ids=["the demo", "the pictures"],
+)
+def test_what_is_imported_is_in_the_requirements_of_who_imports_it(modules, requirements):
+    assert lacking(modules, *requirements) == []

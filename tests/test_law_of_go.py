@@ -10,12 +10,12 @@ import json
 import os
 import shlex
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 import requests
 
+from ops.clock import timestamp
 from ops.commands import command
 from oss_oms_sync.answers.step import Step
 from sandbox.server.faults import Fault
@@ -38,19 +38,15 @@ SAID = {"opened again": "The project is open again", "closed before": "the proje
 class Played:
     """What became of a migration; `marks` name what it was like."""
 
-    def __init__(self) -> None:
+    def __init__(self, story: list[str]) -> None:
         self.wrong: list[str] = []
         self.marks: set[str] = set()
-        self.commands = 0
-        self.story: list[str] = []
+        self.story = story
 
 
 def play(seed: int) -> Played:
-    played = Played()
-    mode = MODES[seed % 3]
-    with Migration(seed, mode=mode) as world:
-        dice = world.dice
-        played.story = world.story
+    with Migration(seed, mode=MODES[seed % 3]) as world:
+        played, dice = Played(world.story), world.dice
         keys = [f"k{number}" for number in range(dice.choice([1, 1, 2, 3]))]
         parts = {key: dice.random() < 0.3 for key in keys}
         freeze = dice.uniform(20, 30) * MINUTE
@@ -85,8 +81,7 @@ def play(seed: int) -> Played:
         tampering(world, seed, 0.9 * freeze, keys[0])
         world.task.metadata = seed % 10 != 7
         world.later(freeze + dice.uniform(1, 120))
-        frozen = datetime.fromtimestamp(int(world.ground.EPOCH + freeze), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        said = cut_over(world, played, frozen)
+        said = cut_over(world, played, timestamp(world.moment(freeze)))
         if said is None:
             if any(world.in_source(key) is not None for key in keys):  # GO of nothing is none
                 played.wrong.append("DEAD END: no GO in twelve commands")
@@ -137,7 +132,6 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
     dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
     accept = {"equal_size", "equal_version", "suspicious"} if dice.random() < 0.2 else set()
     for _ in range(12):
-        played.commands += 1
         words = ["cutover", "--frozen-since", options["frozen_since"], "--close", "--out", os.devnull]
         words += [f"--{name}" for name in ("deep", "restart") if options[name]]
         for name in sorted(accept):
@@ -147,8 +141,8 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
         if said.code == 0:
             played.marks |= {"amended"} if said.answer["passes"]["compare"]["amended"] else set()
             apart = {"oms_unfinished", "metadata"}
-            by_name = apart & accept | ({"accepted"} if accept - apart else set())
-            played.marks |= {"go", *by_name, *(["deep"] if options["deep"] else [])}
+            played.marks |= apart & accept | {"go"}
+            played.marks |= {mark for mark, true in (("accepted", accept - apart), ("deep", options["deep"])) if true}
             return said.answer
         options["restart"] = False
         for one in said.answer["checks"] if said.answer else []:
@@ -198,16 +192,13 @@ def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -
     world.later(30 * MINUTE)
     world.tick_all()
     world.later(30 * MINUTE)
-    accepted = [one for one in world.oms.calls[calls:] if one.status == 200]
-    if accepted:
-        played.wrong.append(f"AFTER GO: sent {[one.keys for one in accepted]}")
+    if accepted := [one.keys for one in world.oms.calls[calls:] if one.status == 200]:
+        played.wrong.append(f"AFTER GO: sent {accepted}")
     (mark,) = (one for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name)
     if not json.loads(mark.data)["closed"]:
         played.wrong.append("AFTER GO: the project is open")
-    for key in keys:
-        now = world.in_obs(key)
-        if now != app.get(key, before[key]):
-            played.wrong.append(f"AFTER GO: OMS overwrites {key}")
+    overwritten = [key for key in keys if world.in_obs(key) != app.get(key, before[key])]
+    played.wrong += [f"AFTER GO: OMS overwrites {key}" for key in overwritten]
 
 
 @pytest.mark.law

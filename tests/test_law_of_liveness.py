@@ -13,7 +13,6 @@ import re
 import shlex
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -23,6 +22,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from ops.clock import timestamp
 from ops.commands import command
 from ops.setup import statements
 from oss_oms_sync.answers.step import Step
@@ -162,12 +162,9 @@ class Healthy(Migration, MigrateWorld):
 
     def cannot_be_proven(self) -> bool:
         """Whether it has an object that nobody can read, of which OBS has one of the same size, and no MD5 tells."""
-        for key in self.archived:
-            source = self.oss.objects(self.source_bucket)[key]
-            there: Any = self.task.destination.get(key)
-            if there and there.size == source.size and there.etag != source.etag.lower():
-                return True
-        return False
+        sources, there = self.oss.objects(self.source_bucket), self.task.destination
+        pairs = [(sources[key], there[key]) for key in self.archived & there.keys()]
+        return any(copy.size == source.size and copy.etag != source.etag.lower() for source, copy in pairs)
 
     def has_to_accept(self, name: str) -> bool:
         """Whether there is no other way than to accept that by name."""
@@ -190,7 +187,6 @@ class Played:
     # How long the freeze lasted, if it ended in GO; and its parts.
     freeze: float | None = None
     parts: Counter[str] = field(default_factory=Counter)
-    accepted: set[str] = field(default_factory=set)
     # What was to be accepted by name although it could have been proven.
     needless: set[str] = field(default_factory=set)
     # Whether OMS did all that it accepted.
@@ -203,8 +199,7 @@ def play(seed: int) -> Played:
     with Healthy(seed) as world:
         played, frozen = Played(story=world.story), 30 * MINUTE
         world.live(frozen)
-        since = datetime.fromtimestamp(world.ground.EPOCH + frozen, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        cutover = words = ["cutover", "--frozen-since", since]
+        cutover = words = ["cutover", "--frozen-since", timestamp(world.moment(frozen))]
         world.later(world.dice.uniform(1, 60))
         while words and world.seconds < frozen + DAY and played.commands < ENDLESS:
             played.commands += 1
@@ -222,10 +217,8 @@ def play(seed: int) -> Played:
             # After any other command, the cutover is begun again.
             words = printed(said.answer) if words[0] == "cutover" else cutover
             cutover = words if words[:1] == ["cutover"] else cutover
-            for name in re.findall(r"--accept (\w+)=", " ".join(words)):
-                played.accepted.add(name)
-                if not world.has_to_accept(name):
-                    played.needless.add(name)
+            accepted = re.findall(r"--accept (\w+)=", " ".join(words))
+            played.needless |= {name for name in accepted if not world.has_to_accept(name)}
             world.later(30)
         played.is_whole = not (world.lost or world.merges)
     return played

@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copied = shutil.copytree(ROOT, tmp_path_factory.mktemp("mistakes") / "copy", ignore=left_out)
     compileall.compile_dir(copied, quiet=2)
     return copied
+
+
+@contextmanager
+def changed(folder: Path, changes: Iterable[tuple[str, str, str]]) -> Iterator[None]:
+    """Within this, its files have other text: in each file, what is replaced, and by what."""
+    kept: dict[Path, str] = {}
+    for file, old, new in changes:
+        path = folder / file
+        text = path.read_text(encoding="utf-8")
+        kept.setdefault(path, text)
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        for path, text in kept.items():
+            path.write_text(text, encoding="utf-8")
 
 
 def run(folder: Path, tests: Sequence[str], seeds: str) -> tuple[int, str]:
@@ -54,14 +71,7 @@ def test_nothing_is_noticed_without_a_mistake(folder: Path, seeds: str) -> None:
 @pytest.mark.extras
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda one: one.name)
 def test_a_mistake_is_noticed(mistake: Mistake, folder: Path) -> None:
-    kept = {path: path.read_text() for path in {folder / file for file, _, _ in mistake.changes}}
-    for file, old, new in mistake.changes:
-        path = folder / file
-        path.write_text(path.read_text().replace(old, new))
-    try:
+    with changed(folder, mistake.changes):
         code, printed = run(folder, [mistake.test], mistake.seeds)
-    finally:
-        for path, text in kept.items():
-            path.write_text(text)
     # 1: the test was run, and failed; anything else says nothing of the mistake.
     assert code == 1, printed

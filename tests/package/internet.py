@@ -43,8 +43,7 @@ class OnTheInternet(Sandbox):
         for service in (self.oss, self.oms, self.obs, self.ram, self.iam, self.functions):
             self._names.add(service)
         proxy = self._ground.call(asyncio.start_server(self._tunnel, "127.0.0.1", 0))
-        address = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
-        self.internet = {"HTTPS_PROXY": address}
+        self.internet = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"}
         self.internet |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(self._certificate))
         return self
 

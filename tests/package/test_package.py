@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -34,50 +35,42 @@ http.request = (options, ...rest) => {
 """
 
 
-class Registry:
-    """A Serverless Devs registry on loopback that takes one release."""
+@contextmanager
+def a_registry() -> Iterator[SimpleNamespace]:
+    """A Serverless Devs registry on loopback that takes one release: its `address`, and what was `uploaded`."""
+    registry = SimpleNamespace(address="", uploaded=b"")
 
-    def __init__(self) -> None:
-        self.uploaded = b""
-        self.release = b""
-        self.address = ""
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            """Says nothing."""
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        registry = self
+        def answer(self, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_):
-                """Says nothing."""
-
-            def answer(self, body: bytes) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def body(self) -> bytes:
-                if self.headers.get("Transfer-Encoding") != "chunked":
-                    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                chunks = []
-                while size := int(self.rfile.readline(), 16):
-                    chunks.append(self.rfile.read(size))
-                    self.rfile.readline()
+        def body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            chunks = []
+            while size := int(self.rfile.readline(), 16):
+                chunks.append(self.rfile.read(size))
                 self.rfile.readline()
-                return b"".join(chunks)
+            self.rfile.readline()
+            return b"".join(chunks)
 
-            def do_POST(self):
-                registry.release = self.body()
-                url = f"{registry.address}/upload"
-                self.answer(json.dumps({"request_id": "r", "body": {"url": url}}).encode())
+        def do_POST(self):
+            self.body()
+            self.answer(json.dumps({"request_id": "r", "body": {"url": f"{registry.address}/upload"}}).encode())
 
-            def do_PUT(self):
-                registry.uploaded = self.body()
-                self.answer(b"{}")
+        def do_PUT(self):
+            registry.uploaded = self.body()
+            self.answer(b"{}")
 
-        with serving(Handler) as self.address:
-            yield
+    with serving(Handler) as registry.address:
+        yield registry
 
 
 def test_the_same_sources_give_the_same_bytes(built, tmp_path, mocker):
@@ -95,16 +88,14 @@ def test_the_same_sources_give_the_same_bytes(built, tmp_path, mocker):
     # WHEN the package is built from it on another day
     mocker.patch.object(package, "ROOT", copy)
     mocker.patch("time.time", return_value=2_000_000_000)
-    again = package.build(tmp_path / "dist")
-
     # THEN it is the same, byte for byte
-    assert again.read_bytes() == built.read_bytes()
+    assert package.build(tmp_path / "dist").read_bytes() == built.read_bytes()
 
 
 def test_the_package_holds_what_belongs_and_nothing_else(built):
     names = zipfile.ZipFile(built).namelist()
-    assert {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"} <= set(names)
-    assert "src/code/oss_oms_sync/answers/zh.json" in names
+    needed = {"publish.yaml", "version.md", "readme.md", "hook/index.js", "hook/filter.js", "src/s.yaml"}
+    assert needed | {"src/code/oss_oms_sync/answers/zh.json"} <= set(names)
     belongs = re.compile(
         r"(publish\.yaml|version\.md|readme(_en)?\.md|hook/(index\.js|filter\.js|questions\.json)"
         r"|src/(s\.yaml|readme(\.zh)?\.md|ready\.js|ops\.py|ops/arguments\.js|digests\.py"
@@ -143,9 +134,8 @@ def test_the_registry_shows_the_readme_without_what_would_be_dead_there(built, s
     assert page.links == [link for link in readme.links if link.startswith("https:")]
 
     # AND nothing else is missing
-    assert page.headings == readme.headings
-    assert [block for block in readme.blocks if block[0] != "mermaid"] == page.blocks
-    assert cells(page) == cells(readme)
+    blocks = [block for block in readme.blocks if block[0] != "mermaid"]
+    assert (page.headings, page.blocks, cells(page)) == (readme.headings, blocks, cells(readme))
 
 
 @PAGES
@@ -189,17 +179,12 @@ def test_the_checksums_are_those_of_the_package_and_of_the_code_that_certificate
     assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 1
 
     # AND the code has the hash that is told
-    code = code_sha256(tmp_path / "package" / "src" / "code")
-    assert f"# code_sha256 {code}" in sums.read_text().splitlines()
+    assert f"# code_sha256 {code_sha256(tmp_path / 'package' / 'src' / 'code')}" in sums.read_text().splitlines()
 
 
 def test_nothing_asks_for_full_access():
-    for path in [
-        ROOT / "publish.yaml",
-        ROOT / "s.yaml",
-        *(path for path in (ROOT / "template").rglob("*.*") if path.suffix != ".pyc"),
-        *(ROOT / "hooks").iterdir(),
-    ]:
+    template = (path for path in (ROOT / "template").rglob("*.*") if path.suffix != ".pyc")
+    for path in (ROOT / "publish.yaml", ROOT / "s.yaml", *template, *(ROOT / "hooks").iterdir()):
         assert "FullAccess" not in path.read_text(encoding="utf-8"), path
 
 
@@ -253,8 +238,7 @@ def test_the_registry_takes_it(built, tool, tmp_path):
     zipfile.ZipFile(built).extractall(folder)
     fix = tmp_path / "fix.js"
     fix.write_text(PORT_FIX)
-    registry = Registry()
-    with registry.open():
+    with a_registry() as registry:
         environment = {
             "serverless_devs_registry_token": "x",
             "NODE_OPTIONS": f"{tool.environment['NODE_OPTIONS']} --require {fix}",

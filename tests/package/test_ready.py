@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from package.tool import CHINESE, commands_in, deploy, run_hook, standing_in
+from package.hook import run_hook
+from package.tool import CHINESE, commands_in, deploy, init, standing_in
 from support.answers import ANSWERS
+from support.settings import rewrite
 from tools.render import render
 
 LATER = ("SYNC_URL", "HW_AK", "HW_SK", "logBucket")
@@ -24,11 +26,10 @@ STOPPED = 101
 def test_what_is_not_there_yet_may_be_left_empty_and_stops_only_a_deployment(tool, built, tmp_path):
     # GIVEN a project for which nothing is there yet
     project = tmp_path / "out"
-    done = tool.init(built, project, WITHOUT)
-    assert done.returncode == 0, done.stdout
-    assert "s.yaml has no SYNC_URL, HW_AK, HW_SK yet: setup makes what is missing in both clouds." in done.stdout
-    assert "python3 ops.py setup" in commands_in(done.stdout)
-    assert "secret store" not in done.stdout
+    said = init(tool, built, project, WITHOUT)
+    assert "s.yaml has no SYNC_URL, HW_AK, HW_SK yet: setup makes what is missing in both clouds." in said
+    assert "python3 ops.py setup" in commands_in(said)
+    assert "secret store" not in said
 
     # THEN these are empty, and a name is proposed for the log bucket, also to an upgrade
     variables = yaml.safe_load((project / "s.yaml").read_text())["vars"]
@@ -44,20 +45,17 @@ def test_what_is_not_there_yet_may_be_left_empty_and_stops_only_a_deployment(too
             (["forward", "deploy", "-y"], "zh_CN", "尚未完成设置"),
         ):
             done = tool.run(*words, cwd=project, env={"LANG": language})
-            assert done.returncode == STOPPED, done.stdout
-            assert told in done.stdout
+            assert (done.returncode, told in done.stdout) == (STOPPED, True), done.stdout
             assert bool(CHINESE.search(done.stdout)) == (language != "C")
         assert fc3.deployed == {}
         assert tool.run("preview", cwd=project).returncode == 0
-        done = tool.run("remove", "-y", cwd=project)
-        assert "does not exist" in done.stdout
+        assert "does not exist" in tool.run("remove", "-y", cwd=project).stdout
 
     # WHEN all is filled in THEN it deploys
-    text = (project / "s.yaml").read_text().replace('SYNC_URL: ""', f'SYNC_URL: "{ANSWERS["SYNC_URL"]}"')
+    rewrite(project / "s.yaml", {'SYNC_URL: ""': f'SYNC_URL: "{ANSWERS["SYNC_URL"]}"'})
     for name in ("HW_AK", "HW_SK"):
-        text = text.replace(f'{name}: ""', f"{name}: ${{secret('my-sync_{name}')}}")
+        rewrite(project / "s.yaml", {f'{name}: ""': f"{name}: ${{secret('my-sync_{name}')}}"})
         assert tool.run("secret", "add", "--key", f"my-sync_{name}", "--value", ANSWERS[name]).returncode == 0
-    (project / "s.yaml").write_text(text)
     deployed, _ = deploy(tool, project)
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == ANSWERS["HW_SK"]
 
@@ -98,9 +96,7 @@ def test_a_log_bucket_is_proposed_that_oss_takes_also_for_the_longest_name(built
 def test_a_setting_that_the_cloud_would_refuse_is_named_with_what_to_write(tmp_path, line, other, told):
     render(ANSWERS, tmp_path)
     assert ready(tmp_path) == ""
-    text = (tmp_path / "s.yaml").read_text()
-    assert f"  {line}" in text
-    (tmp_path / "s.yaml").write_text(text.replace(f"  {line}", f"  {other}"))
+    rewrite(tmp_path / "s.yaml", {f"  {line}": f"  {other}"})
     said = ready(tmp_path)
     assert (told in said) if told else said == ""
 
@@ -108,7 +104,7 @@ def test_a_setting_that_the_cloud_would_refuse_is_named_with_what_to_write(tmp_p
 @pytest.mark.usefixtures("require_tool")
 def test_of_another_file_than_s_yaml_only_the_address_is_known(tmp_path):
     render(ANSWERS, tmp_path)
-    (tmp_path / "s.yaml").write_text((tmp_path / "s.yaml").read_text().replace('lanes: "32"', "lanes: 32"))
+    rewrite(tmp_path / "s.yaml", {'lanes: "32"': "lanes: 32"})
     assert ready(tmp_path, "https://oms.example.com/v2/a/sync-tasks/b/events") == ""
     assert "s.yaml has no SYNC_URL" in ready(tmp_path, "")
 

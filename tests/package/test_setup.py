@@ -13,7 +13,7 @@ import pytest
 
 from oss_oms_sync.answers.text import t
 from package.internet import OnTheInternet
-from package.tool import Fc3, Shell, answer_prompts
+from package.tool import Fc3, Shell, answer_prompts, assert_no_secret
 from sandbox import Sandbox
 from sandbox.account import ACCOUNT_ID
 from support.documents import Document
@@ -48,12 +48,6 @@ def secrets(box: Sandbox) -> set[str]:
     made = {text for user in users for key, one in user["keys"].items() for text in (key, one["secret"])}
     assert len(made) == 6
     return {*made, *box.administrators().values(), DEPLOYS}
-
-
-def texts_in(*places: Path) -> Iterator[str]:
-    """What is written in files, and in all that are in folders."""
-    for path in (one for place in places for one in (place, *place.rglob("*")) if one.is_file()):
-        yield path.read_bytes().decode("utf-8", "replace")
 
 
 def commands() -> str:
@@ -116,7 +110,6 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     # AND no secret is to be seen anywhere, nor did a program that setup started have those of the administrators
     assert words.read_text().count("/s\0") > 2
     logged = [line for one in box.fc.invocations for line in one.logs]
-    told = [said, screen, done, *logged, *texts_in(words, shell.folder, tool.home)]
-    told += [one.data.decode("utf-8", "replace") for one in box.oss.objects(log).values()]
-    assert not [(secret, text) for secret in secrets(box) for text in told if secret in text]
-    assert not [secret for secret in box.administrators().values() if secret in variables.read_text()]
+    stored = [one.data.decode("utf-8", "replace") for one in box.oss.objects(log).values()]
+    assert_no_secret(said, screen, done, *logged, *stored, words, shell.folder, tool.home, secrets=secrets(box))
+    assert_no_secret(variables, secrets=box.administrators().values())

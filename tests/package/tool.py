@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -190,9 +187,9 @@ class Shell:
         """The same for lines that may fail."""
         where = self.folder / ".where"
         done = subprocess.run(
-            ["bash", "-euc", f"trap 'pwd > \"{where}\"' EXIT\n{text}"],
+            ["bash", "-euc", f"trap 'pwd > \"$WHERE\"' EXIT\n{text}"],
             cwd=self.folder,
-            env={**self._tool.environment, **self._environment, **(env or {})},
+            env={**self._tool.environment, **self._environment, "WHERE": str(where), **(env or {})},
             input=typed,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -228,46 +225,6 @@ class Shell:
         shown += terminal.before
         # What was written over a line stands there in its place.
         return terminal.exitstatus, plain("\n".join(line.rpartition("\r")[2] for line in shown.split("\r\n")))
-
-
-# In place of the tool, whose store has no secret: what the hook does before and after a project is made of the answers
-# that are given.
-_HOOK = """
-const fs = require("fs");
-const path = require("path");
-const [command, , , appPath, , given] = process.argv.slice(2);
-if (command === "init") {
-  const { preInit, postInit } = require("./hook");
-  const names = Object.keys(require("./hook/questions.json").properties);
-  const answers = { ...Object.fromEntries(names.map((name) => [name, ""])), ...JSON.parse(given) };
-  const artTemplate = (name) => fs.writeFileSync(path.join(appPath, name), JSON.stringify(answers));
-  const paths = { appPath, tempAppPath: `${appPath}_1` };
-  preInit(paths).then(() => {
-    fs.mkdirSync(appPath, { recursive: true });
-    return postInit({ ...paths, artTemplate });
-  });
-}
-"""
-
-
-def run_hook(
-    package: Path, project: Path, answers: Mapping[str, object], **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """What the hook does of itself when `s init` is given these answers: the tool would take seconds for it."""
-    with zipfile.ZipFile(package) as built, tempfile.TemporaryDirectory() as folder:
-        for name in ("hook/index.js", "hook/questions.json"):
-            built.extract(name, folder)
-        program = Path(folder) / "s.js"
-        program.write_text(_HOOK)
-        return subprocess.run(
-            ["node", program, "init", "-y", "-d", project, "--parameters", json.dumps(answers)],
-            cwd=project.parent,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
 
 
 SECRETS = [ANSWERS["HW_AK"], ANSWERS["HW_SK"]]
@@ -323,6 +280,15 @@ def _answered(
     return screen.exitstatus, plain("".join(shown))
 
 
+def init(
+    tool: Tool, package: Path, project: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
+) -> str:
+    """What `s init` prints that has to make the project."""
+    done = tool.init(package, project, answers, env)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
     """What the fc3 component is handed by `s deploy` for each function, and what the tool prints."""
     with standing_in(tool) as fc3:
@@ -331,16 +297,19 @@ def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
     return fc3.deployed, done.stdout
 
 
-def assert_no_secret(*places: Path | str) -> None:
-    """Neither in texts nor in any file below the folders."""
+def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
+    """Texts, and what is written in files and in all that are in folders; and where."""
     for place in places:
-        texts = (
-            [(place, place)]
-            if isinstance(place, str)
-            else [(path, path.read_bytes().decode("utf-8", "replace")) for path in place.rglob("*") if path.is_file()]
-        )
-        for where, text in texts:
-            assert not [secret for secret in SECRETS if secret in text], where
+        if isinstance(place, str):
+            yield place, place
+        else:
+            for path in (one for one in (place, *place.rglob("*")) if one.is_file()):
+                yield path, path.read_bytes().decode("utf-8", "replace")
+
+
+def assert_no_secret(*places: Path | str, secrets: Iterable[str] = SECRETS) -> None:
+    """Neither in texts nor in files, nor in any below folders."""
+    assert not [(where, secret) for where, text in texts_in(*places) for secret in secrets if secret in text]
 
 
 def commands_in(text: str) -> list[str]:

@@ -152,6 +152,12 @@ class Migration(InProcess):
     def seconds(self) -> float:
         return self.ground.loop.time()
 
+    def moment(self, seconds: float | None = None) -> datetime:
+        """So many seconds after the world began, or now; as clocks and commands tell it, a whole second."""
+        return datetime.fromtimestamp(
+            int(self.ground.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
+        )
+
     def say(self, *words: object) -> None:
         self.story.append(f"{self.seconds / MINUTE:8.2f} " + " ".join(map(str, words)))
 
@@ -176,12 +182,10 @@ class Migration(InProcess):
             self.written[key].append((self.seconds, None))
 
     def in_source(self, key: str) -> bytes | None:
-        found = self.oss.objects(self.source_bucket).get(key)
-        return found.data if found else None
+        return getattr(self.oss.objects(self.source_bucket).get(key), "data", None)
 
     def in_obs(self, key: str) -> bytes | None:
-        found = self.task.destination.get(key)
-        return found.data if found else None
+        return getattr(self.task.destination.get(key), "data", None)
 
     # -- what the person does
 
@@ -214,9 +218,7 @@ def storms(world: Migration, until: float) -> None:
 
 def copies(world: Migration, until: float, *, loses: bool) -> None:
     """What OMS does with the keys that it accepts until a moment."""
-    dice = world.dice
-    task = world.task
-
+    dice, task = world.dice, world.task
     # Some copies write what they have read long after others have begun.
     is_slow = dice.random() < 0.15
 
@@ -236,11 +238,8 @@ def copies(world: Migration, until: float, *, loses: bool) -> None:
     failing = dice.random() < 0.3
 
     def failure(_: str) -> CopyFailure | None:
-        return (
-            CopyFailure("UPLOAD_DST_OBJ_FAILURE", "x")
-            if failing and world.seconds < until and dice.random() < 0.2
-            else None
-        )
+        is_failing = failing and world.seconds < until and dice.random() < 0.2
+        return CopyFailure("UPLOAD_DST_OBJ_FAILURE", "x") if is_failing else None
 
     task.failures.next = failure  # type: ignore[method-assign]
     task.merges = dice.random() < 0.1

@@ -24,13 +24,16 @@ def lead_huawei_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
 
 
+def obs_server(box: Sandbox) -> str:
+    """Where that is then."""
+    return f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
+
+
 @contextmanager
 def esdk(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObsClient]:
     """esdk-obs-python, which asks once, by the scheme that is OBS's own."""
     lead_huawei_here(monkeypatch)
-    server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
-    client = ObsClient(
-        *box.huawei_credentials, server=server, is_signature_negotiation=False, max_retry_count=0, timeout=10
-    )
+    options = {"is_signature_negotiation": False, "max_retry_count": 0, "timeout": 10}
+    client = ObsClient(*box.huawei_credentials, server=obs_server(box), **options)
     yield client
     client.close()

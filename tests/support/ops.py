@@ -211,8 +211,7 @@ def printed(answer: Any, error_type: str = "", logs: str = '{"level": "INFO"}') 
 
 def failed(kind: str, message: str) -> str:
     """What the component prints of a function that raised."""
-    body = {"errorMessage": message, "errorType": kind, "stackTrace": []}
-    return printed(body, "UnhandledInvocationError")
+    return printed({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
 
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
@@ -227,16 +226,26 @@ def a_pass(**changes: Any) -> dict[str, Any]:
     return {**answer("made/pass"), **changes}
 
 
+# What goes on answers so.
+_STILL: dict[str, Any] = {
+    "finished": False,
+    "stop": "time",
+    "stopped": "the time is up",
+    "ended": None,
+    "next": "The pass goes on by itself.",
+    "share": 0.34,
+    "minutes_left": 12,
+}
+
+
 def open_pass(**changes: Any) -> dict[str, Any]:
     """The same of one that has not."""
-    still = {"finished": False, "stop": "time", "stopped": "the time is up", "ended": None}
-    return a_pass(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
+    return a_pass(**{**_STILL, **changes})
 
 
 def open_compare(**changes: Any) -> dict[str, Any]:
     """What compare answers of a pass that has not ended."""
-    still = {"finished": False, "stop": "time", "stopped": "the time is up", "ended": None, "state": None, "twin": None}
-    return compared(**{"next": "The pass goes on by itself.", "share": 0.34, "minutes_left": 12, **still, **changes})
+    return compared(**{**_STILL, "state": None, "twin": None, **changes})
 
 
 def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:

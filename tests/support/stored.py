@@ -30,8 +30,7 @@ class What(NamedTuple):
         bucket, key = host.partition(".")[0], unquote(path[1:])
         asked = dict(part.partition("=")[::2] for part in query.split("&"))
         if "delete" in asked:
-            keys = [node.text or "" for node in ElementTree.fromstring(body).iter("Key")]
-            return cls("delete", bucket, keys)
+            return cls("delete", bucket, [node.text or "" for node in ElementTree.fromstring(body).iter("Key")])
         if method == "GET" and not key:
             kind = "find" if asked.get("max-keys") == "1" else "list"
             return cls(kind, bucket, [unquote_plus(asked.get("prefix", ""))])
@@ -52,11 +51,10 @@ class _Objects(MutableMapping[str, StoredObject]):
         raise TypeError("use `add`")
 
     def __delitem__(self, name: str) -> None:
-        self.remove(name)
-
-    def remove(self, name: str) -> None:
         bucket: Any = self._service._buckets[self._bucket]
         del bucket.objects[name]
+
+    remove = __delitem__
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._service.objects(self._bucket)))

@@ -11,13 +11,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from ops import cli
 from oss_oms_sync.clouds import calls
 from sandbox import Sandbox
+from sandbox.asking import VARIABLE, asked
 from support.instance import SandboxClock
+from support.ops import run_ops
 from tools.render import render
 
 RUNTIMES = ["python3.12", "python3.10"]
@@ -42,16 +45,77 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "_BACKOFF_BASE", 0.01)
 
 
-@pytest.fixture(params=RUNTIMES)
-def deployed(request: pytest.FixtureRequest, box: Sandbox, tmp_path: Path) -> Sandbox:
-    """The sandbox with a rendered project in it, on each runtime's own libraries.
+@pytest.fixture
+def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
+    """Deploys the rendered project, with some answers to `s init` that are not the sandbox's usual ones; `overrides` as
+    for `deploy_project`.
 
     (tests/package shows that `s init` renders the same.)
     """
-    render(box.answers() | {"runtime": request.param}, tmp_path)
+
+    def deploy(answers: Mapping[str, str] | None = None, **overrides: Any) -> None:
+        render({**box.answers(), **(answers or {})}, tmp_path)
+        box.deploy_project(tmp_path, **overrides)
+
+    return deploy
+
+
+@pytest.fixture(params=RUNTIMES)
+def deployed(request: pytest.FixtureRequest, box: Sandbox, deploy: Callable[..., None]) -> Sandbox:
+    """The sandbox with the project in it, on each runtime's own libraries."""
     # One instance for each of many uploads at once would be many processes that import, on few cores.
-    box.deploy_project(tmp_path, instances=2)
+    deploy({"runtime": request.param}, instances=2)
     return box
+
+
+@pytest.fixture
+def spread(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
+    """Deploys the project for passes of so many lanes, with as many instances, at a pace that loopback can keep."""
+
+    def spread(lanes: int, **overrides: Any) -> None:
+        settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
+        deploy(environment={**box.environment(), **settings}, instances=lanes, **overrides)
+
+    return spread
+
+
+@pytest.fixture
+def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """`ops.py` with these words in the project's folder, where it asks the functions that are deployed in the sandbox:
+    its exit code, what it prints and what it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def ops(*words: str) -> tuple[int, str, str]:
+        code = cli.main([words[0], "--lang", "en", *words[1:]])
+        return code, *capsys.readouterr()
+
+    with asked(box) as address:
+        monkeypatch.setenv(VARIABLE, address)
+        yield ops
+
+
+class Bare(NamedTuple):
+    """Both clouds and a project before `ops.py setup`; and `ops.py`, run by a program of its own."""
+
+    box: Sandbox
+    folder: Path
+    environment: Mapping[str, str]
+
+    def ops(self, *words: str, python: Sequence[str] = (sys.executable,)) -> str:
+        return run_ops(python, self.folder, self.environment, *words)
+
+    def agree(self, *words: str, **options: Any) -> None:
+        """To the plan of a command of setup."""
+        plan = json.loads(self.ops("setup", *words, "--plan", "--json", **options))["plan"]
+        self.ops("setup", *words, "--yes", plan, "--agree", **options)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Bare]:
+    with Sandbox(bare=True, forks=True) as box, asked(box) as address:
+        render({**box.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}, tmp_path)
+        (tmp_path / "answers.json").write_text("{}")
+        yield Bare(box, tmp_path, {VARIABLE: address, **box.administrators()})
 
 
 @pytest.fixture
@@ -67,21 +131,15 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         environment: Mapping[str, str] | None = None,
         credentials: Sequence[str] | None = None,
     ) -> Any:
-        names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
+        names = [f"ALIBABA_CLOUD_{name}" for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")]
         role = dict(zip(names, credentials or box.function_credentials, strict=True))
-        given = {
-            **(environment or box.environment()),
-            "FC_REGION": box.region,
-            **{f"ALIBABA_CLOUD_{name}": role[name] for name in names},
-        }
-        for name, value in given.items():
+        for name, value in {**(environment or box.environment()), "FC_REGION": box.region, **role}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(index, "Clock", lambda: SandboxClock(box))
         index._instance.cache_clear()
         lines.stream = sys.stdout  # this test's
         event = b"" if payload is None else json.dumps(payload).encode()
-        handler = getattr(index, f"{job}_handler")
-        return handler(event, SimpleNamespace(function=SimpleNamespace(timeout=120)))
+        return getattr(index, f"{job}_handler")(event, SimpleNamespace(function=SimpleNamespace(timeout=120)))
 
     yield run
     lines.stream = sys.__stdout__  # is open in any other test, too

@@ -9,6 +9,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from sandbox import Sandbox
 from sandbox.fc.logs import records
 from sandbox.server.faults import Fault
 from support.documents import Document
+from support.settings import rewrite
 from support.world import NO_RIGHT, payload
 from tools.package import ROOT
 from tools.render import render
@@ -79,19 +81,15 @@ class Logstore(NamedTuple):
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query of Simple Log Service finds: "search | SELECT ... FROM log"."""
         search, _, select = query.partition("|")
-        database = sqlite3.connect(":memory:")
-        for function in (regexp_extract, json_parse, try_, json_extract_scalar):
-            count = function.__code__.co_argcount
-            database.create_function(function.__name__.rstrip("_"), count, function)
-        database.execute("CREATE TABLE log (message TEXT, __time__ REAL)")
         found = (record for record in self.records if matches(search, record))
         # Of one second, the later is later: there are minutes between two looks of status, and less than one here.
         timed = [(record, time_of(record) + at / 1e6) for at, record in enumerate(found)]
-        database.executemany("INSERT INTO log VALUES (?, ?)", timed)
-        try:
+        with closing(sqlite3.connect(":memory:")) as database:
+            for function in (regexp_extract, json_parse, try_, json_extract_scalar):
+                database.create_function(function.__name__.rstrip("_"), function.__code__.co_argcount, function)
+            database.execute("CREATE TABLE log (message TEXT, __time__ REAL)")
+            database.executemany("INSERT INTO log VALUES (?, ?)", timed)
             return list(database.execute(select))
-        finally:
-            database.close()
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +98,8 @@ def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
     folder = tmp_path_factory.mktemp("project")
     with Sandbox(forks=True) as box:
         render(box.answers(), folder)
-        settings = (folder / "s.yaml").read_text(encoding="utf-8")
         # Nobody listens there.
-        settings = settings.replace('ALERT_WEBHOOK: ""', "ALERT_WEBHOOK: http://127.0.0.1:1/hook")
-        (folder / "s.yaml").write_text(settings, encoding="utf-8")
+        rewrite(folder / "s.yaml", {'ALERT_WEBHOOK: ""': "ALERT_WEBHOOK: http://127.0.0.1:1/hook"})
         box.deploy_project(folder, max_retries=0)
         live(box)
         done = box.fc.invocations

@@ -6,10 +6,10 @@ import hashlib
 import json
 import runpy
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,8 +17,7 @@ from sandbox import Sandbox
 from sandbox.obs.objects import ObsObject
 from sandbox.oss.objects import OssObject, etag_of
 from sandbox.server.faults import Fault
-from support.names import lead_huawei_here
-from tools.render import render
+from support.names import lead_huawei_here, obs_server
 
 MINUTE, HOUR = 60, 3600
 A, B = etag_of(b"A"), etag_of(b"B")
@@ -201,12 +200,10 @@ def sums(box: Sandbox, classes: dict[str, str]) -> dict[str, tuple[Sum, Sum, lis
         {key: one.size for key, one in found.items()}
         for found in (box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket))
     ]
-    keys: defaultdict[str, list[str]] = defaultdict(list)
-    for key in sorted({*sides[0], *sides[1]}):
-        keys[classes[key]].append(key)
+    keys = sorted({*sides[0], *sides[1]}, key=lambda key: (classes[key], key))
     return {
         name: (*(Sum.of({key: side[key] for key in some if key in side}) for side in sides), some[:20])  # type: ignore[misc]
-        for name, some in keys.items()
+        for name, some in ((name, list(same)) for name, same in groupby(keys, classes.__getitem__))
     }
 
 
@@ -214,13 +211,6 @@ pytest.importorskip("obs", reason="esdk-obs-python is not installed")
 TIMEOUT = 300
 OMS_LISTS = "oms/sync_task/"
 DIGESTS = Path(__file__).parents[2] / "template" / "digests.py"
-
-
-def deploy(box: Sandbox, folder: Path, lanes: int, **overrides: Any) -> None:
-    """As many instances as lanes, at a pace that loopback can keep."""
-    render(box.answers(), folder)
-    settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
-    box.deploy_project(folder, environment={**box.environment(), **settings}, instances=lanes, **overrides)
 
 
 def look(box: Sandbox, **asked: Any) -> dict[str, Any]:
@@ -232,16 +222,13 @@ def look(box: Sandbox, **asked: Any) -> dict[str, Any]:
 @pytest.fixture
 def told_by_the_vendors(box, monkeypatch, capsys):
     """What the script prints that reads a listing by the vendor's own SDK. Huawei's asks at the bucket's host name."""
-    port = urlsplit(box.obs.endpoint).port
-    server = f"http://obs.cn-north-4.myhuaweicloud.com:{port}"
-    places = {"oss": (box.oss.endpoint, box.source_bucket), "obs": (server, box.destination_bucket)}
+    places = {"oss": (box.oss.endpoint, box.source_bucket), "obs": (obs_server(box), box.destination_bucket)}
+    names = ("OSS_AK", "OSS_SK", "OBS_AK", "OBS_SK", "OSS_REGION")
+    values = (*box.user_credentials, *box.huawei_credentials, box.region)
 
     def run(cloud: str, *words: str) -> list[str]:
-        for name, value in zip(("OSS_AK", "OSS_SK"), box.user_credentials, strict=True):
+        for name, value in zip(names, values, strict=True):
             monkeypatch.setenv(name, value)
-        for name, value in zip(("OBS_AK", "OBS_SK"), box.huawei_credentials, strict=True):
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("OSS_REGION", box.region)
         monkeypatch.setattr(sys, "argv", ["digests.py", cloud, *places[cloud], *words])
         lead_huawei_here(monkeypatch)
         runpy.run_path(str(DIGESTS), run_name="__main__")
@@ -273,9 +260,7 @@ def test_the_script_counts_what_a_certificate_does_and_says_why_it_cannot(box, t
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [24_000, pytest.param(120_000, marks=pytest.mark.extras)])
-def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(
-    box, tmp_path, told_by_the_vendors, number
-):
+def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(box, spread, told_by_the_vendors, number):
     # GIVEN objects of every class, with every combination that matches several rows of the table
     classes = furnish(box, number)
     expected = sums(box, classes)
@@ -283,7 +268,7 @@ def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(
     in_lists = Sum.of({key: one.size for key, one in there.items() if key.startswith(OMS_LISTS)})
     elsewhere = Sum.of({key: one.size for key, one in there.items() if not key.startswith(OMS_LISTS)})
     (of_source,), of_destination = told_by_the_vendors("oss"), told_by_the_vendors("obs")
-    deploy(box, tmp_path, lanes=4)
+    spread(4)
     box.task.lists.held = True  # or OMS would write some while OBS is listed
     # A first pass splits what takes longer than three seconds: three such pages on any machine, and one ahead of them.
     box.obs.faults.add(Fault.slow(1), times=20)
@@ -296,12 +281,10 @@ def test_each_of_many_objects_is_in_its_class_and_exactly_what_is_due_is_sent(
     # THEN each is in its class, with the sums and digests of a plain loop
     assert answer["finished"]
     found = {name: one for name, one in answer["classes"].items() if one["keys"]}
-    assert found.keys() == expected.keys()
-    for name, (source, destination, keys) in expected.items():
-        one = found[name]
-        assert one["keys"] == keys, name
-        for side, wanted in (("source", source), ("destination", destination)):
-            assert {**one[side], "digest": one["digests"][side]} == wanted._asdict(), (name, side)
+    assert expected == {
+        name: (*(Sum(**one[side], digest=one["digests"][side]) for side in ("source", "destination")), one["keys"])
+        for name, one in found.items()
+    }
     assert answer["adds_up"]
     # AND the vendors' SDKs tell the same of both buckets
     assert of_source == shown(answer["source"])

@@ -8,7 +8,6 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -25,6 +24,7 @@ from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
 from support.instance import Instance
 from support.law import HOSTILE
+from support.names import lead_huawei_here, obs_server
 
 Serve = Callable[[socket.socket], None]
 
@@ -77,8 +77,7 @@ def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(b
     bucket = Instance(box).invocation(0.5).log_bucket
 
     # WHEN the time is up, THEN each write is a storage failure, and its thread ends
-    records = [StoredObject(f"k{number}", b"x") for number in range(3)]
-    assert all(bucket.try_put_all(records))
+    assert all(bucket.try_put_all([StoredObject(f"k{number}", b"x") for number in range(3)]))
     for thread in threads():
         thread.join(60)
     assert threads() == []
@@ -139,11 +138,9 @@ def bucket(box: Sandbox) -> ObsBucket:
 @pytest.fixture
 def named_bucket(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ObsBucket:
     """The same bucket at its host name, which leads to this machine."""
-    resolve = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *details, **more: resolve("127.0.0.1", *details, **more))
-    endpoint = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
+    lead_huawei_here(monkeypatch)
     client = ObsClient(Instance(box).settings, CallPool(), Clock())
-    return ObsBucket(client, box.destination_bucket, endpoint, Deadline(60, Clock()))
+    return ObsBucket(client, box.destination_bucket, obs_server(box), Deadline(60, Clock()))
 
 
 @pytest.fixture(params=["bucket", "named_bucket"])

@@ -10,24 +10,16 @@ from urllib.parse import quote
 import oss2
 import pytest
 
-from sandbox import Sandbox
 from sandbox.fc.logs import said
 from sandbox.server.faults import Fault
 from support.law import HOSTILE
+from support.uploads import records
 from support.world import payload
 
 CODE = Path(__file__).parents[2] / "template" / "code"
 EVENTS = Path(__file__).parents[1] / "events"
 PHOTO = "photos/2026/山 与+海 100%.jpg"
 TIMEOUT = 30
-
-
-def records(box: Sandbox) -> dict[str, bytes]:
-    """The records by their names behind `oms_source_record/{task}/`."""
-    root = f"oms_source_record/{box.task_id}/"
-    objects = dict(box.oss.objects(box.log_bucket))
-    assert all(name.startswith(root) for name in objects)
-    return {name.removeprefix(root): obj.data for name, obj in objects.items()}
 
 
 def test_every_payload_form_is_forwarded_and_recorded(deployed):
@@ -39,7 +31,9 @@ def test_every_payload_form_is_forwarded_and_recorded(deployed):
         assert (invocation.outcome, invocation.value) == ("returned", True), invocation.logs
         keys = [PHOTO, "second.txt"] if path.stem == "cloud_event_array" else [PHOTO]
         assert deployed.oms.calls[-1].sent == [quote(key, safe="") for key in keys]
-        assert records(deployed) == {f"success_object/{key}": b"5EB63BBBE01EEED093CB22BB8F5ACDC3" for key in keys}
+        stored = {name: one.data for name, one in deployed.oss.objects(deployed.log_bucket).items()}
+        folder = f"oms_source_record/{deployed.task_id}/success_object"
+        assert stored == {f"{folder}/{key}": b"5EB63BBBE01EEED093CB22BB8F5ACDC3" for key in keys}
         deployed.oss.remove_bucket(deployed.log_bucket)
         deployed.oss.create_bucket(deployed.log_bucket)
 
@@ -61,17 +55,14 @@ def test_whatever_is_uploaded_ends_up_in_the_destination(deployed):
 
     # THEN the destination equals the source, and each key has one success record of its version
     source = deployed.oss.objects(deployed.source_bucket)
-    assert {key: obj.data for key, obj in deployed.task.destination.items()} == {
-        key: obj.data for key, obj in source.items()
-    }
+    copied = {key: obj.data for key, obj in deployed.task.destination.items()}
+    assert copied == {key: obj.data for key, obj in source.items()}
     assert len(source) == len(HOSTILE) + 3
     for key, obj in source.items():
-        name = f"success_object/{key}"
+        name, told = f"success_object/{key}", obj.etag
         if len(f"oms_source_record/{deployed.task_id}/{name}".encode()) > 1023:
-            name = f"success_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
-            assert records(deployed)[name].decode() == key
-        else:
-            assert records(deployed)[name].decode() == obj.etag
+            name, told = f"success_object_long/{hashlib.sha256(key.encode()).hexdigest()}", key
+        assert records(deployed)[name].decode() == told
     assert all(len(call.sent) <= 10 for call in deployed.oms.calls)
 
 
@@ -79,12 +70,10 @@ def test_ten_keys_of_one_event_cost_one_call_and_ten_records_on_kept_connections
     keys = [f"key {number}" for number in range(10)]
     deployed.oss.faults.add(Fault.slow(0.3))
     for _ in range(3):
-        invocation = deployed.fc.invoke("forward", payload(*keys))
-        assert invocation.value is True
+        assert deployed.fc.invoke("forward", payload(*keys)).value is True
     assert [len(call.sent) for call in deployed.oms.calls] == [10, 10, 10]
     assert len(records(deployed)) == 10
-    assert deployed.oms.connections == 1
-    assert deployed.oss.connections == 10
+    assert (deployed.oms.connections, deployed.oss.connections) == (1, 10)
 
 
 def test_connections_reset_while_the_instance_was_frozen_cost_one_quick_retry(deployed):
@@ -104,7 +93,10 @@ def test_connections_reset_while_the_instance_was_frozen_cost_one_quick_retry(de
     assert line["ms"] < 1000
 
 
-@pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=["hang", "drip"])
+NEVER_ENDING = pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=["hang", "drip"])
+
+
+@NEVER_ENDING
 def test_an_oms_that_does_not_answer_ends_in_a_record_within_the_timeout(box, fault):
     box.deploy(CODE, timeout=3)
     box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
@@ -115,7 +107,7 @@ def test_an_oms_that_does_not_answer_ends_in_a_record_within_the_timeout(box, fa
     assert invocation.duration < 3
 
 
-@pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], ids=["hang", "drip"])
+@NEVER_ENDING
 def test_a_log_bucket_that_does_not_answer_makes_it_raise_within_the_timeout(box, fault):
     box.deploy(CODE, timeout=2)
     box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for

@@ -11,11 +11,9 @@ from oss_oms_sync.ledger.closing import Closing
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from support.instance import Instance
-from support.uploads import upload
-from support.world import payload
+from support.uploads import PATIENCE, records, upload
+from support.world import HOUR, payload
 from tools.render import render
-
-HOUR = 3600
 
 
 @pytest.fixture
@@ -28,11 +26,6 @@ def deploy(box: Sandbox, tmp_path: Path):
         box.deploy_project(folder, called, retry_delay=0.001)
 
     return deploy
-
-
-def failed(box: Sandbox) -> set[str]:
-    folder = f"oms_source_record/{box.task_id}/failed_object/"
-    return {name.removeprefix(folder) for name in box.oss.objects(box.log_bucket) if name.startswith(folder)}
 
 
 def test_another_task_begins_with_records_of_its_own(box, deploy):
@@ -50,10 +43,10 @@ def test_another_task_begins_with_records_of_its_own(box, deploy):
 
     # THEN what failed for the old one stays there; a backfill brings all that the new one has not
     assert set(other.destination) == {"new"}
-    assert failed(box) == {"failed"}
+    assert records(box, "failed_object/").keys() == {"failed"}
     box.later(HOUR)
     box.fc.invoke("reconcile", b'{"since": "1970-01-01"}')
-    box.wait_idle(60)
+    box.wait_idle(PATIENCE)
     assert set(other.destination) == {"accepted", "failed", "new"}
 
 
@@ -74,12 +67,11 @@ def test_two_projects_side_by_side_each_do_their_own_part(box, deploy):
             box.tick(called + job)
 
     # THEN all that belongs to either is there
-    box.wait_idle(60)
+    box.wait_idle(PATIENCE)
     assert set(box.task.destination) == {f"{folder}/{number}" for folder in "ab" for number in (1, 2, 3)}
-    assert failed(box) == set()
+    assert records(box, "failed_object/") == {}
 
 
-TIMEOUT = 60
 OPEN_IT = "To open it: python3 ops.py open"
 
 
@@ -97,9 +89,7 @@ def closing(box: Sandbox) -> Closing:
 
 def reasons(box: Sandbox) -> dict[str, str]:
     """The failed records: key to reason."""
-    root = f"oms_source_record/{box.task_id}/failed_object/"
-    found = box.oss.objects(box.log_bucket).items()
-    return {name.removeprefix(root): json.loads(one.data)["reason"] for name, one in found if name.startswith(root)}
+    return {key: json.loads(body)["reason"] for key, body in records(box, "failed_object/").items()}
 
 
 def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_it(project):
@@ -114,7 +104,7 @@ def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_i
     box.later(HOUR)
     asked = [("replay", b""), ("replay", b'{"keys": ["a"]}'), ("reconcile", b"{}")]
     stopped = [box.fc.invoke(job, payload).value["stopped"] for job, payload in asked]
-    box.wait_idle(TIMEOUT)
+    box.wait_idle(PATIENCE)
 
     # THEN OMS is not called, each key is recorded, and everybody says why
     assert box.oms.calls == []
@@ -127,7 +117,7 @@ def test_in_a_closed_project_nothing_reaches_oms_and_opened_again_replay_sends_i
     closing(box).open("Li Lei")
     assert box.tick("replay").value["accepted"] == 3
     assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1
-    box.wait_idle(TIMEOUT)
+    box.wait_idle(PATIENCE)
     assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()
     assert reasons(box) == {}
     assert box.fc.invoke("forward", payload("after")).value is True

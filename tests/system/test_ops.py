@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import pytest
 
-from ops import cli
 from ops.clock import Clock
 from sandbox import Sandbox
-from sandbox.asking import VARIABLE, asked
 from support.uploads import PATIENCE, upload
-from tools.render import render
 
 HOUR = 3600
 
 
 @pytest.fixture
-def deployed(box: Sandbox, tmp_path: Path) -> Sandbox:
+def deployed(box: Sandbox, deploy) -> Sandbox:
     """A project on one runtime: what is asked here does not depend on it."""
-    render(box.answers(), tmp_path)
-    box.deploy_project(tmp_path, instances=2)
+    deploy(instances=2)
     return box
-
-
-@pytest.fixture
-def ops(deployed: Sandbox, monkeypatch, capsys, tmp_path):
-    """`ops.py` with these words: its exit code, what it prints and what it says."""
-    monkeypatch.chdir(tmp_path)
-
-    def ops(*words: str) -> tuple[int, str, str]:
-        code = cli.main([words[0], "--lang", "en", *words[1:]])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    with asked(deployed) as address:
-        monkeypatch.setenv(VARIABLE, address)
-        yield ops
 
 
 def later(box: Sandbox) -> None:
@@ -88,8 +68,7 @@ def test_what_a_function_raises_is_told(ops, deployed):
         ("replay --key oms_source_record/x", "replay raised PayloadError: "),
     ):
         code, out, said = ops(*words.split())
-        assert (code, out) == (1, "")
-        assert said.startswith(told)
+        assert (code, out, said[: len(told)]) == (1, "", told)
         assert "\n-> Change what the command asks for\n" in said
 
 
@@ -136,8 +115,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
 
     # WHEN the cutover is taken, THEN it says no, and with which command that is mended, and closes nothing
     code, out, said = ops("cutover", "--frozen-since", "now", "--close")
-    assert code == 1, out
-    assert out.startswith("NO-GO\n")
+    assert (code, out.splitlines()[0]) == (1, "NO-GO"), out
     assert "  failed: Nothing was overwritten in OBS OVERWRITTEN\n      counted: 1 object, " in out
     assert "      'a/2'\n" in out
     assert "-> python3 ops.py compare --overwrite --restart" in out
@@ -152,8 +130,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     while Clock().now() == began:
         time.sleep(0.05)
     code, out, said = ops("cutover", "--frozen-since", "now", "--sample", "3", "--close", "--out", "go.json")
-    assert code == 0, said + out
-    assert out.startswith("GO\n")
+    assert (code, out.splitlines()[0]) == (0, "GO"), said + out
     assert "6. Close the project, so that nothing is sent any more …\n   done" in said
     listing = "".join(
         json.dumps({"key": key, "size": len(one.data)}) + "\n"

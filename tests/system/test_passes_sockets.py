@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from sandbox.oss.call import address_of
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from tools.render import render
 
 TIMEOUT = 120
 HOUR = 3600
@@ -54,13 +52,6 @@ def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
     return {**counts, "submitted": len(missing), "accepted": len(missing)}, missing
 
 
-def deploy(box: Sandbox, folder: Path, lanes: int, **overrides: Any) -> None:
-    """As many instances as lanes, at a pace that loopback can keep; `overrides` as for `deploy_project`."""
-    render(box.answers(), folder)
-    settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
-    box.deploy_project(folder, environment={**box.environment(), **settings}, instances=lanes, **overrides)
-
-
 def slow_pages(box: Sandbox, seconds: float, times: int | None = None) -> None:
     """Let so many pages of what is at the source take so long each, and nothing else."""
 
@@ -81,12 +72,12 @@ def counted(total: dict[str, Any]) -> dict[str, int]:
 
 
 @pytest.mark.long
-def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_plain_loop_finds(box, tmp_path):
+def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_plain_loop_finds(box, spread):
     # GIVEN 60,000 objects, eight instances, and death for every fourth invocation that lasts
     furnish(box, 60_000)
     expected, missing = count(box)
     # A tick does not wait for long for what is lost.
-    deploy(box, tmp_path, lanes=8, timeout=25)
+    spread(8, timeout=25)
     slow_pages(box, 0.3)
     box.fc.kill_at_random(0.4, within=1, seed=14, name="reconcile")
 
@@ -106,18 +97,17 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
     counts = counted(total)
     sent_before = expected["submitted"] - counts["submitted"]
     assert sent_before >= 0
-    assert counts["covered"] == expected["covered"] + sent_before
-    assert counts["accepted"] == counts["submitted"]
-    assert (counts["scanned"], counts["failed_before"]) == (expected["scanned"], expected["failed_before"])
+    sent = dict.fromkeys(("submitted", "accepted"), counts["submitted"])
+    assert counts == {**expected, **sent, "covered": expected["covered"] + sent_before}
     # AND many worked on it, and many died
     assert [one.outcome for one in box.fc.invocations].count("crashed") >= 5
     assert total["ranges_done"] >= 4
 
 
-def test_after_the_first_tick_a_pass_needs_no_other(box, tmp_path):
+def test_after_the_first_tick_a_pass_needs_no_other(box, spread):
     furnish(box, 6_000)
     expected, missing = count(box)
-    deploy(box, tmp_path, lanes=4)
+    spread(4)
     # So slow that it is not walked through before it splits.
     slow_pages(box, 1.1, times=3)
 

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from functools import partial
-
 import pytest
 
-from sandbox import Sandbox
-from sandbox.asking import VARIABLE, asked
 from sandbox.runtimes import find_interpreter
-from support.ops import run_ops
-from tools.render import render
-
-
-@pytest.fixture
-def box():
-    with Sandbox(bare=True) as bare:
-        yield bare
 
 
 @pytest.fixture(params=["3.10", *(pytest.param(one, marks=pytest.mark.extras) for one in ("3.11", "3.12")), "3.13"])
@@ -28,16 +15,11 @@ def python(request):
     return path
 
 
-def test_all_is_made_and_removed_by_the_hashes_of_its_plans(box, python, tmp_path):
-    render({**box.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}, tmp_path)
-    (tmp_path / "answers.json").write_text("{}")
-
-    with asked(box) as address:
-        # Without what is installed beside it.
-        setup = partial(run_ops, [python, "-S"], tmp_path, {VARIABLE: address, **box.administrators()}, "setup")
-        setup("--yes", json.loads(setup("--plan", "--json"))["plan"], "--agree")
-        assert "All is there." in setup("--plan")
-        assert len(box.oms.tasks) == 1
-        setup("--remove", "--yes", json.loads(setup("--remove", "--plan", "--json"))["plan"])
-
-    assert not (box.oms.tasks or box.iam.users or box.ram.entities.users)
+def test_all_is_made_and_removed_by_the_hashes_of_its_plans(bare, python):
+    # Without what is installed beside it.
+    alone = {"python": [python, "-S"]}
+    bare.agree(**alone)
+    assert "All is there." in bare.ops("setup", "--plan", **alone)
+    assert len(bare.box.oms.tasks) == 1
+    bare.agree("--remove", **alone)
+    assert not (bare.box.oms.tasks or bare.box.iam.users or bare.box.ram.entities.users)

@@ -10,11 +10,10 @@ import pytest
 from sandbox.fc.logs import said
 from sandbox.robots import Robots
 from sandbox.server.faults import Fault
-from support.uploads import upload
+from support.settings import rewrite
+from support.uploads import PATIENCE, upload
+from support.world import HOUR
 from tools.render import render
-
-HOUR = 3600
-TIMEOUT = 60
 
 
 def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
@@ -27,7 +26,7 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
     deployed.oms.refuse(lambda key: key.startswith("bad/"))
     upload(deployed, *(f"bad/{number}" for number in range(4)))
     replayed = deployed.tick("replay").value
-    deployed.wait_idle(TIMEOUT)
+    deployed.wait_idle(PATIENCE)
 
     # WHEN status is asked
     report = deployed.fc.invoke("status", b"").value
@@ -41,19 +40,15 @@ def test_after_a_bad_day_every_number_is_what_the_sandbox_counted(deployed):
         "skipped": task.skip_object,
         "bytes": task.size,
     }
-    series = report["statistics"]["series"]
-    assert sum(number for _, number in series["REQUEST"]) == task.acceptance_request
-    assert sum(number for _, number in series["SIZE"]) == task.size
+    sums = {kind: sum(number for _, number in some) for kind, some in report["statistics"]["series"].items()}
+    assert (sums["REQUEST"], sums["SIZE"]) == (task.acceptance_request, task.size)
     backlog = report["backlog"]
     assert (backlog["failed"], backlog["at_least"], backlog["by_reason"]) == (4, False, {"REFUSED": 4})
     assert [one["key"] for one in backlog["keys"]] == [f"bad/{number}" for number in range(4)]
     assert (report["replay"]["result"], report["replay"]["result"]["failed"]) == (replayed, 4)
-    last = report["reconcile"]["last"]
-    assert {name: last[name] for name in ("scanned", "covered", "submitted", "accepted")} == {
-        name: passed[name] for name in ("scanned", "covered", "submitted", "accepted")
-    }
-    assert all(one["holds"] for one in report["sums"])
-    assert len(report["sums"]) == 4
+    for name in ("scanned", "covered", "submitted", "accepted"):
+        assert report["reconcile"]["last"][name] == passed[name], name
+    assert [one["holds"] for one in report["sums"]] == [True] * 4
     assert report["verdict"]["state"] == "behind"
     assert report["verdict"]["text"].startswith("4 objects waiting since 20")
     assert report["fixes"]["REFUSED"]["zh"]
@@ -70,20 +65,13 @@ def hook(box) -> Iterator[Robots]:
     one.stop()
 
 
-def address(hook: Robots) -> str:
-    return f"{hook.endpoint}/hook?key={TOKEN}"
-
-
 @pytest.fixture
 def watched(box, tmp_path, hook):
     """The rendered project, whose s.yaml names a webhook as its comment says, and which is broken."""
     render(box.answers(), tmp_path)
-    path = tmp_path / "s.yaml"
-    text = path.read_text(encoding="utf-8")
-    assert '\n  ALERT_WEBHOOK: ""\n' in text
-    named = text.replace('ALERT_WEBHOOK: ""', "ALERT_WEBHOOK: ${secret('oss-oms-sync_ALERT_WEBHOOK')}")
-    path.write_text(named, encoding="utf-8")
-    box.deploy_project(tmp_path, secrets={"ALERT_WEBHOOK": address(hook)})
+    named = "ALERT_WEBHOOK: ${secret('oss-oms-sync_ALERT_WEBHOOK')}"
+    rewrite(tmp_path / "s.yaml", {'\n  ALERT_WEBHOOK: ""\n': f"\n  {named}\n"})
+    box.deploy_project(tmp_path, secrets={"ALERT_WEBHOOK": f"{hook.endpoint}/hook?key={TOKEN}"})
     box.oms.faults.add(Fault.status(401))
     upload(box, "a")
     yield box
@@ -100,8 +88,8 @@ def test_the_timer_tells_the_webhook_that_it_is_broken_and_says_so_in_one_line(w
     assert (told["project"], told["verdict"], told["waiting"]) == ("oss-oms-sync", "broken", 1)
     assert "Check HW_AK and HW_SK" in told["message"]
     lines = [said(line) for line in watched.fc.invocations[-1].logs]
-    assert [line["verdict"] for line in lines if "verdict" in line] == ["broken"]
-    assert [line["alert"] for line in lines if "alert" in line] == ["broken"]
+    for name in ("verdict", "alert"):
+        assert [line[name] for line in lines if name in line] == ["broken"]
 
     # AND not again, nor when somebody looks
     watched.tick("status")

@@ -22,8 +22,7 @@ def told(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[
     output = "\n".join([*invocation.logs, invocation.error_message, *map(str, invocation.stack_trace)])
     secrets = [settings["HW_AK"], settings["HW_SK"], *box.huawei_credentials, *box.function_credentials]
     assert not [secret for secret in secrets if secret and secret in output]
-    lines = [said(line) for line in invocation.logs]
-    (line,) = [line for line in lines if line.get("level") in ("WARNING", "ERROR")]
+    (line,) = [line for line in map(said, invocation.logs) if line.get("level") in ("WARNING", "ERROR")]
     ending = str(invocation.value) if invocation.outcome == "returned" else invocation.error_type
     return ending, " ".join(str(line.get(name, "")) for name in ("reason", "fix", "error", "message", "problem"))
 

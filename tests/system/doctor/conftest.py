@@ -6,7 +6,6 @@ import pytest
 
 from oss_oms_sync.jobs.doctor import flow
 from sandbox import Sandbox
-from support.doctor import Environment
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +17,9 @@ def short_ping(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def handler(in_process):
-    def run(box: Sandbox, environment: Environment, credentials: tuple[str, ...] | None = None) -> dict:
-        return in_process(box, "doctor", environment=environment, credentials=credentials)
+    """What doctor answers with the sandbox's settings, or with others for some of them."""
+
+    def run(box: Sandbox, *, credentials: tuple[str, ...] | None = None, **settings: str) -> dict:
+        return in_process(box, "doctor", environment={**box.environment(), **settings}, credentials=credentials)
 
     return run

@@ -10,7 +10,16 @@ from oss2.models import BucketVersioningConfig
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.doctor import QUICK, Environment, a_day_of_work, deploy, free_port, lost_to_the_trigger, states, the_check
+from support.doctor import free_port
+from system.doctor.project import (
+    QUICK,
+    Environment,
+    a_day_of_work,
+    deploy,
+    lost_to_the_trigger,
+    states,
+    the_check,
+)
 
 
 def failed_for_want_of_a_right(box: Sandbox, environment: Environment) -> None:
@@ -26,18 +35,9 @@ def huawei(**changes: str) -> Callable[[Sandbox, Environment], None]:
     return lambda box, environment: [setattr(box.task, name, value) for name, value in changes.items()]
 
 
-def url_with(old: str, new: str) -> Callable[[Sandbox, Environment], None]:
-    def change(box: Sandbox, environment: Environment) -> None:
-        environment["SYNC_URL"] = environment["SYNC_URL"].replace(old, new)
-
-    return change
-
-
-def host(new: str) -> Callable[[Sandbox, Environment], None]:
-    def change(box: Sandbox, environment: Environment) -> None:
-        environment["SYNC_URL"] = environment["SYNC_URL"].replace(box.oms.endpoint, new)
-
-    return change
+def url_with(new: str, old: str = "") -> Callable[[Sandbox, Environment], None]:
+    """With something else in the place of OMS's address, or of what is named."""
+    return lambda box, environment: environment.update(SYNC_URL=box.task.sync_url.replace(old or box.oms.endpoint, new))
 
 
 def denied(action: str, bucket: str) -> Callable[[Sandbox, Environment], None]:
@@ -64,9 +64,17 @@ def oms_answers(fault: Fault) -> Callable[[Sandbox, Environment], None]:
     return lambda box, environment: box.oms.faults.add(fault)
 
 
+def oss_answers(fault: Fault, method: str = "") -> Callable[[Sandbox, Environment], None]:
+    """To signed requests, perhaps of one method only: an unsigned one just asks for the time."""
+    return lambda box, environment: box.oss.faults.add(
+        fault, where=lambda request: method in ("", request.method) and "authorization" in request.headers
+    )
+
+
 THROTTLED = Fault.status(429, b'{"error_code": "APIGW.0308", "error_msg": "throttled"}', {"Retry-After": "60"})
 DOWN = Fault.status(503, b'{"error_code": "OMS.0503", "error_msg": "later"}', {"Retry-After": "60"})
 FROZEN = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
+BUSY, FULL = Fault.status(503, headers={"Retry-After": "60"}), Fault.status(500)
 PHOTOS, LOG = Sandbox.source_bucket, Sandbox.log_bucket
 
 # What is wrong, the check that says so, and a word of what to do.
@@ -82,7 +90,7 @@ FAULTS = {
         "oms:synctask:statistics",
     ),
     "no createEvent right": (failed_for_want_of_a_right, "right oms:synctask:createEvent", "oms:synctask:createEvent"),
-    "no such task": (url_with(Sandbox.task_id, "another"), "task", "Copy the URL again"),
+    "no such task": (url_with("another", Sandbox.task_id), "task", "Copy the URL again"),
     "stopped task": (huawei(status="STOPPED"), "task runs", "Start it"),
     "task of another bucket": (huawei(src_bucket="videos"), "task source", "bucket should be"),
     "task of another region": (huawei(src_region="cn-beijing"), "task source", "region should be"),
@@ -95,12 +103,17 @@ FAULTS = {
     ),
     "task of another cloud": (huawei(src_cloud_type="AWS"), "task source", "cloud should be"),
     "task that does not overwrite": (huawei(overwrite_mode="NO_OVERWRITE"), "task overwrite mode", "overwrites"),
+    "no status": (oms_answers(Fault.status(200, b"{}")), "task", "check SYNC_URL"),
     "OMS down": (oms_answers(DOWN), "OMS answers", "service health"),
     "OMS throttling": (oms_answers(THROTTLED), "OMS answers", "limit"),
     "OMS hangs up": (oms_answers(Fault.drop_before()), "OMS answers", "SYNC_URL"),
     "something else at OMS's address": (oms_answers(Fault.status(200, b"Please log in")), "OMS answers", "SYNC_URL"),
-    "no such name": (host("https://oms.nowhere.invalid"), "OMS connection", "host in SYNC_URL"),
-    "refused connection": (host(f"http://127.0.0.1:{free_port()}"), "OMS connection", "internetAccess"),
+    "a name that no host can have": (url_with(f"https://{'a' * 70}.example.com"), "OMS connection", "host in SYNC_URL"),
+    "no such name": (url_with("https://oms.nowhere.invalid"), "OMS connection", "host in SYNC_URL"),
+    "refused connection": (url_with(f"http://127.0.0.1:{free_port()}"), "OMS connection", "internetAccess"),
+    "OSS down": (oss_answers(BUSY), "OSS answers", ""),
+    "no room in the log bucket": (oss_answers(FULL, "PUT"), "right to write records", ""),
+    "ETags that are not MD5": (lambda box, _: box.oss.encrypt(LOG), "record ETag", ""),
     "no such OSS": (set_to(OSS_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "OSS connection", "OSS_ENDPOINT"),
     "clock off": (clocks(1200, "oms", "oss"), "clock", "ticket"),
     "clock off at OMS": (clocks(-1200, "oms"), "clock", "ticket"),
@@ -135,11 +148,10 @@ FAULTS = {
 def test_a_misconfiguration_is_named_and_nothing_else_is_called_a_fault(box, tmp_path, handler, what):
     go_wrong, name, fix = FAULTS[what]
     environment = {**box.environment(), **QUICK}
-    deploy(box, tmp_path, environment)
+    deploy(box, tmp_path, **QUICK)
     go_wrong(box, environment)
-    report = handler(box, environment)
-    assert (report["ok"], report["text"]) == (False, "Setup has faults")
-    assert states(report, "fault") == [name]
+    report = handler(box, **environment)
+    assert (report["ok"], report["text"], states(report, "fault")) == (False, "Setup has faults", [name])
     # What has a fix is to be done: nothing else is, until then.
     assert [check["name"] for check in report["checks"] if check["state"] == "unknown" and check["fix"]] == []
     assert fix in the_check(report, name)["fix"] + the_check(report, name)["seen"]

@@ -11,22 +11,30 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.doctor import flow
 from oss_oms_sync.ledger.closing import Closing
+from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.doctor import (
+from support.instance import Instance
+from system.doctor.project import (
     HOUR,
+    PASSES,
+    STRIKE,
     a_day_of_work,
     deploy,
     examine,
     installed_long_ago,
+    keep,
     lost_to_the_trigger,
+    says,
     states,
     the_check,
 )
-from support.instance import Instance
 
 DAY = 24 * HOUR
-PASSES = ("reconcile", "compare")
-STRIKE = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
+RIGHT = "right oms:synctask:createEvent"
+
+
+def closing(box: Sandbox) -> Closing:
+    return Closing(Instance(box).invocation())
 
 
 def accepted(*keys: str) -> list[tuple[str, bytes]]:
@@ -68,6 +76,10 @@ RECORDS = {
         "ok",
     ),
     "there are none": ([], "skipped"),
+    **{
+        f"there is only what a console makes of the folder {folder}": ([[(folder, b"")]], "skipped")
+        for folder in ("success_object/", "success_object_long/", "failed_object/", "replay/")
+    },
 }
 
 
@@ -76,36 +88,24 @@ def test_the_right_to_submit_is_told_from_the_last_that_failed_for_want_of_it(bo
     ages, state = RECORDS[what]
     for records in ages:
         box.later(60)
-        for name, body in records:
-            box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
-    report = handler(box, box.environment())
-    check = the_check(report, "right oms:synctask:createEvent")
-    assert check["state"] == state
-    assert report["ok"] == (state in ("ok", "skipped"))
-    assert ("createEvent" in check["fix"]) == (not report["ok"])
+        keep(box, records)
+    report = handler(box)
+    is_well = state in ("ok", "skipped")
+    assert says(report, RIGHT, state, fix="" if is_well else "createEvent")
+    assert report["ok"] == is_well
 
 
 def test_records_of_another_project_do_not_tell_of_this_ones_right(box, handler):
-    root = f"oms_source_record/{box.task_id}"
-    box.oss.put(box.log_bucket, f"{root}/success_object/mine/a", b"-")
+    keep(box, accepted("mine/a"))
     box.later(60)
-    for name, body in failed("FORBIDDEN", "another/b", "mine/c.txt"):
-        box.oss.put(box.log_bucket, f"{root}/{name}", body)
-    report = handler(box, {**box.environment(), "OBJECT_PREFIX": "mine/", "OBJECT_SUFFIX": "a"})
-    assert "right oms:synctask:createEvent" in states(report, "ok")
-
-
-@pytest.mark.parametrize("marker", ["success_object/", "success_object_long/", "failed_object/", "replay/"])
-def test_the_object_that_a_console_makes_of_a_folder_is_the_record_of_no_key(box, handler, marker):
-    box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{marker}", b"")
-    assert "right oms:synctask:createEvent" in states(handler(box, box.environment()), "skipped")
+    keep(box, failed("FORBIDDEN", "another/b", "mine/c.txt"))
+    assert says(handler(box, OBJECT_PREFIX="mine/", OBJECT_SUFFIX="a"), RIGHT, "ok")
 
 
 @pytest.mark.parametrize("kind", ["failed", "success"])
 def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, handler, mocker, kind):
     # GIVEN more records than there is time for
-    for name, body in (*accepted("a"), *failed("FORBIDDEN", "b")):
-        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
+    keep(box, [*accepted("a"), *failed("FORBIDDEN", "b")])
     if kind == "success":
         times = iter([flow._SCAN_SECONDS])
         mocker.patch.object(flow, "_scan_deadline", lambda context: Deadline(next(times, 0), context.invocation.clock))
@@ -113,25 +113,24 @@ def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, h
         mocker.patch.object(flow, "_SCAN_SECONDS", 0)
 
     # WHEN doctor looks, THEN it says so
-    report = handler(box, box.environment())
-    assert not report["ok"]
-    assert states(report, "unknown") == ["right oms:synctask:createEvent"]
-    assert "more records than could be checked" in the_check(report, "right oms:synctask:createEvent")["seen"]
+    report = handler(box)
+    assert (report["ok"], states(report, "unknown")) == (False, [RIGHT])
+    assert "more records than could be checked" in the_check(report, RIGHT)["seen"]
     assert "of the first 0 names" in the_check(report, "records flow")["seen"]
 
 
 def test_where_every_key_failed_it_does_not_say_that_all_is_well(box, tmp_path, handler):
-    deploy(box, tmp_path, box.environment())
-    handler(box, box.environment())
+    deploy(box, tmp_path)
+    handler(box)
     installed_long_ago(box)
     box.oms.faults.add(Fault.status(400))
     a_day_of_work(box)
     box.oms.faults.clear()
-    report = handler(box, box.environment())
+    report = handler(box)
     assert (report["ok"], report["text"]) == (False, "Some checks could not run")
-    assert states(report, "unknown") == ["right oms:synctask:createEvent"]
-    assert "(REFUSED)" in the_check(report, "right oms:synctask:createEvent")["seen"]
-    assert "records flow" in states(report, "warning")
+    assert states(report, "unknown") == [RIGHT]
+    assert "(REFUSED)" in the_check(report, RIGHT)["seen"]
+    assert says(report, "records flow", "warning")
 
 
 @pytest.mark.parametrize("job", PASSES)
@@ -139,109 +138,92 @@ def test_a_job_that_dies_whenever_its_timer_strikes_is_a_warning(box, handler, i
     # GIVEN a project that was just deployed, and whose job lacks a right at each tick
     box.oss.deny("oss:ListObjects", box.source_bucket)
     for _ in range(3):
-        assert job in states(handler(box, box.environment()), "skipped")
+        assert says(handler(box), job, "skipped")
         with pytest.raises(StorageError):
             in_process(box, job, STRIKE)
         box.later(600)
-    report = handler(box, box.environment())
-    assert job in states(report, "warning")
-    assert f"s {job} logs" in the_check(report, job)["fix"]
+    assert says(handler(box), job, "warning", fix=f"s {job} logs")
 
 
 @pytest.mark.parametrize("job", PASSES)
 def test_passes_are_overdue_as_status_says_it_whatever_was_looked_at_by_hand_since(box, handler, in_process, job):
     # GIVEN a whole pass, and long after that one of a folder
     in_process(box, job, STRIKE)
-    assert job in states(handler(box, box.environment()), "ok")
+    assert says(handler(box), job, "ok")
     box.later(10 * DAY)
     in_process(box, job, {"prefix": "a/"})
     # THEN the next is long due, unless the project is closed, in which no timer begins any
-    report = handler(box, box.environment())
-    assert job in states(report, "warning")
-    assert "long due" in the_check(report, job)["seen"]
-    Closing(Instance(box).invocation()).close("Li Lei")
-    assert "closed" in the_check(handler(box, box.environment()), job)["seen"]
-    assert job in states(handler(box, box.environment()), "skipped")
+    assert says(handler(box), job, "warning", "long due")
+    closing(box).close("Li Lei")
+    assert says(handler(box), job, "skipped", "closed")
     # AND nobody blames the timer for it where it was just opened, nor while a pass goes on
-    Closing(Instance(box).invocation()).open()
-    assert job in states(handler(box, box.environment()), "skipped")
+    closing(box).open()
+    assert says(handler(box), job, "skipped")
     box.later(30 * 60)
-    assert job in states(handler(box, box.environment()), "warning")
+    assert says(handler(box), job, "warning")
     with patch("oss_oms_sync.passes.store.PassStore.write_total"):
         in_process(box, job, STRIKE)
-    report = handler(box, box.environment())
-    assert job in states(report, "skipped") and "under way" in the_check(report, job)["seen"]
+    assert says(handler(box), job, "skipped", "under way")
 
 
 def test_in_a_closed_project_nobody_waits_for_what_came_after_the_close_to_be_sent(box, handler):
-    Closing(Instance(box).invocation()).close("Li Lei")
-    for name, body in failed("CLOSED", "a"):
-        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
-    report = handler(box, box.environment())
+    closing(box).close("Li Lei")
+    keep(box, failed("CLOSED", "a"))
+    report = handler(box)
     assert report["ok"]
     # Nor is anybody asked to upload anything, which would be an alarm.
-    for check in (the_check(report, name) for name in ("right oms:synctask:createEvent", "records flow")):
-        assert (check["state"], "closed" in check["seen"]) == ("skipped", True)
+    assert all(says(report, name, "skipped", "closed") for name in (RIGHT, "records flow"))
 
 
 def test_records_that_reconcile_made_do_not_make_a_dead_trigger_look_well(box, handler, in_process):
     # GIVEN an object of which no event told
     lost_to_the_trigger(box, box.environment())
-    assert "records flow" in states(handler(box, box.environment()), "fault")
+    assert says(handler(box), "records flow", "fault")
 
     # WHEN reconcile has sent it, THEN doctor does not say that records flow
     assert in_process(box, "reconcile")["submitted"]
-    report = handler(box, box.environment())
+    report = handler(box)
     assert (report["ok"], states(report, "unknown")) == (False, ["records flow"])
 
 
 def test_what_was_written_while_the_project_was_closed_does_not_make_its_trigger_look_dead(box, handler):
-    Closing(Instance(box).invocation()).close("Li Lei")
+    closing(box).close("Li Lei")
     lost_to_the_trigger(box, box.environment())
-    Closing(Instance(box).invocation()).open()
+    closing(box).open()
     box.later(HOUR)
-    assert "records flow" in states(handler(box, box.environment()), "skipped")
+    assert says(handler(box), "records flow", "skipped")
     # What is written later does.
     a_day_of_work(box)
-    assert "records flow" in states(handler(box, box.environment()), "fault")
+    assert says(handler(box), "records flow", "fault")
 
 
 def test_keys_that_replay_has_in_hand_are_not_called_lost(box, handler):
-    root = f"oms_source_record/{box.task_id}"
     installed_long_ago(box)
     entry = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
     run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}
-    box.oss.put(box.log_bucket, f"{root}/replay/oss-oms-sync/1.json", json.dumps(run).encode())
+    keep(box, [("replay/oss-oms-sync/1.json", json.dumps(run).encode())])
     box.oss.put(box.source_bucket, "a", b"contents")
     box.later(HOUR)
-    assert "records flow" in states(handler(box, box.environment()), "warning")
+    assert says(handler(box), "records flow", "warning")
 
 
 def test_the_triggers_on_the_log_bucket_are_seen_to_wake_reconcile_and_compare(deployed):
-    report = examine(deployed)
-    assert "pass triggers" in states(report, "ok")
+    assert says(examine(deployed), "pass triggers", "ok")
     deployed.wait_idle(60)
     assert not [name for name in deployed.oss.objects(deployed.log_bucket) if "/ping-" in name]
 
 
 def test_a_closed_project_is_a_warning_with_who_closed_it_and_how_it_is_opened(box, handler):
-    Closing(Instance(box).invocation()).close("Li Lei")
-    report = handler(box, box.environment())
-    assert "project open" in states(report, "warning")
-    seen = the_check(report, "project open")["seen"]
-    assert "(Li Lei): nothing is sent. To open it: python3 ops.py open" in seen
-    Closing(Instance(box).invocation()).open()
-    assert "project open" in states(handler(box, box.environment()), "ok")
+    closing(box).close("Li Lei")
+    assert says(handler(box), "project open", "warning", "(Li Lei): nothing is sent. To open it: python3 ops.py open")
+    closing(box).open()
+    assert says(handler(box), "project open", "ok")
 
 
 def test_other_projects_of_the_task_that_a_cutover_would_wait_for_are_named(box, handler):
-    marks = f"oms_source_record/{box.task_id}/state/closed-"
     closed = json.dumps({"closed": True, **dict.fromkeys(("at", "by", "why", "run", "opened", "first"), "")}).encode()
-    for name, body in {"open": b'{"closed": false}', "torn": b"{", "closed": closed}.items():
-        box.oss.put(box.log_bucket, f"{marks}{name}.json", body)
-    report = handler(box, box.environment())
-    assert "other projects" in states(report, "warning")
-    assert the_check(report, "other projects")["seen"].endswith(": open, torn")
-    for name in ("open", "torn"):
-        box.oss.put(box.log_bucket, f"{marks}{name}.json", closed)
-    assert "other projects" in states(handler(box, box.environment()), "ok")
+    marks = {"open": b'{"closed": false}', "torn": b"{", "closed": closed}
+    keep(box, [(f"state/closed-{name}.json", body) for name, body in marks.items()])
+    assert says(handler(box), "other projects", "warning", ": open, torn")
+    keep(box, [(f"state/closed-{name}.json", closed) for name in marks])
+    assert says(handler(box), "other projects", "ok")

@@ -39,14 +39,10 @@ def granted(box, tmp_path):
             ram.create_role(role.name, json.dumps(trust_of([role])))
             ram.create_policy(role.policy, json.dumps(less(role.document, missing)))
             ram.attach_policy_to_role("Custom", role.policy, role.name)
-        there, source = less(functions_in_huawei(given), missing), box.source_bucket
-        ak, sk = iam_user(box, "functions", *in_dialect(there, by_hand))
+        ak, sk = iam_user(box, "functions", *in_dialect(less(functions_in_huawei(given), missing), by_hand))
+        source = ram_user(box, less(source_reader(box.source_bucket), missing_of_oms))
         target = less(destination_writer(box.destination_bucket), missing_of_oms)
-        use_keys(
-            box,
-            ram_user(box, less(source_reader(source), missing_of_oms)),
-            iam_user(box, "oms", *in_dialect(target, by_hand)),
-        )
+        use_keys(box, source, iam_user(box, "oms", *in_dialect(target, by_hand)))
         box.binds_roles = True
         box.deploy_project(tmp_path, secrets={"HW_AK": ak, "HW_SK": sk}, retry_delay=0.001)
 
@@ -79,9 +75,8 @@ def work(box: Sandbox) -> set[str]:
     # Without a right to read records it answers nothing.
     told = box.fc.invoke("status", b"{}").value or {"old_objects_silence": {"status": 0}}
     checks = box.fc.invoke("doctor", b"{}").value["checks"]
-    actions = (*box.oss.actions, *box.obs.actions)
     # Doctor's look at the clock is of no bucket, and unsigned.
-    refused = {one.name for one in actions if one.bucket and one.status == 403}
+    refused = {one.name for one in (*box.oss.actions, *box.obs.actions) if one.bucket and one.status == 403}
     refused |= {"fc:InvokeFunction"} if box.not_invoked else set()
     refused |= {"oms:taskgroup:get"} if told["old_objects_silence"]["status"] == 403 else set()
     return refused | {one["name"] for one in checks if one["state"] == "fault"}

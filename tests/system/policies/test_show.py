@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ops.project import variables
 from ops.setup.statements import statements
 from support.answers import ANSWERS
 from support.policies import run_script, show
+from support.settings import rewrite
 from tools.package import ROOT
 from tools.render import render
 
@@ -39,17 +41,9 @@ def test_show_says_every_right_and_what_is_no_command_is_a_comment(project):
 
 
 FUNCTION_ROLE = "functionRole: ${vars.functionName}-function"
+LOG = 'logBucket: "photos-oms-log"'
+REPLAY_ROLE = "replayRole: ${vars.functionRole}"
 TRIGGER_ROLE = "triggerRole: acs:ram::${config('AccountID')}:role/${vars.functionName}-trigger"
-
-
-def say(folder: Path, instead: dict[str, str]) -> None:
-    """Writes other lines into the project's s.yaml."""
-    file = folder / "s.yaml"
-    text = file.read_text()
-    for line, other in instead.items():
-        assert line in text
-        text = text.replace(line, other)
-    file.write_text(text)
 
 
 class Aliyun:
@@ -103,6 +97,11 @@ def aliyun(tmp_path: Path) -> Aliyun:
     return Aliyun(tmp_path)
 
 
+def pairs(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Each action that they allow, with each resource."""
+    return {(action, resource) for one in statements for action in one["Action"] for resource in one["Resource"]}
+
+
 def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(project):
     # GIVEN one role for all functions
     show(project, "--json", "console")
@@ -112,17 +111,15 @@ def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(
 
     # THEN what each function needs is in one of few statements, and each of these is what some function needs
     assert len(merged) < len(needed) / 3
+    assert pairs(merged) <= pairs(needed)
     for one in needed:
-        for action in one["Action"]:
-            for resource in one["Resource"]:
-                assert any(
-                    action in wide["Action"]
-                    and any(fnmatchcase(resource, pattern) for pattern in wide["Resource"])
-                    and wide.get("Condition") == one.get("Condition")
-                    for wide in merged
-                ), (action, resource)
-    pairs = {(action, resource) for one in needed for action in one["Action"] for resource in one["Resource"]}
-    assert {(action, resource) for one in merged for action in one["Action"] for resource in one["Resource"]} <= pairs
+        wide = [other for other in merged if other.get("Condition") == one.get("Condition")]
+        lacking = [
+            (action, resource)
+            for action, resource in pairs([one])
+            if not any(action == other and fnmatchcase(resource, pattern) for other, pattern in pairs(wide))
+        ]
+        assert lacking == []
 
 
 def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
@@ -130,10 +127,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     done = aliyun.run()
     assert (done.returncode, done.stderr) == (0, "")
     state = aliyun.state
-    assert aliyun.attached() == {
-        "my-sync-function": ["my-sync-function"],
-        "my-sync-trigger": ["my-sync-trigger"],
-    }
+    assert aliyun.attached() == {name: [name] for name in ("my-sync-function", "my-sync-trigger")}
     trusts = [json.loads(one["told"]["AssumeRolePolicyDocument"]) for one in state["roles"].values()]
     services = [one["Statement"][0]["Principal"]["Service"] for one in trusts]
     assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
@@ -144,8 +138,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     versions = state["policies"]["my-sync-function"]["versions"]
     versions |= {f"v{number}": versions["v1"] for number in (2, 3, 4, 5)}
     aliyun.state = state
-    settings = aliyun.project / "s.yaml"
-    settings.write_text(settings.read_text().replace('logBucket: "photos-oms-log"', "logBucket: other-log # mine"))
+    rewrite(aliyun.project / "s.yaml", {LOG: "logBucket: other-log # mine"})
     done = aliyun.run()
 
     # THEN the policies in force are new, and their old versions make room
@@ -156,8 +149,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert "CreateRole --RoleName my-sync-function: EntityAlreadyExists.Role" in done.stdout
 
     # AND the files for the console say the same
-    written = show(aliyun.project, "--json", "console")
-    assert "my-sync-trigger.json: for the role my-sync-trigger" in written
+    assert "my-sync-trigger.json: for the role my-sync-trigger" in show(aliyun.project, "--json", "console")
     files = {path.stem: json.loads(path.read_text()) for path in (aliyun.project / "console").iterdir()}
     assert files == aliyun.in_force()
 
@@ -186,41 +178,42 @@ def test_what_ram_refuses_is_a_failure_that_ends_the_commands(aliyun, options, a
     aliyun.state = aliyun.state | {"denied": [action]}
     before = aliyun.state
     done = aliyun.run(*options)
-    assert done.returncode == 1
-    assert "ErrorCode: NoPermission" in done.stderr
+    assert (done.returncode, "ErrorCode: NoPermission" in done.stderr) == (1, True), done.stderr
     assert aliyun.state["policies"].keys() == before["policies"].keys()
     assert "trigger" not in done.stdout
     # A terminal into which it is pasted goes on, and stays open.
-    done = aliyun.run(*options, shell="bash --norc -i")
-    assert "my-sync-trigger" in done.stdout
+    assert "my-sync-trigger" in aliyun.run(*options, shell="bash --norc -i").stdout
 
 
-def test_show_knows_roles_that_are_separate_or_given_as_arns(tmp_path):
+@pytest.mark.parametrize(
+    ("instead", "told"),
+    [
+        (
+            {FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all", REPLAY_ROLE: "replayRole: own # mine"},
+            [
+                "--PolicyName my-sync-replay --RoleName own",
+                "--PolicyName my-sync-function --RoleName one-for-all",
+                "CreateRole --RoleName my-sync-trigger",
+            ],
+        ),
+        (
+            {TRIGGER_ROLE: "triggerRole: my-sync-function"},
+            ['{"Service": ["fc.aliyuncs.com", "oss.aliyuncs.com"]}'],
+        ),
+    ],
+    ids=["separate, or given as ARNs", "one for functions and triggers, trusted by both"],
+)
+def test_show_knows_roles_that_are(tmp_path, instead, told):
     render(ANSWERS, tmp_path)
-    say(
-        tmp_path,
-        {
-            FUNCTION_ROLE: "functionRole: acs:ram::1:role/one-for-all",
-            "replayRole: ${vars.functionRole}": "replayRole: own # mine",
-        },
-    )
+    rewrite(tmp_path / "s.yaml", instead)
     granted = show(tmp_path)
-    assert "--PolicyName my-sync-replay --RoleName own" in granted
-    assert "--PolicyName my-sync-function --RoleName one-for-all" in granted
-    assert "CreateRole --RoleName my-sync-trigger" in granted
-
-
-def test_a_role_for_functions_and_trigger_is_trusted_by_both(tmp_path):
-    render(ANSWERS, tmp_path)
-    say(tmp_path, {TRIGGER_ROLE: "triggerRole: my-sync-function"})
-    assert '{"Service": ["fc.aliyuncs.com", "oss.aliyuncs.com"]}' in show(tmp_path)
+    assert [one for one in told if one not in granted] == []
 
 
 def test_show_reads_vars_however_they_are_written(tmp_path):
     # GIVEN vars as a person would write them, and others of the same name elsewhere
     render(ANSWERS, tmp_path)
-    text = (tmp_path / "s.yaml").read_text()
-    head, _, rest = text.partition("vars:")
+    head, _, rest = (tmp_path / "s.yaml").read_text().partition("vars:")
     written = """vars: # ours
     # where
     region: 'cn-hangzhou'
@@ -243,7 +236,7 @@ def test_show_reads_vars_however_they_are_written(tmp_path):
 
     # WHEN show reads them, THEN it is the same as before
     render(ANSWERS, tmp_path / "rendered")
-    say(tmp_path / "rendered", {FUNCTION_ROLE: "functionRole: r", TRIGGER_ROLE: "triggerRole: t"})
+    rewrite(tmp_path / "rendered" / "s.yaml", {FUNCTION_ROLE: "functionRole: r", TRIGGER_ROLE: "triggerRole: t"})
     assert show(tmp_path) == show(tmp_path / "rendered")
 
 
@@ -257,7 +250,6 @@ def test_a_variable_is_what_yaml_reads(written):
     assert variables(text) == texts
 
 
-LOG = 'logBucket: "photos-oms-log"'
 PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins with "/": write "photos/\""""
 
 
@@ -267,7 +259,7 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
         ("  replayRole:", "  # replayRole:", "vars.replayRole is missing"),
         ("vars:", "values:", "vars.functionName is missing"),
         (LOG, "logBucket: ${env('LOG')}", "vars.logBucket is ${env('LOG')}"),
-        ("replayRole: ${vars.functionRole}", "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
+        (REPLAY_ROLE, "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
         ('objectPrefix: ""', "objectPrefix: /photos/", PREFIX),
         (LOG, r'logBucket: "photos\x0arm"', "vars.logBucket holds an escape"),
         *(
@@ -313,25 +305,18 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
     ids=ascii,
 )
 def test_what_a_variable_cannot_be_is_told_and_nothing_reaches_the_shell(aliyun, before, after, told):
-    settings = aliyun.project / "s.yaml"
-    text = settings.read_text(encoding="utf-8")
-    assert before in text
-    settings.write_text(text.replace(before, after), encoding="utf-8")
+    rewrite(aliyun.project / "s.yaml", {before: after})
     for options in ((), ("--remove",)):
         done = aliyun.run(*options)
         assert (done.returncode, done.stdout) == (1, "")
-        assert told in done.stderr
-        assert "touch" not in done.stderr
+        assert (told in done.stderr, "touch" in done.stderr) == (True, False), done.stderr
     assert not (aliyun.project / "taken").exists()
 
 
 def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
     # GIVEN a name that a shell would take for something else
     name = """-a'b"$(touch taken)`touch taken`;touch taken|touch taken&#c  !! ~/*?[x] {y,z}\\"""
-    settings = aliyun.project / "s.yaml"
-    text = settings.read_text(encoding="utf-8")
-    assert 'logBucket: "photos-oms-log"' in text
-    settings.write_text(text.replace('"photos-oms-log"', json.dumps(name)), encoding="utf-8")
+    rewrite(aliyun.project / "s.yaml", {LOG: f"logBucket: {json.dumps(name)}"})
 
     # WHEN bash runs what show prints, THEN it is what it was
     done = aliyun.run()
@@ -341,7 +326,7 @@ def test_whatever_else_a_variable_holds_reaches_aliyun_as_one_word(aliyun):
     ]
 
     # AND RAM refuses it as the name of a role
-    settings.write_text(text.replace(FUNCTION_ROLE, f"functionRole: {json.dumps(name)}"), encoding="utf-8")
+    rewrite(aliyun.project / "s.yaml", {FUNCTION_ROLE: f"functionRole: {json.dumps(name)}"})
     done = aliyun.run()
     assert (done.returncode, "InvalidParameter.RoleName.InvalidChars" in done.stderr) == (1, True)
     assert not (aliyun.project / "taken").exists()
@@ -356,10 +341,8 @@ def test_what_is_rendered_tells_nobody_to_type_a_secret_on_a_command_line(projec
 def test_show_outside_of_a_project_says_so(tmp_path):
     render(ANSWERS, tmp_path)
     (tmp_path / "s.yaml").unlink()
-    with pytest.raises(subprocess.CalledProcessError) as failed:
-        show(tmp_path)
-    assert failed.value.returncode == 2
-    assert "s.yaml is missing" in failed.value.stderr
+    done = run_script("policies/show.py", tmp_path)
+    assert (done.returncode, "s.yaml is missing" in done.stderr) == (2, True), done.stderr
 
 
 def test_a_file_in_the_way_and_a_reader_who_has_seen_enough_end_it_without_a_traceback(aliyun):
@@ -371,14 +354,13 @@ def test_a_file_in_the_way_and_a_reader_who_has_seen_enough_end_it_without_a_tra
 
 def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(project):
     right, in_obs = "oss:GetObject on acs:oss:*:*:photos/*", "object:photos-obs/*"
-    assert right not in show(project)
-    assert in_obs not in show(project)
-    assert in_obs in show(project, "--deep")
-    assert right in show(project, "--deep")
+
+    def granted(*options: str) -> tuple[int, bool]:
+        shown = show(project, *options)
+        return shown.count(right), in_obs in shown
+
+    assert (granted(), granted("--deep")) == ((0, False), (1, True))
     # The timer's comparisons read as well, where s.yaml says so.
-    config = project / "s.yaml"
-    usual = config.read_text()
-    for word in ("on", "On "):
-        config.write_text(usual.replace('compareDeep: "off"', f'compareDeep: "{word}"'))
-        shown = show(project)
-        assert (shown.count(right), in_obs in shown) == (1, True)
+    for word, before in {"on": "off", "On ": "on"}.items():
+        rewrite(project / "s.yaml", {f'compareDeep: "{before}"': f'compareDeep: "{word}"'})
+        assert granted() == (1, True)

@@ -1,0 +1,15 @@
+"""A project's files, as a user changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def rewrite(file: Path, instead: Mapping[str, str]) -> None:
+    """Write other text in the place of what has to stand there."""
+    text = file.read_text(encoding="utf-8")
+    for old, new in instead.items():
+        assert old in text, f"{file.name} has no {old!r}"
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
