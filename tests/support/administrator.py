@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
 from ops.clouds import wire
 from sandbox.inprocess import InProcess
 from tools import render
 from tools.package import ROOT
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class KilledError(BaseException):
@@ -25,22 +22,22 @@ class KilledError(BaseException):
 
 class Administrator(InProcess):
     """A world with one. `asked`: how many requests of that machine were answered; `dies_after`: after how many it is no
-    more, of which the last was done. `loses`: the numbers of requests that are done, but whose answers never come."""
+    more, of which the last was done. `loses`: the number of a request that is done, but whose answer never comes."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.folder = Path(mkdtemp(prefix="administrator-"))
-        self.dies_after, self.asked = -1, 0
-        self.loses: set[int] = set()
+        self.dies_after, self.loses, self.asked = -1, -1, 0
+        # What is done before a request of this number goes out, once.
+        self.meanwhile: dict[int, Callable[[], object]] = {}
         self.sent: list[wire.Request] = []
         self.answered: list[wire.Answer] = []
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _set_up(self) -> None:
+        super()._set_up()
         self._patches.callback(shutil.rmtree, self.folder)
         self._adapter = self.ground.network.adapter()
         self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
-        return self
 
     def put_project(self, folder: Path, answers: dict[str, str]) -> None:
         """Put there what commands read of a project, its s.yaml, and the functions' code: to write all of a project
@@ -50,27 +47,25 @@ class Administrator(InProcess):
         (folder / "code").symlink_to(ROOT / "template" / "code")
 
     @contextmanager
-    def cut_off(self, fate: str, number: int) -> Iterator[None]:
+    def cut_off(self, fate: str, number: int, away: float = 41 * 60) -> Iterator[None]:
         """What is run within, cut off at the request of this number, counted from now: the machine is no more after it
-        (`dies_after`), or its answer is lost (`loses`). Afterwards there is a machine again, and a killed one is known
-        to be away."""
-        if fate == "loses":
-            self.loses = {self.asked + number}
-        else:
-            self.dies_after = self.asked + number
+        (`dies_after`), or its answer is lost (`loses`). Afterwards there is a machine again; until then a killed one is
+        away for so many seconds, after which that is known."""
+        setattr(self, fate, self.asked + number)
         try:
             yield
         except KilledError:
-            self.later(41 * 60)
-        self.dies_after = -1
+            self.later(away)
+        self.dies_after = self.loses = -1
 
-    def before(self, number: int) -> None:
-        """What happens before a request of this number goes out."""
+    def before(self) -> None:
+        """What happens before a request goes out."""
+        self.meanwhile.pop(self.asked, lambda: None)()
 
     def _exchange(self, request: wire.Request) -> wire.Answer:
         if self.asked == self.dies_after:
             raise KilledError
-        self.before(self.asked)
+        self.before()
         self.sent.append(request)
         # As http.client tells it.
         length = {"Content-Length": str(len(request.body))} if request.body or request.method in ("POST", "PUT") else {}
@@ -79,7 +74,7 @@ class Administrator(InProcess):
         self.asked += 1
         if self.asked == self.dies_after:
             raise KilledError
-        if self.asked in self.loses:
+        if self.asked == self.loses:
             raise ConnectionResetError
         headers = {name.lower(): value for name, value in response.headers.items()}
         self.answered.append(wire.Answer(response.status_code, headers, response.content))

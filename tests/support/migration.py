@@ -21,7 +21,7 @@ from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from ops import call, cli
@@ -32,9 +32,6 @@ from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
 from support.ops import SET_UP_RIGHT
 from tools.render import render
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 MINUTE = 60
 # Two of each size: what differs only in its bytes is what comparisons of sizes do not see.
@@ -135,14 +132,13 @@ class Migration(InProcess):
         # What is in the source, and was: key -> [(when, contents, or None once it is deleted)].
         self.written: dict[str, list[tuple[float, bytes | None]]] = {}
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _set_up(self) -> None:
+        super()._set_up()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
         self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
         self._patches.enter_context(patch("ops.waiting.in_background", at_once))
         self.deploy_project(self.project(), instances=4)
         self.start_timers(self._often)
-        return self
 
     def project(self) -> Path:
         """Its folder."""

@@ -7,18 +7,13 @@ import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
-
-import pytest
 
 from ops.canary import objects
 from sandbox.oms.copier import CopyFault
-from support.administrator import Administrator, KilledError
+from support.administrator import Administrator
 from support.migration import MODES, Migration, Said
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 # A thousandth of what they are, and the twin's part size with them.
 PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
@@ -30,21 +25,30 @@ SUFFIXES = ["", ".jpeg-q", "'ü"]
 REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 
+def of(title: str) -> Callable[[str], bool]:
+    """Whether a key is that of this object of a canary."""
+    ending = next(one.ending for one in objects.items() if one.title == title)
+    return lambda key: key.endswith(f"/{ending}")
+
+
+def ends(said: Said, code: int, *told: str) -> Any:
+    """What a canary answers that ends with this exit code, and says this among other things."""
+    assert (said.code, [one for one in told if one not in said.text]) == (code, []), said.text
+    return said.answer
+
+
 class CanaryWorld(Administrator, Migration):
     """A migration whose administrator runs canaries."""
 
     def __init__(self, seed: int = 0, **options: Any) -> None:
         super().__init__(seed, **options)
         self.change_settings: Callable[[str], str] = lambda text: text
-        # What is done before a request of this number goes out.
-        self.meanwhile: Callable[[int], None] = lambda _: None
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _set_up(self) -> None:
+        super()._set_up()
         self.task.part_size = PARTS["50 MiB"]
         self._patches.enter_context(patch.object(objects, "PARTS", PARTS))
         self._patches.enter_context(patch("ops.canary.field_report.PARTS", PARTS))
-        return self
 
     def canary(self, *words: str) -> Said:
         """Run the command in a folder of this project."""
@@ -55,27 +59,23 @@ class CanaryWorld(Administrator, Migration):
 
     def cut_short(self, after: int = 40) -> None:
         """A canary on a machine that is no more after so many requests, and another machine then."""
-        self.dies_after = after
-        with pytest.raises(KilledError):
+        with self.cut_off("dies_after", after, away=0):
             self.canary()
-        self.dies_after = -1
 
-    def left(self) -> list[str]:
-        """What is on either side, or among the records, that a canary has brought there."""
-        found = [key for key in self.oss.objects(self.source_bucket) if "canary" in key]
-        source = self.oss.buckets[self.source_bucket]
-        found += [f"upload of {one.key}" for one in source.uploads.values() if "canary" in one.key]
-        found += [f"version of {key}" for key, *_ in source.history.listed("") if "canary" in key]
-        found += [f"OBS: {key}" for key in self.task.destination if "canary" in key]
-        there = self.obs.bucket(self.destination_bucket)
-        found += [f"OBS: version of {key}" for key, *_ in there.history.listed("") if "canary" in key]
-        for name, one in self.oss.objects(self.log_bucket).items():
-            is_its = "canary" in name or ("/replay/" in name and b"canary" in one.data)
-            found += [f"log: {name}"] if is_its else []
-        return found
-
-    def before(self, number: int) -> None:
-        self.meanwhile(number)
+    def left(self, after: float = 0) -> list[str]:
+        """What is on either side, or among the records, that a canary has brought there, so many seconds from now."""
+        self.later(after)
+        source, there = self.oss.buckets[self.source_bucket], self.obs.bucket(self.destination_bucket)
+        records = self.oss.objects(self.log_bucket).items()
+        return [
+            *(key for key in self.oss.objects(self.source_bucket) if "canary" in key),
+            *(f"upload of {one.key}" for one in source.uploads.values() if "canary" in one.key),
+            *(f"version of {key}" for key, *_ in source.history.listed("") if "canary" in key),
+            *(f"OBS: {key}" for key in self.task.destination if "canary" in key),
+            *(f"OBS: version of {key}" for key, *_ in there.history.listed("") if "canary" in key),
+            *(f"log: {name}" for name, _ in records if "canary" in name),
+            *(f"log: {name}" for name, one in records if "/replay/" in name and b"canary" in one.data),
+        ]
 
 
 class DrawnWorld(CanaryWorld):
@@ -101,8 +101,8 @@ class DrawnWorld(CanaryWorld):
             self.put_project(folder, answers)
         return folder
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _set_up(self) -> None:
+        super()._set_up()
         dice, task, there = self._draw, self.task, self.obs.bucket(self.destination_bucket)
         self.parts = dice.choice([*PARTS])
         task.part_size = PARTS[self.parts]
@@ -120,7 +120,6 @@ class DrawnWorld(CanaryWorld):
             task.copies.add(fault, where=self._one_of_it() if dice.random() < 0.7 else None)
         if dice.random() < 0.2:
             self.oss.lose_events(self._one_of_it())
-        return self
 
     def _one_of_it(self) -> Callable[[str], bool]:
         """Whether a key is that of one object of a canary, which is drawn."""
@@ -129,12 +128,15 @@ class DrawnWorld(CanaryWorld):
 
     def identifying(self) -> set[str]:
         """What tells whose it is, or when it was."""
-        names = {self.source_bucket, self.log_bucket, self.destination_bucket, self.function_name}
-        names |= {self.project_id, self.task_id, self.region, self.obs.region, "myhuaweicloud", "aliyuncs"}
-        names |= {*self.user_credentials, *self.huawei_credentials, *self.function_credentials}
-        names |= {self.prefix.strip("/"), self.suffix, "canary/", f"{self.ground.now():.0f}"[:6], "2026"}
-        # Runs, ETags, checksums, times, numbers of requests.
-        names |= {run for one in self.sent for run in re.findall(r"\d{8}T\d{6}Z-\w{4}", one.url)}
+        runs = {run for one in self.sent for run in re.findall(r"\d{8}T\d{6}Z-\w{4}", one.url)}
+        # ETags, checksums, times, numbers of requests.
         told = {value.strip('"') for one in self.answered for value in one.headers.values()}
-        names |= {form for value in told if len(value) > 5 for form in (value, value.lower())}
-        return {one for one in names if one}
+        names = {
+            *(self.source_bucket, self.log_bucket, self.destination_bucket, self.function_name),
+            *(self.project_id, self.task_id, self.region, self.obs.region, "myhuaweicloud", "aliyuncs"),
+            *(*self.user_credentials, *self.huawei_credentials, *self.function_credentials),
+            *(self.prefix.strip("/"), self.suffix, "canary/", f"{self.ground.now():.0f}"[:6], "2026"),
+            *runs,
+            *(form for value in told if len(value) > 5 for form in (value, value.lower())),
+        }
+        return names - {""}

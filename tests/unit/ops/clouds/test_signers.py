@@ -4,6 +4,7 @@ import datetime
 import os
 import pickle
 from datetime import timezone
+from itertools import zip_longest
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -125,48 +126,45 @@ def test_nothing_shows_a_secret(shown):
         pickle.dumps(keys.Secret(SECRET))
 
 
-def test_keys_leave_the_environment(monkeypatch):
-    for name, value in zip(keys.ALIBABA, (ID, SECRET, TOKEN), strict=True):
-        monkeypatch.setenv(name, value)
-    found = keys.administrators(Seen().session, keys.ALIBABA)
-    assert [one.reveal() for one in (found.access, found.secret, found.token)] == [ID, SECRET, TOKEN]
+@pytest.fixture
+def administrators(monkeypatch):
+    """Called with the names of one cloud's keys, what the environment has of them, and what is typed, if anybody is at
+    a terminal: what is found, and what was said."""
+
+    def administrators(names, given=(), typed=None):
+        for name, value in zip_longest(names, given):
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        monkeypatch.setattr("getpass.getpass", lambda *_: next(typing))
+        typing, seen = iter(typed or ()), Seen(typed=None if typed is None else "")
+        found = keys.administrators(seen.session, names)
+        return [one.reveal() for one in (found.access, found.secret, found.token)], seen.said
+
+    return administrators
+
+
+def test_keys_leave_the_environment(administrators):
+    assert administrators(keys.ALIBABA, (ID, SECRET, TOKEN)) == ([ID, SECRET, TOKEN], "")
     assert not set(keys.ALIBABA) & os.environ.keys()
 
 
-def test_without_terminal_and_environment_the_names_are_told(monkeypatch):
-    for name in keys.HUAWEI:
-        monkeypatch.delenv(name, raising=False)
+def test_without_terminal_and_environment_the_names_are_told(administrators):
     with pytest.raises(UsageError) as refused:
-        keys.administrators(Seen().session, keys.HUAWEI)
+        administrators(keys.HUAWEI)
     assert "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK" in refused.value.fix.en
 
 
-def test_what_is_typed_is_not_shown(monkeypatch):
-    for name in keys.HUAWEI:
-        monkeypatch.delenv(name, raising=False)
-    seen = Seen(typed="")
-    typed = iter([ID, SECRET])
-    monkeypatch.setattr("getpass.getpass", lambda *_: next(typed))
-    found = keys.administrators(seen.session, keys.HUAWEI)
-    assert found.secret.reveal() == SECRET
-    assert SECRET not in seen.said
+@pytest.mark.parametrize("half", [(), ("OTHER", None, TOKEN)], ids=["nothing", "half a key"])
+def test_what_is_typed_is_not_shown_nor_mixed_with_what_the_environment_has(administrators, half):
+    found, said = administrators(keys.HUAWEI, half, typed=(ID, SECRET))
+    assert (found, SECRET in said) == ([ID, SECRET, ""], False)
 
 
-def test_half_a_key_of_the_environment_is_not_mixed_with_what_is_typed(monkeypatch):
-    monkeypatch.setenv(keys.HUAWEI[0], "OTHER")
-    monkeypatch.delenv(keys.HUAWEI[1], raising=False)
-    monkeypatch.setenv(keys.HUAWEI[2], TOKEN)
-    typed = iter([ID, SECRET])
-    monkeypatch.setattr("getpass.getpass", lambda *_: next(typed))
-    found = keys.administrators(Seen(typed="").session, keys.HUAWEI)
-    assert (found.access.reveal(), bool(found.token)) == (ID, False)
-
-
-def test_blanks_within_a_key_are_refused(monkeypatch):
-    for name, value in zip(keys.ALIBABA, (ID, "two words", ""), strict=True):
-        monkeypatch.setenv(name, value)
+def test_blanks_within_a_key_are_refused(administrators):
     with pytest.raises(UsageError, match="blanks"):
-        keys.administrators(Seen().session, keys.ALIBABA)
+        administrators(keys.ALIBABA, (ID, "two words", ""))
 
 
 @five_hundred

@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
 from ops.clouds.buckets import OssBucket, Place
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.group import Group
 from support.migration import Here, at_once
-from unit.ops.setup.setup_world import NAME, SetupWorld, well
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
 
 STATE = f"migrate-{NAME}.json"
 
 
 class MigrateWorld(SetupWorld):
-    """`filter_prefix`: the project's own."""
+    _interrupted_at = math.inf
 
-    def __init__(self, seed: int = 0, filter_prefix: str = "", filter_suffix: str = "", **options: Any) -> None:
-        super().__init__(seed, **options)
-        self._interrupted_at = math.inf
-        self._filter = {"objectPrefix": filter_prefix, "objectSuffix": filter_suffix}
-
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _set_up(self) -> None:
+        super()._set_up()
         self._patches.enter_context(patch("ops.waiting.in_background", at_once))
         self._patches.enter_context(patch.object(Here, "sleep", self._sleep))
-        file = self.folder / "s.yaml"
-        for name, value in self._filter.items():
-            file.write_text(file.read_text().replace(f'{name}: ""', f'{name}: "{value}"'))
-        well(self.setup(typed="yes\nagree\n"))
+        well(self.setup(typed=YES))
         self.task = self.oms.tasks[0]
         self.deploy_project(self.folder)
-        return self
 
     def _sleep(self, seconds: float) -> None:
         self.ground.sleep(seconds)
@@ -66,8 +54,7 @@ class MigrateWorld(SetupWorld):
     def administrator_log(self) -> OssBucket:
         """The log bucket, as the administrator sees it."""
         place = Place.of(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
-        key, secret = (Secret(one) for one in self.user_credentials)
-        return OssBucket(place, Keys(key, secret, Secret()), Here(self), self.region)
+        return OssBucket(place, Keys(*map(Secret, self.user_credentials)), Here(self), self.region)
 
     @property
     def group(self) -> Group:
@@ -85,11 +72,8 @@ class MigrateWorld(SetupWorld):
 
     def all_oms_keys(self) -> set[str]:
         """The access keys that OMS's users have."""
-        of_iam = next(one for one in self.iam.users.values() if one["told"]["user_name"] == f"{NAME}-oms")
-        return {*self.ram.entities.users[f"{NAME}-oms"]["keys"], *of_iam["keys"]}
+        return {*self.ram.entities.users[f"{NAME}-oms"]["keys"], *self.iam_user("oms")["keys"]}
 
     def oms_keys(self) -> tuple[int, int]:
         """How many access keys OMS's users have: of RAM, and of IAM."""
-        users = self.iam.users.values()
-        of_iam = next(len(one["keys"]) for one in users if one["told"]["user_name"] == f"{NAME}-oms")
-        return len(self.ram.entities.users[f"{NAME}-oms"]["keys"]), of_iam
+        return len(self.ram.entities.users[f"{NAME}-oms"]["keys"]), len(self.iam_user("oms")["keys"])

@@ -1,21 +1,23 @@
-"""Each request about task groups equals what the vendor's SDK sends for the same call."""
+"""Each request about task groups equals what the vendor's SDK sends for the same call; and what `ops.py cost` says that
+a task group and sending ten keys a call take of requests, beside those that are counted."""
 
-from __future__ import annotations
-
+from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkoms import v2
 
+from ops import effort
 from ops.clock import Clock
 from ops.clouds import wire
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import TaskGroups, Wanted
 from ops.clouds.services import Service
 from sandbox.oms.copier import CopyFailure
+from sandbox.server.faults import Fault
 from unit.ops.migrate.migrate_world import MigrateWorld
-from unit.ops.setup.setup_world import ends
+from unit.ops.setup.setup_world import ends, well
 from unit.ops.setup.test_requests import compared, huawei
 
 
@@ -90,3 +92,34 @@ def test_what_changes_a_group_is_asked_once_though_the_answer_is_lost(mocker, ch
     with pytest.raises(wire.UnreachableError):
         change(TaskGroups(Service("https://oms.cn-north-4.myhuaweicloud.com", KEYS, Clock()), "project"))
     assert exchange.call_count == 1
+
+
+SIZE = 10
+
+
+def counted(objects, *words):
+    """The requests that a command makes, by the service, until all is in OBS."""
+    requests = Counter()
+    with MigrateWorld() as world:
+        world.fill(objects, size=SIZE)
+        world.later(3600)
+        for name in ("oss", "oms", "obs", "ram", "iam"):
+
+            def counting(_, name=name):
+                requests[name] += 1
+                return False
+
+            getattr(world, name).faults.add(Fault.hang(), where=counting)
+        well(world.run(*words, typed=""))
+        world.later(60)
+        assert world.copied() == objects
+    return requests
+
+
+@pytest.mark.parametrize("objects", [1_000, pytest.param(10_000, marks=pytest.mark.extras)])
+def test_what_is_said_of_requests_is_what_is_counted(objects):
+    group = counted(objects, "migrate", "--yes")
+    sent = counted(objects, "reconcile", "--since", "1970-01-01")
+    assert sent["oms"] == objects / 10
+    assert group.total() == pytest.approx(effort.group_requests(objects, SIZE * objects), rel=0.2)
+    assert sent.total() == pytest.approx(effort.sent_requests(objects), rel=0.15 if objects < 10_000 else 0.08)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -16,9 +16,6 @@ from support.migration import MINUTE, MODES
 from unit.ops.migrate.migrate_world import MigrateWorld
 from unit.ops.setup.setup_world import well
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
 HEADERS = {"content-type": "text/html", "cache-control": "no-cache", "x-oss-meta-team": "web"}
 ACCEPTED = ("--accept", "metadata=the owner: nobody reads them")
 
@@ -27,10 +24,10 @@ class Losing(MigrateWorld):
     """Somebody's own sync task, which copied two objects and of their headers Content-Type alone. The functions may
     read objects, as `policies/show.py --deep` has it."""
 
-    def __enter__(self) -> Self:
+    def _set_up(self) -> None:
         for what in (statements.roles, statements.functions_in_huawei):
             self._patches.enter_context(patch.dict(what.__kwdefaults__, deep=True))
-        return super().__enter__()
+        super()._set_up()
 
     def lose(self, mode: str = MODES[0]) -> None:
         self.task.metadata, self.task.overwrite_mode = False, mode

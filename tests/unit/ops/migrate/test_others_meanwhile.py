@@ -1,10 +1,9 @@
-"""What others do to a migration while somebody follows it, is asked, or is cut off; and what replay has of one that was
-tried again."""
+"""What others do to a migration while somebody follows it, is asked, or is cut off; what replay has of one that was
+tried again; and what comparisons and reconcile make of the objects that it copies, meanwhile and afterwards."""
 
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 from itertools import count
 from unittest.mock import patch
 
@@ -13,17 +12,10 @@ import pytest
 from ops.migrate import beginning
 from oss_oms_sync.jobs.replay.failed_copies import FailedCopies, _TimeIsUpError
 from sandbox.oms.group import Status
-from support.administrator import KilledError
 from support.migration import Here
-from unit.ops.migrate.migrate_world import STATE, MigrateWorld
+from unit.ops.migrate.migrate_world import STATE
 from unit.ops.migrate.test_migrate import FAILS, begun, failed_and_waited, keys_of_reader, over, slow, under_way
 from unit.ops.setup.setup_world import NAME, ends, well
-
-
-@pytest.fixture
-def world():
-    with MigrateWorld() as made:
-        yield made
 
 
 def another_begun(world):
@@ -68,7 +60,7 @@ def test_whoever_thinks_before_ending_one_does_not_end_the_next_one(world):
         runs.append(another_begun(world))
 
     with patch("ops.migrate.migration.confirm", confirm):
-        assert "Somebody else has ended it meanwhile" in ends(world.migrate("--remove"), 2)
+        ends(world.migrate("--remove"), 2, "Somebody else has ended it meanwhile")
     assert is_untouched(world, runs[-1])
 
 
@@ -92,8 +84,7 @@ def test_a_key_that_comes_while_somebody_is_asked_stays(world):
 def test_one_with_other_options_is_not_taken_for_the_one_that_is_on_its_way(world, words):
     begun(world)
     world.later(1200)
-    said = ends(world.migrate(*words, "--yes", typed=""), 2)
-    assert "Another migration is on its way, not with these options" in said
+    ends(world.migrate(*words, "--yes", typed=""), 2, "Another migration is on its way, not with these options")
     well(world.migrate("--yes", typed=""), "The migration is done")
 
 
@@ -131,10 +122,45 @@ def test_what_was_listed_before_a_retry_hides_nothing_that_failed_in_it(world, m
 def test_an_end_that_is_interrupted_forgets_nothing_of_what_there_was(world):
     failed_and_waited(world)
     for number in range(30):
-        with world.cut_off("dies_after", number), suppress(KilledError):
+        with world.cut_off("dies_after", number):
             world.migrate("--remove", "--yes")
         if world.written_down() != [STATE]:
             break
     well(world.migrate("--remove", "--yes"))
     told = over(world)
     assert [told[name] for name in ("how", "total", "copied", "failed")] == ["resent", 100, 98, 2]
+
+
+DAY, SINCE = 86_400, ("--since", "1970-01-01", "--restart")
+
+
+def objects(found):
+    """How many there are of each class, on either side."""
+    sides = {name: max(one[side]["objects"] for side in ("source", "destination")) for name, one in found.items()}
+    return {name: number for name, number in sides.items() if number and name != "oms_own"}
+
+
+def test_what_it_will_copy_is_left_to_it_and_what_it_copied_is_known_for_that(world):
+    # GIVEN objects from long before, which a comparison does not send
+    keys = [f"old/{number:03}" for number in range(100)]
+    world.oss.fill(world.source_bucket, keys, size=10, age=9 * DAY)
+    found = world.answer("compare")[1]
+    assert (objects(found["classes"]), found["accepted"]) == ({"missing": 100}, 0)
+
+    # WHEN a task group is on its way that takes ten minutes, and somebody wants all compared and sent
+    world.oms.groups.prepare = lambda group: setattr(group, "speed", 1000 / 600)
+    world.stop_following_after(300)
+    assert world.migrate()[0] == 130
+    found = world.answer("compare", *SINCE)[1]
+    assert objects(found["classes"])["migrating"] > 10
+    assert (found["accepted"], found["stop"], "missing" in objects(found["classes"])) == (0, None, False)
+    assert world.answer("reconcile", *SINCE)[1]["migrating"] == 100
+
+    # THEN all are there in the end, and what the source has deleted is known, too
+    assert world.migrate()[0] == 0
+    del world.oss._buckets[world.source_bucket].objects["old/000"]
+    world.later(20 * 60)
+    found = world.answer("compare", *SINCE)[1]
+    assert objects(found["classes"]) == {"equal_contents": 99, "deleted_at_source": 1}
+    found = world.answer("reconcile", *SINCE)[1]
+    assert (found["migrating"], found["submitted"]) == (99, 0)

@@ -1,7 +1,5 @@
 """What `policies/show.py --migrate` prints is what an administrator of a migration needs, and all of it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
 import yaml
@@ -15,11 +14,12 @@ import yaml
 from ops import cli
 from support.administrator import Administrator
 from support.migration import Caller, Here
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from support.ops import Terminal
 
 NAME = "photos-sync"
+_ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
+# A policy that somebody else made.
+OTHER = {"Version": "1", "Statement": [_ALLOWED]}
 # What somebody types who agrees to all.
 YES = "yes\nagree\n"
 
@@ -43,9 +43,25 @@ def to(world: SetupWorld, **values: str) -> None:
         file.write_text(re.sub(rf"(?m)^(  {name}): \S+", rf'\1: "{value}"', file.read_text()))
 
 
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+def trust(service: str) -> str:
+    """That of a role which a service may take."""
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": [f"{service}.aliyuncs.com"]}}
+    return json.dumps({"Version": "1", "Statement": [statement]})
+
+
+def mended(world: SetupWorld) -> None:
+    """What setup makes, then with everything changed that it mends, and keys that nobody has, and mended."""
+    well(world.setup(typed=YES))
+    ram, policies = world.ram.entities, world.iam.policies.values()
+    ram.update_role(f"{NAME}-function", trust("ecs"))
+    ram.create_policy_version(f"{NAME}-function", json.dumps(OTHER), set_as_default="true")
+    other = {"document": json.dumps({**OTHER, "Version": "5.0"}), "created_at": "2026-01-01T00:00:00Z"}
+    for policy in policies:
+        policy["versions"] |= {f"v{number}": other for number in range(2, 6)}
+        policy["told"]["default_version_id"] = "v5"
+    world.forget()
+    world.oms._tasks.clear()
+    well(world.setup(typed=YES))
 
 
 class SetupWorld(Administrator):
@@ -54,13 +70,12 @@ class SetupWorld(Administrator):
     def __init__(self, seed: int = 0, **options: Any) -> None:
         super().__init__(seed=seed, bare=True, **options)
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _set_up(self) -> None:
+        super()._set_up()
         self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
         self.put_project(self.folder, {"functionName": NAME})
         answers = {"functionName": NAME, "SYNC_URL": "", "logBucket": self.log_bucket}
         (self.folder / "answers.json").write_text(json.dumps(answers))
-        return self
 
     def setup(self, *words: str, **given: Any) -> tuple[int, str]:
         """Run the command: its exit code, and what it says."""
@@ -76,11 +91,11 @@ class SetupWorld(Administrator):
     ) -> tuple[int, str]:
         """Any command in the project, with these keys in the environment, else the administrators'. `hidden`: what
         somebody types that is not shown."""
-        terminal, typing, given = _Terminal(), iter(hidden), self.administrators() if keys is None else keys
+        terminal, typing, given = Terminal(), iter(hidden), self.administrators() if keys is None else keys
         with (
             patch.dict("os.environ", {**given, "TERM": "dumb", "COLUMNS": "1000"}),
             patch("ops.cli.FOLDER", self.folder),
-            patch("sys.stdin", _Terminal(typed)),
+            patch("sys.stdin", Terminal(typed)),
             patch("getpass.getpass", lambda *_: next(typing, "")),
             contextlib.redirect_stdout(terminal),
             contextlib.redirect_stderr(terminal),
@@ -90,8 +105,16 @@ class SetupWorld(Administrator):
 
     def variables(self) -> dict[str, Any]:
         """What s.yaml says now."""
-        found: dict[str, Any] = yaml.safe_load((self.folder / "s.yaml").read_text(encoding="utf-8"))["vars"]
-        return found
+        return dict(yaml.safe_load((self.folder / "s.yaml").read_text(encoding="utf-8"))["vars"])
+
+    def iam_user(self, name: str) -> dict[str, Any]:
+        """The one that setup has made for this: its `keys`, and which policies are `attached`."""
+        return next(one for one in self.iam.users.values() if one["told"]["user_name"] == f"{NAME}-{name}")
+
+    def forget(self) -> None:
+        """All that this machine knows of what setup has made."""
+        self.secrets.clear()
+        to(self, SYNC_URL="", HW_AK="", HW_SK="")
 
     def made(self) -> dict[str, object]:
         """What there is in both accounts, without numbers that differ from run to run."""

@@ -1,12 +1,9 @@
 """`ops.py setup` with the keys of one administrator, or where a cloud lets somebody else alone do it: all the rest goes
 on, and what is printed for whoever may is enough."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
-from contextlib import suppress
 from itertools import chain
 from unittest.mock import patch
 
@@ -14,12 +11,13 @@ import pytest
 
 from ops.clouds.keys import ALIBABA, OMS_SOURCE
 from sandbox.iam.identities import Asked
-from support.administrator import KilledError
 from support.grants import iam_user, ram_user
 from support.migration import Caller
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
+from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, to, well
 
 READER = "RAM user with whose key OMS reads the source"
+# To both users on the account, and to OMS's on the project as well.
+GRANTED = ["account", "project cn-north-4", "account"]
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 # Of the requests of a run one in so many is where it ends.
 EACH = 5
@@ -28,119 +26,99 @@ EACH = 5
 @pytest.fixture(scope="module")
 def whole():
     """What there is after a run by one person."""
-    with SetupWorld() as made:
-        assert made.setup(typed=YES)[0] == 0
-        return made.made()
+    with SetupWorld() as world:
+        well(world.setup(typed=YES))
+        return world.made()
 
 
-class Two:
-    """Two administrators, each with the keys of one cloud."""
+def alibaba(world):
+    """With the keys of this cloud alone."""
+    keys = {name: value for name, value in world.administrators().items() if name in ALIBABA}
+    return world.setup("--only", "alibaba", typed="yes\n", keys=keys)
 
-    def __init__(self, world):
-        self._world = world
-        self.handed = ()
 
-    def alibaba(self):
-        keys = {name: value for name, value in self._world.administrators().items() if name in ALIBABA}
-        return self._world.setup("--only", "alibaba", typed="yes\n", keys=keys)
+def huawei(world, handed=()):
+    """With those of this one, and of whoever reads the source."""
+    keys = {name: value for name, value in world.administrators().items() if name not in ALIBABA}
+    return world.setup("--only", "huawei", typed=YES, keys=keys, hidden=handed)
 
-    def huawei(self):
-        keys = {name: value for name, value in self._world.administrators().items() if name not in ALIBABA}
-        return self._world.setup("--only", "huawei", typed=YES, keys=keys, hidden=self.handed)
 
-    def hand_over(self):
-        """By hand, in the console."""
-        key = self._world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
-        self.handed = key["AccessKeyId"], key["AccessKeySecret"]
+def key_of_reader(world):
+    """One made by hand, in the console."""
+    key = world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
+    return key["AccessKeyId"], key["AccessKeySecret"]
 
 
 def test_two_people_who_hand_one_key_over_end_as_one_does(world, whole):
     # GIVEN somebody who sets up Alibaba Cloud, and is told which key the other one needs
-    two = Two(world)
-    said = well(two.alibaba())
-    assert f"by hand: access key of {NAME}-oms, for whoever sets up Huawei Cloud: there is none" in said
-    assert "python3 ops.py setup --only huawei" in said
-    assert {
-        one.url.split("/")[2].partition(".")[2].rpartition(".")[2] for one in world.sent if "huawei" in one.url
-    } == set()
+    wanted = f"by hand: access key of {NAME}-oms, for whoever sets up Huawei Cloud: there is none"
+    well(alibaba(world), wanted, "python3 ops.py setup --only huawei")
+    assert [one.url for one in world.sent if "huawei" in one.url] == []
 
     # WHEN the other one types it THEN all is there
-    two.hand_over()
-    begun = len(world.sent)
-    said = well(two.huawei())
+    handed, begun = key_of_reader(world), len(world.sent)
+    said = well(huawei(world, handed))
     assert [one.url for one in world.sent[begun:] if "aliyun" in one.url] == []
-    assert world.made() == whole
-    assert not [secret for secret in two.handed if secret in said]
+    assert (world.made(), [secret for secret in handed if secret in said]) == (whole, [])
 
     # AND neither has anything left to do, nor one person with the keys of both
-    for run in (two.alibaba, two.huawei, world.setup):
-        code, said = run()
-        assert (code, re.findall(r"^ *(create|change|remove|stop|not seen|wait)", said, re.MULTILINE)) == (0, [])
+    for done in (alibaba(world), huawei(world, handed), world.setup()):
+        assert re.findall(r"^ *(create|change|remove|stop|not seen|wait)", well(done), re.MULTILINE) == []
 
 
 def test_who_comes_first_in_huawei_cloud_has_all_but_the_task_and_goes_on_with_the_key(world, whole):
-    two = Two(world)
-    code, said = two.huawei()
-    assert (code, left(said)) == (3, ["sync task"])
-    assert world.made()["tasks"] == []
-    assert [keys for _, _, keys in world.made()["iam users"]] == [1, 0]
-    assert two.alibaba()[0] == 0
-    two.hand_over()
-    well(two.huawei())
+    assert left(ends(huawei(world), 3)) == ["sync task"]
+    assert (world.made()["tasks"], keys_in_iam(world)) == ([], [1, 0])
+    well(alibaba(world))
+    well(huawei(world, key_of_reader(world)))
     assert world.made() == whole
+
+
+def keys_in_iam(world):
+    """How many the functions' user has, and OMS's."""
+    return [keys for _, _, keys in world.made()["iam users"]]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 def test_the_second_half_interrupted_at_a_request_and_begun_again_ends_the_same(whole, fate):
     with SetupWorld() as counted:
-        two = Two(counted)
-        two.alibaba()
-        two.hand_over()
+        well(alibaba(counted))
         first = counted.asked
-        assert two.huawei()[0] == 0
-        requests = range(first + 1, counted.asked, EACH)
+        well(huawei(counted, key_of_reader(counted)))
+        requests = range(1, counted.asked - first, EACH)
     for number in requests:
         with SetupWorld() as world:
-            two = Two(world)
-            two.alibaba()
-            two.hand_over()
-            setattr(world, fate, {number} if fate == "loses" else number)
-            with suppress(KilledError):
-                two.huawei()
-            world.dies_after = -1
-            well(two.huawei())
+            alibaba(world)
+            handed = key_of_reader(world)
+            with world.cut_off(fate, number, away=0):
+                huawei(world, handed)
+            well(huawei(world, handed))
             assert world.made() == whole, number
 
 
 @pytest.mark.parametrize("wrong", ["key", "secret"])
 def test_a_key_that_was_mistyped_is_not_waited_for(world, wrong):
-    two = Two(world)
-    two.alibaba()
-    two.hand_over()
-    key, secret = two.handed
-    two.handed = ("LTAIxxxx", secret) if wrong == "key" else (key, "x")
+    alibaba(world)
+    key, secret = key_of_reader(world)
     began = world.ground.now()
-    ends(two.huawei(), 2, "reading the source: no user has the key that was given")
+    done = huawei(world, ("LTAIxxxx", secret) if wrong == "key" else (key, "x"))
+    ends(done, 2, "reading the source: no user has the key that was given")
     assert world.ground.now() - began < 60
     # The other key, which OMS did not get, is gone.
-    assert [keys for _, _, keys in world.made()["iam users"]] == [1, 0]
+    assert keys_in_iam(world) == [1, 0]
 
 
-def test_only_the_half_that_has_the_functions_key_renews_it(world):
-    assert world.setup(typed=YES)[0] == 0
-    assert world.setup("--new-key", "--only", "alibaba")[0] == 2
-    assert world.setup("--new-key", "--only", "huawei", typed="yes\n")[0] == 0
-    assert (f"{NAME}-functions", 1, 2) in world.made()["iam users"]
+def test_only_the_half_that_has_the_functions_key_renews_it(world, made):
+    ends(world.setup("--new-key", "--only", "alibaba"), 2)
+    well(world.setup("--new-key", "--only", "huawei", typed="yes\n"))
+    assert keys_in_iam(world) == [2, 1]
 
 
-def test_a_half_is_removed_alone(world):
-    assert world.setup(typed=YES)[0] == 0
-    assert world.setup("--remove", "--only", "huawei", typed="yes\n")[0] == 0
-    left = world.made()
-    assert (left["tasks"], left["iam users"], left["secrets"]) == ([], [], [])
-    assert sorted(left["users"]) == [f"{NAME}-oms"]
-    assert world.setup("--remove", "--only", "alibaba", typed="yes\n")[0] == 0
+def test_a_half_is_removed_alone(world, made):
+    well(world.setup("--remove", "--only", "huawei", typed="yes\n"))
+    assert world.made() == {**made, "tasks": [], "iam users": [], "iam policies": [], "secrets": []}
+    well(world.setup("--remove", "--only", "alibaba", typed="yes\n"))
     assert world.made()["users"] == {}
 
 
@@ -159,30 +137,23 @@ def left(said):
 
 def documents(said, version):
     """Those that are printed to be copied, by the user whom they are for."""
-    found, name = {}, ""
-    for line in at_its_end(said).splitlines():
-        if user := re.search(r"\d\. Create the (?:IAM|RAM) user (\S+),", line):
-            name = user[1]
-        elif text := re.search(r"\{\"Version\".*", line):
-            document = json.loads(text[0])
-            if document["Version"] == version:
-                found.setdefault(name, []).append(document)
-    return found
+    parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+),", at_its_end(said))
+    texts = zip(parts[1::2], parts[2::2], strict=True)
+    found = {name: re.findall(rf'{{"Version": "{version}".*', text) for name, text in texts}
+    return {name: [*map(json.loads, some)] for name, some in found.items() if some}
 
 
-def test_without_identity_policies_the_printed_documents_suffice_and_setup_goes_on(world):
+def test_without_identity_policies_the_printed_documents_suffice_and_setup_goes_on(world, whole):
     # GIVEN an account that has none, and does not tell whose the administrator's key is
     world.binds_roles = True
     world.iam.v5 = False
 
     # WHEN it is run THEN the rest is made, and it ends with what somebody else has to do
     said = ends(world.setup(typed=f"yes\n{YES}"), 3)
-    assert at_its_end(said).count("granted on the project cn-north-4") == 1
-    assert at_its_end(said).count("granted on the account") == 2
-    made = world.made()
-    assert (made["tasks"], made["iam users"], made["secrets"]) == ([], [], [])
-    assert made["buckets"] == (["photos", "photos-oms-log"], True)
-    assert sorted(made["roles"]) == [f"{NAME}-function", f"{NAME}-trigger"]
+    assert re.findall("granted on the (project cn-north-4|account)", at_its_end(said)) == GRANTED
+    keyless = {f"{NAME}-oms": ([f"{NAME}-oms"], 0)}
+    missing = {"tasks": [], "iam users": [], "iam policies": [], "secrets": []}
+    assert world.made() == {**whole, "users": keyless, **missing}
 
     # WHEN somebody does so, with nothing but what was printed
     granted = documents(said, "1.1")
@@ -192,7 +163,7 @@ def test_without_identity_policies_the_printed_documents_suffice_and_setup_goes_
     assert all(name.rpartition(":")[2][0].isupper() == name.startswith("obs:") for name in names)
     oms, functions = (iam_user(world, name, *granted[name]) for name in (f"{NAME}-oms", f"{NAME}-functions"))
     kept = dict(zip(("HW_AK", "HW_SK"), functions, strict=True))
-    assert world.run("secrets", "HW_AK", "HW_SK", keys=kept)[0] == 0
+    well(world.run("secrets", "HW_AK", "HW_SK", keys=kept))
 
     # THEN setup goes on with the key that it is given, and an object arrives
     well(world.setup(typed=f"yes\n{YES}", hidden=oms))
@@ -203,8 +174,7 @@ def test_without_identity_policies_the_printed_documents_suffice_and_setup_goes_
     assert world.fc.invoke("status", b"{}").value["copying"] is not None
 
     # AND all is there, as far as it can be seen
-    code, said = world.setup("--plan")
-    assert (code, said.count("by hand: IAM user")) == (0, 2)
+    assert well(world.setup("--plan")).count("by hand: IAM user") == 2
 
 
 def test_the_user_made_by_hand_as_it_is_printed_is_setup_s_own(world):
@@ -216,21 +186,21 @@ def test_the_user_made_by_hand_as_it_is_printed_is_setup_s_own(world):
         world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
     # THEN it does the rest itself
     well(world.setup(typed=YES))
-    assert [keys for _, _, keys in world.made()["iam users"]] == [1, 1]
+    assert keys_in_iam(world) == [1, 1]
 
 
 def test_without_rights_in_ram_the_printed_documents_suffice_and_setup_goes_on(world):
     # GIVEN an administrator whom a policy forbids what RAM is about
     for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys", "ram:CreateAccessKey"):
         world.ram.deny(action, "ExplicitDeny")
-    code, said = world.setup(typed=YES)
-
-    # THEN the denial is told as RAM tells it, and whom to ask
-    assert code == 3
-    told = "refused ram:GetRole: 403 NoPermission, ExplicitDeny, AccountLevelIdentityBasedPolicy (request "
-    assert told in said
-    assert "-> A policy forbids ram:GetRole, whatever others allow: ask whoever wrote it" in said
-    assert "Run python3 policies/show.py | bash where aliyun has keys" in said
+    # WHEN it is run THEN the denial is told as RAM tells it, and whom to ask
+    said = ends(
+        world.setup(typed=YES),
+        3,
+        "refused ram:GetRole: 403 NoPermission, ExplicitDeny, AccountLevelIdentityBasedPolicy (request ",
+        "-> A policy forbids ram:GetRole, whatever others allow: ask whoever wrote it",
+        "Run python3 policies/show.py | bash where aliyun has keys",
+    )
     assert (world.made()["tasks"], sorted(world.secrets)) == ([], [f"{NAME}_HW_AK", f"{NAME}_HW_SK"])
 
     # AND with a user of the printed document OMS reads the source; where nobody is asked, the environment has its key
@@ -238,40 +208,34 @@ def test_without_rights_in_ram_the_printed_documents_suffice_and_setup_goes_on(w
     key = dict(zip(OMS_SOURCE, ram_user(world, document, f"{NAME}-oms"), strict=True))
     keys = {**world.administrators(), **key}
     plan = json.loads(world.setup("--plan", "--json", keys=keys)[1].splitlines()[-1])["plan"]
-    code, said = world.setup("--yes", plan, "--agree", keys=keys)
-    assert world.made()["tasks"] == [("photos", "photos-obs", True)]
     # The roles are nowhere to be seen, so that not all is known to be there.
-    assert code == 3
+    said = ends(world.setup("--yes", plan, "--agree", keys=keys), 3)
     assert left(said) == [f"RAM role of {FUNCTIONS}", "RAM role of trigger"]
+    assert world.made()["tasks"] == [("photos", "photos-obs", True)]
 
 
 def test_a_half_without_rights_in_ram_goes_on_as_well(world):
     for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys"):
         world.ram.deny(action)
-    said = ends(Two(world).alibaba(), 3)
-    assert left(said) == [f"RAM role of {FUNCTIONS}", "RAM role of trigger", READER]
+    assert left(ends(alibaba(world), 3)) == [f"RAM role of {FUNCTIONS}", "RAM role of trigger", READER]
     assert world.log_bucket in world.oss.buckets
 
 
 def test_a_key_that_somebody_made_is_given_to_oms_and_not_taken_for_one_that_nobody_has(world):
     # GIVEN an administrator who may make no keys, but delete them, and a key that was made by hand
     world.ram.deny("ram:CreateAccessKey")
-    code, said = world.setup(typed=YES)
-    assert (code, left(said)) == (3, ["sync task"])
+    assert left(ends(world.setup(typed=YES), 3)) == ["sync task"]
     del world.ram.entities.denied["CreateAccessKey"]
-    key = world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
+    given = dict(zip(OMS_SOURCE, key_of_reader(world), strict=True))
     world.ram.deny("ram:CreateAccessKey")
 
     # WHEN setup has it from the beginning THEN OMS gets that one
-    given = dict(zip(OMS_SOURCE, (key["AccessKeyId"], key["AccessKeySecret"]), strict=True))
     well(world.setup(typed=YES, keys={**world.administrators(), **given}))
-    assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key["AccessKeyId"]]
+    assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [given[OMS_SOURCE[0]]]
 
 
-def test_a_policy_that_may_not_be_changed_is_waited_for_though_the_functions_have_their_key(world):
-    well(world.setup(typed=YES))
-    file = world.folder / "s.yaml"
-    file.write_text(re.sub("compareDeep:.*", 'compareDeep: "on"', file.read_text()))
+def test_a_policy_that_may_not_be_changed_is_waited_for_though_the_functions_have_their_key(world, made):
+    to(world, compareDeep="on")
     world.iam.deny("iam:policies:createVersionV5")
     assert left(ends(world.setup(typed=YES), 3)) == ["IAM user with whose key the functions call OMS and OBS"]
 
@@ -285,12 +249,8 @@ def test_a_key_that_may_not_be_deleted_is_named_as_left(world):
 
 def test_a_missing_right_to_make_a_bucket_ends_it_there(world):
     world.oss.deny("oss:PutBucket", world.log_bucket)
-    ends(
-        world.setup(typed=YES),
-        3,
-        f"log bucket {world.log_bucket}: ",
-        "refused oss:PutBucket: 403 AccessDenied, ExplicitDeny",
-    )
+    refused = "refused oss:PutBucket: 403 AccessDenied, ExplicitDeny"
+    ends(world.setup(typed=YES), 3, f"log bucket {world.log_bucket}: ", refused)
     assert world.made()["roles"] == {}
 
 

@@ -1,7 +1,5 @@
 """Each request of setup equals what the vendor's SDK sends for the same call. (Signatures are compared elsewhere.)"""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress
@@ -21,13 +19,9 @@ from huaweicloudsdkiam import v3, v5
 from huaweicloudsdkoms import v2
 
 from sandbox.account import ACCOUNT_ID, DOMAIN_ID
-from unit.ops.setup.setup_world import SetupWorld, well
+from unit.ops.setup.setup_world import SetupWorld, mended, well
 
 PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
-
-
-def document(version, action, **about):
-    return json.dumps({"Version": version, "Statement": [{"Effect": "Allow", "Action": action, **about}]})
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +29,8 @@ def sent():
     """The requests of runs in which all is made, and then changed and made right again."""
     with SetupWorld() as world:
         world.functions.others = {"album$resize": [], **{f"thumbnails-{n}": [] for n in range(100)}}
-        world.setup(typed="yes\nagree\n")
-        ram = world.ram.entities
-        ram.update_role(
-            "photos-sync-function", document("1", "sts:AssumeRole", Principal={"Service": ["ecs.aliyuncs.com"]})
-        )
-        other = document("1", ["oss:ListObjects"], Resource=["acs:oss:*:*:x"])
-        ram.create_policy_version("photos-sync-function", other, set_as_default="true")
-        for policy in world.iam.policies.values():
-            other = document("5.0", ["oms:synctask:get"], Resource=["*"])
-            for number in range(2, 6):
-                policy["versions"][f"v{number}"] = {"document": other, "created_at": "2026-01-01T00:00:00Z"}
-            policy["told"]["default_version_id"] = "v5"
-        world.secrets.clear()
-        world.setup("--new-key", "--plan")
-        world.oms._tasks.clear()
-        file = world.folder / "s.yaml"
-        file.write_text(re.sub("SYNC_URL: .*", 'SYNC_URL: "" # setup', file.read_text()))
-        well(world.setup(typed="yes\nagree\n"))
+        mended(world)
+        well(world.setup("--new-key", "--plan"))
         return list(world.sent)
 
 
@@ -62,14 +40,17 @@ def no_proxy(monkeypatch):
 
 
 def asked(request):
-    """Method, path, parameters and body, whichever of both sent it."""
+    """Method, path, parameters, body, and what Alibaba's services are told of it, whichever of both sent it."""
     if hasattr(request, "url"):
         url = urlsplit(request.url)
         path, query = url.path, parse_qsl(url.query, keep_blank_values=True)
     else:
         path, query = request.raw_path, request.query
     body = json.loads(request.body) if request.body[:1] == b"{" else request.body
-    return request.method, path, sorted(query), body
+    # The SDK writes a truth as Python does; RAM's pages have true.
+    query = sorted((one, value.lower() if one == "SetAsDefault" else value) for one, value in query)
+    told = [request.headers.get(f"x-acs-{name}") for name in ("action", "version", "content-sha256")]
+    return request.method, path, query, body, told
 
 
 def told(service, call):
@@ -84,10 +65,13 @@ def of(sent, host):
     return [one for one in sent if urlsplit(one.url).netloc.startswith(host)]
 
 
+def alibaba(kind, service, credentials):
+    host, (key, secret) = service.endpoint.removeprefix("http://"), credentials
+    return kind(Config(access_key_id=key, access_key_secret=secret, endpoint=host, protocol="http"))
+
+
 def test_calls_of_ram(box, sent):
-    host = box.ram.endpoint.removeprefix("http://")
-    key, secret = box.user_credentials
-    client = RamClient(Config(access_key_id=key, access_key_secret=secret, endpoint=host, protocol="http"))
+    client = alibaba(RamClient, box.ram, box.user_credentials)
     by_action = {one.headers["x-acs-action"]: one for one in of(sent, "ram.")}
     assert len(by_action) >= 12
     for action, ours in by_action.items():
@@ -101,18 +85,11 @@ def test_calls_of_ram(box, sent):
             parameters["set_as_default"] = parameters["set_as_default"] == "true"
         request = getattr(models, f"{action}Request")(**parameters)
         theirs = told(box.ram, lambda: getattr(client, f"{name}_with_options")(request, PATIENCE))  # noqa: B023
-        method, path, query, body = asked(theirs)
-        # The SDK writes a truth as Python does; RAM's pages have true.
-        query = [(one, value.lower() if one == "SetAsDefault" else value) for one, value in query]
-        assert asked(ours) == (method, path, query, body), action
-        for header in ("x-acs-action", "x-acs-version", "x-acs-content-sha256"):
-            assert ours.headers[header] == theirs.headers[header], action
+        assert asked(ours) == asked(theirs), action
 
 
 def test_calls_of_function_compute(box, sent):
-    host = box.functions.endpoint.removeprefix("http://")
-    key, secret = box.user_credentials
-    client = FcClient(Config(access_key_id=key, access_key_secret=secret, endpoint=host, protocol="http"))
+    client = alibaba(FcClient, box.functions, box.user_credentials)
     ours = {one.url: one for one in of(sent, f"{ACCOUNT_ID}.cn-hangzhou.fc.")}
     first, second = (
         fc_models.ListFunctionsRequest(limit=100),
@@ -126,18 +103,12 @@ def test_calls_of_function_compute(box, sent):
             "album$resize", triggers, {}, PATIENCE
         ),
     }.items():
-        mine = ours.get(f"https://{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com/2023-03-30/{path}")
-        assert mine, list(ours)[:3]
-        theirs = told(box.functions, call)
-        assert asked(mine) == asked(theirs)
-        for header in ("x-acs-action", "x-acs-version", "x-acs-content-sha256"):
-            assert mine.headers[header] == theirs.headers[header], path
+        mine = ours[f"https://{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com/2023-03-30/{path}"]
+        assert asked(mine) == asked(told(box.functions, call)), path
 
 
 def huawei(version, service, credentials, client):
-    config = HttpConfig.get_default_config()
-    config.timeout = 10
-    builder = client.new_builder().with_credentials(credentials).with_http_config(config)
+    builder = client.new_builder().with_credentials(credentials).with_http_config(HttpConfig(timeout=10))
     return builder.with_endpoints([service.endpoint]).build()
 
 
@@ -210,7 +181,7 @@ def compared(sent, service, table, clients):
     """Compare each kind of request once, by its parameters; whatever is sent has a row, and each row is sent."""
     seen = set()
     for ours in sent:
-        method, path, query, body = asked(ours)
+        method, path, query, body, _ = asked(ours)
         found = [(one, ids_in(path, one[1])) for one in table if one[0] == method]
         (row, ids) = next((one, ids) for one, ids in found if ids is not None)
         kind = (row, tuple(name for name, _ in query))
@@ -220,11 +191,9 @@ def compared(sent, service, table, clients):
         name, request, body_of = table[row]
         given = {one: int(value) if value.isdigit() else value for one, value in query}
         given |= {one: value for one, value in ids.items() if one != "_"}
-        if body_of:
-            given["body"] = body_of(**body)
-        client = next(one for one in clients if hasattr(one, name))
-        theirs = told(service, lambda: getattr(client, name)(request(**given)))  # noqa: B023
-        assert asked(ours) == asked(theirs), row
+        given |= {"body": body_of(**body)} if body_of else {}
+        call = next(getattr(one, name) for one in clients if hasattr(one, name))
+        assert asked(ours) == asked(told(service, lambda: call(request(**given)))), row  # noqa: B023
     assert {row for row, _ in seen} == set(table)
 
 

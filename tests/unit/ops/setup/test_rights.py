@@ -1,8 +1,5 @@
 """The rights that setup names are those that its administrators need, and all of them; SECURITY.md says so."""
 
-from __future__ import annotations
-
-import json
 import re
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -15,7 +12,7 @@ from sandbox.iam.service import _OPERATIONS
 from support.documents import Document
 from support.grants import iam_user, ram_user
 from tools.package import ROOT
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, well
+from unit.ops.setup.setup_world import YES, mended, well
 
 # By their pages everybody may ask that of the own account.
 UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCallerIdentity"}
@@ -28,27 +25,6 @@ def named(world, *words):
     with patch.object(module, "_seen", lambda session, needs: (found.extend(needs), see(session, needs))[1]):
         world.setup("--plan", *words)
     return {right for need in found for right in need.rights}
-
-
-def changed(world):
-    """What setup has made, with everything changed that it mends, and keys that nobody has."""
-    ram, policies = world.ram.entities, world.iam.policies.values()
-    ram.update_role(f"{NAME}-function", json.dumps(TRUST))
-    ram.create_policy_version(f"{NAME}-function", json.dumps(OTHER), set_as_default="true")
-    for policy in policies:
-        for number in range(2, 6):
-            policy["versions"][f"v{number}"] = {"document": json.dumps({**OTHER, "Version": "5.0"}), "created_at": ""}
-        policy["told"]["default_version_id"] = "v5"
-    world.secrets.clear()
-    world.oms._tasks.clear()
-    file = world.folder / "s.yaml"
-    file.write_text(re.sub("(SYNC_URL|HW_AK|HW_SK): .*", r'\1: "" # setup', file.read_text()))
-
-
-TRUSTED = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["ecs.aliyuncs.com"]}}
-TRUST = {"Version": "1", "Statement": [TRUSTED]}
-ALLOWED = {"Effect": "Allow", "Action": ["oss:ListObjects"], "Resource": ["acs:oss:*:*:x"]}
-OTHER = {"Version": "1", "Statement": [ALLOWED]}
 
 
 def used(world, first):
@@ -69,28 +45,23 @@ def used(world, first):
 
 
 @pytest.fixture
-def world():
-    with SetupWorld() as made:
-        made.functions.others["thumbnails"] = []
-        yield made
+def world(world):
+    world.functions.others["thumbnails"] = []
+    return world
 
 
 def test_all_rights_that_are_named_are_used_and_no_others(world):
     rights = named(world)
-    assert world.setup(typed=YES)[0] == 0
-    changed(world)
-    assert world.setup(typed=YES)[0] == 0
+    mended(world)
     assert used(world, 0) == rights
 
 
 def test_the_same_for_a_removal(world):
-    assert world.setup(typed=YES)[0] == 0
-    changed(world)
-    assert world.setup(typed=YES)[0] == 0
+    mended(world)
     rights, first = named(world, "--remove"), len(world.sent)
     for one in (world.oss.actions, world.obs.actions, world.oms.actions, world.functions.actions):
         one.clear()
-    assert world.setup("--remove", typed="yes\n")[0] == 0
+    well(world.setup("--remove", typed="yes\n"))
     # The lock is that of a run which makes something.
     assert used(world, first) - {"oss:GetBucketInfo", "oss:PutObject", "oss:DeleteObject"} <= rights
 

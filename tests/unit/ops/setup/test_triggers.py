@@ -1,7 +1,5 @@
 """What the plan says of other functions' triggers on the source bucket: Function Compute refuses two that overlap."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -10,18 +8,15 @@ from ops.clouds.keys import ALIBABA
 from ops.setup.both_clouds import CONTENT_EVENTS
 from sandbox.account import ACCOUNT_ID
 from support.grants import ram_user
-from unit.ops.setup.setup_world import NAME, SetupWorld
+from unit.ops.setup.setup_world import NAME, YES, ends, to, well
 
 ALL = "oss:ObjectCreated:*"
 
 
 @pytest.fixture
-def world():
-    with SetupWorld() as made:
-        settings = made.folder / "s.yaml"
-        settings.write_text(settings.read_text().replace('objectPrefix: ""', 'objectPrefix: "photos/"'))
-        assert made.variables()["objectPrefix"] == "photos/"
-        yield made
+def world(world):
+    to(world, objectPrefix="photos/")
+    return world
 
 
 def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL, name="on-upload"):
@@ -34,11 +29,10 @@ def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL, name="
     }
 
 
-def told(world, **given):
-    """The plan's line in JSON, and the command's exit code."""
-    code, said = world.setup("--plan", "--json", **given)
-    steps = json.loads(said.splitlines()[-1])["steps"]
-    return next(one for one in steps if one["what"]["en"] == "OSS triggers on the source bucket"), code
+def told(world, code, **given):
+    """The plan's line in JSON; the command ends with this exit code."""
+    steps = json.loads(ends(world.setup("--plan", "--json", **given), code).splitlines()[-1])["steps"]
+    return next(one for one in steps if one["what"]["en"] == "OSS triggers on the source bucket")
 
 
 @pytest.mark.parametrize(
@@ -53,62 +47,47 @@ def told(world, **given):
 )
 def test_one_that_overlaps_stops_the_plan(world, other):
     world.functions.others["thumbnails"] = [trigger("music/"), other]
-    line, code = told(world)
-    key = other["triggerConfig"]["filter"]["key"]
-    assert (line["state"], code) == ("stop", 1)
-    assert [one["en"] for one in line["facts"]] == [
-        f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
-    ]
+    line, key = told(world, 1), other["triggerConfig"]["filter"]["key"]
+    its = f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
+    assert (line["state"], [one["en"] for one in line["facts"]]) == ("stop", [its])
     assert "objectPrefix" in line["next"]["en"]
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        trigger("music/"),
-        trigger(bucket="photos-2"),
-        trigger(kind="eventbridge"),
-        trigger(event="oss:ObjectRemoved:*"),
-    ],
-    ids=["another prefix", "another bucket", "another kind", "other events"],
-)
-def test_one_that_does_not_overlap_is_in_nobodys_way(world, other):
-    world.functions.others["thumbnails"] = [other]
-    line, code = told(world)
-    assert (line["state"], code) == ("there", 0)
+FAR = [trigger("music/", name=f"music-{n}", bucket="music") for n in range(100)]
+# By what others have: theirs by the function, and how the plan's line stands.
+OTHERS = {
+    "another prefix": ({"thumbnails": [trigger("music/")]}, "there"),
+    "another bucket": ({"thumbnails": [trigger(bucket="photos-2")]}, "there"),
+    "another kind": ({"thumbnails": [trigger(kind="eventbridge")]}, "there"),
+    "other events": ({"thumbnails": [trigger(event="oss:ObjectRemoved:*")]}, "there"),
+    "another project": ({f"{NAME}-2": [trigger("photos/")]}, "stop"),
+    # All functions, and all their triggers, are looked at.
+    "the last one of many": ({**{f"f{n:03}": [] for n in range(100)}, "last": [*FAR, trigger()]}, "stop"),
+    # A bucket takes no more than ten.
+    "nine": ({"thumbnails": [trigger(f"music/{n}/") for n in range(9)]}, "there"),
+    "ten": ({"thumbnails": [trigger(f"music/{n}/") for n in range(10)]}, "stop"),
+}
 
 
-def test_suffixes_are_compared_from_their_ends(world):
-    settings = world.folder / "s.yaml"
-    settings.write_text(settings.read_text().replace('objectSuffix: ""', 'objectSuffix: ".jpg"'))
-    for suffix, state in ((".png", "there"), ("-small.jpg", "stop"), ("g", "stop")):
-        world.functions.others["thumbnails"] = [trigger(suffix=suffix)]
-        assert told(world)[0]["state"] == state, suffix
+@pytest.mark.parametrize("name", OTHERS)
+def test_one_is_in_the_way_only_where_function_compute_would_refuse_ours(world, name):
+    world.functions.others, state = OTHERS[name]
+    assert told(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
-def test_that_of_the_project_itself_does_not_count(world):
-    assert world.setup(typed="yes\nagree\n")[0] == 0
+@pytest.mark.parametrize(("suffix", "state"), [(".png", "there"), ("-small.jpg", "stop"), ("g", "stop")])
+def test_suffixes_are_compared_from_their_ends(world, suffix, state):
+    to(world, objectSuffix=".jpg")
+    world.functions.others["thumbnails"] = [trigger(suffix=suffix)]
+    assert told(world, {"there": 0, "stop": 1}[state])["state"] == state
+
+
+def test_that_of_the_project_itself_does_not_count_and_its_events_are_those_of_the_settings(world):
+    well(world.setup(typed=YES))
     world.deploy_project(world.folder)
-    assert [one["triggerName"] for one in world.functions.deployed()[NAME]] == ["oss-content"]
-    assert told(world)[0]["state"] == "there"
-
-
-def test_that_of_another_project_does(world):
-    world.functions.others[f"{NAME}-2"] = [trigger("photos/")]
-    assert told(world)[0]["state"] == "stop"
-
-
-def test_all_functions_and_all_their_triggers_are_looked_at(world):
-    far = [trigger("music/", name=f"music-{n}", bucket="music") for n in range(100)]
-    world.functions.others = {f"f{n:03}": [] for n in range(100)}
-    world.functions.others["last"] = [*far, trigger()]
-    assert told(world)[0]["state"] == "stop"
-
-
-def test_a_bucket_takes_no_more_than_ten(world):
-    for count, state in ((9, "there"), (10, "stop")):
-        world.functions.others["thumbnails"] = [trigger(f"music/{n}/") for n in range(count)]
-        assert told(world)[0]["state"] == state, count
+    (own,) = world.functions.deployed()[NAME]
+    assert (own["triggerName"], own["triggerConfig"]["events"]) == ("oss-content", [*CONTENT_EVENTS])
+    assert told(world, 0)["state"] == "there"
 
 
 @pytest.mark.parametrize("missing", ["fc:ListFunctions", "fc:ListTriggers"])
@@ -121,14 +100,7 @@ def test_whoever_may_not_look_is_told_what_to_ask_for_and_the_rest_goes_on(world
     keys = {**world.administrators(), **dict(zip(ALIBABA, key, strict=False))}
 
     # WHEN they look THEN the line is not green, names the rights, and says where to look instead
-    line, code = told(world, keys=keys)
-    assert (line["state"], code) == ("by hand", 0)
+    line = told(world, 0, keys=keys)
+    assert line["state"] == "by hand"
     assert "fc:ListFunctions and fc:ListTriggers" in line["next"]["en"]
     assert "no other OSS trigger on photos" in line["steps"][-1]["en"]
-
-
-def test_the_events_are_those_of_the_settings(world):
-    assert world.setup(typed="yes\nagree\n")[0] == 0
-    world.deploy_project(world.folder)
-    [own] = world.functions.deployed()[NAME]
-    assert own["triggerConfig"]["events"] == [*CONTENT_EVENTS]
