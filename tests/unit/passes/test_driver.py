@@ -110,13 +110,6 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     assert name.endswith("-20260102T000000000000Z")
 
 
-def test_a_pass_by_hand_is_a_reason_for_ticks_to_wait(world, walks):
-    driver(world, walks).by_hand(USUAL, restart=False)
-    world.later(HOUR)
-    driver(world, walks).by_timer(USUAL, DAY)
-    assert len(list(world.store.names())) == 1
-
-
 def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
     ended, _ = driver(world, walks).begin(USUAL)
     walks.kinds[""] = rests()
@@ -163,14 +156,6 @@ def test_a_range_that_never_gets_on_keeps_neither_ticks_nor_calls_by_hand_from_o
         world.later(LOST)
         _, stopped = work(driver(world, walks), how)
     assert (world.passes()[0].ranges_done, stopped) == (1, NO_SPACE)
-
-
-def test_a_tick_goes_on_with_passes_of_other_scopes(world, walks):
-    driver(world, walks).by_timer(USUAL, DAY)
-    one = split(world, walks, PART)
-    world.later(LOST)
-    state, _ = driver(world, walks).by_timer(USUAL, DAY)
-    assert (state.of, bool(state.ended)) == (one, True)
 
 
 def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks, mocker):
@@ -266,12 +251,6 @@ def test_a_call_by_hand_takes_over_from_a_worker_that_is_lost(world, walks):
     began = world.clock.seconds
     assert driver(world, walks).by_hand(USUAL, restart=False)[0].ended
     assert LOST - 2 < world.clock.seconds - began < LOST + 20
-
-
-def test_a_call_by_hand_says_why_the_pass_that_it_began_goes_no_further(world, walks):
-    walks.kinds[""] = rests()
-    state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
-    assert (bool(state.ended), stopped, len(walks.began)) == (False, NO_SPACE, 1)
 
 
 # Events.
