@@ -73,14 +73,14 @@ def copied(number: int, **environment: str) -> Iterator[CompareWorld]:
     for one in range(number):
         world.put(f"{one:03}", "1", fate="copied")
     world.later(HOUR)
-    with patch.object(work, "WORTH_SPLITTING", 2), pages_of(10):
+    with patch.object(work, "WORTH_SPLITTING", 2), patch.object(work, "FIRST_SECONDS", 3.0), pages_of(10):
         yield world
 
 
 def first_look(world: CompareWorld, job: str, **asked: object) -> dict:
-    """What a job's next pass shows where each page takes 20 seconds."""
+    """What a job's next pass shows where each page takes a second."""
     world.later(DAY)
-    slow(world.source, 4.0)
+    slow(world.source, 1.0)
     return world.ask(job, asked, timeout=20)
 
 
