@@ -597,7 +597,7 @@ MISTAKES = (
     ),
     Mistake(
         "keys that are listed before they count",
-        f"{_UNIT}/comparison/test_differences.py::test_what_a_piece_holds_back_is_in_no_list_but_that_of_the_one_that_goes_on",
+        f"{_UNIT}/comparison/test_count.py::test_what_a_piece_holds_back_is_in_no_list_but_that_of_the_one_that_goes_on",
         f"{_CODE}/comparison/count.py",
         "            tally.lines += 1\n",
         "            tally.lines += 2\n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -107,9 +107,7 @@ class CompareWorld(ReconcileWorld):
 
     def lie_in_both(self, *keys: str, data: str, there: str, kind: str = "md5", part: int | None = None) -> None:
         """Objects whose events are lost, and what is in OBS from an hour later on, for an hour now."""
-        for key in keys:
-            self.put(key, data, kind, "lost")
-        self.later(HOUR)
+        self.lost(*keys, data=data, kind=kind)
         for key in keys:
             self.write(key, there, part)
         self.later(HOUR)
@@ -165,14 +163,8 @@ class CompareWorld(ReconcileWorld):
         self.compare({"deep": True, "restart": True})
         self.has_read = True
 
-    def pause(self, seconds: float) -> None:
-        self.later(seconds)
-
     def replay(self) -> None:
         self.ask("replay", timeout=240)
-
-    def reconcile_all(self) -> None:
-        self.reconcile()
 
     def play(self, happenings: Sequence[tuple[Any, ...]]) -> None:
         for what, *details in happenings:
@@ -263,6 +255,11 @@ def _version(bucket: Stored, key: str) -> Version | None:
     return Version(one.data.decode(), one.etag.upper(), int(one.last_modified), is_md5, is_link)
 
 
+def classes(answer: dict[str, Any]) -> dict[str, list[str]]:
+    """The keys of each class that has any."""
+    return {name: found["keys"] for name, found in answer["classes"].items() if found["keys"]}
+
+
 def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]], None]:
     """A hook of a bucket that calls this at the first request of a kind."""
     left = [call]
@@ -277,11 +274,9 @@ def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]]
 @contextmanager
 def pages_of(number: int) -> Iterator[None]:
     """Within this a page of a listing of either cloud has so many objects."""
-    with ExitStack() as stack:
-        for place in (
-            "sandbox.oss.listing._MAX_KEYS",
-            "sandbox.obs.listing._MAX_KEYS",
-            "oss_oms_sync.clouds.bucket.PAGE_SIZE",
-        ):
-            stack.enter_context(patch(place, number))
+    with (
+        patch("sandbox.oss.listing._MAX_KEYS", number),
+        patch("sandbox.obs.listing._MAX_KEYS", number),
+        patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", number),
+    ):
         yield

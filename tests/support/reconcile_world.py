@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -60,9 +61,13 @@ class ReconcileWorld(World):
             self.accept(key)
 
     def fill(self, number: int, minutes_ago: float = 0) -> None:
-        """So many new objects, named by their numbers, and an hour later."""
-        for one in range(number):
-            self.upload(f"{one:0{len(str(number - 1))}}", minutes_ago=minutes_ago)
+        """So many lost objects, named by their numbers."""
+        self.lost(*(f"{one:0{len(str(number - 1))}}" for one in range(number)), minutes_ago=minutes_ago)
+
+    def lost(self, *keys: str, data: str = "A", **details: Any) -> None:
+        """New objects of which no event told, and an hour later."""
+        for key in keys:
+            self.upload(key, data, **details)
         self.later()
 
     def later(self, seconds: float = HOUR) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.answers.object_class import LASTING
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, StorageError
-from support.compare_world import CompareWorld
+from support.compare_world import CompareWorld, classes
 from support.law import SCHEDULES
 from support.reconcile_world import refusing
 from support.world import HOUR
@@ -27,17 +27,26 @@ def world() -> CompareWorld:
     """One object is equal, one was overwritten in OBS, and the others are missing there; one is only in OBS."""
     world = CompareWorld(KEYS, LANES="1")
     world.put("equal", "1", "md5", "copied")
-    for key in KEYS[1:-1]:
-        world.put(key, "12", "md5", "lost")
-    world.later(HOUR)
+    world.lost(*KEYS[1:-1], data="12")
     world.write("other", "123")
     world.write(KEYS[-1], "1234")
     world.later(HOUR)
     return world
 
 
-def classes(answer: dict) -> dict[str, list[str]]:
-    return {name: found["keys"] for name, found in answer["classes"].items() if found["keys"]}
+def again(world: CompareWorld, **asked: object) -> dict:
+    """What was found to differ, judged once more."""
+    return world.compare({"again": True, **asked})
+
+
+def look(world: CompareWorld) -> dict:
+    return world.compare({"look": True})
+
+
+def arrive(world: CompareWorld) -> None:
+    """OMS copies all that it has accepted, an hour ago."""
+    world.copy_all()
+    world.later(HOUR)
 
 
 def test_what_has_arrived_meanwhile_is_equal_without_another_pass(world):
@@ -51,24 +60,22 @@ def test_what_has_arrived_meanwhile_is_equal_without_another_pass(world):
     }
     # WHEN OMS has copied all but one, which was deleted, and they are judged again
     world.delete("gone")
-    world.copy_all()
-    world.later(HOUR)
-    after = world.compare({"again": True})
+    arrive(world)
+    after = again(world)
     # THEN each is where it is now, and what was equal is so still
     assert classes(after) == {
         "equal_contents": ["equal", *sorted(set(KEYS[1:6]) - {"gone"})],
         "overwritten": ["other"],
         "unknown": [KEYS[-1]],
     }
-    assert (after["source"]["objects"], after["source"]["bytes"]) == (6, 11)
-    assert (after["destination"]["objects"], after["destination"]["bytes"]) == (7, 16)
-    assert after["pass"] == before["pass"]
-    assert (before["amended"], after["amended"] is None) == (None, False)
+    assert [[after[side][what] for what in WHAT] for side in SIDES] == [[6, 11], [7, 16]]
+    assert (after["pass"], before["amended"]) == (before["pass"], None)
     # AND whoever lists both buckets sees in OBS what was judged
     assert before["twin"] != after["twin"] == world.compare({"dry_run": True})["twin"]
     # AND that is what is seen from now on
-    assert classes(world.compare({"look": True})) == classes(after)
-    assert world.compare({"look": True})["amended"] == after["amended"]
+    seen = look(world)
+    assert (classes(seen), seen["amended"]) == (classes(after), after["amended"])
+    assert seen["amended"]
 
 
 def test_it_sends_what_is_due_once_for_each_run_of_a_cutover_and_only_while_the_project_is_open(world):
@@ -79,22 +86,21 @@ def test_it_sends_what_is_due_once_for_each_run_of_a_cutover_and_only_while_the_
     sent.clear()
     world.later(HOUR)
 
-    def again(**asked: str) -> list[str]:
+    def found_missing(**asked: str) -> set[str]:
         """What is missing when it is judged again, a good while after the last time."""
-        found = classes(world.compare({"again": True, **asked}))["missing"]
+        found = classes(again(world, **asked))["missing"]
         while world.task.held:
             world.fail_copy()
         world.later(2 * HOUR)
-        return found
+        return {*found}
 
     # THEN judging again sends nothing while it is closed, or where no run asks for it
-    again(run="one")
+    found_missing(run="one")
     world.shut(False)
-    again()
+    found_missing()
     assert not sent
     # AND each run sends each key once
-    for run in ("one", "one", "two", "two"):
-        assert set(again(run=run)) == missing
+    assert [found_missing(run=run) for run in ("one", "one", "two", "two")] == [missing] * 4
     assert sent == dict.fromkeys(missing, 2)
 
 
@@ -102,71 +108,54 @@ def test_what_is_only_in_obs_stays_what_it_was_however_many_they_are(world):
     # GIVEN one late object among more deleted ones than are judged again one by one
     world.obs.fill(world.destination_bucket, (f"deleted/{number:05}" for number in range(10_001)), 1, age=HOUR)
     assert world.compare()["classes"]["unknown"]["destination"]["objects"] == 10_002
-    world.copy_all()
-    world.later(HOUR)
+    arrive(world)
     # WHEN the keys are judged again
-    after = world.compare({"again": True})
+    after = again(world)
     # THEN the late object is equal, and the others are what they were
-    assert after["classes"]["missing"]["keys"] == []
+    assert (after["classes"]["missing"]["keys"], after["adds_up"]) == ([], True)
     assert after["classes"]["unknown"]["destination"]["objects"] == 10_002
-    assert after["adds_up"]
-
-
-def test_the_digests_are_those_of_a_pass_that_begins_now(world):
-    world.compare()
-    world.copy_all()
-    world.later(HOUR)
-    amended = world.compare({"again": True})
-    world.later(HOUR)
-    fresh = world.compare({"restart": True})
-    for side in ("source", "destination"):
-        assert amended[side]["digest"] == fresh[side]["digest"]
-    assert {name: one["digests"] for name, one in amended["classes"].items()} == {
-        name: one["digests"] for name, one in fresh["classes"].items()
-    }
 
 
 def test_the_watermark_moves_to_the_oldest_object_that_is_not_there_still(world):
-    before = world.compare()["watermark"]
-    assert before == "2026-01-02T00:00:00Z"
-    world.copy_all()
+    assert world.compare()["watermark"] == "2026-01-02T00:00:00Z"
     world.remove("other")
     world.write("other", "12")
-    world.later(HOUR)
-    after = world.compare({"again": True})
+    arrive(world)
+    after = again(world)
     assert after["watermark"] == after["started"]
 
 
 def test_a_pass_that_goes_on_is_not_judged_again(world):
     with refusing(world.source), pytest.raises(StorageError):
         world.compare()
-    assert not world.compare({"again": True})["finished"]
+    assert not again(world)["finished"]
 
 
 def test_without_a_pass_there_is_nothing_to_judge(world):
-    assert world.compare({"again": True})["next"] == "No pass of this scope has begun."
+    assert again(world)["next"] == "No pass of this scope has begun."
 
 
-def test_too_many_keys_ask_for_another_pass(world, mocker):
+def test_too_many_keys_ask_for_another_pass(world):
     world.compare()
-    mocker.patch("oss_oms_sync.comparison.again.MAX_KEYS", 5)
-    with pytest.raises(PayloadError, match="name 6 keys; at most 5"):
-        world.compare({"again": True})
-    mocker.patch("oss_oms_sync.comparison.again.MAX_KEYS", 6)
-    assert world.compare({"again": True})["finished"]
+    with (
+        patch("oss_oms_sync.comparison.again.MAX_KEYS", 5),
+        pytest.raises(PayloadError, match="name 6 keys; at most 5"),
+    ):
+        again(world)
+    with patch("oss_oms_sync.comparison.again.MAX_KEYS", 6):
+        assert again(world)["finished"]
 
 
 @pytest.mark.parametrize("change", ["less", "more", "twice"])
 def test_lists_that_do_not_name_what_was_counted_are_an_error_and_change_nothing(world, change):
     before = world.compare()
     (name,) = before["differences"]
-    listed = world.bucket.objects[name]
-    lines = listed.body.decode().splitlines(keepends=True)
+    lines = world.bucket.objects[name].body.decode().splitlines(keepends=True)
     changed = {"less": lines[1:], "more": [*lines, "+ never counted\n"], "twice": [*lines[1:], lines[1]]}[change]
     world.bucket.add(StoredObject(name, "".join(changed).encode()))
     with pytest.raises(StorageError, match="found 6 that differ: the lists are incomplete"):
-        world.compare({"again": True})
-    assert classes(world.compare({"look": True})) == classes(before)
+        again(world)
+    assert classes(look(world)) == classes(before)
 
 
 def test_what_did_not_add_up_does_not_because_it_is_judged_again(world):
@@ -175,21 +164,21 @@ def test_what_did_not_add_up_does_not_because_it_is_judged_again(world):
     total = json.loads(world.bucket.objects[name].body)
     total["passed"]["source_listed"]["objects"] += 1
     world.bucket.add(StoredObject.of_json(name, total))
-    assert not world.compare({"again": True})["adds_up"]
+    assert not again(world)["adds_up"]
 
 
 def test_lists_that_are_gone_are_an_error_and_not_equal(world):
     (name,) = world.compare()["differences"]
     del world.bucket.objects[name]
     with pytest.raises(StorageError, match="so what differed is not known"):
-        world.compare({"again": True})
+        again(world)
 
 
 def test_an_obs_that_refuses_is_an_error_and_leaves_the_total_as_it_was(world):
     before = world.compare()
     with refusing(world.there), pytest.raises(StorageError):
-        world.compare({"again": True})
-    assert classes(world.compare({"look": True})) == classes(before)
+        again(world)
+    assert classes(look(world)) == classes(before)
 
 
 # In folders of the first level, and in none.
@@ -213,22 +202,25 @@ happenings = st.lists(
 
 def play(world: CompareWorld, keys: Sequence[str], happenings: list[tuple]) -> None:
     for what, number, *details in happenings if keys else ():
-        world.later(60)
-        getattr(world, what)(keys[number % len(keys)], *details)
+        world.play([("later", 60), (what, keys[number % len(keys)], *details)])
 
 
 def added_up(folders: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:
     """The classes, by the sums of all folders."""
     sums: dict[str, list[int]] = {}
-    for counts in folders.values():
-        for name, four in counts.items():
-            sums[name] = [one + other for one, other in zip(sums.get(name, [0] * 4), four, strict=True)]
+    for name, four in (one for counts in folders.values() for one in counts.items()):
+        sums[name] = [one + other for one, other in zip(sums.get(name, [0] * 4), four, strict=True)]
     return sums
 
 
 def by_class(answer: dict) -> dict[str, list[int]]:
     sides = {name: [one[side][what] for side in SIDES for what in WHAT] for name, one in answer["classes"].items()}
     return {name: four for name, four in sides.items() if any(four)}
+
+
+def digests(answer: dict) -> list[object]:
+    """Those of both sides, and of each class."""
+    return [answer[side]["digest"] for side in SIDES] + [one["digests"] for one in answer["classes"].values()]
 
 
 SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
@@ -246,19 +238,17 @@ def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_a
         world = CompareWorld(SOME, LANES="1")
         play(world, SOME, before)
         world.later(HOUR)
-        first = world.compare()
-        listed = [key for name, keys in classes(first).items() if name not in LASTING for key in keys]
+        listed = [key for name, keys in classes(world.compare()).items() if name not in LASTING for key in keys]
         play(world, listed, after)
         if copied:
             world.copy_all()
         world.later(2 * HOUR)
         # WHEN it is judged again, and compared anew
-        amended, fresh = world.compare({"again": True}), world.compare({"dry_run": True})
+        amended, fresh = again(world), world.compare({"dry_run": True})
     # THEN both say the same, and the folders are the classes
     assert by_class(amended) == by_class(fresh) == added_up(amended["folders"])
+    assert digests(amended) == digests(fresh)
     assert amended["adds_up"]
-    for side in SIDES:
-        assert amended[side]["digest"] == fresh[side]["digest"]
     assert all(amended["folders"].values())
     if folders > len(SOME):
         assert amended["folders"] == fresh["folders"]

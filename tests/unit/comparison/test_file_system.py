@@ -12,21 +12,21 @@ from oss_oms_sync.comparison.judge import FileSystem
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.classify import Entry
 from sandbox.server.faults import Fault
-from support.compare_world import CompareWorld
+from support.compare_world import CompareWorld, classes
 from support.world import HOUR
 
 # What is in both buckets, what is lacking in OBS, and whether a parallel file system can hold that.
 LACKING = {
     "an empty part of its path": ([], "a//b", "12", False),
     "a folder with contents": ([], "a/", "12", False),
-    "a folder with contents, which is there without": ([("a/", "")], "a/", "12", False),
+    "a folder with contents, which is there without": (["a/"], "a/", "12", False),
     "in a folder of a file's name": (["a"], "a/b", "12", False),
     "deep in a folder of a file's name": (["x/a"], "x/a/b/c", "12", False),
     "a folder of a file's name": (["a"], "a/", "", False),
     "in a folder of a file's name, after others": (["a", "a!", "a-b/c", "a.txt"], "a/b", "12", False),
     "a folder without contents": ([], "a/", "", True),
     "beside a file": (["a"], "ab/c", "12", True),
-    "in a folder": ([("a/", ""), "a/a"], "a/b", "12", True),
+    "in a folder": (["a/", "a/a"], "a/b", "12", True),
     "a file": (["b"], "a", "12", True),
 }
 
@@ -40,14 +40,12 @@ def make_file_system(world: CompareWorld, is_one: bool = True) -> None:
     world.obs.bucket(world.destination_bucket).is_file_system = is_one
 
 
-def furnish(world: CompareWorld, there: Iterable[str | tuple[str, str]], key: str, data: str) -> None:
-    world.put(key, data, "md5", "lost")
-    for one in there:
-        name, contents = (one, "1") if isinstance(one, str) else one
-        world.write(name, contents)
-        if isinstance(one, str):
-            world.put(name, contents, "md5", "lost")
-    world.later(HOUR)
+def furnish(world: CompareWorld, there: Iterable[str], key: str, data: str) -> None:
+    """What is in both buckets, folders in OBS alone; and what is lacking there."""
+    for name in there:
+        world.write(name, "" if name.endswith("/") else "1")
+    world.lost(*(name for name in there if not name.endswith("/")), data="1")
+    world.lost(key, data=data)
 
 
 @pytest.mark.parametrize("what", LACKING)
@@ -57,12 +55,10 @@ def test_what_the_destination_cannot_hold_is_impossible_and_not_sent(world, what
     make_file_system(world, is_file_system)
     furnish(world, there, key, data)
     answer = world.compare()
-    if is_held or not is_file_system:
-        assert answer["classes"]["impossible"]["keys"] == []
-    else:
-        assert answer["classes"]["impossible"]["keys"] == [key]
-        assert f"! {key}\n" in world.bucket.objects[answer["differences"][0]].body.decode()
-        assert not world.sent()
+    listed = world.bucket.objects[answer["differences"][0]].body.decode()
+    is_refused = is_file_system and not is_held
+    assert answer["classes"]["impossible"]["keys"] == ([key] if is_refused else [])
+    assert (f"! {key}\n" in listed, key in world.sent()) == (is_refused, not is_refused)
     assert answer["adds_up"]
 
 
@@ -74,29 +70,26 @@ def test_what_nobody_may_ask_counts_as_a_bucket_and_where_obs_does_not_say_the_c
         world.compare()
     world.obs.faults.clear()
     world.obs.deny("obs:bucket:HeadBucket")
-    assert world.compare()["classes"]["missing"]["keys"] == ["a//b"]
+    assert classes(world.compare()) == {"missing": ["a//b"]}
 
 
 def test_what_is_there_is_held_whatever_its_name(world):
     world.put("a//b", "12", "md5", "copied")
     make_file_system(world)
     world.later(HOUR)
-    assert world.compare()["classes"]["equal_contents"]["keys"] == ["a//b"]
+    assert classes(world.compare()) == {"equal_contents": ["a//b"]}
 
 
 def test_what_is_impossible_is_so_still_when_it_is_judged_again(world):
     # GIVEN a file and a folder of one name, of which neither is in OBS
     make_file_system(world)
-    furnish(world, ["x/a"], "x/b", "12")
-    world.put("x/b/c", "12", "md5", "lost")
-    world.later(HOUR)
-    assert world.compare()["classes"]["missing"]["keys"] == ["x/b", "x/b/c"]
+    world.lost("x/b", "x/b/c", data="12")
+    assert classes(world.compare()) == {"missing": ["x/b", "x/b/c"]}
 
     # WHEN OMS has copied the file, THEN what is in the folder cannot be copied
     world.write("x/b", "12")
     world.later(HOUR)
-    again = world.compare({"again": True})["classes"]
-    assert (again["missing"]["keys"], again["impossible"]["keys"]) == ([], ["x/b/c"])
+    assert classes(world.compare({"again": True})) == {"equal_contents": ["x/b"], "impossible": ["x/b/c"]}
 
 
 @pytest.mark.parametrize(("own", "asked"), [("a/", {}), ("", {"prefix": "a/"})])
@@ -104,8 +97,7 @@ def test_a_file_that_no_listing_of_the_prefix_shows_is_in_the_way_all_the_same(o
     world = CompareWorld(LANES="1", OBJECT_PREFIX=own)
     make_file_system(world)
     furnish(world, ["a"], "a/b", "12")
-    assert world.compare(asked)["classes"]["impossible"]["keys"] == ["a/b"]
-    assert not world.sent()
+    assert (classes(world.compare(asked)), world.sent()) == ({"impossible": ["a/b"]}, set())
 
 
 class Files:

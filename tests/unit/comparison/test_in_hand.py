@@ -15,11 +15,19 @@ def world() -> CertifyWorld:
     return CertifyWorld()
 
 
-def accept(world: CertifyWorld, key: str, fault: CopyFault | None = None) -> None:
-    """OMS accepts an object that is twenty minutes older."""
-    world.task.copies.then(fault or CopyFault.held())
-    world.put(key, "1", fate="copied")
-    world.source.modified[key] -= 20 * MINUTE
+def accept(world: CertifyWorld, *keys: str, fault: CopyFault | None = None) -> None:
+    """OMS accepts objects that are twenty minutes older."""
+    for key in keys:
+        world.task.copies.then(fault or CopyFault.held())
+        world.put(key, "1", fate="copied")
+        world.source.modified[key] -= 20 * MINUTE
+
+
+def copy_first(world: CertifyWorld) -> None:
+    """OMS copies the first of what it has accepted."""
+    copy = world.task.held[0]
+    world.task.begin(copy)
+    world.task.end(copy)
 
 
 def class_of(world: CertifyWorld, key: str) -> str:
@@ -30,12 +38,11 @@ def class_of(world: CertifyWorld, key: str) -> str:
 
 def test_what_oms_finished_and_is_not_there_is_missing(world):
     world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
-    accept(world, "a", CopyFault.late(1))
+    accept(world, "a", fault=CopyFault.late(1))
     # Counts of the last ten minutes are not trusted.
-    world.later(9 * MINUTE)
-    assert class_of(world, "a") == "in_flight"
-    world.later(2 * MINUTE)
-    assert class_of(world, "a") == "missing"
+    for minutes, found in ((9, "in_flight"), (2, "missing")):
+        world.later(minutes * MINUTE)
+        assert class_of(world, "a") == found
 
 
 def test_what_was_accepted_ten_minutes_ago_may_not_be_counted_yet():
@@ -44,7 +51,7 @@ def test_what_was_accepted_ten_minutes_ago_may_not_be_counted_yet():
 
 
 def test_what_was_accepted_before_the_oldest_unfinished_step_is_missing(world):
-    accept(world, "a", CopyFault.late(1))
+    accept(world, "a", fault=CopyFault.late(1))
     world.later(12 * MINUTE)
     world.remove("a")
     accept(world, "b")
@@ -54,12 +61,10 @@ def test_what_was_accepted_before_the_oldest_unfinished_step_is_missing(world):
 
 
 def test_what_oms_has_not_finished_is_in_flight_as_long_as_it_finishes_anything(world):
-    for key in ("1", "2", "3", "a"):
-        accept(world, key)
-    for copy in list(world.task.held)[:3]:
+    accept(world, "1", "2", "3", "a")
+    for _ in range(3):
         world.later(25 * MINUTE)
-        world.task.begin(copy)
-        world.task.end(copy)
+        copy_first(world)
         assert class_of(world, "a") == "in_flight"
     # After half an hour without anything, it is lost.
     world.later(40 * MINUTE)
@@ -69,15 +74,13 @@ def test_what_oms_has_not_finished_is_in_flight_as_long_as_it_finishes_anything(
 @pytest.mark.parametrize(("gigabytes", "minutes"), [(0, 30), (90, 120)])
 def test_a_large_object_has_a_minute_more_for_each_gb(gigabytes, minutes):
     counts = InHand(now=1e9, left=1, oldest=0, finished=0)
-    size = gigabytes * 10**9
-    assert counts.may_have(1e9 - minutes * MINUTE + 1, size)
-    assert not counts.may_have(1e9 - minutes * MINUTE - 1, size)
+    accepted = 1e9 - minutes * MINUTE
+    assert [counts.may_have(accepted + more, gigabytes * 10**9) for more in (1, -1)] == [True, False]
 
 
 def test_what_was_finished_in_the_window_and_accepted_before_it_hides_nothing(world):
     # GIVEN copies that OMS accepted yesterday, and now finishes
-    for key in "abc":
-        accept(world, key)
+    accept(world, *"abc")
     world.later(DAY + HOUR)
     world.copy_all()
     world.later(20 * MINUTE)
@@ -85,8 +88,7 @@ def test_what_was_finished_in_the_window_and_accepted_before_it_hides_nothing(wo
     # WHEN one is accepted after that, THEN it is left, whatever the sum says
     accept(world, "d")
     world.later(20 * MINUTE)
-    assert in_hand(world.invocation()).left == 1
-    assert class_of(world, "d") == "in_flight"
+    assert (in_hand(world.invocation()).left, class_of(world, "d")) == (1, "in_flight")
     world.copy_all()
     assert in_hand(world.invocation()).left == 0
 
@@ -95,8 +97,7 @@ def test_hours_tell_what_is_in_flight_and_not_that_nothing_is_left(world):
     world.task.step = "ONE_HOUR"
     accept(world, "a")
     world.later(20 * MINUTE)
-    assert in_hand(world.invocation()).left is None
-    assert class_of(world, "a") == "in_flight"
+    assert (in_hand(world.invocation()).left, class_of(world, "a")) == (None, "in_flight")
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(59, "in_flight"), (61, "missing")])
@@ -123,14 +124,11 @@ def test_another_version_that_was_accepted_is_not_this_one(world):
 def test_oms_is_busy_to_the_end_of_the_five_minutes_in_which_it_finished_only_where_that_matters(
     world, fails, is_more, minutes
 ):
-    for key in ["a", *(["b"] if is_more else [])]:
-        accept(world, key)
+    accept(world, *("ab" if is_more else "a"))
     world.later(HOUR)
     began = world.clock.now().timestamp() // 300 * 300
     if fails:
         world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
-    copy = world.task.held[0]
-    world.task.begin(copy)
-    world.task.end(copy)
+    copy_first(world)
     world.later(20 * MINUTE)
     assert in_hand(world.invocation()).busy == began + minutes * MINUTE

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -26,7 +27,7 @@ from oss_oms_sync.passes.pieces import Pass
 from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
-from support.reconcile_world import ReconcileWorld, slow
+from support.reconcile_world import ReconcileWorld, adds_up, slow
 from support.stored import Stored
 from support.world import DROP_AFTER, FROZEN, HOUR, ROOT, TASK, TICK, World
 
@@ -52,12 +53,12 @@ class Actor:
         mine = copy.copy(world)
         mine.start()
         self.instance, invocation = mine.one, replace(mine.invocation(60), settings=world.settings)
-        work = self._ground.run(lambda: self._work(event, invocation), self.instance)
-        self._task = self._ground.loop.create_task(work)
 
-    def _work(self, event: str, invocation: Any) -> None:
-        with suppress(StorageError):
-            reconcile.run(event, invocation)
+        def work() -> None:
+            with suppress(StorageError):
+                reconcile.run(event, invocation)
+
+        self._task = self._ground.loop.create_task(self._ground.run(work, self.instance))
 
     @property
     def over(self) -> bool:
@@ -105,7 +106,7 @@ class PassWorld(ReconcileWorld):
         self.settings = replace(self.settings, piece_seconds=3.0)
         self.classes = 1
         self.events: list[bytes] = []
-        self.totals: list[tuple[str, dict[str, Any], int, int]] = []
+        self.totals: list[tuple[str, Counter[str], int, int]] = []
         self.static = {name: set(some) for name, some in keys.items()}
         self.ever = {name: set(some) for name, some in keys.items()}
         for name in keys.keys() - self.oss.buckets:
@@ -118,8 +119,7 @@ class PassWorld(ReconcileWorld):
                 if index % 3 == 0:
                     self.accept(key)
         self.listings_take(0.9)
-        created = ["oss:ObjectCreated:PutObject"]
-        self.oss.add_trigger("passes", self.log_bucket, created, PREFIX, "", self._told)
+        self.oss.add_trigger("passes", self.log_bucket, ["oss:ObjectCreated:PutObject"], PREFIX, "", self._told)
         self.later(2 * HOUR)
 
     def listings_take(self, seconds: float) -> None:
@@ -129,14 +129,9 @@ class PassWorld(ReconcileWorld):
         for bucket in self.sources.values():
             slow(bucket, seconds)
 
-    def invocation(self, seconds: float = 60) -> Any:
-        settings, invocation = self.settings, super().invocation(seconds)
-        return replace(invocation, settings=settings)
-
     def current(self) -> Actor | None:
         """Whose code is running."""
-        owner = self.ground.owner()
-        return next((one for one in self.actors if one.instance is owner), None)
+        return next((one for one in self.actors if one.instance is self.ground.owner()), None)
 
     # What can happen.
 
@@ -170,16 +165,14 @@ class PassWorld(ReconcileWorld):
 
     def next_put(self, fate: str) -> None:
         """The next write of a pass is not answered: it is done at once, or late."""
-        fault = Fault.lands_late(120) if fate == "late" else DROP_AFTER
-        where = lambda request: request.method == "PUT" and unquote(request.raw_path)[1:].startswith(PREFIX)  # noqa: E731
-        self.oss.faults.then(fault, where=where)
+        self.oss.faults.then(
+            Fault.lands_late(120) if fate == "late" else DROP_AFTER,
+            where=lambda request: request.method == "PUT" and unquote(request.raw_path)[1:].startswith(PREFIX),
+        )
 
     def land(self) -> None:
         """What was on its way arrives."""
         self.ground.call(self.oss.settle())
-
-    def pause(self, seconds: float) -> None:
-        self.later(seconds)
 
     def oms_down(self, down: bool) -> None:
         self.oms.faults.clear()
@@ -269,7 +262,7 @@ class PassWorld(ReconcileWorld):
             value = json.loads(self.bucket.objects[key].body)
             name = value["of"]["source_bucket"]
             low, high = (len(self._within(keys, value["of"])) for keys in (self.static[name], self.ever[name]))
-            self.totals.append((key, value["passed"]["counts"], low, high))
+            self.totals.append((key, Counter(value["passed"]["counts"]), low, high))
 
     @staticmethod
     def _within(keys: set[str], about: Any) -> set[str]:
@@ -278,11 +271,8 @@ class PassWorld(ReconcileWorld):
     def check(self) -> None:
         """No total is wrong."""
         for name, counts, low, high in self.totals:
-            get = lambda what: counts.get(what, 0)  # noqa: B023, E731
-            assert low <= get("scanned") <= high, f"{name}: {counts}, but there are {low} to {high}"
-            parts = sum(map(get, ("covered", "failed_before", "submitted", "pending")))
-            assert get("scanned") == parts
-            assert get("submitted") == get("accepted") + get("failed")
+            assert low <= counts["scanned"] <= high, f"{name}: {counts}, but there are {low} to {high}"
+            assert adds_up(counts)
 
     def finish(self, events: bool, ticks: int = 80) -> bool:
         """Lets ticks come by the clock, and what is on its way: with or without events. Returns whether all passes of

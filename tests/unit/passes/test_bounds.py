@@ -1,14 +1,21 @@
-"""What a pass may cost that gets nowhere, or is too large, or may send nothing."""
+"""What a pass may cost that gets nowhere, or is too large, or may send nothing; and into how many ranges it splits that
+knows where the keys lie, from the other job's pass too: both walk through the same keys."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
+
+import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.reconcile_world import ReconcileWorld
-from support.world import HOUR, NO_RIGHT, TICK
+from oss_oms_sync.passes import work
+from support.compare_world import CompareWorld, pages_of
+from support.reconcile_world import ReconcileWorld, slow
+from support.world import DAY, HOUR, NO_RIGHT, TICK
 
 
 def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
@@ -17,18 +24,18 @@ def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
     return world.ask("reconcile", {} if event is None else event)
 
 
-def pieces(world: ReconcileWorld) -> list[str]:
-    return [name for name in world.bucket.names(world.store.prefix) if name.rpartition("/")[2].isdecimal()]
-
-
 def stuck(world: ReconcileWorld, event: object, times: int) -> int:
     """How many pieces are written by so many calls, ten minutes apart, while the source cannot be listed."""
-    before = len(pieces(world))
+
+    def pieces() -> int:
+        return sum(name.rpartition("/")[2].isdecimal() for name in world.bucket.names(world.store.prefix))
+
+    before = pieces()
     for _ in range(times):
         world.later(600)
         with contextlib.suppress(Exception):
             reconcile(world, event)
-    return len(pieces(world)) - before
+    return pieces() - before
 
 
 def test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_somebody_asks(world):
@@ -38,9 +45,8 @@ def test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_s
     looked = reconcile(world, {"look": True})
     assert (looked["finished"], "tried again tomorrow" in looked["stopped"]) == (False, True)
     assert stuck(world, {}, 1) == 1
-    world.later(25 * HOUR)
     world.source.heal()
-    world.later(HOUR)
+    world.later(26 * HOUR)
     assert reconcile(world, TICK)["finished"]
 
 
@@ -51,11 +57,61 @@ def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
     (total,) = (name for name in world.bucket.names(world.store.prefix) if name.endswith("/total"))
     told = json.loads(world.bucket.objects[total].body)
     told["passed"]["marks"] = [["29", 10**12]]
-    world.bucket.add(StoredObject(total, json.dumps(told).encode()))
+    world.bucket.add(StoredObject.of_json(total, told))
 
     # WHEN all is to be sent, THEN it names another way, until somebody insists
     world.oms.accepted.clear()
-    assert reconcile(world, {"all": True})["stop"] == "too_large"
-    assert world.sent() == set()
+    assert (reconcile(world, {"all": True})["stop"], world.sent()) == ("too_large", set())
     assert reconcile(world, {"all": True, "since": "2026-01-01T00:00:00Z"})["accepted"] == 30
     assert reconcile(world, {"all": True, "restart": True})["accepted"] == 30
+
+
+@contextlib.contextmanager
+def copied(number: int, **environment: str) -> Iterator[CompareWorld]:
+    """So many objects, which were copied an hour ago, in pages of ten, each page worth a range of its own."""
+    world = CompareWorld(**environment)
+    for one in range(number):
+        world.put(f"{one:03}", "1", fate="copied")
+    world.later(HOUR)
+    with patch.object(work, "WORTH_SPLITTING", 2), patch.object(work, "FIRST_SECONDS", 3.0), pages_of(10):
+        yield world
+
+
+def first_look(world: CompareWorld, job: str, **asked: object) -> dict:
+    """What a job's next pass shows where each page takes a second."""
+    world.later(DAY)
+    slow(world.source, 1.0)
+    return world.ask(job, asked, timeout=20)
+
+
+@pytest.mark.parametrize("lanes", [3, 4, 6])
+def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
+    # GIVEN the marks of a pass over forty objects
+    with copied(40, LANES=str(lanes)) as world:
+        assert world.reconcile()["finished"]
+        # WHEN the next one begins, and has no time but for its first piece
+        result = first_look(world, "reconcile")
+        # THEN all lanes have their range, and each object still counts once
+        assert result["ranges"] == {"open": lanes, "done": 0}
+        slow(world.source, 0.0)
+        world.later(HOUR)
+        assert world.reconcile()["scanned"] == 40
+
+
+@pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
+def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
+    # GIVEN a pass of one job that ended
+    with copied(100, LANES="2") as world:
+        assert world.ask(first)["finished"]
+        # WHEN the other job's first pass begins, THEN it splits before it walks anywhere
+        result = first_look(world, second)
+    assert (result["ranges"]["open"] >= 2, result["objects_per_minute"]) == (True, 0), result
+
+
+@pytest.mark.parametrize(("asked", "ranges"), [({"all": True}, 2), ({"all": True, "since": "2020-01-01"}, 8)])
+def test_where_everything_is_sent_a_pass_has_no_more_lanes_than_use_up_the_rate(asked, ranges):
+    # GIVEN marks, and a rate of ten calls a second
+    with copied(40, LANES="8", OMS_RATE="10") as world:
+        assert world.reconcile()["finished"]
+        # WHEN a pass over all objects begins THEN
+        assert first_look(world, "reconcile", **asked)["ranges"]["open"] == ranges

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
@@ -62,13 +64,9 @@ def test_just_what_is_missing_or_stale_is_sent(world, case, key):
     result = world.reconcile()
 
     # THEN it is counted as what it is, and sent only where it has to be
-    expected = {"scanned": len(others), "covered": len(others)}
-    for name in verdict:
-        expected[name] = expected.get(name, 0) + 1
-    assert counts(result) == expected
+    assert counts(result) == Counter(["scanned", "covered"] * len(others) + verdict)
     assert adds_up(result)
-    assert result["finished"]
-    assert world.sent() == ({key} if "submitted" in verdict else set())
+    assert (result["finished"], world.sent()) == (True, {key} if "submitted" in verdict else set())
 
     # AND the next pass has nothing to send
     assert world.reconcile()["submitted"] == 0
@@ -78,8 +76,7 @@ def test_records_of_deleted_objects_are_counted_and_not_sent(world):
     world.accept("deleted long ago")
     world.later()
     world.accept("deleted just now")  # or uploaded just now, behind the page that was listed
-    assert counts(world.reconcile()) == {"orphans": 1}
-    assert world.oms.calls == []
+    assert (counts(world.reconcile()), world.oms.calls) == ({"orphans": 1}, [])
 
 
 @pytest.mark.parametrize(("minutes", "pending"), [(14, 1), (16, 0)])
@@ -87,6 +84,12 @@ def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(wo
     world.later()
     world.upload("a", minutes_ago=minutes)
     assert world.reconcile()["pending"] == pending
+
+
+def new(world: ReconcileWorld) -> tuple[int, int]:
+    """How many objects were new to the last pass, and how many of those had no record."""
+    *_, one = world.passes()
+    return one.counts["new"], one.counts["new_missing"]
 
 
 def test_what_was_written_while_the_project_was_closed_is_sent_once_it_is_open_however_young_it_is(world):
@@ -106,12 +109,10 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_it_is_open_h
     assert (answer["submitted"], answer["pending"]) == (3, 0)
 
     # AND what came then tells nothing of events: neither that they are lost, nor that they arrive
-    *_, one = world.passes()
-    assert (one.counts["new"], one.counts["new_missing"]) == (0, 0)
+    assert new(world) == (0, 0)
     world.later(HOUR)
     world.reconcile()
-    *_, one = world.passes()
-    assert (one.counts["new"], one.counts["new_missing"]) == (0, 0)
+    assert new(world) == (0, 0)
     # Later it leaves young ones to their events again.
     world.upload("young", minutes_ago=14)
     assert world.reconcile()["pending"] == 1
@@ -127,8 +128,7 @@ def test_a_long_record_without_a_time_covers_nothing(world):
 
 
 def test_records_in_the_source_bucket_are_never_sent(world):
-    world.upload("oms_source_record/x/success_object/a")
-    world.later()
+    world.lost("oms_source_record/x/success_object/a")
     assert counts(world.reconcile()) == {}
 
 
@@ -143,50 +143,49 @@ def test_objects_written_since_the_last_pass_are_counted_as_new_and_as_new_missi
 
     # WHEN a pass is done, THEN those between are counted
     world.reconcile()
-    *_, one = world.passes()
-    assert (one.counts["new"], one.counts["new_missing"]) == (2, 2)
+    assert new(world) == (2, 2)
 
 
 def test_what_was_written_before_the_installation_is_not_counted_as_new(world):
     world.upload("before", minutes_ago=61)
     world.upload("since", minutes_ago=59)
-    world.reconcile()
-    (one,) = world.passes()
-    assert (one.counts["submitted"], one.counts["new"]) == (2, 1)
+    assert world.reconcile()["submitted"] == 2
+    assert new(world) == (1, 1)
 
 
 def test_nothing_outside_prefix_and_suffix_is_sent_or_counted():
     world = ReconcileWorld(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=".jpg")
-    for key in ("photos/a.jpg", "photos/a.png", "photos", "videos/a.jpg", "photos/b.jpg"):
-        world.upload(key)
+    keys = ("photos/a.jpg", "photos/a.png", "photos", "videos/a.jpg", "photos/b.jpg")
+    for key in keys:
         world.accept(f"{key}.deleted")
-    world.later()
+    world.lost(*keys)
     assert counts(world.reconcile()) == {"scanned": 2, "submitted": 2, "accepted": 2}
     assert world.sent() == {"photos/a.jpg", "photos/b.jpg"}
 
 
-def test_payload_prefix_since_and_all_choose(world):
+@pytest.mark.parametrize(
+    ("asked", "looked_at", "sent"),
+    [
+        ({"prefix": "a/"}, 1, []),
+        ({"since": "2026-01-01"}, 3, ["b/missing"]),
+        ({"since": "1970-01-01", "prefix": "b/"}, 2, ["b/missing"]),
+        ({"since": "1970-01-01T00:00:00Z"}, 4, ["a/old", "b/missing"]),
+        ({"all": True, "prefix": "a/"}, 2, ["a/new", "a/old"]),
+        ({"all": True, "since": "2026-01-01", "prefix": "a/"}, 1, ["a/new"]),
+    ],
+)
+def test_payload_prefix_since_and_all_choose(world, asked, looked_at, sent):
     world.upload("a/old", minutes_ago=30 * 24 * 60)
     world.in_step("a/new", "b/new")
-    world.upload("b/missing")
-    world.later()
-    assert counts(world.reconcile({"prefix": "a/"})) == {"scanned": 1, "covered": 1}
-    assert world.reconcile({"since": "2026-01-01"})["submitted"] == 1
-    assert world.sent() == {"b/missing"}
-    assert world.reconcile({"since": "1970-01-01", "prefix": "b/"})["submitted"] == 0
-    assert world.reconcile({"since": "1970-01-01T00:00:00Z"})["submitted"] == 1
-    assert world.sent() == {"b/missing", "a/old"}
-    world.oms.accepted.clear()
-    assert counts(world.reconcile({"all": True, "prefix": "a/"})) == {"scanned": 2, "submitted": 2, "accepted": 2}
-    assert world.sent() == {"a/old", "a/new"}
-    assert world.reconcile({"all": True, "since": "2026-01-01", "prefix": "a/"})["submitted"] == 1
+    world.lost("b/missing")
+    result = world.reconcile(asked)
+    assert (result["scanned"], result["submitted"], sorted(world.sent())) == (looked_at, len(sent), sent)
 
 
 def test_an_object_of_the_very_second_that_since_names_is_looked_at(world):
     world.upload("a")
     world.later(1)
-    world.upload("b")
-    world.later()
+    world.lost("b")
     assert world.reconcile({"since": "2026-01-02T00:00:01Z", "dry_run": True})["missing"] == ["b"]
 
 
@@ -197,9 +196,8 @@ def test_all_is_all_however_old(world):
 
 
 def test_an_installation_in_the_first_year_is_not_an_error(world):
-    world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "0001-01-01"}'))
-    world.upload("a")
-    world.later()
+    world.keep("state/installed.json", {"at": "0001-01-01"})
+    world.lost("a")
     assert world.tick()["accepted"] == 1
 
 

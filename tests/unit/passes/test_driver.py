@@ -58,6 +58,10 @@ def driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
     return Driver(invocation, PassStore(invocation, "reconcile"), walk)
 
 
+def work(one: Driver, how: str) -> tuple[PassState | None, Stopped | None]:
+    return one.by_timer(USUAL, DAY) if how == "timer" else one.by_hand(USUAL, restart=how == "restart")
+
+
 def rests() -> Piece:
     return Piece(Kind.REST, until="", after="", stopped=NO_SPACE)
 
@@ -66,10 +70,17 @@ def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
     """A pass whose two halves nobody has begun: (..., m] and (m, ...]."""
     walks.kinds[""] = Piece(Kind.SPLIT, until="", after="", cut="m")
     state, _ = driver(world, walks).begin(scope)
-    assert state
     del walks.kinds[""]
     walks.began.clear()
     return state.of
+
+
+def at_work(world: ReconcileWorld, walks: Walks, *halves: str) -> Pass:
+    """A pass on whose halves somebody works, or on these alone."""
+    one = split(world, walks)
+    for name in halves or ("r0", "r1"):
+        world.store.sign_on(one.name, name, 1)
+    return one
 
 
 def woken(world: ReconcileWorld) -> list[str]:
@@ -84,10 +95,9 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     # GIVEN a tick, which another overtakes
     first, second = driver(world, walks), driver(world, walks)
     world.clock.ahead = timedelta(hours=3)
-    other = walks.meanwhile = lambda: None
 
     def overtake() -> None:
-        walks.meanwhile = other
+        walks.meanwhile = lambda: None
         world.clock.ahead = timedelta(hours=5)
         second.by_timer(USUAL, DAY)
 
@@ -100,31 +110,20 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     assert name.endswith("-20260102T000000000000Z")
 
 
-def test_a_pass_by_hand_is_a_reason_for_ticks_to_wait(world, walks):
-    driver(world, walks).by_hand(USUAL, restart=False)
-    world.later(HOUR)
-    driver(world, walks).by_timer(USUAL, DAY)
-    assert len(list(world.store.names())) == 1
-
-
 def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
     ended, _ = driver(world, walks).begin(USUAL)
     walks.kinds[""] = rests()
     driver(world, walks).begin(USUAL)
     driver(world, walks).begin(PART)
-    one = driver(world, walks).about_now(USUAL)
-    assert (one.before, one.before_started) == (ended.of.name, ended.of.started)
-    assert driver(world, walks).about_now(PART).before == ""
+    of, of_part = map(driver(world, walks).about_now, (USUAL, PART))
+    assert (of.before, of.before_started, of_part.before) == (ended.of.name, ended.of.started, "")
 
 
 # Wakes.
 
 
 def test_a_tick_leaves_alone_what_is_being_worked_on(world, walks):
-    one = split(world, walks)
-    world.later(LOST - 10)
-    world.store.sign_on(one.name, "r0", 1)
-    world.store.sign_on(one.name, "r1", 1)
+    at_work(world, walks)
     world.later(LOST - 10)
     driver(world, walks).by_timer(USUAL, DAY)
     assert (walks.began, woken(world)) == ([], [])
@@ -137,8 +136,7 @@ def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, wa
     one = split(world, walks)
     world.later(LOST)
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
-    assert walks.began == [("", "m"), ("m", "")]
-    assert woken(world) == ["r1"]
+    assert (walks.began, woken(world)) == ([("", "m"), ("m", "")], ["r1"])
     assert (state.of, bool(state.ended), stopped) == (one, True, None)
 
 
@@ -150,32 +148,14 @@ def test_a_tick_that_gets_nowhere_wakes_nobody_and_says_why(world, walks):
     assert (stopped, bool(state.ended), woken(world), len(walks.began)) == (NO_SPACE, False, [], 1)
 
 
-def test_a_range_that_never_gets_on_does_not_keep_the_ticks_from_others(world, walks):
+@pytest.mark.parametrize("how", ["timer", "by hand"])
+def test_a_range_that_never_gets_on_keeps_neither_ticks_nor_calls_by_hand_from_others(world, walks, how):
     split(world, walks)
     walks.kinds["m"] = rests()
     for _ in range(2):
         world.later(LOST)
-        driver(world, walks).by_timer(USUAL, DAY)
-    assert ("m", "") in walks.began
-    assert world.passes()[0].ranges_done == 1
-
-
-def test_a_call_by_hand_tries_another_range_than_the_last_which_got_nowhere(world, walks):
-    split(world, walks)
-    walks.kinds["m"] = rests()
-    for _ in range(2):
-        world.later(LOST)
-        _, stopped = driver(world, walks).by_hand(USUAL, restart=False)
-        assert stopped == NO_SPACE
-    assert world.passes()[0].ranges_done == 1
-
-
-def test_a_tick_goes_on_with_passes_of_other_scopes(world, walks):
-    driver(world, walks).by_timer(USUAL, DAY)
-    one = split(world, walks, PART)
-    world.later(LOST)
-    state, _ = driver(world, walks).by_timer(USUAL, DAY)
-    assert (state.of, bool(state.ended)) == (one, True)
+        _, stopped = work(driver(world, walks), how)
+    assert (world.passes()[0].ranges_done, stopped) == (1, NO_SPACE)
 
 
 def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks, mocker):
@@ -186,8 +166,7 @@ def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks
     goes_on = PassState.goes_on.fget
     mocker.patch.object(PassState, "goes_on", property(lambda one: one.of == other and goes_on(one)))
     driver(world, walks).by_timer(USUAL, None)
-    assert [bool(one.ended) for one in world.passes() if one.of == other] == [True]
-    assert [bool(one.ended) for one in world.passes() if one.of != other] == [False]
+    assert {one.of == other: bool(one.ended) for one in world.passes()} == {True: True, False: False}
 
 
 # Waits.
@@ -209,9 +188,7 @@ def listings(world: ReconcileWorld) -> Counter[str]:
 
 
 def test_each_look_of_a_waiting_call_lists_the_pass_and_its_workers_once(world, walks):
-    one = split(world, walks)
-    for name in ("r0", "r1"):
-        world.store.sign_on(one.name, name, 1)
+    at_work(world, walks)
     seen, looks, sleep = listings(world), [0], world.clock.sleep
 
     def look(seconds: float) -> None:
@@ -220,10 +197,8 @@ def test_each_look_of_a_waiting_call_lists_the_pass_and_its_workers_once(world, 
 
     world.clock.sleep = look  # type: ignore[method-assign]
     driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
-    assert looks[0] > 50
-    assert seen["working"] == looks[0]
     # Besides, at the beginning and at the end it reads how far the pass is.
-    assert looks[0] < seen["passes"] < looks[0] + 10
+    assert 50 < looks[0] == seen["working"] < seen["passes"] < looks[0] + 10
 
 
 @pytest.mark.parametrize("how", ["by hand", "restart", "timer"])
@@ -231,11 +206,10 @@ def test_what_begins_a_pass_reads_how_far_the_others_are_only_once(world, walks,
     driver(world, walks).begin(PART)
     world.later(2 * HOUR)
     walks.kinds[""] = rests()
-    seen, this = listings(world), driver(world, walks)
-    state, _ = this.by_timer(USUAL, DAY) if how == "timer" else this.by_hand(USUAL, restart=how == "restart")
-    assert not state.ended
+    seen = listings(world)
+    state, _ = work(driver(world, walks), how)
     # From the beginning of all names, and after the one pass that is there.
-    assert seen["each pass"] == 2
+    assert (state.ended, seen["each pass"]) == ("", 2)
 
 
 def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
@@ -246,8 +220,7 @@ def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
 
 def test_a_call_by_hand_waits_for_what_others_do(world, walks):
     # GIVEN a pass, and another instance that does one half a minute later
-    one = split(world, walks)
-    world.store.sign_on(one.name, "r0", 1)
+    one = at_work(world, walks, "r0")
     began, sleep = world.clock.seconds, world.clock.sleep
 
     def meanwhile(seconds: float) -> None:
@@ -266,9 +239,7 @@ def test_a_call_by_hand_waits_for_what_others_do(world, walks):
 
 def test_a_call_by_hand_says_that_the_time_is_up_with_enough_of_it_left(world, walks):
     # GIVEN a pass on which somebody works all the time
-    one = split(world, walks)
-    for name in ("r0", "r1"):
-        world.store.sign_on(one.name, name, 1)
+    at_work(world, walks)
     began = world.clock.seconds
     state, stopped = driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
     assert (bool(state.ended), stopped, walks.began) == (False, TIME_IS_UP, [])
@@ -276,18 +247,10 @@ def test_a_call_by_hand_says_that_the_time_is_up_with_enough_of_it_left(world, w
 
 
 def test_a_call_by_hand_takes_over_from_a_worker_that_is_lost(world, walks):
-    one = split(world, walks)
-    for name in ("r0", "r1"):
-        world.store.sign_on(one.name, name, 1)
+    at_work(world, walks)
     began = world.clock.seconds
     assert driver(world, walks).by_hand(USUAL, restart=False)[0].ended
     assert LOST - 2 < world.clock.seconds - began < LOST + 20
-
-
-def test_a_call_by_hand_says_why_the_pass_that_it_began_goes_no_further(world, walks):
-    walks.kinds[""] = rests()
-    state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
-    assert (bool(state.ended), stopped, len(walks.began)) == (False, NO_SPACE, 1)
 
 
 # Events.
@@ -297,7 +260,6 @@ def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world,
     one = split(world, walks)
     done = driver(world, walks).by_event([Wake(one.name, name, 0) for name in ("r0", "r1", "r")])
     assert done["pieces"] == {f"{one.name}/r0": "done", f"{one.name}/r1": "done"}
-    assert world.passes()[0].ended
 
 
 @pytest.mark.parametrize(("range_name", "number"), [("r", 0), ("r0", 0), ("r00", 0)])
@@ -308,8 +270,7 @@ def test_an_event_does_nothing_for_a_range_that_is_shared_has_moved_on_or_is_not
     walks.kinds["m"] = Piece(Kind.MORE, until="", after="a")
     driver(world, walks).by_event([Wake(one.name, "r0", 0)])
     walks.began.clear()
-    assert driver(world, walks).by_event([Wake(one.name, range_name, number)])["pieces"] == {}
-    assert not walks.began
+    assert (driver(world, walks).by_event([Wake(one.name, range_name, number)])["pieces"], walks.began) == ({}, [])
 
 
 # The total.
@@ -328,7 +289,6 @@ def test_a_total_without_new_objects_keeps_what_the_last_pass_knew_of_them(world
     ):
         walks.kinds[""] = counted(**counts)
         state, _ = driver(world, walks).begin(USUAL)
-        assert tuple(state.counts.get(name, 0) for name in ("new", "new_missing")) == known
-        assert state.counts["scanned"] == 9
+        assert [state.counts.get(name, 0) for name in ("scanned", "new", "new_missing")] == [9, *known]
     walks.kinds[""] = counted(scanned=1)
     assert "new" not in driver(world, walks).begin(PART)[0].counts

@@ -11,6 +11,7 @@ from oss_oms_sync.ledger.records import is_long, record_prefix
 from oss_oms_sync.passes.classify import Classifier
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
+from support.compare_world import pages_of
 from support.law import HOSTILE
 from support.reconcile_world import LONG, ReconcileWorld, counts
 from support.world import NO_RIGHT, TASK
@@ -29,34 +30,22 @@ def merged(world: ReconcileWorld, after: str) -> MergedListing:
 
 def test_hostile_keys_are_told_apart(world):
     world.in_step(*HOSTILE[::2])
-    for key in HOSTILE[1::2]:
-        world.upload(key)
-    world.later()
+    world.lost(*HOSTILE[1::2])
     world.reconcile()
     assert world.sent() == set(HOSTILE[1::2])
 
 
-def test_a_prefix_narrows_what_is_listed(mocker):
+@pytest.mark.parametrize(
+    ("prefix", "pages"), [("b/", 1), ("", 4)], ids=["a prefix narrows what is listed", "each page is asked for once"]
+)
+@pages_of(7)
+def test_no_page_of_a_listing_is_asked_for_that_is_not_needed(prefix, pages):
     world = ReconcileWorld(LANES="1")
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
-    for number in range(200):
-        world.in_step(f"a/{number:03}")
-    world.in_step("b/1")
+    world.in_step(*(f"a/{number:02}" for number in range(21)), "b/1")
     world.later()
     world.source.calls.clear()
-    assert world.reconcile({"prefix": "b/"})["covered"] == 1
-    assert world.source.calls["list"] == 1
-
-
-def test_each_page_of_a_listing_is_asked_for_once(mocker):
-    world = ReconcileWorld(LANES="1")
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
-    for number in range(21):
-        world.in_step(f"{number:02}")
-    world.later()
-    world.source.calls.clear()
-    world.reconcile()
-    assert world.source.calls["list"] == 3
+    assert world.reconcile({"prefix": prefix})["covered"] == (1 if prefix else 22)
+    assert world.source.calls["list"] == pages
 
 
 def test_a_key_that_is_long_for_one_record_kind_only_is_classified_by_both(world):
@@ -64,13 +53,10 @@ def test_a_key_that_is_long_for_one_record_kind_only_is_classified_by_both(world
     assert is_long(TASK, "success", covered)
     assert not is_long(TASK, "failed", covered)
     world.in_step(covered)
-    world.upload(waiting)
     world.fail(waiting)
-    world.upload(missing)
-    world.later()
-    assert counts(world.reconcile()) == dict.fromkeys(["covered", "failed_before", "submitted", "accepted"], 1) | {
-        "scanned": 3
-    }
+    world.lost(waiting, missing)
+    one_each = dict.fromkeys(["covered", "failed_before", "submitted", "accepted"], 1)
+    assert counts(world.reconcile()) == {"scanned": 3, **one_each}
 
 
 def test_a_prefix_of_the_longest_name_that_a_record_can_have_finds_its_record(world):
@@ -84,9 +70,8 @@ def test_a_long_key_costs_one_get_if_covered_two_if_not_none_if_no_record_matter
     # GIVEN long keys of every kind
     covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
     world.in_step(covered)
-    world.upload(missing)
     world.upload(link, kind="Symlink")
-    world.later()
+    world.lost(missing)
     world.upload(young)
 
     # WHEN their records are looked at, THEN just so often
@@ -102,12 +87,10 @@ def test_a_long_key_costs_one_get_if_covered_two_if_not_none_if_no_record_matter
 
 def test_after_a_long_key_it_goes_on_without_a_name_too_long_for_oss(world):
     keys = [f"{LONG}{number:02}" for number in range(12)] + [boundary_key("success")[2:] + "最", "z"]
-    for key in keys:
-        world.upload(key)
     # An orphan before the key within whose last character the record's name is cut off.
     orphan = boundary_key("success")[2:] + "a"
     world.accept(orphan)
-    world.later()
+    world.lost(*keys)
     for begin in ("", *keys, orphan):
         listed = [entry.key for entry in merged(world, after=begin)]
         assert listed == sorted(key for key in (*keys, orphan) if key > begin)

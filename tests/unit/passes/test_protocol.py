@@ -13,7 +13,6 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.passes.pieces import PASS, Kind, Tree, heard, kin
-from oss_oms_sync.passes.store import PassStore
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
@@ -33,8 +32,17 @@ def slow(world: PassWorld, seconds_a_page: float = 1.2) -> None:
     world.listings_take(seconds_a_page)
 
 
-def store(world: PassWorld) -> PassStore:
-    return PassStore(world.invocation(), "reconcile")
+@pytest.fixture
+def pass_name(world) -> str:
+    """A pass that a tick has done."""
+    world.tick()
+    return only(world)
+
+
+def only(world: PassWorld) -> str:
+    """The one pass that there is."""
+    (name,) = world.store.names()
+    return name
 
 
 def by_hand(world: PassWorld, **asked: object) -> dict:
@@ -47,40 +55,38 @@ def written(world: PassWorld) -> list[str]:
     return [name.removeprefix(PREFIX).partition("/")[2] for name in world.bucket.names(PREFIX)]
 
 
-@pytest.mark.parametrize("stops_before", ["/r/0000", "/r/end", "/total"])
-def test_ticks_alone_end_a_pass_whose_worker_died(world, stops_before):
-    world.tick(stops_before=stops_before)
+def stopped(world: PassWorld, before: str) -> None:
+    """A worker died before it wrote this of a tick's pass."""
+    world.tick(stops_before=before)
     world.die(0)
+
+
+@pytest.mark.parametrize("before", ["/r/0000", "/r/end", "/total"])
+def test_ticks_alone_end_a_pass_whose_worker_died(world, before):
+    stopped(world, before)
     assert world.finish(events=False)
     world.check()
 
 
 def test_a_call_by_hand_ends_a_pass_of_which_only_the_total_is_missing(world):
-    world.tick(stops_before="/total")
-    world.die(0)
+    stopped(world, "/total")
     world.later()
     # A call by hand works on the pass of its scope, and that is the timer's.
     assert by_hand(world)["finished"]
 
 
 @pytest.mark.parametrize("name", ["r/end", "total", "r/x", "foreign"])
-def test_events_of_what_is_no_piece_ask_for_nothing(world, name):
-    world.tick()
-    (pass_name,) = store(world).names()
-    calls = world.bucket.calls["put"]
-    event = payload(f"{PREFIX}{pass_name}/{name}")
-    assert heard(event, PREFIX) == ([], [])
+def test_events_of_what_is_no_piece_ask_for_nothing(world, pass_name, name):
+    calls, event = world.bucket.calls["put"], payload(f"{PREFIX}{pass_name}/{name}")
     reconcile.run(event, world.invocation())
     assert world.bucket.calls["put"] == calls
-    assert heard(b"{}", PREFIX) is None
+    assert (heard(event, PREFIX), heard(b"{}", PREFIX)) == (([], []), None)
 
 
-def test_with_versioning_no_piece_is_read_for_a_total(world):
-    world.tick()
-    (pass_name,) = store(world).names()
+def test_with_versioning_no_piece_is_read_for_a_total(world, pass_name):
     world.versioning()
     with pytest.raises(StorageError, match="versioning"):
-        store(world).last_pieces(pass_name, Tree(["r/0000"]))
+        world.store.last_pieces(pass_name, Tree(["r/0000"]))
 
 
 def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world):
@@ -88,7 +94,7 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
     world.tick(stops_before="/r/0000")
     world.tick(stops_before="/r/0000")
     world.run(1)
-    (pass_name,) = store(world).names()
+    pass_name = only(world)
     for name in list(world.bucket.names(PREFIX)):
         if not name.endswith("/r/0000"):
             del world.bucket.objects[name]
@@ -96,8 +102,7 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
 
     # WHEN it goes on, THEN nothing follows from its own copy
     world.run(0)
-    assert written(world) == ["r/0000"]
-    assert store(world).state(pass_name) is None
+    assert (written(world), world.store.state(pass_name)) == (["r/0000"], None)
 
     # AND the next pass is not kept from beginning
     world.later(timedelta(days=1).total_seconds())
@@ -112,9 +117,8 @@ def test_a_pass_that_lost_its_last_piece_keeps_no_other_from_beginning_even_in_i
     world.tick()
     world.event(0, stops_before="/total")
     world.die(0)
-    (lost,) = store(world).names()
-    *_, last = (name for name in world.bucket.names(f"{PREFIX}{lost}/r/0"))
-    del world.bucket.objects[last]
+    lost = only(world)
+    del world.bucket.objects[[*world.bucket.names(f"{PREFIX}{lost}/r/0")][-1]]
 
     # WHEN the next tick comes, on the same day, THEN it begins another, which ends
     world.later()
@@ -123,46 +127,28 @@ def test_a_pass_that_lost_its_last_piece_keeps_no_other_from_beginning_even_in_i
     world.check()
 
 
-def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world):
-    world.tick()
-    world.oss.fill(world.log_bucket, [world.totals[0][0]], size=1)
+def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world, pass_name):
+    world.oss.fill(world.log_bucket, [f"{PREFIX}{pass_name}/total"], size=1)
     world.later(timedelta(days=1).total_seconds())
     world.tick()
     assert len({name for name, *_ in world.totals}) == 2
 
 
-def test_foreign_objects_among_passes_are_passed_over(world):
-    world.tick()
-    (pass_name,) = store(world).names()
-    rest = [
-        "",
-        "foreign",
-        kin(pass_name),
-        kin(pass_name).removesuffix("-"),
-        f"{pass_name}/é",
-        f"{pass_name}/r/é",
-        "z/z",
-        "/",
-    ]
-    for name in rest:
+def test_foreign_objects_among_passes_are_passed_over(world, pass_name):
+    like = kin(pass_name)
+    for name in ("", "foreign", like, like.removesuffix("-"), f"{pass_name}/é", f"{pass_name}/r/é", "z/z", "/"):
         world.bucket.add(StoredObject(f"{PREFIX}{name}", b""))
-    assert list(store(world).names()) == [pass_name]
-    assert store(world).newest(pass_name) == pass_name
+    assert ([*world.store.names()], world.store.newest(pass_name)) == ([pass_name], pass_name)
     assert PASS.fullmatch(pass_name)
-    state = store(world).state(pass_name)
-    assert state is not None
-    assert state.ended
+    assert world.store.state(pass_name).ended
 
 
 def test_a_piece_that_gets_nowhere_rests(world):
-    world.tick(stops_before="/r/0000")
-    world.die(0)
+    stopped(world, "/r/0000")
     world.settings = replace(world.settings, piece_seconds=0.5)
     slow(world)
     by_hand(world)
-    (pass_name,) = store(world).names()
-    piece = store(world).read(pass_name, "r", 0)
-    assert piece is not None
+    piece = world.store.read(only(world), "r", 0)
     assert (piece.kind, piece.after, piece.stopped.stop) == (Kind.REST, "", Stop.NO_PROGRESS)
 
 
@@ -174,7 +160,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     world.tick()
 
     # WHEN its events come, and ticks, THEN nothing more is written
-    for _ in range(len(world.events)):
+    for _ in [*world.events]:
         world.event(0)
     world.later(600)
     world.tick()
@@ -184,8 +170,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     result = by_hand(world)
     assert (result["stop"], result["next"].endswith("python3 ops.py reconcile --restart")) == ("too_large", True)
     assert written(world) == ["r/0000"]
-    assert by_hand(world, restart=True)["stop"] == "too_large"
-    assert written(world) == ["r/0000"] * 2
+    assert (by_hand(world, restart=True)["stop"], written(world)) == ("too_large", ["r/0000"] * 2)
 
     # AND the timer's next begins when it is due
     world.later(25 * HOUR)
@@ -195,25 +180,23 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
 
 def test_a_worker_whose_pass_was_cleared_away_stops_and_what_it_leaves_is_cleared_away(world):
     # GIVEN a worker in the midst of a pass, when two newer ones have ended
-    for number in range(7):
-        world.add(f"d{number}")
-    world.later()
+    world.lost(*(f"d{number}" for number in range(7)))
     slow(world, 2.0)
     world.tick()
-    (old,) = store(world).names()
+    old = only(world)
     world.event(0, stops_before="/r/0001")
     slow(world, 0)
     for _ in range(2):
         by_hand(world, restart=True)
-    assert old not in list(store(world).names())
+    assert old not in world.store.names()
 
     # WHEN it goes on, THEN its piece wakes nobody
     world.run(0)
     assert world.bucket.names(f"{PREFIX}{old}") == [f"{PREFIX}{old}/r/0001"]
-    totals = len(world.totals)
-    for _ in range(len(world.events)):
+    totals = [*world.totals]
+    for _ in [*world.events]:
         world.event(0)
-    assert len(world.totals) == totals
+    assert world.totals == totals
 
     # AND the next pass takes it away
     by_hand(world, restart=True)
@@ -225,9 +208,8 @@ def test_a_pass_that_would_be_older_than_one_that_is_there_does_not_begin(world)
     world.clock.ahead = timedelta(minutes=5)
     by_hand(world)
     world.clock.ahead = timedelta()
-    result = by_hand(world, restart=True)
-    assert result["stop"] == "superseded"
-    assert len(list(store(world).names())) == 1
+    assert by_hand(world, restart=True)["stop"] == "superseded"
+    assert only(world)
 
 
 def test_a_call_that_waits_for_a_pass_ends_when_a_newer_one_has_begun(world):
@@ -236,6 +218,5 @@ def test_a_call_that_waits_for_a_pass_ends_when_a_newer_one_has_begun(world):
     world.by_hand(1)
     before = world.clock.seconds
     world.run(0)
-    assert not world.actors
-    assert world.clock.seconds - before < 30
+    assert (world.actors, world.clock.seconds - before < 30) == ([], True)
     world.check()

@@ -1,14 +1,17 @@
-"""Which pass answers for both buckets, and what a standstill pass says of it."""
+"""Which pass answers for both buckets, and what a standstill pass says of it: by the state digest, whether the source
+stood still."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
+from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld
-from support.world import FROZEN, HOUR, TICK
+from support.world import DAY, HOUR
 
 KEYS = ("a/1", "a/2", "b")
 
@@ -19,7 +22,7 @@ def world() -> ReconcileWorld:
     world = ReconcileWorld()
     world.in_step(*KEYS)
     for key in KEYS:
-        world.there.add(StoredObject(key, b"A"))
+        world.write(key, "A")
     world.later(HOUR)
     return world
 
@@ -28,11 +31,6 @@ def ask(world: ReconcileWorld, job: str, **options: Any) -> dict[str, Any]:
     """A call by hand, some seconds later."""
     world.later(5)
     return world.ask(job, options)
-
-
-def tick(world: ReconcileWorld) -> dict[str, Any]:
-    world.later(5)
-    return world.ask("compare", TICK)
 
 
 def compared(world: ReconcileWorld) -> str:
@@ -48,35 +46,6 @@ def now(world: ReconcileWorld) -> str:
 def test_what_is_judged_again_is_the_pass_that_certify_goes_by_whatever_was_wished(world, wish):
     done = ask(world, "compare", **wish)
     assert ask(world, "compare", again=True)["pass"] == done["pass"] == compared(world)
-
-
-def test_a_tick_begins_no_pass_beside_an_open_one_that_was_asked_for_with_wishes(world):
-    # GIVEN a deep pass that goes no further, because OMS is down
-    for number in range(25):
-        world.upload(f"new/{number:02}")
-    world.later(HOUR)
-    world.oms.faults.add(FROZEN, where=lambda request: request.method == "POST")
-    opened = ask(world, "compare", deep=True)
-    assert not opened["finished"]
-
-    # WHEN OMS is back, THEN the timer goes on with that one
-    world.oms.faults.clear()
-    world.later(HOUR)
-    assert tick(world)["pass"] == opened["pass"]
-    assert compared(world) == opened["pass"]
-
-
-def test_a_call_by_hand_with_other_wishes_begins_a_newer_pass_and_with_the_same_goes_on(world):
-    for number in range(25):
-        world.upload(f"new/{number:02}")
-    world.later(HOUR)
-    world.oms.faults.add(FROZEN, where=lambda request: request.method == "POST")
-    plain = ask(world, "compare")
-    world.oms.faults.clear()
-    deep = ask(world, "compare", deep=True)
-    assert not plain["finished"]
-    assert deep["pass"] > plain["pass"]
-    assert ask(world, "compare", look=True)["pass"] == deep["pass"]
 
 
 def test_a_standstill_pass_sees_what_a_comparison_judged_without_records_and_though_closed(world):
@@ -112,12 +81,11 @@ def test_what_was_on_its_way_and_is_judged_again_counts_as_it_is_now(world):
     world.later(60 * 20)
     missed = ask(world, "compare")
     # WHEN it has arrived, and is judged again
-    world.there.add(StoredObject("late", b"A"))
+    world.write("late", "A")
     world.later(HOUR)
     again = ask(world, "compare", again=True)
     # THEN that is what a standstill pass sees
-    still = ask(world, "compare", standstill=True)
-    assert again["twin"] == still["twin"] != missed["twin"]
+    assert again["twin"] == ask(world, "compare", standstill=True)["twin"] != missed["twin"]
     assert ask(world, "compare", look=True)["stood_still"] is True
 
 
@@ -125,23 +93,24 @@ def test_since_a_freeze_the_pass_that_began_last_answers_and_an_older_one_never(
     ask(world, "compare")
     world.later(1)
     frozen = now(world)
-    assert ask(world, "compare", look=True, frozen_since=frozen)["pass"] is None
-    first = ask(world, "compare", deep=True)
-    assert ask(world, "compare", look=True, frozen_since=frozen)["pass"] == first["pass"]
-    second = ask(world, "compare", restart=True)
-    assert ask(world, "compare", look=True, frozen_since=frozen)["pass"] == second["pass"]
+
+    def answering() -> object:
+        return ask(world, "compare", look=True, frozen_since=frozen)["pass"]
+
+    assert answering() is None
+    for wish in ({"deep": True}, {"restart": True}):
+        assert ask(world, "compare", **wish)["pass"] == answering()
     world.later(25 * HOUR)
-    assert ask(world, "compare", look=True, frozen_since=frozen)["pass"] is None
+    assert answering() is None
 
 
 def test_a_plain_comparison_after_a_deep_one_forgets_nothing_of_what_was_read(world):
     # GIVEN an object whose ETag is that of parts, which only reading proves
-    world.source.add(StoredObject("parts", b"A", {"etag": f"{'0' * 32}-2"}))
-    world.there.add(StoredObject("parts", b"A"))
+    world.lost("parts", kind="Multipart")
+    world.write("parts", "A")
     world.later(HOUR)
     frozen = now(world)
-    deep = ask(world, "compare", deep=True)
-    assert deep["classes"]["equal_contents"]["source"]["objects"] == 4
+    assert ask(world, "compare", deep=True)["classes"]["equal_contents"]["source"]["objects"] == 4
     # WHEN a colleague compares without reading, THEN the certificate goes by that, and the object is proven
     plain = ask(world, "compare", restart=True)
     document = ask(world, "certify", frozen_since=frozen)
@@ -149,7 +118,51 @@ def test_a_plain_comparison_after_a_deep_one_forgets_nothing_of_what_was_read(wo
     assert document["classes"]["equal_contents"]["source"]["objects"] == 4
 
 
-@pytest.mark.parametrize("wish", [{"deep": True}, {"again": True}, {"since": "2026-01-01"}])
-def test_a_standstill_pass_with_wishes_is_refused(world, wish):
-    with pytest.raises(Exception, match="only lists both buckets"):
-        ask(world, "compare", standstill=True, **wish)
+def of_standstill(world: ReconcileWorld) -> str:
+    return str(ask(world, "compare", restart=True, standstill=True)["state"])
+
+
+def of_compare(world: ReconcileWorld) -> str:
+    return str(ask(world, "compare", restart=True)["source"]["state_digest"])
+
+
+def test_both_have_the_same_state_digest_and_anybody_can_compute_it(world):
+    versions = (
+        (f"{key}\0{one.size}\0{one.etag}", one.last_modified)
+        for key, one in world.oss.objects(world.source_bucket).items()
+    )
+    total = sum(int(hashlib.sha256(one.encode()).hexdigest(), 16) * (2 * at + 1) for one, at in versions) % 2**256
+    assert of_standstill(world) == of_compare(world) == f"{total:064x}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: world.upload("a/1", "B"),
+        lambda world: world.upload("a/1"),  # the same contents, later
+        lambda world: world.delete("b"),
+        lambda world: world.upload("new"),
+    ],
+    ids=["overwritten", "written again", "deleted", "new"],
+)
+def test_whatever_happens_at_the_source_shows_in_the_state_digest(world, change):
+    before = of_compare(world)
+    world.later(HOUR)
+    change(world)
+    assert of_standstill(world) != before
+
+
+def test_what_is_outside_the_filter_does_not_show_in_the_state_digest():
+    world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
+    world.lost("a.jpg", "a.tmp")
+    before = of_compare(world)
+    world.delete("a.tmp")
+    assert of_standstill(world) == before == of_compare(world)
+
+
+def test_a_later_pass_in_many_pieces_has_the_state_digest_of_one(world, mocker):
+    before = of_standstill(world)
+    mocker.patch("oss_oms_sync.passes.work.WORTH_SPLITTING", 1)
+    world.later(DAY)
+    with pages_of(1):
+        assert of_standstill(world) == before == of_compare(world)

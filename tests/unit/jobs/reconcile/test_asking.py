@@ -8,6 +8,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, Reason, SettingsError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.passes.tally import COUNTS
+from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld, busy_world, counts, missing
 from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
 
@@ -39,8 +40,7 @@ def test_without_a_source_bucket_it_says_so():
 
 def test_where_nothing_is_in_scope_it_says_so_and_not_where_all_is_old():
     world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
-    world.upload("a.txt")
-    world.later()
+    world.lost("a.txt")
     assert [world.reconcile(asked)["found_nothing"] for asked in ({}, {"dry_run": True})] == [True, True]
     world.upload("a.jpg")
     world.later(10 * 24 * HOUR)
@@ -50,33 +50,25 @@ def test_where_nothing_is_in_scope_it_says_so_and_not_where_all_is_old():
 
 def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
     world.fill(25)
-    first = world.reconcile({"limit": 13})
-    assert (first["submitted"], first["finished"], first["stop"]) == (13, False, "limit")
-    assert first["next"] == "A trial is not continued: the next one begins anew."
-    second = world.reconcile({"limit": 13})
-    assert (second["covered"], second["submitted"], second["finished"]) == (13, 12, True)
-    assert second["next"] == "Everything was looked at."
+    results = [world.reconcile({"limit": 13}) for _ in range(2)]
+    told = ("covered", "submitted", "finished", "stop", "next")
+    assert [tuple(result[name] for name in told) for result in results] == [
+        (0, 13, False, "limit", "A trial is not continued: the next one begins anew."),
+        (13, 12, True, None, "Everything was looked at."),
+    ]
     assert max(world.oms.accepted.values()) == 1
 
 
-def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing(world):
-    for number in range(120):
-        world.upload(f"{number:03}")
+@pytest.mark.usefixtures("small_pages")
+def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing_however_long_it_takes(world):
     world.in_step("covered")
-    world.later()
+    world.fill(120)
     world.bucket.objects.pop(f"{ROOT}state/installed.json")
     before = dict(world.bucket.objects)
     result = world.reconcile({"dry_run": True})
     assert result.pop("missing") == [f"{number:03}" for number in range(100)]
     assert counts(result) == {"scanned": 121, "covered": 1, "submitted": 120}
     assert (result["finished"], world.oms.calls, dict(world.bucket.objects)) == (True, [], before)
-
-
-def test_a_dry_run_that_takes_long_keeps_nothing_either(world, small_pages):
-    world = busy_world()
-    before = dict(world.bucket.objects)
-    assert world.reconcile({"dry_run": True})["submitted"] == len(missing())
-    assert dict(world.bucket.objects) == before
 
 
 def test_an_empty_bucket_is_finished_at_once(world):
@@ -107,61 +99,59 @@ def test_an_empty_bucket_is_finished_at_once(world):
 def test_a_trial_is_no_pass_and_has_no_pace(world):
     result = world.reconcile({"limit": 1})
     nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
-    assert [result[name] for name in nothing] == [None] * 7
-    assert not list(world.store.names())
+    assert ([result[name] for name in nothing], [*world.store.names()]) == ([None] * 7, [])
 
 
 def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_next(one_lane):
     # GIVEN 1500 objects, 600 of which are sent in a minute
-    world = one_lane
-    world.fill(1500)
-    world.oms.round_trip = 1.0
+    one_lane.fill(1500)
+    one_lane.oms.round_trip = 1.0
 
     # WHEN the first piece is done, and a minute later it is looked at
-    world.tick()
-    world.later(60)
-    result = world.reconcile({"look": True})
+    one_lane.tick()
+    one_lane.later(60)
+    result = one_lane.reconcile({"look": True})
 
-    # THEN its pace is that since its beginning: two minutes of work in three
-    assert result["finished"] is False
-    assert result["ranges"] == {"open": 1, "done": 0}
-    assert result["started"] == "2026-01-02T01:00:00Z"
-    assert result["scanned"] == pytest.approx(1200, abs=20)
-    assert result["objects_per_minute"] == pytest.approx(400, abs=10)
+    # THEN its pace is that since its beginning, two minutes of work in three, and nothing tells how many there are
     assert result["next"].startswith("The pass goes on by itself: ")
-    assert (result["share"], result["minutes_left"]) == (None, None)  # nothing tells how many there are
+    told = {
+        "finished": False,
+        "ranges": {"open": 1, "done": 0},
+        "started": "2026-01-02T01:00:00Z",
+        "scanned": pytest.approx(1200, abs=20),
+        "objects_per_minute": pytest.approx(400, abs=10),
+        "share": None,
+        "minutes_left": None,
+    }
+    assert {name: result[name] for name in told} == told
 
 
 def test_a_look_measures_an_open_pass_by_the_one_before_it(one_lane):
     # GIVEN a pass over 1500 objects, and one that is under way after all were written again
-    world = one_lane
     keys = [f"{number:04}" for number in range(1500)]
-    world.in_step(*keys)
-    world.later()
-    world.reconcile()
-    for key in keys:
-        world.upload(key, "B")
-    world.later(24 * HOUR)
-    world.oms.round_trip = 1.0
-    world.tick()
+    one_lane.in_step(*keys)
+    one_lane.later()
+    one_lane.reconcile()
+    one_lane.lost(*keys, data="B")
+    one_lane.later(24 * HOUR)
+    one_lane.oms.round_trip = 1.0
+    one_lane.tick()
 
     # WHEN somebody looks, THEN it says how much of them is behind, and how long the rest takes
-    result = world.reconcile({"look": True})
-    assert result["finished"] is False
-    assert 0 < result["objects"] < 1500
-    assert result["share"] == pytest.approx(result["objects"] / 1500, abs=0.001)
-    assert result["minutes_left"] == -(-(1500 - result["objects"]) // result["objects_per_minute"])
+    result = one_lane.reconcile({"look": True})
+    walked = result["objects"]
+    assert 0 < walked < 1500
+    assert result["share"] == pytest.approx(walked / 1500, abs=0.001)
+    assert result["minutes_left"] == -(-(1500 - walked) // result["objects_per_minute"])
 
 
-def test_ranges_that_are_open_and_done_are_counted(world, mocker):
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
+@pages_of(7)
+def test_ranges_that_are_open_and_done_are_counted(world):
     world.fill(40)
     assert world.tick()["ranges"] == {"open": 2, "done": 0}
     done = world.reconcile()
-    assert done["finished"]
-    assert done["ranges"]["open"] == 0
+    assert (done["finished"], done["scanned"], done["ranges"]["open"]) == (True, 40, 0)
     assert done["ranges"]["done"] > 2
-    assert world.passes()[0].tally.counts["scanned"] == 40
 
 
 def account_refused(world: ReconcileWorld) -> None:
@@ -187,23 +177,21 @@ def time_used_up(world: ReconcileWorld) -> None:
         (lambda world: None, {"limit": 10}, "the limit is reached"),
     ],
 )
-def test_it_reports_why_it_stopped_and_lists_nothing_more(one_lane, mocker, cause, asked, told):
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
-    world = one_lane
-    world.fill(100)
-    cause(world)
-    result = world.reconcile(asked)
+@pages_of(7)
+def test_it_reports_why_it_stopped_and_lists_nothing_more(one_lane, cause, asked, told):
+    one_lane.fill(100)
+    cause(one_lane)
+    result = one_lane.reconcile(asked)
     assert (result["stopped"], result["finished"]) == (told, False)
-    assert world.source.calls["list"] <= 3  # one page ahead
+    assert one_lane.source.calls["list"] <= 3  # one page ahead
 
 
 @pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])
-def test_every_call_logs_what_it_returns(world, caplog, asked):
-    caplog.set_level("INFO", "oss_oms_sync")
+def test_every_call_logs_what_it_returns(world, lines, asked):
     world.fill(10)
     result = world.reconcile(asked)
     result.pop("missing", None)
-    assert [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")] == [result]
+    assert lines() == [result]
 
 
 OPEN_IT = "To open it: python3 ops.py open"
@@ -219,15 +207,9 @@ def test_no_pass_begins_and_whoever_asks_is_told_at_once_until_the_project_is_op
         assert OPEN_IT in result["stopped"]
         assert world.clock.seconds - began < 5
         world.later(600)
-    assert world.oms.calls == []
-    assert list(world.store.names()) == []
+    assert (world.oms.calls, [*world.store.names()]) == ([], [])
+    # A trial is as ever.
+    assert world.reconcile({"dry_run": True})["submitted"] == len(missing())
 
     Closing(world.invocation()).open()
-    assert world.ticks_until_finished()["accepted"] == len(missing())
-    assert world.sent() == missing()
-
-
-def test_a_dry_run_is_as_ever():
-    world = busy_world()
-    Closing(world.invocation()).close()
-    assert world.reconcile({"dry_run": True})["submitted"] == len(missing())
+    assert (world.ticks_until_finished()["accepted"], world.sent()) == (len(missing()), missing())

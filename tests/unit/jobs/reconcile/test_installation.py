@@ -19,9 +19,9 @@ def test_the_installation_is_noted_once_and_bounds_what_is_judged(world):
     world.tick()
     world.later(240 * HOUR)
     world.tick()
-    assert world.sent() == {"within three days before"}
     note = json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body)
     assert note == {"at": "2026-01-02T00:00:00Z", "prefix": "", "suffix": ""}
+    assert world.sent() == {"within three days before"}
 
 
 def test_where_no_timer_begins_a_pass_replays_notes_the_installation():
@@ -36,8 +36,7 @@ def test_where_no_timer_begins_a_pass_replays_notes_the_installation():
     # WHEN a pass is begun long after, THEN it looks at that day
     world.later(10 * DAY)
     world.ask("replay", TICK)
-    assert world.reconcile()["finished"]
-    assert world.sent() == {"lost"}
+    assert (world.reconcile()["finished"], world.sent()) == (True, {"lost"})
 
 
 OTHER_FILTERS = [
@@ -55,8 +54,7 @@ def test_a_second_project_for_a_task_sends_nothing_from_before_its_own_installat
     first.bucket.objects.clear()
     first.tick()
     keys = [f"{folder}/{name}{end}" for folder in ("a", "a/b", "b") for name in "12" for end in (".jpg", ".png")]
-    for key in keys:
-        first.upload(key)
+    first.lost(*keys)
     first.later(80 * HOUR)
 
     # WHEN a second is installed for another part, long after
@@ -65,12 +63,13 @@ def test_a_second_project_for_a_task_sends_nothing_from_before_its_own_installat
     # THEN the first sends what is its own, the second nothing that is so old
     assert first.sent() == set()
     first.tick()
-    assert first.sent() == {key for key in keys if first.settings.key_filter.matches(key)}
-    new = next(key for key in keys if second.settings.key_filter.matches(key)).replace("1", "new")
-    first.upload(new)
-    first.later(25 * HOUR)
+    mine, others = ({*filter(one.settings.key_filter.matches, keys)} for one in (first, second))
+    assert first.sent() == mine
+    new = min(others).replace("1", "new")
+    first.lost(new)
+    first.later(24 * HOUR)
     second.tick()
-    assert first.sent() == {*filter(first.settings.key_filter.matches, keys), new}
+    assert first.sent() == {*mine, new}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,7 @@ def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filte
 def test_after_an_upgrade_the_note_counts_that_was_one_for_all_projects(environment):
     # GIVEN the note of an older version, and an object whose event was lost after it
     world = ReconcileWorld(**environment)
-    world.upload("a/1.jpg")
+    world.lost("a/1.jpg")
     world.later(1000 * HOUR)
 
     # WHEN the newer version runs for the first time, and when that note is gone, THEN it counts
@@ -118,8 +117,8 @@ def test_of_several_notes_of_a_project_the_earliest_counts():
     world = ReconcileWorld()
     world.bucket.objects.clear()
     for day, prefix in ((9, "a/"), (3, "b/"), (6, "c/")):
-        note = json.dumps({"at": f"2025-12-0{day}T00:00:00Z", "prefix": prefix, "suffix": ""})
-        world.bucket.add(StoredObject(f"{ROOT}state/installed-{prefix[0]}.json", note.encode()))
+        note = {"at": f"2025-12-0{day}T00:00:00Z", "prefix": prefix, "suffix": ""}
+        world.keep(f"state/installed-{prefix[0]}.json", note)
     world.upload("too old", minutes_ago=34 * 24 * 60)
     world.upload("since", minutes_ago=32 * 24 * 60)
     world.tick()
@@ -145,8 +144,7 @@ def test_an_unreadable_note_that_may_be_the_projects_own_is_an_error_and_not_a_n
 
 
 def test_a_log_bucket_that_cannot_be_listed_is_an_error_and_not_an_empty_one(world):
-    world.upload("a")
-    world.later()
+    world.lost("a")
     world.bucket.fail(NO_RIGHT, "list")
     with pytest.raises(StorageError):
         world.tick()
@@ -154,8 +152,6 @@ def test_a_log_bucket_that_cannot_be_listed_is_an_error_and_not_an_empty_one(wor
 
 
 def test_a_log_bucket_that_cannot_be_read_is_not_that_of_an_open_project(world):
-    world.upload("a")
-    world.later()
+    world.lost("a")
     world.bucket.fail(NO_RIGHT, "get")
-    assert world.tick()["stop"] == "mark_unread"
-    assert (world.sent(), list(world.store.names())) == (set(), [])
+    assert (world.tick()["stop"], world.sent(), [*world.store.names()]) == ("mark_unread", set(), [])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -44,18 +45,16 @@ def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects,
 
     # WHEN ticks are killed at some of their calls, and others follow
     for kill in kills:
-        countdown = [kill]
+        calls = count()
 
-        def strike(kind: str, names: object, countdown: list[int] = countdown) -> None:
-            countdown[0] -= 1
-            if countdown[0] < 0:
+        def strike(kind: str, names: object, calls: Iterator[int] = calls, kill: int = kill) -> None:
+            if next(calls) >= kill:
                 world.die()
 
         world.source.before = world.bucket.before = world.bucket.after = strike
         with contextlib.suppress(Killed):
             world.tick()
-    nothing: Callable[[str, object], None] = lambda kind, names: None  # noqa: E731
-    world.source.before = world.bucket.before = world.bucket.after = nothing
+    world.source.before = world.bucket.before = world.bucket.after = lambda kind, names: None
     while not world.reconcile()["finished"]:
         pass
 

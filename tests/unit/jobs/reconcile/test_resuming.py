@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from itertools import pairwise
+from collections import Counter, deque
+from collections.abc import Iterator
+from itertools import count, pairwise
 
 import pytest
 from requests import PreparedRequest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import Killed
+from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing, slow
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
 def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(one_lane):
-    world = one_lane
-    world.fill(2000)
-    world.oms.round_trip, began = 1.0, world.clock.seconds
-    result = world.tick(timeout=60)
-    assert not result["finished"]
+    one_lane.fill(2000)
+    one_lane.oms.round_trip, began = 1.0, one_lane.clock.seconds
+    result = one_lane.tick(timeout=60)
+    assert (result["finished"], one_lane.clock.seconds - began < 60) == (False, True)
     assert 300 < result["accepted"] < 600
-    assert world.clock.seconds - began < 60
-    result = world.ticks_until_finished(timeout=60)
-    assert (result["accepted"], max(world.oms.accepted.values())) == (2000, 1)
+    assert one_lane.ticks_until_finished(timeout=60)["accepted"] == 2000
+    assert Counter(one_lane.oms.accepted.values()) == {1: 2000}
 
 
 def test_what_was_done_is_kept_at_least_every_piece_seconds():
@@ -33,21 +34,17 @@ def test_what_was_done_is_kept_at_least_every_piece_seconds():
     world.oms.round_trip = 1.0
 
     # WHEN a call by hand works on them
-    kept, begun = [], []
-    times = {"/passes/": kept, "/working/": begun}
+    kept, begun = [], [world.clock.seconds]
 
     def note(kind: str, names: list[str]) -> None:
-        for part, seconds in times.items():
-            if kind == "put" and part in names[0] and "/r/0" in names[0]:
-                seconds.append(world.clock.seconds)
+        if kind == "put" and "/r/0" in names[0]:
+            (kept if "/passes/" in names[0] else begun).append(world.clock.seconds)
 
     world.bucket.after = note
-    began = world.clock.seconds
     assert world.reconcile()["finished"]
 
     # THEN a piece is written after so many seconds of work, and one batch at most
-    assert kept[0] - began < 22
-    assert max(end - start for start, end in zip(begun, kept[1:], strict=True)) < 22
+    assert max(end - start for start, end in zip(begun, kept, strict=True)) < 22
     # AND since no event comes, the call waits only a moment before it does the next one itself
     assert max(later - earlier for earlier, later in pairwise(kept)) < 22 + 13
     assert len(kept) == 10
@@ -56,23 +53,17 @@ def test_what_was_done_is_kept_at_least_every_piece_seconds():
 @pytest.mark.parametrize("everything", [False, True])
 def test_what_was_done_before_a_listing_failed_is_kept(one_lane, everything):
     # GIVEN a source bucket whose third page cannot be listed
-    world = one_lane
-    world.fill(2500)
-    seen = []
-
-    def third(name: str) -> bool:
-        seen.append(name)
-        return len(seen) % 3 == 0
-
-    world.source.fail(NO_RIGHT, "list", third)
+    pages = count(1)
+    one_lane.fill(2500)
+    one_lane.source.fail(NO_RIGHT, "list", lambda _: next(pages) % 3 == 0)
 
     # WHEN it is tried until it goes well, THEN it goes on where it was, and nothing is sent twice
     with pytest.raises(StorageError):
-        world.reconcile({"all": everything})
-    assert len(world.sent()) > 1900
-    result = world.reconcile({"all": everything})
+        one_lane.reconcile({"all": everything})
+    assert len(one_lane.sent()) > 1900
+    result = one_lane.reconcile({"all": everything})
     assert (result["finished"], result["accepted"]) == (True, 2500)
-    assert max(world.oms.accepted.values()) == 1
+    assert Counter(one_lane.oms.accepted.values()) == {1: 2500}
 
 
 @pytest.mark.parametrize(("bucket", "prefix"), [("source", ""), ("bucket", f"{ROOT}success_object/")])
@@ -86,8 +77,8 @@ def test_a_listing_that_drips_leaves_time_to_write_how_far_the_pass_came(one_lan
 
 def test_so_does_one_that_drips_where_a_range_is_to_be_split(world, small_pages):
     world.fill(60)
-    seen = []
-    world.source.fail(DRIP, "list", lambda name: seen.append(name) or len(seen) > 1)
+    pages = count(1)
+    world.source.fail(DRIP, "list", lambda _: next(pages) > 1)
     with contextlib.suppress(StorageError):
         world.reconcile()
     assert [name for name in world.bucket.objects if "/r/0" in name]
@@ -96,8 +87,8 @@ def test_so_does_one_that_drips_where_a_range_is_to_be_split(world, small_pages)
 # After five seconds no listing is waited for. Where the ranges split, their names take several pages of these.
 @pytest.mark.long
 @pytest.mark.parametrize(("lanes", "seconds", "of_log"), [(1, 2.0, 2.0), (1, 4.9, 4.9), (16, 4.0, 0.1)])
-def test_however_slow_the_listings_the_ticks_end_a_pass(mocker, lanes, seconds, of_log):
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
+@pages_of(7)
+def test_however_slow_the_listings_the_ticks_end_a_pass(lanes, seconds, of_log):
     world = ReconcileWorld(LANES=str(lanes))
     for one in range(200):
         (world.upload if one % 20 == 0 else world.in_step)(f"{one:03}")
@@ -109,27 +100,26 @@ def test_however_slow_the_listings_the_ticks_end_a_pass(mocker, lanes, seconds, 
             if world.tick()["finished"]:
                 break
         world.later(600)
-    assert len(world.sent()) == 10
-    assert max(world.oms.accepted.values()) == 1
+    assert Counter(world.oms.accepted.values()) == {1: 10}
 
 
 @pytest.mark.long
 # Before one is after another, but for what else is on its way.
 @pytest.mark.parametrize("hook", [pytest.param("before", marks=pytest.mark.extras), "after"])
-def test_killed_at_any_write_the_next_ticks_cover_every_key(mocker, small_pages, hook):
+@pages_of(4)
+def test_killed_at_any_write_the_next_ticks_cover_every_key(small_pages, hook):
     """What is only read changes nothing, so killed there it leaves what it left at the write before."""
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 4)
     step = 0
     while True:
         # GIVEN a call by hand that is killed at this one of its writes, in the log bucket or to OMS
         World.close_all()
-        world, seen = busy_world(12, LANES="2", PIECE_SECONDS="10"), []
+        world, writes = busy_world(12, LANES="2", PIECE_SECONDS="10"), count()
 
-        def strike(request: PreparedRequest, step: int = step, seen: list[object] = seen, world: World = world) -> None:
-            if request.method in ("PUT", "POST"):
-                seen.append(request)
-                if len(seen) == step + 1:
-                    world.die()
+        def strike(
+            request: PreparedRequest, step: int = step, writes: Iterator[int] = writes, world: World = world
+        ) -> None:
+            if request.method in ("PUT", "POST") and next(writes) == step:
+                world.die()
 
         setattr(world.ground.network, hook, strike)
         try:
@@ -143,9 +133,7 @@ def test_killed_at_any_write_the_next_ticks_cover_every_key(mocker, small_pages,
         result = world.ticks_until_finished()
 
         # THEN all that was missing is in OMS, and the counts are of one whole pass
-        assert world.sent() == missing(12)
-        assert result["scanned"] == 12
-        assert adds_up(result)
+        assert (world.sent(), result["scanned"], adds_up(result)) == (missing(12), 12, True)
     assert step > 15
 
 
@@ -163,31 +151,27 @@ def in_haste(small_pages) -> ReconcileWorld:
     world.oss.latency()
     slow(world.source, 4.0)
     world.upload("a/old", minutes_ago=60 * 24 * 30)
-    for folder in "ab":
-        for number in range(30):
-            world.upload(f"{folder}/{number:02}")
-    world.later()
+    world.lost(*(f"{folder}/{number:02}" for folder in "ab" for number in range(30)))
     return world
 
 
 def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
     # WHEN one asks for this, the next for that, until each has ended
-    world, payloads = in_haste, [{}, {"prefix": "a/"}, {"prefix": "b/"}]
+    world, prefixes = in_haste, deque(["", "a/", "b/"])
     scanned, calls = {}, 0
-    while len(scanned) < len(payloads):
-        for number, payload in enumerate(payloads):
-            if number not in scanned:
-                result, calls = world.reconcile(payload, timeout=50), calls + 1
-                assert adds_up(result)
-                if result["finished"]:
-                    scanned[number] = result["scanned"]
+    while prefixes:
+        prefix, calls = prefixes.popleft(), calls + 1
+        result = world.reconcile({"prefix": prefix}, timeout=50)
+        assert adds_up(result)
         assert calls < 50
+        if result["finished"]:
+            scanned[prefix] = result["scanned"]
+        else:
+            prefixes.append(prefix)
 
     # THEN each counts what is its own, in one pass
-    assert len(world.sent()) == 60
-    assert scanned == {0: 60, 1: 30, 2: 30}
-    assert calls > 2 * len(payloads)
-    assert len(world.passes()) == len(payloads)
+    assert scanned == {"": 60, "a/": 30, "b/": 30}
+    assert (calls > 2 * 3, len(world.passes()), len(world.sent())) == (True, 3, 60)
 
 
 def test_a_call_with_other_wishes_begins_a_newer_pass_and_the_older_is_not_gone_on_with(in_haste):
@@ -197,39 +181,34 @@ def test_a_call_with_other_wishes_begins_a_newer_pass_and_the_older_is_not_gone_
     assert [result["stop"] for result in results] == ["time"] * 3
 
     # THEN each call has begun a pass, the last call's is the one that the same call and ticks go on with
-    names = [result["pass"] for result in results]
+    *_, last = names = [result["pass"] for result in results]
     assert len(set(names)) == 3
-    for work in (lambda: world.reconcile(payloads[-1], timeout=50), lambda: world.tick(timeout=50)):
-        assert work()["pass"] == names[-1]
+    assert world.reconcile(payloads[-1], timeout=50)["pass"] == last
 
     # AND it counts all that is its own
-    result = world.ticks_until_finished()
-    assert (result["pass"], result["scanned"], adds_up(result)) == (names[-1], 61, True)
-    assert len(world.sent()) == 61
+    result = world.ticks_until_finished(timeout=50)
+    assert (result["pass"], result["scanned"], adds_up(result), len(world.sent())) == (last, 61, True, 61)
 
 
 @pytest.mark.parametrize(("asked", "submitted"), [({}, 25), ({"restart": True}, 6)])
 def test_only_restart_begins_an_open_pass_anew(one_lane, asked, submitted):
     # GIVEN a pass that got to the twentieth of 25 objects, and a new one before that
-    world = one_lane
-    world.fill(25)
-    world.oms.faults.then(OK, FROZEN)
-    assert world.reconcile()["failed"] == 10
-    world.upload("00 new", minutes_ago=30)
+    one_lane.fill(25)
+    one_lane.oms.faults.then(OK, FROZEN)
+    assert one_lane.reconcile()["failed"] == 10
+    one_lane.upload("00 new", minutes_ago=30)
 
     # WHEN reconcile is called, THEN it goes on from there, or judges all again
-    result = world.reconcile(asked)
+    result = one_lane.reconcile(asked)
     assert (result["submitted"], result["finished"]) == (submitted, True)
-    assert ("00 new" in world.sent()) == ("restart" in asked)
+    assert ("00 new" in one_lane.sent()) == ("restart" in asked)
 
 
 def test_a_restart_beside_a_running_tick_is_not_ended_by_it(small_pages):
     # GIVEN a tick in the midst of which a restarted pass is begun, and an object appears behind the old one
-    world = ReconcileWorld(LANES="1")
-    for number in range(40):
-        world.in_step(f"{number:02}")
+    world, begun = ReconcileWorld(LANES="1"), []
+    world.in_step(*(f"{number:02}" for number in range(40)))
     world.later()
-    begun = []
 
     def restart(kind: str, names: object) -> None:
         if world.source.calls["list"] == 4 and not begun:
@@ -241,11 +220,8 @@ def test_a_restart_beside_a_running_tick_is_not_ended_by_it(small_pages):
 
     # WHEN the old tick comes to its end, THEN it says whose turn it is
     old = world.tick()
-    assert begun
-    assert old["stop"] == "superseded"
-    assert world.sent() == set()
+    assert (old["stop"], len(begun), world.sent()) == ("superseded", 1, set())
 
     # AND the new pass goes on from its own place and finds that object
     world.later()
-    assert world.tick()["finished"]
-    assert world.sent() == {"10 late"}
+    assert (world.tick()["finished"], world.sent()) == (True, {"10 late"})

@@ -6,26 +6,17 @@ from collections import deque
 
 import pytest
 
-from oss_oms_sync.clouds.objects import etag_of
+from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld, adds_up
 from support.world import FROZEN, HANG, NO_RIGHT, ROOT, payload
 
 
 def test_batches_fill_across_pages(small_pages):
     world = ReconcileWorld(LANES="1")
-    for number in range(40):
-        world.upload(f"{number:02}/missing")
-        world.in_step(f"{number:02}/there")
-    world.later()
+    world.in_step(*(f"{number:02}/there" for number in range(40)))
+    world.lost(*(f"{number:02}/missing" for number in range(40)))
     assert world.reconcile()["accepted"] == 40
     assert [len(call.keys) for call in world.oms.calls] == [10] * 4
-
-
-def test_what_it_sends_is_recorded_with_the_version_it_saw(world):
-    world.upload("a", "B")
-    world.later()
-    world.reconcile()
-    assert world.bucket.objects[f"{ROOT}success_object/a"].body == etag_of("B").encode()
 
 
 def test_while_oms_refuses_the_account_each_tick_stops_after_a_batch_and_the_next_goes_on(world):
@@ -39,36 +30,31 @@ def test_while_oms_refuses_the_account_each_tick_stops_after_a_batch_and_the_nex
     assert world.tick()["failed"] == 20
     world.later(600)
     last = world.tick()
-    assert (last["accepted"], last["failed"], last["finished"]) == (10, 20, True)
-    assert adds_up(last)
+    assert (last["accepted"], last["failed"], last["finished"], adds_up(last)) == (10, 20, True, True)
     assert world.sent() | world.failed() == {f"{number:02}" for number in range(30)}
 
 
 @pytest.mark.parametrize("bad", [0, 3, 9, 10, 24])
 def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, bad):
     # GIVEN an OMS that refuses one key, of which the log bucket takes no failed record
-    for one in range(25):
-        world.upload(f"{one:02}")
-        world.in_step(f"{one:02} covered")
-    world.later()
-    key = f"{bad:02}"
+    keys = [f"{one:02}" for one in range(25)]
+    world.in_step(*(f"{key} covered" for key in keys))
+    world.lost(*keys)
+    key = keys[bad]
     world.oms.refuse(lambda one: one == key)
     world.bucket.fail(NO_RIGHT, where=lambda name: name == f"{ROOT}failed_object/{key}")
 
     # WHEN ticks come, THEN the pass is kept before that key, and says why
     for _ in range(3):
         result = world.tick()
-        assert not result["finished"]
+        assert (result["finished"], result["stopped"]) == (False, "the log bucket takes no record of some keys")
         assert world.position() < key
-        assert result["stopped"] == "the log bucket takes no record of some keys"
         assert adds_up(result)
         world.later(600)
     world.bucket.heal()
     last = world.tick()
-    assert last["finished"]
     assert adds_up(last)
-    assert last["scanned"] == 50
-    assert world.failed() == {key}
+    assert (last["finished"], last["scanned"], world.failed()) == (True, 50, {key})
 
 
 class Triggered:
@@ -93,15 +79,13 @@ class Triggered:
 
 def many(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
     world = ReconcileWorld(**environment)
-    for one in range(number):
-        world.upload(f"{one:05}")
-    world.later()
+    world.fill(number)
     return world, Triggered(world)
 
 
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
-def test_with_events_no_tick_is_needed_after_the_first(mocker, lanes):
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
+@pages_of(20)
+def test_with_events_no_tick_is_needed_after_the_first(lanes):
     world, trigger = many(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
     assert not world.tick()["finished"]
@@ -111,19 +95,15 @@ def test_with_events_no_tick_is_needed_after_the_first(mocker, lanes):
     assert max(world.oms.accepted.values()) == 1
 
 
-def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
-    caplog.set_level("INFO", "oss_oms_sync")
+@pages_of(20)
+def test_an_event_is_answered_and_logged_with_what_was_done(lines):
     world, trigger = many(60, LANES="2")
     name = world.tick()["pass"]
     answers = trigger.deliver_all()
     done = {key: value for answer in answers for key, value in answer["pieces"].items()}
     # When the left half is done there is a lane left, so the right one splits.
-    assert [done[f"{name}/{half}"] for half in ("r0", "r1")] == [
-        "done",
-        "split",
-    ]
-    assert [record.msg for record in caplog.records if "pieces" in record.msg] == answers
+    assert [done[f"{name}/{half}"] for half in ("r0", "r1")] == ["done", "split"]
+    assert [line for line in lines() if "pieces" in line] == answers
 
 
 @pytest.mark.parametrize(
@@ -133,8 +113,8 @@ def test_an_event_is_answered_and_logged_with_what_was_done(mocker, caplog):
         (HANG, "OMS took nothing until the time was up: TIMEOUT"),
     ],
 )
-def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker, fault, told):
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
+@pages_of(20)
+def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(fault, told):
     world, trigger = many(60, LANES="2", PIECE_SECONDS="30")
     world.tick()
     world.oms.faults.add(fault)
@@ -144,16 +124,14 @@ def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(mocker
 
 @pytest.mark.parametrize("name", [f"{ROOT}success_object/a", "oms_source_record/passes/other-reconcile/x/y/r/0000"])
 def test_an_event_of_anything_else_does_nothing(world, name):
-    world.upload("a")
-    world.later()
+    world.lost("a")
     assert world.ask("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
-    assert not world.oms.calls
-    assert not list(world.store.names())
+    assert (world.oms.calls, [*world.store.names()]) == ([], [])
 
 
-def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch(mocker):
+@pages_of(20)
+def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
-    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
     world, trigger = many(2000, LANES="16")
     world.oms.faults.add(FROZEN)
 
@@ -171,6 +149,4 @@ def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch
         world.later(600)
         world.tick()
         trigger.deliver_all()
-    assert len(world.oms.requests) - calls == 6
-    assert trigger.invocations - invocations == 6
-    assert not world.sent()
+    assert (len(world.oms.requests) - calls, trigger.invocations - invocations, world.sent()) == (6, 6, set())

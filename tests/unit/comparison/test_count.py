@@ -1,0 +1,189 @@
+"""What is counted of ranges adds up to what one walk counts, however the keys were cut; and each key that differs is in
+one list, in rclone's form, whatever is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import reduce
+from itertools import pairwise
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oss_oms_sync.answers.codec import from_json, to_json
+from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
+from oss_oms_sync.comparison import count as counts
+from oss_oms_sync.comparison.count import CompareCount, key_of, line
+from oss_oms_sync.comparison.in_hand import InHand
+from oss_oms_sync.comparison.judge import Judge, Moments
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes import digests
+from oss_oms_sync.passes import tally as tallies
+from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.tally import Tally
+from support.compare_world import CompareWorld, classes, once
+from support.law import HOSTILE
+from support.reconcile_world import refusing
+from support.world import HOUR
+
+NOW = 1_000_000
+JUDGE = Judge(KeyFilter("", ""), Moments(NOW, InHand.assumed(NOW)), sent_since=0)
+keys = st.builds("".join, st.lists(st.sampled_from(["a", "b/", "c", "/", "é", "oms/sync_task/", "z\n"]), min_size=1))
+summaries = st.builds(
+    lambda etag, size, age: ObjectSummary("", etag * 32, size, NOW - age, "Normal"),
+    st.sampled_from("AB"),
+    st.integers(0, 3),
+    st.integers(0, 90_000),
+)
+records = st.builds(
+    lambda etag, age: ObjectSummary("", etag_of(etag), 32, NOW - age, "Normal"),
+    st.sampled_from(["A" * 32, "B" * 32, f"{'A' * 32} again"]),
+    st.integers(0, 90_000),
+)
+optional = st.one_of(st.none(), summaries), st.one_of(st.none(), records), st.one_of(st.none(), records)
+worlds = st.dictionaries(keys, st.tuples(*optional, st.one_of(st.none(), summaries)).filter(any), max_size=25)
+
+
+def count(entries: list[Entry], start: Tally | None = None) -> Tally:
+    counting = CompareCount(JUDGE, start or Tally(), NOW - 50_000, "")
+    for entry in entries:
+        counting.add(entry, lambda _: True)
+    return counting.tally()
+
+
+def told(tally: Tally) -> dict[str, object]:
+    """All of it but the marks, which are coarser of parts, and the lines, which are stored apart."""
+    told = json.loads(json.dumps({**to_json(tally), "marks": [], "lines": 0}, sort_keys=True))
+    return {**told, "objects": sum(mark.objects for mark in tally.marks)}
+
+
+@settings(max_examples=100)
+@given(worlds, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([2, 200]))
+def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, cuts, folders):
+    entries = [Entry(key, *world[key]) for key in sorted(world)]
+    places = sorted({0, len(entries), *(cut for cut in cuts if cut < len(entries))})
+    parts = [entries[a:b] for a, b in pairwise(places)]
+    with (
+        patch.object(digests, "MAX_FOLDERS", folders),
+        patch.object(tallies, "MAX_WRITTEN", 3),
+        patch.object(counts, "MAX_WRITTEN", 3),
+    ):
+        whole, summed = count(entries), reduce(Tally.merged, map(count, parts), Tally())
+        piece = Tally()
+        for part in parts:
+            piece = count(part, from_json(Tally, json.loads(json.dumps(to_json(piece)))))
+    assert told(summed) == told(whole) == told(piece)
+    written = sorted(((one[0].modified, key) for key, one in world.items() if one[0]), reverse=True)
+    assert [*whole.last_written] == written[:3]
+
+
+@given(worlds, st.integers(0, 25))
+def test_what_is_stored_of_a_piece_stays_what_it_is_while_counting_goes_on(world, cut):
+    entries = [Entry(key, *world[key]) for key in sorted(world)]
+    piece = count(entries[:cut])
+    before = told(piece)
+    count(entries[cut:], piece)
+    assert told(piece) == before
+
+
+@given(worlds)
+def test_the_classes_are_all_that_was_listed_and_the_digests_are_those_of_the_listings(world):
+    tally = count([Entry(key, *world[key]) for key in sorted(world)])
+    assert tally.adds_up()
+    assert tally.counts["orphan_records"] == sum(not (four[0] or four[3]) for four in world.values())
+    for name, place in (("source", 0), ("destination", 3)):
+        there = {key: four[place].size for key, four in world.items() if four[place]}
+        sums = (hashlib.sha256(f"{key}\0{size}".encode()).hexdigest() for key, size in there.items())
+        digest = sum(int(one, 16) for one in sums) % 2**256
+        side = tally.side(name)
+        assert (side.objects, side.bytes, side.digest) == (len(there), sum(there.values()), digest)
+
+
+# Lists of what differs.
+
+any_keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.lists(any_keys))
+def test_each_key_is_read_as_it_was_written_whatever_is_in_it(some):
+    text = "".join(line("+", key) for key in some)
+    assert list(map(key_of, text.encode().decode().splitlines())) == some
+
+
+def test_lines_are_those_of_rclone_and_plain_keys_are_plain():
+    keys = [("+", "a b/海.jpg"), ("*", "two\nlines"), ("-", '"quoted"')]
+    assert [line(*one) for one in keys] == ["+ a b/海.jpg\n", '* "two\\nlines"\n', '- "\\"quoted\\""\n']
+
+
+def lists(world: CompareWorld, answer: dict) -> list[str]:
+    """Those of a comparison, one of each piece."""
+    return [world.bucket.objects[name].body.decode() for name in answer["differences"]]
+
+
+def lines(world: CompareWorld, answer: dict) -> list[str]:
+    return "".join(lists(world, answer)).splitlines()
+
+
+def test_each_sign_is_where_it_belongs_and_what_is_equal_is_not_listed():
+    world = CompareWorld(LANES="1")
+    world.put("equal", "1", "md5", "copied")
+    world.put("older", "1", "md5", "copied")
+    world.upload("link", kind="Symlink")
+    world.lost("overwritten", "missing")
+    world.write("overwritten", "12")
+    world.write("only there", "1")
+    world.lost("older", data="2")
+    world.upload("young")
+    assert lines(world, world.compare()) == [
+        "! link", "+ missing", "* older", "- only there", "* overwritten", "~ young",
+    ]  # fmt: skip
+
+
+def test_a_piece_ends_before_its_lists_are_too_large_and_the_next_goes_on():
+    # GIVEN lists of at most a dozen bytes in a piece; the characters of these keys have three each
+    world = CompareWorld(LANES="1")
+    names = [f"海{number}" for number in range(9)]
+    world.lost(*names)
+    with patch.object(counts, "_MAX_LINES_BYTES", 12):
+        for _ in range(10):
+            answer = world.compare()
+            if answer["finished"]:
+                break
+            world.later(HOUR)
+    # THEN each key is in one list, and no list is longer than one key more than that
+    assert lines(world, answer) == [f"+ {key}" for key in names]
+    assert max(len(one.encode()) for one in lists(world, answer)) <= 24
+    assert classes(answer) == {"missing": names}
+
+
+def test_what_a_piece_holds_back_is_in_no_list_but_that_of_the_one_that_goes_on():
+    # GIVEN an OMS that refuses keys, of which the log bucket takes no failed records
+    world = CompareWorld(LANES="1")
+    world.upload("a link", kind="Symlink")
+    world.lost(*"bcd")
+    world.refuses = True
+    with refusing(world.bucket, "put", lambda name: "failed_object" in name):
+        assert not world.compare()["finished"]
+    # WHEN both can be reached again, and the comparison goes on
+    world.refuses = False
+    world.later(HOUR)
+    assert lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]
+
+
+def test_who_works_on_a_pass_that_was_cleared_away_meanwhile_leaves_no_list():
+    # GIVEN a worker that does not go on before later passes have ended, which clear its own away
+    world = CompareWorld(LANES="1")
+    world.lost("missing")
+
+    def others() -> None:
+        for _ in range(3):
+            world.later(1)
+            world.compare({"restart": True})
+
+    world.there.before = once("list", others)
+    world.compare()
+    # THEN each list is that of a pass that is there
+    passes = {name.split("/")[4] for name in world.bucket.names("oms_source_record/passes/")}
+    assert {name.split("/")[4] for name in world.bucket.names("oms_source_record/differences/")} == passes
