@@ -107,6 +107,7 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
         said = t(
             "The project stays closed, because a GO stands. What lacks now ({checks}) was written or deleted after"
             " that, or with another freeze. Only if OBS is not in use yet: {command}",
+            checks=names,
             command=Typed("open"),
         )
     elif not seen.closed:  # somebody has opened it meanwhile
@@ -117,6 +118,7 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
         said = t(
             "The project was closed by hand, and something has to be sent ({checks}): {command}. Then run the cutover"
             " again.",
+            checks=names,
             command=Typed("open"),
         )
     else:

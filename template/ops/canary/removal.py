@@ -30,8 +30,10 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             t(
                 "Not deleted: {prefix} is in {source} and {destination}, and s.yaml, or its sync task, names other"
                 " buckets. Write these there again, and run: {command}",
+                prefix=prefix,
+                source=journal.source,
+                destination=journal.destination,
                 command=Typed("canary", remove=True),
-                **vars(journal),
             )
         )
         return False

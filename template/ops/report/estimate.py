@@ -46,14 +46,16 @@ def report(plan: Plan, found: Estimate, language: str) -> Report:
                 "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project"
                 " sends it, ten keys a call: both by OMS's usual limits, an estimate.",
                 command=Typed("migrate"),
-                **found.old_seconds,
+                group=found.old_seconds["group"],
+                sent=found.old_seconds["sent"],
             )
         ),
         Paragraph(
             say(
                 "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its"
                 " end, and {sent} where this project sends it.",
-                **found.old_requests,
+                group=found.old_requests["group"],
+                sent=found.old_requests["sent"],
             )
         ),
         _costs(t("A month: what is written every day"), found.month, say),
