@@ -434,14 +434,14 @@ MISTAKES = (
     ),
     Mistake(
         "why replay stopped, untold on the terminal",
-        f"{_UNIT}/ops/test_text.py::test_replay_says_what_is_left_and_why",
+        f"{_UNIT}/ops/test_text.py::test_what_matters_of_an_answer_is_said_in_the_language_that_is_asked_for",
         f"{_OPS}/report/units.py",
         '    if found.stop is None or say.language == "en":\n        return found.stopped\n',
         '    if found.stop is None or say.language == "en":\n        return None\n',
     ),
     Mistake(
         "why a pass stopped, untold on the terminal",
-        f"{_UNIT}/ops/test_text.py::test_why_a_call_ended_early_is_said_in_chinese_too",
+        f"{_UNIT}/ops/test_text.py::test_what_matters_of_an_answer_is_said_in_the_language_that_is_asked_for",
         f"{_OPS}/report/passes.py",
         'stopped = (say("stopped"), units.stopped(found, say))',
         'stopped = (say("stopped"), None)',
@@ -469,14 +469,14 @@ MISTAKES = (
     ),
     Mistake(
         "closing over what arrives",
-        f"{_UNIT}/ops/test_cutover.py::test_what_may_yet_come_to_obs_is_not_closed_over",
+        f"{_UNIT}/ops/test_cutover.py::test_what_may_differ_is_not_closed_over[it may yet come to OBS]",
         f"{_OPS}/cutover.py",
         "found & (LACKING | COMING | unproven)",
         "found & (LACKING | unproven)",
     ),
     Mistake(
         "closing over what was written after the freeze",
-        f"{_UNIT}/ops/test_cutover.py::test_what_was_written_after_the_freeze_or_an_empty_scope_is_not_closed_over",
+        f"{_UNIT}/ops/test_cutover.py::test_what_may_differ_is_not_closed_over[written after the freeze]",
         f"{_OPS}/cutover.py",
         " or written[0].at > timestamp(frozen + CLOCKS)",
         "",
@@ -490,7 +490,7 @@ MISTAKES = (
     ),
     Mistake(
         "going on with a comparison of nothing",
-        f"{_UNIT}/ops/test_cutover.py::test_a_comparison_that_does_not_answer_is_begun_anew[of nothing at the source]",
+        f"{_UNIT}/ops/test_cutover.py::test_only_an_open_comparison_is_gone_on_with[of nothing at the source]",
         f"{_OPS}/cutover.py",
         " and not is_empty else None",
         " else None",

@@ -238,7 +238,7 @@ def test_the_comparison_that_answers_is_taken_and_what_differed_is_judged_again_
     ],
     ids=["open", "contradicted by a standstill pass", "not deep", "given up", "of nothing at the source"],
 )
-def test_an_open_comparison_is_gone_on_with_and_one_that_does_not_answer_is_begun_anew(plan, one, first):
+def test_only_an_open_comparison_is_gone_on_with(plan, one, first):
     seen = world()
     seen.caller.passes["compare"] = one
     run(seen, **plan)
@@ -285,7 +285,7 @@ UNPROVEN = compared({"equal_size": sides(1, 1)})
         *("it may yet come to OBS", "written just before", "written after the freeze", "nothing is in scope"),
     ],
 )
-def test_what_is_left_or_not_proven_and_not_accepted_is_not_closed_over(compare, accept, is_closed):
+def test_what_may_differ_is_not_closed_over(compare, accept, is_closed):
     seen = world(compare=compare)
     run(seen, accept=accept)
     assert (seen.caller.mark is not None) is is_closed
