@@ -142,16 +142,11 @@ def _elsewhere(found: str, region: str) -> Line | None:
 
 
 def _website(found: ElementTree.Element | None) -> Line:
-    if found is None:
-        return Line(Standing.THERE)
-    wrong = [
-        *([t("its static website has subfolder pages")] if has_subfolder_pages(found) else ()),
-        *(
-            [t("it fetches what it lacks from elsewhere when it is read")]
-            if any(map(is_mirror, found.iter("RoutingRule")))
-            else ()
-        ),
-    ]
+    wrong = []
+    if found is not None and has_subfolder_pages(found):
+        wrong.append(t("its static website has subfolder pages"))
+    if found is not None and any(map(is_mirror, found.iter("RoutingRule"))):
+        wrong.append(t("it fetches what it lacks from elsewhere when it is read"))
     if not wrong:
         return Line(Standing.THERE)
     return Line(
