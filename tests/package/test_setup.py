@@ -112,4 +112,4 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
     logged = [line for one in box.fc.invocations for line in one.logs]
     stored = [one.data.decode("utf-8", "replace") for one in box.oss.objects(log).values()]
     assert_no_secret(said, screen, done, *logged, *stored, words, shell.folder, tool.home, secrets=secrets(box))
-    assert_no_secret(variables, secrets=box.administrators().values())
+    assert_no_secret(variables.read_text(), secrets=box.administrators().values())

@@ -107,7 +107,7 @@ class Bare(NamedTuple):
     def agree(self, *words: str, **options: Any) -> None:
         """To the plan of a command of setup."""
         plan = json.loads(self.ops("setup", *words, "--plan", "--json", **options))["plan"]
-        self.ops("setup", *words, "--yes", plan, "--agree", **options)
+        self.ops("setup", *words, "--yes", plan, **options)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ OLD = 2_000
 
 def test_two_thousand_old_objects_are_copied_beside_a_live_one(bare):
     box = bare.box
-    bare.agree()
+    bare.agree("--agree")
     box.oss.fill(box.source_bucket, [f"old/{number:04}" for number in range(OLD)], size=10, age=86_400)
     box.deploy_project(bare.folder, instances=2)
     box.bucket(box.source_bucket).put_object("new", b"live")

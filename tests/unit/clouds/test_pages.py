@@ -44,7 +44,7 @@ def test_the_next_page_is_asked_for_before_this_one_is_parsed_and_no_other_is(wo
         assert asked(world) == [""]
         for before in (["", "a"], ["", "a", "b"]):
             next(pages)
-            assert when_read.pop() == before
+            assert (when_read.pop(), when_read) == (before, [])
 
 
 def test_waiting_for_pages_and_working_on_them_go_side_by_side(world):
