@@ -42,7 +42,7 @@ def test_sides_have_digests_of_64_hex_digits_and_the_source_one_of_its_state(wor
     digest, state = (answer["source"][name] for name in ("digest", "state_digest"))
     assert answer["source"] == {"objects": 1, "bytes": 2, "digest": digest, "state_digest": state}
     assert answer["destination"] == {"objects": 1, "bytes": 2, "digest": digest}
-    assert digest != state
+    assert (len(digest), len(state), digest != state) == (64, 64, True)
 
 
 def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):

@@ -272,7 +272,7 @@ class PassWorld(ReconcileWorld):
         """No total is wrong."""
         for name, counts, low, high in self.totals:
             assert low <= counts["scanned"] <= high, f"{name}: {counts}, but there are {low} to {high}"
-            assert adds_up(counts)
+            assert (adds_up(counts), counts["migrating"], counts["unsent"]) == (True, 0, 0)
 
     def finish(self, events: bool, ticks: int = 80) -> bool:
         """Lets ticks come by the clock, and what is on its way: with or without events. Returns whether all passes of

@@ -75,9 +75,10 @@ def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
     return state.of
 
 
-def at_work(world: ReconcileWorld, walks: Walks, *halves: str) -> Pass:
-    """A pass on whose halves somebody works, or on these alone."""
+def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0) -> Pass:
+    """A pass on whose halves somebody works, or on these alone, `later` than what is written of them."""
     one = split(world, walks)
+    world.later(later)
     for name in halves or ("r0", "r1"):
         world.store.sign_on(one.name, name, 1)
     return one
@@ -130,7 +131,7 @@ def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
 
 
 def test_a_tick_leaves_alone_what_is_being_worked_on(world, walks):
-    at_work(world, walks)
+    at_work(world, walks, later=LOST - 10)
     world.later(LOST - 10)
     driver(world, walks).by_timer(USUAL, DAY)
     assert (walks.began, woken(world)) == ([], [])

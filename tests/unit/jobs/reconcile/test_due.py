@@ -11,9 +11,10 @@ from support.reconcile_world import ReconcileWorld, counts
 from support.world import HOUR
 
 
-def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(one_lane):
+@pytest.mark.parametrize("begin", [ReconcileWorld.tick, ReconcileWorld.reconcile], ids=["a tick's", "by hand"])
+def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(one_lane, begin):
     one_lane.lost("a")
-    first, lists = one_lane.tick(), one_lane.source.calls["list"]
+    first, lists = begin(one_lane), one_lane.source.calls["list"]
     one_lane.lost("b")
     one_lane.later(21 * HOUR)
     idle = one_lane.tick()

@@ -226,7 +226,7 @@ def test_what_is_not_that_group_is_not_known_and_never_green(world, told):
     begun(world, told)
     answer = world.status()
     assert (answer["old_objects"], answer["old_objects_silence"]["problem"]) == (None, "UNEXPECTED")
-    assert (answer["verdict"]["state"], answer["verdict"]["step"]["options"]) == ("not known", LOOK)
+    assert (answer["verdict"]["state"], answer["verdict"]["step"]) == ("not known", {"job": "migrate", "options": LOOK})
 
 
 def test_without_the_right_it_is_not_known_and_says_which(world):
