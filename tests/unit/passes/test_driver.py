@@ -111,13 +111,6 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     assert name.endswith("-20260102T000000000000Z")
 
 
-def test_a_pass_by_hand_is_a_reason_for_ticks_to_wait(world, walks):
-    driver(world, walks).by_hand(USUAL, restart=False)
-    world.later(HOUR)
-    driver(world, walks).by_timer(USUAL, DAY)
-    assert len(list(world.store.names())) == 1
-
-
 def test_a_pass_knows_which_one_of_its_scope_ended_last(world, walks):
     ended, _ = driver(world, walks).begin(USUAL)
     walks.kinds[""] = rests()

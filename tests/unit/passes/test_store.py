@@ -252,16 +252,6 @@ def test_a_piece_that_cannot_be_got_is_an_error_and_not_a_missing_one(world):
         world.reconcile()
 
 
-def test_a_pass_that_is_cleared_away_meanwhile_is_begun_anew(world):
-    world.begin()
-    world.bucket.before = lambda kind, names: (
-        world.bucket.objects.pop(names[0], None) if kind == "get" and names[0].endswith("/r/0000") else None
-    )
-    world.reconcile()
-    world.bucket.before = lambda kind, names: None
-    assert world.reconcile()["finished"]
-
-
 @pytest.mark.parametrize("asked", [{}, {"since": "1970-01-01"}])
 def test_after_another_source_bucket_was_named_no_position_in_the_old_one_holds(asked):
     # GIVEN an open pass through another bucket

@@ -11,7 +11,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld
-from support.world import DAY, FROZEN, HOUR, TICK
+from support.world import DAY, HOUR
 
 KEYS = ("a/1", "a/2", "b")
 
@@ -46,21 +46,6 @@ def now(world: ReconcileWorld) -> str:
 def test_what_is_judged_again_is_the_pass_that_certify_goes_by_whatever_was_wished(world, wish):
     done = ask(world, "compare", **wish)
     assert ask(world, "compare", again=True)["pass"] == done["pass"] == compared(world)
-
-
-def test_a_tick_begins_no_pass_beside_an_open_one_that_was_asked_for_with_wishes(world):
-    # GIVEN a deep pass that goes no further, because OMS is down
-    for number in range(25):
-        world.upload(f"new/{number:02}")
-    world.later(HOUR)
-    world.oms.faults.add(FROZEN, where=lambda request: request.method == "POST")
-    opened = ask(world, "compare", deep=True)
-    assert not opened["finished"]
-
-    # WHEN OMS is back, THEN the timer goes on with that one
-    world.oms.faults.clear()
-    world.later(HOUR)
-    assert world.ask("compare", TICK)["pass"] == compared(world) == opened["pass"]
 
 
 def test_a_standstill_pass_sees_what_a_comparison_judged_without_records_and_though_closed(world):

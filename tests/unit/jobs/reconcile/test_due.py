@@ -128,14 +128,3 @@ def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
     assert second.sent() == {
         key for key in keys if first.settings.key_filter.matches(key) or second.settings.key_filter.matches(key)
     }
-
-
-def test_after_the_prefix_was_widened_the_next_tick_looks_at_what_is_new(world):
-    narrow = world.beside(OBJECT_PREFIX="a/")
-    for key in ("a/1", "b/1"):
-        world.upload(key)
-    world.later()
-    narrow.tick()
-    assert world.sent() == {"a/1"}
-    world.tick()
-    assert world.sent() == {"a/1", "b/1"}
