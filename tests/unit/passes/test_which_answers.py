@@ -11,7 +11,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld
-from support.world import DAY, HOUR
+from support.world import DAY, HOUR, TICK
 
 KEYS = ("a/1", "a/2", "b")
 
@@ -46,6 +46,12 @@ def now(world: ReconcileWorld) -> str:
 def test_what_is_judged_again_is_the_pass_that_certify_goes_by_whatever_was_wished(world, wish):
     done = ask(world, "compare", **wish)
     assert ask(world, "compare", again=True)["pass"] == done["pass"] == compared(world)
+
+
+def test_a_pass_with_wishes_that_has_ended_is_a_reason_for_ticks_to_wait(world):
+    done = ask(world, "compare", deep=True)
+    world.later(HOUR)
+    assert world.ask("compare", TICK)["pass"] == compared(world) == done["pass"]
 
 
 def test_a_standstill_pass_sees_what_a_comparison_judged_without_records_and_though_closed(world):
