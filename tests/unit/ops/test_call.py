@@ -54,7 +54,11 @@ def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("output", "error", "fix"),
     [
-        ("✖ failed\n error: code: FunctionNotFound, 404, function 'x' does not exist", CloudError, "s deploy -y"),
+        (
+            "✖ failed\n error: code: FunctionNotFound, 404, function 'x' does not exist",
+            CloudError,
+            "Function Compute does not know the function\nDeploy the project: s deploy -y",
+        ),
         ("code: AccessDenied, 403, the caller is not authorized", CloudError, "fc:InvokeFunction"),
         ("InvalidAccessKeyId.NotFound: 404", CloudError, "s config add"),
         ("ResourceExhausted: too many", CloudError, "Wait a minute"),

@@ -212,7 +212,7 @@ def ended(capsys):
     """What is said of words with which `ops.py` ends before it does anything, or by its help."""
 
     def ended(*words: str, code: int = 2) -> str:
-        with pytest.raises(SystemExit, match=f"{code}"):
+        with pytest.raises(SystemExit, match=rf"^{code}$"):
             cli.main([*words])
         out, err = capsys.readouterr()
         return err if code else out

@@ -263,6 +263,6 @@ def test_as_json_it_says_what_was_asked_and_at_which_prices(run):
     ],
 )
 def test_what_cannot_be_reckoned_with_is_a_usage_error(run, capsys, words):
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(SystemExit, match=r"^2$"):
         run(FakeCaller(), *words)
     assert "usage: ops.py cost" in capsys.readouterr().err

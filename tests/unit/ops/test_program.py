@@ -1,4 +1,4 @@
-"""`python3 ops.py` as a program: on a pseudo-terminal and off it, interrupted, without the tool, on a bare Python."""
+"""`python3 ops.py` as a program: on a pseudo-terminal and off it, interrupted, and on a bare Python."""
 
 from __future__ import annotations
 

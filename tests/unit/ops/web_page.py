@@ -67,7 +67,6 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
                 "result",
                 "id",
                 "step",
-                "stop",
                 "at",
                 "made",
                 "from",

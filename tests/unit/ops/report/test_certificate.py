@@ -194,7 +194,7 @@ BOUND = "fewer than 3.0 % of the 4,598,210 objects of up to 1 GiB that count as 
         ("waivers", ["equal_size", WHO, ACCEPTED], {}, []),
         ("classes", [f"accepted by {WHO}"], {}, []),
         ("sample", [BOUND, "100 drawn, of 4,598,210 up to 1 GiB each", SEED], {}, []),
-        ("looked-at", ["whole bucket"], {}, []),
+        ("looked-at", ["the whole bucket"], {}, []),
         (
             "looked-at",
             ["prefix photos/, suffix .jpg"],
