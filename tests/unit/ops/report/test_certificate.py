@@ -166,7 +166,7 @@ def test_there_is_one_next_command(name, command):
     assert page(answer(name)).one(class_="next").one("pre").text == command
 
 
-def test_a_rehearsal_that_is_well_and_a_document_that_is_not_valid_name_a_command_that_runs(given):
+def test_a_rehearsal_that_is_well_and_a_document_that_is_not_valid_name_a_command_that_runs():
     well = answer("certificate-rehearsal")
     well["checks"] = [{**one, "result": "passed"} for one in well["checks"]]
     found = from_json(Certificate, well)
