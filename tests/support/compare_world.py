@@ -55,7 +55,7 @@ class Compared:
     sent: set[str]
     began: float
     ended: float
-    in_hand: tuple[float, float]
+    in_hand: list[float]
     seen: dict[str, list[Seen]]
 
     def class_of(self, key: str) -> str | None:
@@ -84,6 +84,7 @@ class CompareWorld(ReconcileWorld):
         self.task.part_size = PART
         self._begun: list[Copy] = []
         self._snapshots: list[dict[str, Seen]] = []
+        self._in_hands: list[float] = []
         self._during: list[tuple[Any, ...]] = []
         self._is_moving = False
         for bucket in (self.source, self.bucket, self.there):
@@ -179,14 +180,14 @@ class CompareWorld(ReconcileWorld):
         """Compare while the world moves: at each page that is read, the next of `during` happens, to another
         instance."""
         self._during, self._snapshots, self._sent = list(during), [self.snapshot()], set()
-        began, in_hand = self._now(), self._in_hand_since()
+        began, self._in_hands = self._now(), [self._in_hand_since()]
         self._comparing, invocation = self.one, self.invocation(570)
         if during:
             self.start()
         text = json.dumps(asked) if asked is not None else ""
         work = self.ground.run(lambda: compare.run(text, invocation), self._comparing)
         result: dict[str, Any] = self.ground.call(work)
-        self._comparing, in_hands = None, (in_hand, self._in_hand_since())
+        self._comparing, in_hands = None, [*self._in_hands, self._in_hand_since()]
         seen = {key: [one[key] for one in self._snapshots] for key in self.keys}
         return Compared(result, self._sent, began, self._now(), in_hands, seen)
 
@@ -208,6 +209,7 @@ class CompareWorld(ReconcileWorld):
             self._is_moving = True
             self.play([self._during.pop(0)])
             self._snapshots.append(self.snapshot())
+            self._in_hands.append(self._in_hand_since())
             self._is_moving = False
 
     def _look(self, kind: str, names: Sequence[str]) -> None:

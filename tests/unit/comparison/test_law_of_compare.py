@@ -116,7 +116,8 @@ def _class_of_both(seen: Seen, in_hand: float) -> str:
 
 def possible(key: str, seen: list[Seen], compared: Compared, *, has_read: bool) -> set[str | None]:
     """The classes that these moments allow. All that depends on the time of reading is judged by its earliest and its
-    latest; `has_read`: objects were read earlier, these perhaps."""
+    latest, and what OMS has in hand by each moment after which that is another; `has_read`: objects were read earlier,
+    these perhaps."""
     times = [(listed, in_hand) for listed in (compared.began, compared.ended) for in_hand in compared.in_hand]
     found = {class_at(key, one, *time) for one in seen for time in times}
     for one in seen if has_read else ():
