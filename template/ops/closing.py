@@ -122,5 +122,5 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
             command=Typed("open"),
         )
     else:
-        said = _STAYS if open_again(session, mark.run).closed else _OPEN_AGAIN
-    session.say(said.filled(checks=names), "way")
+        said = _STAYS if open_again(session, mark.run).closed else _OPEN_AGAIN.filled(checks=names)
+    session.say(said, "way")

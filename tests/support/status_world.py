@@ -15,7 +15,7 @@ from oss_oms_sync.clock import timestamp as at
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.list_positions import ListPositions
-from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
+from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import INSIDE, ClassCount, Side, Tally
 from sandbox.robots import ROBOTS, Robots
@@ -100,7 +100,7 @@ class StatusWorld(World):
         about = Pass(name, "photos", of, started=at(now), installed=at(now), destination_bucket=there)
         counted = found or Tally(Counter({INSIDE: 1, **counts}), state=1)
         total = to_json(PassState(about, counted, at(now), ranges_open=0, ranges_done=1, pieces=1))
-        piece = to_json(Piece(Kind.MORE, until="", after="", tally=counted, about=about))
+        piece = to_json(Piece(tally=counted, about=about))
         folder = f"oms_source_record/passes/{self.settings.project}-{job}/{TASK}/{name}/"
         written, value = ("total", total) if ended else ("r/0000", piece)
         self.bucket.add(StoredObject(f"{folder}{written}", json.dumps(value).encode()))

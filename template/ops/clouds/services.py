@@ -23,8 +23,7 @@ from ops.clouds.keys import Keys
 from ops.clouds.wire import ATTEMPTS, RefusedError, Request, UnreadableError, ask, patiently, refused
 
 _NOTHING: Mapping[str, str] = {}
-# Of Function Compute.
-_VERSION, _PAGE = "2023-03-30", "100"
+_FC_VERSION, _FC_PAGE = "2023-03-30", "100"
 
 
 class Service:
@@ -138,7 +137,7 @@ class Functions:
     sandbox."""
 
     def __init__(self, region: str, account: str, keys: Keys, clock: Clock, endpoint: str = "") -> None:
-        self._acs = Acs(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _VERSION, keys, clock)
+        self._acs = Acs(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)
 
     def oss_triggers(self, bucket: str) -> Iterator[OssTrigger]:
         """All native triggers of a bucket, also those of Function Compute 2.0's functions. Raises RefusedError,
@@ -147,19 +146,19 @@ class Functions:
             name = str(function["functionName"])
             for one in self._pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
                 if one["triggerType"] == "oss" and one["sourceArn"].rpartition(":")[2] == bucket:
-                    yield _read(name, one)
+                    yield _trigger(name, one)
 
     def _pages(self, path: str, action: str, what: str) -> Iterator[dict[str, Any]]:
-        query = {"limit": _PAGE}
+        query = {"limit": _FC_PAGE}
         while True:
-            answer = self._acs.call("GET", f"/{_VERSION}/functions{path}", action, query)
+            answer = self._acs.call("GET", f"/{_FC_VERSION}/functions{path}", action, query)
             yield from answer.get(what) or ()
             if not answer.get("nextToken"):
                 return
             query["nextToken"] = str(answer["nextToken"])
 
 
-def _read(function: str, told: dict[str, Any]) -> OssTrigger:
+def _trigger(function: str, told: dict[str, Any]) -> OssTrigger:
     try:
         config = json.loads(told["triggerConfig"])
         key = config.get("filter", {}).get("key", {})

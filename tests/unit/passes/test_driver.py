@@ -41,7 +41,7 @@ class Walks:
             return Walked(start)
         self.began.append((start.after, start.until))
         self.meanwhile()
-        told = self.kinds.get(start.until, Piece(Kind.DONE, until="", after="z"))
+        told = self.kinds.get(start.until, Piece(Kind.DONE, after="z"))
         return Walked(
             replace(start, kind=told.kind, after=told.after, cut=told.cut, stopped=told.stopped, tally=told.tally)
         )
@@ -63,12 +63,12 @@ def work(one: Driver, how: str) -> tuple[PassState | None, Stopped | None]:
 
 
 def rests() -> Piece:
-    return Piece(Kind.REST, until="", after="", stopped=NO_SPACE)
+    return Piece(Kind.REST, stopped=NO_SPACE)
 
 
 def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
     """A pass whose two halves nobody has begun: (..., m] and (m, ...]."""
-    walks.kinds[""] = Piece(Kind.SPLIT, until="", after="", cut="m")
+    walks.kinds[""] = Piece(Kind.SPLIT, cut="m")
     state, _ = driver(world, walks).begin(scope)
     del walks.kinds[""]
     walks.began.clear()
@@ -268,7 +268,7 @@ def test_an_event_does_nothing_for_a_range_that_is_shared_has_moved_on_or_is_not
     world, walks, range_name, number
 ):
     one = split(world, walks)
-    walks.kinds["m"] = Piece(Kind.MORE, until="", after="a")
+    walks.kinds["m"] = Piece(after="a")
     driver(world, walks).by_event([Wake(one.name, "r0", 0)])
     walks.began.clear()
     assert (driver(world, walks).by_event([Wake(one.name, range_name, number)])["pieces"], walks.began) == ({}, [])
@@ -278,7 +278,7 @@ def test_an_event_does_nothing_for_a_range_that_is_shared_has_moved_on_or_is_not
 
 
 def counted(**counts: int) -> Piece:
-    return Piece(Kind.DONE, until="", after="z", tally=Tally(counts))
+    return Piece(Kind.DONE, after="z", tally=Tally(counts))
 
 
 def test_a_total_without_new_objects_keeps_what_the_last_pass_knew_of_them(world, walks):

@@ -15,7 +15,7 @@ def counted(number: int) -> Tally:
     return Tally(Counter(scanned=number))
 
 
-SPLIT = Piece(Kind.SPLIT, until="", after="c", cut="m", tally=counted(3))
+SPLIT = Piece(Kind.SPLIT, after="c", cut="m", tally=counted(3))
 LEFT = Piece(Kind.DONE, begin="c", until="m", after="l", tally=counted(10))
 RIGHT = Piece(Kind.DONE, begin="m", until="", after="z", tally=counted(100))
 TILED = {"r": SPLIT, "r0": LEFT, "r1": RIGHT}
@@ -75,7 +75,7 @@ def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
 
 def test_ranges_that_are_done_and_fit_together_prove_the_total():
     assert tiles(TILED)
-    assert tiles({"r": Piece(Kind.DONE, until="", after="z")})
+    assert tiles({"r": Piece(Kind.DONE, after="z")})
     assert fold(TILED).counts == {"scanned": 113}
 
 

@@ -28,14 +28,14 @@ def begun(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
     world.clock.sleep(1)
     now = "2026-01-02T00:00:00Z"
     one = Pass(world.store.name_of(scope, world.clock.now()), "photos", scope, started=now, installed=now)
-    world.store.write(one.name, "r", 0, Piece(Kind.MORE, until="", after="k", about=one))
+    world.store.write(one.name, "r", 0, Piece(after="k", about=one))
     world.store.sign_on(one.name, "r", 1)
     return one
 
 
 def ended(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass:
     one = begun(world, scope)
-    world.store.write(one.name, "r", 1, Piece(Kind.DONE, until="", after="z", tally=Tally(Counter(counts))))
+    world.store.write(one.name, "r", 1, Piece(Kind.DONE, after="z", tally=Tally(Counter(counts))))
     world.store.write_end(one.name, "r")
     world.store.write_total(one, Tally(Counter(counts)), world.store.tree(one.name))
     world.store.clear_away(one.name)
@@ -69,7 +69,7 @@ def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
 
 def test_a_piece_is_written_once_and_whoever_is_late_gets_what_is_stored(world):
     one = begun(world)
-    first = Piece(Kind.SPLIT, until="", after="k", cut="m", tally=Tally(Counter(scanned=3)))
+    first = Piece(Kind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
     late = replace(first, cut="x", kind=Kind.DONE)
     assert [world.store.write(one.name, "r", 1, piece) for piece in (first, late)] == [first, first]
     assert world.store.read(one.name, "r", 1) == first
@@ -95,7 +95,7 @@ def test_a_pass_whose_ranges_come_to_their_end_between_two_pages_of_a_listing_is
     def split(kind: str, _: object) -> None:
         if kind == "list":
             world.bucket.after = lambda *_: None
-            cut = Piece(Kind.SPLIT, until="", after="k", cut="m")
+            cut = Piece(Kind.SPLIT, after="k", cut="m")
             world.store.write(one.name, "r", 1, cut)
             for half, first in zip(("r0", "r1"), cut.halves(), strict=True):
                 world.store.write(one.name, half, 0, replace(first, kind=Kind.DONE))
@@ -112,7 +112,7 @@ def test_a_pass_whose_ranges_come_to_their_end_between_two_pages_of_a_listing_is
     ids=["it is there", "it is not"],
 )
 def test_after_a_write_without_an_answer_what_is_stored_counts(world, fault, told):
-    one, piece = begun(world), Piece(Kind.DONE, until="", after="z")
+    one, piece = begun(world), Piece(Kind.DONE, after="z")
     world.bucket.fail(fault, "put")
     with told:
         assert world.store.write(one.name, "r", 1, piece) == piece
@@ -123,7 +123,7 @@ def test_a_piece_that_is_unreadable_is_logged_and_is_none(world, lines):
     name = f"{world.store.prefix}{one.name}/r/0001"
     world.bucket.add(StoredObject(name, b"{}"))
     assert world.store.read(one.name, "r", 1) is None
-    assert world.store.write(one.name, "r", 1, Piece(Kind.DONE, until="", after="")) is None
+    assert world.store.write(one.name, "r", 1, Piece(Kind.DONE)) is None
     assert world.store.state(one.name) is None
     (said,) = {f"{line['object']}: {line['problem']}" for line in lines()}
     assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", said)
@@ -231,7 +231,7 @@ def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
     first = int(world.clock.now().timestamp())
     world.later(60)
     world.store.wake(one.name, "r")
-    world.store.write(one.name, "r0", 0, Piece(Kind.MORE, until="", after=""))
+    world.store.write(one.name, "r0", 0, Piece())
     world.later(60)
     world.store.sign_on(one.name, "r", 2)
     assert world.store.tree_and_times(one.name)[1] == {"r": first + 60, "r0": first + 60}
