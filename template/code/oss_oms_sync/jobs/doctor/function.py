@@ -32,7 +32,8 @@ _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 def libraries(_: object) -> Finding:
     oss2 = import_oss2()
     seen = same(f"Python {platform.python_version()}, oss2 {oss2.__version__}, requests {requests.__version__}")
-    if tuple(int(number) for number in re.findall(r"\d+", oss2.__version__)[:2]) < _MIN_OSS2_FOR_V4:
+    numbers = tuple(int(number) for number in re.findall(r"\d+", oss2.__version__)[:2])
+    if numbers < _MIN_OSS2_FOR_V4:
         return fault(
             seen,
             t("oss2 before 2.16.0 makes no V4 signatures: set runtime to python3.12 or python3.10 in s.yaml"),
@@ -77,11 +78,9 @@ def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, l
     }
     if not told:
         return warning(silent, look)
+    seconds = {name: skew.total_seconds() for name, skew in told.items()}
     seen = t(
-        "{clocks}",
-        clocks=[
-            t("{off:.0f} s off {name}'s clock", off=skew.total_seconds(), name=name) for name, skew in told.items()
-        ],
+        "{clocks}", clocks=[t("{off:.0f} s off {name}'s clock", off=off, name=name) for name, off in seconds.items()]
     )
     worst = max(told.values())
     if worst <= _WARNING_SKEW:
@@ -97,12 +96,9 @@ def fix_unreachable(setting: str) -> Text:
 def connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
     """Whether connections to the address `url` can be made; `setting` is what names it."""
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
+    host = urlsplit(url).hostname
     return finding or fault(
-        t(
-            "{host} was not reached within {attempt_seconds:g} s",
-            host=urlsplit(url).hostname,
-            attempt_seconds=_ATTEMPT_SECONDS,
-        ),
+        t("{host} was not reached within {attempt_seconds:g} s", host=host, attempt_seconds=_ATTEMPT_SECONDS),
         fix_unreachable(setting),
     )
 
@@ -143,11 +139,9 @@ def _connect(url: str, setting: str) -> Finding:
             t("no connection to {host} port {port:d}: {error}", host=shown, port=port, error=presentable(str(error))),
             fix_unreachable(setting),
         )
-    return ok(
-        t("{host} is found, and takes connections with TLS", host=shown)
-        if parts.scheme == "https"
-        else t("{host} is found, and takes connections", host=shown)
-    )
+    if parts.scheme == "https":
+        return ok(t("{host} is found, and takes connections with TLS", host=shown))
+    return ok(t("{host} is found, and takes connections", host=shown))
 
 
 # These two run before there is a context, because a context needs valid settings.

@@ -31,8 +31,8 @@ _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 def oms_answers(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason not in PERMANENT:
-        fix = fix_unreachable("SYNC_URL") if answer.reason is Reason.TIMEOUT else answer.reason.fix
-        return fault(_describe(answer), fix)
+        is_silent = answer.reason is Reason.TIMEOUT
+        return fault(_describe(answer), fix_unreachable("SYNC_URL") if is_silent else answer.reason.fix)
     return ok(t("OMS answers signed requests"))
 
 
@@ -198,7 +198,8 @@ def oms_region(context: CheckContext) -> Finding:
                 regions=[t("{name} ({region})", name=name, region=region) for region, name in _OMS_REGIONS.items()],
             ),
         )
-    return ok(t("{name} ({match}) offers synchronization tasks", name=_OMS_REGIONS[match[1]], match=match[1]))
+    name = _OMS_REGIONS[match[1]]
+    return ok(t("{name} ({match}) offers synchronization tasks", name=name, match=match[1]))
 
 
 def _user_right(action: str, answer: object, without: Text) -> Finding:
@@ -290,19 +291,17 @@ def encryption(found: ObjectHead) -> Finding:
 
 
 def versioning(found: ObjectHead) -> Finding:
-    return ok(
-        t("the destination keeps older versions, which you pay for")
-        if found.version
-        else t("the destination keeps no older versions")
-    )
+    if found.version:
+        return ok(t("the destination keeps older versions, which you pay for"))
+    return ok(t("the destination keeps no older versions"))
 
 
 def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
     """A check of an object that OMS wrote there."""
 
     def run(context: CheckContext) -> Finding:
-        found = context.oms_list
-        return check(found) if isinstance(found, ObjectHead) else skipped(t("no object could be checked"))
+        found, nothing = context.oms_list, t("no object could be checked")
+        return check(found) if isinstance(found, ObjectHead) else skipped(nothing)
 
     return run
 
