@@ -14,6 +14,7 @@ _UNIT = "tests/unit"
 _JOBS = f"{_UNIT}/jobs"
 _GO = "tests/test_law_of_go.py::test_a_go_stays_true[0]"
 _CLOSING = f"{_UNIT}/test_law_of_closing.py"
+_GIVEN_UP = f"{_UNIT}/clouds/test_given_up.py"
 _CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_the_pass_that_is_judged_again_is_the_one_that_is_certified"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _VERSIONS = f"{_JOBS}/replay/test_law_of_versions.py"
@@ -62,6 +63,34 @@ MISTAKES = (
         f"{_CODE}/ledger/closing.py",
         "max(self.monotonic - other.monotonic, ",
         "max(self.monotonic - other.monotonic, 0 * ",
+    ),
+    Mistake(
+        "the kernel delivers a call that was given up",
+        f"{_GIVEN_UP}::test_a_call_whose_answer_does_not_come_in_time_resets_its_connection",
+        f"{_CODE}/clouds/connection.py",
+        '    (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),\n',
+        "",
+    ),
+    Mistake(
+        "an abandoned call is shut down, and its request delivered while its thread is frozen",
+        f"{_GIVEN_UP}::test_a_call_is_reset_when_abort_returns_though_its_thread_never_runs_again",
+        f"{_CODE}/clouds/connection.py",
+        "    CDLL(None).connect(opened.fileno(), bytes(16), 16)\n",
+        "",
+    ),
+    Mistake(
+        "the kernel never gives a call up by itself",
+        f"{_GIVEN_UP}::test_the_kernel_gives_a_call_up_by_itself_after_as_long_as_the_longest_takes",
+        f"{_CODE}/clouds/connection.py",
+        "int(MAX_CALL_SECONDS * 1000)",
+        "0",
+    ),
+    Mistake(
+        "calls through a proxy are not reset",
+        f"{_GIVEN_UP}::test_an_idle_connection_is_reset[proxy]",
+        f"{_CODE}/clouds/connection.py",
+        "super().proxy_manager_for(*args, **options, socket_options=_SOCKET_OPTIONS)",
+        "super().proxy_manager_for(*args, **options)",
     ),
     Mistake(
         "run files of all projects in one place",

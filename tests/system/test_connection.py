@@ -84,7 +84,7 @@ def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(b
 
 
 def test_what_submits_to_an_oms_that_answers_for_ever_leaves_no_thread_behind(box, threads, monkeypatch):
-    monkeypatch.setattr(oms, "_CALL_SECONDS", 0.2)
+    monkeypatch.setattr(oms, "MAX_CALL_SECONDS", 0.2)
     box.oms.faults.add(Fault.drip())
     invocation = Instance(box).invocation(1)
     (failure,) = submit(invocation, ["a"], invocation.deadline).outcomes.values()

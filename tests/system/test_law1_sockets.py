@@ -45,7 +45,7 @@ def instance() -> Iterator[tuple[Sandbox, Instance]]:
         for module, name, value in [
             (oms, "_CONNECT_SECONDS", 0.1),
             (oms, "_READ_SECONDS", 0.1),
-            (oms, "_CALL_SECONDS", 0.2),
+            (oms, "MAX_CALL_SECONDS", 0.2),
             (oss, "_CALL_SECONDS", 0.1),
             (calls, "_BACKOFF_BASE", 0.01),
         ]:

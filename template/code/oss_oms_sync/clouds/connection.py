@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import ssl
+import struct
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,18 @@ from oss_oms_sync.clock import Clock
 # Function Compute freezes an instance between events, and networks silently drop idle connections.
 _KEEPALIVE_EXPIRY = 30.0
 _CONNECT_SECONDS = 3.0
+
+# The longest call, from connecting to the end of a response that arrives in pieces: that of OMS.
+MAX_CALL_SECONDS = 15.0
+# While packets are lost, a kernel sends a request again for 100 s after its connection was closed: a key would reach
+# OMS, and a DELETE a record, long after the call was given up. So closing a connection resets it, which drops what is
+# still to be sent. If nothing closes it, the kernel gives up when the longest call would have (Linux alone can).
+_SOCKET_OPTIONS = [
+    *urllib3.connection.HTTPConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
+]
+if hasattr(socket, "TCP_USER_TIMEOUT"):
+    _SOCKET_OPTIONS.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(MAX_CALL_SECONDS * 1000)))
 
 # No more is read of a response that is neither a listing nor an object of ours: anything may have sent it.
 MAX_SHORT_BODY = 64 * 1024
@@ -98,7 +111,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
         return self._adapter.send(request, timeout=timeout, stream=True, proxies=self._proxies, verify=self.verify)
 
     def abort(self) -> None:
-        """Close every connection, including those in use: an abandoned call ends, and its thread with it."""
+        """Reset every connection, including those in use: an abandoned call ends, its thread with it, and nothing of it
+        is sent any more when this returns."""
         self._adapter.abort()
         self.close()
 
@@ -126,13 +140,13 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return path if path.startswith("//") and url == f"/{path.lstrip('/')}" else url
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """As in requests, with pools that report their sockets."""
-        super().init_poolmanager(*args, **options)
+        """As in requests, with pools that report their sockets, and sockets that are reset when they are closed."""
+        super().init_poolmanager(*args, **options, socket_options=_SOCKET_OPTIONS)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        """The same for connections through a proxy."""
-        manager = super().proxy_manager_for(*args, **options)
+        """Likewise for connections through a proxy."""
+        manager = super().proxy_manager_for(*args, **options, socket_options=_SOCKET_OPTIONS)
         manager.pool_classes_by_scheme = self._pools
         return manager
 
@@ -190,14 +204,29 @@ class _Adapter(requests.adapters.HTTPAdapter):
         pool.opened_ahead = True
 
     def abort(self) -> None:
-        """Shut down every socket: a thread that waits for one returns at once."""
+        """Reset every socket: a thread that waits for one returns at once."""
         with self._lock:
             self._aborted += 1
             sockets = list(self._sockets)
-        for one in sockets:
-            with contextlib.suppress(OSError):  # already closed
-                # Not as TLS ends a connection, because another thread is reading from it.
-                socket.socket.shutdown(one, socket.SHUT_RDWR)
+        for opened in sockets:
+            _reset(opened)
+
+
+def _reset(opened: socket.socket) -> None:
+    """Reset a connection at once, even if another thread is reading from it, and leave its socket to that thread.
+
+    Closing it here would free its number for the next connection, from which that thread would then read. A shutdown
+    leaves in the kernel what is to be sent, until that thread closes the socket: in a frozen instance it does not run.
+    """
+    # Imported here because few calls are abandoned.
+    from ctypes import CDLL
+
+    # connect(2), of Linux: an address of the family AF_UNSPEC (0) dissolves a connection. Python has no such address.
+    # If the number is another connection's by now, that one's call fails as it does when a network resets it.
+    CDLL(None).connect(opened.fileno(), bytes(16), 16)
+    with contextlib.suppress(OSError):  # closed or reset already
+        # On other systems, and not as TLS ends a connection, because another thread is reading from it.
+        socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
 def read_body(response: requests.Response, most: int) -> bytes:

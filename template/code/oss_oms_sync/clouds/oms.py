@@ -21,7 +21,14 @@ import requests
 from oss_oms_sync import jsontext
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_after
 from oss_oms_sync.clouds.calls import Attempt, CallPool, RetryBudget
-from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
+from oss_oms_sync.clouds.connection import (
+    MAX_CALL_SECONDS,
+    MAX_LONG_BODY,
+    MAX_SHORT_BODY,
+    NETWORK_ERRORS,
+    Session,
+    read_body,
+)
 from oss_oms_sync.errors import Failure, Reason, presentable, root_cause
 from oss_oms_sync.settings import Settings
 
@@ -37,8 +44,6 @@ KEYS_PER_CALL = 10
 _ALGORITHM = "SDK-HMAC-SHA256"
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-# For a whole call: connecting, waiting, and a response that arrives in pieces.
-_CALL_SECONDS = 15.0
 # Huawei Cloud refuses signatures older or newer than 15 minutes.
 _MAX_CLOCK_SKEW_SECONDS = 14 * 60
 
@@ -142,7 +147,7 @@ class OmsClient:
 
     def _in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
         """Return what `send` returns, or a TIMEOUT failure if it takes too long."""
-        seconds = deadline.cap(_CALL_SECONDS)
+        seconds = deadline.cap(MAX_CALL_SECONDS)
         (outcome,) = self._pool.run([send], seconds)
         if outcome is None:
             self.session.abort()

@@ -1,0 +1,254 @@
+"""Calls that are given up while packets are lost: which of them still arrive once the network is well again.
+
+    python -m benchmarks.packets [--code FOLDER] [--runtime NAME] [SECONDS ...]
+
+For each partition of so many seconds (70, 100 and 135), the project's own calls run in one network namespace, the
+clouds in another; between them a third carries the packets, or loses them. Linux, root or user namespaces, and iproute2
+are needed. Exit code 0 only if no call arrives after it was given up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from sandbox import runtimes
+from sandbox.server.certificate import make_certificate
+
+ROOT = Path(__file__).resolve().parent.parent
+OMS, OSS = "oms.cn-north-4.myhuaweicloud.com", "oss-cn-hangzhou-internal.aliyuncs.com"
+SERVER = "10.0.0.2"
+PARTITIONS = (70.0, 100.0, 135.0)
+# The time after which a kernel sends again, as over a way of 180 ms to and fro. It doubles each time. Of a socket that
+# was closed Linux sends for the last time before 102 s: with this one at 101 s, over a short way at 52 s.
+RTO = "380ms"
+# Of an invocation, where it ends the call: earlier than a read of OSS or OMS does.
+DEADLINE = 4.0
+# An open socket sends once more at 204 s.
+THAWED_AFTER, WATCHED = 5.0, 80.0
+# An attempt that nobody gives up has arrived by then: a kernel gives up at 15 s, and a function makes none after 20 s.
+LAST_ATTEMPT = 22.0
+# The function opens connections anew that were idle for 30 s.
+MAX_IDLE = 25.0
+INSIDE = "PACKETS_INSIDE"
+
+
+class Call(NamedTuple):
+    """One call in a partition: what it does, what ends it, and what becomes of its instance.
+
+    It is warm and runs on; it is frozen when the call has returned, and thawed after the partition; or it is stopped
+    while the call waits, for good, which leaves everything to the kernel.
+    """
+
+    partition: float
+    what: str
+    ended_by: str
+    state: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.partition:g}-{self.what}-{self.ended_by}-{self.state}"
+
+
+class Outcome(NamedTuple):
+    """When a call was given up, and when it arrived for the last time, in seconds since the partition began; None: it
+    did not."""
+
+    call: Call
+    given_up: float | None
+    arrived: float | None
+
+    @property
+    def is_late(self) -> bool:
+        return self.arrived is not None and self.arrived > (self.given_up or LAST_ATTEMPT)
+
+
+def calls(partition: float) -> list[Call]:
+    """The calls that are made in a partition."""
+    ends = [*itertools.product(("timeout", "deadline"), ("warm", "frozen")), ("nothing", "stopped")]
+    return [Call(partition, what, *end) for what, end in itertools.product(("submit", "put", "delete"), ends)]
+
+
+class Program:
+    """A program in a network namespace of its own, whose lines of JSON are read while it runs; the first says that it
+    is ready."""
+
+    def __init__(self, *words: str, **environment: str) -> None:
+        self._lines: queue.Queue[Any] = queue.Queue()
+        self._process = subprocess.Popen(
+            ["unshare", "--net", "--pid", "--fork", "--kill-child", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+        self.read(1)
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._lines.put(json.loads(line))
+
+    def attach(self, name: str, ours: str, theirs: str) -> None:
+        """Connect its namespace with this one."""
+        there = ["nsenter", f"--net=/proc/{self._process.pid}/ns/net"]
+        ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self._process.pid))
+        ip("address", "add", f"{ours}/24", "dev", name)
+        ip("link", "set", name, "up")
+        for words in (("address", "add", f"{theirs}/24", "dev", "eth0"), ("link", "set", "eth0", "up")):
+            ip(*words, prefix=there)
+        ip("route", "add", "default", "via", ours, "rto_min", RTO, prefix=there)
+
+    def step(self) -> None:
+        """Take it a step on."""
+        assert self._process.stdin
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def read(self, number: int) -> list[Any]:
+        """Wait for so many lines."""
+        return [self._lines.get(timeout=60) for _ in range(number)]
+
+    def read_all(self) -> list[Any]:
+        """The lines that it has printed since."""
+        return [self._lines.get() for _ in range(self._lines.qsize())]
+
+    def close(self) -> None:
+        """Kill it, with all that it has started."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def ip(*words: str, prefix: Sequence[str] = ()) -> None:
+    subprocess.run([*prefix, "ip", *words], check=True)
+
+
+def carry(link: str, packets: bool) -> None:
+    """Let packets that come by this link go on, or lose them."""
+    Path(f"/proc/sys/net/ipv4/conf/{link}/forwarding").write_text("1" if packets else "0")
+
+
+def has_namespaces() -> bool:
+    """Return whether network namespaces can be made here, with links between them."""
+    words = [*_outer(), "ip", "link", "add", "probe", "type", "veth", "peer", "name", "eborp"]
+    try:
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _outer() -> list[str]:
+    return ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+
+
+@contextmanager
+def programs(
+    code: Path, runtime: str, deadline: float, partitions: Sequence[float]
+) -> Iterator[tuple[Program, dict[str, Program]]]:
+    """The server, and the clients by the links that lead to them."""
+    python = runtimes.installed(runtime)
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        certificate = make_certificate(Path(folder), OMS, f"photos-oms-log.{OSS}")
+        server = Program(sys.executable, "-m", "benchmarks.packets_server", "0.0.0.0", str(certificate))
+        stack.callback(server.close)
+        server.attach("server", "10.0.0.1", SERVER)
+        carry("server", packets=True)
+        environment = {
+            "SYNC_URL": f"https://{OMS}/v2/0123456789abcdef/sync-tasks/0f7c9b1e-5a3d-4f61-8a55-0123456789ab/events",
+            "HW_AK": "FAKEACCESSKEY0000001",
+            "HW_SK": "fakeSecretKey00000000000000000000000001",
+            "LOG_BUCKET": "photos-oms-log",
+            "SOURCE_BUCKET": "photos",
+            "OSS_ENDPOINT": f"https://{OSS}",
+            "FC_REGION": "cn-hangzhou",
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": "STS.FAKE",
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "fakesecret",
+            "ALIBABA_CLOUD_SECURITY_TOKEN": "faketoken",
+            "REQUESTS_CA_BUNDLE": str(certificate),
+            "NO_PROXY": "*",
+        }
+        words = [python.interpreter, "-S", "-s", str(Path(__file__).with_name("packets_client.py"))]
+        options = [str(code), str(python.libraries), SERVER, str(deadline)]
+        clients = {}
+        for number, partition in enumerate(partitions, 1):
+            names = [call.name for call in calls(partition)]
+            clients[f"client{number}"] = client = Program(*words, *options, *names, **environment)
+            stack.callback(client.close)
+        yield server, clients
+
+
+def measure(partitions: Sequence[float], code: Path, runtime: str, deadline: float, watched: float) -> list[Outcome]:
+    """Lose all packets for so many seconds, side by side, and see what arrives until the last was well for a while."""
+    every = [call for partition in partitions for call in calls(partition)]
+    with programs(code, runtime, deadline, partitions) as (server, clients):
+        opened = []
+        for number, (link, client) in enumerate(clients.items(), 1):
+            client.attach(link, f"10.0.{number}.1", f"10.0.{number}.2")
+            carry(link, packets=True)
+            client.step()
+            opened += client.read(len(calls(partitions[number - 1])))
+        assert not [line for line in opened if line["failure"]], opened
+        server.read_all()
+        began = time.monotonic()
+        assert began - opened[0]["ended"] < MAX_IDLE, "the first connections are warm no more: the machine is too busy"
+        for link, client in clients.items():
+            carry(link, packets=False)
+            client.step()
+        steps = [(seconds, link, True) for seconds, link in zip(partitions, clients, strict=True)]
+        steps += [(seconds + THAWED_AFTER, link, False) for seconds, link, _ in steps]
+        for seconds, link, heals in sorted(steps):
+            time.sleep(max(0.0, began + seconds - time.monotonic()))
+            if heals:
+                carry(link, packets=True)
+            else:
+                clients[link].step()
+        time.sleep(watched)
+        requests, lines = server.read_all(), [line for client in clients.values() for line in client.read_all()]
+    arrived = {call.name: line["at"] - began for line in requests for call in every if call.name in line["text"]}
+    given_up = {line["call"]: line["ended"] - began for line in lines if line["failure"]}
+    return [Outcome(call, given_up.get(call.name), arrived.get(call.name)) for call in every]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("partitions", metavar="SECONDS", nargs="*", type=float, default=PARTITIONS)
+    parser.add_argument("--code", type=Path, default=ROOT / "template" / "code", help="the function's code")
+    parser.add_argument("--runtime", choices=runtimes.NAMES, default=runtimes.NAMES[0])
+    parser.add_argument("--deadline", type=float, default=DEADLINE, help="of an invocation whose time ends the call")
+    parser.add_argument("--watched", type=float, default=WATCHED, help="seconds after the last instance is thawed")
+    asked = parser.parse_args()
+    if INSIDE not in os.environ:
+        words = [*_outer(), sys.executable, "-m", "benchmarks.packets", *sys.argv[1:]]
+        return subprocess.run(words, cwd=ROOT, env={**os.environ, INSIDE: "1"}, check=False).returncode
+    outcomes = measure(asked.partitions, asked.code.resolve(), asked.runtime, asked.deadline, asked.watched)
+    for outcome in outcomes:
+        print(_line(outcome))
+    late = sum(outcome.is_late for outcome in outcomes)
+    print(f"{late} of {len(outcomes)} calls arrived after they were given up")
+    return 1 if late else 0
+
+
+def _line(outcome: Outcome) -> str:
+    call, arrived = outcome.call, outcome.arrived
+    given_up = "not given up" if outcome.given_up is None else f"given up at {outcome.given_up:5.1f} s"
+    arrival = "did not arrive" if arrived is None else f"arrived at {arrived:5.1f} s{': LATE' * outcome.is_late}"
+    title = f"partition of {call.partition:3g} s  {call.what:6}  ended by {call.ended_by:8}  {call.state:7}"
+    return f"{title}  {given_up:18}  {arrival}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

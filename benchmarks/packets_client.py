@@ -1,0 +1,85 @@
+"""Instances of the function whose calls are given up while packets are lost: `python -S -s packets_client.py CODE
+LIBRARIES SERVER SECONDS CALL...`, each CALL in a process of its own, written as `packets.Call.name` writes it.
+
+Each line of standard input takes all of them a step on: make a call that opens the connection; make the call that is
+given up; thaw. Prints a line of JSON for each call that ended. Standard library only, like
+Function Compute's own process around a function.
+"""
+
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from types import SimpleNamespace
+
+_FINISHING_SECONDS = 0.5
+_STOPPED_AFTER_SECONDS = 1.0
+
+
+def instance(name: str, deadline: float, opened: int, go: int) -> None:
+    """Make both calls, and be frozen as the name says. `opened` is written to between them, and `go` read."""
+    _, what, ended_by, state = name.split("-")
+    index = importlib.import_module("index")
+    objects = importlib.import_module("oss_oms_sync.clouds.objects")
+
+    def call(key: str, seconds: float) -> None:
+        function = SimpleNamespace(timeout=seconds + _FINISHING_SECONDS)
+        invocation = index._instance().invocation(SimpleNamespace(request_id="1", function=function))
+        began = time.monotonic()
+        if what == "submit":
+            result = invocation.oms.attempt([key], invocation.deadline).result
+        elif what == "put":
+            (result,) = invocation.log_bucket.try_put_all([objects.StoredObject(key, b"body")])
+        else:
+            (result,) = invocation.log_bucket.try_delete_all([key]).values()
+        ended = time.monotonic()
+        line = json.dumps({"call": key, "began": began, "ended": ended, "failure": str(result or "")})
+        os.write(1, f"{line}\n".encode())  # at once, because others write there as well
+
+    call(f"first-{what}", 60)
+    os.write(opened, b"1")
+    os.read(go, 1)
+    call(name, deadline if ended_by == "deadline" else 60)
+    if state == "frozen":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    signal.pause()
+
+
+def main() -> None:
+    code, libraries, server = sys.argv[1:4]
+    deadline, names = float(sys.argv[4]), sys.argv[5:]
+    sys.path[:] = [code, libraries, *sys.path[1:]]
+    resolve = socket.getaddrinfo
+    socket.getaddrinfo = lambda _, *details, **more: resolve(server, *details, **more)
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  the function's log, which Function Compute takes
+    importlib.import_module("index")
+    importlib.import_module("oss_oms_sync.clouds.by_oss2").import_oss2()
+    os.write(1, b'"ready"\n')
+    sys.stdin.readline()
+    (go, begin), (is_open, opened) = os.pipe(), os.pipe()
+    children = {}
+    for name in names:
+        pid = os.fork()
+        if not pid:
+            os.close(begin)
+            instance(name, deadline, opened, go)
+        children[pid] = name
+        os.read(is_open, 1)
+    sys.stdin.readline()
+    os.close(begin)
+    time.sleep(_STOPPED_AFTER_SECONDS)
+    for pid, name in children.items():
+        if name.endswith("stopped"):
+            os.kill(pid, signal.SIGSTOP)
+    sys.stdin.readline()
+    for pid, name in children.items():
+        if name.endswith("frozen"):
+            os.kill(pid, signal.SIGCONT)
+    signal.pause()
+
+
+if __name__ == "__main__":
+    main()

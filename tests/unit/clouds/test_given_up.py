@@ -1,0 +1,151 @@
+"""A call that is given up takes back what the kernel has yet to send: its peer sees a reset, not an end."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from oss_oms_sync.clock import Clock
+from oss_oms_sync.clouds.calls import CallPool
+from oss_oms_sync.clouds.connection import MAX_CALL_SECONDS, Session, read_body
+from sandbox.server.certificate import make_certificate
+
+BODY = b"keys"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+
+
+class Peer:
+    """A server of one connection, which answers each request with `answer`; `end` is how the connection ended."""
+
+    def __init__(self, answer: bytes, certificate: Path | None) -> None:
+        self._answer, self._certificate = answer, certificate
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._end = ""
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def end(self) -> str:
+        self._thread.join(60)
+        return self._end
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        if self._certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._certificate)
+            connection = context.wrap_socket(connection, server_side=True)
+        with connection:
+            try:
+                # The packets beneath TLS say how it ends.
+                while socket.socket.recv(connection, 1, socket.MSG_PEEK):
+                    if connection.recv(10_000).endswith(BODY):
+                        connection.sendall(self._answer)
+                self._end = "closed"
+            except ConnectionResetError:
+                self._end = "reset"
+
+
+@pytest.fixture(params=["plain", "TLS", "proxy"])
+def connect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
+    """Called with what a peer answers: the peer, a session, and the URL that leads to it, also through a proxy."""
+    certificate = make_certificate(tmp_path) if request.param == "TLS" else None
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with contextlib.ExitStack() as stack:
+
+        def connect(answer: bytes) -> tuple[Peer, Session, str]:
+            peer = stack.enter_context(contextlib.closing(Peer(answer, certificate)))
+            monkeypatch.setenv("http_proxy", peer.address if request.param == "proxy" else "")
+            url = "http://oms.example/" if request.param == "proxy" else f"{peer.address}/"
+            return peer, stack.enter_context(Session(url, Clock())), url
+
+        yield connect
+
+
+def call(session: Session, url: str, seconds: float = 60) -> bytes:
+    return read_body(session.send_signed("POST", url, {}, (60, seconds), BODY), 100)
+
+
+@pytest.mark.parametrize("answer", [b"", HEAD, HEAD + b"x"], ids=["head", "body", "rest"])
+def test_a_call_whose_answer_does_not_come_in_time_resets_its_connection(connect, answer):
+    peer, session, url = connect(answer)
+    with pytest.raises(requests.Timeout):
+        call(session, url, 0.1)
+    assert peer.end() == "reset"
+
+
+def test_a_call_whose_answer_is_too_long_resets_its_connection(connect):
+    peer, session, url = connect(HEAD + b"123456789")
+    assert read_body(session.send_signed("POST", url, {}, (60, 60), BODY), 3) == b"123"
+    assert peer.end() == "reset"
+
+
+def test_an_abandoned_call_resets_its_connection_and_ends(connect):
+    peer, session, url = connect(b"")
+    ended = threading.Event()
+
+    def wait() -> None:
+        with contextlib.suppress(requests.RequestException):
+            call(session, url)
+        ended.set()
+
+    assert CallPool().run([wait], 0.2) == [None]
+    session.abort()
+    assert peer.end() == "reset"
+    assert ended.wait(60)
+
+
+def test_a_call_is_reset_when_abort_returns_though_its_thread_never_runs_again(connect):
+    # GIVEN a call that waits for its answer, in an instance that is frozen at once: this thread is the call's
+    peer, session, url = connect(HEAD)
+    response = session.send_signed("POST", url, {}, (60, 60), BODY)
+
+    # WHEN it is abandoned
+    session.abort()
+
+    # THEN the kernel sends nothing any more, and whoever thaws and reads on has no answer
+    assert peer.end() == "reset"
+    with pytest.raises(requests.ConnectionError):
+        read_body(response, 100)
+
+
+def test_an_idle_connection_is_reset(connect):
+    peer, session, url = connect(HEAD + b"123456789")
+    call(session, url)
+    session.close()
+    assert peer.end() == "reset"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system's kernel gives no call up by itself")
+def test_the_kernel_gives_a_call_up_by_itself_after_as_long_as_the_longest_takes(connect):
+    _, session, url = connect(HEAD + b"123456789")
+    call(session, url)
+    (opened,) = session._adapter._sockets
+    assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == MAX_CALL_SECONDS * 1000
+
+
+def test_a_call_on_an_open_connection_sets_no_option_of_it(connect, monkeypatch):
+    options, really_set = [], socket.socket.setsockopt
+    monkeypatch.setattr(
+        socket.socket, "setsockopt", lambda opened, *option: options.append(option) or really_set(opened, *option)
+    )
+    _, session, url = connect(HEAD + b"123456789")
+    call(session, url)
+    options.clear()
+    call(session, url)
+    assert options == []
