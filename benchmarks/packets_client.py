@@ -2,7 +2,7 @@
 LIBRARIES SERVER SECONDS CALL...`, each CALL in a process of its own, written as `packets.Call.name` writes it.
 
 Each line of standard input takes all of them a step on: make a call that opens the connection; make the call that is
-given up; thaw. Prints a line of JSON for each call that ended. Standard library only, like
+given up; thaw. Prints a line of JSON when it is ready, and one for each call that ended. Standard library only, like
 Function Compute's own process around a function.
 """
 

@@ -82,14 +82,14 @@ def call(session: Session, url: str, seconds: float = 60) -> bytes:
 
 
 @pytest.mark.parametrize("answer", [b"", HEAD, HEAD + b"x"], ids=["head", "body", "rest"])
-def test_a_call_whose_answer_does_not_come_in_time_resets_its_connection(connect, answer):
+def test_a_call_that_is_not_answered_in_time_resets_its_connection(connect, answer):
     peer, session, url = connect(answer)
     with pytest.raises(requests.Timeout):
         call(session, url, 0.1)
     assert peer.end() == "reset"
 
 
-def test_a_call_whose_answer_is_too_long_resets_its_connection(connect):
+def test_an_answer_that_is_not_read_to_its_end_resets_its_connection(connect):
     peer, session, url = connect(HEAD + b"123456789")
     assert read_body(session.send_signed("POST", url, {}, (60, 60), BODY), 3) == b"123"
     assert peer.end() == "reset"
@@ -110,7 +110,7 @@ def test_an_abandoned_call_resets_its_connection_and_ends(connect):
     assert ended.wait(60)
 
 
-def test_a_call_is_reset_when_abort_returns_though_its_thread_never_runs_again(connect):
+def test_an_abandoned_call_is_reset_at_once_though_its_thread_is_frozen(connect):
     # GIVEN a call that waits for its answer, in an instance that is frozen at once: this thread is the call's
     peer, session, url = connect(HEAD)
     response = session.send_signed("POST", url, {}, (60, 60), BODY)
@@ -132,7 +132,7 @@ def test_an_idle_connection_is_reset(connect):
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system's kernel gives no call up by itself")
-def test_the_kernel_gives_a_call_up_by_itself_after_as_long_as_the_longest_takes(connect):
+def test_the_kernel_gives_up_by_itself_when_the_longest_call_would_have(connect):
     _, session, url = connect(HEAD + b"123456789")
     call(session, url)
     (opened,) = session._adapter._sockets

@@ -27,9 +27,9 @@ _CONNECT_SECONDS = 3.0
 
 # The longest call, from connecting to the end of a response that arrives in pieces: that of OMS.
 MAX_CALL_SECONDS = 15.0
-# While packets are lost, a kernel sends a request again for 100 s after its connection was closed: a key would reach
-# OMS, and a DELETE a record, long after the call was given up. So closing a connection resets it, which drops what is
-# still to be sent. If nothing closes it, the kernel gives up when the longest call would have (Linux alone can).
+# While packets are lost, a kernel sends a request again for about 100 s, though its connection was closed: a key would
+# reach OMS, and a DELETE a record, long after the call was given up. So closing a connection resets it, which drops
+# what is still to be sent. If nothing closes it, Linux gives up when the longest call would have; others cannot.
 _SOCKET_OPTIONS = [
     *urllib3.connection.HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
@@ -111,8 +111,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
         return self._adapter.send(request, timeout=timeout, stream=True, proxies=self._proxies, verify=self.verify)
 
     def abort(self) -> None:
-        """Reset every connection, including those in use: an abandoned call ends, its thread with it, and nothing of it
-        is sent any more when this returns."""
+        """Reset every connection, including those in use: an abandoned call ends, and its thread with it. When this
+        returns, the kernel has dropped what was still to be sent."""
         self._adapter.abort()
         self.close()
 
