@@ -47,6 +47,16 @@ def test_anonymous_access_is_refused(box, http):
     assert "<HostId>" in answer.text
 
 
+@pytest.mark.parametrize("version", ["v1", "v4"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_presigned_url_is_not_implemented(box, http, method, version):
+    address = client(box, *box.user_credentials, version=version).sign_url(method, "a", 60)
+    answer = http.request(method, address)
+
+    assert (answer.status_code, "<Code>NotImplemented</Code>" in answer.text) == (400, True)
+    assert not box.oss.objects("photos")
+
+
 @pytest.mark.parametrize(
     "header",
     [
