@@ -53,6 +53,7 @@ class Functions(KeyedService):
         given = [request.method, request.headers["x-acs-action"], request.headers["x-acs-version"], request.body]
         if match is None or given != ["GET", action, _VERSION, b""]:
             raise RamError("InvalidAction.NotFound", "The sandbox only lists functions and their triggers.", 404)
+        self._check_parameters(request, action)
         self.actions.add(f"fc:{action}")
         if caller.denial(f"fc:{action}", "*"):
             raise RamError("AccessDenied", f"the caller is not authorized to perform `fc:{action}`", 403)
@@ -64,10 +65,20 @@ class Functions(KeyedService):
             raise RamError("FunctionNotFound", f"function '{name}' does not exist", 404)
         return self._page(request, "triggers", [_trigger(one) for one in found[name]])
 
+    def _check_parameters(self, request: Request, action: str) -> None:
+        for name, _ in request.query:
+            if name not in ("limit", "nextToken"):
+                raise RamError("NotImplemented", f"The sandbox does not know {name} of {action}.")
+        if len(request.query) > len(request.params):
+            raise RamError("InvalidArgument", "a parameter is repeated")
+
     def _page(self, request: Request, what: str, found: Sequence[Any]) -> dict[str, Any]:
-        limit, start = request.params.get("limit", "20"), int(request.params.get("nextToken", "0"))
-        if not limit.isdigit() or not 1 <= int(limit) <= _MOST:
+        limit, token = request.params.get("limit", "20"), request.params.get("nextToken")
+        if not re.fullmatch("[0-9]{1,3}", limit) or not 1 <= int(limit) <= _MOST:
             raise RamError("InvalidArgument", f"limit is 1 to {_MOST}")
+        if token is not None and token not in map(str, range(1, len(found))):
+            raise RamError("InvalidArgument", "nextToken is none that was answered")
+        start = int(token or 0)
         end = start + int(limit)
         return {what: found[start:end], **({"nextToken": str(end)} if end < len(found) else {})}
 

@@ -138,8 +138,9 @@ class Prompt(cmd.Cmd):
         """clock: say what time it is in here"""
         _words(line, 0, 0)
         now = datetime.fromtimestamp(self._box.now(), timezone.utc)
-        ahead = f"{self._box.ahead:g} seconds ahead of" if self._box.ahead else "the same as"
-        self._say(f"It is {now:%Y-%m-%dT%H:%M:%SZ} in here, {ahead} this machine's clock.")
+        ahead = round(self._box.ahead)
+        difference = f"{abs(ahead)} seconds {'ahead of' if ahead > 0 else 'behind'}" if ahead else "the same as"
+        self._say(f"It is {now:%Y-%m-%dT%H:%M:%SZ} in here, {difference} this machine's clock.")
 
     def do_help(self, line: str) -> None:
         """help: say what there is"""

@@ -13,6 +13,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from sandbox import Sandbox, runtimes
+from sandbox.server import loop
+
+# Whenever the tests run, the sandbox's clock starts at this date, or at another that the environment has.
+os.environ.setdefault(loop.VARIABLE, "2026-01-14T10:00:00Z")
 
 settings.register_profile("default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")

@@ -79,6 +79,7 @@ def changes_in_obs(world: Migration) -> bool:
     return before != {key: world.in_obs(key) for key in KEYS}
 
 
+@pytest.mark.part
 @pytest.mark.parametrize("rehearsed", [True, False])
 def test_a_cutover_that_is_interrupted_at_any_request_comes_to_its_end_when_it_is_begun_again(rehearsed):
     # GIVEN what a cutover asks that nobody interrupts

@@ -201,6 +201,7 @@ def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -
     played.wrong += [f"AFTER GO: OMS overwrites {key}" for key in overwritten]
 
 
+@pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
 def test_a_go_stays_true(block, count):

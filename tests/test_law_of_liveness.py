@@ -231,6 +231,7 @@ def printed(document: Any) -> list[str]:
     return [word for word in shlex.split(command(Step(**worst["step"])))[2:] if word != "--close"] if worst else []
 
 
+@pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
 def test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cannot_be_proven(block, count, measure):

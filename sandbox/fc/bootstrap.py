@@ -52,9 +52,19 @@ def exit_on_sigterm() -> None:
 
 
 class Clock:
-    """The process's: what is imported after `lend` sees it in the place of the machine's."""
+    """The process's: what is imported after `lend` sees it in the place of the machine's.
 
-    ahead = 0.0
+    `ahead`: how far the sandbox's clock is ahead of the machine's, in seconds; `first`: the same at the first event.
+    """
+
+    ahead = first = 0.0
+    _is_set = False
+
+    @classmethod
+    def set(cls, ahead: float) -> None:
+        if not cls._is_set:
+            cls.first, cls._is_set = ahead, True
+        cls.ahead = ahead
 
     @classmethod
     def lend(cls) -> None:
@@ -70,7 +80,7 @@ class Clock:
                 return cls.now(datetime.timezone.utc).replace(tzinfo=None)
 
         time.time = lambda: machine() + cls.ahead
-        time.monotonic = lambda: monotonic() + cls.ahead
+        time.monotonic = lambda: monotonic() + cls.ahead - cls.first
         datetime.datetime = Moved  # type: ignore[misc]
 
 
@@ -188,7 +198,7 @@ def serve(channel: Any) -> None:
     channel.flush()
     for line in channel:
         message = json.loads(line)
-        Clock.ahead = message["ahead"]
+        Clock.set(message["ahead"])
         formatter.request_id = message["request_id"]
         finish(channel, handle(message, setup))
 

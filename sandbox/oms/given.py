@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple, get_args
 from urllib.parse import quote, unquote
@@ -16,6 +16,7 @@ from sandbox.oms.task import KeyEncoding
 from sandbox.server.message import Request
 
 MAX_PAGE = 100
+KEYS_OF_BOTH = ("src_ak", "src_sk", "dst_ak", "dst_sk")
 _MAX_ACCESS_KEY_LENGTH = 100
 _MAX_KEYS = 10
 # What a task has to be given: names, and how long each may be.
@@ -72,6 +73,17 @@ def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
         return [], []
 
 
+def check_names(request: Request, params: Collection[str], has_body: bool) -> None:
+    """Refuse parameters that a call does not have or that are repeated, and the body of a call without one."""
+    surplus = [name for name, _ in request.query if name not in params]
+    if surplus:
+        raise bad_parameters(f"the sandbox does not know the parameter {surplus[0]}")
+    if len(request.query) > len(request.params):
+        raise bad_parameters("a parameter is repeated")
+    if request.body and not has_body:
+        raise bad_parameters(f"the call has no body, and {request.body!r} was sent")
+
+
 def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
     """The keys as sent and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
@@ -80,7 +92,10 @@ def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[
         body = json.loads(request.body)
     except ValueError:
         raise bad_parameters("the body is not JSON") from None
-    sent = body.get("object_keys") if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        raise bad_parameters("the body is no object")
+    _check_fields(body, {"object_keys"})
+    sent = body.get("object_keys")
     if not isinstance(sent, list) or not 1 <= len(sent) <= _MAX_KEYS:
         raise bad_parameters(f"object_keys must be a list of 1 to {_MAX_KEYS} keys")
     if not all(isinstance(key, str) and key for key in sent):
@@ -92,7 +107,19 @@ def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[
     return sent, [unquote(key) for key in sent]
 
 
-def body_of(request: Request) -> dict[str, Any]:
+def fields_of(request: Request, *names: str) -> dict[str, Any]:
+    """Return the body, which is a JSON object with no other fields than these."""
+    body = _body_of(request)
+    _check_fields(body, names)
+    return body
+
+
+def _check_fields(body: Mapping[str, Any], names: Collection[str]) -> None:
+    if surplus := body.keys() - set(names):
+        raise bad_parameters(f"the sandbox does not know the field {min(surplus)}")
+
+
+def _body_of(request: Request) -> dict[str, Any]:
     """The body, which is a JSON object."""
     try:
         body = json.loads(request.body)
@@ -103,15 +130,13 @@ def body_of(request: Request) -> dict[str, Any]:
     return body
 
 
-def keys_of_both_buckets(request: Request) -> dict[str, str]:
+def keys_of_both_buckets(body: Mapping[str, Any]) -> dict[str, str]:
     """A task is started with the access keys of both buckets, each of at most 100 characters (StartSyncTask)."""
-    body = body_of(request)
-    names = ("src_ak", "src_sk", "dst_ak", "dst_sk")
-    check_texts(body, names)
-    return {name: body[name] for name in names}
+    _check_texts(body, KEYS_OF_BOTH)
+    return {name: body[name] for name in KEYS_OF_BOTH}
 
 
-def check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
+def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
     for name in names:
         given = body.get(name)
         if not isinstance(given, str) or not 1 <= len(given) <= _LENGTHS[name]:
@@ -120,8 +145,8 @@ def check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
 
 def task_of(request: Request) -> dict[str, Any]:
     """What CreateSyncTask is given, checked."""
-    body = body_of(request)
-    check_texts(body, _LENGTHS)
+    body = _body_of(request)
+    _check_texts(body, _LENGTHS)
     _check_rest(body, _LENGTHS, _CHOICES)
     return body
 
@@ -139,13 +164,13 @@ class GroupGiven(NamedTuple):
 
 def group_of(request: Request) -> GroupGiven:
     """What CreateTaskGroup is given, checked."""
-    body = body_of(request)
+    body = _body_of(request)
     nodes = {side: body.get(f"{side}_node") for side in ("src", "dst")}
     if not all(isinstance(node, dict) for node in nodes.values()):
         raise bad_parameters("src_node and dst_node")
     sides = {f"{side}_{name}": value for side, node in nodes.items() for name, value in (node or {}).items()}
     prefixes = sides.pop("src_object_key", None)
-    check_texts(sides, _LENGTHS)
+    _check_texts(sides, _LENGTHS)
     _check_rest(sides, _LENGTHS, _SIDE_CHOICES)
     if not isinstance(prefixes, list) or not prefixes or not all(isinstance(one, str) for one in prefixes):
         raise bad_parameters('object_key: the prefixes, or [""] for the whole bucket')

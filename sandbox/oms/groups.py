@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 
 from sandbox.gateway import GatewayError, json_response
 from sandbox.oms.copier import Destination, ReadSource
-from sandbox.oms.given import MAX_PAGE, bad_parameters, bandwidth_of, body_of, group_of, keys_of_both_buckets, number
+from sandbox.oms.given import (
+    KEYS_OF_BOTH,
+    MAX_PAGE,
+    bad_parameters,
+    bandwidth_of,
+    fields_of,
+    group_of,
+    keys_of_both_buckets,
+    number,
+)
 from sandbox.oms.group import Group, Order, Status
 from sandbox.server.message import Request, Response
 from sandbox.server.service import Service
@@ -89,7 +98,7 @@ class Groups:
             group.pause()
         elif what == "update":
             _check_status(group, Status.WAITING, Status.CREATING, Status.MONITORING, Status.PAUSED, Status.PAUSING)
-            group.bandwidth = bandwidth_of(body_of(request))
+            group.bandwidth = bandwidth_of(fields_of(request, "bandwidth_policy"))
         else:
             _check_status(group, Status.PAUSED if what == "start" else Status.FAILED)
             self._go_on(request, group, given, what)
@@ -97,8 +106,9 @@ class Groups:
 
     def _go_on(self, request: Request, group: Group, given: Mapping[str, Any], what: str) -> None:
         """Start it again, or retry it, with keys that may be others than before."""
-        only_failed = body_of(request).get("migrate_failed_object", False) is True
-        found = self._between({**given, **keys_of_both_buckets(request)})
+        body = fields_of(request, *KEYS_OF_BOTH, *(["migrate_failed_object"] if what == "retry" else []))
+        only_failed = body.get("migrate_failed_object", False) is True
+        found = self._between({**given, **keys_of_both_buckets(body)})
         if only_failed and not group.order.records_failures:
             raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
         group.read_source, group.bucket = found.read_source, found.bucket

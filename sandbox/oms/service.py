@@ -18,9 +18,11 @@ from sandbox.gateway import GatewayError, json_response, throttled, verify_signa
 from sandbox.keys import KeyedService
 from sandbox.oms.copier import Destination, OverwriteMode, ReadSource
 from sandbox.oms.given import (
+    KEYS_OF_BOTH,
     MAX_PAGE,
     bad_parameters,
-    body_of,
+    check_names,
+    fields_of,
     keys_of_both_buckets,
     milliseconds,
     number,
@@ -38,26 +40,37 @@ _PATH = re.compile(
     r"|taskgroups(?:/([^/]+)(?:/(start|stop|retry|update))?)?)"
 )
 _ACCOUNT_PATH = re.compile(r"/v2/([^/]+)/(objectstorage/data-center|objectstorage/buckets/regions|privacy-agreements)")
-# The right that each call needs, by its method and the end of its path.
-_ACTIONS = {
-    ("POST", "events"): "createEvent",
-    ("GET", "list"): "list",
-    ("POST", "list"): "create",
-    ("GET", "task"): "get",
-    ("GET", "statistics"): "statistics",
-    ("POST", "start"): "update",
-    ("POST", "stop"): "update",
-    ("DELETE", "task"): "delete",
+
+
+class _Api(NamedTuple):
+    """A call: the permission that it needs, its query parameters, and whether it has a body."""
+
+    action: str
+    params: frozenset[str] = frozenset()
+    has_body: bool = False
+
+
+_PAGES = frozenset({"limit", "offset", "status"})
+# By the method and the end of the path.
+_CALLS = {
+    ("POST", "events"): _Api("createEvent", has_body=True),
+    ("GET", "list"): _Api("list", _PAGES),
+    ("POST", "list"): _Api("create", has_body=True),
+    ("GET", "task"): _Api("get", frozenset({"query_time"})),
+    ("GET", "statistics"): _Api("statistics", frozenset({"data_type", "start_time", "end_time"})),
+    ("POST", "start"): _Api("update", has_body=True),
+    ("POST", "stop"): _Api("update"),
+    ("DELETE", "task"): _Api("delete"),
 }
-_GROUP_ACTIONS = {
-    ("GET", "list"): "list",
-    ("POST", "list"): "create",
-    ("GET", "group"): "get",
-    ("PUT", "start"): "update",
-    ("PUT", "stop"): "update",
-    ("PUT", "retry"): "update",
-    ("PUT", "update"): "update",
-    ("DELETE", "group"): "delete",
+_GROUP_CALLS = {
+    ("GET", "list"): _Api("list", _PAGES),
+    ("POST", "list"): _Api("create", has_body=True),
+    ("GET", "group"): _Api("get"),
+    ("PUT", "start"): _Api("update", has_body=True),
+    ("PUT", "stop"): _Api("update"),
+    ("PUT", "retry"): _Api("update", has_body=True),
+    ("PUT", "update"): _Api("update", has_body=True),
+    ("DELETE", "group"): _Api("delete"),
 }
 # What policies name of it: support.huaweicloud.com/api-oms/oms_api_8004.html; tasks are not told apart, nor groups.
 _RESOURCE = "oms:*:*:{kind}:*"
@@ -187,12 +200,11 @@ class Oms(KeyedService):
         if collection.startswith("taskgroups"):
             return self._about_group(request, project, group_id, group_tail)
         call = request.method, tail or ("task" if task_id else "list")
-        if call not in _ACTIONS:
+        if call not in _CALLS:
             raise _no_such_api()
-        action = f"oms:synctask:{_ACTIONS[call]}"
         if call == ("POST", "events"):
-            return self._create_sync_events(request, action, project, task_id)
-        self._pass_gateway(request, action)
+            return self._create_sync_events(request, project, task_id)
+        self._pass_gateway(request, "synctask", _CALLS[call])
         if call == ("GET", "list"):
             return self._list_sync_tasks(request, project)
         if call == ("POST", "list"):
@@ -201,9 +213,9 @@ class Oms(KeyedService):
 
     def _about_group(self, request: Request, project: str, group_id: str, tail: str) -> Response:
         call = request.method, tail or ("group" if group_id else "list")
-        if call not in _GROUP_ACTIONS:
+        if call not in _GROUP_CALLS:
             raise _no_such_api()
-        self._pass_gateway(request, f"oms:taskgroup:{_GROUP_ACTIONS[call]}")
+        self._pass_gateway(request, "taskgroup", _GROUP_CALLS[call])
         if call == ("POST", "list"):
             self._check_may_create(project)
             return self.groups.create(request, project)
@@ -226,7 +238,7 @@ class Oms(KeyedService):
                 raise bad_parameters("the synchronization task is not running")
             task.status = "STOPPED"
         else:
-            keys = keys_of_both_buckets(request)
+            keys = keys_of_both_buckets(fields_of(request, *KEYS_OF_BOTH))
             if task.status != "STOPPED":
                 raise bad_parameters("the synchronization task is not stopped")
             if given := self._given.get(task.task_id):
@@ -239,14 +251,16 @@ class Oms(KeyedService):
         caller = verify_signature(request, self.credential, self.skew)
         if project not in self.projects or caller.denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
+        check_names(request, (), has_body=what.endswith("regions"))
         if (request.method, what) == ("POST", "privacy-agreements"):
             self.agreements.add(project)
             return Response(200)
         if (request.method, what) == ("GET", "objectstorage/data-center"):
             return json_response(200, _REGIONS)
         if (request.method, what) == ("POST", "objectstorage/buckets/regions"):
-            given = body_of(request)
-            if given.keys() != {"cloud_type", "ak", "sk", "bucket_name"}:
+            names = ("cloud_type", "ak", "sk", "bucket_name")
+            given = fields_of(request, *names)
+            if len(given) < len(names):
                 raise bad_parameters("cloud_type, ak, sk and bucket_name are what is asked for")
             region = self._both().region_of(
                 given["cloud_type"], Account(given["ak"], given["sk"]), given["bucket_name"]
@@ -307,13 +321,14 @@ class Oms(KeyedService):
         ]
         return json_response(200, {"tasks": found[offset : offset + limit], "count": len(found)})
 
-    def _pass_gateway(self, request: Request, action: str) -> None:
-        caller = verify_signature(request, self.credential, self.skew)
+    def _pass_gateway(self, request: Request, kind: str, row: _Api) -> None:
+        caller, action = verify_signature(request, self.credential, self.skew), f"oms:{kind}:{row.action}"
         self.actions.add(action)
-        if action in self._denied or caller.denial(action, _RESOURCE.format(kind=action.split(":")[1])):
+        if action in self._denied or caller.denial(action, _RESOURCE.format(kind=kind)):
             raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")
         if self._limit and not self._limit.allows():
             raise throttled()
+        check_names(request, row.params, row.has_body)
 
     def _task(self, project: str, task_id: str) -> Task:
         try:
@@ -321,10 +336,10 @@ class Oms(KeyedService):
         except KeyError:
             raise GatewayError(404, "OMS.0404", "The synchronization task does not exist.") from None
 
-    def _create_sync_events(self, request: Request, action: str, project: str, task_id: str) -> Response:
+    def _create_sync_events(self, request: Request, project: str, task_id: str) -> Response:
         sent, keys = try_read_keys(request)
         try:
-            self._pass_gateway(request, action)
+            self._pass_gateway(request, "synctask", _CALLS["POST", "events"])
             task = self._task(project, task_id)
             sent, keys = read_keys(request, task.key_encoding)
             self._check_acceptable(task, keys)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from sandbox.keys import Credential
-from sandbox.oss.errors import OssError, access_denied, invalid_argument
+from sandbox.oss.errors import OssError, access_denied, invalid_argument, not_implemented
 from sandbox.oss.objects import iso_time
 from sandbox.server.message import Request
 
@@ -27,6 +27,8 @@ _ALGORITHM = "OSS4-HMAC-SHA256"
 _PAYLOAD = "UNSIGNED-PAYLOAD"
 _MAX_SKEW_SECONDS = 15 * 60
 _ALWAYS_SIGNED = ("content-type", "content-md5")
+# The signature of a presigned URL, by V4 and before it.
+_PRESIGNED = {"x-oss-signature", "Signature"}
 _BASIC_DATE = re.compile(r"\d{8}T\d{6}Z")
 
 
@@ -81,6 +83,8 @@ def verify_signature(
 
 def _from_header(request: Request) -> _Authorization:
     header = request.headers.get("authorization")
+    if header is None and _PRESIGNED & request.params.keys():
+        raise not_implemented()
     if header is None:
         raise access_denied("Anonymous access is forbidden for this operation.")
     algorithm, _, rest = header.partition(" ")

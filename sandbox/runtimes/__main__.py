@@ -1,6 +1,7 @@
 """Build what one runtime needs: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
 
-Installed by the very interpreter that will use it, so that compiled packages fit.
+Installed by the very interpreter that will use it, so that compiled packages fit. Without arguments it fails if a
+runtime has no interpreter of its own version: CI calls that.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.runtimes import ROOT, find_interpreter, version_fits, write_interpreter
+from sandbox.runtimes import NAMES, ROOT, find_interpreter, installed, version_fits, write_interpreter
 
 _HERE = Path(__file__).resolve().parent
 
 
-def main(name: str, what: str = "libraries") -> int:
+def main(name: str = "", what: str = "libraries") -> int:
     """Build .runtimes/<name>, the libraries, or .runtimes/<name>-tests, what runs the function's unit tests there."""
+    if not name:
+        return _name_missing()
     interpreter, version = find_interpreter(name)
     is_real = version_fits(name, version)
     target, requirements = (
@@ -33,6 +36,18 @@ def main(name: str, what: str = "libraries") -> int:
         return 1
     write_interpreter(target, interpreter, version)
     return 0
+
+
+def _name_missing() -> int:
+    """Print each interpreter that is missing, and how to get it."""
+    missing = [name for name in NAMES if not installed(name).is_real]
+    for version in (name.removeprefix("python") for name in missing):
+        print(
+            f"Python {version} is missing on this machine: without it nothing runs on Function Compute's"
+            f" python{version}. Debian 13, PyPI and npm have no package of it. Install it with"
+            f" `pyenv install {version}` or `uv python install {version}`, remove .runtimes, and run this again."
+        )
+    return 1 if missing else 0
 
 
 def _install(interpreter: str, target: Path, requirements: Path) -> bool:

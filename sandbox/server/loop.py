@@ -1,16 +1,24 @@
-"""The one asyncio loop, in one background thread, that everything in the sandbox runs in; and the sandbox's clock."""
+"""The one asyncio loop, in one background thread, that everything in the sandbox runs in; and the sandbox's clock.
+
+The clock starts at the machine's time, or at the date in the environment variable SANDBOX_DATE, such as
+2026-01-31T08:00:00Z. Clients that date their requests by the machine's clock are let in either way (`Service.skew`).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sandbox.server.service import Front, Service
 
 T = TypeVar("T")
+
+VARIABLE = "SANDBOX_DATE"
 
 
 class LoopThread:
@@ -20,7 +28,8 @@ class LoopThread:
     """
 
     def __init__(self) -> None:
-        self.ahead = 0.0
+        date = os.environ.get(VARIABLE)
+        self.ahead = datetime.strptime(date, "%Y-%m-%dT%H:%M:%S%z").timestamp() - time.time() if date else 0.0
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="sandbox", daemon=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from package.tool import Fc3, Shell, standing_in
 from sandbox import Sandbox
+from support.machine import lack
 from tools import package, serverless
 from tools.package import ROOT
 from tools.serverless import Tool, served
@@ -44,11 +44,7 @@ def _stumbles(count: Callable[[str, str], None]) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def require_tool() -> None:
     if not serverless.available():
-        reason = "the Serverless Devs tool is missing: `make setup` installs it where Node.js and npm are"
-        # Where everything has to be tested, a missing tool is a failure.
-        if os.environ.get("REQUIRE_TOOLS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lack("the Serverless Devs tool is missing: `make setup` installs it where Node.js and npm are")
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 import zipfile
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ops.setup import settings_file
+from oss_oms_sync.clock import from_epoch, timestamp
 from package.tool import Fc3, Shell, assert_no_secret, init, standing_in
 from sandbox import Sandbox
 from sandbox.fc.project import resources
@@ -395,7 +395,7 @@ def test_a_pause_sends_nothing_and_loses_nothing(shell, project, box):
 @pytest.mark.extras
 def test_the_command_of_cutover_day_finds_what_was_lost_and_closes_nothing_unasked(shell, project, box):
     # GIVEN lost events and a failure, an hour ago, when writing stopped (the tool's command has this machine's clock)
-    box.later(-3600)
+    box.later(-box.ahead - 3600)
     upload(box, "good")
     box.oss.lose_events(lambda key: key.startswith("lost"))
     upload(box, "lost/1", "lost/2")
@@ -403,7 +403,7 @@ def test_the_command_of_cutover_day_finds_what_was_lost_and_closes_nothing_unask
     upload(box, "failed")
     box.tick("replay")
     box.later(3600)
-    frozen = (datetime.now(timezone.utc) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    frozen = timestamp(from_epoch(box.now() - 1800))
 
     # WHEN the command is run without a terminal, THEN it sends what was missing, waits for it, and tells how to close
     box.tick_all()

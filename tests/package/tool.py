@@ -118,7 +118,7 @@ class Fc3:
         logs = "\n".join(done.logs)
         return (
             f"========= FC invoke Logs begin =========\n{logs}\n========= FC invoke Logs end =========\n\n"
-            f"Invoke instanceId: c-{time.time():.0f}\nQualifier: LATEST\nRequestId: {done.request_id}\n"
+            f"Invoke instanceId: c-1\nQualifier: LATEST\nRequestId: {done.request_id}\n"
             f"{'Error Type: UnhandledInvocationError' if done.failed else ''}\n\nInvoke Result:\n{body}\n"
         )
 

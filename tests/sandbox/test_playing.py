@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 import requests
 
+from sandbox import Sandbox
 from sandbox.__main__ import describe, parser, snippet
 from sandbox.asking import asked
 from sandbox.fc.service import Invocation
@@ -162,10 +163,15 @@ def test_the_prompt_says_what_becomes_of_events(box, how, calls):
     assert len(came) == calls
 
 
-def test_the_prompt_moves_the_clock(box):
-    (text,) = answers(box, "later 15m")
-    assert text.endswith("in here, 900 seconds ahead of this machine's clock.")
-    assert box.ahead == 900
+def test_the_prompt_moves_the_clock(monkeypatch):
+    monkeypatch.delenv("SANDBOX_DATE")
+    with Sandbox() as box:
+        before, later = answers(box, "clock", "later 15m")
+        assert before.endswith("in here, the same as this machine's clock.")
+        assert later.endswith("in here, 900 seconds ahead of this machine's clock.")
+        assert box.ahead == 900
+        box.later(-1000)
+        assert answers(box, "clock")[0].endswith("in here, 100 seconds behind this machine's clock.")
 
 
 @pytest.mark.parametrize(

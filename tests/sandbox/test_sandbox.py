@@ -174,6 +174,25 @@ def test_the_clock_moves_for_all_and_what_is_stored_keeps_its_times(tmp_path, re
         assert refused(lambda: box.bucket(box.source_bucket).get_object("a")) == (403, "RequestTimeTooSkewed")
 
 
+@pytest.mark.parametrize("date", ["2001-02-03T04:05:06Z", "2050-12-31T23:59:59Z"])
+def test_all_clocks_start_at_the_date_of_the_environment(tmp_path, monkeypatch, date):
+    monkeypatch.setenv("SANDBOX_DATE", date)
+    begin = datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
+    (tmp_path / "index.py").write_text(CLOCK)
+    with Sandbox() as box:
+        box.fc.create_function(
+            "clock", tmp_path, environment={}, credentials=box.function_credentials, handler="index.handler"
+        )
+        # WHEN somebody writes whose clock is the machine's
+        box.bucket(box.source_bucket).put_object("a", b"")
+        # THEN the object is of that date, as the functions' clock is
+        written = box.bucket(box.source_bucket).head_object("a").last_modified
+        seconds, now, _, monotonic = box.fc.invoke("clock", b"").value
+        assert [seconds - begin, now - begin, written - begin] == pytest.approx([30] * 3, abs=30)
+        # AND the clock by which they measure is not moved by years
+        assert abs(monotonic - time.monotonic()) < 60
+
+
 KEYS_OF_EVENT = """
 import json
 def handler(event, context): return [one["oss"]["object"]["key"] for one in json.loads(event)["events"]]

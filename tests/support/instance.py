@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from oss_oms_sync.clock import Clock, Deadline
+from oss_oms_sync.clock import Clock, Deadline, from_epoch
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import Session
 from oss_oms_sync.clouds.invocation import Invocation
@@ -17,13 +17,13 @@ from sandbox import Sandbox
 
 
 class SandboxClock(Clock):
-    """This process's, as far ahead as the sandbox's is."""
+    """The sandbox's; durations are this process's."""
 
     def __init__(self, box: Sandbox) -> None:
         self._box = box
 
     def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self._box.ahead)
+        return from_epoch(self._box.now())
 
 
 class Instance:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from hypothesis import strategies as st
 
-# `make test` alone tries a part of what takes seconds each: whole migrations, and deaths at each request of a command.
+# `make test` tries a part of what takes seconds each, such as whole migrations and deaths at each request of a command.
+# A test that goes by this, or by `schedules`, is marked `part`.
 EXTRAS = bool(os.environ.get("EXTRAS"))
 # How many fault schedules are tried in virtual time, and over sockets. `make fuzz` asks for more.
 SCHEDULES = int(os.environ.get("SCHEDULES", "600"))

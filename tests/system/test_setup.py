@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.runtimes import find_interpreter
+from support.machine import find_python
 
 
 @pytest.fixture(params=["3.10", *(pytest.param(one, marks=pytest.mark.extras) for one in ("3.11", "3.12")), "3.13"])
 def python(request):
-    path, version = find_interpreter(f"python{request.param}")
-    if not version.startswith(f"{request.param}."):
-        pytest.skip(f"this machine has no Python {request.param}")
-    return path
+    return find_python(request.param)
 
 
 def test_all_is_made_and_removed_by_the_hashes_of_its_plans(bare, python):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oss_oms_sync.clock import Clock, timestamp
+from oss_oms_sync.clock import from_epoch, timestamp
 from sandbox import Sandbox
 from sandbox.fc.logs import said
 from support.world import payload
@@ -18,7 +18,7 @@ def told(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[
     """How the invocation ends, and the only line of its log that says what to do."""
     settings = {**box.environment(), **environment}
     box.deploy(CODE, environment=settings)
-    invocation = box.fc.invoke("forward", event or payload("a", time=timestamp(Clock().now())))
+    invocation = box.fc.invoke("forward", event or payload("a", time=timestamp(from_epoch(box.now()))))
     output = "\n".join([*invocation.logs, invocation.error_message, *map(str, invocation.stack_trace)])
     secrets = [settings["HW_AK"], settings["HW_SK"], *box.huawei_credentials, *box.function_credentials]
     assert not [secret for secret in secrets if secret and secret in output]
@@ -40,7 +40,7 @@ def test_a_log_bucket_that_cannot_be_read_says_not_whether_the_project_is_closed
 ):
     box.oss.region = region
     box.deploy(CODE, environment={**box.environment(), **settings})
-    invocation = box.fc.invoke("forward", payload("a", time=timestamp(Clock().now())))
+    invocation = box.fc.invoke("forward", payload("a", time=timestamp(from_epoch(box.now()))))
     assert invocation.error_type == "RecordError"
     assert message in invocation.error_message
     assert box.oms.calls == []

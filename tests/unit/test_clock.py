@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date, parse_retry_after, parse_time, timestamp
+from support.machine import find_python
 from support.world import World
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -114,24 +115,12 @@ def test_what_is_no_time_is_none(text):
     assert parse_time(text) is None
 
 
-def interpreter(version: str) -> str:
-    """A Python of this version that runs: version managers leave names that exist and fail."""
-    for python in (f"python{version}", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))):
-        try:
-            said = subprocess.run([python, "--version"], capture_output=True, text=True, check=False).stdout
-        except OSError:
-            continue
-        if said.startswith(f"Python {version}."):
-            return python
-    pytest.skip(f"this machine has no Python {version}")
-
-
 @pytest.mark.parametrize("version", ["3.10", "3.12"])
 def test_every_runtime_reads_the_same_times(version):
     paths = (ROOT / "template" / "code", ROOT / ".runtimes" / f"python{version}")
     code = "import json, sys; from oss_oms_sync.clock import *; t = [*map(parse_time, json.load(sys.stdin))]"
     read = subprocess.run(
-        [interpreter(version), "-c", f"{code}; print(json.dumps([one and timestamp(one) for one in t]))"],
+        [find_python(version), "-c", f"{code}; print(json.dumps([one and timestamp(one) for one in t]))"],
         input=json.dumps([*TIMES, *NO_TIMES]),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,

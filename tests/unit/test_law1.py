@@ -47,6 +47,7 @@ oss_errors = map(oss_error, (400, 403, 404, 429, 500, 503))
 oss_faults = st.lists(st.sampled_from([*network, *not_earned, *oss_errors]), max_size=60)
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(1))
 @given(

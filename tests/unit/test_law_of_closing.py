@@ -124,6 +124,7 @@ happenings = st.lists(
 )
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(2))
 @given(happenings)

@@ -50,6 +50,17 @@ def test_functions_and_triggers_are_listed_page_by_page(box, client_of):
     ("call", "refusal"),
     [
         (lambda client: functions(client, limit=101), (400, "InvalidArgument")),
+        *(
+            (lambda client, token=token: functions(client, next_token=token), (400, "InvalidArgument"))
+            for token in ("junk", "-1", "0", "2", "¹")
+        ),
+        (lambda client: triggers(client, "thumbnails", next_token="junk"), (400, "InvalidArgument")),
+        *(
+            (lambda client, name=name: functions(client, **{name: "a"}), (400, "NotImplemented"))
+            for name in ("prefix", "runtime", "fc_version", "gpu_type", "description", "resource_group_id")
+        ),
+        (lambda client: functions(client, tags=[models.Tag(key="a")]), (400, "NotImplemented")),
+        (lambda client: triggers(client, "thumbnails", prefix="a"), (400, "NotImplemented")),
         (lambda client: triggers(client, "nobody"), (404, "FunctionNotFound")),
         (
             lambda client: client.get_function("thumbnails", models.GetFunctionRequest()),

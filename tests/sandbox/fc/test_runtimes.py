@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import runtimes
+from sandbox.runtimes.__main__ import main
+from support.machine import find_python, lack
 from tools.package import ROOT
 from tools.render import render
 
@@ -43,7 +45,7 @@ def runtime(request):
     """A runtime whose own version of Python is on this machine."""
     found = runtimes.installed(request.param)
     if not found.is_real:
-        pytest.skip(f"no {found.name} on this machine")
+        lack(str(found))
     return found
 
 
@@ -188,6 +190,36 @@ def test_what_was_missing_is_told(libraries):
     assert str(runtimes.installed("python3.10")) == (
         "python3.10: runs on Python 3.11.7, because no python3.10 was found"
     )
+
+
+@pytest.mark.parametrize(
+    ("required", "version", "outcome"),
+    [("1", "3.10", pytest.fail.Exception), ("", "3.10", pytest.skip.Exception), ("1", "3.11", pytest.skip.Exception)],
+)
+@pytest.mark.usefixtures("bare_machine")
+def test_a_runtimes_interpreter_fails_a_test_where_tools_are_required(monkeypatch, required, version, outcome):
+    monkeypatch.setenv("REQUIRE_TOOLS", required)
+    monkeypatch.setattr(runtimes, "_OWN", (sys.executable, "3.13.5"))
+    monkeypatch.setattr(sys, "executable", "/no/such/python3")
+
+    with pytest.raises(outcome, match=f"no Python {version}"):
+        find_python(version)
+
+
+@pytest.mark.parametrize(
+    ("versions", "missing"),
+    [(("3.12.1", "3.10.13"), []), (("3.12.1", "3.13.5"), ["3.10"]), (("3.13.5", "3.13.5"), ["3.12", "3.10"])],
+)
+def test_interpreters_that_are_missing_are_named_with_what_to_do(mocker, tmp_path, capsys, versions, missing):
+    mocker.patch("sandbox.runtimes.ROOT", tmp_path)
+    for name, version in zip(runtimes.NAMES, versions, strict=True):
+        (tmp_path / name).mkdir()
+        runtimes.write_interpreter(tmp_path / name, sys.executable, version)
+
+    assert main() == (1 if missing else 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" is missing")[0] for line in lines] == [f"Python {version}" for version in missing]
+    assert all(f"`pyenv install {version}`" in line for line, version in zip(lines, missing, strict=True))
 
 
 def test_an_interpreter_that_is_gone_is_named_with_what_to_do(libraries):

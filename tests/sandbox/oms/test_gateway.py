@@ -28,7 +28,7 @@ def test_every_answer_carries_the_date_of_the_servers_clock(box, huawei):
     ],
 )
 def test_a_call_without_a_signature_is_refused(box, http, authorization, assert_refused):
-    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(box.oms.now()))
     headers = {**JSON, "X-Sdk-Date": now, "Authorization": authorization}
 
     assert_refused(http.post(box.task.sync_url, headers=headers, data=BODY), 401, "APIGW.0301")

@@ -1,13 +1,11 @@
 """Who may talk to OSS: V4 signatures in the header, and nothing else."""
 
-import time
-
 import oss2
 import pytest
 
 from sandbox import Sandbox
 
-SCOPE = f"SANDBOXALIUSER000001/{time.strftime('%Y%m%d', time.gmtime())}/cn-hangzhou/oss/aliyun_v4_request"
+SCOPE = "SANDBOXALIUSER000001/20260114/cn-hangzhou/oss/aliyun_v4_request"
 
 
 def client(box, *credentials, token=None, region="cn-hangzhou", version="v4"):
@@ -47,6 +45,16 @@ def test_anonymous_access_is_refused(box, http):
     assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
     assert f"<RequestId>{answer.headers['x-oss-request-id']}</RequestId>" in answer.text
     assert "<HostId>" in answer.text
+
+
+@pytest.mark.parametrize("version", ["v1", "v4"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_presigned_url_is_not_implemented(box, http, method, version):
+    address = client(box, *box.user_credentials, version=version).sign_url(method, "a", 60)
+    answer = http.request(method, address)
+
+    assert (answer.status_code, "<Code>NotImplemented</Code>" in answer.text) == (400, True)
+    assert not box.oss.objects("photos")
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,7 @@ def both(body: bytes, dialect: Dialect) -> tuple[ListPage | None, bool]:
     return slow, fast is not None
 
 
+@pytest.mark.part
 def test_whatever_is_done_to_a_page_both_readers_agree():
     seen: Counter[tuple[str, bool, bool]] = Counter()
     for seed in range(SPOILT):

@@ -91,6 +91,7 @@ class Beside(CompareWorld):
         self.later(HOUR)
 
 
+@pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("seed", seeds_of(0, 240 if EXTRAS else 12))
 def test_no_key_is_dropped_for_ever(seed):

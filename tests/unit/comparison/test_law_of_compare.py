@@ -208,6 +208,7 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
     return world
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(6))
 @given(
@@ -229,6 +230,7 @@ def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_
     count_schedule("of compare", "each object is in its class")
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(3))
 @given(tale=worlds, lanes=lanes_of)

@@ -104,6 +104,7 @@ events = st.tuples(
 )
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(3))
 @given(arriving=st.lists(events, min_size=1, max_size=15), replays=st.lists(st.sampled_from([BUSY, OK]), max_size=40))

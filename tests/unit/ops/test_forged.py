@@ -288,6 +288,7 @@ def forgeries() -> list[tuple[str, tuple[Any, ...], object]]:
     ]
 
 
+@pytest.mark.part
 @pytest.mark.long
 @settings(max_examples=schedules(1))
 @given(forgery=st.deferred(lambda: st.sampled_from(forgeries())))

@@ -89,6 +89,7 @@ def play(world: PassWorld, happenings: list[tuple]) -> None:
     world.check()
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(3))
 @given(

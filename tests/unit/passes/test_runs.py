@@ -151,6 +151,7 @@ def standstill(key_filter: KeyFilter) -> Count:
 JOBS = [(comparison, "destination"), (reconciliation, "success"), (standstill, "destination")]
 
 
+@pytest.mark.part
 @pytest.mark.parametrize(("job", "twin"), JOBS)
 @pytest.mark.parametrize("fails", [False, True])
 def test_runs_and_keys_one_by_one_come_to_the_same(job: Callable[[KeyFilter], Count], twin: str, fails: bool):

@@ -170,6 +170,7 @@ def test_what_is_gone_by_now_is_passed_over_and_named(ready):
 SEEDS = SCHEDULES // 30 if EXTRAS or SCHEDULES > 600 else 4
 
 
+@pytest.mark.part
 @pytest.mark.law
 def test_what_is_lost_of_a_share_is_found_as_often_as_is_claimed_and_each_folder_is_seen(world):
     # A sample of 20 without a loss says "fewer than 15 %". Of 60 objects 9 have lost a header, all in one folder: none

@@ -94,6 +94,7 @@ def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
     return has_room_for_doubt and found in document["accepted"]
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(6))
 @given(
@@ -139,6 +140,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
     count_schedule("of certify", "a GO is true")
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(6))
 @given(st.lists(of_passes, max_size=8))

@@ -23,6 +23,7 @@ objects = st.dictionaries(
 )
 
 
+@pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(5))
 @given(objects=objects, kills=st.lists(st.integers(0, 30), max_size=4), refused=st.booleans())

@@ -275,8 +275,8 @@ def test_an_upload_in_parts_equals_the_sdks(box, oss, their_oss):
 
 
 def test_what_oms_is_asked_equals_the_sdks(box):
-    task = SyncTask(box.task.sync_url, made(box.huawei_credentials), Clock())
-    since = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+    task = SyncTask(box.task.sync_url, made(box.huawei_credentials), Clock(lambda: box.ahead))
+    since = dt.datetime.fromtimestamp(box.now(), dt.timezone.utc)
     mine = told(box.oms, lambda: (task.show(), task.statistics(since)))
     config = HttpConfig.get_default_config()
     config.ignore_ssl_verification = True
@@ -372,7 +372,7 @@ ALL_CALLS = {
     # The SDK has no such call.
     "obs mirrorBackToSource": lambda ours: ours.document("mirrorBackToSource"),
     "oms show": lambda ours: ours.show(),
-    "oms statistics": lambda ours: ours.statistics(dt.datetime.now(dt.timezone.utc)),
+    "oms statistics": lambda ours: ours.statistics(ours._clock.now()),
 }
 
 

@@ -596,6 +596,7 @@ def test_only_all_of_the_old_objects_are_100_percent(copied, share):
     assert str(how_far(group)).startswith(f"{share} of 100,000 objects")
 
 
+@pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize("block", range(8))
@@ -626,6 +627,7 @@ def follow(world, pause, end=None):
         world.migrate(*filter(None, [end or following.get(found), "--yes"]))
 
 
+@pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("fate", ["dies_after", "loses"])
 @pytest.mark.parametrize(
@@ -657,6 +659,7 @@ def test_each_command_that_is_interrupted_leaves_a_state_from_which_the_printed_
             break
 
 
+@pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("block", range(4))
 def test_two_people_at_once_make_one_group_and_leave_no_key(block):
@@ -676,6 +679,7 @@ def test_two_people_at_once_make_one_group_and_leave_no_key(block):
     assert number > 30
 
 
+@pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("command", ["--go-on", "--retry"])
 def test_two_people_at_once_who_go_on_leave_no_key_that_nobody_names(command):

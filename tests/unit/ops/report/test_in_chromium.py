@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.answers import EXAMPLES, answer
+from support.machine import lack
 from tools import chromium
 from unit.ops.web_page import NASTY, certificate_page, hostile, huge, page_of
 
@@ -75,9 +75,7 @@ def look(folder: Path, *, dark: bool) -> dict[str, Any]:
 @pytest.mark.parametrize("theme", COLOURS)
 def test_each_page_fits_a_phone_follows_the_light_and_has_no_errors(tmp_path, theme):
     if not chromium.found():
-        if os.environ.get("REQUIRE_TOOLS"):
-            pytest.fail(chromium.MISSING)
-        pytest.skip(chromium.MISSING)
+        lack(chromium.MISSING)
     seen = look(tmp_path, dark=theme == "dark")
     assert seen.keys() == pages().keys()
     assert {name: one["out"] for name, one in seen.items() if one["out"] or one["width"] > PHONE} == {}

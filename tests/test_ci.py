@@ -1,0 +1,80 @@
+"""What CI runs, with programs that note how they are called in the place of the real ones."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools.package import ROOT
+
+SAYS = "Python 3.10 is missing"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A clone on a machine that has all tools."""
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    for name in ("make", "git", "node", "npm", "chromium", "python3", "apt-get"):
+        put(tmp_path / "bin" / name)
+    put(tmp_path / ".venv" / "bin" / "python")
+    return tmp_path
+
+
+def put(program: Path, then: str = "") -> None:
+    """A program that notes its name, its arguments and what CI exports."""
+    note = 'echo "$(basename "$0") $* REQUIRE_TOOLS=$REQUIRE_TOOLS EXTRAS=$EXTRAS COVERAGE=$COVERAGE" >> "$NOTES"'
+    program.write_text(f"#!/bin/sh\n{note}\n{then}\n")
+    program.chmod(0o755)
+
+
+def run(machine: Path) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    notes = machine / "notes"
+    # bash and its commands are the real ones, beside the programs of that machine.
+    (machine / "real").mkdir()
+    for name in ("bash", "sh", "dirname", "basename"):
+        (machine / "real" / name).symlink_to(str(shutil.which(name)))
+    environment = {"PATH": f"{machine}/bin:{machine}/real", "NOTES": str(notes)}
+    command = [str(shutil.which("bash")), str(machine / ".ci" / "run")]
+    done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
+    return done, notes.read_text().splitlines()
+
+
+def test_make_test_is_run_once_as_the_readme_has_it_and_the_extras_beside_it(machine):
+    done, notes = run(machine)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in notes if line.startswith("make")] == [
+        "make setup REQUIRE_TOOLS=1 EXTRAS= COVERAGE=",
+        "make check REQUIRE_TOOLS=1 EXTRAS= COVERAGE=",
+        "make test REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
+        "make test EXTRAS=1 REQUIRE_TOOLS=1 EXTRAS= COVERAGE=",
+    ]
+    assert "`make test`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not [line for line in notes if line.startswith("apt-get")]
+
+
+def test_a_missing_interpreter_ends_the_run_before_any_test(machine):
+    put(machine / ".venv" / "bin" / "python", f'echo "{SAYS}"; exit 1')
+    done, notes = run(machine)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, SAYS)
+    assert notes[-1].startswith("python -m sandbox.runtimes ")
+
+
+def test_what_a_bare_machine_lacks_is_installed(machine):
+    (machine / "bin" / "node").unlink()
+    done, notes = run(machine)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[-4] for line in notes if line.startswith("apt-get install")] == ["nodejs"]
+
+
+def test_what_make_test_tries_in_part_is_among_the_extras():
+    files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules)\b", re.MULTILINE)
+    sized = {path for path, text in files.items() if tries_a_part.search(text)}
+    assert sized
+    assert [str(path) for path in sized if "@pytest.mark.part" not in files[path]] == []
