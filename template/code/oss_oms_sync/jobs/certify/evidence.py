@@ -35,7 +35,7 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
 from oss_oms_sync.passes.digests import MAX_DRAWN
 from oss_oms_sync.passes.pieces import Scope
-from oss_oms_sync.passes.states import PassState, answering, last_whole
+from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 
@@ -241,7 +241,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         with suppress(StorageError):  # OMS names none
             destination = invocation.obs().bucket(task, invocation.deadline)
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
-    reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
+    reconciled = answering(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     # Replay records what lists tell before it writes how far it has read them; so this is read before what waits.
     lists = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
@@ -255,7 +255,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         now=invocation.clock.now(),
         task=task,
         comparison=comparison,
-        reconciled=reconciled,
+        reconciled=reconciled.of if reconciled else None,
         waiting=waiting,
         due=_due(invocation, destination, comparison, waiting.keys) if waiting.keys else [],
         lists=lists,
@@ -286,7 +286,7 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Where none answers since the freeze, the last one tells why.
-    answer = answering(states, prefix, frozen_since, now) or answering(states, prefix, None, now)
+    answer = answering(states, prefix, frozen_since, now) or answering(states, prefix)
     if answer is None:
         return None
     standstill = None
