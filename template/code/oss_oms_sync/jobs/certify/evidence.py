@@ -20,9 +20,10 @@ from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.again import entries
+from oss_oms_sync.comparison.again import MAX_KEYS, entries
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, UNPROVEN, FileSystem, Judge, Moments, are_same_size
 from oss_oms_sync.errors import OF_ONE_KEY, Failure, PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
@@ -49,9 +50,10 @@ ACCEPTABLE = (*(one.title for one in ObjectClass if one.can_be_accepted), OMS_UN
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
 # What a certificate counts nothing of: canaries, what the project does not cover, and OMS's own lists, which grow.
 NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
-# With more than this, nobody has to look at each: the answer is no.
-_MOST_RECORDS = 1000
+# So many are looked at, as many as a comparison's keys are judged again; and so many of them side by side.
+_MOST_RECORDS = MAX_KEYS
 _MOST_RUN_FILES = 50
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -299,7 +301,7 @@ def _due(
     invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, waiting: Sequence[FailedKey]
 ) -> list[Due] | None:
     """Those of objects that are neither equal in OBS nor impossible to copy; None where OBS does not tell."""
-    keys, due = [one.key for one in waiting], list[Due]()
+    due = list[Due]()
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
     began = parse_time(comparison.state.started) if comparison and comparison.state.scope.deep else None
@@ -308,10 +310,12 @@ def _due(
         if destination:
             file_system = FileSystem.of(destination)
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
-            for key, entry in zip(waiting, entries(invocation, destination, keys), strict=True):
-                found = judge.judge_alone(entry.without_records()).found
-                if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
-                    written = max(one.modified for one in (entry.source, entry.destination) if one)
-                    due.append(Due(key, found, are_same_size(entry), was_tried=written < tried_until))
+            for some in parts_of(waiting, _AT_ONCE):
+                looked = entries(invocation, destination, [one.key for one in some])
+                for key, entry in zip(some, looked, strict=True):
+                    found = judge.judge_alone(entry.without_records()).found
+                    if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+                        written = max(one.modified for one in (entry.source, entry.destination) if one)
+                        due.append(Due(key, found, are_same_size(entry), was_tried=written < tried_until))
             return due
     return None
