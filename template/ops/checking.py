@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from ops.answers import of_one_meaning
 from ops.certificates import KIND, SCHEMA
 from ops.clock import timestamp
 from ops.commands import Typed
-from ops.counts import Finding, in_listing, noting
+from ops.counts import Finding, does_add_up, in_both, in_listing, noting
 from ops.errors import UntrustedError, UsageError
+from ops.listings import Digests
 from ops.report import certificate
 from ops.report.words import Words
 from ops.terminal import Line, Marked, Whole
@@ -44,24 +45,39 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
     document = _read(file)
     try:
         found = [*judge.findings(document), judge.not_yet(document, now)]
-        own: set[bytes] = set()
-        if source:
-            found.append(in_listing(document, "source", noting(listings.read(source), own), own))
-        if destination:
-            there: set[bytes] = set()
-            found.append(in_listing(document, "destination", noting(listings.read(destination), there), own))
-            may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in there)
-            if may_count and not source and not found[-1].holds:
-                raise UsageError(
-                    t(
-                        "The destination's listing has keys like those of records or of OMS's own lists: they count"
-                        " where the source has them too"
-                    ),
-                    t("Give --source as well"),
-                )
+        with listings.two_digests() if source and destination else nullcontext() as digests:
+            found += _in_listings(document, source, destination, digests)
     except judge.FORMLESS:
         raise _no_certificate(file) from None
     return document, found
+
+
+def _in_listings(
+    document: Any, source: Path | None, destination: Path | None, digests: tuple[Digests, Digests] | None
+) -> Iterator[Finding]:
+    """Compare listings with a document; `digests` are for what both have.
+
+    Raises UsageError where a file is unreadable, or the destination's listing alone shows nothing.
+    """
+    own: set[bytes] = set()
+    keep = [one.add for one in digests] if digests else [None, None]
+    if source:
+        yield in_listing(document, "source", noting(listings.read(source), own), own, keep[0])
+    if destination:
+        there: set[bytes] = set()
+        finding = in_listing(document, "destination", noting(listings.read(destination), there), own, keep[1])
+        may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in there)
+        if may_count and not source and not finding.holds:
+            raise UsageError(
+                t(
+                    "The destination's listing has keys like those of records or of OMS's own lists: they count"
+                    " where the source has them too"
+                ),
+                t("Give --source as well"),
+            )
+        yield finding
+    if digests and document["classes"] is not None and does_add_up(document):
+        yield in_both(document, digests[0].shared_with(digests[1]))
 
 
 def check_time(document: Any, now: datetime) -> None:

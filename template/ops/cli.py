@@ -17,7 +17,7 @@ from ops.checklist.checklist import checklist
 from ops.clock import Clock
 from ops.clouds import keys
 from ops.commands import TEMPLATE, Typed
-from ops.errors import OpsError, ToolError, UsageError
+from ops.errors import OpsError, ToolError, UntrustedError, UsageError
 from ops.migrate.migration import migrate
 from ops.prices import Prices
 from ops.report import certificate, estimate, jobs, passes, status
@@ -156,7 +156,8 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: 
     try:
         said, code = view.report(found, session.lang, *known), view.exit_code(found)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
-        raise ToolError(answers.ANOTHER_FORM, answers.DEPLOY) from None
+        error = UntrustedError if kind == "certificate" else ToolError
+        raise error(answers.ANOTHER_FORM, answers.DEPLOY) from None
     session.show(options, said, answer)
     return code
 

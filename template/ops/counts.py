@@ -4,7 +4,7 @@ listings of the buckets add up to."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ops.certificates import CANARY, CLASSES, NOT_COUNTED, OMS_LISTS, RECORDS, SAMPLED, Sides
@@ -25,6 +25,7 @@ _MAX_SAMPLE, _LARGEST = 300, 2**30
 _MAX_FOLDERS = 200
 Document = Mapping[str, Any]
 Objects = Iterable[tuple[bytes, int]]
+Keep = Callable[[bytes], object]
 
 
 class Text(NamedTuple):
@@ -59,10 +60,12 @@ class Counted(NamedTuple):
     digest: str
 
 
-def in_listing(document: Document, side: str, objects: Objects, own: Collection[bytes]) -> Finding:
+def in_listing(
+    document: Document, side: str, objects: Objects, own: Collection[bytes], keep: Keep | None = None
+) -> Finding:
     """Whether the listing of a bucket has what the document states of it. `own`: keys like those of records and OMS's
-    lists that are in the source as well, so that the destination's count."""
-    counted = count(document["scope"], objects, None if side == "source" else own)
+    lists that are in the source as well, so that the destination's count. `keep` is given the digest of each object."""
+    counted = count(document["scope"], objects, None if side == "source" else own, keep)
     stated = _stated(document[side]) if document[side] else None
     return Finding(
         Text(f"The listing of the {side} has what the document states", f"{_SIDES[side]}清单与文档一致"),
@@ -71,20 +74,53 @@ def in_listing(document: Document, side: str, objects: Objects, own: Collection[
     )
 
 
-def count(scope: Document, objects: Objects, own: Collection[bytes] | None = None) -> Counted:
+def count(
+    scope: Document,
+    objects: Objects,
+    own: Collection[bytes] | None = None,
+    keep: Keep | None = None,
+) -> Counted:
     """What the objects of a listing add up to that are in scope; of those like records and OMS's own lists only `own`,
-    if that is given."""
+    if that is given. `keep` is given the digest of each."""
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
     canaries = prefix + CANARY.encode()
-    number = total = digest = 0
+    number = total = summed = 0
     for key, size in objects:
         if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(canaries):
             continue
         if own is not None and key.startswith(_OWN) and key not in own:
             continue
-        number, total = number + 1, total + size
-        digest += int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
-    return Counted(number, total, f"{digest % _MODULUS:064x}")
+        digest = hashlib.sha256(b"%b\0%d" % (key, size)).digest()
+        number, total, summed = number + 1, total + size, summed + int.from_bytes(digest, "big")
+        if keep:
+            keep(digest)
+    return Counted(number, total, f"{summed % _MODULUS:064x}")
+
+
+def in_both(document: Document, shared: Iterable[bytes]) -> Finding:
+    """Compare the objects that both listings have, by their `shared` digests, with the classes whose objects are equal.
+
+    Objects of other classes with both sides may have equal sizes as well: the document does not tell how many.
+    """
+    number = summed = 0
+    for digest in shared:
+        number, summed = number + 1, summed + int.from_bytes(digest, "big")
+    equal, others = (_in_classes(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.PERHAPS)))
+    more = number - equal.objects
+    # Of none of the others, or of all, the digest follows.
+    digests = {0: int(equal.digest, 16), others.objects: int(equal.digest, 16) + int(others.digest, 16)}
+    is_digest = (digests.get(more, summed) - summed) % _MODULUS == 0
+    return Finding(
+        Text("The objects that both listings have are those that count as equal", "两份清单共有的对象与一致的类别相符"),
+        0 <= more <= others.objects and is_digest,
+        f"{number:,} objects, {summed % _MODULUS:064x}",
+    )
+
+
+def _in_classes(document: Document, kinds: Collection[Sides]) -> Counted:
+    """What the classes of these kinds add up to in the destination."""
+    classes = {title: one for title, one in document["classes"].items() if CLASSES.get(title) in kinds}
+    return _summed(classes, "destination")
 
 
 def noting(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
@@ -98,8 +134,7 @@ def noting(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
 def counts(document: Document) -> Iterator[Finding]:
     """The classes are those that there are, each where it can be, and they add up to all that is stated."""
     classes, accepted = document["classes"], document["accepted"]
-    # Where a comparison does not add up, the check SUMS says so, and nothing is a GO.
-    adds_up = not any(one["id"] == "SUMS" and one["result"] == "failed" for one in document["checks"])
+    adds_up = does_add_up(document)
     wrong = [title for title in classes if title not in CLASSES] + [title for title in CLASSES if title not in classes]
     if adds_up and not wrong:
         wrong = [title for title, one in classes.items() if not _is_possible(title, one, document)]
@@ -124,6 +159,11 @@ def counts(document: Document) -> Iterator[Finding]:
             [objects, size] == [document["source"][unit] for unit in ("objects", "bytes")],
             f"{objects:,} objects, {size:,} bytes",
         )
+
+
+def does_add_up(document: Document) -> bool:
+    """True unless the check SUMS says that the comparison does not add up: then nothing is a GO."""
+    return not any(one["id"] == "SUMS" and one["result"] == "failed" for one in document["checks"])
 
 
 def _written_last(document: Document) -> Finding:

@@ -4,7 +4,8 @@
     one JSON object a line                          {"key": "a/b.txt", "size": 5}
     tab-separated                                   5<TAB>a/b.txt
 
-Keys are those of the whole bucket, in UTF-8, or in UTF-16 with its mark.
+Keys are those of the whole bucket, in UTF-8, or in UTF-16 with its mark. rclone sorts them by folders, others by bytes,
+so the objects that two listings share are found without any order.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from __future__ import annotations
 import codecs
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from tempfile import TemporaryFile
+from typing import IO, Any, TextIO
 
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import Text, same, t
@@ -22,6 +25,9 @@ from oss_oms_sync.answers.text import Text, same, t
 _CHUNK = 1 << 20
 # No value of a listing is longer.
 _MAX_VALUE = 1 << 24
+# The digests of a listing are in so many files, of which one at a time is in memory; macOS lets a process have 256.
+_PARTS = 64
+_DIGEST_BYTES = 32
 _KEYS, _SIZES = ("Path", "Key", "key"), ("Size", "size")
 _FORMATS = t(
     'Give what `rclone lsjson -R --files-only` prints, JSON lines {{"key": ..., "size": ...}}, or lines of size, tab'
@@ -50,6 +56,49 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
         raise _unreadable(file, same(str(error))) from None
     except OSError as error:
         raise UsageError(same(str(error)), _FORMATS) from None
+
+
+class Digests:
+    """The SHA-256 digests of a listing's objects, in temporary files."""
+
+    def __init__(self, files: Sequence[IO[bytes]]) -> None:
+        self._files = files
+
+    def add(self, digest: bytes) -> None:
+        """Keep a digest."""
+        self._files[digest[0] % _PARTS].write(digest)
+
+    def shared_with(self, other: Digests) -> Iterator[bytes]:
+        """Iterate over the digests that both have, each once."""
+        for mine, others in zip(self._files, other._files, strict=True):
+            left = set(_digests(mine))
+            for digest in _digests(others):
+                if digest in left:
+                    left.remove(digest)
+                    yield digest
+
+
+@contextmanager
+def two_digests() -> Iterator[tuple[Digests, Digests]]:
+    """Give room for the digests of two listings; afterwards it is free again.
+
+    Raises UsageError where there is too little.
+    """
+    try:
+        with ExitStack() as files:
+            source, destination = ([files.enter_context(TemporaryFile()) for _ in range(_PARTS)] for _ in range(2))
+            yield Digests(source), Digests(destination)
+    except OSError as error:
+        raise UsageError(
+            t("The temporary files for both listings cannot be written: {why}", why=same(str(error))),
+            t("Set TMPDIR to a folder with 64 bytes of room for each object"),
+        ) from None
+
+
+def _digests(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while digest := file.read(_DIGEST_BYTES):
+        yield digest
 
 
 def _of_lines(lines: TextIO) -> Iterator[tuple[bytes, int]]:

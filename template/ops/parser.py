@@ -22,8 +22,8 @@ _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
 
 _CODES = t(
-    "Exit codes: 0 OK; 1 a problem, or no result; 2 wrong use, or not wanted; 3 not proven, or not all done or known"
-    " yet; 4 not to be trusted; 130 stopped."
+    "Exit codes: 0 GO or OK; 1 NO-GO, an error, or not in step; 2 wrong use, or not wanted; 3 not proven, or to be"
+    " continued; 4 a certificate that is not to be trusted; 130 stopped."
 )
 _ABOUT = t(
     "Operate the deployed project. Each command calls `s <function> invoke` in this folder, waits, and shows the"

@@ -95,7 +95,8 @@ class StatusWorld(World):
         name, now = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16], self.clock.now()
         name = f"{name}-{now.strftime('%Y%m%dT%H%M%S%fZ')}"
         since = parse_time(scope["since"]) if scope["since"] else None
-        of = Scope(KeyFilter(scope["prefix"], scope["suffix"]), since, scope["all"])
+        is_standstill = scope.get("standstill", False)
+        of = Scope(KeyFilter(scope["prefix"], scope["suffix"]), since, scope["all"], standstill=is_standstill)
         there = self.there.name if job == "compare" else ""
         about = Pass(name, "photos", of, started=at(now), installed=at(now), destination_bucket=there)
         counted = found or Tally(Counter({INSIDE: 1, **counts}), state=1)
@@ -109,6 +110,11 @@ class StatusWorld(World):
         """A comparison with so many objects of each class, until now."""
         classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in found.items()}
         self.passed(ended=ended, job="compare", found=Tally(classes=classes, oldest_not_there=oldest))
+
+    def stood(self, state: int, twin: int) -> None:
+        """A standstill pass that sees these digests; those of `compared` are 0."""
+        self.later(1)
+        self.passed({**USUAL, "standstill": True}, job="compare", found=Tally(state=state, twin=twin))
 
     def upload(self, key: str, minutes_ago: int, *, accepted: bool = True) -> None:
         super().upload(key, key, minutes_ago)

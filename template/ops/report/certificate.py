@@ -12,6 +12,7 @@ from ops.check import NO_FORM, doubts
 from ops.clock import moment
 from ops.commands import command, interpreter, quoted
 from ops.counts import Finding as Doubt
+from ops.errors import UntrustedError
 from ops.report import checks, comparison, counted, units
 from ops.report.blocks import (
     Bar,
@@ -145,10 +146,11 @@ def read(document: Mapping[str, Any]) -> Certificate | None:
 
 
 def exit_code(document: Mapping[str, Any]) -> int:
-    """0 for GO, 1 for NO-GO and for what is not sound, 3 for NOT PROVEN; of a rehearsal what it would be."""
+    """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN, of a rehearsal what it would be; 4 for a document that is not
+    sound."""
     found = read(document)
     if found is None or doubts(document):
-        return 1
+        return UntrustedError.exit_code
     return CODES[(found.rehearsal.would_be if found.rehearsal else found.verdict).value]
 
 

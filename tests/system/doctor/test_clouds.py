@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from textwrap import dedent
 
 import pytest
@@ -67,6 +68,11 @@ def migrate(box: Sandbox) -> None:
     keep(box, [("state/migrate-oss-oms-sync.json", json.dumps(written).encode())])
 
 
+def unreported(summary: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """A task without its options."""
+    return {name: told for name, told in summary().items() if not name.startswith("enable_")}
+
+
 MODE, NOT_SKIPPED = "task overwrite mode", "FULL_OVERWRITE"
 # What is amiss without being a fault, the check that says so, what it saw, and what is to be done.
 AMISS = {
@@ -94,6 +100,12 @@ AMISS = {
         "task options",
         "of objects' headers only Content-Type is copied",
         "accept metadata by name",
+    ),
+    "metadata and archived objects are not reported": (
+        lambda box: setattr(box.task, "summary", partial(unreported, box.task.summary)),
+        "task options",
+        "whether archived objects are restored; OMS does not report whether objects' headers are copied",
+        "--sample",
     ),
     "a clock that is a little off": (lambda box: setattr(box.oms, "clock_offset", 300), "clock", "", ""),
     "a clock that nobody tells": (tell_no_time, "clock", "", ""),

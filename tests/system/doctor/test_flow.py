@@ -166,6 +166,19 @@ def test_passes_are_overdue_as_status_says_it_whatever_was_looked_at_by_hand_sin
     assert says(handler(box), job, "skipped", "under way")
 
 
+def test_a_comparison_after_which_obs_changed_is_a_warning(box, handler, in_process):
+    box.oss.put(box.source_bucket, "a", b"A")
+    box.obs.put(box.destination_bucket, "a", b"A")
+    box.later(HOUR)
+    for asked in ({}, {"standstill": True}):
+        in_process(box, "compare", asked)
+        assert says(handler(box), "compare", "ok")
+        box.later(60)
+    box.obs.put(box.destination_bucket, "a", b"B")
+    in_process(box, "compare", {"standstill": True, "restart": True})
+    assert says(handler(box), "compare", "warning", "OBS has changed", "python3 ops.py compare")
+
+
 def test_in_a_closed_project_nobody_waits_for_what_came_after_the_close_to_be_sent(box, handler):
     closing(box).close("Li Lei")
     keep(box, failed("CLOSED", "a"))

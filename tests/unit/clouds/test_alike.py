@@ -176,3 +176,29 @@ def test_a_page_of_objects_that_look_alike_is_read_without_parsing(number, space
 def test_an_object_of_many_elements_takes_no_longer_to_refuse():
     body = f"<ListBucketResult><Contents>{'<a></a> ' * 10_000}<b x=''></b></Contents></ListBucketResult>"
     assert cut(body, "", "Z") is None
+
+
+ONE = ObjectSummary("a", "AB", 5, NEW_YEAR)
+PAGES = {"OSS": (listing([ONE, ONE._replace(name="b")]), OSS), "OBS": (obs_listing([ONE], more=False), OBS_LISTING)}
+NOT_READ = {
+    **{f"a size of {size!r}": ("<Size>5<", f"<Size>{size}<") for size in ("-5", "+5", "1_000", " 5", "٥", "５", "5.0")},
+    **{
+        f"a time of {time!r}": ("2026-01-01T00:00:00", time)
+        for time in ("2026-01-01t00:00:00", "２０２６-01-01T00:00:00", "2026-01-01T٠٠:00:00")
+    },
+    "a second key": ("</Key>", "</Key><Key>b</Key>"),
+    "a second size": ("<Size>", "<Size>7</Size><Size>"),
+    "a second ETag": ("</ETag>", "</ETag><ETag/>"),
+    "a second time": ("</LastModified>", "</LastModified><LastModified>2027-01-01T00:00:00.000Z</LastModified>"),
+    "a second end": ("<IsTruncated>", "<IsTruncated>true</IsTruncated><IsTruncated>"),
+    "a second encoding": ("<EncodingType>", "<EncodingType>none</EncodingType><EncodingType>"),
+}
+
+
+@pytest.mark.parametrize("change", NOT_READ)
+@pytest.mark.parametrize("cloud", PAGES)
+def test_a_value_of_more_than_one_reading_makes_no_listing(cloud, change):
+    text, dialect = PAGES[cloud]
+    old, new = NOT_READ[change]
+    assert (read(text.encode(), dialect) is not None, old in text) == (True, True)
+    assert read(text.replace(old, new, 1).encode(), dialect) is None

@@ -49,7 +49,7 @@ def test_keys_are_posted_as_json_and_signed(world):
 
 
 # What an empty answer tells: nothing.
-EMPTY = TaskInfo(*[None] * 6, MonthCounts(*[None] * 5), None, enable_restore=False, enable_metadata_migration=False)
+EMPTY = TaskInfo(*[None] * 6, MonthCounts(*[None] * 5), None, enable_restore=None, enable_metadata_migration=None)
 RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
 
 

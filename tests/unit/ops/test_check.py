@@ -350,6 +350,63 @@ def test_listings_that_differ_are_named(run, side, objects):
     assert f"does not hold: The listing of the {side} has what the document states ({len(objects)} objects, " in out
 
 
+SHARED = "The objects that both listings have are those that count as equal"
+ONLY_THERE = [("x", 3), ("y", 9)]
+
+
+def with_padding(padding) -> dict:
+    """A GO by which all of the source is in OBS, and what is only there makes up for what lacks, in all sums."""
+    document = certificate(
+        **counted({"equal_contents": (SOURCE, SOURCE), "deleted_at_source": ([], [("deleted_at_source/1", 9)])})
+    )
+    listed = counted({"equal_contents": (SOURCE, padding)})
+    difference = int(listed["destination"]["digest"], 16) - int(document["source"]["digest"], 16)
+    deleted = document["classes"]["deleted_at_source"]
+    deleted["destination"] = {"objects": len(padding) - 3, "bytes": sum(size for _, size in padding) - 12}
+    deleted["digests"]["destination"] = f"{difference % 2**256:064x}"
+    folder = {"deleted_at_source": [0, 0, *deleted["destination"].values()]}
+    return sealed(
+        {
+            **document,
+            "destination": listed["destination"],
+            "folders": {**counted({"equal_contents": (SOURCE, SOURCE)})["folders"], "*": folder},
+        }
+    )
+
+
+def test_a_missing_object_is_found_by_what_both_listings_have(run):
+    # GIVEN a GO whose sums agree with each listing, though an object is missing in OBS
+    there = [*SOURCE[:1], *SOURCE[2:], *ONLY_THERE]
+    document = with_padding(there)
+    for side, objects in (("source", SOURCE), ("destination", there)):
+        assert run(document, **{side: objects})[0] == 0
+    # WHEN both are given, THEN it is found
+    code, out = run(document, source=SOURCE, destination=there)
+    assert (code, f"does not hold: {SHARED} (2 objects, " in out) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("title", "source", "there", "code"),
+    [
+        # Nothing tells how many of a class of both sides have the same size,
+        ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 6)], 1),
+        ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 5)], 1),
+        ("older", [("m/1", 4)], [("m/1", 5)], 1),
+        # but one of one side has none.
+        ("missing", [("m/1", 4)], [], 1),
+    ],
+)
+def test_what_is_not_equal_may_have_the_same_size_on_both_sides(run, title, source, there, code):
+    name = next(name for name, one in TOLD_BY.items() if one == title)
+    classes = {"equal_contents": (SOURCE, SOURCE), title: (source, there)}
+    document = certificate({name: "failed"}, "NO-GO", **counted(classes))
+    assert run(document, source=[*SOURCE, *source], destination=[*there, *SOURCE])[0] == code
+
+
+def test_the_order_of_the_listings_does_not_matter(run):
+    assert run(certificate(), source=SOURCE[::-1], destination=[*DESTINATION[2:], *DESTINATION[:2]])[0] == 0
+
+
 def test_keys_like_those_of_oms_lists_count_where_the_source_has_them(run):
     source = [*SOURCE, ("oms/sync_task/mine", 9)]
     document = certificate(**counted({"equal_contents": (source, source)}))
@@ -405,7 +462,7 @@ def test_one_that_is_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
     assert doubts(document) == [NO_FORM]
     mocker.patch("ops.answers.read", return_value=document)
     mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
-    assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 1
+    assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4
     assert "The answer has another form" in capsys.readouterr().err
 
 

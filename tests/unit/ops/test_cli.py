@@ -247,7 +247,7 @@ def test_what_is_no_command_ends_with_2_and_a_mistyped_word_is_told_with_what_wa
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
 def test_in_chinese_too(ended, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in ended("stauts", *language)
-    assert "显示进度、积压及原因。退出码：0 正常；" in ended("status", "--help", *language, code=0)
+    assert "显示进度、积压及原因。退出码：0 GO 或正常；" in ended("status", "--help", *language, code=0)
 
 
 def words_of_argparse() -> set[str]:
@@ -290,8 +290,8 @@ def test_it_says_its_version(ended):
 @pytest.mark.parametrize("command", list(cli._COMMANDS))
 def test_every_command_has_help_with_its_exit_codes(ended, command):
     shown = " ".join(ended(command, "--help", code=0).split())
-    codes = "Exit codes: 0 OK; 1 a problem, or no result; 2 wrong use, or not wanted; 3 not proven, or not all"
-    assert lacks(shown, codes, "4 not to be trusted; 130 stopped.", "--json", "--lang") == []
+    codes = "Exit codes: 0 GO or OK; 1 NO-GO, an error, or not in step; 2 wrong use, or not wanted; 3 not proven"
+    assert lacks(shown, codes, "4 a certificate that is not to be trusted; 130 stopped.", "--json", "--lang") == []
 
 
 @pytest.fixture

@@ -51,6 +51,13 @@ def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
     return check
 
 
+@pytest.mark.parametrize("change", [{"task": "another"}, {"verdict": "NO-GO"}, {"schema": 1}], ids=str)
+def test_check_and_show_end_alike_for_what_is_not_to_be_trusted(check, change):
+    forged = {**answer("certificate-go"), **change}
+    for document in (forged, sealed(forged)):
+        assert check(document)[0] == show(document)[0] == 4
+
+
 def is_refused(found: tuple[int, str]) -> bool:
     code, said = found
     return code == 4 and ("not to be trusted" in said or "is not a certificate, or is damaged" in said)

@@ -120,13 +120,16 @@ import resource, sys
 sys.path.insert(0, {template!r})
 from pathlib import Path
 from ops import counts, listings
-counts.count({{"prefix": "", "suffix": ""}}, listings.read(Path(sys.argv[1])))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+scope, file = {{"prefix": "", "suffix": ""}}, Path(sys.argv[1])
+with listings.two_digests() as digests:
+    for each in digests:
+        counts.count(scope, listings.read(file), keep=each.add)
+    print(sum(1 for _ in digests[0].shared_with(digests[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
 @pytest.mark.parametrize("form", ["tabs", "rclone"])
-def test_memory_does_not_grow_with_the_listing(tmp_path, form):
+def test_memory_does_not_grow_with_the_listings(tmp_path, form):
     def peak(objects: int) -> int:
         file = tmp_path / f"{objects}"
         with file.open("w") as lines:
@@ -135,7 +138,16 @@ def test_memory_does_not_grow_with_the_listing(tmp_path, form):
                 lines.write(f"5\t{name}\n" if form == "tabs" else f'{{"Path": "{name}", "Size": 5}},\n')
         code = _MEASURE.format(template=str(TEMPLATE))
         done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
-        return int(done.stdout)
+        shared, memory = map(int, done.stdout.split())
+        assert shared == objects
+        return memory
 
     # 200,000 keys would take 10 MB at the least
     assert peak(200_000) - peak(100_000) < 3_000  # kB
+
+
+def test_no_room_for_temporary_files_is_told_with_what_to_do(monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(UsageError, match="temporary files") as raised, listings.two_digests():
+        pass
+    assert "TMPDIR" in raised.value.fix.en

@@ -413,8 +413,8 @@ def test_a_rehearsal_says_how_long_the_freeze_lasts():
         (rehearsal("GO"), 0),
         (rehearsal("NO-GO"), 1),
         (rehearsal("NOT PROVEN"), 3),
-        (a_certificate(verdict="MAYBE"), 1),
-        (a_certificate({"MISSING": "failed"}), 1),
+        (a_certificate(verdict="MAYBE"), 4),
+        (a_certificate({"MISSING": "failed"}), 4),
     ],
 )
 def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -37,10 +37,13 @@ _LEAVES = "(?:[ \t\r\n]|<[A-Za-z]+/>)*"
 _OWNER = "<Owner>(?:[ \t\r\n]|<(?:ID|DisplayName)/>)*</Owner>"
 _FORM = re.compile(f"<Contents>{_LEAVES}(?:{_OWNER}{_LEAVES})?</Contents>")
 _EMPTY = re.compile(r"<([A-Za-z]+)/>")
+_DAY, _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"), re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+_SIZE = re.compile("[0-9]+")
+# What is read of each object, beside its type.
+_NAMES = ("Key", "ETag", "Size", "LastModified")
 _VALUES = {
     "Key": rf"(?P<name>{_TEXT})",
-    "LastModified": r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2}T)(?P<minute>(?:[01][0-9]|2[0-3]):[0-5][0-9])"
-    r":(?P<second>[0-5][0-9])",
+    "LastModified": rf"(?P<day>{_DAY.pattern})(?P<minute>{_MINUTE.pattern}):(?P<second>[0-5][0-9])",
     "ETag": r'(?:&quot;|")(?P<etag>[0-9A-Za-z-]*)(?:&quot;|")',
     "Size": r"(?P<size>[0-9]{1,18})",
     "Type": r"(?P<type>[A-Za-z]*)",
@@ -100,9 +103,9 @@ def _page(
     if name != "ListBucketResult":
         raise ValueError(f"{name} is not a listing")
     tag = f"{namespace}}}" if namespace else ""
-    decode = dialect.unquote if root.findtext(f"{tag}EncodingType") == "url" else str
-    more = _BOOLEANS[root.findtext(f"{tag}IsTruncated", "")]
-    token = root.findtext(f"{tag}NextContinuationToken", "") if more and dialect.has_token else ""
+    decode = dialect.unquote if _only(root, f"{tag}EncodingType") == "url" else str
+    more = _BOOLEANS[_only(root, f"{tag}IsTruncated")]
+    token = _only(root, f"{tag}NextContinuationToken") if more and dialect.has_token else ""
     if more and dialect.has_token and not token:
         raise ValueError("a listing goes on, and does not say where")
     return ListPage(columns_of(root.findall(f"{tag}Contents"), tag, decode), more, decode(token))
@@ -110,14 +113,20 @@ def _page(
 
 def _read(body: bytes, dialect: Dialect) -> ListPage:
     def columns(contents: list[ElementTree.Element], tag: str, decode: Callable[[str], str]) -> Columns:
-        # Column by column, which is faster than object by object.
+        values = [{element.tag: element.text or "" for element in one} for one in contents]
+        if sum(map(len, values)) < sum(map(len, contents)) and any(_is_ambiguous(one, tag) for one in contents):
+            raise ValueError("an object has a value twice")
+        keys, etags, sizes, times = ([texts[f"{tag}{name}"] for texts in values] for name in _NAMES)
+        # int() takes signs, underscores, and digits of any script.
+        if not all(map(_SIZE.fullmatch, sizes)):
+            raise ValueError("a size is not a number")
         return Columns(
-            list(map(decode, _texts(contents, f"{tag}Key"))),
-            [etag.strip('"').upper() for etag in _texts(contents, f"{tag}ETag")],
-            list(map(int, _texts(contents, f"{tag}Size"))),
-            list(map(dialect.seconds, _texts(contents, f"{tag}LastModified"))),
+            list(map(decode, keys)),
+            [etag.strip('"').upper() for etag in etags],
+            list(map(int, sizes)),
+            list(map(dialect.seconds, times)),
             # OBS says the type of some, and nobody asks: what cannot be copied is told by the source's.
-            _texts(contents, f"{tag}Type") if dialect.tells_types else ["Normal"] * len(contents),
+            [texts[f"{tag}Type"] for texts in values] if dialect.tells_types else ["Normal"] * len(contents),
         )
 
     return _page(body, dialect, columns)
@@ -202,11 +211,17 @@ def parse_xml(body: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(body, ElementTree.XMLParser(encoding="utf-8"))  # noqa: S314
 
 
-def _texts(contents: Sequence[ElementTree.Element], tag: str) -> list[str]:
-    texts = [text for one in contents if (text := one.findtext(tag)) is not None]
-    if len(texts) < len(contents):
-        raise ValueError(f"an object of the listing has no {tag}")
-    return texts
+def _only(parent: ElementTree.Element, tag: str) -> str:
+    """The text of an element; empty if there is none. Raises ValueError if there are more."""
+    texts = [element.text or "" for element in parent.findall(tag)]
+    if len(texts) > 1:
+        raise ValueError(f"a listing has {len(texts)} {tag}")
+    return "".join(texts)
+
+
+def _is_ambiguous(one: ElementTree.Element, tag: str) -> bool:
+    """True if an object has more than one text for a value that is read."""
+    return any(len(one.findall(f"{tag}{name}")) > 1 for name in _VALUES)
 
 
 def _unquote(text: str) -> str:
@@ -229,12 +244,17 @@ def minutes(modified: str) -> int:
 @lru_cache(maxsize=4096)
 def _day(text: str) -> int:
     """Seconds since 1970 of "2026-01-31T"."""
+    # strptime takes digits of any script, and "t".
+    if not _DAY.fullmatch(text):
+        raise ValueError("a time of the listing is not one")
     return int(datetime.strptime(f"{text}+0000", "%Y-%m-%dT%z").timestamp())
 
 
 @lru_cache(maxsize=24 * 60)
 def _minute(text: str) -> int:
     """Seconds of "12:00"."""
+    if not _MINUTE.fullmatch(text):
+        raise ValueError("a time of the listing is not one")
     time = datetime.strptime(f"{text}+0000", "%H:%M%z")
     return 3600 * time.hour + 60 * time.minute
 

@@ -129,6 +129,11 @@ def _number(value: object) -> int | None:
     return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
+def _switch(value: object) -> bool | None:
+    """True or False; None for an option that OMS does not report."""
+    return value if isinstance(value, bool) else None
+
+
 def _point(point: object) -> tuple[int, int] | None:
     if not isinstance(point, dict):
         return None
@@ -141,13 +146,13 @@ def _point(point: object) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class TaskInfo(TaskShown):
-    """One task, with its counters of the month that was asked for. A text is None if the response lacks it; a response
-    without `status` is not one that OMS documents."""
+    """One task, with its counters of the month that was asked for. Texts and options that the response lacks are None.
+    A response without `status` is not one that OMS documents."""
 
     month: MonthCounts
     src_cloud_type: str | None
-    enable_restore: bool
-    enable_metadata_migration: bool
+    enable_restore: bool | None
+    enable_metadata_migration: bool | None
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
@@ -158,8 +163,8 @@ class TaskInfo(TaskShown):
                 name: None if answer.get(name) is None else str(answer[name])
                 for name in ("status", *buckets, "object_overwrite_mode")
             },
-            enable_restore=answer.get("enable_restore") is True,
-            enable_metadata_migration=answer.get("enable_metadata_migration") is True,
+            enable_restore=_switch(answer.get("enable_restore")),
+            enable_metadata_migration=_switch(answer.get("enable_metadata_migration")),
             month=MonthCounts.parse(answer),
         )
 

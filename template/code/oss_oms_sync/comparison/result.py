@@ -47,6 +47,11 @@ class CompareResult:
     overwrite_mode: str | None = None
     stood_still: bool | None = None
 
+    @property
+    def is_contradicted(self) -> bool:
+        """True if a standstill pass found something else: then nothing is claimed by it."""
+        return self.stood_still is False
+
     def to_json(self) -> dict[str, object]:
         """As the caller gets it: classes and folders are only known at the end."""
         is_compared = self.answer.finished and not (self.state and self.state.scope.standstill)

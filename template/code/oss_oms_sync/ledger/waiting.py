@@ -232,11 +232,13 @@ def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
 @dataclass(frozen=True)
 class WaitingKeys:
     """`keys` within the project's filter, but no canary's, each once. `unread`: records and run files of which nobody
-    knows the keys. `are_more`: there is more than was looked at."""
+    knows the keys. `are_more`: there is more than was looked at. `has_more_records`: this project has more failed
+    records."""
 
     keys: Sequence[FailedKey]
     unread: int
     are_more: bool
+    has_more_records: bool
 
 
 def what_waits(invocation: Invocation, most: int, most_run_files: int, *, reasons: bool) -> WaitingKeys:
@@ -255,4 +257,6 @@ def what_waits(invocation: Invocation, most: int, most_run_files: int, *, reason
     found = [read.get(one.name) or named.get(one.name) for one in records.listed]
     is_told = invocation.settings.key_filter.is_told
     keys = {one.key: one for one in (*runs.keys, *filter(None, found)) if is_told(one.key)}
-    return WaitingKeys([*keys.values()], found.count(None) + len(runs.unreadable), records.are_more or runs.are_more)
+    unread, are_more = found.count(None) + len(runs.unreadable), records.are_more or runs.are_more
+    has_more_records = records.are_more and len(records.listed) == most
+    return WaitingKeys([*keys.values()], unread, are_more, has_more_records)

@@ -185,22 +185,28 @@ class Answer(NamedTuple):
         judged, seen = self.of.tally, self.standstill.tally
         return (judged.state, judged.twin) == (seen.state, seen.twin)
 
+    @property
+    def has_obs_changed(self) -> bool:
+        """True if OBS changed after the pass had judged it, although the source stood still. Where applications write
+        to the source, both differ, and that says nothing of what was judged."""
+        still = self.standstill
+        return self.stood_still is False and still is not None and still.tally.state == self.of.tally.state
 
-def answering(passes: Sequence[PassState], prefix: str, since: datetime | None, now: datetime) -> Answer | None:
-    """Which of a job's passes over all keys with `prefix` answers: of those that began since then, and ended within
-    LATEST, the one that began last; one that a standstill pass contradicts only where there is no other. Without
-    `since` it is the last that ended at all."""
-    first, latest = (timestamp(since), timestamp(now - LATEST)) if since else ("", "")
+
+def answering(
+    passes: Sequence[PassState], prefix: str, since: datetime | None = None, now: datetime | None = None
+) -> Answer | None:
+    """Return the pass of a job over all keys with `prefix` that answers, for certify, status and doctor alike.
+
+    Without `since` it is the last that ended. Otherwise it is the one that began last, of those that began since then
+    and ended within LATEST of `now`; one that a standstill pass contradicts only where there is no other.
+    """
+    first, latest = (timestamp(since), timestamp(now - LATEST)) if since and now else ("", "")
     recent = [one for one in _whole(passes, prefix) if one.started >= first and one.ended >= latest]
     found = [beside_standstills(one, passes) for one in recent]
     if since:
         found.sort(key=lambda one: one.stood_still is not False)
     return found[-1] if found else None
-
-
-def last_whole(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """The last of a job's passes over all keys with `prefix` that ended."""
-    return next(reversed(_whole(passes, prefix)), None)
 
 
 def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:

@@ -92,6 +92,36 @@ def test_a_task_that_migrates_no_metadata_has_to_be_accepted_whether_there_is_a_
         assert ready.is_go(sample=sample, accept={"metadata": "the owner: Content-Type is all we use"})
 
 
+def unreported(world: CertifyWorld) -> None:
+    """OMS does not say whether the task migrates metadata."""
+    summary = world.task.summary
+    world.task.summary = lambda: {name: told for name, told in summary().items() if name != "enable_metadata_migration"}
+
+
+def test_a_task_that_does_not_report_metadata_is_unknown_until_a_sample_or_by_name(ready):
+    unreported(ready)
+    document = ready.certify()
+    assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not run"}), [])
+    found = check(document, "METADATA")
+    assert ("does not report whether" in found["seen"], "Content-Type alone" in found["seen"]) == (True, False)
+    # WHEN headers are compared, as it says, THEN what they show counts
+    document = ready.certify(sample=found["step"]["options"]["sample"])
+    assert (verdict(document), doubts(document)) == (("GO", {}), [])
+    # AND so does who accepts it
+    document = ready.certify(accept={"metadata": "the owner: Content-Type is all we use"})
+    assert (verdict(document), doubts(document)) == (("GO", {}), [])
+
+
+@pytest.mark.parametrize("value", ["no-cache", "max-age=60"])
+def test_a_header_that_is_lost_where_metadata_is_unknown_is_not_proven(world, value):
+    upload(world, "x", {"Cache-Control": value}, migrated=False)
+    unreported(world)
+    world.get_ready()
+    document = world.certify(sample=9)
+    assert (verdict(document), doubts(document)) == (("NOT PROVEN", {"METADATA": "not proven"}), [])
+    assert world.is_go(sample=9, accept={"metadata": "the owner: nobody reads them"})
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -121,6 +121,46 @@ def test_the_record_of_what_reading_has_proved_to_be_equal_keeps_nothing_from_a_
     assert world.is_go()
 
 
+def copied(world: CertifyWorld, number: int) -> list[str]:
+    """So many objects that are equal in OBS."""
+    keys = [f"x/{each:05}" for each in range(number)]
+    for key in keys:
+        world.upload(key, "A")
+        world.write(key, "A")
+    return keys
+
+
+@pytest.mark.long
+def test_many_failed_lines_about_equal_objects_keep_nothing_from_a_go(world):
+    # GIVEN a closed project, and lists of OMS that tell of more than a thousand failures of what is equal in OBS
+    keys = copied(world, 1001)
+    world.get_ready()
+    world.fail(*keys, reason="COPY_FAILED")
+    # THEN it is a GO, because each was looked at
+    assert world.is_go()
+
+
+@pytest.mark.parametrize("is_by_hand", [False, True])
+def test_more_failed_lines_than_are_looked_at_have_a_step_that_ends_them(world, mocker, is_by_hand):
+    # GIVEN a project that a cutover has closed, or somebody by hand
+    mocker.patch("oss_oms_sync.jobs.certify.evidence._MOST_RECORDS", 3)
+    keys = copied(world, 4)
+    world.get_ready()
+    world.call(close=True, **({} if is_by_hand else {"run": "run-1"}))
+    world.later(15 * MINUTE)
+    world.compare(standstill=True)
+    world.fail(*keys, reason="COPY_FAILED")
+    document = world.certify(run="run-1")
+    found = check(document, "NOTHING_WAITS")
+    # THEN the cutover opens what a cutover has closed, and replay sends them
+    step = found["step"] and found["step"]["job"]
+    told = (found["result"], step, "python3 ops.py open" in found["next"])
+    assert told == (("not run", None, True) if is_by_hand else ("failed", "cutover", False))
+    world.replay()
+    world.prove()
+    assert world.is_go()
+
+
 @pytest.fixture
 def unread(world: CertifyWorld) -> CertifyWorld:
     """With an archived object in parts that OMS refuses for ever, and that somebody has copied by hand."""

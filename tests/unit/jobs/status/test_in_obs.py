@@ -139,6 +139,40 @@ def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
 
 
 @pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        pytest.param(0, "not known", id="OBS changed under a source that stood still"),
+        pytest.param(1, IN_STEP, id="both changed, as where applications write"),
+    ],
+)
+def test_nothing_is_claimed_by_a_comparison_that_a_standstill_pass_contradicts(world, state, verdict):
+    # GIVEN failures of which nothing is known, and a comparison that saw everything in OBS
+    world.compared(equal_contents=7)
+    world.stood(0, 0)
+    assert world.tells(IN_STEP, "7 objects of 7")
+    world.counted(EARLY, REQUEST=9, SUCCESS=9)
+
+    # WHEN a standstill pass sees something else, THEN a comparison is the next step, and not a rehearsal
+    world.stood(state, 1)
+    assert world.tells(verdict, "standstill", "python3 ops.py compare")
+    assert "objects of 7" not in world.verdict()[1]
+    assert world.status()["verdict"]["step"] == {"job": "compare", "options": {}}
+    assert world.status()["compare"]["last"]["stood_still"] is False
+
+    # AND the next comparison ends that
+    world.later(1)
+    world.compared(equal_contents=7)
+    assert world.tells(IN_STEP, "7 objects of 7")
+
+
+def test_failures_stay_where_a_standstill_pass_contradicts_the_comparison(world):
+    world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
+    world.compared(equal_contents=7)
+    world.stood(0, 1)
+    assert world.tells(BEHIND, "OMS failed to copy 2 objects")
+
+
+@pytest.mark.parametrize(
     ("minutes_later", "found"),
     [
         pytest.param(90, {"equal_contents": 7}, id="it failed after the comparison"),

@@ -40,6 +40,8 @@ _CLOCK = partial(
     "CLOCK",
     t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=CLOCKS_SECONDS),
 )
+# So many objects show enough of what becomes of headers.
+_SAMPLE_OF_HEADERS = 100
 _METADATA = partial(
     Finding,
     METADATA.upper(),
@@ -225,15 +227,19 @@ def _sample(evidence: Evidence) -> Finding:
 
 
 def _metadata(evidence: Evidence) -> Finding:
-    """Whether the headers of what was drawn are the same in OBS. It counts if a sample was asked for, or the sync task
-    migrates none."""
+    """Check that the headers of what was drawn are the same in OBS. It counts if a sample was asked for, or if the sync
+    task is not known to migrate them."""
     headers, options, found = evidence.headers, evidence.options, evidence.comparison
     told, why = sentences(*_told_of_headers(evidence)), options.accept.get(METADATA)
     is_known_to_lack = headers.migrated is False or bool(headers.documented)
-    finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is False)
+    is_unknown = headers.migrated is None and not headers.compared
+    finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is not True)
     if options.sample and not headers.compared:
         return finding(Result.NOT_RUN, told, t("Go on with the cutover, which asks again"), options.cutover())
-    if not (headers.unexpected or is_known_to_lack):
+    if is_unknown and why is None:
+        by_sample = t("Go on with a sample, which compares headers. Or accept metadata by name")
+        return finding(Result.NOT_RUN, told, by_sample, options.cutover(sample=_SAMPLE_OF_HEADERS))
+    if not (headers.unexpected or is_known_to_lack or is_unknown):
         return finding(Result.PASSED if headers.compared else Result.NOT_RUN, told)
     if why is not None:
         return finding(Result.PASSED, sentences(told, t("Accepted by name: {why}", why=why)))
@@ -272,6 +278,8 @@ def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
     headers, sample = evidence.headers, evidence.sample
     if headers.migrated is False:
         yield t("The sync task does not migrate metadata, so OMS copies Content-Type alone")
+    if headers.migrated is None:
+        yield t("OMS does not report whether the sync task migrates metadata")
     if not headers.compared or sample is None:
         not_compared = t("Headers were not compared")
         yield t("Headers were not compared: {why}", why=headers.problem) if headers.problem else not_compared

@@ -18,6 +18,7 @@ from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS
 
+_OPENS = t("Go on with the cutover, which opens the project and sends them again")
 REHEARSED = t("Nothing is frozen: this is a rehearsal")
 _GO_ON = t("Go on with the cutover")
 _CLOSED = partial(
@@ -251,11 +252,7 @@ def nothing_waits(evidence: Evidence) -> Finding:
             [one.key for one in waiting.keys][:MAX_KEYS],
         )
     elif waiting.are_more:
-        send, step = t("Send them again, in each project of this task"), None if evidence.closed else Step("replay")
-        if evidence.closed:
-            send = t("In each project of this task, open it (python3 ops.py open), and send them again")
-        seen = t("There are more failed records or run files than could be checked")
-        finding = _NOTHING_WAITS(Result.NOT_RUN, seen, send, step)
+        finding = _more_waits(evidence)
     else:
         finding = _lists(evidence)
     if accepted:
@@ -298,6 +295,17 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
         elif all(one.is_same_size for one in due) and not all(one.was_tried for one in due):
             what = perhaps_copied(found, options)
     return _NOTHING_WAITS(result, seen, *what, [one.key.key for one in due][:MAX_KEYS])
+
+
+def _more_waits(evidence: Evidence) -> Finding:
+    """Report that there is more than could be checked: sending ends that, so a cutover opens what one has closed."""
+    seen = t("There are more failed records or run files than could be checked")
+    if evidence.closed is None:
+        return _NOTHING_WAITS(Result.NOT_RUN, seen, t("Send them again, in each project of this task"), Step("replay"))
+    if evidence.waiting.has_more_records and not evidence.stays_closed:
+        return _NOTHING_WAITS(Result.FAILED, seen, _OPENS, evidence.options.cutover())
+    send = t("In each project of this task, open it (python3 ops.py open), and send them again")
+    return _NOTHING_WAITS(Result.NOT_RUN, seen, send)
 
 
 def _lists(evidence: Evidence) -> Finding:

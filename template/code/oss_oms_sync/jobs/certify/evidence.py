@@ -20,9 +20,10 @@ from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.clocks import skews
 from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.again import entries
+from oss_oms_sync.comparison.again import MAX_KEYS, entries
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, UNPROVEN, FileSystem, Judge, Moments, are_same_size
 from oss_oms_sync.errors import OF_ONE_KEY, Failure, PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
@@ -35,7 +36,7 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
 from oss_oms_sync.passes.digests import MAX_DRAWN
 from oss_oms_sync.passes.pieces import Scope
-from oss_oms_sync.passes.states import PassState, answering, last_whole
+from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 
@@ -49,9 +50,10 @@ ACCEPTABLE = (*(one.title for one in ObjectClass if one.can_be_accepted), OMS_UN
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
 # What a certificate counts nothing of: canaries, what the project does not cover, and OMS's own lists, which grow.
 NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
-# With more than this, nobody has to look at each: the answer is no.
-_MOST_RECORDS = 1000
+# So many are looked at, as many as a comparison's keys are judged again; and so many of them side by side.
+_MOST_RECORDS = MAX_KEYS
 _MOST_RUN_FILES = 50
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         with suppress(StorageError):  # OMS names none
             destination = invocation.obs().bucket(task, invocation.deadline)
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
-    reconciled = last_whole(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
+    reconciled = answering(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     # Replay records what lists tell before it writes how far it has read them; so this is read before what waits.
     lists = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
     waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
@@ -255,7 +257,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         now=invocation.clock.now(),
         task=task,
         comparison=comparison,
-        reconciled=reconciled,
+        reconciled=reconciled.of if reconciled else None,
         waiting=waiting,
         due=_due(invocation, destination, comparison, waiting.keys) if waiting.keys else [],
         lists=lists,
@@ -286,7 +288,7 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
     store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Where none answers since the freeze, the last one tells why.
-    answer = answering(states, prefix, frozen_since, now) or answering(states, prefix, None, now)
+    answer = answering(states, prefix, frozen_since, now) or answering(states, prefix)
     if answer is None:
         return None
     standstill = None
@@ -299,7 +301,7 @@ def _due(
     invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, waiting: Sequence[FailedKey]
 ) -> list[Due] | None:
     """Those of objects that are neither equal in OBS nor impossible to copy; None where OBS does not tell."""
-    keys, due = [one.key for one in waiting], list[Due]()
+    due = list[Due]()
     # Whatever its age: contents that are equal stay so.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
     began = parse_time(comparison.state.started) if comparison and comparison.state.scope.deep else None
@@ -308,10 +310,12 @@ def _due(
         if destination:
             file_system = FileSystem.of(destination)
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
-            for key, entry in zip(waiting, entries(invocation, destination, keys), strict=True):
-                found = judge.judge_alone(entry.without_records()).found
-                if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
-                    written = max(one.modified for one in (entry.source, entry.destination) if one)
-                    due.append(Due(key, found, are_same_size(entry), was_tried=written < tried_until))
+            for some in parts_of(waiting, _AT_ONCE):
+                looked = entries(invocation, destination, [one.key for one in some])
+                for key, entry in zip(some, looked, strict=True):
+                    found = judge.judge_alone(entry.without_records()).found
+                    if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+                        written = max(one.modified for one in (entry.source, entry.destination) if one)
+                        due.append(Due(key, found, are_same_size(entry), was_tried=written < tried_until))
             return due
     return None

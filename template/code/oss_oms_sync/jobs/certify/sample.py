@@ -211,7 +211,7 @@ def compare_headers(
     invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: Sample, drawn: Drawn
 ) -> Headers:
     """Ask for the headers of what was sampled. Each certificate asks anew: that costs no more than to remember."""
-    if migrated is None or not sample.asked or sample.unread:
+    if not sample.asked or sample.unread:
         return Headers(migrated)
     firsts = drawn.firsts_beside(sample.keys)
     gone: list[str] = []
@@ -235,8 +235,11 @@ def compare_headers(
     return Headers(migrated, len(keys) - len(gone) - len(more), more, gone, documented, unexpected)
 
 
-def _differing(source: Mapping[str, str], there: Mapping[str, str], *, migrated: bool) -> Iterator[tuple[str, bool]]:
-    """The headers that are not the same, and of each whether OMS's documents say so."""
+def _differing(
+    source: Mapping[str, str], there: Mapping[str, str], *, migrated: bool | None
+) -> Iterator[tuple[str, bool]]:
+    """Iterate over the headers that are not the same, and of each whether OMS's documents explain it, also by a task
+    that may migrate none."""
     for name in sorted({*source, *there}):
         told, found = source.get(name), there.get(name)
         # The vendor's SDK of OBS writes letters beyond ASCII in percent-encoding; not so a standard header.

@@ -16,7 +16,7 @@ from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, Text, same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError, log
-from oss_oms_sync.jobs.doctor import alibaba, flow, function, huawei
+from oss_oms_sync.jobs.doctor import alibaba, destination, flow, function, huawei
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, not_confirmed, ok, skipped, unknown
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.state import JobState
@@ -81,6 +81,7 @@ _ASSUMPTIONS: Sequence[Check[CheckContext]] = [
 _CHECKS: Sequence[Check[CheckContext]] = (
     *function.CHECKS,
     *huawei.CHECKS,
+    *destination.CHECKS,
     *alibaba.CHECKS,
     *flow.CHECKS,
     *_ASSUMPTIONS,

@@ -15,7 +15,7 @@ from oss_oms_sync.comparison.result import missing_rights
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
-from oss_oms_sync.passes.states import last_whole
+from oss_oms_sync.passes.states import answering
 
 _LOG_BUCKET = t("log bucket")
 # How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
@@ -173,7 +173,8 @@ def in_scope(context: CheckContext) -> Finding:
     key_filter = context.settings.key_filter
     names, is_whole, is_found = _look_for_objects(context)
     # The last pass over everything has walked past what is not looked at here.
-    last = None if is_found or is_whole else last_whole(context.reconciles, key_filter.prefix)
+    answer = None if is_found or is_whole else answering(context.reconciles, key_filter.prefix)
+    last = answer.of if answer else None
     if last and not last.tally.found_nothing:
         return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
     if is_found:

@@ -25,7 +25,7 @@ from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
 from oss_oms_sync.passes.classify import SETTLED, Classifier, ObjectClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
-from oss_oms_sync.passes.states import last_usual, last_whole, open_passes
+from oss_oms_sync.passes.states import last_usual, open_passes
 from oss_oms_sync.passes.store import PassStore
 
 # The maximum age of objects that are checked for records.
@@ -95,8 +95,8 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
         return ok(t("{job} runs by hand only, because {name} is off", job=job, name=name))
     if context.closed:
         return skipped(t("the project is closed: until it is opened no timer begins a pass"))
-    passes, find = (context.reconciles, last_usual) if job == "reconcile" else (context.comparisons, last_whole)
-    last = find(passes, prefix)
+    passes = context.comparisons if job == "compare" else context.reconciles
+    last = context.compared if job == "compare" else last_usual(passes, prefix)
     if last is None:
         woken, installed = context.timers
         is_new = not woken[job] or not installed or installed.ago <= _TWO_TICKS
@@ -118,6 +118,9 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
             t("{seen}, and the next is long due", seen=seen),
             t("Check in the Function Compute console that {job}'s timer exists, and see `s {job} logs`", job=job),
         )
+    if job == "compare" and context.answer and context.answer.has_obs_changed:
+        changed = t("{seen}; a standstill pass found that OBS has changed since, though the source has not", seen=seen)
+        return warning(changed, t("Compare again: python3 ops.py compare"))
     return ok(seen)
 
 
@@ -327,23 +330,20 @@ def _is_time(enough: Deadline) -> Callable[[object], bool]:
 
 
 _READING_RECORDS = ("right to list records", "right to read records")
+_WRITING_RECORDS = (*_READING_RECORDS, "right to write records")
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("right oms:synctask:createEvent"), _READING_RECORDS, right_to_submit),
     Check(t("project open"), _READING_RECORDS, is_open),
     Check(t("other projects"), _READING_RECORDS, others_open),
     Check(t("old objects"), (*_READING_RECORDS, "right oms:taskgroup:get"), old_objects),
     *(
-        Check(t("{job} timer", job=job), (*_READING_RECORDS, "right to write records"), partial(timer, job))
+        Check(t("{job} timer", job=job), _WRITING_RECORDS, partial(timer, job))
         for job in ("replay", "reconcile", "compare", "status")
     ),
     *(
-        Check(title, (*_READING_RECORDS, "right to write records", "source bucket", *needs), partial(whole_pass, job))
+        Check(title, (*_WRITING_RECORDS, "source bucket", *needs), partial(whole_pass, job))
         for title, job, needs in ((t("reconcile"), "reconcile", ()), (t("compare"), "compare", ("task",)))
     ),
-    Check(
-        t("pass triggers"),
-        (*_READING_RECORDS, "right to write records", "right to delete records", "source bucket"),
-        pass_triggers,
-    ),
+    Check(t("pass triggers"), (*_WRITING_RECORDS, "right to delete records", "source bucket"), pass_triggers),
     Check(t("records flow"), (*_READING_RECORDS, "right to list source bucket"), records_flow),
 )

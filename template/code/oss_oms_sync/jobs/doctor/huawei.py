@@ -1,19 +1,17 @@
-"""Huawei Cloud's side: OMS itself, the access key and its permissions, the sync task, and its destination in OBS."""
+"""OMS: itself, the access key and its permissions, and the sync task."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.text import Text, same, sentences, t
-from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.task import OBJECT_TYPES, TaskInfo
 from oss_oms_sync.errors import PERMANENT, Failure, Reason, grant
-from oss_oms_sync.jobs.doctor.function import connect_in_time, fix_unreachable, judge_clocks
+from oss_oms_sync.jobs.doctor.function import fix_unreachable
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 
 # OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
@@ -25,6 +23,17 @@ _OMS_REGIONS = {
 _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
 # What a task may read from the wrong one of.
 _PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
+# By a task's options, which are None where OMS does not report them.
+_ARCHIVED = {
+    True: t("archived objects are restored and copied"),
+    False: t("archived objects fail"),
+    None: t("OMS does not report whether archived objects are restored"),
+}
+_HEADERS = {
+    True: t("objects' own metadata is copied"),
+    False: t("of objects' headers only Content-Type is copied"),
+    None: t("OMS does not report whether objects' headers are copied"),
+}
 _REGION_ID = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
 
@@ -173,11 +182,20 @@ def overwrite_mode(context: CheckContext) -> Finding:
 
 def task_options(context: CheckContext) -> Finding:
     task = context.task
-    archived = t("archived objects are restored and copied") if task.enable_restore else t("archived objects fail")
+    archived, headers = _ARCHIVED[task.enable_restore], _HEADERS[task.enable_metadata_migration]
+    seen = t("{archived}; {headers}", archived=archived, headers=headers)
     if task.enable_metadata_migration:
-        return ok(t("{archived}; objects' own metadata is copied", archived=archived))
+        return ok(seen)
+    if task.enable_metadata_migration is None:
+        return warning(
+            seen,
+            t(
+                "See the task in the OMS console. A cutover with --sample compares headers; without, it asks to accept"
+                " metadata by name"
+            ),
+        )
     return warning(
-        t("{archived}; of objects' headers only Content-Type is copied", archived=archived),
+        seen,
         t(
             "If anybody needs Cache-Control, Content-Disposition or headers of their own, take a task that migrates"
             " metadata, best before anything is copied: delete this one in the OMS console, empty SYNC_URL in s.yaml,"
@@ -222,91 +240,6 @@ def _describe(failure: Failure) -> Text:
     return same(" ".join(str(part) for part in parts if part))
 
 
-# Nothing but comparing needs the destination, so what is wrong there is a warning.
-
-
-def obs_connection(context: CheckContext) -> Finding:
-    try:
-        url = context.destination.url
-    except ObsError as error:
-        return fault(same(str(error)), error.fix)
-    found = connect_in_time(context, url, "OBS_ENDPOINT")
-    return found if found.result is Result.PASSED else warning(_not_compared(found.seen), found.next)
-
-
-def _not_compared(why: Text) -> Text:
-    return t("{why}: compare cannot read OBS, and status shows only what OMS accepted", why=why)
-
-
-def right_to_list(context: CheckContext) -> Finding:
-    try:
-        context.destination.list_page("", "")
-    except ObsError as error:
-        return warning(_not_compared(same(str(error))), error.fix)
-    return ok(t("OBS lists {name}", name=context.destination.name))
-
-
-def right_to_read_lists(context: CheckContext) -> Finding:
-    found = context.oms_list
-    if found is None:
-        return skipped(t("OMS has written no list of what it copied yet"))
-    if isinstance(found, ObsError):
-        return warning(
-            t("{found}: what OMS failed to copy is not resent automatically", found=found),
-            found.fix,
-        )
-    return ok(t("OMS's lists of what it copied and failed to copy can be read"))
-
-
-def kind(context: CheckContext) -> Finding:
-    try:
-        is_file_system = context.destination.is_file_system()
-    except ObsError as error:
-        return warning(
-            t("{error}: whether it is a parallel file system is not known", error=error),
-            error.fix,
-        )
-    if is_file_system:
-        return warning(
-            t(
-                "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two"
-                " keys of which one is a folder of the other"
-            ),
-            t("Use a bucket that is not a parallel file system, if the source has such keys"),
-        )
-    return ok(t("the destination is an ordinary bucket"))
-
-
-def encryption(found: ObjectHead) -> Finding:
-    if found.encryption:
-        return warning(
-            t(
-                "OBS encrypts what is written there ({encryption}), so its ETags may be no MD5s: that contents are"
-                " equal is then not proven",
-                encryption=found.encryption,
-            ),
-            t("Nothing needs to be done; without encryption compare proves more"),
-        )
-    return ok(t("what OMS wrote there at {at} is not encrypted", at=timestamp(from_epoch(found.modified))))
-
-
-def versioning(found: ObjectHead) -> Finding:
-    if found.version:
-        return ok(t("the destination keeps older versions, which you pay for"))
-    return ok(t("the destination keeps no older versions"))
-
-
-def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
-    """A check of an object that OMS wrote there."""
-
-    def run(context: CheckContext) -> Finding:
-        found, nothing = context.oms_list, t("no object could be checked")
-        return check(found) if isinstance(found, ObjectHead) else skipped(nothing)
-
-    return run
-
-
-_LISTING, _LISTS = ("right to list OBS",), ("right to read OMS's lists",)
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("OMS answers"), ("OMS connection", "clock"), oms_answers),
     Check(t("access key"), ("OMS answers",), access_key),
@@ -327,20 +260,4 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("right oms:synctask:statistics"), ("task",), right_to_statistics),
     Check(t("right oms:taskgroup:get"), ("task",), right_to_groups),
     Check(t("step of counts"), ("right oms:synctask:statistics",), step_of_counts),
-    Check(t("OBS connection"), ("task",), obs_connection),
-    Check(
-        t("OBS clock"),
-        ("OBS connection",),
-        lambda context: judge_clocks(
-            context,
-            {"OBS": context.destination.url},
-            t("OBS did not report its time"),
-            t("See what the other checks of OBS say"),
-        ),
-    ),
-    Check(t("right to list OBS"), ("OBS clock",), right_to_list),
-    Check(t("destination kind"), ("OBS clock",), kind),
-    Check(t("right to read OMS's lists"), _LISTING, right_to_read_lists),
-    Check(t("destination encryption"), _LISTS, _of_oms_list(encryption)),
-    Check(t("destination versioning"), _LISTS, _of_oms_list(versioning)),
 )

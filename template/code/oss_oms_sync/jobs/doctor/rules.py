@@ -23,7 +23,7 @@ from oss_oms_sync.errors import Failure, StorageError
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState, Written
-from oss_oms_sync.passes.states import PassState, last_whole
+from oss_oms_sync.passes.states import Answer, PassState, answering
 from oss_oms_sync.passes.store import PassStore
 
 C = TypeVar("C")
@@ -122,12 +122,17 @@ class CheckContext:
         return PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
 
     @property
-    def compared(self) -> PassState | None:
-        """The last whole comparison with the task's destination; None if there was none.
+    def answer(self) -> Answer | None:
+        """The comparison with the task's destination that answers, with its standstill pass; None if there was none.
 
         Raises StorageError.
         """
-        return last_whole(self.comparisons, self.settings.key_filter.prefix)
+        return answering(self.comparisons, self.settings.key_filter.prefix)
+
+    @property
+    def compared(self) -> PassState | None:
+        """The comparison alone. Raises StorageError."""
+        return self.answer.of if self.answer else None
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:

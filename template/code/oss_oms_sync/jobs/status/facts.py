@@ -39,9 +39,9 @@ from oss_oms_sync.ledger.waiting import by_project, read_failed, records_and_run
 from oss_oms_sync.passes.states import (
     PassState,
     answer_of,
+    answering,
     last_ended,
     last_usual,
-    last_whole,
     open_passes,
     progress_of,
 )
@@ -110,17 +110,18 @@ def _shown(each: PassState) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class InObs:
-    """`last`: what the last whole comparison found, and what was judged again since; `open`: those not at their end.
+    """`last`: result of the last whole comparison, with what was judged again since; `open`: those not at their end.
 
-    `overdue`: the last one is so old that it is not known whether what was written since is in OBS. Without any,
-    nothing is claimed of OBS, and nothing can be overdue. `is_unknown`: there are comparisons, but OMS does not say to
-    which bucket it copies, so it is not known which of them count.
+    `overdue`: it is too old to tell of what was written since. Without any, nothing is claimed of OBS, and nothing can
+    be overdue. `is_unknown`: OMS does not say to which bucket it copies, so it is not known which comparisons count.
+    `has_changed`: a standstill pass found that OBS changed since, although the source stood still.
     """
 
     last: CompareResult | None = None
     open: OpenPasses = ()
     overdue: bool = False
     is_unknown: bool = False
+    has_changed: bool = False
 
     @classmethod
     def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> InObs:
@@ -132,13 +133,15 @@ class InObs:
             return cls()
         if not task.dst_bucket:
             return cls(is_unknown=next(PassStore(invocation, "compare").names(), None) is not None)
-        store, now = PassStore(invocation, "compare", task.dst_bucket), invocation.clock.now()
-        states = store.states()
-        last = last_whole(states, invocation.settings.key_filter.prefix)
-        if last is None:
+        settings, now = invocation.settings, invocation.clock.now()
+        states = PassStore(invocation, "compare", task.dst_bucket).states()
+        answer = answering(states, settings.key_filter.prefix)
+        if answer is None:
             return cls(open=_open(states, now))
-        found = CompareResult(last.tally, answer_of("compare", last, None, now), last, task.object_overwrite_mode)
-        return cls(found, _open(states, now), last.is_late(invocation.settings.compare_period, now))
+        last, mode = answer.of, task.object_overwrite_mode
+        found = CompareResult(last.tally, answer_of("compare", last, None, now), last, mode, answer.stood_still)
+        is_late = last.is_late(settings.compare_period, now)
+        return cls(found, _open(states, now), is_late, has_changed=answer.has_obs_changed)
 
     @property
     def began(self) -> str:
@@ -156,7 +159,8 @@ class InObs:
         object may be a version before the one that OMS failed to copy, and what replay had in hand may never come."""
         waiting = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
         differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, *waiting)
-        return self.last is not None and not differing and self.equal == self.proven
+        is_believed = self.last is not None and not self.last.is_contradicted
+        return is_believed and not differing and self.equal == self.proven
 
     @property
     def equal(self) -> int:

@@ -169,6 +169,15 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             ),
         ),
         (
+            in_obs.has_changed,
+            Step("compare"),
+            t(
+                "a standstill pass found that OBS has changed since the comparison of {began}, though the source has"
+                " not: what is in OBS is unknown. To find out: python3 ops.py compare.",
+                began=in_obs.began,
+            ),
+        ),
+        (
             left > 0 and facts.migration is None,
             Step("compare"),
             t(
@@ -233,7 +242,8 @@ def in_step(facts: Facts) -> Iterator[Verdict]:
         t("Objects written before {since} were not checked.", since=since) if is_limited else None,
         _under_way(coverage.open),
     )
-    step = Step("cutover", {"rehearse": True}) if facts.in_obs.last else Step("compare")
+    is_compared = facts.in_obs.last and not facts.in_obs.last.is_contradicted
+    step = Step("cutover", {"rehearse": True}) if is_compared else Step("compare")
     yield Verdict(VerdictState.IN_STEP, text, step)
 
 

@@ -252,6 +252,12 @@ def seen_in_obs(in_obs: InObs) -> Text:
     """What the last comparison has seen, for the verdict that all is in step."""
     if not in_obs.last:
         return t("That is what OMS accepted: nothing has looked at OBS yet (python3 ops.py compare).")
+    if in_obs.last.is_contradicted:
+        return t(
+            "That is what OMS accepted: a standstill pass found other objects than the comparison of {began}, so what"
+            " is in OBS now is unknown (python3 ops.py compare).",
+            began=in_obs.began,
+        )
     watermark, unproven = in_obs.last.watermark, in_obs.equal - in_obs.proven
     counts = {one.title: in_obs.count(one) for one in IN_SCOPE if not one.is_equal}
     others = [t("{n} {name}", n=number, name=name) for name, number in counts.items() if number]

@@ -1,0 +1,116 @@
+"""The destination in OBS: whether it is reached, listed and read, and what is special about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from oss_oms_sync.answers.step import Finding, Result
+from oss_oms_sync.answers.text import Text, same, t
+from oss_oms_sync.clock import from_epoch, timestamp
+from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
+from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
+from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
+
+# Nothing but comparing needs the destination, so what is wrong there is a warning.
+
+
+def obs_connection(context: CheckContext) -> Finding:
+    try:
+        url = context.destination.url
+    except ObsError as error:
+        return fault(same(str(error)), error.fix)
+    found = connect_in_time(context, url, "OBS_ENDPOINT")
+    return found if found.result is Result.PASSED else warning(_not_compared(found.seen), found.next)
+
+
+def _not_compared(why: Text) -> Text:
+    return t("{why}: compare cannot read OBS, and status shows only what OMS accepted", why=why)
+
+
+def right_to_list(context: CheckContext) -> Finding:
+    try:
+        context.destination.list_page("", "")
+    except ObsError as error:
+        return warning(_not_compared(same(str(error))), error.fix)
+    return ok(t("OBS lists {name}", name=context.destination.name))
+
+
+def right_to_read_lists(context: CheckContext) -> Finding:
+    found = context.oms_list
+    if found is None:
+        return skipped(t("OMS has written no list of what it copied yet"))
+    if isinstance(found, ObsError):
+        return warning(
+            t("{found}: what OMS failed to copy is not resent automatically", found=found),
+            found.fix,
+        )
+    return ok(t("OMS's lists of what it copied and failed to copy can be read"))
+
+
+def kind(context: CheckContext) -> Finding:
+    try:
+        is_file_system = context.destination.is_file_system()
+    except ObsError as error:
+        return warning(
+            t("{error}: whether it is a parallel file system is not known", error=error),
+            error.fix,
+        )
+    if is_file_system:
+        return warning(
+            t(
+                "the destination is a parallel file system: it takes no key that ends in / or has // in it, and no two"
+                " keys of which one is a folder of the other"
+            ),
+            t("Use a bucket that is not a parallel file system, if the source has such keys"),
+        )
+    return ok(t("the destination is an ordinary bucket"))
+
+
+def encryption(found: ObjectHead) -> Finding:
+    if found.encryption:
+        return warning(
+            t(
+                "OBS encrypts what is written there ({encryption}), so its ETags may be no MD5s: that contents are"
+                " equal is then not proven",
+                encryption=found.encryption,
+            ),
+            t("Nothing needs to be done; without encryption compare proves more"),
+        )
+    return ok(t("what OMS wrote there at {at} is not encrypted", at=timestamp(from_epoch(found.modified))))
+
+
+def versioning(found: ObjectHead) -> Finding:
+    if found.version:
+        return ok(t("the destination keeps older versions, which you pay for"))
+    return ok(t("the destination keeps no older versions"))
+
+
+def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
+    """A check of an object that OMS wrote there."""
+
+    def run(context: CheckContext) -> Finding:
+        found, nothing = context.oms_list, t("no object could be checked")
+        return check(found) if isinstance(found, ObjectHead) else skipped(nothing)
+
+    return run
+
+
+_LISTING, _LISTS = ("right to list OBS",), ("right to read OMS's lists",)
+CHECKS: Sequence[Check[CheckContext]] = (
+    Check(t("OBS connection"), ("task",), obs_connection),
+    Check(
+        t("OBS clock"),
+        ("OBS connection",),
+        lambda context: judge_clocks(
+            context,
+            {"OBS": context.destination.url},
+            t("OBS did not report its time"),
+            t("See what the other checks of OBS say"),
+        ),
+    ),
+    Check(t("right to list OBS"), ("OBS clock",), right_to_list),
+    Check(t("destination kind"), ("OBS clock",), kind),
+    Check(t("right to read OMS's lists"), _LISTING, right_to_read_lists),
+    Check(t("destination encryption"), _LISTS, _of_oms_list(encryption)),
+    Check(t("destination versioning"), _LISTS, _of_oms_list(versioning)),
+)
