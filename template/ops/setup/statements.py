@@ -175,7 +175,9 @@ def canary(given: Mapping[str, str]) -> tuple[Document, Document]:
     seen = ("oss:ListObjects", "oss:ListObjectVersions", "oss:ListMultipartUploads", "oss:GetBucketVersioning")
     # A bucket that keeps what is written, whoever deletes it, gets no canary.
     seen_there = ("listBucket", "listBucketVersions", "getBucketVersioning", "getBucketObjectLockConfiguration")
-    kept_there = ("obs:object:getObject", "obs:object:deleteObject", "obs:object:deleteObjectVersion")
+    kept_there = (
+        f"obs:object:{one}" for one in ("getObject", "modifyObjectMetaData", "deleteObject", "deleteObjectVersion")
+    )
     return (
         _ram_policy(
             _allow(*keep, "oss:DeleteObjectVersion", "oss:AbortMultipartUpload", on=[f"{source}/{mine}"]),
