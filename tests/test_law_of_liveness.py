@@ -16,15 +16,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 from ops.clock import timestamp
 from ops.commands import command
-from ops.setup import statements
 from oss_oms_sync.answers.step import Step
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.message import Request
@@ -32,9 +30,6 @@ from support.law import EXTRAS, seeds_of
 from support.migration import CONTENTS, MINUTE, MODES, Migration
 from support.world import oss_error
 from unit.ops.migrate.migrate_world import MigrateWorld
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 LAW = "whoever follows the printed steps comes to GO"
 # Each is a whole migration, and takes as long as dozens of other schedules.
@@ -65,8 +60,7 @@ PARTS = {
 
 
 class Healthy(Migration, MigrateWorld):
-    """A world in which nothing is broken, of a project that setup made, whose functions may read what is in OBS (as
-    `policies/show.py --deep` has it); what it has is drawn."""
+    """A world in which nothing is broken, of a project that setup made; what it has is drawn."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, mode=MODES[seed % 3], timers=1)
@@ -78,10 +72,6 @@ class Healthy(Migration, MigrateWorld):
         self.loses_some, self.merges = self.dice.random() < 0.15, self.dice.random() < 0.1
         self.lost = 0
         self.migrates_metadata = seed % 10 != 7
-
-    def __enter__(self) -> Self:
-        with patch.dict(statements.functions_in_huawei.__kwdefaults__, deep=True):
-            return super().__enter__()
 
     def project(self) -> Path:
         return self.folder

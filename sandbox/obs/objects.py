@@ -7,7 +7,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Literal
@@ -54,7 +54,8 @@ class Bucket:
     `encrypted`: what is written from now on is encrypted with KMS, so its ETag is not an MD5. `crc64_header`: the
     header in which HEAD and GET tell an object's CRC64; empty where they do not. `has_versions`, `is_file_system`: what
     HEAD tells of versioning, and whether the bucket is a parallel file system. `retains`: a rule of retention keeps
-    what is in it from being deleted. `order`: that of its listings, which no page of OBS's says in so many words.
+    what is in it from being deleted. `headers_move_time`: a change of headers changes LastModified, of which no page
+    tells. `order`: that of its listings, which no page of OBS's says in so many words.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Bucket:
         self.has_versions = False
         self.is_file_system = False
         self.retains = False
+        self.headers_move_time = False
         self.order: Literal["bytes", "utf-16"] = "bytes"
         # str compares by code point, which is the byte order of UTF-8.
         self.objects: SortedDict = SortedDict()
@@ -108,6 +110,17 @@ class Bucket:
             else:
                 self.objects[key] = stored
         return stored
+
+    def change_headers(self, key: str, headers: Mapping[str, str]) -> None:
+        """Give the current version of an object other headers."""
+        stored = self.objects[key]
+        moved = to_milliseconds(self._now()) if self.headers_move_time else stored.last_modified
+        changed = replace(stored, headers=headers, last_modified=moved)
+        with self._lock:
+            if self.has_versions:
+                self.history.add(key, changed)
+            else:
+                self.objects[key] = changed
 
     def delete(self, key: str) -> dict[str, str]:
         """What DELETE answers: with versioning a delete marker becomes the current version."""

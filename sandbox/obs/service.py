@@ -16,10 +16,11 @@ from sandbox.account import DOMAIN_ID
 from sandbox.keys import Credential, KeyedService
 from sandbox.obs.errors import ObsError, access_denied, invalid_argument, malformed, no_such_bucket, not_implemented
 from sandbox.obs.listing import LISTING_PARAMETERS, VERSIONS_PARAMETERS, list_objects, list_versions
+from sandbox.obs.metadata import DIRECTIVE, META, set_metadata
 from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
 from sandbox.obs.reading import get_object, head_object
 from sandbox.obs.settings import READ_ONLY, SETTINGS, get_setting, put_setting
-from sandbox.obs.signature import SIGNED, verify_signature
+from sandbox.obs.signature import IN_URL, SELECTORS, verify_signature
 from sandbox.server.message import Request, Response
 from sandbox.server.throttle import RateLimit
 
@@ -42,12 +43,14 @@ class Action(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """An operation: the action that a policy must allow, what carries it out, and what it heeds of a request."""
+    """An operation: the action that a policy must allow, what carries it out, and what it heeds of a request;
+    `takes_metadata`: also the user's own headers."""
 
     action: str
     run: Callable[[Bucket, str, Request], Response]
     params: AbstractSet[str] = frozenset()
     headers: AbstractSet[str] = frozenset()
+    takes_metadata: bool = False
 
 
 class _Address(NamedTuple):
@@ -106,6 +109,9 @@ class Obs(KeyedService):
             ("HEAD", False, ""): _Row("obs:bucket:HeadBucket", self._head_bucket),
             ("GET", True, ""): _Row("obs:object:GetObject", get_object, headers={"range"}),
             ("HEAD", True, ""): _Row("obs:object:GetObject", head_object),
+            ("PUT", True, "metadata"): _Row(
+                "obs:object:ModifyObjectMetaData", set_metadata, {"metadata"}, {DIRECTIVE}, takes_metadata=True
+            ),
             ("DELETE", True, ""): _Row("obs:object:DeleteObject", self._delete),
             ("DELETE", True, "versionId"): _Row("obs:object:DeleteObjectVersion", self._delete, {"versionId"}),
         }
@@ -197,13 +203,14 @@ class Obs(KeyedService):
         if request.method == "HEAD" and request.raw_query == "apiversion":  # anybody may ask that
             return Response(200, headers={"x-obs-api": "3.0"})
         key = unquote(address.quoted_key)
-        selector = next((name for name in SIGNED if name in request.params), "")
+        selector = next((name for name in SELECTORS if name in request.params), "")
         row = self._operations.get((request.method, bool(key), selector))
-        # Before the signature, because that of a URL is another.
-        if row is None or not address.bucket or not request.params.keys() <= row.params:
+        if row is None or not address.bucket or not request.params.keys() - IN_URL <= row.params:
             raise not_implemented()
         caller = verify_signature(request, address.resource, self.credential, self.skew)
         own = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
+        if row.takes_metadata:
+            own = {name for name in own if not name.startswith(META)}
         if not own | request.headers.keys() & _ASKING <= row.headers:
             raise not_implemented()
         touched = key or request.params.get("prefix", "")

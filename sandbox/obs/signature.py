@@ -1,7 +1,7 @@
-"""The scheme "OBS" in the Authorization header, checked from the server's side.
+"""The scheme "OBS" in the Authorization header, or in the URL, checked from the server's side.
 
 Written from https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html ("Authentication of signature in a
-header"), not from an SDK, so that it finds an SDK's mistakes.
+header") and .../obs_04_0011.html ("... in a URL"), not from an SDK, so that it finds an SDK's mistakes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sandbox.server.message import Request
 _AUTHORIZATION = re.compile(r"OBS ([^:\s]+):([A-Za-z0-9+/=]+)")
 _MAX_SKEW_SECONDS = 15 * 60
 # The parameters that are signed, of those that the sandbox heeds.
-SIGNED = (
+SELECTORS = (
     "acl",
     "cors",
     "customdomain",
@@ -29,6 +29,7 @@ SIGNED = (
     "lifecycle",
     "location",
     "logging",
+    "metadata",
     "mirrorBackToSource",
     "object-lock",
     "policy",
@@ -39,6 +40,9 @@ SIGNED = (
     "website",
 )
 _TOKEN = "x-obs-security-token"
+# The parameters of a signature in a URL; the token is one of those that it signs.
+IN_URL = {"AccessKeyId", "Expires", "Signature", _TOKEN}
+_SIGNED = {*SELECTORS, _TOKEN}
 
 
 def verify_signature(
@@ -46,27 +50,49 @@ def verify_signature(
 ) -> Credential:
     """Whose request it is. Raises the ObsError with which OBS refuses it, if it does. `resource` is the path that is
     signed, quoted as it came over the wire; `find` knows the access keys, `skew` how many seconds ago a time was."""
-    header = request.headers.get("authorization")
-    if header is None:
-        raise access_denied()
-    match = _AUTHORIZATION.fullmatch(header)
-    if match is None:
-        raise ObsError(403, "AccessDenied", "The sandbox knows no other scheme than OBS.")
-    access_key, signature = match.groups()
+    params, is_in_url = request.params, bool(IN_URL & request.params.keys())
+    if is_in_url:
+        access_key, signature, moment = (params.get(name, "") for name in ("AccessKeyId", "Signature", "Expires"))
+        if "authorization" in request.headers or not (access_key and signature and moment):
+            raise access_denied()
+    else:
+        access_key, signature = _authorization(request)
+        moment = "" if "x-obs-date" in request.headers else request.headers.get("date", "")
     credential = find(access_key)
     if credential is None:
         raise ObsError(403, "InvalidAccessKeyId", "The OBS Access Key Id you provided does not exist in our records.")
-    _check_date(request, skew)
-    expected = _sign(_string_to_sign(request, resource), credential.secret)
+    if is_in_url:
+        _check_expiry(moment, skew)
+    else:
+        _check_date(request, skew)
+    expected = _sign(_string_to_sign(request, resource, moment), credential.secret)
     if not hmac.compare_digest(expected, signature):
         raise ObsError(
             403,
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided.",
         )
-    if request.headers.get(_TOKEN) != credential.security_token:
+    if (params if is_in_url else request.headers).get(_TOKEN) != credential.security_token:
         raise ObsError(403, "InvalidSecurity", "The provided security credentials are not valid.")
     return credential
+
+
+def _authorization(request: Request) -> tuple[str, str]:
+    header = request.headers.get("authorization")
+    if header is None:
+        raise access_denied()
+    match = _AUTHORIZATION.fullmatch(header)
+    if match is None:
+        raise ObsError(403, "AccessDenied", "The sandbox knows no other scheme than OBS.")
+    return match[1], match[2]
+
+
+def _check_expiry(moment: str, skew: Callable[[float], float]) -> None:
+    """Of a URL: seconds since 1970, by OBS's clock."""
+    if not moment.isascii() or not moment.isdigit():
+        raise access_denied()
+    if skew(float(moment)) > 0:
+        raise ObsError(403, "AccessDenied", "Request has expired")
 
 
 def _check_date(request: Request, skew: Callable[[float], float]) -> None:
@@ -81,12 +107,13 @@ def _check_date(request: Request, skew: Callable[[float], float]) -> None:
         )
 
 
-def _string_to_sign(request: Request, resource: str) -> str:
+def _string_to_sign(request: Request, resource: str, moment: str) -> str:
+    """`moment` is the date, or when a URL expires."""
     headers = request.headers
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]
-    lines.append("" if "x-obs-date" in headers else headers.get("date", ""))
+    lines.append(moment)
     lines += [f"{name}:{headers[name]}" for name in sorted(headers) if name.startswith("x-obs-")]
-    asked = [f"{name}={value}" if value else name for name, value in sorted(request.query) if name in SIGNED]
+    asked = [f"{name}={value}" if value else name for name, value in sorted(request.query) if name in _SIGNED]
     return "\n".join([*lines, quote(unquote_to_bytes(resource), safe="/~") + "?" * bool(asked) + "&".join(asked)])
 
 

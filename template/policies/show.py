@@ -5,7 +5,6 @@
     python3 policies/show.py | bash           runs them
     python3 policies/show.py --remove         the commands that undo this
     python3 policies/show.py --json FOLDER    writes the policies into files, for the RAM console
-    python3 policies/show.py --deep           with the right to read objects, which only `deep` and samples need
     python3 policies/show.py --canary         what an administrator needs for `python3 ops.py canary`, and nobody else
     python3 policies/show.py --migrate        the same for `python3 ops.py migrate`
     python3 policies/show.py --checklist      the same for `python3 ops.py checklist`
@@ -59,7 +58,6 @@ def main() -> int:
     instead.add_argument(
         "--checklist", action="store_true", help="show the rights that reading the settings of both buckets needs"
     )
-    parser.add_argument("--deep", action="store_true", help="let compare and certify read objects, to prove more")
     options = parser.parse_args()
     settings = HERE.parent / "s.yaml"
     if not settings.exists():
@@ -85,10 +83,10 @@ def shown(given: Mapping[str, str], options: argparse.Namespace) -> Iterator[str
         return of_both(statements.migration(given))
     if options.checklist:
         return of_both(statements.checklist(given))
-    found = statements.roles(given, deep=options.deep)
+    found = statements.roles(given)
     if options.json:
         return written(found, options.json)
-    return removal(found) if options.remove else creation(found, given, deep=options.deep)
+    return removal(found) if options.remove else creation(found, given)
 
 
 def of_canary(given: Mapping[str, str]) -> Iterator[str]:
@@ -116,11 +114,11 @@ def by_roles(document: statements.Document, given: Mapping[str, str]) -> Iterato
         yield f"a custom policy of a user group, {where.en}", policy
 
 
-def creation(found: list[Role], given: Mapping[str, str], *, deep: bool) -> Iterator[str]:
+def creation(found: list[Role], given: Mapping[str, str]) -> Iterator[str]:
     """Commands that make what is not there, and bring up to date what is."""
     yield "# Huawei Cloud: what the IAM user may do whose AK/SK the functions use. Without the rights in OBS, nothing"
     yield "# here sees what is there and what OMS failed to copy."
-    in_huawei = statements.functions_in_huawei(given, deep=deep)
+    in_huawei = statements.functions_in_huawei(given)
     for where, policy in by_roles(in_huawei, given):
         yield f"# {where[0].upper()}{where[1:]}:"
         yield f"#   {json.dumps(policy)}"

@@ -39,12 +39,12 @@ class Right(NamedTuple):
         return not denial([{"Version": "1", "Statement": [statement]}], call.name, place, about)
 
 
-def rights(project: Path, name: str, service: str, *, deep: bool = False) -> list[Right]:
-    """What a function, or the triggers, need of one service."""
-    given = variables((project / "s.yaml").read_text(encoding="utf-8"))
+def rights(project: Path, name: str, service: str, *, reads: bool = True) -> list[Right]:
+    """What a function, or the triggers, need of one service; `reads`: with the permission to read objects."""
+    given = {**variables((project / "s.yaml").read_text(encoding="utf-8")), "readObjects": "on" if reads else "off"}
     return [
         Right(action, resource, prefix)
-        for one in statements(given, deep=deep)[name]
+        for one in statements(given)[name]
         for action in one["Action"]
         for resource in one["Resource"]
         for prefix in one.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", ["*"])

@@ -23,6 +23,7 @@ from ops.certificates import CANARY
 from ops.intention import Intention
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
+from oss_oms_sync.answers.job_answers import CanaryResult
 from oss_oms_sync.answers.step import Step, Stop, Stopped
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.task import MonthCounts
@@ -109,6 +110,7 @@ FORMS = {
     "migrate": Intention(
         "run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77", "5eed"
     ),
+    "canary_result": CanaryResult("2026-02-02T00:00:00Z", {"listing": {"order": "bytes"}}),
     "canary": Journal(
         "20260202T000000Z-0f0f",
         f"a/{CANARY}20260202T000000Z-0f0f/",

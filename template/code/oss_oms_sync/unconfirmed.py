@@ -1,8 +1,9 @@
 """What nobody has confirmed of the clouds: docs/unconfirmed.md is made of this, and doctor tells what a project rests
-on."""
+on, until it shows by itself, or a canary saw it in these accounts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from oss_oms_sync.answers.text import Text, t
@@ -11,14 +12,34 @@ from oss_oms_sync.answers.text import Text, t
 @dataclass(frozen=True)
 class Unconfirmed:
     """What is not known, what is assumed, and what rests on that, in Markdown. `setting`: what switches it, where
-    something does; `fields`: what tells of it in the field report of a canary, by the names of parts."""
+    something does; `fields`: what tells of it in the field report of a canary, by the names of parts; `as_assumed`: the
+    values of the one field that agree with what is assumed; none where the report cannot settle it."""
 
     question: Text
     assumed: Text
     rests: Text
     fields: tuple[str, ...] = ()
     setting: str = ""
+    as_assumed: tuple[str, ...] = ()
 
+    def seen_by_canary(self, report: Mapping[str, object]) -> str:
+        """Return the value in a field report; empty if the canary did not see it, or the report cannot settle it."""
+        if not self.as_assumed:
+            return ""
+        (path,) = self.fields
+        value: object = report
+        for name in path.split("."):
+            # Of lists the first one.
+            value = value[0] if isinstance(value, list) and value else value
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value if isinstance(value, str) and value != NOT_SEEN else ""
+
+
+# Words of field reports (ops/canary/field_report.py).
+NOT_SEEN = "not seen"
+_WITHIN_MINUTES = ("under 5 s", "under 30 s", "under 1 min", "under 5 min", "under 10 min")
+# A canary waits for twenty minutes at most.
+_WITHIN_THE_HOUR = (*_WITHIN_MINUTES, "longer")
 
 _YES = t("yes")
 
@@ -28,12 +49,14 @@ UNCONFIRMED = {
         _YES,
         t("`OMS_FINISHED`: if it merges them, something seems to be left, and has to be accepted by name"),
         ("counts.doubles",),
+        as_assumed=("each counted",),
     ),
     "lag of counts": Unconfirmed(
         t("how late OMS's counts are"),
         t("at most ten minutes"),
         t("`OMS_FINISHED` waits until they have been quiet for that long"),
         ("counts.shown_after",),
+        as_assumed=_WITHIN_MINUTES,
     ),
     "step of counts": Unconfirmed(
         t("in which steps OMS counts"),
@@ -46,18 +69,21 @@ UNCONFIRMED = {
         t("50 MB or 50 MiB: both are tried"),
         t("what `--deep` proves of objects in parts (`PROOF_SUSPICIOUS`, `PROOF_EQUAL_VERSION`, `PROOF_EQUAL_SIZE`)"),
         ("part_size",),
+        as_assumed=("50 MB", "50 MiB"),
     ),
     "written as a whole": Unconfirmed(
         t("whether OMS writes smaller objects as a whole, so that OBS's ETag is their MD5"),
         _YES,
         t("how much a comparison proves without reading"),
         ("objects.between.etag",),
+        as_assumed=("MD5 of the contents",),
     ),
     "order of OBS": Unconfirmed(
         t("the order of OBS's listings"),
         t("bytes of UTF-8"),
         t("a listing in another order is an error, never an end: no comparison would be whole, so no GO"),
         ("listing.order",),
+        as_assumed=("bytes",),
     ),
     "form of lists": Unconfirmed(
         t("separator and columns of OMS's lists"),
@@ -70,6 +96,7 @@ UNCONFIRMED = {
         t("within the hour"),
         t("failures that come later are only found by a comparison"),
         ("lists.written_after",),
+        as_assumed=_WITHIN_THE_HOUR,
     ),
     "encoding of keys": Unconfirmed(
         t("whether a task decodes the keys that it is handed"),
@@ -77,12 +104,14 @@ UNCONFIRMED = {
         t("without it no key with special characters would arrive: `MISSING`"),
         ("objects.hostile name.in_obs",),
         "OMS_KEY_ENCODING",
+        as_assumed=_WITHIN_THE_HOUR,
     ),
     "keys in events": Unconfirmed(
         t("whether keys in OSS's events are plain text"),
         _YES,
         t("the same"),
         ("objects.hostile name.event",),
+        as_assumed=_WITHIN_THE_HOUR,
     ),
     "mode": Unconfirmed(
         t("which mode of overwriting a task really has"),
@@ -113,6 +142,18 @@ UNCONFIRMED = {
         t("by its documents"),
         t("nothing but how long a pass takes"),
         setting="LANES",
+    ),
+    "headers in place": Unconfirmed(
+        t("whether a change of an object's headers in OBS (`PUT ?metadata`) moves LastModified or the ETag"),
+        t("nothing"),
+        t("nothing today"),
+        ("in_place.moves_time", "in_place.moves_etag"),
+    ),
+    "URL that expires": Unconfirmed(
+        t("whether OBS honours a URL with `Expires` for such a change, and refuses it afterwards"),
+        t("nothing"),
+        t("nothing today"),
+        ("in_place.url", "in_place.expired_url"),
     ),
     "stopped task": Unconfirmed(
         t("what a stopped task does with keys that it has accepted"),

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ops.canary.hops import Followed, Watch, first_accepted
+from ops.canary.in_place import NO, YES, InPlace
 from ops.canary.objects import PARTS
 
 SCHEMA = 1
@@ -42,11 +43,15 @@ _HEADERS = (
 )
 _KEPT = ("kept", "lost", "changed")
 _FORMS = ("MD5 of the contents", "32 digits", "32 digits and parts", "none")
+_ANSWERS = (YES, NO)
 _CHECKSUMS = ("x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma")
 
 
-def report(watch: Watch, run: str, shown: Mapping[str, Any], *, versions: tuple[bool, bool]) -> dict[str, Any]:
-    """What is told of a run. `shown`: the sync task; `versions`: whether source and destination keep versions."""
+def report(
+    watch: Watch, run: str, shown: Mapping[str, Any], in_place: InPlace, *, versions: tuple[bool, bool]
+) -> dict[str, Any]:
+    """What is told of a run. `shown`: the sync task; `in_place`: what a change of headers in OBS does; `versions`:
+    whether source and destination keep versions."""
     counts = watch.counts
     return {
         "schema": SCHEMA,
@@ -76,6 +81,7 @@ def report(watch: Watch, run: str, shown: Mapping[str, Any], *, versions: tuple[
             for one in watch.lists[:3]
         ],
         "part_size": part_size(watch.followed, run),
+        "in_place": {name: _of(answer, _ANSWERS) for name, answer in in_place._asdict().items()},
     }
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import secrets
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ops.canary import field_report, hops
 from ops.canary.accounts import Accounts
 from ops.canary.hops import LIMITS, Followed, Watch
+from ops.canary.in_place import InPlace, change_in_place
 from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART, Item, items
+from ops.canary.outcome import EQUAL, NOT_COME, exit_code, named, outcome, title_of
 from ops.canary.removal import remove
+from ops.certificates import RECORDS
 from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
 from ops.commands import Typed
@@ -22,30 +25,16 @@ from ops.errors import OpsError, UsageError
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.setup.both_clouds import NEEDED, Alibaba, Huawei
-from ops.terminal import Line, Marked, Whole, width
+from ops.terminal import Whole
 from ops.waiting import Session, duration
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.job_answers import CanaryResult
+from oss_oms_sync.answers.text import t
 
 _TO_REMOVE = ("functionName", "region", "sourceBucket", "logBucket")
 _TO_FLY = (*_TO_REMOVE, "SYNC_URL")
-_EQUAL, _DIFFERS, _NOT_COME = 0, 1, 3
 _LOOK_SECONDS = 5.0
 
-_HOPS = {
-    "event": t("event"),
-    "accepted": t("acceptance by OMS"),
-    "in_obs": t("copy in OBS"),
-    "counted": t("OMS's counts"),
-    "listed": t("OMS's lists"),
-}
-_COLUMNS = 21
-_NOT_THERE = t("not come: {what}")
-_STEPS = {
-    "FIVE_MINUTES": t("steps of five minutes"),
-    "ONE_HOUR": t("steps of an hour"),
-}
-_DOUBLES = {"each counted": t("counted twice"), "merged": t("counted once")}
-_UNKNOWN = t("not known")
 _REMOVE = Typed("canary", remove=True)
 _LEFT = t("Objects of the canary are left. Delete them: {command}", command=_REMOVE)
 
@@ -84,7 +73,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
         session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
     elif not found:
         session.screen.answer([t("No canary has left anything.").of(session.lang)])
-    return _NOT_COME if left else _EQUAL
+    return NOT_COME if left else EQUAL
 
 
 class _Run:
@@ -94,6 +83,7 @@ class _Run:
         self._session, self._accounts, self._journals = session, accounts, journals
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
+        self._in_place = InPlace()
         self._journal = Journal(
             self._run,
             accounts.prefix(self._run),
@@ -123,6 +113,7 @@ class _Run:
                 self._write(item)
             self._follow()
             self._compare()
+            self._change_in_place()
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
         except (KeyboardInterrupt, OpsError) as error:
             session.say(t("Deleting what was written. Ctrl-C leaves it; then: {command}", command=_REMOVE), "open")
@@ -131,9 +122,10 @@ class _Run:
             session.hint = None
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
-        told = field_report.report(self._watch, self._run, accounts.shown, versions=versions)
-        code, missing = self._exit_code(), self._watch.missing()
-        lines = list(self._lines(missing, code))
+        told = field_report.report(self._watch, self._run, accounts.shown, self._in_place, versions=versions)
+        self._store(told)
+        code, missing = exit_code(self._watch), self._watch.missing()
+        lines = list(outcome(self._watch, self._in_place, session.lang))
         is_gone = self._remove()
         if is_gone:
             session.hint = None
@@ -143,7 +135,7 @@ class _Run:
         self._keep(options.report, told)
         if not is_gone:
             session.say(_LEFT)
-            return code or _NOT_COME
+            return code or NOT_COME
         return code
 
     def _remove(self) -> bool:
@@ -161,7 +153,7 @@ class _Run:
         """Tell of it, and then write it."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, item.ending)
-        session.progress(t("writing {title}", title=_title(item, session.lang)))
+        session.progress(t("writing {title}", title=title_of(item, session.lang)))
         self._journal.keys.append(key)
         self._journals.write(self._journal, session.clock.now())
         if item.how == "copy":
@@ -191,7 +183,7 @@ class _Run:
                 return
             left = max(LIMITS[hop] for hop in waited_for) - gone
             session.progress(
-                t("waiting at most {left} more for: {what}", left=duration(left), what=_named(waited_for, session.lang))
+                t("waiting at most {left} more for: {what}", left=duration(left), what=named(waited_for, session.lang))
             )
             # What comes soon is seen soon.
             session.clock.sleep(_LOOK_SECONDS if gone < 60 else 3 * _LOOK_SECONDS)
@@ -203,58 +195,43 @@ class _Run:
                 found = self._accounts.destination.get(one.key)
                 hops.compare(one, found, one.item.contents(self._run), carries_metadata=carries)
 
-    def _exit_code(self) -> int:
-        if any(one.differs for one in self._watch.followed):
-            return _DIFFERS
-        return _NOT_COME if self._watch.missing() else _EQUAL
+    def _change_in_place(self) -> None:
+        """Change headers of one object that is compared already."""
+        arrived = next((one for one in self._watch.followed if one.in_obs), None)
+        if arrived:
+            self._session.progress(
+                t("changing headers of {title} in OBS", title=title_of(arrived.item, self._session.lang))
+            )
+            self._in_place = change_in_place(self._accounts.destination, arrived.key, self._session.clock)
 
-    def _lines(self, missing: Mapping[str, list[Item]], code: int) -> Iterator[Line]:
-        lang, watch = self._session.lang, self._watch
-        for one in watch.followed:
-            yield _row(one, lang)
-        lost = sorted({name for one in watch.followed for name, became in one.headers.items() if became != "kept"})
-        if lost:
-            yield t("headers that OMS did not carry: {names}", names=lost).of(lang)
-        first, counts = hops.first_accepted(watch.followed), watch.counts
-        if counts:
-            yield t(
-                "OMS's counts ({step}): {shown_after}; a key sent twice: {doubles}",
-                step=_STEPS.get(counts.step, _UNKNOWN),
-                shown_after=_since(first, watch.counted if watch.is_alone else None),
-                doubles=_DOUBLES.get(watch.doubles, _UNKNOWN),
-            ).of(lang)
-        yield t("OMS's lists: {since}", since=_since(first, watch.lists[0].written if watch.lists else None)).of(lang)
-        if watch.unfinished:
-            yield t(
-                "Unless OMS still finishes them, it goes on counting {unfinished} of these keys as accepted and not"
-                " finished, and nobody can tell them from others: status shows them ({command}), and so does a cutover"
-                " (OMS_FINISHED)",
-                command=Typed("status", acknowledge=True),
-                unfinished=watch.unfinished,
-            ).of(lang)
-        if missing:
-            yield Marked("", _NOT_THERE.filled(what=_named(missing, lang)).of(lang), "open")
-        said = {
-            _EQUAL: t("It works: all came, and is equal."),
-            _DIFFERS: t("What came differs from what was written."),
-            _NOT_COME: t(
-                "Not everything came, in twice the documented time. The hop above says where to look: {command}",
-                command=Typed("doctor"),
-            ),
-        }[code]
-        yield Marked("", said.of(lang), {_EQUAL: "good", _DIFFERS: "bad"}.get(code, "open"))
+    def _store(self, told: dict[str, Any]) -> None:
+        """Keep for doctor what was seen (oss_oms_sync/ledger/state.py); whatever becomes of that, the run goes on."""
+        accounts, session = self._accounts, self._session
+        name = f"{RECORDS}{accounts.task}/state/canary-{accounts.given['functionName']}.json"
+        seen = CanaryResult(timestamp(session.clock.now()), told)
+        try:
+            accounts.log.put(name, json.dumps(to_json(seen)).encode(), {"Content-Type": "application/json"})
+        except OpsError as error:
+            session.say(error.happened, "bad")
+            session.say(t("Doctor does not learn what this canary saw: run another one"))
 
     def _keep(self, file: Path | None, told: dict[str, Any]) -> None:
-        """Show the report, and write it where that is wanted."""
-        session, text, wanted = self._session, json.dumps(told, indent=1), Path("field-report.json")
-        session.say(t("The field report, in full. Nothing in it tells whose it is: no name, key, host, ETag or time."))
-        for line in text.splitlines():
-            session.screen.say(line)
-        if file is None and session.agrees(t("Write it to {wanted}? [y/N]", wanted=wanted)):
+        """Write the report where that is wanted."""
+        session, wanted = self._session, Path("field-report.json")
+        session.say(t("Doctor goes by what was seen: {command}", command=Typed("doctor")))
+        if file is None and session.agrees(
+            t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=wanted)
+        ):
             file = wanted
         if file:
-            session.write(file, f"{text}\n")
-            session.say(t("It helps others: attach it to a field report at the project's issues."))
+            session.write(file, f"{json.dumps(told, indent=1)}\n")
+            session.say(
+                t(
+                    "No name, key, host, ETag or time is in {file}. It helps others: attach it to a field report at the"
+                    " project's issues.",
+                    file=str(file),
+                )
+            )
 
 
 def _event(given: Mapping[str, str], one: Followed) -> dict[str, Any]:
@@ -273,37 +250,3 @@ def _event(given: Mapping[str, str], one: Followed) -> dict[str, Any]:
             }
         ]
     }
-
-
-def _row(one: Followed, lang: str) -> Line:
-    title = _title(one.item, lang)
-    text = t(
-        "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
-        title=title + " " * (_COLUMNS - width(title)),
-        event=_since(one.written, one.recorded),
-        accepted=_since(one.written, one.accepted),
-        in_obs=_since(one.accepted, one.in_obs),
-    ).of(lang)
-    if one.differs:
-        return Marked(f"{text}  ", t("differs: {names}", names=one.differs).of(lang), "bad")
-    if one.in_obs:
-        return Marked(f"{text}  ", t("equal").of(lang), "good")
-    hop = "event" if not one.recorded else "in_obs" if one.accepted else "accepted"
-    said = t("failed: {reason}", reason=one.reason) if one.reason else _NOT_THERE.filled(what=_HOPS[hop])
-    return Marked(f"{text}  ", said.of(lang), "open")
-
-
-def _since(one: Any, other: Any) -> str:
-    # By the clocks of two clouds, of which one may be some seconds behind.
-    return "-" if one is None or other is None else f"+{max(0.0, (other - one).total_seconds()):.0f} s"
-
-
-def _named(missing: Mapping[str, list[Item]], lang: str) -> list[Text]:
-    return [
-        t("{hop} ({objects})", hop=_HOPS[hop], objects=[_title(one, lang) for one in some]) if some else _HOPS[hop]
-        for hop, some in missing.items()
-    ]
-
-
-def _title(item: Item, lang: str) -> str:
-    return item.title_zh if lang == "zh" else item.title

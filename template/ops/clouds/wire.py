@@ -57,7 +57,7 @@ _CODE_SAYS = t(
 
 
 class Request(NamedTuple):
-    """What is sent. `url` has its query; nothing in it is a secret, but `headers` are signed."""
+    """What is sent. `headers`, or the query of `url`, are signed: neither is ever shown."""
 
     method: str
     url: str

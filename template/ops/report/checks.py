@@ -8,6 +8,7 @@ from ops.report import counted
 from ops.report.blocks import Blocks, Column, Detail, Finding, Paragraph, Phrase, Span, Step, Table, keys
 from ops.report.words import Words
 from oss_oms_sync.answers import step as answered
+from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.text import t
 
@@ -50,9 +51,10 @@ def following(found: Certificate, say: Words) -> Step:
     """What to do next."""
     if found.verdict is CutoverVerdict.GO:
         return Step(say("Switch over: the project is closed already."))
-    # What failed comes before what was not looked at.
-    for one in _by_result(found):
-        if one.gates and one.result is not answered.Result.PASSED and one.next.en:
+    # What failed comes before what takes time.
+    failed = [one for one in found.checks if one.gates and one.result is answered.Result.FAILED]
+    for one in [*failed, *causes(found.checks)]:
+        if one.next.en:
             return Step(say(one.next), command(one.step))
     return Step(
         say("On the day, stop the writes to the source bucket, and run:"),

@@ -9,7 +9,6 @@ from ops.commands import Typed, command
 from ops.report import units
 from ops.report.blocks import Blocks, Column, Facts, Finding, Hero, Paragraph, Phrase, Report, Span, Step, Table
 from ops.report.words import Words
-from oss_oms_sync.answers import step as answered
 from oss_oms_sync.answers.job_answers import (
     UNREADABLE,
     DoctorAnswer,
@@ -55,7 +54,11 @@ def doctor(found: DoctorAnswer, language: str) -> Report:
     names = say(", ").join(say(one.name) for one in depending)
     blocks = [
         *(_finding(one, say) for one in checks if one.state not in ("ok", "not confirmed") and one not in depending),
-        _assumed(assumed, say) if assumed else None,
+        # A line each, below what shows it.
+        *(
+            _assumed([one for one in assumed if one.fix.en == fix], say)
+            for fix in dict.fromkeys(one.fix.en for one in assumed)
+        ),
         Paragraph((say("unknown until then"), say(": "), names)) if depending else None,
     ]
     return Report(Hero("", "", f"{say(found.text)}{say(': ')}{told}", None), language, blocks)
@@ -73,7 +76,7 @@ def _finding(one: DoctorCheck, say: Words) -> Finding:
 def _assumed(some: Sequence[DoctorCheck], say: Words) -> Finding:
     title = say("what this project assumes of the clouds")
     rows = [(say(one.name), say(one.seen)) for one in some]
-    return Finding(title, _mark("not confirmed", say), Step("", command(answered.Step("canary"))), rows)
+    return Finding(title, _mark("not confirmed", say), Step(say(some[0].fix)), rows)
 
 
 def replayed(found: ReplayAnswer) -> Text:

@@ -21,7 +21,7 @@ from ops.errors import UsageError
 from ops.setup import statements, storage
 from ops.setup.functions_key import FunctionsKey
 from ops.setup.iam_users import IamUser
-from ops.setup.needs import Line, Need, Standing
+from ops.setup.needs import Line, Need, Standing, with_reason
 from ops.setup.ram_holders import RamHolder
 from ops.setup.tasks import Pair, Tasks
 from ops.waiting import Session
@@ -73,16 +73,17 @@ class Alibaba:
             OssTrigger(self._given["functionName"], "", CONTENT_EVENTS, prefix, suffix),
         )
         yield storage.log(self.log, self._region, self.account.number)
-        for what, holder in self._roles():
-            yield holder.need(what)
+        for purposes, holder in self._roles():
+            need = holder.need(_role_of(purposes))
+            yield with_reason(need, statements.reason_to_read(self._given, purposes))
         yield self.reader.need(_READER, [_handed(OMS_SOURCE)], has_task)
 
     def removals(self) -> Iterator[Need]:
         """All that setup made there, but the log bucket."""
         yield self._account_need()
         yield self.reader.removal(_READER)
-        for what, holder in self._roles():
-            yield holder.removal(what)
+        for purposes, holder in self._roles():
+            yield holder.removal(_role_of(purposes))
 
     def key_to_hand_over(self) -> Need:
         """With which OMS reads the source, where somebody else makes the task: what one person hands to the other.
@@ -101,11 +102,11 @@ class Alibaba:
     def _account_need(self) -> Need:
         return self.account.need(t("account of Alibaba Cloud"))
 
-    def _roles(self) -> Iterator[tuple[Text, RamHolder]]:
+    def _roles(self) -> Iterator[tuple[Sequence[str], RamHolder]]:
         for name, held in statements.by_name(statements.roles(self._given)):
             policies = {role.policy: role.document for role in held}
             yield (
-                t("RAM role of {names}", names=[one for role in held for one in role.purposes]),
+                [purpose for role in held for purpose in role.purposes],
                 RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_of(held))),
             )
 
@@ -123,6 +124,7 @@ class Huawei:
         self.account = _of_huawei(self._iam, self._keys)
         name, mark = given["functionName"], mark_of(given)
         self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
+        self._given = given
         self.functions = IamUser(
             self._iam, f"{name}-functions", statements.functions_in_huawei(given), mark, self._region
         )
@@ -189,7 +191,8 @@ class Huawei:
         yield self.key.removal()
 
     def _functions_need(self) -> Need:
-        return self.functions.need(_CALLER, (), self.key.is_kept)
+        need = self.functions.need(_CALLER, (), self.key.is_kept)
+        return with_reason(need, statements.reason_to_read(self._given))
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Huawei Cloud"))
@@ -223,6 +226,10 @@ def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
 
     what, by_hand = t("access keys of {who} that nothing uses", who=holder.called), [t("Delete those that nobody has")]
     return Need(what, holder.key_rights, look, remove, by_hand, lambda: True)
+
+
+def _role_of(purposes: Sequence[str]) -> Text:
+    return t("RAM role of {names}", names=purposes)
 
 
 def _handed(names: tuple[str, str]) -> Text:

@@ -7,7 +7,7 @@ There is no file of what was done: each run looks at the clouds, and goes on fro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple, TypeVar
@@ -108,6 +108,18 @@ class Need:
         return Line(
             Standing.UNSEEN, t("cannot be read: {happened}", happened=error.happened), sentences(ask, self.or_else)
         )
+
+
+def with_reason(need: Need, reason: Text | None) -> Need:
+    """Return the need whose line of the plan also has a reason, if there is one, for a permission that it grants."""
+    if reason is None:
+        return need
+
+    def look() -> Line:
+        line = need.look()
+        return line._replace(next=line.next or reason) if line.state in (Standing.CREATE, Standing.CHANGE) else line
+
+    return replace(need, look=look)
 
 
 def no_user(name: str) -> NotYetError:

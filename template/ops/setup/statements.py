@@ -23,6 +23,9 @@ Statement = dict[str, Any]
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
 _ABOUT = ("Action", "Resource")
+# The functions that read objects of the source: compare and certify their contents, doctor the headers of one object,
+# which needs the same permission.
+_READERS = ("compare", "certify", "doctor")
 
 
 class Role(NamedTuple):
@@ -39,11 +42,11 @@ class Role(NamedTuple):
         return "oss.aliyuncs.com" if self.purposes == (_TRIGGER,) else "fc.aliyuncs.com"
 
 
-def roles(given: Mapping[str, str], *, deep: bool = False) -> list[Role]:
-    """The roles that the variables of s.yaml name, with what each may do. `deep`: also what compare and certify need to
-    read objects of the source. Raises UsageError where a name is not written out."""
+def roles(given: Mapping[str, str]) -> list[Role]:
+    """The roles that the variables of s.yaml name, with what each may do. Raises UsageError where a name is not written
+    out."""
     name = value(given, "functionName")
-    allowed = statements(given, deep=deep)
+    allowed = statements(given)
     shared = _role(given, "forward")
     groups: dict[str, list[str]] = {}
     for purpose in FUNCTIONS:
@@ -66,7 +69,7 @@ def by_name(found: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]:
         yield name, [role for role in found if role.name == name]
 
 
-def statements(given: Mapping[str, str], *, deep: bool = False) -> dict[str, list[Statement]]:
+def statements(given: Mapping[str, str]) -> dict[str, list[Statement]]:
     """What each function needs, and the triggers; each statement is one that their calls need."""
     log, source = (f"acs:oss:*:*:{value(given, name)}" for name in ("logBucket", "sourceBucket"))
     forward = f"acs:fc:{value(given, 'region')}:*:functions/{value(given, 'functionName')}"
@@ -77,23 +80,49 @@ def statements(given: Mapping[str, str], *, deep: bool = False) -> dict[str, lis
     list_records = _allow("oss:ListObjects", on=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": ["oms_source_record/*"]}}
     list_source = _allow("oss:ListObjects", on=[source])
+    can_read = reads_objects(given)
     read_source = [_allow("oss:GetObject", on=[f"{source}/*"])]
     look = [_allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
-    return {
+    allowed = {
         "forward": [_allow("oss:PutObject", on=records), read_mark, _invoke(f"{forward}-replay")],
         "replay": [keep_records, list_records, list_source],
         "reconcile": [keep_records, list_records, list_source],
-        "compare": [keep_records, list_records, list_source, *(read_source if _is_deep(given, deep=deep) else [])],
-        "certify": [*look, *(read_source if deep else [])],
+        "compare": [keep_records, list_records, list_source],
+        "certify": look,
         "doctor": [keep_records, list_records, list_source],
         "status": look,
         _TRIGGER: [_invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
     }
+    return {name: [*some, *(read_source if can_read and name in _READERS else [])] for name, some in allowed.items()}
 
 
-def _is_deep(given: Mapping[str, str], *, deep: bool) -> bool:
-    """Whether compare reads objects: because its timer does, whoever asks. The functions read that word as here."""
-    return deep or given.get("compareDeep", "").strip().lower() == "on"
+def reads_objects(given: Mapping[str, str]) -> bool:
+    """Return True unless s.yaml turns the permission to read objects off. Comparisons of the timer that read
+    (`compareDeep`) need it as well. Raises UsageError for another word than on and off."""
+    word, deep = (
+        given.get(name, default).strip().lower() for name, default in (("readObjects", "on"), ("compareDeep", ""))
+    )
+    if word not in ("on", "off"):
+        raise UsageError(
+            t("vars.{name} is {text} in s.yaml", name="readObjects", text=word or '""'), t('Write "on" or "off"')
+        )
+    if (word, deep) == ("off", "on"):
+        raise UsageError(
+            t('vars.compareDeep is "on" in s.yaml, and vars.readObjects "off": the weekly comparison could not read'),
+            t('Set compareDeep to "off", or readObjects to "on"'),
+        )
+    return word == "on"
+
+
+def reason_to_read(given: Mapping[str, str], purposes: Iterable[str] = _READERS) -> Text | None:
+    """Return the reason for the permission to read objects, and how to leave it out; None if functions of these
+    purposes have no such permission."""
+    if not (reads_objects(given) and {*purposes} & {*_READERS}):
+        return None
+    return t(
+        "Objects are read for `cutover --sample` and `--deep`, which compare contents; without the permission these end"
+        ' NOT PROVEN. To leave it out, set readObjects to "off" in s.yaml'
+    )
 
 
 def trust_of(held: Sequence[Role]) -> Document:
@@ -127,14 +156,14 @@ def destination_writer(bucket: str) -> Document:
     )
 
 
-def functions_in_huawei(given: Mapping[str, str], *, deep: bool = False) -> Document:
-    """What the functions' key needs. `deep`: also what samples, and comparisons that read, need to see of objects."""
-    bucket, is_deep = value(given, "destinationBucket"), _is_deep(given, deep=deep)
-    lists = [f"obs:*:*:object:{bucket}/{one}*" for one in (("",) if is_deep else OMS_LISTS)]
+def functions_in_huawei(given: Mapping[str, str]) -> Document:
+    """What the functions' key needs: to read all objects, or OMS's lists alone."""
+    bucket = value(given, "destinationBucket")
+    readable = [f"obs:*:*:object:{bucket}/{one}*" for one in (("",) if reads_objects(given) else OMS_LISTS)]
     return _identity_policy(
         _allow(*(f"oms:synctask:{one}" for one in ("createEvent", "get", "statistics")), "oms:taskgroup:get", on=["*"]),
         _allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
-        _allow("obs:object:getObject", on=lists),
+        _allow("obs:object:getObject", on=readable),
     )
 
 
@@ -146,7 +175,9 @@ def canary(given: Mapping[str, str]) -> tuple[Document, Document]:
     seen = ("oss:ListObjects", "oss:ListObjectVersions", "oss:ListMultipartUploads", "oss:GetBucketVersioning")
     # A bucket that keeps what is written, whoever deletes it, gets no canary.
     seen_there = ("listBucket", "listBucketVersions", "getBucketVersioning", "getBucketObjectLockConfiguration")
-    kept_there = ("obs:object:getObject", "obs:object:deleteObject", "obs:object:deleteObjectVersion")
+    kept_there = (
+        f"obs:object:{one}" for one in ("getObject", "modifyObjectMetaData", "deleteObject", "deleteObjectVersion")
+    )
     return (
         _ram_policy(
             _allow(*keep, "oss:DeleteObjectVersion", "oss:AbortMultipartUpload", on=[f"{source}/{mine}"]),

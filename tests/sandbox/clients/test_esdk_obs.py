@@ -1,11 +1,13 @@
 """The vendor's own client (esdk-obs-python) judges the simulated OBS: as users call it, by the bucket's host name."""
 
 import hashlib
+import re
 from contextlib import ExitStack, closing
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
-from obs import GetObjectHeader, GetObjectRequest, ObsClient
+from obs import GetObjectHeader, GetObjectRequest, ObsClient, SetObjectMetadataHeader
 from obs.model import Versions
 
 from support.law import HOSTILE
@@ -139,7 +141,6 @@ def test_refusals_are_told_by_their_code(box, client, make_client):
 
 def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
     box.obs.put(BUCKET, "a", b"hello")
-    url = client.createSignedUrl("GET", BUCKET, "a").signedUrl
     conditions = [{"if_match": "x"}, {"if_none_match": "x"}, {"if_modified_since": "x"}, {"if_unmodified_since": "x"}]
     for answer in (
         client.getBucketStorageInfo(BUCKET),
@@ -154,7 +155,77 @@ def test_what_the_sandbox_cannot_do_is_refused(box, client, http):
         client.getObjectMetadata(BUCKET, "a", origin="x", extensionHeaders={"x-obs-never-heard-of": "x"}),
     ):
         assert (answer.status, answer.errorCode or "ServiceNotImplemented") == (501, "ServiceNotImplemented")
-    assert http.get(url).status_code == 501
+    # Of a change of headers: other ways to replace them, and what the page of that call does not name.
+    for headers, more in (
+        (SetObjectMetadataHeader(removeUnset=True, contentType="x/y"), {}),
+        (SetObjectMetadataHeader(storageClass="WARM"), {}),
+        (SetObjectMetadataHeader(location="/b"), {}),
+        (SetObjectMetadataHeader(contentType="x/y"), {"versionId": "null"}),
+    ):
+        answer = client.setObjectMetadata(BUCKET, "a", headers=headers, **more)
+        assert (answer.status, answer.errorCode) == (501, "ServiceNotImplemented")
+
+
+def headers_of(client, key):
+    """What OBS tells of an object: its time and ETag, and its headers."""
+    found = client.getObjectMetadata(BUCKET, key)
+    return (found.body.lastModified, found.body.etag), dict(found.header)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("has_versions", [False, True])
+def test_headers_change_in_place_and_those_that_are_not_named_stay(box, client, moves, has_versions):
+    bucket = box.obs.bucket(BUCKET)
+    bucket.headers_move_time, bucket.has_versions = moves, has_versions
+    bucket.put(
+        "a b", b"hello", headers={"content-type": "text/plain", "cache-control": "no-cache", "x-obs-meta-old": "1"}
+    )
+    (time, etag), _ = headers_of(client, "a b")
+    box.obs.clock_offset = 10
+
+    changed = SetObjectMetadataHeader(contentType="text/html")
+    assert client.setObjectMetadata(BUCKET, "a b", {"new": "2"}, changed).status == 200
+
+    (time_after, etag_after), after = headers_of(client, "a b")
+    told = {name: after.get(name) for name in ("content-type", "cache-control", "old", "new")}
+    assert told == {"content-type": "text/html", "cache-control": "no-cache", "old": None, "new": "2"}
+    assert (etag_after == etag, time_after != time) == (True, moves)
+    assert client.setObjectMetadata(BUCKET, "gone", headers=changed).errorCode == "NoSuchKey"
+    box.obs.deny("obs:object:ModifyObjectMetaData")
+    assert client.setObjectMetadata(BUCKET, "a b", headers=changed).errorCode == "AccessDenied"
+
+
+def signed(client, key, expires, **headers):
+    """A change of headers by a URL that expires in so many seconds."""
+    sent = {"x-obs-metadata-directive": "REPLACE_NEW", **headers}
+    made = client.createSignedUrl("PUT", BUCKET, key, "metadata", expires, sent)
+    return made.signedUrl, made.actualSignedRequestHeaders
+
+
+@pytest.mark.parametrize("credentials", [None, ("TEMPORARY", "secret", "token+/=")])
+def test_a_url_is_honoured_for_a_change_of_headers_until_it_expires(box, make_client, http, credentials):
+    if credentials:
+        box.obs.add_credentials(*credentials)
+    client = make_client(*(credentials or box.huawei_credentials))
+    box.obs.put(BUCKET, "a b+é", b"hello")
+    url, headers = signed(client, "a b+é", 60, **{"Content-Type": "text/html"})
+    assert http.put(url, headers=headers).status_code == 200
+    assert headers_of(client, "a b+é")[1]["content-type"] == "text/html"
+
+    def refusal(url, **more):
+        answer = http.put(url, headers={**headers, **more})
+        return answer.status_code, ElementTree.fromstring(answer.content).findtext("Code")
+
+    # For another header, another object, another moment, another key, or beside another signature it is refused.
+    assert refusal(url, **{"Content-Type": "text/plain"}) == (403, "SignatureDoesNotMatch")
+    assert refusal(url.replace("%20", "")) == (403, "SignatureDoesNotMatch")
+    assert refusal(re.sub(r"Expires=(\d+)", r"Expires=9\1", url)) == (403, "SignatureDoesNotMatch")
+    assert refusal(url.replace("AccessKeyId=", "AccessKeyId=X")) == (403, "InvalidAccessKeyId")
+    assert refusal(re.sub(r"Expires=\d+", "Expires=soon", url)) == (403, "AccessDenied")
+    assert refusal(re.sub(r"&?Expires=\d+", "", url)) == (403, "AccessDenied")
+    assert refusal(url, Authorization="OBS a:b") == (403, "AccessDenied")
+    box.obs.clock_offset = 61
+    assert refusal(url) == (403, "AccessDenied")
 
 
 def test_temporary_credentials_work_with_their_token_only(box, make_client):

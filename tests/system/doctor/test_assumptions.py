@@ -1,5 +1,6 @@
 """What doctor says of what nobody has confirmed: until something shows it, and without deciding anything."""
 
+import json
 import re
 from itertools import count
 
@@ -29,7 +30,7 @@ def test_a_new_project_is_told_what_it_rests_on_and_is_well(box, handler):
         one, row = the_check(report, name), UNCONFIRMED[name]
         assert one["seen"].startswith(f"{row.question.en}; assumed: {row.assumed.en}")
         assert one["seen_zh"].startswith(f"{row.question.zh}；假设：{row.assumed.zh}")
-        assert "ops.py canary" in one["fix"]
+        assert ("ops.py canary" in one["fix"]) == (name != "form of lists")
     # With the setting that switches it.
     assert the_check(report, "encoding of keys")["seen"].endswith("(OMS_KEY_ENCODING)")
 
@@ -46,6 +47,55 @@ def test_what_a_comparison_has_shown_is_not_told_any_more_but_for_what_is_missin
     box.later(2 * HOUR)
     assert box.fc.invoke("compare", b"{}").value["finished"]
     assert set(states(handler(box), "not confirmed")) == {*FOR_EVER, "form of lists", *missing}
+
+
+REPORT = {
+    "counts": {"doubles": "each counted", "shown_after": "under 5 min"},
+    "objects": {
+        "between": {"etag": "MD5 of the contents"},
+        "hostile name": {"event": "under 5 s", "in_obs": "under 1 min"},
+    },
+    "listing": {"order": "bytes"},
+    "lists": [{"written_after": "longer"}],
+    "part_size": "50 MB",
+}
+
+
+def keep(box, report):
+    """What a canary saw, as ops.py keeps it."""
+    name = f"oms_source_record/{box.task_id}/state/canary-oss-oms-sync.json"
+    box.oss.put(box.log_bucket, name, json.dumps({"at": "2026-02-02T00:00:00Z", "report": report}).encode())
+
+
+def test_what_a_canary_saw_is_confirmed_and_what_it_cannot_show_stays_open(box, handler):
+    assert len(states(handler(box, COMPARE_DEEP="on"), "not confirmed")) == 9
+    keep(box, REPORT)
+    report = handler(box, COMPARE_DEEP="on")
+    assert states(report, "not confirmed") == ["form of lists"]
+    assert says(report, "doubles", "ok", "the canary of 2026-02-02T00:00:00Z saw: each counted; assumed: yes")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("doubles", {"counts": {"doubles": "merged", "shown_after": "under 5 min"}}),
+        ("lag of counts", {"counts": {"doubles": "each counted", "shown_after": "longer"}}),
+        ("order of OBS", {"listing": {"order": "utf-16"}}),
+        ("part size", {"part_size": "whole"}),
+    ],
+)
+def test_what_a_canary_saw_otherwise_than_is_assumed_is_a_warning(box, handler, name, changes):
+    keep(box, {**REPORT, **changes})
+    report = handler(box, COMPARE_DEEP="on")
+    assert (report["ok"], says(report, name, "warning", fix="Know what rests on it: ")) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "report", [{}, {"counts": "x", "lists": [], "part_size": "not seen"}, {"objects": {"between": 1}}]
+)
+def test_what_a_canary_did_not_see_is_as_open_as_before(box, handler, report):
+    keep(box, report)
+    assert len(states(handler(box, COMPARE_DEEP="on"), "not confirmed")) == 9
 
 
 @pytest.mark.parametrize("deep", ["off", "on"])
@@ -68,20 +118,20 @@ def test_where_oms_does_not_tell_its_counts_it_is_not_said_to_count_by_the_hour(
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])
-def test_on_a_terminal_each_is_a_line_under_one_step(box, handler, language, title):
+def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, handler, language, title):
     report = handler(box)
     shown = [
         "".join(one[:2]) + one.after if isinstance(one, Marked) else one
         for one in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
     ]
-    (begin,) = (place for place, line in enumerate(shown) if line.strip().startswith(title))
-    told = states(report, "not confirmed")
-    seen = "seen" if language == "en" else "seen_zh"
-    below = shown[begin + 1 : begin + 1 + len(told)]
-    assert [line.endswith(the_check(report, name)[seen]) for name, line in zip(told, below, strict=True)] == [
-        True
-    ] * len(told)
-    assert shown[begin + 1 + len(told) :] == ["      -> python3 ops.py canary"]
+    begins = [place for place, line in enumerate(shown) if line.strip().startswith(title)]
+    seen, fix = ("seen", "fix") if language == "en" else ("seen_zh", "fix_zh")
+    told = [the_check(report, name) for name in states(report, "not confirmed")]
+    for begin, is_of_a_canary in zip(begins, (True, False), strict=True):
+        some = [one for one in told if ("ops.py canary" in one["fix"]) == is_of_a_canary]
+        below = shown[begin + 1 : begin + 2 + len(some)]
+        expected = [*(one[seen] for one in some), f"-> {some[0][fix]}"]
+        assert [line.endswith(end) for line, end in zip(below, expected, strict=True)] == [True] * len(expected)
 
 
 @pytest.mark.parametrize("page", ["by-hand.md", "by-hand.zh.md"])

@@ -273,11 +273,28 @@ def test_before_oms_wrote_anything_there_is_nothing_to_look_at(box, handler):
 DEEP, READS = {"COMPARE_DEEP": "on"}, "right to read objects"
 
 
-def test_whoever_reads_objects_learns_at_once_that_a_right_in_obs_is_missing(copied, handler):
-    assert says(handler(copied), READS, "skipped")
-    assert says(handler(copied, **DEEP), READS, "ok")
-    copied.obs.deny(GET)
-    assert says(handler(copied, **DEEP), READS, "warning", fix=f"Grant the IAM user behind HW_AK {GET}")
+@pytest.mark.parametrize(
+    ("deny", "policy_line"),
+    [
+        (lambda box: box.obs.deny(GET), "obs:object:GetObject on obs:*:*:object:photos-obs/*"),
+        (
+            lambda box: box.oss.deny("oss:GetObject", box.source_bucket),
+            "oss:GetObject on acs:oss:*:*:photos/*",
+        ),
+    ],
+    ids=["in OBS", "at the source"],
+)
+def test_a_missing_permission_to_read_objects_is_a_warning_before_anybody_samples(copied, handler, deny, policy_line):
+    assert says(handler(copied), READS, "ok")
+    deny(copied)
+    assert says(
+        handler(copied), READS, "warning", f"ends NOT PROVEN. Missing: {policy_line}", "run python3 ops.py setup"
+    )
+
+
+def test_without_objects_in_obs_the_permission_to_read_them_is_not_confirmed(box, handler):
+    box.oss.put(box.source_bucket, "a", b"x")
+    assert says(handler(box), READS, "skipped")
 
 
 def test_what_a_comparison_could_not_read_for_lack_of_a_right_is_a_warning_until_one_can(copied, handler, in_process):

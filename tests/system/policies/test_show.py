@@ -352,15 +352,14 @@ def test_a_file_in_the_way_and_a_reader_who_has_seen_enough_end_it_without_a_tra
     assert aliyun.run(shell=":").stderr == ""
 
 
-def test_the_right_to_read_the_source_is_granted_only_where_it_is_asked_for(project):
+def test_the_permission_to_read_objects_is_left_out_where_s_yaml_says_so(project):
     right, in_obs = "oss:GetObject on acs:oss:*:*:photos/*", "object:photos-obs/*"
 
-    def granted(*options: str) -> tuple[int, bool]:
-        shown = show(project, *options)
+    def granted() -> tuple[int, bool]:
+        shown = show(project)
         return shown.count(right), in_obs in shown
 
-    assert (granted(), granted("--deep")) == ((0, False), (1, True))
-    # The timer's comparisons read as well, where s.yaml says so.
-    for word, before in {"on": "off", "On ": "on"}.items():
-        rewrite(project / "s.yaml", {f'compareDeep: "{before}"': f'compareDeep: "{word}"'})
-        assert granted() == (1, True)
+    assert granted() == (1, True)
+    for word, before in {"off": "on", " Off ": "off"}.items():
+        rewrite(project / "s.yaml", {f'readObjects: "{before}"': f'readObjects: "{word}"'})
+        assert granted() == (0, False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.job_answers import Mark, Migrated
 from oss_oms_sync.answers.object_class import ObjectClass
@@ -287,8 +288,8 @@ class Certificate:
     def said(self) -> Text:
         """What it says under its verdict, by its numbers: whoever forges those has to forge all of them."""
         if self.rehearsal:
-            return _rehearsed(self.rehearsal, self.judged)
-        left = [check.id for check in self.checks if check.gates and check.result is not Result.PASSED]
+            return sentences(_rehearsed(self.rehearsal, self.checks, self.judged), *_not_sampled(self.checks))
+        left = [check.id for check in causes(self.checks)]
         if self.verdict is CutoverVerdict.NO_GO:
             failed = [check.id for check in self.checks if check.gates and check.result is Result.FAILED]
             return t("These checks failed: {failed}.", failed=failed)
@@ -320,13 +321,21 @@ class Certificate:
         )
 
 
-def _rehearsed(rehearsal: Rehearsal, judged: tuple[int, int]) -> Text:
+def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
+    """Yield what a rehearsal without a sample says of one: that it could not be read, and what to do."""
+    for check in checks:
+        if check.id == "SAMPLE" and not check.gates and check.next.en:
+            yield from (check.seen, check.next)
+
+
+def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:
     total, would = rehearsal.minutes.get("total"), same(rehearsal.would_be.value)
     lasts = t("How long the freeze would last is not known")
     if total is not None:
         lasts = t("The freeze would last about {n:minute|minutes}", n=total)
     if rehearsal.failing:
-        would = t("{verdict}, because of {failing}", verdict=would, failing=rehearsal.failing)
+        failing = [check.id for check in causes([check for check in checks if check.id in rehearsal.failing])]
+        would = t("{verdict}, because of {failing}", verdict=would, failing=failing)
     if 0 < judged[0] < judged[1]:
         return t(
             "{lasts}, and the verdict would be {would}, as far as {judged} of {total:object|objects} could be judged.",

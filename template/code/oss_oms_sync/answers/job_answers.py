@@ -169,3 +169,11 @@ class LookAnswer(MarkAnswer):
     go: Json
     checks: Sequence[Finding]
     migration: Migration | None
+
+
+@dataclass(frozen=True)
+class CanaryResult:
+    """What the last canary of a project saw in these accounts: its field report, and when. Doctor goes by it."""
+
+    at: str
+    report: Mapping[str, object]

@@ -126,11 +126,11 @@ class Deep:
 MISSING_RIGHTS = {
     "no_right_in_oss": t(
         "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the source"
-        " bucket (python3 policies/show.py --deep), or may not use their key of KMS"
+        " bucket (python3 policies/show.py prints it), or may not use their key of KMS"
     ),
     "no_right_in_obs": t(
         "{number:object differs, or is|objects differ, or are} encrypted in OBS: the IAM user of HW_AK lacks"
-        " obs:object:GetObject there, which would tell (python3 policies/show.py --deep)"
+        " obs:object:GetObject there, which would tell (python3 policies/show.py prints it)"
     ),
 }
 

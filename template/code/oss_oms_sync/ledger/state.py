@@ -2,6 +2,7 @@
 
 oms_source_record/{task}/state/{job}.json        where the next run continues, and how the last one ended
 oms_source_record/{task}/state/installed.json    when the project began to run for this task
+oms_source_record/{task}/state/canary-{project}.json        what the last canary saw, which ops.py writes
 oms_source_record/{task}/state/{job}-timer-{project}.json    written, empty, whenever a timer wakes the job: its age is
                                                              what counts
 
@@ -23,6 +24,7 @@ from typing import NamedTuple, TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import UnreadableError, from_json
+from oss_oms_sync.answers.job_answers import CanaryResult
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -82,6 +84,17 @@ class JobState:
         """
         try:
             return from_json(kind, self.load(job))
+        except UnreadableError:
+            return None
+
+    def canary(self) -> CanaryResult | None:
+        """Return what the last canary of the project saw; None if there was none, or its object has another form.
+
+        Raises StorageError.
+        """
+        body = self._bucket.get(f"{self._folder}canary-{self._invocation.settings.project}.json")
+        try:
+            return from_json(CanaryResult, jsontext.load(body or b"{}"))
         except UnreadableError:
             return None
 

@@ -105,8 +105,8 @@ def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
     ("bucket", "code", "grants"),
     [
         # What is missing comes before the command that needs it.
-        ("source", "AccessDenied", ["policies/show.py --deep", "grant it"]),
-        ("there", "AccessDenied", ["policies/show.py --deep", "Grant"]),
+        ("source", "AccessDenied", ["python3 ops.py setup", "grant it"]),
+        ("there", "AccessDenied", ["python3 ops.py setup", "Grant"]),
         # OBS refuses whatever object: that is no sample of none.
         *(("there", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
@@ -230,3 +230,20 @@ def test_what_is_equal_only_now_pushes_what_cannot_be_read_out_of_the_sample():
     # WHEN one that is equal by now is drawn before it, THEN it is drawn no more
     more = Drawn(drawn.seed, 1, [(0, "now")])
     assert Sample.of(MAX_DRAWN, drawn.plus(more), read.merged(_Read({"now": True}, {"now": 1}))).unreadable == []
+
+
+@pytest.mark.parametrize(
+    ("side", "policy_line"),
+    [
+        ("source", "oss:GetObject on acs:oss:*:*:photos/*"),
+        ("there", "obs:object:GetObject on obs:*:*:object:photos-obs/*"),
+    ],
+)
+def test_a_rehearsal_without_a_sample_names_the_permission_that_one_lacks(ready, side, policy_line):
+    # GIVEN a rehearsal that would be GO
+    assert "the verdict would be GO." in ready.rehearse()["text"]
+    # WHEN objects cannot be read on a side THEN it names the permission, its line of the policy, and the next step
+    getattr(ready, side).fail(oss_error(403, "AccessDenied"), "head")
+    text = ready.rehearse()["text"]
+    assert "a cutover with --sample or --deep ends NOT PROVEN. Missing: " + policy_line in text
+    assert "run python3 ops.py setup" in text

@@ -288,7 +288,7 @@ def test_where_a_right_is_missing_to_prove_it_that_is_named_and_what_grants_it(w
     (found,) = (check(document, name) for name in results(document))
     assert found["next"].startswith(
         "1 object differs, or is encrypted in OBS: the IAM user of HW_AK lacks obs:object:GetObject there, which would"
-        " tell (python3 policies/show.py --deep). Grant what is missing, and begin anew with --deep --restart. Or"
+        " tell (python3 policies/show.py prints it). Grant what is missing, and begin anew with --deep --restart. Or"
     )
     assert "accept" in found["step"]["options"]
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import random
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from ops import cli
 from ops.canary import objects
 from sandbox.oms.copier import CopyFault
 from support.administrator import Administrator
-from support.migration import MODES, Migration, Said
+from support.migration import MODES, Here, Migration, Said
 
 # A thousandth of what they are, and the twin's part size with them.
 PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
@@ -40,6 +43,8 @@ def ends(said: Said, code: int, *told: str) -> Any:
 class CanaryWorld(Administrator, Migration):
     """A migration whose administrator runs canaries."""
 
+    function_name = "oss-oms-sync"
+
     def __init__(self, seed: int = 0, **options: Any) -> None:
         super().__init__(seed, **options)
         self.change_settings: Callable[[str], str] = lambda text: text
@@ -52,10 +57,28 @@ class CanaryWorld(Administrator, Migration):
 
     def canary(self, *words: str) -> Said:
         """Run the command in a folder of this project."""
-        settings = (self.project() / "s.yaml").read_text(encoding="utf-8")
-        (self.folder / "s.yaml").write_text(self.change_settings(settings), encoding="utf-8")
+        with self._as_administrator() as file:
+            return self.ops("canary", "-t", str(file), *words)
+
+    def screen(self, *words: str) -> list[str]:
+        """What the command shows of its outcome, line by line."""
+        out = io.StringIO()
+        with self._as_administrator() as file, redirect_stdout(out), redirect_stderr(io.StringIO()):
+            cli.main(["canary", "-t", str(file), *words], Here(self))
+        return out.getvalue().splitlines()
+
+    @contextmanager
+    def _as_administrator(self) -> Iterator[Path]:
+        """The project's s.yaml, in a folder of its own."""
+        settings, file = (self.project() / "s.yaml").read_text(encoding="utf-8"), self.folder / "s.yaml"
+        file.write_text(self.change_settings(settings), encoding="utf-8")
         with patch.dict("os.environ", self.administrators()), patch("ops.cli.FOLDER", self.folder):
-            return self.ops("canary", "-t", str(self.folder / "s.yaml"), *words)
+            yield file
+
+    @property
+    def seen_by_canary(self) -> str:
+        """The name of what the last canary saw."""
+        return f"oms_source_record/{self.task_id}/state/canary-{self.function_name}.json"
 
     def cut_short(self, after: int = 40) -> None:
         """A canary on a machine that is no more after so many requests, and another machine then."""
@@ -66,7 +89,8 @@ class CanaryWorld(Administrator, Migration):
         """What is on either side, or among the records, that a canary has brought there, so many seconds from now."""
         self.later(after)
         source, there = self.oss.buckets[self.source_bucket], self.obs.bucket(self.destination_bucket)
-        records = self.oss.objects(self.log_bucket).items()
+        # What it saw stays, for doctor.
+        records = [one for one in self.oss.objects(self.log_bucket).items() if one[0] != self.seen_by_canary]
         return [
             *(key for key in self.oss.objects(self.source_bucket) if "canary" in key),
             *(f"upload of {one.key}" for one in source.uploads.values() if "canary" in one.key),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from ops.canary import hops, objects
-from ops.canary.run import _since
+from ops.canary.outcome import since
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
@@ -43,7 +43,7 @@ def test_all_comes_and_is_equal_and_nothing_is_left(world):
 
 def test_nothing_comes_before_it_was_sent_where_the_clock_of_obs_is_behind():
     sent = datetime(2026, 1, 2, tzinfo=timezone.utc)
-    assert [_since(sent, sent + timedelta(seconds=late)) for late in (-2, -0.4, 3)] == ["+0 s", "+0 s", "+3 s"]
+    assert [since(sent, sent + timedelta(seconds=late)) for late in (-2, -0.4, 3)] == ["+0 s", "+0 s", "+3 s"]
 
 
 def test_what_others_wrote_stays(world):
@@ -387,16 +387,70 @@ def test_a_report_that_cannot_be_written_is_no_reason_to_fly(world):
     assert world.sent == []
 
 
-def test_the_report_is_shown_in_full_and_written_where_it_is_wanted(world):
+def test_the_report_is_written_where_it_is_wanted_and_not_shown(world):
     file = world.folder / "report.json"
     said = world.canary("--report", str(file))
-    written = file.read_text()
-    assert json.loads(written) == said.answer["report"]
-    assert written.strip() in said.text
+    assert json.loads(file.read_text()) == said.answer["report"]
+    assert f"No name, key, host, ETag or time is in {file}" in said.text
+    assert "32 digits" not in world.canary().text
+
+
+@pytest.mark.parametrize(("carries", "row"), [(False, "equal but for 5 headers"), (True, "equal but for 3 headers")])
+def test_lost_headers_are_told_in_the_row_and_in_the_verdict_and_it_is_short(world, carries, row):
+    world.task.metadata = carries
+    lines = world.screen()
+    assert [line for line in lines if line.endswith("headers")] == [line for line in lines if line.endswith(row)] != []
+    verdict = " ".join(" ".join(lines).split()).partition("It works: ")[2]
+    assert verdict.startswith("all objects came, with equal contents. OMS did not carry these headers: cache-control,")
+    assert len(lines) < 14
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_it_measures_what_a_change_of_headers_in_obs_does(world, moves):
+    there(world).headers_move_time = moves
+    told = ends(world.canary(), 0)["report"]["in_place"]
+    assert told == {"moves_time": "yes" if moves else "no", "moves_etag": "no", "url": "yes", "expired_url": "no"}
+    assert world.left() == []
+
+
+def test_a_change_of_headers_that_obs_refuses_is_not_seen_and_no_fault(world):
+    world.obs.deny("obs:object:ModifyObjectMetaData")
+    assert set(ends(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
+
+
+def test_a_url_that_obs_does_not_honour_does_not_hide_what_a_change_does(world):
+    world.obs.faults.add(Fault.status(403, b"", KNOWN_OBS), where=lambda one: "Signature" in one.params)
+    told = ends(world.canary(), 0)["report"]["in_place"]
+    assert told == {"moves_time": "no", "moves_etag": "no", "url": "no", "expired_url": "not seen"}
+
+
+@pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", KNOWN_OBS), Fault.status(200, b"")])
+def test_no_signed_url_is_shown_whatever_comes_of_it(world, fault):
+    world.obs.faults.add(fault, where=lambda one: "Signature" in one.params)
+    said = world.canary()
+    signed = [one.url for one in world.sent if "Signature=" in one.url]
+    assert signed
+    for url in signed:
+        assert url.partition("Signature=")[2].partition("&")[0] not in said.text
+    stored = b"".join(one.data for one in world.oss.objects(world.log_bucket).values())
+    assert b"Signature" not in stored + said.text.encode()
+
+
+def test_what_it_saw_is_kept_for_doctor_after_all_else_is_deleted(world):
+    answer = ends(world.canary(), 0)
+    seen = json.loads(world.oss.objects(world.log_bucket)[world.seen_by_canary].data)
+    assert (seen["report"], world.left()) == (answer["report"], [])
+
+
+def test_what_it_saw_that_cannot_be_kept_is_no_reason_to_leave_anything(world):
+    world.oss.deny("oss:PutObject", world.log_bucket, lambda key: key == world.seen_by_canary)
+    said = world.canary()
+    assert (said.code, world.left()) == (0, [])
+    assert "Doctor does not learn what this canary saw" in said.text
 
 
 def test_both_languages_are_spoken(world):
-    ends(world.canary("--lang", "zh"), 0, "两端均已删除", "现场报告全文如下")
+    ends(world.canary("--lang", "zh"), 0, "两端均已删除", "doctor 会采用本次观测结果")
 
 
 def merge(world):

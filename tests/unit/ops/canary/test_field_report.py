@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from ops.canary import field_report, hops
 from ops.canary.field_report import SEPARATORS
+from ops.canary.in_place import InPlace
 from ops.canary.objects import items
 from ops.clouds.wire import Answer
+from oss_oms_sync.unconfirmed import NOT_SEEN, UNCONFIRMED
 from support.documents import Document
 from support.law import SCHEDULES, seeds_of
 from tools.package import ROOT
@@ -78,7 +80,8 @@ def texts(value):
     watch=watches(), shown=st.dictionaries(st.sampled_from(["object_overwrite_mode", "consistency_check", "x"]), words)
 )
 def test_whatever_the_clouds_say_a_report_identifies_nobody(watch, shown):
-    told = field_report.report(watch, "20260131T080007Z-abcd", shown, versions=(True, False))
+    in_place = InPlace(PRIVATE, PRIVATE, PRIVATE, PRIVATE)
+    told = field_report.report(watch, "20260131T080007Z-abcd", shown, in_place, versions=(True, False))
     text = json.dumps(told, ensure_ascii=False)
     assert PRIVATE not in text
     # No ETag, checksum or time: no long number at all.
@@ -128,9 +131,15 @@ def test_the_report_of_a_world_names_nothing_of_it_and_tells_what_it_is_like(blo
         count(LAW, {0: "all came", 1: "something differs", 3: "something did not come"}[said.code])
 
 
+def test_what_doctor_takes_for_confirmed_are_words_of_reports():
+    for one in UNCONFIRMED.values():
+        assert {*one.as_assumed, NOT_SEEN} <= {*allowed(), "not seen"}
+        assert not one.as_assumed or len(one.fields) == 1
+
+
 def names_of(told):
     """The fields of a report."""
-    parts = (told[name] for name in ("task", "versions", "counts", "listing", "objects"))
+    parts = (told[name] for name in ("task", "versions", "counts", "listing", "objects", "in_place"))
     lists = (name for one in told["lists"] for name in one)
     return {*told, *(name for part in parts for name in part), *lists, *told["objects"]["small"]}
 

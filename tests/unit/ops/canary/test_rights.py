@@ -30,7 +30,12 @@ def needed(world, request):
         return action, f"acs:oss:*:*:{bucket}/{key}" if key else f"acs:oss:*:*:{bucket}"
     if host.startswith("obs."):
         selector = next(
-            (name for name in ("object-lock", "versionId", "versioning", "versions") if name in seen.params), ""
+            (
+                name
+                for name in ("metadata", "object-lock", "versionId", "versioning", "versions")
+                if name in seen.params
+            ),
+            "",
         )
         action = world.obs._operations[request.method, bool(key), selector].action
         return action, f"OBS:*:*:object:{bucket}/{key}" if key else f"OBS:*:*:bucket:{bucket}"

@@ -91,6 +91,27 @@ def test_the_signature_of_obs_equals_the_vendors(method, key, query, plain, toke
 
 @five_hundred
 @given(
+    key=object_keys,
+    plain=headers("obs").filter(lambda given: "x-obs-date" not in given),
+    token=st.sampled_from(["", TOKEN]),
+    now=moments,
+)
+def test_the_signature_of_obs_in_a_url_equals_the_vendors(key, plain, token, now):
+    expires = int(now.timestamp())
+    ours = signers.obs_url("PUT", "bkt", key, {"metadata": ""}, plain, keys=made(token), expires=expires)
+    signer = Authentication(ID, SECRET, False, Adapter("obs"), "", False)
+    asked = {"metadata": None, **({"x-obs-security-token": TOKEN} if token else {})}
+    theirs = signer.getSignature("PUT", "bkt", key, asked, plain, str(expires))["Signature"]
+    assert ours == {
+        **{name: value or "" for name, value in asked.items()},
+        "AccessKeyId": ID,
+        "Expires": str(expires),
+        "Signature": theirs,
+    }
+
+
+@five_hundred
+@given(
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
     path=st.text(st.sampled_from("abc-/~é %"), max_size=20).map(lambda path: "/" + quote(path, safe="/~")),
     query=st.dictionaries(texts.filter(bool), texts, max_size=4),

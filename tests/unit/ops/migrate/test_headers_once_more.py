@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
-from ops.setup import statements
 from support.migration import MINUTE, MODES
 from unit.ops.migrate.migrate_world import MigrateWorld
 from unit.ops.setup.setup_world import well
@@ -21,12 +19,9 @@ ACCEPTED = ("--accept", "metadata=the owner: nobody reads them")
 
 
 class Losing(MigrateWorld):
-    """Somebody's own sync task, which copied two objects and of their headers Content-Type alone. The functions may
-    read objects, as `policies/show.py --deep` has it."""
+    """Somebody's own sync task, which copied two objects and of their headers Content-Type alone."""
 
     def _set_up(self) -> None:
-        for what in (statements.roles, statements.functions_in_huawei):
-            self._patches.enter_context(patch.dict(what.__kwdefaults__, deep=True))
         super()._set_up()
 
     def lose(self, mode: str = MODES[0]) -> None:

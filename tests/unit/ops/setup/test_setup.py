@@ -9,7 +9,6 @@ import pytest
 
 from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.project import read
-from ops.setup import statements
 from sandbox.iam.identities import Asked
 from sandbox.server.faults import Fault
 from support.ops import OPS
@@ -359,18 +358,43 @@ def test_what_was_changed_by_hand_is_put_right_and_what_others_made_stays(world,
     assert world.made()["roles"] == {**made["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
 
 
-def test_what_a_grant_of_more_rights_loses_is_named_in_the_plan(world, made):
-    # GIVEN a project that was set up, and then given the right to read objects, in both clouds
-    given = read(world.folder / "s.yaml", ())
-    (policy,) = (one for one in world.iam.policies.values() if one["told"]["policy_name"] == f"{NAME}-functions")
-    deep = next(one for one in statements.roles(given, deep=True) if one.policy == f"{NAME}-function")
-    world.ram.entities.create_policy_version(deep.policy, json.dumps(deep.document), set_as_default="true")
-    policy["versions"]["v1"]["document"] = json.dumps(statements.functions_in_huawei(given, deep=True))
+READING = ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObject on obs:*:*:object:photos-obs/*"]
 
+
+def test_the_permission_to_read_objects_is_granted_with_its_reason_unless_it_is_left_out(world):
+    # GIVEN a project before its setup THEN the plan names the permissions in both clouds, what for, and the way out
+    reason, way_out = "Objects are read for `cutover --sample` and `--deep`", 'set readObjects to "off" in s.yaml'
+    said = " ".join(well(world.setup("--plan")).split())
+    assert [said.count(one) for one in (reason, way_out)] == [2, 2]
+    of_functions = said[said.index("RAM role of forward") : said.index("RAM role of trigger")]
+    assert (READING[0] in of_functions, READING[1] in said) == (True, True)
+    # WHEN s.yaml leaves it out THEN neither is there
+    to(world, readObjects="off")
+    said = " ".join(well(world.setup("--plan")).split())
+    of_functions = said[said.index("RAM role of forward") : said.index("RAM role of trigger")]
+    assert (READING[0] in of_functions, reason in said) == (False, False)
+    assert "obs:object:photos-obs/oms/sync_task/*" in said.replace("obs:*:*:", "obs:")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"readObjects": "never"}, "vars.readObjects is never"),
+        ({"readObjects": "off", "compareDeep": "on"}, "compareDeep"),
+    ],
+)
+def test_a_wish_about_reading_that_cannot_be_is_told(world, words, said):
+    to(world, **words)
+    ends(world.setup("--plan"), 2, said)
+
+
+def test_permissions_that_are_left_out_later_are_named_in_the_plan(world, made):
+    # GIVEN a project that was set up, and then left the permission to read objects out
+    to(world, readObjects="off")
     # WHEN it is looked at again THEN just that is named, and nothing that stays
     said = well(world.setup("--plan"))
     changes = [line.partition(", and will no longer allow ")[2] for line in said.splitlines() if "change: " in line]
-    assert changes == ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObject on obs:*:*:object:photos-obs/*"]
+    assert changes == READING
 
 
 # All buckets, after somebody made one more.

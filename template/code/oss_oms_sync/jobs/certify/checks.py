@@ -13,6 +13,7 @@ from oss_oms_sync.answers.text import AtLeast, Text, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
+from oss_oms_sync.comparison.proof import GRANT_READING, UNREADABLE
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
@@ -175,7 +176,10 @@ def _sample(evidence: Evidence) -> Finding:
     """Whether the objects that were drawn are equal, byte by byte."""
     sample, found, options = evidence.sample, evidence.comparison, evidence.options
     if sample is None:
-        return Finding("SAMPLE", t("-"), Result.NOT_RUN, t("Nothing was to be sampled"), gates=False)
+        finding = partial(Finding, "SAMPLE", t("-"), Result.NOT_RUN, gates=False)
+        if evidence.missing_permissions:
+            return finding(seen=UNREADABLE.filled(missing=evidence.missing_permissions), next=GRANT_READING)
+        return finding(seen=t("Nothing was to be sampled"))
     if sample.differing:
         return Finding(
             "SAMPLE",
@@ -202,9 +206,10 @@ def _sample(evidence: Evidence) -> Finding:
         go_on = t("Go on with the cutover, which reads on")
         if sample.problem not in ("", OUT_OF_TIME) and not read:
             go_on = t(
-                "First mend what keeps it from reading (python3 policies/show.py --deep has the rights that it needs):"
-                " {problem}. Then go on with the cutover, which reads them",
+                "First mend what keeps it from reading: {problem}. If a permission is missing: {grant}. Then go on with"
+                " the cutover, which reads them",
                 problem=sample.problem,
+                grant=GRANT_READING,
             )
         return finding(Result.NOT_RUN, seen, go_on, options.cutover(), waits=read > 0)
     if not read and found and found.tally.side("source").objects:

@@ -16,6 +16,7 @@ from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import WHO_WHY, Step
 from oss_oms_sync.answers.task_group import TaskGroup
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.clocks import skews
@@ -25,6 +26,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import MAX_KEYS, entries
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, UNPROVEN, FileSystem, Judge, Moments, are_same_size
+from oss_oms_sync.comparison.proof import missing_permissions
 from oss_oms_sync.errors import OF_ONE_KEY, Failure, PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample, compare_headers
@@ -201,7 +203,8 @@ class Evidence:
     OMS's lists of failures. `clocks`: how far the function's clock is off each cloud's; None where that does not tell.
     `open_projects`: others of the task that were not closed in time. `migration`: that of the old objects, while it is
     not over; `old_objects`: how far it is; `migrated`: those that are over. `sample` is None if nothing was to be
-    sampled. `stays_closed`: the project is closed, and no cutover opens it to send anything.
+    sampled; `missing_permissions`: those that a rehearsal without a sample lacks to read one. `stays_closed`: the
+    project is closed, and no cutover opens it to send anything.
     """
 
     options: CutoverOptions
@@ -221,6 +224,7 @@ class Evidence:
     migrated: Sequence[Migrated]
     sample: Sample | None
     headers: Headers
+    missing_permissions: Sequence[Text] = ()
     stays_closed: bool = False
 
     def accepting(self, found: Comparison) -> Step:
@@ -275,10 +279,16 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     if destination and comparison:
         drawn, is_frozen = comparison.tally.drawn, asked.frozen is not None
         sample = Sample.take(invocation, destination, comparison.state, asked.sample, is_frozen=is_frozen)
+        missing, drawn_key = list[Text](), next(iter(drawn.keys), "")
+        if not (is_frozen or asked.sample):
+            # A bucket that refuses for another reason leaves that to the checks of what they need.
+            with suppress(StorageError):
+                missing = missing_permissions(invocation, destination, drawn_key, drawn_key)
         evidence = replace(
             evidence,
             sample=sample if asked.sample or sample.differing else None,
             headers=compare_headers(invocation, destination, evidence.headers.migrated, sample, drawn),
+            missing_permissions=missing,
         )
     # Somebody may have opened it while all this was looked at.
     return evidence if Closing(invocation).state() == closed else replace(evidence, closed=None)

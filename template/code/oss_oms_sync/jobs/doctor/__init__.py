@@ -17,7 +17,7 @@ from oss_oms_sync.answers.text import NOTHING, Text, same, t
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import OmsSyncError, SettingsError, log
 from oss_oms_sync.jobs.doctor import alibaba, destination, flow, function, huawei
-from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, not_confirmed, ok, skipped, unknown
+from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, not_confirmed, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.unconfirmed import UNCONFIRMED, Unconfirmed
@@ -65,11 +65,17 @@ def _assumption(
 ) -> Finding:
     if settled and settled(context):
         return ok(why)
+    canary = context.canary
+    if canary and (value := one.seen_by_canary(canary.report)):
+        seen = t("the canary of {at} saw: {value}; assumed: {assumed}", at=canary.at, value=value, assumed=one.assumed)
+        if value in one.as_assumed:
+            return ok(seen)
+        return warning(seen, t("Know what rests on it: {rests}", rests=one.rests))
     assumed = t("{assumed} ({setting})", assumed=one.assumed, setting=one.setting) if one.setting else one.assumed
-    return not_confirmed(
-        t("{question}; assumed: {assumed}", question=one.question, assumed=assumed),
-        t("`python3 ops.py canary` shows it in your accounts"),
-    )
+    shows = t("`python3 ops.py canary` shows it in your accounts")
+    if not one.as_assumed:
+        shows = t("The first object that OMS fails to copy shows it: run doctor again after that")
+    return not_confirmed(t("{question}; assumed: {assumed}", question=one.question, assumed=assumed), shows)
 
 
 _NEEDS = ("task", "right to list records", "right to read records", "log bucket versioning")

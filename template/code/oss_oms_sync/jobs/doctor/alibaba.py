@@ -11,6 +11,7 @@ from oss_oms_sync.answers.text import AtLeast, Text, same, sentences, t
 from oss_oms_sync.clouds.objects import BAD_CREDENTIALS, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError
 from oss_oms_sync.comparison.judge import OMS_LISTS
+from oss_oms_sync.comparison.proof import GRANT_READING, UNREADABLE, missing_permissions
 from oss_oms_sync.comparison.result import missing_rights
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
@@ -218,25 +219,29 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
 
 
 def right_to_read(context: CheckContext) -> Finding:
-    """Whether objects can be read on both sides, by those who read any: comparisons of the timer, if they shall, and a
-    cutover's. Of the source only what the last comparison met tells that, because compare's role may be another one."""
+    """Check the permission to read objects on both sides, which a sample and `--deep` need. Compare and certify can
+    have other roles than doctor: what the last comparison could not read comes first."""
     last = context.compared
     if last and (missing := missing_rights(last.tally)):
         return warning(
             sentences(t("Of what the comparison of {started} was to read:", started=last.started), *missing),
             t("Grant what is missing, and compare again: python3 ops.py compare --deep --restart"),
         )
-    if not context.settings.compare_deep:
-        return skipped(t("COMPARE_DEEP is off: only what somebody asks for reads objects, and a cutover"))
-    listed = context.destination.list_page(context.settings.key_filter.prefix, "").objects
-    name = next((one.name for one in listed if not one.name.startswith(OMS_LISTS)), None)
-    if name is None:
-        return skipped(t("no object could be checked"))
+    prefix = context.settings.key_filter.prefix
     try:
-        context.destination.head(name)
+        pages = [bucket.list_page(prefix, "") for bucket in (context.invocation.source_bucket, context.destination)]
+        source, there = (
+            next((listed.name for listed in page.objects if not listed.name.startswith(OMS_LISTS)), "")
+            for page in pages
+        )
+        missing = missing_permissions(context.invocation, context.destination, source, there)
     except ObsError as error:
         return warning(same(str(error)), error.fix)
-    return ok(t("objects in OBS can be read, and those of the source as far as the last comparison had to"))
+    if missing:
+        return warning(UNREADABLE.filled(missing=missing), GRANT_READING)
+    if not (source and there):
+        return skipped(t("no object could be checked"))
+    return ok(t("doctor's role and the IAM user of HW_AK can read objects"))
 
 
 CHECKS: Sequence[Check[CheckContext]] = (
@@ -271,7 +276,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     ),
     Check(
         t("right to read objects"),
-        ("right to list records", "right to read records", "right to list OBS"),
+        ("right to list records", "right to read records", "right to list source bucket", "right to list OBS"),
         right_to_read,
     ),
     Check(t("canaries"), ("right to list source bucket",), canaries),

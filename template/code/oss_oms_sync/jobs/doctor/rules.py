@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import Generic, TypeVar
 
+from oss_oms_sync.answers.job_answers import CanaryResult
 from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.text import NOTHING, Text
 from oss_oms_sync.clouds.calls import CallPool
@@ -110,6 +111,11 @@ class CheckContext:
     def opened(self) -> datetime | None:
         """When the project was opened, if it was closed before that. Raises StorageError."""
         return Closing(self.invocation).opened()
+
+    @cached_property
+    def canary(self) -> CanaryResult | None:
+        """What the last canary saw; None if there was none. Raises StorageError."""
+        return JobState(self.invocation).canary()
 
     @cached_property
     def reconciles(self) -> Sequence[PassState]:
