@@ -76,8 +76,8 @@ class Session:
         raise UsageError(refused, again if self.screen.interactive else otherwise)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
-        """Print a report, or `value` as JSON; with --html write its page. Raises UsageError if a file or the output cannot
-        be written."""
+        """Print a report, or `value` as JSON; with --html write its page. Raises UsageError if something cannot be
+        written."""
         is_brief = options.command == "status" and not options.in_full
         self.screen.answer(
             [Whole(json.dumps(value))] if options.json else lines.draw(report),

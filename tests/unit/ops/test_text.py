@@ -49,6 +49,19 @@ LAG = (
 )
 
 
+@pytest.mark.parametrize(
+    ("lang", "line"),
+    [
+        ("en", "  In OBS: 4,608,162 (18.7 TB, 3,310 objects deleted at the source)"),
+        ("zh", "  OBS 对象：4,608,162 (18.7 TB，其中 3,310 个对象已在源端删除)"),
+    ],
+)
+def test_a_go_explains_why_obs_has_more_objects_than_the_source(lang, line):
+    given = answer("certificate-go")
+    assert (given["source"]["objects"], given["destination"]["objects"]) == (4_604_852, 4_608_162)
+    assert line in text(certificate_lines(given, lang)).splitlines()
+
+
 def test_the_status_has_numbers_remedies_and_sums():
     out = text(status_lines(report()))
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, out.splitlines()) if line}
