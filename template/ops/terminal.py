@@ -93,7 +93,7 @@ class Screen:
 
     def answer(self, lines: Iterable[Line], limit: int | None = None, more: Callable[[int], str] = str) -> None:
         """Print the answer. Of more lines than `limit`, print the beginning, then `more` of the number left out."""
-        pieces = [self._pieces(line, self._out) for line in lines]
+        pieces = [self._pieces(each, self._out) for line in lines for each in self._fitted(line, self._out)]
         total = sum(map(len, pieces))
         if limit and total > limit:
             shown = 0
@@ -106,12 +106,13 @@ class Screen:
 
     def say(self, line: Line) -> None:
         """Print what happens meanwhile."""
-        self._print(self._pieces(line, self._err), self._err)
+        for each in self._fitted(line, self._err):
+            self._print(self._pieces(each, self._err), self._err)
 
     def progress(self, text: str) -> None:
         """Say how far it is: on a terminal in a line that the next one overwrites, elsewhere at most once a minute."""
         if self._rewrites:
-            line = _cut(escaped(text), _columns() - 1 - len(_CTRL_C))
+            line = _cut(escaped(text), _columns(self._err) - 1 - len(_CTRL_C))
             columns, before = width(line), self._shown
             # First, because somebody may press Ctrl-C while it is written.
             self._shown = max(columns, before)
@@ -150,15 +151,15 @@ class Screen:
         self._clear()
         self._write(stream, "".join(f"{piece}\n" for piece in pieces))
 
-    def _pieces(self, line: Line, stream: TextIO) -> list[str]:
+    def _fitted(self, line: Line, stream: TextIO) -> Iterable[str | Marked]:
+        return line.lines(_columns(stream)) if isinstance(line, Fitted) else [line]
+
+    def _pieces(self, line: str | Marked, stream: TextIO) -> list[str]:
         """Break a line into those that fit the terminal, in their colours."""
-        columns = _columns() if stream.isatty() else _UNLIMITED
-        if isinstance(line, Fitted):
-            return [piece for each in line.lines(columns) for piece in self._pieces(each, stream)]
         before, marked, tone, after = Marked(line, "", "") if isinstance(line, str) else line
         before, marked, after = map(escaped, (before, marked, after))
         text = f"{before}{marked}{after}"
-        pieces = [text] if isinstance(line, Whole) else wrapped(text, columns)
+        pieces = [text] if isinstance(line, Whole) else wrapped(text, _columns(stream))
         colour = COLOURS.get(tone) if self._colours[stream] and marked else None
         if colour and not before and not after:
             pieces = [f"\x1b[{colour}m{piece}\x1b[0m" for piece in pieces]
@@ -199,9 +200,9 @@ def _takes_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and not old_console
 
 
-def _columns() -> int:
+def _columns(stream: TextIO) -> int:
     # Some terminals report no columns.
-    return shutil.get_terminal_size().columns or _USUAL_COLUMNS
+    return (shutil.get_terminal_size().columns or _USUAL_COLUMNS) if stream.isatty() else _UNLIMITED
 
 
 def wrapped(text: str, columns: int, hanging: int = 2) -> list[str]:

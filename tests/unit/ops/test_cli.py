@@ -375,7 +375,7 @@ def test_a_status_is_20_lines_and_names_the_option_for_all(command, monkeypatch,
     *first, last = brief.out.getvalue().splitlines()
     lines = whole.out.getvalue().splitlines()
     assert first == lines[: len(first)]
-    assert 15 < len(first) < 20
+    assert 17 < len(first) < 20
     assert (
         last
         == {
