@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     options = parser().parse_args()
     console = Console(highlight=False)
-    with Sandbox() as box, TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, Sandbox() as box:
         project = make_project(box, Path(folder), console, options.runtime)
         box.deploy_project(project, instances=8)
         box.oms.throttle(options.oms_rate)
