@@ -426,8 +426,8 @@ It needs
   - the source bucket, and a second, different bucket of the same region for the records
   - the OBS bucket that the objects are to be copied to
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
-  - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get and
-    oms:synctask:statistics
+  - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get,
+    oms:synctask:statistics and oms:taskgroup:get
 SYNC_URL, AK/SK and the bucket for the records may be left empty: \`python3 ops.py setup\` makes what is missing.
 `,
     `
@@ -437,7 +437,7 @@ oss-oms-sync 将写入 OSS Bucket 的每个对象提交给华为云 OMS 同步�
   - 对象要复制到的 OBS 桶
   - OMS 同步任务的“同步请求接收地址”，即 SYNC_URL（OMS 控制台 > 同步任务 > 单击任务 > 任务详情）
   - 华为云 IAM 用户的访问密钥（AK/SK），该用户需有 oms:synctask:createEvent、oms:synctask:get、
-    oms:synctask:statistics 三项权限
+    oms:synctask:statistics、oms:taskgroup:get 四项权限
 SYNC_URL、AK/SK 和存放记录的 Bucket 可以留空：\`python3 ops.py setup\` 会创建所缺内容。
 `,
   );
@@ -456,7 +456,7 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
   if (missing.length > 0) {
     say(
       `s.yaml has no ${missing.join(", ")} yet: setup makes what is missing in both clouds.`,
-      `s.yaml 中还没有 ${missing.join("、")}：setup 会在两朵云上创建所缺内容。`,
+      `s.yaml 中还没有 ${missing.join("、")}：setup 会在两家云上创建所缺内容。`,
     );
   }
   say("What comes next:\n", "接下来执行：\n");

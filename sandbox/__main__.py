@@ -9,9 +9,10 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,8 +25,9 @@ from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
 from sandbox.server.faults import Fault
 
-# Replay's five minutes are a quarter of one.
+# Replay's minute takes three seconds.
 TIMES_AS_OFTEN = 20
+UPLOAD = "upload.py"
 
 SNIPPET = """\
 import time, oss2
@@ -86,12 +88,13 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     options = parser().parse_args()
     console = Console(highlight=False)
-    with Sandbox() as box, TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, Sandbox() as box:
         project = make_project(box, Path(folder), console, options.runtime)
         box.deploy_project(project, instances=8)
         box.oms.throttle(options.oms_rate)
         box.oms.faults.random(options.trouble, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed=1)
         with asked(box) as address:
+            (project / UPLOAD).write_text(snippet(box), encoding="utf-8")
             introduce(box, console, address, project)
             box.start_timers(TIMES_AS_OFTEN)
             with contextlib.suppress(KeyboardInterrupt):
@@ -117,38 +120,35 @@ def snippet(box: Sandbox) -> str:
 
 
 def introduce(box: Sandbox, console: Console, address: str, project: Path) -> None:
-    console.out(f"OSS  {box.oss.endpoint}  source bucket {box.source_bucket}, log bucket {box.log_bucket}")
-    console.out(f"OMS  {box.task.sync_url}")
-    console.out("\nUpload, for example with .venv/bin/python:\n")
-    console.out(snippet(box))
-    console.out("Ask how it is, in another terminal, with the very commands that you would use in the cloud:\n")
-    console.out(f"export {VARIABLE}={address}")
-    console.out(f"cd {project}")
-    console.out("python3 ops.py status\n")
-    console.out("Play a cutover, when nothing is uploaded any more (whatever it waits for goes by at once):\n")
-    console.out("python3 ops.py cutover --rehearse")
-    console.out("python3 ops.py cutover --frozen-since now\n")
-    console.out("Break something, at the prompt below or from another terminal; `help` says what there is:\n")
-    console.out(f"curl -d 'put obs a.txt other' {address}/say\n")
+    """Print what to type. With two lines about the project, and the prompt, it fits a terminal of 24 lines."""
     console.out(
-        f"Timers strike {TIMES_AS_OFTEN} times as often as in the cloud. The clock is this machine's until somebody"
+        f"Bucket {box.source_bucket} of OSS is copied to bucket {box.destination_bucket} of OBS. In another terminal:\n"
     )
-    console.out("moves it on, as `later 15m` does, and a cutover that waits; what is stored keeps its times.")
-    console.out("What the functions do shows below. Ctrl-C ends it.\n")
+    for name, value in {VARIABLE: address, **box.administrators()}.items():
+        console.out(f"export {name}={value}")
+    console.out(f"cd {project}")
+    for words in ("status", "setup", "migrate", "cutover --rehearse", "cutover --frozen-since now"):
+        console.out(f"python3 ops.py {words}")
+    console.out("\nUpload an object with OSS's own client, and wait for its record:")
+    console.out(f"{sys.executable} {UPLOAD}\n")
+    console.out(f"Timers run {TIMES_AS_OFTEN} times as often as in the cloud; `later 15m` moves the clock on.")
+    console.out("`help` lists what you can write and break, here or in the other terminal:")
+    console.out(f"curl -d help ${VARIABLE}/say")
+    console.out("The functions' work shows below. Ctrl-C ends it.")
 
 
 def watch(box: Sandbox, console: Console) -> None:
-    seen = 0
+    shown, totals = 0, Totals()
     while True:
-        for invocation in box.fc.invocations[seen:]:
-            seen += 1
-            for line in describe(invocation):
+        for invocation in box.fc.invocations[shown:]:
+            shown += 1
+            for line in describe(invocation, totals):
                 console.print(line, soft_wrap=True)
         time.sleep(0.2)
 
 
-def describe(invocation: Invocation) -> Iterator[str]:
-    """What one invocation says of itself: a line for each failed key, and one in all where it did something."""
+def describe(invocation: Invocation, totals: Totals) -> Iterator[str]:
+    """Describe an invocation: a line for each failed key, and one for the keys that it submitted."""
     for text in invocation.logs:
         line = said(text)
         if "reason" in line:
@@ -158,10 +158,29 @@ def describe(invocation: Invocation) -> Iterator[str]:
             keys = ", ".join(event["oss"]["object"]["key"] for event in events)
             verdict = "[green]accepted[/]" if line["accepted"] == line["keys"] else "[yellow]recorded as failed[/]"
             yield f"{verdict} in {line['ms']} ms: {escape(keys)}"
-        elif line.get("accepted") or line.get("failed"):
-            yield f"[cyan]{line['job']}[/] sent again: {line['accepted']} accepted, {line['failed']} failed"
+        elif line.get("job") in ("replay", "reconcile", "compare") and "accepted" in line:
+            accepted, failed = totals.added(line)
+            if accepted or failed:
+                yield f"[cyan]{line['job']}[/] submitted keys: {accepted} accepted, {failed} failed"
     if invocation.failed:
         yield f"[red]{invocation.outcome}[/]  {escape(invocation.error_message)}"
+
+
+class Totals:
+    """The numbers of keys that passes have submitted: each call of a pass logs the total of the whole pass."""
+
+    def __init__(self) -> None:
+        self._by_pass: dict[str, tuple[int, int]] = {}
+
+    def added(self, line: Mapping[str, Any]) -> tuple[int, int]:
+        """Return how many keys were accepted, and how many failed, since the last line of the same pass."""
+        accepted, failed = line["accepted"], line["failed"]
+        if "pass" not in line:
+            return accepted, failed
+        before = self._by_pass.get(line["pass"], (0, 0))
+        total = max(accepted, before[0]), max(failed, before[1])
+        self._by_pass[line["pass"]] = total
+        return total[0] - before[0], total[1] - before[1]
 
 
 if __name__ == "__main__":

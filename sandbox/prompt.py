@@ -74,6 +74,12 @@ class Prompt(cmd.Cmd):
     def do_delete(self, line: str) -> None:
         """delete [oss|obs] KEY: delete an object"""
         cloud, key = _cloud_and(line, 1, 1)
+        in_obs, in_oss = (
+            self._box.obs.objects(self._box.destination_bucket),
+            self._box.oss.objects(self._box.source_bucket),
+        )
+        if key not in (in_obs if cloud == "obs" else in_oss):
+            raise _MisuseError(f"There is no {key} in {cloud.upper()}.")
         if cloud == "obs":
             self._box.obs.delete(self._box.destination_bucket, key)
         else:

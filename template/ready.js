@@ -47,6 +47,10 @@ function problems(syncUrl) {
         `Not set up yet: s.yaml has no ${names}. Make what is missing: python3 ops.py setup`,
         `尚未完成设置：s.yaml 中的 ${names} 为空。请创建所缺内容：python3 ops.py setup`,
       ),
+      choose(
+        `A web console cannot run setup: get this project's files on a computer first (docs/deploy.md, "In a web console").`,
+        `网页控制台无法运行 setup：请先在电脑上取得本项目的文件（docs/deploy.zh.md“在网页控制台中创建”）。`,
+      ),
     ];
   }
   const wrong = isOther ? [] : Object.entries(given).filter(([, value]) => NO_TEXT.test(value));

@@ -70,6 +70,7 @@ COMMANDS = {
     "status": Command(
         t("show progress, backlog and reasons"),
         (
+            option("--all", t("show all lines, not only the first 20"), action="store_true", dest="in_full"),
             option(
                 "--hours", t("how many hours OMS's statistics go back (24)"), type=quantities.whole(1, 744), metavar="N"
             ),

@@ -81,7 +81,7 @@ VIEWS = {
     ),
 }
 # Options that are not of what a function is asked, and those with which a pass is one call.
-_OF_EACH_COMMAND = {"command", "json", "lang", "html", "template"}
+_OF_EACH_COMMAND = {"command", "json", "lang", "html", "template", "in_full"}
 _OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
 
 

@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TextIO
 
 from ops.clock import Clock
@@ -28,6 +28,8 @@ _AGREED = ("y", "yes", "是")
 # What a terminal itself shows behind the line if somebody presses that.
 _CTRL_C = "^C"
 _USUAL_COLUMNS = 80
+# Where nothing is broken, because it is read by a program or from a file.
+_UNLIMITED = 1_000_000
 # Tones, as pages have them too: proven; not proven, or behind; failed; on its way; not judged.
 COLOURS = {"good": 32, "open": 33, "bad": 31, "way": 34, "calm": 2}
 
@@ -47,10 +49,19 @@ class Whole(str):
     __slots__ = ()
 
 
-Line = str | Marked
+class Fitted(NamedTuple):
+    """Lines that depend on the number of columns, such as those of a table."""
 
-# What a line is not broken within: a command, as the function's sentences have them; a sign of two columns; a word.
-_WORD = re.compile(rf"\s*(?:{IN_TEXT}[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)")
+    lines: Callable[[int], Iterable[str | Marked]]
+
+
+Line = str | Marked | Fitted
+
+# A line is not broken within: a command, as the function's sentences have them; a sign of two columns; a word. No line
+# begins with a closing mark of Chinese, and none ends with an opening one.
+_WORD = re.compile(
+    rf"\s*[（「《“]*(?:{IN_TEXT}[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)[）」》”，。、；：！？]*"
+)
 
 
 def escaped(text: str) -> str:
@@ -80,21 +91,28 @@ class Screen:
         self._shown = 0
         self._last_line = -_LINE_SECONDS
 
-    def answer(self, lines: Iterable[Line]) -> None:
-        """Print what was asked for."""
-        for line in lines:
-            self._print(line, self._out)
+    def answer(self, lines: Iterable[Line], limit: int | None = None, more: Callable[[int], str] = str) -> None:
+        """Print the answer. Of more lines than `limit`, print the beginning, then `more` of the number left out."""
+        pieces = [self._pieces(each, self._out) for line in lines for each in self._fitted(line, self._out)]
+        total = sum(map(len, pieces))
+        if limit and total > limit:
+            shown = 0
+            while shown + len(pieces[0]) < limit:
+                shown += len(pieces[0])
+                self._print(pieces.pop(0), self._out)
+            pieces = [[more(total - shown)]]
+        for each in pieces:
+            self._print(each, self._out)
 
     def say(self, line: Line) -> None:
         """Print what happens meanwhile."""
-        self._print(line, self._err)
+        for each in self._fitted(line, self._err):
+            self._print(self._pieces(each, self._err), self._err)
 
     def progress(self, text: str) -> None:
         """Say how far it is: on a terminal in a line that the next one overwrites, elsewhere at most once a minute."""
         if self._rewrites:
-            # Some terminals say that they have no columns.
-            columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
-            line = _cut(escaped(text), columns - 1 - len(_CTRL_C))
+            line = _cut(escaped(text), _columns(self._err) - 1 - len(_CTRL_C))
             columns, before = width(line), self._shown
             # First, because somebody may press Ctrl-C while it is written.
             self._shown = max(columns, before)
@@ -129,19 +147,25 @@ class Screen:
         except EOFError:
             return ""
 
-    def _print(self, line: Line, stream: TextIO) -> None:
+    def _print(self, pieces: Iterable[str], stream: TextIO) -> None:
         self._clear()
+        self._write(stream, "".join(f"{piece}\n" for piece in pieces))
+
+    def _fitted(self, line: Line, stream: TextIO) -> Iterable[str | Marked]:
+        return line.lines(_columns(stream)) if isinstance(line, Fitted) else [line]
+
+    def _pieces(self, line: str | Marked, stream: TextIO) -> list[str]:
+        """Break a line into those that fit the terminal, in their colours."""
         before, marked, tone, after = Marked(line, "", "") if isinstance(line, str) else line
         before, marked, after = map(escaped, (before, marked, after))
-        columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
-        wraps = stream.isatty() and not isinstance(line, Whole)
-        pieces = wrapped(f"{before}{marked}{after}", columns) if wraps else [f"{before}{marked}{after}"]
+        text = f"{before}{marked}{after}"
+        pieces = [text] if isinstance(line, Whole) else wrapped(text, _columns(stream))
         colour = COLOURS.get(tone) if self._colours[stream] and marked else None
         if colour and not before and not after:
             pieces = [f"\x1b[{colour}m{piece}\x1b[0m" for piece in pieces]
         elif colour:  # a word or two, in the first line
             pieces[0] = pieces[0].replace(f"{before}{marked}", f"{before}\x1b[{colour}m{marked}\x1b[0m", 1)
-        self._write(stream, "".join(f"{piece}\n" for piece in pieces))
+        return pieces
 
     def _clear(self) -> None:
         if self._shown:
@@ -176,10 +200,17 @@ def _takes_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and not old_console
 
 
-def wrapped(text: str, columns: int) -> list[str]:
-    """A line as lines of so many columns, broken between words, or between signs that take two columns each; what
-    follows stands a little further in than the first."""
-    indent = " " * min(len(text) - len(text.lstrip()) + 2, columns // 2)
+def _columns(stream: TextIO) -> int:
+    # Some terminals report no columns.
+    return (shutil.get_terminal_size().columns or _USUAL_COLUMNS) if stream.isatty() else _UNLIMITED
+
+
+def wrapped(text: str, columns: int, hanging: int = 2) -> list[str]:
+    """Break a line into lines of at most `columns`, between words, or between signs that take two columns each; lines
+    after the first are indented by `hanging` more columns."""
+    if width(text) <= columns:
+        return [text]
+    indent = " " * min(len(text) - len(text.lstrip()) + hanging, columns // 2)
     lines, last = [], ""
     for word in _WORD.findall(text):
         if last.strip() and width(last) + width(word) > columns:
@@ -190,8 +221,13 @@ def wrapped(text: str, columns: int) -> list[str]:
     return [*lines, last]
 
 
+def longest_word(text: str) -> int:
+    """Return the columns of the longest part that `wrapped` does not break."""
+    return max((width(word.strip()) for word in _WORD.findall(text)), default=0)
+
+
 def width(text: str) -> int:
-    """How many columns `text` takes."""
+    """Return the number of columns that `text` takes."""
     return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ops import answers
 from ops.call import Caller, Payload
 from ops.clock import Clock
-from ops.commands import command, with_file
+from ops.commands import Typed, command, with_file
 from ops.errors import OpsError, UsageError
 from ops.report import passes
 from ops.report.blocks import Report
@@ -25,6 +25,10 @@ from oss_oms_sync.answers.step import Step, Stop
 from oss_oms_sync.answers.text import Text, same, t
 
 T = TypeVar("T")
+
+# The first lines of a status: the verdict, the next step, the backlog and its first reasons.
+_BRIEF_LINES = 20
+_MORE = t("{n:more line|more lines}: {command}")
 
 # How often somebody looks how far a pass is.
 _LOOK_SECONDS = 15.0
@@ -72,9 +76,14 @@ class Session:
         raise UsageError(refused, again if self.screen.interactive else otherwise)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
-        """Print a report, or the same as JSON, which is `value`; write a page of it if that is asked for. Raises
-        UsageError if that cannot be done."""
-        self.screen.answer([Whole(json.dumps(value))] if options.json else lines.draw(report))
+        """Print a report, or `value` as JSON; with --html write its page. Raises UsageError if something cannot be
+        written."""
+        is_brief = options.command == "status" and not options.in_full
+        self.screen.answer(
+            [Whole(json.dumps(value))] if options.json else lines.draw(report),
+            _BRIEF_LINES if is_brief else None,
+            lambda number: _MORE.filled(n=number, command=Typed("status", all=True)).of(self.lang),
+        )
         if options.html:
             self.write(options.html, page.draw(report))
 

@@ -18,7 +18,9 @@ import pytest
 import yaml
 
 import oss_oms_sync
+from ops.setup.statements import functions_in_huawei
 from oss_oms_sync.jobs.certify.document import code_sha256
+from support.answers import ANSWERS
 from support.documents import Document
 from tools import package, registry
 from tools.package import ROOT
@@ -145,18 +147,78 @@ def test_the_registrys_page_has_the_blocks_that_its_console_looks_for(built, sho
 
     # THEN it has each block once, one after the other and none inside of another, as in the registry's own templates
     tags = re.findall(r"^<(/?\w+)(?: [^>]*)?>$", text, re.MULTILINE)
-    names = ["description", "service", "appcenter", "deploy", "appdetail"]
+    names = ["description", "service", "remark", "disclaimers", "appcenter", "deploy", "appdetail", "usedetail"]
+    names.append("development")
     assert tags == [tag for name in names for tag in (name, f"/{name}")]
     blocks = {name: re.findall(rf"<{name}[^>]*>\n(.*?)</{name}>", text, re.DOTALL)[0] for name in names}
     manifest = package.manifest()
     assert blocks["description"].strip() in manifest["Description"]
     for service in manifest["Service"].values():
         assert all(right in blocks["service"] for right in service["Authorities"])
-    assert f"/applications/create?template={manifest['Name']})" in blocks["appcenter"]
+    assert f"(https://cap.console.aliyun.com/template-detail?template={manifest['Name']})" in blocks["appcenter"]
+    # Nobody runs setup in the console.
+    assert "python3 ops.py setup" in blocks["remark"]
+    assert "canary" in blocks["disclaimers"]
+    assert "python3 ops.py cutover --frozen-since now" in blocks["usedetail"]
     assert f"s init {manifest['Name']}\n" in blocks["deploy"]
 
     # AND the title of the readme
     assert text.partition("\n")[0] == (ROOT / source).read_text(encoding="utf-8").partition("\n")[0]
+
+
+# Serverless-Devs, docs/zh/development-manual (d781476).
+CATEGORIES = [
+    "基础云服务",
+    "Web框架",
+    "全栈应用",
+    "人工智能",
+    "音视频处理",
+    "图文处理",
+    "监控告警",
+    "大数据",
+    "IoT",
+    "新手入门",
+    "其它",
+    "开源项目",
+]
+SERVICES = [
+    "函数计算",
+    "容器服务",
+    "镜像服务",
+    "消息队列",
+    "工作流",
+    "CDN",
+    "对象存储",
+    "表格存储",
+    "MNS",
+    "日志服务",
+    "API网关",
+    "数据库",
+    "解析服务",
+    "云应用",
+    "其它",
+]
+
+
+def test_the_manifest_uses_the_registrys_own_words():
+    manifest = package.manifest()
+    assert manifest["Category"] in CATEGORIES
+    assert {*manifest["Service"]} <= {*SERVICES}
+    assert manifest["HomePage"].startswith("https://")
+
+
+def test_the_permissions_of_the_functions_key_are_the_same_wherever_they_are_named():
+    granted = {
+        action
+        for statement in functions_in_huawei(ANSWERS)["Statement"]
+        for action in statement["Action"]
+        if action.startswith("oms:")
+    }
+    manifest = package.manifest()
+    said = (ROOT / "hooks" / "index.js").read_text(encoding="utf-8").partition("function sayNeeds")[2]
+    english, chinese = said.split("\n`,\n")[:2]
+    for text in (english, chinese, manifest["Service"]["其它"]["Authorities"][1]):
+        assert {*re.findall(r"oms:\w+:\w+", text)} == granted
 
 
 def test_package_code_and_list_of_changes_are_of_one_version(built):

@@ -15,6 +15,7 @@ from package.hook import run_hook
 from package.tool import CHINESE, commands_in, deploy, init, standing_in
 from support.answers import ANSWERS
 from support.settings import rewrite
+from tools.package import ROOT
 from tools.render import render
 
 LATER = ("SYNC_URL", "HW_AK", "HW_SK", "logBucket")
@@ -99,6 +100,15 @@ def test_a_setting_that_the_cloud_would_refuse_is_named_with_what_to_write(tmp_p
     rewrite(tmp_path / "s.yaml", {f"  {line}": f"  {other}"})
     said = ready(tmp_path)
     assert (told in said) if told else said == ""
+
+
+@pytest.mark.usefixtures("require_tool")
+def test_a_project_of_a_web_console_names_what_to_do_and_the_section_exists(tmp_path):
+    render(WITHOUT | dict.fromkeys(LATER, ""), tmp_path)
+    said = ready(tmp_path, "")
+    assert "A web console cannot run setup" in said
+    file, heading = re.search(r'\((docs/\w+\.md), "(.+?)"\)', said).groups()
+    assert f"\n## {heading}\n" in (ROOT / file).read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("require_tool")

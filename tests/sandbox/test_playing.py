@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import requests
+from rich.console import Console
 
 from sandbox import Sandbox
-from sandbox.__main__ import describe, parser, snippet
+from sandbox.__main__ import Totals, describe, introduce, parser, snippet
 from sandbox.asking import asked
 from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
@@ -87,11 +90,12 @@ def test_the_whole_project_runs_until_it_is_interrupted():
     words = [sys.executable, "-m", "sandbox"]
     with interruptible(), started(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         printed = ""
-        while not re.search("^What the functions do.*", printed, re.MULTILINE):
+        while "Ctrl-C" not in printed:
             printed += next(process.stdout)
-        (program,) = re.findall(r"^import time, oss2.*^print\(records\)$", printed, re.MULTILINE | re.DOTALL)
+        (folder,) = re.findall(r"^cd (.*)$", printed, re.MULTILINE)
+        (upload,) = re.findall(r"^\S+ (upload\.py)$", printed, re.MULTILINE)
 
-        shown = run_python(program)
+        shown = run_python((Path(folder) / upload).read_text(encoding="utf-8"))
         line = next(line for line in process.stdout if line.strip())
         found = ask(printed)
 
@@ -111,13 +115,40 @@ INVOCATION = Invocation("replay", "id", 1, b"", "returned", {}, "", "", "", (), 
 @pytest.mark.parametrize(
     ("log", "lines"),
     [
-        ('2026-01-01T00:00:00Z {"job": "replay", "accepted": 2, "failed": 1}', ["sent again: 2 accepted, 1 failed"]),
+        (
+            '2026-01-01T00:00:00Z {"job": "replay", "accepted": 2, "failed": 1}',
+            ["submitted keys: 2 accepted, 1 failed"],
+        ),
         ('{"job": "replay", "accepted": 0, "failed": 0}', []),
         ("a line of somebody else's, even with {braces}", []),
     ],
 )
 def test_a_timers_work_is_told_where_there_was_any(log, lines):
-    assert [line.partition("[/] ")[2] for line in describe(replace(INVOCATION, logs=[log]))] == lines
+    assert [line.partition("[/] ")[2] for line in describe(replace(INVOCATION, logs=[log]), Totals())] == lines
+
+
+def test_what_is_shown_of_passes_adds_up_to_what_oms_accepted():
+    """Each tick logs the total of the pass again."""
+    totals = Totals()
+    logs = [
+        f'2026-01-01T00:00:00Z {{"job": "compare", "pass": "{name}", "accepted": {accepted}, "failed": 0}}'
+        for name, accepted in (("p", 2), ("p", 2), ("p", 5), ("q", 1), ("p", 5))
+    ]
+    shown = [line for log in logs for line in describe(replace(INVOCATION, logs=[log]), totals)]
+    assert [int(re.search(r"(\d+) accepted", line)[1]) for line in shown] == [2, 3, 1]
+
+
+def test_the_opening_fits_a_terminal_of_24_lines_with_the_prompt(box, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/home/user/oss-oms-sync/.venv/bin/python")
+    console = Console(record=True, width=80, file=io.StringIO())
+    introduce(box, console, "http://127.0.0.1:40001", Path("/tmp/tmpabcdefgh/project"))
+    printed = console.export_text().splitlines()
+    # Two lines name the package before, and the prompt stands behind.
+    assert sum(max(1, -(-len(line) // 80)) for line in printed) <= 21
+    # The names and values are those with which setup and migrate ask no key.
+    exported = dict(line.removeprefix("export ").split("=", 1) for line in printed if line.startswith("export "))
+    assert exported.items() >= box.administrators().items()
+    assert {"python3 ops.py setup", "python3 ops.py migrate"} <= {*printed}
 
 
 def answers(box, *lines: str) -> list[str]:
@@ -185,6 +216,8 @@ def test_the_prompt_moves_the_clock(monkeypatch):
         ("throttle -1", "OMS takes more than 0 calls a second."),
         ("oms sideways", "OMS is down, or up."),
         ("tamper nothing", "There is no nothing in OBS."),
+        ("delete nothing", "There is no nothing in OSS."),
+        ("delete obs nothing", "There is no nothing in OBS."),
     ],
 )
 def test_a_misuse_of_the_prompt_is_told(box, line, says):

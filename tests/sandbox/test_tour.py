@@ -8,7 +8,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+import pexpect
 import pytest
 
 from sandbox.asking import asked
@@ -22,6 +24,8 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 # What runs ops.py has another name elsewhere.
 INTERPRETER = re.compile(r"\bpython3(\.\d+)?(?= ops\.py)")
 LEFT_OUT = "…"
+# A user types this behind a question.
+TYPED = "yes"
 
 
 def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
@@ -43,6 +47,30 @@ def is_shown(expected: list[str], said: list[str]) -> bool:
     return re.fullmatch(pattern, "".join(map(alike, said))) is not None
 
 
+def run(words: list[str], expected: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run a command, and type what is shown behind its question."""
+    for line in expected:
+        if line.endswith(TYPED):
+            environment |= {"COLUMNS": "200", "TERM": "dumb"}
+            child = pexpect.spawn(
+                sys.executable, words, cwd=folder, env=environment, encoding="utf-8", timeout=PATIENCE
+            )
+            child.expect_exact(line.removesuffix(TYPED))
+            before = child.before + child.after
+            child.sendline(TYPED)
+            return (before + child.read()).replace("\r\n", "\n")
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    ).stdout
+
+
 @pytest.mark.parametrize(
     ("file", "locale"),
     [("playing.md", "C.UTF-8"), pytest.param("playing.zh.md", "zh_CN.UTF-8", marks=pytest.mark.extras)],
@@ -56,14 +84,7 @@ def test_the_tour_shows_what_comes(box, tmp_path, file, locale):
                 said = Prompt(box).answer(command)
                 box.wait_idle(PATIENCE)
             else:
-                said = subprocess.run(
-                    [sys.executable, *shlex.split(command)[1:]],
-                    cwd=tmp_path,
-                    env={**os.environ, "OSS_OMS_SYNC_SANDBOX": address, "LANG": locale, "LC_ALL": locale},
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    timeout=PATIENCE,
-                    check=False,
-                ).stdout
+                exported = {"OSS_OMS_SYNC_SANDBOX": address, **box.administrators()}
+                environment = {**os.environ, **exported, "LANG": locale, "LC_ALL": locale}
+                said = run(shlex.split(command)[1:], expected, tmp_path, environment)
             assert is_shown(expected, said.splitlines()), f"{command}\n{said}"

@@ -178,6 +178,13 @@ def test_every_command_is_one(path, project):
     assert list(wrong_commands(Document.read(project / path), project)) == []
 
 
+def test_the_readme_has_at_most_140_lines_and_the_limits_a_decider_asks_for():
+    for readme in (README, TWIN):
+        text = readme.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 140
+        assert [fact for fact in ("500 Mbit/s", "MgC", "20 Gbit/s", "clyso/chorus", "--deep") if fact not in text] == []
+
+
 def test_the_picture_of_the_demo_is_of_this_version_and_shows_what_the_readmes_quote():
     picture = (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8")
     shown = " ".join(re.sub(r"<[^>]+>", "\n", html.unescape(picture)).replace("\xa0", " ").split())

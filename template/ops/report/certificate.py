@@ -47,6 +47,8 @@ from oss_oms_sync.answers.certificate import (
     Rehearsal,
 )
 from oss_oms_sync.answers.codec import from_json
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import Counted, Listed
 from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import t
 
@@ -177,19 +179,23 @@ def _hero(found: Certificate, say: Words) -> Hero:
 
 
 def _figures(found: Certificate, say: Words) -> list[Figure]:
+    gone = counted.of_class(found, ObjectClass.DELETED_AT_SOURCE.title)
     sides = [
-        Figure(
-            title,
-            units.count(side.objects if side else None, say),
-            units.size(side.bytes if side else None, say),
-            None if side else "open",
-        )
-        for title, side in ((say("In the source"), found.source), (say("In OBS"), found.destination))
+        _bucket(say("In the source"), found.source, None, say),
+        _bucket(say("In OBS"), found.destination, gone, say),
     ]
     results = [one.result for one in found.checks if one.gates]
     passed, total = results.count(Result.PASSED), max(len(results), len(CHECKS) - 2)
     of_all = say("{number} of {total}", number=passed, total=total)
     return [*sides, Figure(say("Checks passed"), of_all), _freeze(found, say), _as_of(found, say)]
+
+
+def _bucket(label: str, listed: Listed | None, gone: Counted | None, say: Words) -> Figure:
+    """Return the objects of a bucket. `gone`: those of them that are not in the source any more."""
+    size = units.size(listed.bytes if listed else None, say)
+    if gone and gone.objects:
+        size = say("{size}, {n:object|objects} deleted at the source", size=size, n=gone.objects)
+    return Figure(label, units.count(listed.objects if listed else None, say), size, None if listed else "open")
 
 
 def _freeze(found: Certificate, say: Words) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from ops.report.blocks import (
     Bar,
@@ -31,14 +32,13 @@ from ops.report.blocks import (
     Track,
 )
 from ops.report.words import Words
-from ops.terminal import Line, Marked, Whole, width
+from ops.show.tables import Grid, table_lines
+from ops.terminal import Fitted, Line, Marked, Whole, escaped
 
 _SHOWN_KEYS = 5
 _INDENT = "  "
 # Columns of sentences, which get lines of their own.
 _SENTENCES = ("wide", "half")
-# A cell that takes more columns pushes aside what is behind it: an object key may take a thousand.
-_WIDEST = 76
 
 
 def draw(report: Report) -> Iterator[Line]:
@@ -83,7 +83,7 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
         case Figures(given):
             yield from (_figure(one, colon) for one in given)
         case Table():
-            yield from _table(block)
+            yield from _table(block, say)
         case Picture(caption, total):
             yield f"{_INDENT}{_flat(caption)}{colon}{_flat(total)}"
         case Chart(label):
@@ -124,22 +124,29 @@ def _paragraph(content: Phrase) -> Iterator[Line]:
     yield Marked(_INDENT, _flat(content), tone or "")
 
 
-def _table(table: Table) -> Iterator[Line]:
+def _table(table: Table, say: Words) -> Iterator[Line]:
     if table.caption:
         yield from _paragraph(table.caption)
-    rows = [[_flat(one) for one in row] for row in ([one.title for one in table.columns], *table.rows, *table.foot)]
-    short = [place for place, one in enumerate(table.columns) if one.kind not in _SENTENCES]
-    widths = {place: min(_WIDEST, max(width(row[place]) for row in rows)) for place in short}
-    for number, row in enumerate(rows):
-        padded = (
-            f"{' ' * (widths[place] - width(row[place]))}{row[place]}"
-            if table.columns[place].kind == "n"
-            else f"{row[place]}{' ' * (widths[place] - width(row[place]))}"
-            for place in short
-        )
-        yield Whole(f"{_INDENT * 2}{_INDENT.join(padded)}".rstrip())
-        if number:
-            yield from (f"{_INDENT * 4}{one}" for place, one in enumerate(row) if place not in short and one)
+    yield Fitted(partial(table_lines, _grid(table), say))
+
+
+def _grid(table: Table) -> Grid:
+    rows = [*table.rows, *table.foot]
+    places = range(len(table.columns))
+    sentences = [place for place in places if table.columns[place].kind in _SENTENCES]
+    short = [place for place in places if place not in sentences]
+    return Grid(
+        [table.columns[place].title for place in short],
+        [[escaped(_flat(row[place])) for place in short] for row in rows],
+        [[text for place in sentences if (text := _flat(row[place]))] for row in rows],
+        numbers={number for number, place in enumerate(short) if table.columns[place].kind == "n"},
+        names={number for number, place in enumerate(short) if any(_is_name(row[place]) for row in rows)},
+    )
+
+
+def _is_name(cell: Phrase | Cell) -> bool:
+    """True if the cell is an object key or a name, which is copied as it stands."""
+    return isinstance(cell, Span) and cell.kind in ("key", "code")
 
 
 def _flat(phrase: Phrase | Cell) -> str:

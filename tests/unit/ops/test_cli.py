@@ -24,6 +24,7 @@ from support.ops import (
     SET_UP_RIGHT,
     STORY,
     FakeCaller,
+    Seen,
     a_pass,
     compared,
     lacks,
@@ -42,6 +43,7 @@ from unit.ops.certificates import certificate
         ("status", "status", {}, report("in step")),
         ("status --hours 72", "status", {"hours": 72}, report("in step")),
         ("status --acknowledge", "status", {"acknowledge": True}, report("in step")),
+        ("status --all", "status", {}, report("in step")),
         ("story a/b.txt", "status", {"key": "a/b.txt"}, {**STORY, "well": True}),
         ("story -- --html", "status", {"key": "--html"}, {**STORY, "well": True}),
         ("replay", "replay", {}, REPLAYED),
@@ -360,3 +362,28 @@ def test_only_what_has_a_page_makes_one(show, tmp_path):
     none = tmp_path / "y.html"
     code, _, err = show(json.dumps(SET_UP_RIGHT), "--html", str(none), "--lang", "en")
     assert (code, "no web page" in err, none.exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize("columns", ["80", "60"])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_status_is_20_lines_and_names_the_option_for_all(command, monkeypatch, columns, lang):
+    monkeypatch.setenv("COLUMNS", columns)
+    brief, whole = (Seen(FakeCaller(status=report()), lang, typed="") for _ in range(2))
+    command(brief, "status")
+    command(whole, "status", "--all")
+
+    *first, last = brief.out.getvalue().splitlines()
+    lines = whole.out.getvalue().splitlines()
+    assert first == lines[: len(first)]
+    assert 17 < len(first) < 20
+    assert (
+        last
+        == {
+            "en": f"{len(lines) - len(first)} more lines: {OPS} status --all",
+            "zh": f"另有 {len(lines) - len(first)} 行：{OPS} status --all",
+        }[lang]
+    )
+
+
+def test_a_status_as_json_is_whole(run):
+    assert json.loads(run(FakeCaller(status=report()), "status", "--json")[1]) == report()

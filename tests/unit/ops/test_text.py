@@ -11,7 +11,7 @@ import pytest
 from ops.cli import VIEWS
 from ops.report import certificate, passes
 from ops.show import lines
-from ops.terminal import Marked
+from ops.terminal import Fitted, Marked
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.pass_answers import Deep, PassAnswer
 from oss_oms_sync.errors import Reason
@@ -47,6 +47,19 @@ LAG = (
     "  Written until in OBS\n  half within: 4 s\n  90 % within: 61 s\n  99 % within: 5 min\n",
     "  longest: 2 h\n  not yet: 3\n",
 )
+
+
+@pytest.mark.parametrize(
+    ("lang", "line"),
+    [
+        ("en", "  In OBS: 4,608,162 (18.7 TB, 3,310 objects deleted at the source)"),
+        ("zh", "  OBS 对象：4,608,162 (18.7 TB，其中 3,310 个对象已在源端删除)"),
+    ],
+)
+def test_a_go_explains_why_obs_has_more_objects_than_the_source(lang, line):
+    given = answer("certificate-go")
+    assert (given["source"]["objects"], given["destination"]["objects"]) == (4_604_852, 4_608_162)
+    assert line in text(certificate_lines(given, lang)).splitlines()
 
 
 def test_the_status_has_numbers_remedies_and_sums():
@@ -443,4 +456,4 @@ def test_no_text_of_an_answer_acts_on_a_terminal(view, answer, lang, monkeypatch
     shown = re.sub(r"\x1b\[(0|2|3[1-4])m", "", seen.out.getvalue())
     assert "\\x1b[2J" in shown
     assert all(one.isprintable() or one == "\n" for one in shown)
-    assert shown.count("\n") == len(told)
+    assert shown.count("\n") == sum(len([*line.lines(9999)]) if isinstance(line, Fitted) else 1 for line in told)

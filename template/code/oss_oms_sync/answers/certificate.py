@@ -306,11 +306,11 @@ class Certificate:
             if self.oms.left is None:
                 number = t("an unknown number of objects")
             oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=number)
-        # Nobody knows of OBS what happens there after that.
+        # Later changes of OBS are unknown.
         return t(
-            "Each object of the source ({n:object|objects}, {bytes:byte|bytes}) was in OBS when it was looked at,"
-            " {when}. Both buckets were still so at {stood}; nothing has been sent since two minutes after {closed},"
-            " {oms}. {headers}",
+            "Each object of the source ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when it"
+            " was checked, {when}. Both buckets were unchanged at {stood}; nothing has been submitted since two minutes"
+            " after {closed}, {oms}. {headers}",
             headers=self.headers.said,
             n=self.source.objects,
             bytes=self.source.bytes,

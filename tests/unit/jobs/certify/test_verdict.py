@@ -35,8 +35,8 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     still = document["passes"]["standstill"]["began"]
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
-        "GO. Each object of the source (4 objects, 6 bytes) was in OBS when it was looked at, between"
-        f" {began} and {document['as_of']}. Both buckets were still so at {still}; nothing has been sent since two"
+        "GO. Each object of the source (4 objects, 6 bytes) was in OBS with equal contents when it was checked, between"
+        f" {began} and {document['as_of']}. Both buckets were unchanged at {still}; nothing has been submitted since two"
         f" minutes after {document['closed']['written']}, and OMS had finished. Headers were not compared."
     )
 

@@ -1,0 +1,86 @@
+"""A table on a terminal: with a line for each row if it fits, else with broken cells, else a paragraph for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+from ops.report.words import Words
+from ops.terminal import Whole, longest_word, width, wrapped
+
+_INDENT = "  "
+_MARGIN = _INDENT * 2
+# A wider cell pushes aside the cells behind it: an object key may take a thousand columns.
+_WIDEST = 76
+
+
+class Grid(NamedTuple):
+    """The cells of a table as text. Columns of `numbers` are aligned to the right; their cells and those of `names` are
+    not broken. `sentences` stand below each row."""
+
+    titles: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    sentences: Sequence[Sequence[str]]
+    numbers: set[int]
+    names: set[int]
+
+
+def table_lines(grid: Grid, say: Words, columns: int) -> Iterator[str]:
+    """Draw a table for a terminal of so many columns."""
+    places = range(len(grid.titles))
+    wanted = [max(map(width, (grid.titles[place], *(row[place] for row in grid.rows)))) for place in places]
+    room = columns - len(_MARGIN) - len(_INDENT) * (len(wanted) - 1)
+    if sum(wanted) <= room:
+        natural = [min(_WIDEST, number) for number in wanted]
+        rows = [[_joined(row, natural, grid.numbers)] for row in (grid.titles, *grid.rows)]
+    elif widths := _narrowed(grid, wanted, room):
+        rows = [[*_broken(row, widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
+    else:
+        rows = [[], *([*_paragraph(row, grid.titles, say)] for row in grid.rows)]
+    yield from rows[0]
+    for row, sentences in zip(rows[1:], grid.sentences, strict=True):
+        yield from row
+        yield from (f"{_INDENT * 4}{sentence}" for sentence in sentences)
+
+
+def _narrowed(grid: Grid, wanted: Sequence[int], room: int) -> list[int] | None:
+    """Return a width for each column, as narrow as its longest word at least; None if the words do not fit."""
+    places = range(len(wanted))
+    is_whole = [place in grid.numbers | grid.names for place in places]
+    widths = [
+        max(
+            longest_word(title),
+            *(width(row[place]) if is_whole[place] else longest_word(row[place]) for row in grid.rows),
+        )
+        for place, title in enumerate(grid.titles)
+    ]
+    if sum(widths) > room:
+        return None
+    for _ in range(room - sum(widths)):
+        tightest = max(places, key=lambda place: wanted[place] - widths[place])
+        widths[tightest] += 1
+    return widths
+
+
+def _broken(row: Sequence[str], widths: Sequence[int], numbers: set[int]) -> Iterator[str]:
+    """Draw a row whose cells take several lines."""
+    cells = [wrapped(cell, columns, hanging=0) for cell, columns in zip(row, widths, strict=True)]
+    return (_joined(pieces, widths, numbers) for pieces in zip_longest(*cells, fillvalue=""))
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int], numbers: set[int]) -> str:
+    """Draw cells side by side."""
+    padded = []
+    for place, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
+        space = " " * (columns - width(cell))
+        padded.append(f"{space}{cell}" if place in numbers else f"{cell}{space}")
+    return Whole(f"{_MARGIN}{_INDENT.join(padded)}".rstrip())
+
+
+def _paragraph(row: Sequence[str], titles: Sequence[str], say: Words) -> Iterator[str]:
+    """Draw a row as its name, and its values with their titles."""
+    yield f"{_MARGIN}{row[0]}"
+    values = [f"{title}{say(': ')}{cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell]
+    if values:
+        yield f"{_MARGIN}{_INDENT}{say(', ').join(values)}"

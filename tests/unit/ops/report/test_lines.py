@@ -1,0 +1,81 @@
+"""Reports on terminals of 80 and 60 columns."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from ops.clock import Clock
+from ops.report.blocks import Column, Hero, Report, Span, Table
+from ops.show import lines
+from ops.terminal import Screen, width
+
+KEY = "a key with spaces, which is copied as it stands"
+# As a terminal and a page name them, which is longer than any number.
+SIDES = {
+    "en": ("class", "source (OSS)", "volume", "destination (OBS)", "volume"),
+    "zh": ("类别", "源端（OSS）", "容量", "目的端（OBS）", "容量"),
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def drawn(monkeypatch, table: Table, columns: int, language: str = "en") -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = Screen(Clock(0), Terminal(), Terminal())
+    screen.answer(lines.draw(Report(Hero("GO", "good", "GO", None), language, [table])))
+    return screen._out.getvalue().splitlines()[1:]
+
+
+def classes(language: str, volume: str) -> Table:
+    first, *others = (Column(title, "n" if place else None) for place, title in enumerate(SIDES[language]))
+    body = [("deleted at the source deleted_at_source", "0", "0 bytes", "1", volume)]
+    return Table([first, *others], body)
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+@pytest.mark.parametrize("language", SIDES)
+@pytest.mark.parametrize("volume", ["5 bytes", "200,000,000,000,000 bytes"])
+def test_a_table_fits_the_terminal_and_breaks_no_word(monkeypatch, columns, language, volume):
+    shown = drawn(monkeypatch, classes(language, volume), columns, language)
+
+    assert all(width(line) <= columns for line in shown), shown
+    # Each word of each cell, and each number with its unit, is in one line.
+    whole = ["deleted", "deleted_at_source", volume, "OSS", "OBS", *(["destination"] if language == "en" else [])]
+    assert [word for word in whole if not any(word in line for line in shown)] == []
+
+
+def test_a_table_that_fits_has_a_line_for_each_row(monkeypatch):
+    assert drawn(monkeypatch, classes("en", "5 bytes"), 200) == [
+        "    class                                    source (OSS)   volume  destination (OBS)   volume",
+        "    deleted at the source deleted_at_source             0  0 bytes                  1  5 bytes",
+    ]
+
+
+def test_a_narrow_table_breaks_its_titles_and_sentences(monkeypatch):
+    assert drawn(monkeypatch, classes("en", "5 bytes"), 60) == [
+        "    class              source   volume  destination   volume",
+        "                        (OSS)                 (OBS)",
+        "    deleted at the          0  0 bytes            1  5 bytes",
+        "    source",
+        "    deleted_at_source",
+    ]
+
+
+def test_a_table_too_wide_for_columns_becomes_a_paragraph_for_each_row(monkeypatch):
+    assert drawn(monkeypatch, classes("en", "200,000,000,000,000 bytes"), 60) == [
+        "    deleted at the source deleted_at_source",
+        "      source (OSS): 0, volume: 0 bytes, destination (OBS):",
+        "        1, volume: 200,000,000,000,000 bytes",
+    ]
+
+
+def test_an_object_key_in_a_narrow_table_is_not_broken(monkeypatch):
+    table = Table([Column("object key"), Column("since")], [(Span("key", KEY), "2026-01-31T08:00:00Z (5 min ago)")])
+
+    assert any(repr(KEY) in line for line in drawn(monkeypatch, table, 60))
