@@ -39,7 +39,6 @@ def test_nothing_is_left_but_the_buckets_and_their_objects(world):
     assert ("Type yes" in said, "s deploy" in said) == (False, False)
 
     # AND it can be set up again
-    to(world, SYNC_URL="")
     well(world.setup(typed=YES))
 
 
@@ -81,13 +80,17 @@ def test_what_others_made_or_attached_stays_and_is_named(world):
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
 
     # WHEN all of setup's is taken away THEN what stays is not told as done
-    said = removes(world, "wait: RAM role of trigger: stays, because other of somebody", code=3)
+    told = f"RAM role of trigger: RAM role {NAME}-trigger stays, because setup did not attach other"
+    said = removes(world, f"wait: {told}", code=3)
     assert "Done: RAM role of trigger" not in said
 
     # THEN theirs is there
     theirs = {"roles": {f"{NAME}-trigger": ["other"]}, "users": {"theirs": ([], 0)}, "policies": {"other": 1}}
     assert left(world) == {**NOTHING, **theirs, "tasks": [("photos", "photos-obs", True)]}
-    well(world.setup("--remove", "--plan"), "stays, because other of somebody else are attached")
+
+    # AND the next run says so as well
+    said = removes(world, f"wait: {told}", "Detach in the console what setup did not attach", code=3)
+    assert "Setup has nothing to remove" not in said
 
 
 def test_a_user_of_iam_to_whom_others_attached_something_stays_until_they_take_it_away(world):
@@ -95,9 +98,9 @@ def test_a_user_of_iam_to_whom_others_attached_something_stays_until_they_take_i
     policy = world.iam.create_policy(Asked((), given, {}))["policy"]["policy_id"]
     attached = world.iam_user("oms")["attached"]
     attached[policy] = 0.0
-    told = "IAM user with whose key OMS writes to the destination: stays, because other of somebody else are attached"
-    removes(world, f"wait: {told}", "Detach what is not setup's", code=3)
-    removes(world, f"is there: {told}")
+    told = f"wait: IAM user with whose key OMS writes to the destination: IAM user {NAME}-oms stays, because setup did not"
+    for _ in range(2):
+        removes(world, told, "Detach in the console what setup did not attach", code=3)
     del attached[policy]
     removes(world)
     assert left(world) == {**NOTHING, "iam policies": ["other"]}
