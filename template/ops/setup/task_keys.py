@@ -45,28 +45,39 @@ class TaskKeys:
         self._name = f"{RECORDS}setup/{project}-task.json"
         # The note of this run, while the answer to its request is unknown.
         self.pending: Note | None = None
+        self._written: Note | None = None
 
     def read(self) -> Note | None:
         """Read the note; None if there is none."""
+        if self._log is None:
+            return self._written
         answer = None
         with refused(lambda error: error.code == "NoSuchBucket"):
-            answer = self._log.get(self._name) if self._log else None
+            answer = self._log.get(self._name)
         try:
-            return Note(**json.loads(answer.body)) if answer else self.pending
+            return Note(**json.loads(answer.body)) if answer else None
         except (TypeError, ValueError):
             raise UnreadableError from None
+
+    def recent(self) -> Note | None:
+        """Read the note of a request whose task OMS's list may still lack; None if there is none."""
+        note = self.read()
+        return note if note and not self.is_late(note) else None
 
     def unanswered(self) -> Note | None:
         """Read the note of a request whose outcome is unknown; None if there is none, or if its keys are deleted."""
         note = self.read()
         if note is None or note.task:
             return None
-        return note if not self.is_late(note) or len(self._deleted(note)) < len(note.keys) else None
+        return note if not self.is_late(note) or set(note.keys) & set(self._existing() or ()) else None
 
     def lost(self, task: str) -> list[str]:
         """List the keys that OMS got for a task, and that no longer exist."""
         note = self.read()
-        return self._deleted(note) if note and note.task in ("", task) else []
+        if note is None or note.task not in ("", task):
+            return []
+        existing = self._existing()
+        return [] if existing is None else [key for key in note.keys if key not in existing]
 
     def is_late(self, note: Note) -> bool:
         """True if OMS's list would show the task by now."""
@@ -97,16 +108,16 @@ class TaskKeys:
         """Delete the note: no task has the keys."""
         if self._log:
             self._log.delete(self._name)
-        self.pending = None
+        self.pending = self._written = None
 
-    def _deleted(self, note: Note) -> list[str]:
-        """List the noted keys that no longer exist; none if a user's keys cannot be read."""
+    def _existing(self) -> list[str] | None:
+        """List the access keys of the users; None if a user's cannot be read."""
         with refused(lambda error: error.status == 403):
-            existing = all_keys(self._holders)
-            return [key for key in note.keys if key not in existing]
-        return []
+            return all_keys(self._holders)
+        return None
 
     def _write(self, note: Note) -> None:
+        self._written = note
         if self._log:
             self._log.put(self._name, json.dumps(asdict(note)).encode())
 

@@ -58,8 +58,11 @@ class Tasks:
         return self.url(task) if task else ""
 
     def made(self) -> str:
-        """Return the id of the task that setup made; empty if OMS lists none."""
-        return next((str(task["sync_task_id"]) for task in self._mine(self._all())), "")
+        """Return the id of the task that setup made, by OMS's list, or by its answer while the list may lack it; empty
+        if there is none."""
+        mine = self._mine(self._all())
+        note = None if mine else self._keys.recent()
+        return str(mine[0]["sync_task_id"]) if mine else note.task if note else ""
 
     def takes_back(self) -> bool:
         """True if SYNC_URL of s.yaml is of a task that setup made, or of one that no longer exists."""
@@ -111,13 +114,16 @@ class Tasks:
         found, pair = self._all(), self._pair
         if ours := self._ours(found):
             return self._there(ours)
+        note = self._keys.recent()
+        if note and note.task and self._given in ("", self.url(note.task)):
+            return Line(Standing.THERE, t("OMS created it at {since}, and does not list it yet", since=note.since))
         if self._given:
             return Line(
                 Standing.STOP,
                 t("SYNC_URL is of no task of this account and region"),
                 t("Correct it in s.yaml, or empty it: then a task is made"),
             )
-        if (note := self._keys.unanswered()) and not self._keys.is_late(note):
+        if note and not note.task:
             told = t("Setup waits until OMS lists it, at most five minutes; no access key is deleted before")
             return Line(Standing.CREATE, asked_for(note), told)
         if others := self._of_pair(found):
@@ -205,7 +211,7 @@ class Tasks:
                     task, t("Write the source bucket back into s.yaml first: {source}", source=task["src_bucket"])
                 )
         mine = self._mine(found)
-        if not mine and (note := self._keys.unanswered()) and not self._keys.is_late(note):
+        if not mine and (note := self._keys.recent()):
             return Line(Standing.STOP, asked_for(note), t("Run this again five minutes after that"))
         if not mine:
             return NOTHING_OURS

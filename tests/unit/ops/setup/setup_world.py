@@ -61,6 +61,7 @@ def mended(world: SetupWorld) -> None:
         policy["told"]["default_version_id"] = "v5"
     world.forget()
     world.oms._tasks.clear()
+    world.later(300)
     well(world.setup(typed=YES))
 
 
