@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sandbox.server.faults import Fault
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
+from unit.ops.setup.setup_world import NAME, YES, ends, number_of, well
 
 NOTE = f"oms_source_record/setup/{NAME}-task.json"
 LOST = {"lost": Fault.drop_after(), "504": Fault.status_after(504)}
@@ -15,7 +15,8 @@ ASKED = "OMS was asked for a sync task at "
 
 
 def is_creation(request):
-    return request.method == "POST" and request.raw_path.endswith("/sync-tasks")
+    path = request.url if hasattr(request, "url") else request.raw_path
+    return request.method == "POST" and path.endswith("/sync-tasks")
 
 
 def keys(world):
@@ -54,7 +55,7 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
 def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
     # GIVEN an administrator whose machine dies before OMS's answer
     world.oms.stale_for = 30.0
-    number = creation_number()
+    number = number_of(is_creation)
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
     first = unlocked(world)
@@ -69,14 +70,6 @@ def unlocked(world):
     """The keys of a machine that died, whose lock is taken away."""
     del world.oss.buckets[world.log_bucket].objects[f"oms_source_record/setup/{NAME}.json"]
     return keys(world)
-
-
-def creation_number():
-    """The number of the request that creates the task."""
-    with SetupWorld() as world:
-        well(world.setup(typed=YES))
-        numbers = [n for n, one in enumerate(world.sent, 1) if one.method == "POST" and one.url.endswith("/sync-tasks")]
-    return numbers[0]
 
 
 @pytest.fixture
@@ -110,7 +103,7 @@ def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed
 
 def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
     # GIVEN a plan that is shown before the five minutes are over, and a yes that comes after them
-    number = creation_number()
+    number = number_of(is_creation)
     world.oms.stale_for = 3600.0
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
@@ -121,7 +114,7 @@ def test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted(world):
 
 
 def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
-    with world.cut_off("dies_after", creation_number(), away=0):
+    with world.cut_off("dies_after", number_of(is_creation), away=0):
         world.oms.stale_for = 30.0
         world.setup(typed=YES)
     first = unlocked(world)
