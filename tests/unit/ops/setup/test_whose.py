@@ -93,7 +93,7 @@ def test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none(made, 
     keys = {name: value for name, value in world.administrators().items() if value}
     before = world.everything()
     with patch.dict("os.environ", keys):
-        session = Session(Caller(world), Screen(), Here(world), "en")
+        session = Session(Caller(world), Screen(Here(world)), Here(world), "en")
         variables = read(world.folder / "s.yaml", NEEDED)
         holders = Alibaba(session, variables).reader, Huawei(session, variables).writer
     # WHEN a migration asks for them THEN it sees no key to delete, and makes none
