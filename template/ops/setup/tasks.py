@@ -164,7 +164,7 @@ class Tasks:
             if not self._of_pair([task]):
                 told = t(
                     "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
-                    " then write the new ones, and empty SYNC_URL",
+                    " then write the new ones",
                     command=Typed("setup", remove=True),
                 )
                 return _elsewhere(task, told)

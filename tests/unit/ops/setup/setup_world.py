@@ -154,7 +154,6 @@ class SetupWorld(Administrator):
                 ("tasks", one.task_id): (one.note, one.status, one.src_bucket, one.bucket.name)
                 for one in self.oms.tasks
             },
-            **{("groups", one.id): (one.order.note, one.status) for one in self.oms.groups.all()},
             **{("oss", name): (one.owner, one.versioning, dict(one.objects)) for name, one in buckets.items()},
             **{("obs", name): (one.owner, one.region, dict(one.objects)) for name, one in self.obs._buckets.items()},
             **{("secrets", name): value for name, value in self.secrets.items()},
