@@ -17,6 +17,8 @@ _CLOSING = f"{_UNIT}/test_law_of_closing.py"
 _GIVEN_UP = f"{_UNIT}/clouds/test_given_up.py"
 _CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_the_pass_that_is_judged_again_is_the_one_that_is_certified"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
+_SETUP = f"{_UNIT}/ops/setup"
+_WHOSE, _TASK_KEYS = f"{_SETUP}/test_whose.py", f"{_SETUP}/test_task_keys.py"
 _VERSIONS = f"{_JOBS}/replay/test_law_of_versions.py"
 
 
@@ -98,6 +100,140 @@ MISTAKES = (
         f"{_CODE}/ledger/waiting.py",
         "replay/{project or invocation.settings.project}/",
         "replay/all/",
+    ),
+    Mistake(
+        "a policy of others is overwritten in RAM, if its role is absent",
+        f"{_WHOSE}::test_a_thing_of_others_with_the_project_s_name_stops_the_plan[a RAM policy without its role]",
+        f"{_OPS}/setup/ram_holders.py",
+        "        if is_foreign or others:\n",
+        "        if is_foreign or (holder and others):\n",
+        more=((f"{_OPS}/setup/ram_holders.py", "        if not policy.is_ours:\n", "        if False:\n"),),
+    ),
+    Mistake(
+        "a policy of others is overwritten in IAM, if its user is absent",
+        f"{_WHOSE}::test_a_thing_of_others_with_the_project_s_name_stops_the_plan[an IAM policy without its user]",
+        f"{_OPS}/setup/iam_users.py",
+        "if others := [name for thing, name in names if thing and",
+        "if others := [name for thing, name in names if user and thing and",
+        more=(
+            (
+                f"{_OPS}/setup/iam_users.py",
+                "            self._check_ours(policy, policy_called(self.name))\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    Mistake(
+        "a thing of others that appears after the look is taken for setup's",
+        f"{_WHOSE}::test_a_thing_that_appears_after_the_plan_stays_as_it_is",
+        f"{_OPS}/setup/ram_holders.py",
+        "            self._check_ours(holder)\n            if not",
+        "            if not",
+    ),
+    Mistake(
+        "an access key on a user of others",
+        f"{_WHOSE}::test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none",
+        f"{_OPS}/setup/iam_users.py",
+        "        self._check_ours(user, self.called)\n        made",
+        "        made",
+    ),
+    Mistake(
+        "a key of others is deleted with those of a user",
+        f"{_WHOSE}::test_a_user_that_somebody_else_made_anew_keeps_its_keys_and_gets_none",
+        f"{_OPS}/setup/ram_holders.py",
+        " if self.is_ours() else None\n",
+        "\n",
+    ),
+    Mistake(
+        "a task with the mark and another source is setup's",
+        f"{_WHOSE}::test_a_task_with_the_mark_of_the_project_and_another_source_is_somebody_else_s",
+        f"{_OPS}/setup/tasks.py",
+        '(task.get("description"), task["src_bucket"]) == marked',
+        'task.get("description") == self._mark',
+    ),
+    Mistake(
+        "an unknown outcome deletes the keys that OMS may have",
+        f"{_TASK_KEYS}::test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys",
+        f"{_OPS}/setup/setup.py",
+        "            if asked.pending is None:\n",
+        "            if asked.pending is None or not tasks.made():\n",
+    ),
+    Mistake(
+        "a 504 proves that OMS has no task",
+        f"{_TASK_KEYS}::test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys[504]",
+        f"{_OPS}/setup/task_keys.py",
+        "            if error.status < 500:\n",
+        "            if error.status:\n",
+    ),
+    Mistake(
+        "the next run does not know that a task is awaited",
+        f"{_TASK_KEYS}::test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits",
+        f"{_OPS}/setup/task_keys.py",
+        "        self._write(note)\n        self.pending",
+        "        self.pending",
+    ),
+    Mistake(
+        "keys go that the plan did not name",
+        f"{_TASK_KEYS}::test_keys_that_became_late_after_the_plan_was_shown_are_not_deleted",
+        f"{_OPS}/setup/both_clouds.py",
+        "if named is None or key in named]",
+        "]",
+    ),
+    Mistake(
+        "a task without keys is there",
+        f"{_TASK_KEYS}::test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan",
+        f"{_OPS}/setup/task_keys.py",
+        "key for key in note.keys if key not in existing]",
+        "key for key in note.keys if not existing]",
+    ),
+    Mistake(
+        "a new half of a pair beside an old one",
+        f"{_SETUP}/test_new_key.py::test_a_pair_whose_storing_was_cut_off_is_not_there_and_another_one_is_made",
+        f"{_OPS}/clouds/keys.py",
+        "        caller.forget_secret(name)\n",
+        "        pass\n",
+    ),
+    Mistake(
+        "a policy stays whose role was deleted by hand",
+        f"{_SETUP}/test_remove.py::test_a_policy_whose_role_or_user_was_deleted_by_hand_goes",
+        f"{_OPS}/setup/ram_holders.py",
+        "        is_ours, policies = self.is_ours(), self._own_policies()\n",
+        "        is_ours = self.is_ours()\n        policies = self._own_policies() if is_ours else {}\n",
+    ),
+    Mistake(
+        "a policy that others attached ends a removal",
+        f"{_SETUP}/test_remove.py::test_a_policy_of_setup_s_that_others_attached_stays_and_all_keys_go",
+        f"{_OPS}/setup/ram_holders.py",
+        'error.code.startswith("DeleteConflict")',
+        "error.status == 0",
+    ),
+    Mistake(
+        "what stays is nothing to remove the next time",
+        f"{_SETUP}/test_remove.py::test_what_others_made_or_attached_stays_and_is_named",
+        f"{_OPS}/setup/needs.py",
+        "Line(Standing.WAIT, seen, step) if reasons",
+        "Line(Standing.THERE, seen) if reasons",
+    ),
+    Mistake(
+        "a policy of others with the name is detached",
+        f"{_SETUP}/test_remove.py::test_a_policy_of_others_with_the_name_on_a_user_of_setup_s_stays_attached",
+        f"{_OPS}/setup/ram_holders.py",
+        "if policy and policy.is_ours}",
+        "if policy}",
+    ),
+    Mistake(
+        "a stale SYNC_URL after a removal",
+        f"{_SETUP}/test_remove.py::test_an_address_of_a_task_that_is_gone_is_taken_back",
+        f"{_OPS}/setup/tasks.py",
+        "self._given not in others\n",
+        "self._given in map(self.url, self.made())\n",
+    ),
+    Mistake(
+        "the address of somebody else's task is taken out of s.yaml",
+        f"{_SETUP}/test_remove.py::test_an_address_of_a_task_that_somebody_else_made_stays_in_s_yaml",
+        f"{_OPS}/setup/tasks.py",
+        " and self._given not in others\n",
+        "\n",
     ),
     Mistake(
         "a late first mark opens a closed project",

@@ -121,7 +121,8 @@ class Oms(KeyedService):
     """A service that takes object keys for a task, and copies the objects a moment later.
 
     `sides` and `projects`: what tasks may be created between, and in which projects. `agreements`: the projects whose
-    user agreed to the privacy statement, without which no task is created where it `needs_agreement`.
+    user agreed to the privacy statement, without which no task is created where it `needs_agreement`. `stale_for`: so
+    many seconds a new task is in no list.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -132,6 +133,7 @@ class Oms(KeyedService):
         self.projects: set[str] = set()
         self.agreements: set[str] = set()
         self.needs_agreement = False
+        self.stale_for = 0.0
         # What tasks that were created by a call were given.
         self._given: dict[str, dict[str, Any]] = {}
         self.groups = Groups(self, self._both_sides)
@@ -317,7 +319,7 @@ class Oms(KeyedService):
         found = [
             task.summary()
             for (owner, _), task in self._tasks.items()
-            if owner == project and status in (None, task.status)
+            if owner == project and status in (None, task.status) and task.age() >= self.stale_for
         ]
         return json_response(200, {"tasks": found[offset : offset + limit], "count": len(found)})
 

@@ -83,6 +83,10 @@ class Task(Copier):
         self._started = int(self.service.now() * 1000)
         self._created = self._created or self._started
 
+    def age(self) -> float:
+        """Return the seconds since it was created."""
+        return self.service.now() - self._created / 1000
+
     def accept(self, keys: Iterable[str]) -> None:
         """Take the keys of one call, and copy them later. REQUEST counts objects, not calls ("number of objects
         requested")."""

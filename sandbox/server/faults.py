@@ -48,6 +48,11 @@ class Fault:
         return Fault("status", code=code, body=body, headers=dict(headers or {}))
 
     @staticmethod
+    def status_after(code: int) -> Fault:
+        """Do the work, then answer this, as a gateway does that has waited too long."""
+        return Fault("status_after", code=code)
+
+    @staticmethod
     def drop_before() -> Fault:
         """Reset the connection before the work is done."""
         return Fault("drop_before")

@@ -219,6 +219,9 @@ class Service(ABC):
     async def _show_fault(self, fault: Fault, request: Request, connection: Connection) -> Response:
         if fault.kind == "status":
             return Response(fault.code, fault.body, dict(fault.headers))
+        if fault.kind == "status_after":
+            self._work(request)
+            return Response(fault.code)
         if fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
             return self._work(request)

@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 import re
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ops.call import Caller
 from ops.commands import Typed
 from ops.errors import UsageError
 from ops.project import as_it_stands
@@ -143,11 +144,21 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
             )
     # All are there before any is stored: two keys that belong together never come from two pairs.
     values = {name: _value(session, name) for name in options.name or named}
-    for name, value in values.items():
-        session.caller.keep_secret(named[name], value)
+    store(session.caller, {named[name]: value for name, value in values.items()})
+    for name in values:
         session.say(t("{name} is in the tool's secret store now, as {named}.", name=name, named=named[name]))
     session.say(t("Deploy, so that the functions get them: {command}", command=Typed("deploy")))
     return 0
+
+
+def store(caller: Caller, secrets: Mapping[str, str]) -> None:
+    """Put secrets that belong together into the tool's store. The old ones go first, but the first, so that a run that
+    is cut off leaves a part of them, and never a new one beside an old one."""
+    _, *others = secrets
+    for name in {*others} & {*caller.secrets()} if others else ():
+        caller.forget_secret(name)
+    for name, value in secrets.items():
+        caller.keep_secret(name, value)
 
 
 def _value(session: Session, name: str) -> str:

@@ -23,6 +23,7 @@ from ops.setup.functions_key import FunctionsKey
 from ops.setup.iam_users import IamUser
 from ops.setup.needs import Line, Need, Standing, with_reason
 from ops.setup.ram_holders import RamHolder
+from ops.setup.task_keys import TaskKeys, asked_for
 from ops.setup.tasks import Pair, Tasks
 from ops.waiting import Session
 from oss_oms_sync.answers.text import Text, same, t
@@ -113,13 +114,15 @@ class Alibaba:
 
 class Huawei:
     """The account of Huawei Cloud. `writer` holds the key with which OMS writes to the destination, where setup makes
-    it; `functions` that of the functions."""
+    it; `functions` that of the functions. `alibaba`: the other account, where setup has its keys as well."""
 
-    def __init__(self, session: Session, given: Mapping[str, str], keys: Keys | None = None) -> None:
+    def __init__(
+        self, session: Session, given: Mapping[str, str], keys: Keys | None = None, alibaba: Alibaba | None = None
+    ) -> None:
         self._keys, self._clock = keys or administrators(session, HUAWEI), session.clock
         here = session.caller.endpoints()
         self._region, target = given["destinationRegion"], given["destinationBucket"]
-        self._endpoints, self._target = here, target
+        self._endpoints, self._target, self._log = here, target, given["logBucket"]
         self._iam = Service(here.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", self._keys, self._clock)
         self.account = _of_huawei(self._iam, self._keys)
         name, mark = given["functionName"], mark_of(given)
@@ -129,6 +132,8 @@ class Huawei:
             self._iam, f"{name}-functions", statements.functions_in_huawei(given), mark, self._region
         )
         self.key = FunctionsKey(self.functions, session.caller, session.clock, given, self.has_task)
+        holders = [self.writer, *([alibaba.reader] if alibaba else ())]
+        self.task_keys = TaskKeys(alibaba.log if alibaba else None, name, session.clock, holders)
         number = self._project()
         self.tasks = Tasks(
             Service(
@@ -140,7 +145,8 @@ class Huawei:
             number,
             Pair(given["sourceBucket"], given["region"], target, self._region),
             mark,
-            given,
+            self.task_keys,
+            given.get("SYNC_URL", ""),
         )
 
     def with_keys(self, keys: Keys) -> ObsBucket:
@@ -158,11 +164,19 @@ class Huawei:
         """Whether OMS has its keys."""
         return bool(self.tasks.address())
 
+    def settings(self) -> dict[str, str]:
+        """Return what setup writes into s.yaml; SYNC_URL is empty until there is a task."""
+        return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
+
+    def own_settings(self) -> list[str]:
+        """List the variables of s.yaml that name what setup removes, or what is gone."""
+        return [*(["SYNC_URL"] if self.tasks.takes_back() else ()), *self.key.takes_back()]
+
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
         """Keys whose secrets nobody has go, also those of `holders`, for whom OMS gets new ones; then the functions get
         theirs."""
         for holder in holders:
-            yield _orphans(holder, self.has_task)
+            yield _orphans(holder, self.has_task, self.task_keys)
         yield _orphans(self.functions, self.key.is_used)
         yield self.key.need()
 
@@ -213,15 +227,25 @@ def mark_of(given: Mapping[str, str]) -> str:
     return f"oss-oms-sync:{given['functionName']}:{given['sourceBucket']}"[:128]
 
 
-def _orphans(holder: Holder, is_used: Callable[[], bool]) -> Need:
-    """Keys of a user of setup's that nothing uses: their secrets were told once, and are lost."""
+def _orphans(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
+    """Delete the keys of a user of setup's that nothing uses: their secrets are shown once, and are lost. Keys that OMS
+    may have got stay as long as its list may lack their task, and a key goes only if the plan names it."""
+    named: list[str] | None = None
 
     def look() -> Line:
-        keys = [] if is_used() or not holder.is_ours() else [*map(same, holder.key_ids())]
-        return Line(Standing.REMOVE, facts=keys) if keys else Line(Standing.THERE, t("none"))
+        nonlocal named
+        keys = [] if is_used() else holder.key_ids()
+        note = task_keys.unanswered() if task_keys and keys else None
+        seen = asked_for(note) if note and set(note.keys) & set(keys) else None
+        is_awaited = task_keys and note and seen and not task_keys.is_late(note)
+        named = [key for key in keys if named is None or key in named] if not is_awaited else []
+        if named:
+            told = t("Without them a task that OMS creates later copies nothing") if seen else None
+            return Line(Standing.REMOVE, seen, told, [*map(same, named)])
+        return Line(Standing.THERE, seen or t("none"), facts=[*map(same, keys)] if seen else ())
 
     def remove() -> None:
-        for key in holder.key_ids():
+        for key in named or ():
             holder.delete_key(key)
 
     what, by_hand = t("access keys of {who} that nothing uses", who=holder.called), [t("Delete those that nobody has")]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ops.call import Caller
 from ops.clock import Clock, parse_time
+from ops.clouds.keys import store
 from ops.commands import Typed
 from ops.setup.iam_users import IamUser, Key
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
@@ -91,16 +92,13 @@ class FunctionsKey:
         return Line(Standing.CREATE, _HERE)
 
     def _make(self) -> None:
-        """A secret that is told once is stored before anything else happens."""
+        """Make a key and store it before anything else happens: its secret is shown once."""
         keys = self._user.make_key()
-        for name, secret in zip(self._names, (keys.access, keys.secret), strict=True):
-            self._caller.keep_secret(name, secret.reveal())
+        pair = (keys.access.reveal(), keys.secret.reveal())
+        store(self._caller, dict(zip(self._names, pair, strict=True)))
 
     def _look_to_renew(self) -> Line:
-        # A store that does not answer gets no secret.
-        self._kept()
-        keys = self._user.keys()
-        turn = _turn(keys, self._clock.now())
+        keys, turn = self._turn()
         facts = [
             t("{key}, made {made}, last used {used}", key=one.number, made=one.made, used=one.used or "-")
             for one in keys
@@ -120,17 +118,32 @@ class FunctionsKey:
         return Line(Standing.REMOVE, seen, t("A machine that has it gets another one by this command"), facts)
 
     def _renew(self) -> None:
-        turn = _turn(self._user.keys(), self._clock.now())
+        _, turn = self._turn()
         if turn.goes:
             self._user.delete_key(turn.goes.number)
         if turn.is_made:
             self._make()
 
+    def _turn(self) -> tuple[list[Key], _Turn]:
+        """List the keys of the user, and decide what a renewal does next."""
+        # A store that does not answer gets no secret. One that has half of a pair shows that a run ended within it.
+        is_cut = len(self._kept()) == 1
+        keys = self._user.keys()
+        return keys, _turn(keys, self._clock.now(), is_cut=is_cut)
+
+    def takes_back(self) -> list[str]:
+        """List the variables of s.yaml that name the key, unless it is another project's."""
+        names = [name for name, value in self.settings.items() if self._given.get(name) == value]
+        return [] if names and self._is_of_others() else names
+
     def _look_to_forget(self) -> Line:
-        # Where the user is another project's of this name, the store may have the key with which that one works.
-        if not self._kept() or (self._user.user() and not self._user.is_ours()):
+        if not self._kept() or self._is_of_others():
             return NOTHING_OURS
         return Line(Standing.REMOVE, t("from the secret store of this machine"), None, [*map(same, self._names)])
+
+    def _is_of_others(self) -> bool:
+        """True if the user is another project's of this name: the store may have the key with which that works."""
+        return self._user.user() is not None and not self._user.is_ours()
 
     def _forget(self) -> None:
         for name in self._names:
@@ -144,13 +157,14 @@ class FunctionsKey:
         return set(self._names) & set(self._caller.secrets())
 
 
-def _turn(keys: list[Key], now: datetime) -> _Turn:
-    """`keys`: the older one first. One that nobody used in a day is this machine's, not deployed yet, or its secret
-    never arrived: in both cases another one is as good. Else the functions have that which was used last."""
+def _turn(keys: list[Key], now: datetime, *, is_cut: bool) -> _Turn:
+    """Decide what a renewal does next. `keys`: the older one first. A key that nobody used in a day, or whose storing
+    was cut off (`is_cut`), is deployed nowhere, or nobody has its secret: another one is as good. Else the functions
+    have the key that was used last."""
     if len(keys) < _MOST:
         return _Turn(None, is_made=True)
     if not keys[-1].used:
-        is_old = now - (parse_time(keys[-1].made) or now) >= _APART
+        is_old = is_cut or now - (parse_time(keys[-1].made) or now) >= _APART
         return _Turn(keys[-1] if is_old else None, is_made=is_old)
     left, live = sorted(keys, key=_last_use)
     return _Turn(left if _last_use(live) - _last_use(left) >= _APART else None, is_made=False)

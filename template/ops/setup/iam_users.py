@@ -13,15 +13,18 @@ from typing import Any, NamedTuple
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service
 from ops.setup.needs import (
-    NOTHING_OURS,
     Line,
     Need,
     Standing,
+    as_it_goes,
     as_it_lacks,
+    attached_elsewhere,
     delete_by_hand,
+    foreign,
+    has_others,
     lacks,
     no_user,
-    not_ours,
+    policy_called,
     stays,
 )
 from ops.setup.statements import Document, by_roles, rights
@@ -71,7 +74,7 @@ class IamUser:
         return Need(what, (*_LOOKS, *_REMOVES), self._look_to_remove, self._remove, [delete_by_hand(self.name)])
 
     def key_ids(self) -> list[str]:
-        """The access keys that the user has."""
+        """List the access keys of the user; none of a user that setup did not make."""
         return [one["access_key_id"] for one in self._keys()]
 
     def keys(self) -> list[Key]:
@@ -84,11 +87,12 @@ class IamUser:
         return sorted(found, key=lambda key: key.made)
 
     def make_key(self) -> Keys:
-        """A new access key, whose secret IAM tells this once. It has no token. Raises NotYetError if there is no such
-        user."""
+        """Make an access key, whose secret IAM shows this once. It has no token. Raises NotYetError if there is no such
+        user, and UsageError if setup did not make it."""
         user = self.user()
         if user is None:
             raise no_user(self.name)
+        self._check_ours(user, self.called)
         made = self._iam.call("POST", _keys_of(user), attempts=1, was_made=True)["access_key"]
         return Keys(Secret(made["access_key_id"]), Secret(made["secret_access_key"]))
 
@@ -107,7 +111,7 @@ class IamUser:
 
     def _keys(self) -> list[dict[str, Any]]:
         user = self.user()
-        return [] if user is None else [*self._all(_keys_of(user), "access_keys")]
+        return [*self._all(_keys_of(user), "access_keys")] if user and self._is_ours(user) else []
 
     def _by_hand(self) -> Iterator[Text]:
         """The same without identity policies; support.huaweicloud.com/api-iam has a call for each."""
@@ -133,14 +137,13 @@ class IamUser:
         facts = [self.called, *rights(self._document)]
         # Both in any case, so that a right which will be missing is noticed now.
         user, policy = self.user(), self._policy()
+        names = ((user, self.called), (policy, policy_called(self.name)))
+        if others := [name for thing, name in names if thing and not self._is_ours(thing)]:
+            return foreign(others)
         if user is None:
             return Line(Standing.CREATE, facts=facts)
-        if not self._is_ours(user):
-            return not_ours(Standing.STOP, self.name, t("Rename that user, or choose another functionName"), facts)
-        if policy and not self._is_ours(policy):
-            return not_ours(Standing.STOP, self.name, t("Rename or delete that policy, if nobody needs it"))
         said = self._says(policy) if policy else None
-        is_attached = policy is not None and policy["policy_id"] in self._attached(user["user_id"])
+        is_attached = policy is not None and policy["policy_id"] in self._attached(user)
         return as_it_lacks([*lacks(self.name, said, self._document, is_attached=is_attached)], facts)
 
     def _do(self) -> None:
@@ -151,7 +154,10 @@ class IamUser:
                     "POST", "/v5/users", body={"name": self.name, "description": self._mark, "enabled": True}
                 )["user"]
             )
+        self._check_ours(user, self.called)
         policy, text = self._policy(), json.dumps(self._document)
+        if policy is not None:
+            self._check_ours(policy, policy_called(self.name))
         if policy is None:
             policy = self._iam.call(
                 "POST",
@@ -160,7 +166,7 @@ class IamUser:
             )["policy"]
         elif self._says(policy) != self._document:
             self._replace(policy, text)
-        if policy["policy_id"] not in self._attached(user["user_id"]):
+        if policy["policy_id"] not in self._attached(user):
             self._iam.call(
                 "POST",
                 f"/v5/policies/{policy['policy_id']}/attach-user",
@@ -169,39 +175,53 @@ class IamUser:
             )
 
     def _look_to_remove(self) -> Line:
-        user, policy = self.user(), self._policy()
-        if not self._is_ours(user) and not self._is_ours(policy):
-            return NOTHING_OURS
-        keys, others = self.key_ids(), self._others(user, policy)
-        if others and not keys and not self._is_ours(policy):
-            return Line(Standing.THERE, stays(others).happened)
-        return Line(Standing.REMOVE, facts=[self.called, *map(same, keys)])
+        user, policy = self._own()
+        attached = self._attached(user)
+        goes, reasons = [*map(same, self.key_ids())], []
+        if policy and policy["attachment_count"] > (policy["policy_id"] in attached):
+            reasons.append(attached_elsewhere(self.name))
+        elif policy:
+            goes.append(policy_called(self.name))
+        if user:
+            others = _others(attached, policy)
+            goes[:0] = [] if others else [self.called]
+            reasons += [has_others(self.called, others)] if others else []
+        return as_it_goes(goes, reasons)
 
     def _remove(self) -> None:
-        user, policy = self.user(), self._policy()
-        others = self._others(user, policy)
-        if user and self._is_ours(user):
-            for key in self.key_ids():
-                self.delete_key(key)
-            if policy and policy["policy_id"] in self._attached(user["user_id"]):
-                self._iam.call(
-                    "POST", f"/v5/policies/{policy['policy_id']}/detach-user", body={"user_id": user["user_id"]}
-                )
-            if not others:
-                self._iam.call("DELETE", f"/v5/users/{user['user_id']}")
-        if policy and self._is_ours(policy):
+        """Remove the keys first, then what nothing else uses. Raises NotYetError for what stays."""
+        for key in self.key_ids():
+            self.delete_key(key)
+        user, policy = self._own()
+        attached, reasons = self._attached(user), []
+        if user and policy and policy["policy_id"] in attached:
+            body = {"user_id": user["user_id"]}
+            self._iam.call("POST", f"/v5/policies/{policy['policy_id']}/detach-user", body=body)
+            policy["attachment_count"] -= 1
+        if others := _others(attached, policy):
+            reasons.append(has_others(self.called, others))
+        elif user:
+            self._iam.call("DELETE", f"/v5/users/{user['user_id']}")
+        if policy and policy["attachment_count"]:
+            reasons.append(attached_elsewhere(self.name))
+        elif policy:
             path = f"/v5/policies/{policy['policy_id']}"
             for version in list(self._all(f"{path}/versions", "versions")):
                 if not version["is_default"]:
                     self._iam.call("DELETE", f"{path}/versions/{version['version_id']}")
             self._iam.call("DELETE", path)
-        if others:
-            raise stays(others)
+        if reasons:
+            raise stays(reasons)
 
-    def _others(self, user: dict[str, Any] | None, policy: dict[str, Any] | None) -> list[str]:
-        """The policies of somebody else that a user of setup's has: it stays as long as they are attached."""
-        attached = self._attached(user["user_id"]) if user and self._is_ours(user) else {}
-        return [name for number, name in attached.items() if not policy or number != policy["policy_id"]]
+    def _own(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Read the user and the policy of this name, if setup made them."""
+        user, policy = self.user(), self._policy()
+        return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
+
+    def _check_ours(self, thing: dict[str, Any], name: Text) -> None:
+        """Raise UsageError for a user or a policy that setup did not make."""
+        if not self._is_ours(thing):
+            raise foreign([name]).error()
 
     def _is_ours(self, found: dict[str, Any] | None) -> bool:
         """Whether setup made a user or a policy."""
@@ -224,10 +244,11 @@ class IamUser:
         path = f"/v5/policies/{policy['policy_id']}/versions/{policy['default_version_id']}"
         return json.loads(self._iam.call("GET", path)["policy_version"]["document"])
 
-    def _attached(self, user: str) -> dict[str, str]:
-        """Their names by their numbers."""
-        found = self._all(f"/v5/users/{user}/attached-policies", "attached_policies")
-        return {one["policy_id"]: one["policy_name"] for one in found}
+    def _attached(self, user: Mapping[str, Any] | None) -> dict[str, str]:
+        """List the policies that a user has: their names by their identifiers."""
+        path = f"/v5/users/{user['user_id']}/attached-policies" if user else ""
+        policies = self._all(path, "attached_policies") if user else ()
+        return {policy["policy_id"]: policy["policy_name"] for policy in policies}
 
     def _all(self, path: str, name: str, **query: str) -> Iterator[dict[str, Any]]:
         """What IAM lists, page by page."""
@@ -242,3 +263,8 @@ class IamUser:
 
 def _keys_of(user: Mapping[str, Any]) -> str:
     return f"/v5/users/{user.get('user_id', '')}/access-keys"
+
+
+def _others(attached: Mapping[str, str], policy: Mapping[str, Any] | None) -> list[str]:
+    """List the names of the policies that setup did not attach to its user, which stays as long as it has them."""
+    return [name for number, name in attached.items() if not policy or number != policy["policy_id"]]

@@ -16,7 +16,7 @@ from ops.clouds.wire import RefusedError
 from ops.errors import UsageError
 from ops.setup.statements import Document, lost
 from ops.waiting import Session, pause
-from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 
 T = TypeVar("T")
 
@@ -67,6 +67,10 @@ class Line(NamedTuple):
     next: Text | None = None
     facts: Sequence[Text] = ()
     steps: Sequence[Text] = ()
+
+    def error(self) -> UsageError:
+        """Return the error of a thing that stands so only since the plan was shown."""
+        return UsageError(self.seen or NOTHING, self.next or NOTHING)
 
 
 @dataclass(frozen=True)
@@ -127,12 +131,32 @@ def no_user(name: str) -> NotYetError:
     return NotYetError(t("there is no user {name} yet", name=name), t("Run this again once there is"))
 
 
-def stays(others: Sequence[str]) -> NotYetError:
-    """For whoever removes what somebody else has attached these to."""
-    return NotYetError(
-        t("stays, because {others} of somebody else are attached", others=others),
-        t("Detach what is not setup's, and run this again"),
-    )
+def stays(reasons: Sequence[Text]) -> NotYetError:
+    """Return the error of a removal that leaves something, for these reasons."""
+    return NotYetError(t("{reasons}", reasons=reasons), _DETACH)
+
+
+def has_others(holder: Text, policies: Sequence[str]) -> Text:
+    """Return the reason for which a user or a role stays."""
+    return t("{holder} stays, because setup did not attach {policies}", holder=holder, policies=policies)
+
+
+def attached_elsewhere(policy: str) -> Text:
+    """Return the reason for which a policy of setup's stays."""
+    return t("the policy {name} stays, because it is attached to something that setup did not make", name=policy)
+
+
+def as_it_goes(goes: Sequence[Text], reasons: Sequence[Text]) -> Line:
+    """Return the line of a removal: what goes, and the reasons for which something stays."""
+    seen, step = (t("{reasons}", reasons=reasons), _DETACH) if reasons else (None, None)
+    if goes:
+        return Line(Standing.REMOVE, seen, step, goes)
+    return Line(Standing.WAIT, seen, step) if reasons else NOTHING_OURS
+
+
+def policy_called(name: str) -> Text:
+    """Return the name of a policy, as lines of the plan have it."""
+    return t("policy {name}", name=name)
 
 
 def delete_by_hand(name: str) -> Text:
@@ -142,6 +166,8 @@ def delete_by_hand(name: str) -> Text:
 
 # Of what is to be taken away.
 NOTHING_OURS = Line(Standing.THERE, t("nothing of setup's"))
+_DETACH = t("Detach in the console what setup did not attach, and run this again")
+_RENAME = t("Rename or delete it if nothing uses it, or choose another functionName in s.yaml")
 
 
 def lacks(name: str, document: Document | None, wanted: Document, *, is_attached: bool) -> Iterator[Text]:
@@ -157,11 +183,11 @@ def lacks(name: str, document: Document | None, wanted: Document, *, is_attached
         yield t("the policy {name} is not attached", name=name)
 
 
-def not_ours(standing: Standing, name: str, next_: Text, facts: Sequence[Text] = ()) -> Line:
-    """Something of that name was made by somebody else."""
-    return Line(
-        standing, t("{name} is there, and setup did not make it for this source bucket", name=name), next_, facts
-    )
+def foreign(
+    names: Sequence[Text], state: Standing = Standing.STOP, step: Text = _RENAME, facts: Sequence[Text] = ()
+) -> Line:
+    """Return the line of things that have the project's names, and that setup did not make."""
+    return Line(state, t("setup did not create this for this source bucket: {names}", names=names), step, facts)
 
 
 def as_it_lacks(missing: Sequence[Text], facts: Sequence[Text]) -> Line:

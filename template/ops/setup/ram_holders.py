@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Ram, is_absent
 from ops.clouds.wire import refused
 from ops.commands import interpreter
 from ops.setup.needs import (
-    NOTHING_OURS,
     Line,
     Need,
     Standing,
+    as_it_goes,
     as_it_lacks,
+    attached_elsewhere,
     delete_by_hand,
+    foreign,
+    has_others,
     lacks,
     no_user,
-    not_ours,
+    policy_called,
     stays,
 )
 from ops.setup.statements import Document, rights
@@ -27,10 +30,11 @@ from oss_oms_sync.answers.text import Text, same, t
 
 
 class _Policy(NamedTuple):
-    """What a policy says, and whether setup made it."""
+    """The document of a policy, whether setup made it, and to how many users, roles and groups it is attached."""
 
     document: Document
     is_ours: bool
+    attachments: int
 
 
 class RamHolder:
@@ -59,13 +63,15 @@ class RamHolder:
         return Need(what, (*removes, *keys), self._look_to_remove, self._remove, steps)
 
     def key_ids(self) -> list[str]:
-        """The access keys that the user has."""
-        found = self._ram.find("ListAccessKeys", UserName=self.name)
-        return [] if found is None else [one["AccessKeyId"] for one in found["AccessKeys"]["AccessKey"]]
+        """List the access keys of the user; none of a user that setup did not make."""
+        keys = self._ram.find("ListAccessKeys", UserName=self.name) if self.is_ours() else None
+        return [] if keys is None else [key["AccessKeyId"] for key in keys["AccessKeys"]["AccessKey"]]
 
     def make_key(self) -> Keys:
-        """A new access key, whose secret RAM tells this once. Raises NotYetError if there is no such user."""
+        """Make an access key, whose secret RAM shows this once. Raises NotYetError if there is no such user, and
+        UsageError if setup did not make it."""
         with refused(is_absent):
+            self._check_ours(self._ram.do(f"Get{self._kind}", **{self._named: self.name})[self._kind])
             made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
             return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]))
         raise no_user(self.name)
@@ -76,8 +82,7 @@ class RamHolder:
 
     def is_ours(self) -> bool:
         """Whether setup made it."""
-        found = self._find()
-        return found is not None and found.get(self._marked) == self._mark
+        return self._is_marked(self._find())
 
     def _rights(self, *actions: str) -> tuple[str, ...]:
         """Those to look, and to do this as well."""
@@ -105,102 +110,131 @@ class RamHolder:
 
     def _look(self) -> Line:
         facts = [self.called, *(one for document in self._policies.values() for one in rights(document))]
-        found = self._find()
-        if found is None:
+        holder, policies = self._find(), {name: self._policy(name) for name in self._policies}
+        is_foreign = holder is not None and not self._is_marked(holder)
+        if is_foreign and self._kind == "Role":
+            told = t("Attach a policy with these rights to it, or name another in s.yaml")
+            return foreign([self.called], Standing.BY_HAND, told, facts)
+        others = [policy_called(name) for name, policy in policies.items() if policy and not policy.is_ours]
+        if is_foreign or others:
+            return foreign([*([self.called] if is_foreign else ()), *others])
+        if holder is None:
             return Line(Standing.CREATE, facts=facts)
-        if found.get(self._marked) != self._mark:
-            return not_ours(
-                Standing.BY_HAND,
-                self.name,
-                t("Attach a policy with these rights to it, or name another in s.yaml"),
-                facts,
-            )
-        there = {name: self._policy(name) for name in self._policies}
-        if foreign := [name for name, policy in there.items() if policy and not policy.is_ours]:
-            return not_ours(Standing.STOP, foreign[0], t("Rename or delete that policy, if nobody needs it"))
-        wrong = [] if self._is_trusted(found) else [t("another may take it on")]
+        wrong = [] if self._is_trusted(holder) else [t("another may take it on")]
         attached = self._attached()
-        for name, policy in there.items():
+        for name, policy in policies.items():
             wrong += lacks(name, policy and policy.document, self._policies[name], is_attached=name in attached)
         return as_it_lacks(wrong, facts)
 
     def _do(self) -> None:
-        found = self._find()
-        if found is None:
-            given = {self._named: self.name, self._marked: self._mark}
+        holder = self._find()
+        if holder is None:
+            parameters = {self._named: self.name, self._marked: self._mark}
             if self._trust:
-                given["AssumeRolePolicyDocument"] = self._trust
-            self._make(f"Create{self._kind}", **given)
-        elif not self._is_trusted(found):
-            self._ram.do("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust)
+                parameters["AssumeRolePolicyDocument"] = self._trust
+            if self._is_taken(f"Create{self._kind}", **parameters):
+                holder = self._ram.do(f"Get{self._kind}", **{self._named: self.name})[self._kind]
+        if holder is not None:
+            self._check_ours(holder)
+            if not self._is_trusted(holder):
+                self._ram.do("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust)
         for name, document in self._policies.items():
-            text, policy = json.dumps(document), self._policy(name)
-            if policy is None:
-                self._make("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark)
-            elif policy.document != document:
-                self._ram.do(
-                    "CreatePolicyVersion",
-                    PolicyName=name,
-                    PolicyDocument=text,
-                    SetAsDefault="true",
-                    RotateStrategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
-                )
-            self._make(f"AttachPolicyTo{self._kind}", PolicyType="Custom", PolicyName=name, **{self._named: self.name})
+            self._make_policy(name, document)
+            attachment = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
+            self._is_taken(f"AttachPolicyTo{self._kind}", **attachment)
+
+    def _make_policy(self, name: str, document: Document) -> None:
+        """Make the policy say so. Raises UsageError for a policy that setup did not make."""
+        text, policy = json.dumps(document), self._policy(name)
+        if policy is None:
+            if not self._is_taken("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark):
+                return
+            policy = _policy_of(self._ram.do("GetPolicy", PolicyType="Custom", PolicyName=name), self._mark)
+        if not policy.is_ours:
+            raise foreign([policy_called(name)]).error()
+        if policy.document != document:
+            self._ram.do(
+                "CreatePolicyVersion",
+                PolicyName=name,
+                PolicyDocument=text,
+                SetAsDefault="true",
+                RotateStrategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
+            )
 
     def _look_to_remove(self) -> Line:
-        if not self.is_ours():
-            return NOTHING_OURS
-        others = [name for name in self._attached() if name not in self._policies]
-        goes = [*filter(self._has_made, self._policies), *self._keys()]
-        if others and not goes:
-            return Line(Standing.THERE, stays(others).happened)
-        return Line(Standing.REMOVE, facts=[self.called, *map(same, goes)])
+        is_ours, policies = self.is_ours(), self._own_policies()
+        attached = self._attached() if is_ours else ()
+        goes, reasons = [*map(same, self._keys())], []
+        for name, policy in policies.items():
+            if policy.attachments > (name in attached):
+                reasons.append(attached_elsewhere(name))
+            else:
+                goes.append(policy_called(name))
+        if is_ours:
+            others = [name for name in attached if name not in policies]
+            goes[:0] = [] if others else [self.called]
+            reasons += [has_others(self.called, others)] if others else []
+        return as_it_goes(goes, reasons)
 
     def _remove(self) -> None:
-        """It is no error if something is gone."""
-        attached = self._attached()
-        for name in self._policies:
-            if name in attached:
-                given = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
-                self._ram.find(f"DetachPolicyFrom{self._kind}", **given)
-            if self._has_made(name):
-                self._ram.find("DeletePolicy", PolicyName=name, CascadingDelete="true")
+        """Remove the keys first, then what nothing else uses. Not an error for what is gone. Raises NotYetError for
+        what stays."""
         for key in self._keys():
             self.delete_key(key)
-        if others := [name for name in attached if name not in self._policies]:
-            raise stays(others)
-        self._ram.find(f"Delete{self._kind}", **{self._named: self.name})
+        is_ours, policies, reasons = self.is_ours(), self._own_policies(), []
+        attached = self._attached() if is_ours else ()
+        for name in policies:
+            if name in attached:
+                attachment = {"PolicyType": "Custom", "PolicyName": name, self._named: self.name}
+                self._ram.find(f"DetachPolicyFrom{self._kind}", **attachment)
+            with refused(lambda error: error.code.startswith("DeleteConflict")):
+                self._ram.find("DeletePolicy", PolicyName=name, CascadingDelete="true")
+                continue
+            reasons.append(attached_elsewhere(name))
+        if others := [name for name in attached if name not in policies]:
+            reasons.append(has_others(self.called, others))
+        elif is_ours:
+            self._ram.find(f"Delete{self._kind}", **{self._named: self.name})
+        if reasons:
+            raise stays(reasons)
 
     def _keys(self) -> list[str]:
-        """Those that go with a user; a role has none."""
+        """List the keys that go with a user; a role has none."""
         return self.key_ids() if self._kind == "User" else []
 
     def _is_trusted(self, found: dict[str, str]) -> bool:
         """Whether a role is taken on by whom it is for; a user is nobody's to take on."""
         return not self._trust or json.loads(found["AssumeRolePolicyDocument"]) == json.loads(self._trust)
 
-    def _has_made(self, name: str) -> bool:
-        policy = self._policy(name)
-        return policy is not None and policy.is_ours
+    def _is_marked(self, holder: dict[str, str] | None) -> bool:
+        return holder is not None and holder.get(self._marked) == self._mark
 
-    def _make(self, action: str, **given: str) -> None:
-        """Not an error if somebody else, or a request whose answer was lost, has done it."""
+    def _check_ours(self, holder: dict[str, str]) -> None:
+        """Raise UsageError for a role or user that setup did not make."""
+        if not self._is_marked(holder):
+            raise foreign([self.called]).error()
+
+    def _is_taken(self, action: str, **parameters: str) -> bool:
+        """Do it; True if RAM refused, because it has that already: it is of a request whose answer was lost, or of
+        somebody else."""
         with refused(lambda error: error.code.startswith("EntityAlreadyExist")):
-            self._ram.do(action, **given)
+            self._ram.do(action, **parameters)
+            return False
+        return True
 
     def _find(self) -> dict[str, str] | None:
         found = self._ram.find(f"Get{self._kind}", **{self._named: self.name})
         return None if found is None else dict(found[self._kind])
 
     def _policy(self, name: str) -> _Policy | None:
-        """A policy as it is now; None if there is none."""
-        found = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
-        if found is None:
-            return None
-        return _Policy(
-            json.loads(found["DefaultPolicyVersion"]["PolicyDocument"]),
-            found["Policy"].get("Description") == self._mark,
-        )
+        """Read a policy; None if there is none of this name."""
+        answer = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
+        return None if answer is None else _policy_of(answer, self._mark)
+
+    def _own_policies(self) -> dict[str, _Policy]:
+        """Read the policies that setup made, by their names."""
+        policies = {name: self._policy(name) for name in self._policies}
+        return {name: policy for name, policy in policies.items() if policy and policy.is_ours}
 
     def _attached(self) -> Sequence[str]:
         found = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._named: self.name})
@@ -213,3 +247,8 @@ class RamHolder:
     @property
     def _marked(self) -> str:
         return "Description" if self._kind == "Role" else "Comments"
+
+
+def _policy_of(answer: dict[str, Any], mark: str) -> _Policy:
+    policy, document = answer["Policy"], json.loads(answer["DefaultPolicyVersion"]["PolicyDocument"])
+    return _Policy(document, policy.get("Description") == mark, policy.get("AttachmentCount", 0))

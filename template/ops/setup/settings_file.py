@@ -1,5 +1,5 @@
-"""The lines of s.yaml that setup writes: those with `# setup` at their end. answers.json follows, so that an upgrade
-finds nothing to merge there."""
+"""The lines of s.yaml that setup fills in, and empties again: those with `# setup` at their end. answers.json follows,
+so that an upgrade finds nothing to merge there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ops.errors import UsageError
+from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import Text, t
 
 _KEPT = ("SYNC_URL", "logBucket")
@@ -17,11 +18,10 @@ _KEPT = ("SYNC_URL", "logBucket")
 def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) -> None:
     """Write these values into their lines; the file as it was is kept beside it. Raises UsageError where it has no such
     lines, with what to write; `say`: to whom answers.json is named that cannot be read."""
-    text = file.read_text(encoding="utf-8")
-    changed = text
+    text = changed = file.read_text(encoding="utf-8")
     for name, value in values.items():
         line = f"  {name}: {json.dumps(value, ensure_ascii=False)} # setup"
-        before = re.search(rf"^  {name}:.*# setup *$", changed, re.MULTILINE)
+        before = _line(name, changed)
         if before is None:
             raise UsageError(
                 t("{file} has no line for {name} that ends with # setup", file=file.name, name=name),
@@ -42,3 +42,37 @@ def write(file: Path, values: Mapping[str, str], say: Callable[[Text], None]) ->
             say(t("answers.json is no JSON, and stays as it is. Write into it: {new}", new=json.dumps(new)))
     file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
     file.write_text(changed, encoding="utf-8")
+
+
+def need(
+    file: Path, variables: Mapping[str, str], values: Callable[[], dict[str, str]], say: Callable[[Text], None]
+) -> Need:
+    """Fill in these values. `variables`: those of s.yaml."""
+
+    def look() -> Line:
+        # Where the task is not made yet, nobody knows its address.
+        wrong = [name for name, value in values().items() if not value or variables.get(name) != value]
+        return Line(Standing.CHANGE, t("{names} are filled in", names=wrong)) if wrong else Line(Standing.THERE)
+
+    return Need(t("s.yaml"), (), look, lambda: write(file, values(), say))
+
+
+def removal(file: Path, names: Callable[[], list[str]], say: Callable[[Text], None]) -> Need:
+    """Empty these variables again, if their lines are setup's: the SYNC_URL of a task that is gone would stop the next
+    setup."""
+
+    def own() -> list[str]:
+        text = file.read_text(encoding="utf-8")
+        return [name for name in names() if _line(name, text)]
+
+    def look() -> Line:
+        return (
+            Line(Standing.CHANGE, t("{names} are emptied", names=filled)) if (filled := own()) else Line(Standing.THERE)
+        )
+
+    rights = ("oms:synctask:list", "iam:users:listUsersV5")
+    return Need(t("s.yaml"), rights, look, lambda: write(file, dict.fromkeys(own(), ""), say))
+
+
+def _line(name: str, text: str) -> re.Match[str] | None:
+    return re.search(rf"^  {name}:.*# setup *$", text, re.MULTILINE)

@@ -14,20 +14,22 @@ from ops import project
 from ops.certificates import RECORDS
 from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
-from ops.clouds.wire import RefusedError, UnreachableError
+from ops.clouds.wire import RefusedError
 from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.intention import Intentions, task_of_any
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
 from ops.setup.needs import LATER, OURS, Grants, Line, Need, NotYetError, Standing
+from ops.setup.task_keys import Note, asked_for
 from ops.setup.tasks import Tasks
 from ops.show import lines
 from ops.terminal import Whole
-from ops.waiting import Session
+from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import same, t
 
 _LOCK_HOLDS = timedelta(minutes=40)
+_LIST_SECONDS = 20.0
 _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 
@@ -67,7 +69,7 @@ class Run:
         taken(ALIBABA if only == "huawei" else HUAWEI if only == "alibaba" else ())
         self._handed = {names: taken(names) for names in (OMS_SOURCE, OMS_DESTINATION)}
         self._alibaba = None if only == "huawei" else Alibaba(session, self._given)
-        self._huawei = None if only == "alibaba" else Huawei(session, self._given)
+        self._huawei = None if only == "alibaba" else Huawei(session, self._given, alibaba=self._alibaba)
 
     def needs(self) -> list[Need]:
         """Everything in the order in which it is made: what follows needs what is before it."""
@@ -81,21 +83,18 @@ class Run:
             *huawei.key_needs([holder for names, holder in made.items() if holder and not all(self._handed[names])]),
             *(() if alibaba else (huawei.key_of_others(),)),
             huawei.tasks.need(lambda: self._make_task(huawei)),
-            Need(
-                t("s.yaml"),
-                (),
-                lambda: self._look_at_settings(huawei),
-                lambda: settings_file.write(self._file, self._settings(huawei), self._session.say),
-            ),
+            settings_file.need(self._file, self._given, huawei.settings, self._session.say),
         ]
 
     def removals(self) -> list[Need]:
         """What goes, in the order in which nothing is left that something else needs."""
+        say = self._session.say
         first = Line(Standing.BY_HAND, None, t("Remove them first: {command}", command=Typed("remove")))
         return [
             Need(t("functions and triggers"), (), lambda: first),
             self._migration_need(),
             *(one for cloud in (self._huawei, self._alibaba) if cloud for one in cloud.removals()),
+            *([settings_file.removal(self._file, self._huawei.own_settings, say)] if self._huawei else ()),
         ]
 
     def renewals(self) -> list[Need]:
@@ -162,7 +161,10 @@ class Run:
         return Line(Standing.THERE)
 
     def _make_task(self, huawei: Huawei) -> None:
-        tasks, given = huawei.tasks, self._given
+        tasks, given, asked = huawei.tasks, self._given, huawei.task_keys
+        if note := asked.unanswered():
+            self._await_task(huawei, note)
+            return
         self._agree(tasks)
         made: list[tuple[Holder, Keys]] = []
         grants = Grants(self._session)
@@ -171,19 +173,31 @@ class Run:
             destination = self._key(huawei.writer, OMS_DESTINATION, made)
             ours = [keys for _, keys in made]
             reads, writes = t("reading the source"), t("writing to the destination")
-            grants.wait(reads, lambda: tasks.region_of("Aliyun", source, given["sourceBucket"]), is_new=source in ours)
+            region = grants.wait(
+                reads, lambda: tasks.region_of("Aliyun", source, given["sourceBucket"]), is_new=source in ours
+            )
             grants.wait(writes, lambda: huawei.with_keys(destination).location(), is_new=destination in ours)
-            grants.wait(t("a sync task"), lambda: tasks.create(source, destination))
+            numbers = [keys.access.reveal() for keys in ours]
+            grants.wait(t("a sync task"), lambda: asked.ask(numbers, lambda: tasks.create(region, source, destination)))
         except BaseException as error:
-            if tasks.address():
-                # It was made, and has the keys; only the answer was lost.
-                if isinstance(error, UnreachableError):
-                    return
-                raise
-            # Nobody has their secrets any more.
-            for holder, keys in made:
-                holder.delete_key(keys.access.reveal())
+            if asked.pending is None:
+                # Nobody has their secrets any more.
+                for holder, keys in made:
+                    holder.delete_key(keys.access.reveal())
+            elif isinstance(error, OpsError):
+                # OMS may have created the task, and have the keys.
+                self._await_task(huawei, asked.pending)
+                return
             raise
+
+    def _await_task(self, huawei: Huawei, note: Note) -> None:
+        """Wait until OMS lists the task that it was asked for. Raises NotYetError once its list would show it."""
+        while not (task := huawei.tasks.made()):
+            if huawei.task_keys.is_late(note):
+                again = t("Its access keys stay. Run this again: the plan names the keys that go before the next try")
+                raise NotYetError(asked_for(note), again)
+            pause(self._session, _LIST_SECONDS, t("Waiting until OMS lists the sync task"))
+        huawei.task_keys.name(task)
 
     def _key(self, holder: Holder | None, names: tuple[str, str], made: list[tuple[Holder, Keys]]) -> Keys:
         """A key of the user with whose key OMS works: that which somebody hands over, where the environment has it, or
@@ -216,13 +230,6 @@ class Run:
             )
         tasks.agree()
 
-    def _look_at_settings(self, huawei: Huawei) -> Line:
-        # Where the task is not made yet, nobody knows its address.
-        wrong = [name for name, value in self._settings(huawei).items() if not value or self._given.get(name) != value]
-        if not wrong:
-            return Line(Standing.THERE)
-        return Line(Standing.CHANGE, t("{names} are filled in", names=wrong))
-
     def _migration_need(self) -> Need:
         """It works with the users that setup makes, and with keys of theirs. It is written down, or OMS works on it:
         whoever has one cloud's keys sees one of both."""
@@ -241,9 +248,6 @@ class Run:
             return Line(Standing.STOP, t("it is not over"), end, facts)
 
         return Need(t("migration of the old objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look)
-
-    def _settings(self, huawei: Huawei) -> dict[str, str]:
-        return {"SYNC_URL": huawei.tasks.address(), **huawei.key.settings, "logBucket": self._given["logBucket"]}
 
 
 class Lock:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 from unittest.mock import patch
 
 import yaml
 
 from ops import cli
+from ops.clouds.wire import Request
 from support.administrator import Administrator
 from support.migration import Caller, Here
 from support.ops import Terminal
@@ -49,6 +51,13 @@ def trust(service: str) -> str:
     return json.dumps({"Version": "1", "Statement": [statement]})
 
 
+def number_of(is_wanted: Callable[[Request], bool]) -> int:
+    """The number of the first such request of a run that sets up everything."""
+    with SetupWorld() as world:
+        well(world.setup(typed=YES))
+        return next(number for number, request in enumerate(world.sent, 1) if is_wanted(request))
+
+
 def mended(world: SetupWorld) -> None:
     """What setup makes, then with everything changed that it mends, and keys that nobody has, and mended."""
     well(world.setup(typed=YES))
@@ -61,6 +70,7 @@ def mended(world: SetupWorld) -> None:
         policy["told"]["default_version_id"] = "v5"
     world.forget()
     world.oms._tasks.clear()
+    world.later(300)
     well(world.setup(typed=YES))
 
 
@@ -131,3 +141,21 @@ class SetupWorld(Administrator):
             "tasks": [(one.src_bucket, one.bucket.name, one.metadata) for one in self.oms.tasks],
             "secrets": sorted(self.secrets),
         }
+
+    def everything(self) -> dict[str, Any]:
+        """Each thing in both accounts and in this machine's store, by kind and name, with all that the sandbox has of
+        it, but for the contents of the log bucket."""
+        iam, buckets = self.iam, {name: one for name, one in self.oss.buckets.items() if name != self.log_bucket}
+        things = {
+            **{(kind, name): one for kind, named in self.ram.entities.state.items() for name, one in named.items()},
+            **{("iam users", one["told"]["user_name"]): one for one in iam.users.values()},
+            **{("iam policies", one["told"]["policy_name"]): one for one in iam.policies.values()},
+            **{
+                ("tasks", one.task_id): (one.note, one.status, one.src_bucket, one.bucket.name)
+                for one in self.oms.tasks
+            },
+            **{("oss", name): (one.owner, one.versioning, dict(one.objects)) for name, one in buckets.items()},
+            **{("obs", name): (one.owner, one.region, dict(one.objects)) for name, one in self.obs._buckets.items()},
+            **{("secrets", name): value for name, value in self.secrets.items()},
+        }
+        return deepcopy(things)

@@ -6,6 +6,7 @@ import pytest
 
 from ops.errors import ToolError
 from oss_oms_sync.answers.text import NOTHING, t
+from support.administrator import KilledError
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, ends, well
 
@@ -72,6 +73,32 @@ def test_a_key_that_nobody_used_yet_is_replaced_and_not_the_one_that_works(world
     world.later(DAYS)
     new = renew(world, f"IAM has noted no use of {unused}: a new one takes its place")
     assert (keys(world), new == unused) == ([old, new], False)
+
+
+@pytest.mark.parametrize("half", ["HW_AK", "HW_SK"])
+@pytest.mark.parametrize("command", ["setup --new-key", "secrets"])
+def test_a_pair_whose_storing_was_cut_off_is_not_there_and_another_one_is_made(world, half, command):
+    # GIVEN a machine that dies before it stores one half of a new pair, beside an old pair
+    old, pair = use(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
+    world.later(60)
+    really = Caller.keep_secret
+
+    def keep(self, name, value):
+        if name.endswith(half):
+            raise KilledError
+        really(self, name, value)
+
+    with patch.object(Caller, "keep_secret", keep), pytest.raises(KilledError):
+        given = {name.removeprefix(f"{NAME}_"): value for name, value in pair.items()}
+        world.setup("--new-key", typed="yes\n") if command != "secrets" else world.run("secrets", keys=given)
+    assert len([name for name in pair if name in world.secrets]) == 1
+
+    # WHEN it is looked at after an hour THEN the key is not there, and there is a way to another one
+    world.later(3600)
+    assert "is there: access key of the functions" not in world.setup("--plan")[1]
+    renew(world)
+    use(world)
+    assert old in keys(world)
 
 
 def test_a_plan_of_it_changes_nothing(world):

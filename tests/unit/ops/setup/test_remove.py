@@ -39,7 +39,6 @@ def test_nothing_is_left_but_the_buckets_and_their_objects(world):
     assert ("Type yes" in said, "s deploy" in said) == (False, False)
 
     # AND it can be set up again
-    to(world, SYNC_URL="")
     well(world.setup(typed=YES))
 
 
@@ -81,13 +80,17 @@ def test_what_others_made_or_attached_stays_and_is_named(world):
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
 
     # WHEN all of setup's is taken away THEN what stays is not told as done
-    said = removes(world, "wait: RAM role of trigger: stays, because other of somebody", code=3)
+    told = f"RAM role of trigger: RAM role {NAME}-trigger stays, because setup did not attach other"
+    said = removes(world, f"wait: {told}", code=3)
     assert "Done: RAM role of trigger" not in said
 
     # THEN theirs is there
     theirs = {"roles": {f"{NAME}-trigger": ["other"]}, "users": {"theirs": ([], 0)}, "policies": {"other": 1}}
     assert left(world) == {**NOTHING, **theirs, "tasks": [("photos", "photos-obs", True)]}
-    well(world.setup("--remove", "--plan"), "stays, because other of somebody else are attached")
+
+    # AND the next run says so as well
+    said = removes(world, f"wait: {told}", "Detach in the console what setup did not attach", code=3)
+    assert "Setup has nothing to remove" not in said
 
 
 def test_a_user_of_iam_to_whom_others_attached_something_stays_until_they_take_it_away(world):
@@ -95,12 +98,76 @@ def test_a_user_of_iam_to_whom_others_attached_something_stays_until_they_take_i
     policy = world.iam.create_policy(Asked((), given, {}))["policy"]["policy_id"]
     attached = world.iam_user("oms")["attached"]
     attached[policy] = 0.0
-    told = "IAM user with whose key OMS writes to the destination: stays, because other of somebody else are attached"
-    removes(world, f"wait: {told}", "Detach what is not setup's", code=3)
-    removes(world, f"is there: {told}")
+    told = f"OMS writes to the destination: IAM user {NAME}-oms stays, because setup did not attach other"
+    for _ in range(2):
+        removes(world, told, "Detach in the console what setup did not attach", code=3)
     del attached[policy]
     removes(world)
     assert left(world) == {**NOTHING, "iam policies": ["other"]}
+
+
+def test_a_policy_whose_role_or_user_was_deleted_by_hand_goes(world):
+    ram, user = world.ram.entities, world.iam_user("functions")
+    ram.roles.clear()
+    ram.users.clear()
+    del world.iam.users[user["told"]["user_id"]]
+    said = removes(world, f"policy {NAME}-trigger", f"policy {NAME}-oms")
+    assert ("nothing to remove" in said, left(world)) == (False, NOTHING)
+
+
+def test_a_policy_of_setup_s_that_others_attached_stays_and_all_keys_go(world):
+    # GIVEN things of others that have the policies of setup's
+    ram, iam = world.ram.entities, world.iam
+    ram.create_user("theirs")
+    ram.attach_policy_to_user("Custom", f"{NAME}-oms", "theirs")
+    user = iam.create_user(Asked((), {"name": "theirs"}, {}))["user"]["user_id"]
+    (policy,) = world.iam_user("oms")["attached"]
+    iam.users[user]["attached"][policy] = 0.0
+    told = f"the policy {NAME}-oms stays, because it is attached to something that setup did not make"
+    for _ in range(2):
+        # WHEN all is taken away, and once more THEN what stays is named
+        said = removes(world, f"wait: RAM user with whose key OMS reads the source: {told}", told, code=3)
+        assert "nothing to remove" not in said
+        theirs = {"users": {"theirs": ([f"{NAME}-oms"], 0)}, "policies": {f"{NAME}-oms": 1}}
+        there = {"iam users": [("theirs", 1, 0)], "iam policies": [f"{NAME}-oms"]}
+        assert left(world) == {**NOTHING, **theirs, **there}
+
+    # AND once they are detached they go
+    ram.detach_policy_from_user("Custom", f"{NAME}-oms", "theirs")
+    iam.users[user]["attached"].clear()
+    removes(world)
+    assert (left(world)["policies"], left(world)["iam policies"]) == ({}, [])
+
+
+def test_a_policy_of_others_with_the_name_on_a_user_of_setup_s_stays_attached(world):
+    user, ram = world.iam_user("oms"), world.ram.entities
+    for policy in (world.iam.policies[next(iter(user["attached"]))], ram.policies[f"{NAME}-oms"]):
+        policy["told"] |= {"description": "mine", "Description": "mine"}
+    told = f"stays, because setup did not attach {NAME}-oms"
+    removes(world, f"RAM user {NAME}-oms {told}", f"IAM user {NAME}-oms {told}", code=3)
+    assert (len(user["attached"]), ram.users[f"{NAME}-oms"]["attached"].keys()) == (1, {f"{NAME}-oms"})
+    assert (user["keys"], ram.users[f"{NAME}-oms"]["keys"]) == ({}, {})
+
+
+def test_what_setup_wrote_into_s_yaml_is_taken_back_and_nothing_else(world):
+    before = world.variables()
+    removes(world, "change: s.yaml: SYNC_URL, HW_AK, HW_SK are emptied")
+    assert world.variables() == {**before, "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}
+    assert json.loads((world.folder / "answers.json").read_text())["SYNC_URL"] == ""
+
+
+def test_an_address_of_a_task_that_somebody_else_made_stays_in_s_yaml(world):
+    task = world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
+    to(world, SYNC_URL=task.sync_url)
+    removes(world, "change: s.yaml: HW_AK, HW_SK are emptied")
+    assert world.variables()["SYNC_URL"] == task.sync_url
+
+
+def test_an_address_of_a_task_that_is_gone_is_taken_back(world):
+    world.oms._tasks.clear()
+    world.later(300)
+    removes(world)
+    well(world.setup(typed=YES))
 
 
 @pytest.mark.parametrize("task", ["", "another"])

@@ -162,7 +162,7 @@ def test_interrupted_at_a_request_and_begun_again_it_ends_the_same(whole, fate, 
 
 
 def test_a_second_person_waits_for_the_first(world):
-    with world.cut_off("dies_after", 40, away=0):
+    with world.cut_off("dies_after", 50, away=0):
         world.setup(typed=YES)
     ends(world.setup(typed=YES), 2, "Another setup of this has been running since ", ", or was cut off")
 
@@ -252,10 +252,18 @@ WRONG = {
     "a user of that name": (
         lambda world: world.iam.users.update(x=IAM_USER),
         1,
-        "photos-sync-functions is there, and setup did not make it",
+        "setup did not create this for this source bucket: IAM user photos-sync-functions",
     ),
-    "a policy of that name in RAM": (somebody_elses_policy_of_ram, 1, "is there, and setup did not make it"),
-    "policies of those names in IAM": (somebody_elses_policies_of_iam, 1, "is there, and setup did not make it"),
+    "a policy of that name in RAM": (
+        somebody_elses_policy_of_ram,
+        1,
+        "setup did not create this for this source bucket: policy photos-sync-trigger",
+    ),
+    "policies of those names in IAM": (
+        somebody_elses_policies_of_iam,
+        1,
+        "setup did not create this for this source bucket: policy photos-sync-oms",
+    ),
     # What cannot be seen is named with its right.
     "a source that may not be seen": (
         lambda world: world.oss.deny("oss:GetBucketInfo", "photos"),
@@ -408,7 +416,6 @@ def test_another_destination_stops_it_because_the_task_goes_on_copying_to_the_on
     assert world.made() == made
     # What is said then leads on.
     well(world.setup("--remove", typed="yes\n"))
-    to(world, SYNC_URL="")
     well(world.setup(typed=YES))
     assert [one.bucket.name for one in world.oms.tasks] == ["photos-new"]
 
@@ -421,7 +428,7 @@ def test_with_another_source_nothing_is_taken_away_before_that_of_the_task_is_wr
     # What is said then leads on.
     to(world, sourceBucket="photos")
     well(world.setup("--remove", typed="yes\n"))
-    to(world, sourceBucket="videos", SYNC_URL="")
+    to(world, sourceBucket="videos")
     well(world.setup(typed=YES))
     assert [one.src_bucket for one in world.oms.tasks] == ["videos"]
 
@@ -429,7 +436,7 @@ def test_with_another_source_nothing_is_taken_away_before_that_of_the_task_is_wr
 def test_another_project_of_the_same_name_stops_it_and_the_first_keeps_all_it_has(world, made):
     world.oss.create_bucket("videos")
     to(world, SYNC_URL="", HW_AK="", HW_SK="", sourceBucket="videos", destinationBucket="videos-obs")
-    told = f"{NAME}-functions is there, and setup did not make it for this source bucket"
+    told = f"setup did not create this for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
     assert "remove: " not in ends(world.setup(typed=YES), 1, told)
     for words in (("--only", "alibaba"), ("--remove",)):
         world.setup(*words, typed=YES)

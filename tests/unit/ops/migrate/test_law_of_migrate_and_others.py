@@ -1,0 +1,32 @@
+"""Nothing of others changes in a migration either, whenever it is killed, and whatever others do meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.law import schedules
+from unit.ops.migrate.migrate_world import MigrateWorld
+from unit.ops.setup.others import Others, meddled
+
+ended = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 60))
+commands = st.sampled_from([("migrate", "--yes"), ("migrate", "--remove", "--yes"), ("setup", "--remove")])
+
+
+@pytest.mark.law
+@given(steps=st.lists(st.tuples(meddled, commands, ended, st.none() | st.integers(1, 60)), min_size=1, max_size=3))
+@settings(max_examples=max(3, schedules(10) // 6))
+def test_nothing_of_others_changes_in_a_migration(
+    steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
+) -> None:
+    with MigrateWorld() as world:
+        world.fill(20)
+        others = Others(world)
+        for first, command, end, late in steps:
+            others.work(first, late)
+            with world.cut_off(*(end or ("loses", 10**6))):
+                world.run(*command, typed="yes\n")
+            others.check()

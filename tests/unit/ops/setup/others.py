@@ -1,0 +1,151 @@
+"""Others, who make and attach things beside the project in both accounts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from sandbox.iam.identities import Asked
+from unit.ops.setup.setup_world import NAME, OTHER, SetupWorld, trust
+
+MARK = f"oss-oms-sync:{NAME}:photos"
+# Of another source bucket, of other purposes, and of nobody.
+OTHER_MARKS = (f"oss-oms-sync:{NAME}:videos", "mine", "")
+_OTHER_IN_IAM = json.dumps({**OTHER, "Version": "5.0"})
+Thing = tuple[str, str]
+
+
+class Others:
+    """Those who make and attach things in both accounts beside the project, each with a name and a mark of which at
+    most one is the project's."""
+
+    def __init__(self, world: SetupWorld) -> None:
+        self.world = world
+        # By kind and name: how it was when they had made it.
+        self.things: dict[Thing, Any] = {}
+        # What they attached to things of the project: where, and which policy.
+        self.attached: list[tuple[str, str, str]] = []
+        self.replaces = True
+
+    def make(self, kind: str, name: str, mark: str) -> None:
+        """Make it in the place of what has this name; a user with a key."""
+        world, ram = self.world, self.world.ram.entities
+        if (kind, name) in self.things or not self._removes(kind, name):
+            return
+        {
+            "roles": lambda: ram.create_role(name, trust("ecs"), mark),
+            "policies": lambda: ram.create_policy(name, json.dumps(OTHER), mark),
+            "users": lambda: (ram.create_user(name, comments=mark), ram.create_access_key(name)),
+            "iam users": lambda: self._make_iam_user(name, mark),
+            "iam policies": lambda: world.iam.create_policy(
+                Asked((), {"policy_name": name, "policy_document": _OTHER_IN_IAM, "description": mark}, {})
+            ),
+            "tasks": lambda: self._make_task(name, mark),
+            "secrets": lambda: world.secrets.update({name: mark}),
+        }[kind]()
+        self._note(kind, name)
+
+    def attach(self, kind: str, holder: str, policy: str) -> None:
+        """Attach a policy to a role or a user, one of which at least is theirs."""
+        holders, policies = ("iam users", "iam policies") if kind == "iam" else (kind, "policies")
+        now = self.world.everything()
+        is_theirs = {(holders, holder), (policies, policy)} & self.things.keys()
+        if (holders, holder) not in now or (policies, policy) not in now or not is_theirs:
+            return
+        at, number = self._holder(kind, holder)["attached"], policy
+        if kind == "iam":
+            number = now[policies, policy]["told"]["policy_id"]
+        if number in at or len(at) >= 5:
+            return
+        at[number] = self.world.ground.now()
+        if (holders, holder) in self.things:
+            self._note(holders, holder)
+        else:
+            self.attached.append((kind, holder, number))
+
+    def work(self, acts: Sequence[Callable[[Others], None]], late: int | None) -> None:
+        """Do all this now, or once so many requests of the next command are answered. The clouds act by names: what is
+        replaced between a look and an act cannot be told apart, so nothing is replaced then."""
+        self.replaces = late is None
+        self.world.meanwhile = {}
+        if late is None:
+            self._act(acts)
+        else:
+            self.world.meanwhile[self.world.asked + late] = lambda: self._act(acts)
+
+    def check(self) -> None:
+        """Compare all with what they made."""
+        now = self.world.everything()
+        for thing, was in self.things.items():
+            assert now.get(thing) == was, thing
+        for kind, holder, policy in self.attached:
+            assert policy in self._holder(kind, holder)["attached"], (kind, holder, policy)
+
+    def _act(self, acts: Sequence[Callable[[Others], None]]) -> None:
+        for act in acts:
+            act(self)
+
+    def _note(self, kind: str, name: str) -> None:
+        self.things[kind, name] = self.world.everything()[kind, name]
+
+    def _holder(self, kind: str, name: str) -> Any:
+        if kind != "iam":
+            return self.world.ram.entities.state[kind][name]
+        return next(one for one in self.world.iam.users.values() if one["told"]["user_name"] == name)
+
+    def _removes(self, kind: str, name: str) -> bool:
+        """Delete what the project has there, by hand; False if something is attached to it, or it is."""
+        world = self.world
+        if not self.replaces:
+            return (kind, name) not in world.everything()
+        among: Any = {**world.ram.entities.state, "iam users": world.iam.users, "iam policies": world.iam.policies}
+        for number, thing in [*among.get(kind, {}).items()]:
+            told = thing["told"]
+            if name in (told.get("user_name"), told.get("policy_name"), number):
+                holders = [*world.ram.entities.roles.values(), *world.ram.entities.users.values()]
+                holders += world.iam.users.values()
+                if thing.get("attached") or any(number in one["attached"] for one in holders):
+                    return False
+                del among[kind][number]
+        return True
+
+    def _make_iam_user(self, name: str, mark: str) -> None:
+        user = self.world.iam.create_user(Asked((), {"name": name, "description": mark}, {}))
+        self.world.iam.create_key(Asked((user["user"]["user_id"],), {}, {}))  # type: ignore[index]
+
+    def _make_task(self, name: str, mark: str) -> None:
+        """With the project's mark between other buckets; with another between the same ones."""
+        world = self.world
+        source, target = ("videos", "videos-obs") if mark == MARK else (world.source_bucket, world.destination_bucket)
+        bucket = world.obs.bucket(target) if world.obs.has(target) else world.obs.create_bucket(target)
+        world.oms.create_task(world.project_id, name, lambda _: None, bucket, src_bucket=source).note = mark
+
+
+_NAMES = {
+    "roles": (f"{NAME}-function", f"{NAME}-trigger"),
+    "policies": (f"{NAME}-function", f"{NAME}-trigger", f"{NAME}-oms"),
+    "users": (f"{NAME}-oms",),
+    "iam users": (f"{NAME}-oms", f"{NAME}-functions"),
+    "iam policies": (f"{NAME}-oms", f"{NAME}-functions"),
+    "tasks": ("task",),
+    "secrets": ("other",),
+}
+# A name of the project's with another mark, or another name with the project's mark.
+THINGS = [
+    *((kind, name, mark) for kind, names in _NAMES.items() for name in names for mark in OTHER_MARKS),
+    *((kind, "theirs", MARK) for kind in _NAMES),
+]
+_HOLDERS = {"roles": _NAMES["roles"], "users": _NAMES["users"], "iam": _NAMES["iam users"]}
+_POLICIES = {"roles": _NAMES["policies"], "users": _NAMES["policies"], "iam": _NAMES["iam policies"]}
+_ATTACHMENTS = [
+    (kind, holder, policy)
+    for kind, holders in _HOLDERS.items()
+    for holder in (*holders, "theirs")
+    for policy in (*_POLICIES[kind], "theirs")
+]
+made = st.sampled_from(THINGS).map(lambda thing: lambda others: others.make(*thing))
+attached = st.sampled_from(_ATTACHMENTS).map(lambda one: lambda others: others.attach(*one))
+meddled = st.lists(made | attached, max_size=5)

@@ -1,0 +1,57 @@
+"""Nothing of others changes: whatever they have made of the project's names, with its mark or between its things,
+before, between and after the commands of setup, each of which may be killed at any request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.law import schedules
+from unit.ops.setup.others import MARK, THINGS, Others, meddled
+from unit.ops.setup.setup_world import SetupWorld
+
+ended = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 90))
+_HALVES = [("--only", "alibaba"), ("--remove", "--only", "huawei")]
+commands = st.sampled_from([(), (), ("--new-key",), ("--remove",), *_HALVES])
+
+
+@pytest.mark.law
+@given(steps=st.lists(st.tuples(meddled, commands, ended, st.none() | st.integers(1, 90)), min_size=1, max_size=4))
+@settings(max_examples=max(5, schedules(10) // 2))
+def test_nothing_of_others_changes(
+    steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
+) -> None:
+    with SetupWorld() as world:
+        others = Others(world)
+        for first, command, end, late in steps:
+            others.work(first, late)
+            with world.cut_off(*(end or ("loses", 10**6))):
+                world.setup(*command, typed="yes\nagree\n")
+            others.check()
+        others.work((), None)
+        world.setup("--remove", typed="yes\n")
+        others.check()
+
+
+# By the kind: how a line of the plan names it.
+CALLED = {"policies": "policy", "users": "RAM user", "iam users": "IAM user", "iam policies": "policy"}
+
+
+@given(things=st.lists(st.sampled_from([one for one in THINGS if one[0] in CALLED]), min_size=1, max_size=6))
+@settings(max_examples=max(5, schedules(10) // 4))
+def test_the_plan_names_each_thing_in_the_way_and_the_way_out(things: list[tuple[str, str, str]]) -> None:
+    with SetupWorld() as world:
+        others = Others(world)
+        for thing in things:
+            others.make(*thing)
+        code, said = world.setup("--plan", "--json")
+        lines = [one for one in json.loads(said.splitlines()[-1])["steps"] if one["state"] == "stop"]
+        for kind, name, mark in things:
+            named = [one for one in lines if f"{CALLED[kind]} {name}" in one["seen"]["en"]]
+            assert (mark == MARK) != bool(named), (kind, name)
+            assert all(one["next"] for one in named)
+        assert code == (1 if lines else 0)
