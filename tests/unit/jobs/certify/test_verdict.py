@@ -36,8 +36,8 @@ def test_a_go_claims_of_obs_no_more_than_was_looked_at(world):
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
         "GO. Each object of the source (4 objects, 6 bytes) was in OBS with equal contents when it was checked, between"
-        f" {began} and {document['as_of']}. Both buckets were unchanged at {still}; nothing has been submitted since two"
-        f" minutes after {document['closed']['written']}, and OMS had finished. Headers were not compared."
+        f" {began} and {document['as_of']}. Both buckets were unchanged at {still}; nothing has been submitted since"
+        f" two minutes after {document['closed']['written']}, and OMS had finished. Headers were not compared."
     )
 
 
