@@ -214,11 +214,12 @@ class _Run:
         except OpsError as error:
             session.say(error.happened, "bad")
             session.say(t("Doctor does not learn what this canary saw: run another one"))
+        else:
+            session.say(t("Doctor goes by what was seen: {command}", command=Typed("doctor")))
 
     def _keep(self, file: Path | None, told: dict[str, Any]) -> None:
         """Write the report where that is wanted."""
         session, wanted = self._session, Path("field-report.json")
-        session.say(t("Doctor goes by what was seen: {command}", command=Typed("doctor")))
         if file is None and session.agrees(
             t("Write the field report, which names nobody, to {wanted}? [y/N]", wanted=wanted)
         ):

@@ -23,8 +23,7 @@ Statement = dict[str, Any]
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
 _ABOUT = ("Action", "Resource")
-# The functions that read objects of the source: compare and certify their contents, doctor the headers of one object,
-# which needs the same permission.
+# The functions that read objects of the source. Doctor reads one object's headers, which needs the same permission.
 _READERS = ("compare", "certify", "doctor")
 
 
@@ -115,8 +114,7 @@ def reads_objects(given: Mapping[str, str]) -> bool:
 
 
 def reason_to_read(given: Mapping[str, str], purposes: Iterable[str] = _READERS) -> Text | None:
-    """Return the reason for the permission to read objects, and how to leave it out; None if functions of these
-    purposes have no such permission."""
+    """Return why these functions can read objects, and how to leave that out; None if they cannot."""
     if not (reads_objects(given) and {*purposes} & {*_READERS}):
         return None
     return t(

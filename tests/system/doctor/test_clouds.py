@@ -288,7 +288,7 @@ def test_a_missing_permission_to_read_objects_is_a_warning_before_anybody_sample
     assert says(handler(copied), READS, "ok")
     deny(copied)
     assert says(
-        handler(copied), READS, "warning", f"ends NOT PROVEN. Missing: {policy_line}", "run python3 ops.py setup"
+        handler(copied), READS, "warning", f"ends NOT PROVEN. Missing: {policy_line}", "Run python3 ops.py setup"
     )
 
 

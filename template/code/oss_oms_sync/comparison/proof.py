@@ -33,7 +33,7 @@ from oss_oms_sync.passes.classify import Entry
 
 UNREADABLE = t("Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing: {missing:and}")
 GRANT_READING = t(
-    'Set readObjects to "on" in s.yaml, and run python3 ops.py setup, which grants it; by hand, python3'
+    'Run python3 ops.py setup, with readObjects "on" in s.yaml: it grants what is missing. By hand: python3'
     " policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to apply"
 )
 _PART_SIZES = (50_000_000, 50 * 1024 * 1024)

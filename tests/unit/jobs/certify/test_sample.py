@@ -246,4 +246,4 @@ def test_a_rehearsal_without_a_sample_names_the_permission_that_one_lacks(ready,
     getattr(ready, side).fail(oss_error(403, "AccessDenied"), "head")
     text = ready.rehearse()["text"]
     assert "a cutover with --sample or --deep ends NOT PROVEN. Missing: " + policy_line in text
-    assert "run python3 ops.py setup" in text
+    assert "Run python3 ops.py setup" in text
