@@ -28,6 +28,12 @@ from oss_oms_sync.answers.text import t
 _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 
 
+def state_folder(address: str) -> str:
+    """Return the folder of a task's state in the log bucket, by its SYNC_URL; empty if that is none."""
+    found = _TASK.search(address)
+    return f"{RECORDS}{found[1]}/state/" if found else ""
+
+
 class Holder(Protocol):
     """One of the users with whose access keys OMS works. Both raise RefusedError and UnreachableError."""
 
@@ -68,10 +74,8 @@ class Intentions:
     UnreachableError and UnreadableError."""
 
     def __init__(self, log: OssBucket, address: str, project: str) -> None:
-        found = _TASK.search(address)
-        root = f"{RECORDS}{found[1]}/state/" if found else ""
-        self._log, self._project, self._root = log, project, root
-        self._name = f"{root}migrate-{project}.json" if root else ""
+        self._log, self._project, self._root = log, project, state_folder(address)
+        self._name = f"{self._root}migrate-{project}.json" if self._root else ""
 
     def read(self) -> Intention | None:
         """None if nothing is on its way."""

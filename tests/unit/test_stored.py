@@ -23,7 +23,7 @@ from ops.certificates import CANARY
 from ops.intention import Intention
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
-from oss_oms_sync.answers.job_answers import CanaryResult
+from oss_oms_sync.answers.job_answers import BackToSource, CanaryResult
 from oss_oms_sync.answers.step import Step, Stop, Stopped
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.task import MonthCounts
@@ -107,6 +107,7 @@ FORMS = {
     "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z", "2026-02-01T23:45:00Z", "no"),
     "sample": _Read({"a": True, "b": False, "c": None}, {"a": 30, "b": 7}),
     "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
+    "back_to_source": BackToSource("photos-obs", "2026-02-02T00:00:00Z", 1),
     "migrate": Intention(
         "run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77", "5eed"
     ),

@@ -1,8 +1,12 @@
 """`ops.py checklist`: reads the settings of both buckets, and says of each whether somebody has to see to it. It
-changes nothing."""
+changes none of them. It notes in the log bucket whether OBS has back-to-source rules, which the functions may not read:
+
+oms_source_record/{task}/state/back_to_source.json
+"""
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -12,9 +16,12 @@ from typing import Any, NamedTuple
 from ops import project
 from ops.checklist.dialects import Shape
 from ops.checklist.settings import NOT_COMPARED, SETTINGS, Setting, Side
+from ops.clock import timestamp
 from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
 from ops.clouds.wire import Answer, RefusedError, UnreadableError
+from ops.errors import OpsError
+from ops.intention import state_folder
 from ops.report.blocks import (
     Block,
     Column,
@@ -30,9 +37,11 @@ from ops.report.blocks import (
     Table,
 )
 from ops.waiting import Session
+from oss_oms_sync.answers.codec import to_json as as_json
+from oss_oms_sync.answers.job_answers import BackToSource
 from oss_oms_sync.answers.text import Text, t
 
-_NEEDED = ("region", "sourceBucket", "destinationRegion", "destinationBucket")
+_NEEDED = ("region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
 # Of the keys themselves, or of where the bucket is; another setting is answered no better.
 _OF_ALL = (301, 307, 401)
 # What a cloud says of a right that is missing, and of a bucket that is.
@@ -103,12 +112,15 @@ class Row(NamedTuple):
 
 def checklist(session: Session, options: Namespace, folder: Path) -> int:
     """Show it. Raises OpsError where the keys or the buckets are not what they should be."""
-    source, destination = _buckets(session, project.read(options.template or folder / "s.yaml", _NEEDED))
+    given = project.read(options.template or folder / "s.yaml", _NEEDED)
+    source, destination, log = _buckets(session, given)
     rows = []
     for setting in SETTINGS:
         session.progress(t("Looking at {what}", what=setting.called))
         rows.append(compared(setting, source, destination))
     session.screen.begin()
+    if state := state_folder(given.get("SYNC_URL", "")):
+        _note_rules(session, log, f"{state}back_to_source.json", destination.name, rows)
     session.show(options, report(rows, source.name, destination.name, session.lang), to_json(rows))
     return exit_code(rows)
 
@@ -173,12 +185,26 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _buckets(session: Session, given: Mapping[str, str]) -> tuple[OssBucket, ObsBucket]:
+def _note_rules(session: Session, log: OssBucket, name: str, bucket: str, rows: Sequence[Row]) -> None:
+    """Write down how many back-to-source rules OBS has, or that they could not be read."""
+    rules = next(row.destination for row in rows if row.setting.name == "back-to-source")
+    number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
+    found = BackToSource(bucket, timestamp(session.clock.now()), number)
+    try:
+        log.put(name, json.dumps(as_json(found)).encode(), {"Content-Type": "application/json"})
+    except OpsError as error:
+        session.say(
+            t("Doctor does not know of back-to-source rules in OBS: {happened}", happened=error.happened), "open"
+        )
+
+
+def _buckets(session: Session, given: Mapping[str, str]) -> tuple[OssBucket, ObsBucket, OssBucket]:
     alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
     clock, here = session.clock, session.caller.endpoints()
     return (
         OssBucket.at(here, given["region"], given["sourceBucket"], alibaba, clock),
         ObsBucket.at(here, given["destinationRegion"], given["destinationBucket"], huawei, clock),
+        OssBucket.at(here, given["region"], given["logBucket"], alibaba, clock),
     )
 
 

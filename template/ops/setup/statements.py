@@ -215,15 +215,18 @@ def migration(given: Mapping[str, str]) -> tuple[Document, Document]:
 
 
 def checklist(given: Mapping[str, str]) -> tuple[Document, Document]:
-    """What whoever reads the settings of both buckets needs in the same way: nothing that changes any."""
+    """What whoever reads the settings of both buckets needs in the same way: nothing that changes any, and one object
+    in the log bucket."""
     here, there = (value(given, name) for name in ("sourceBucket", "destinationBucket"))
+    noted = f"acs:oss:*:*:{value(given, 'logBucket')}/oms_source_record/*/state/back_to_source.json"
     both = ("Acl", "Logging", "Policy", "Tagging", "Versioning", "Website")
     own = ("Cors", "Encryption", "Lifecycle", "Referer")
     own_there = ("BucketCORS", "BucketCustomDomainConfiguration", "EncryptionConfiguration", "LifecycleConfiguration")
     names_there = (*(f"Bucket{one}" for one in both), *own_there, "MirrorBackToSource")
     return (
         _ram_policy(
-            _allow(*(f"oss:GetBucket{one}" for one in (*both, *own)), "oss:ListCname", on=[f"acs:oss:*:*:{here}"])
+            _allow(*(f"oss:GetBucket{one}" for one in (*both, *own)), "oss:ListCname", on=[f"acs:oss:*:*:{here}"]),
+            _allow("oss:PutObject", on=[noted]),
         ),
         _identity_policy(_allow(*(f"obs:bucket:get{one}" for one in names_there), on=[f"obs:*:*:bucket:{there}"])),
     )

@@ -310,6 +310,28 @@ def test_what_a_comparison_could_not_read_for_lack_of_a_right_is_a_warning_until
     assert says(handler(copied, **DEEP), READS, "ok")
 
 
+RULES = "back-to-source rules"
+
+
+@pytest.mark.parametrize(
+    ("noted", "state", "seen"),
+    [
+        (None, "warning", "unknown whether"),
+        ({"rules": None}, "warning", "unknown whether"),
+        ({"bucket": "another"}, "warning", "unknown whether"),
+        ({"rules": 0}, "ok", "has no back-to-source rules, as of 2026-02-02"),
+        ({"rules": 1}, "warning", "has 1 back-to-source rule, as of 2026-02-02"),
+    ],
+)
+def test_back_to_source_rules_are_those_that_the_checklist_noted(box, handler, noted, state, seen):
+    if noted is not None:
+        value = {"bucket": box.destination_bucket, "at": "2026-02-02T00:00:00Z", "rules": 1, **noted}
+        keep(box, [("state/back_to_source.json", json.dumps(value).encode())])
+    report = handler(box)
+    assert report["ok"]
+    assert says(report, RULES, state, seen, "" if state == "ok" else "python3 ops.py checklist")
+
+
 NAME = "objects in scope"
 
 

@@ -54,6 +54,16 @@ class ReplayRun:
 
 
 @dataclass(frozen=True)
+class BackToSource:
+    """Back-to-source rules of the `bucket` in OBS, as `ops.py checklist` read them `at` that time: only an
+    administrator can. `rules` is their number; None if they could not be read."""
+
+    bucket: str
+    at: str
+    rules: int | None
+
+
+@dataclass(frozen=True)
 class Migration:
     """A migration of the old objects that is not over: when it began, OMS's id of its task group, and its access keys;
     each is empty where that is not known."""

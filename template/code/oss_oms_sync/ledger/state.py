@@ -5,6 +5,7 @@ oms_source_record/{task}/state/installed.json    when the project began to run f
 oms_source_record/{task}/state/canary-{project}.json        what the last canary saw, which ops.py writes
 oms_source_record/{task}/state/{job}-timer-{project}.json    written, empty, whenever a timer wakes the job: its age is
                                                              what counts
+oms_source_record/{task}/state/back_to_source.json           what `ops.py checklist` has read of the destination
 
 Beside them is the mark of a closed project: see `closing`. If the project has a prefix or suffix, a hash of both
 follows the names that do not end with the project's.
@@ -18,13 +19,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import UnreadableError, from_json
-from oss_oms_sync.answers.job_answers import CanaryResult
+from oss_oms_sync.answers.job_answers import BackToSource, CanaryResult
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -97,6 +99,17 @@ class JobState:
             return from_json(CanaryResult, jsontext.load(body or b"{}"))
         except UnreadableError:
             return None
+
+    def back_to_source(self, bucket: str) -> BackToSource | None:
+        """Return what is known of the back-to-source rules of a bucket in OBS; None if nobody could read them.
+
+        Raises StorageError.
+        """
+        body = self._bucket.get(f"{self._folder}back_to_source.json")
+        with suppress(UnreadableError):
+            found = from_json(BackToSource, jsontext.load(body or b""))
+            return found if found.bucket == bucket and found.rules is not None else None
+        return None
 
     def store(self, job: str, value: dict[str, object]) -> None:
         """Store `value` for the next run of `job`.

@@ -196,6 +196,15 @@ def test_what_is_gone_by_now_is_passed_over_and_named(ready):
     assert (document["headers"]["gone"], document["headers"]["drawn"], doubts(document)) == (["b"], 2, [])
 
 
+def test_no_object_that_obs_does_not_list_is_asked_for_its_headers(ready):
+    # GIVEN an object that was drawn, and is gone in OBS: by a back-to-source rule, HEAD would create it
+    ready.remove("b")
+    asked: list[str] = []
+    ready.there.before = lambda kind, names: asked.extend(names if kind in ("head", "get") else ())
+    document = ready.certify(sample=3)
+    assert (document["headers"]["gone"], "b" in asked, "a/1" in asked) == (["b"], False, True)
+
+
 # All two hundred with `make fuzz`.
 SEEDS = SCHEDULES // 30 if EXTRAS or SCHEDULES > 600 else 4
 

@@ -43,6 +43,20 @@ def test_without_a_sample_asked_for_nothing_is_read_and_that_is_said(ready, read
     assert document["text"].endswith("Headers were not compared.")
 
 
+def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, reads):
+    noted = {"bucket": ready.destination_bucket, "at": "2026-01-01T00:00:00Z", "rules": 1}
+    ready.keep("state/back_to_source.json", noted)
+    found = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
+    told = ("back-to-source" in found["seen"], "python3 ops.py checklist" in found["next"], found["step"]["job"])
+    assert (reads, told) == ([], (True, True, "cutover"))
+    # Without a sample, nothing is read.
+    assert ready.is_go()
+    # WHEN they are gone, and the checklist was run again, THEN it is read
+    ready.keep("state/back_to_source.json", {**noted, "rules": 0})
+    assert ready.is_go(sample=3)
+    assert len(reads) == 6
+
+
 def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(ready, reads):
     document = ready.certify(sample=2)
     assert document["verdict"] == "GO"

@@ -10,7 +10,8 @@ from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.setup import statements
 from support.grants import iam_user, ram_user
 from support.policies import show
-from unit.ops.setup.setup_world import SetupWorld, ends, well
+from support.stored import Stored
+from unit.ops.setup.setup_world import SetupWorld, ends, to, well
 
 TAGS = b"<Tagging><TagSet><Tag><Key>team</Key><Value>a</Value></Tag></TagSet></Tagging>"
 CORS = (
@@ -23,6 +24,7 @@ CORS = (
 def world():
     with SetupWorld() as made:
         made.obs.create_bucket(made.destination_bucket)
+        made.oss.create_bucket(made.log_bucket)
         yield made
 
 
@@ -76,6 +78,27 @@ def test_programs_and_pages_have_it_too(world, tmp_path):
     assert all(one in shown for one in ("&lt;CORSConfiguration&gt;\n  &lt;CORSRule&gt;", "only at the source"))
 
 
+SYNC_URL = "https://oms.cn-north-4.myhuaweicloud.com/v2/p/sync-tasks/task-1/events"
+NOTED = "oms_source_record/task-1/state/back_to_source.json"
+RULE = b'{"rules": [{"id": "a", "condition": {"httpErrorCodeReturnedEquals": "404"}}]}'
+
+
+@pytest.mark.parametrize(("document", "rules"), [(None, 0), (RULE, 1), (b'{"rules": 7}', None)])
+def test_back_to_source_rules_are_noted_for_doctor_and_the_sample(world, document, rules):
+    to(world, SYNC_URL=SYNC_URL)
+    if document:
+        world.obs.bucket(world.destination_bucket).documents["mirrorBackToSource"] = document
+    world.run("checklist")
+    noted = json.loads(Stored(world.oss, world.log_bucket).objects[NOTED].body)
+    assert (noted["bucket"], noted["rules"]) == (world.destination_bucket, rules)
+
+
+def test_what_cannot_be_noted_is_said(world):
+    to(world, SYNC_URL=SYNC_URL)
+    world.oss.deny("oss:PutObject", world.log_bucket)
+    well(world.run("checklist"), "Doctor does not know of back-to-source rules in OBS: ")
+
+
 def test_it_is_said_in_chinese(world):
     here(world)["cors"] = CORS
     page = "https://help.aliyun.com/zh/oss/developer-reference/getbucketcors"
@@ -84,8 +107,10 @@ def test_it_is_said_in_chinese(world):
 
 def test_it_only_reads_and_no_key_is_told(world):
     keys = world.administrators()
+    to(world, SYNC_URL=SYNC_URL)
     _, said = world.run("checklist")
-    assert {one.method for one in world.sent} == {"GET"}
+    assert [one.method for one in world.sent if one.method != "GET"] == ["PUT"]
+    assert [*Stored(world.oss, world.log_bucket).objects] == [NOTED]
     assert not [value for value in keys.values() if value in said]
 
 
@@ -98,10 +123,11 @@ def test_what_show_prints_is_what_it_needs_and_all_of_it(world):
     keys = {**dict(zip(ALIBABA, alibaba, strict=False)), **dict(zip(HUAWEI, huawei, strict=False))}
 
     # WHEN they run it THEN all is read, with each right of the table, and those are all that is printed
-    well(world.run("checklist", keys=keys))
-    named = {side.right.lower() for one in SETTINGS for side in (one.source, one.destination)}
-    printed = [action.lower() for document in documents for action in document["Statement"][0]["Action"]]
-    assert sorted(printed) == sorted(named)
+    to(world, SYNC_URL=SYNC_URL)
+    assert "does not know" not in well(world.run("checklist", keys=keys))
+    named = {side.right.lower() for one in SETTINGS for side in (one.source, one.destination)} | {"oss:putobject"}
+    allowed = [one for document in documents for one in document["Statement"]]
+    assert sorted(action.lower() for one in allowed for action in one["Action"]) == sorted(named)
 
 
 def test_keys_that_nobody_has_are_an_error_and_no_table(world):

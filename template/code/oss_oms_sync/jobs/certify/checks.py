@@ -18,7 +18,7 @@ from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
 from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, NOT_IN_SCOPE, Comparison, Evidence
-from oss_oms_sync.jobs.certify.sample import OUT_OF_TIME
+from oss_oms_sync.jobs.certify.sample import BACK_TO_SOURCE, OUT_OF_TIME
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, Side
 from oss_oms_sync.settings import Settings
@@ -204,7 +204,12 @@ def _sample(evidence: Evidence) -> Finding:
         seen = t("{seen}: {why}", seen=seen, why=sample.problem) if sample.problem else seen
         # Where one was read, the next call reads others.
         go_on = t("Go on with the cutover, which reads on")
-        if sample.problem not in ("", OUT_OF_TIME) and not read:
+        if sample.problem == BACK_TO_SOURCE:
+            go_on = t(
+                "Delete them until after the GO, and run the checklist again (python3 ops.py checklist). Then go on"
+                " with the cutover, which reads on"
+            )
+        elif sample.problem not in ("", OUT_OF_TIME) and not read:
             go_on = t(
                 "First mend what keeps it from reading: {problem}. If a permission is missing: {grant}. Then go on with"
                 " the cutover, which reads them",

@@ -24,6 +24,7 @@ from urllib.parse import unquote
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.certificate import HeaderLost, Headers, Sampled
+from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.bucket import CHANGED
 from oss_oms_sync.clouds.invocation import Invocation
@@ -32,6 +33,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.digests import LARGEST, Drawn
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
@@ -39,6 +41,7 @@ from oss_oms_sync.passes.tally import MAX_KEYS
 
 # For what comes after the last byte: writing down what was read, and the certificate.
 _WRITING_SECONDS = 30.0
+BACK_TO_SOURCE = t("OBS has back-to-source rules, by which reading a missing object creates it")
 OUT_OF_TIME = "the time is up: the next call goes on"
 _CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
@@ -51,10 +54,10 @@ class Sample(Sampled):
     are passed over: a cloud does not let them be read, such as archived ones, or, where nothing is frozen, the source's
     applications have changed them since."""
 
-    problem: str = ""
+    problem: str | Text = ""
 
     @classmethod
-    def of(cls, asked: int, drawn: Drawn | None = None, read: _Read | None = None, problem: str = "") -> Sample:
+    def of(cls, asked: int, drawn: Drawn | None = None, read: _Read | None = None, problem: str | Text = "") -> Sample:
         """What `read` shows of the first `asked` that were `drawn`; without them, nothing."""
         drawn, read = drawn or Drawn(), read or _Read()
         keys = read.taken(drawn, asked)
@@ -88,7 +91,8 @@ class Sample(Sampled):
         folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
         drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
         read, reading = _Read.load(invocation, folder), _Reading(invocation, destination, began)
-        problem = ""
+        known = JobState(invocation).back_to_source(destination.name)
+        problem: str | Text = BACK_TO_SOURCE if known and known.rules else ""
         # What turns out to be unreadable makes room for others.
         while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
             now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
@@ -218,8 +222,15 @@ def compare_headers(
     # By whether OMS's documents say so, and by the header's name.
     lost: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
     keys = [*sample.keys, *firsts]
-    sides = invocation.source_bucket.try_metadata_of_all(keys), destination.try_head_all(keys)
-    for key, source, there in zip(keys, *sides, strict=True):
+    try:
+        # By a back-to-source rule, asking for an object that is missing creates it.
+        listed = invocation.source_bucket.find_all(keys), destination.find_all(keys)
+    except StorageError as error:
+        return Headers(migrated, problem=str(error))
+    gone += [key for key, *sides in zip(keys, *listed, strict=True) if None in sides]
+    keys_there = [key for key in keys if key not in gone]
+    answers = invocation.source_bucket.try_metadata_of_all(keys_there), destination.try_head_all(keys_there)
+    for key, source, there in zip(keys_there, *answers, strict=True):
         for one in (source, there):
             if isinstance(one, StorageError) and one.code != "NoSuchKey":
                 return Headers(migrated, problem=str(one))

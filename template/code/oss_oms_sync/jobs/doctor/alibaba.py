@@ -16,6 +16,7 @@ from oss_oms_sync.comparison.result import missing_rights
 from oss_oms_sync.errors import CredentialsError, StorageError, presentable
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
+from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import answering
 
 _LOG_BUCKET = t("log bucket")
@@ -218,6 +219,32 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
     return names, is_whole, False
 
 
+def back_to_source(context: CheckContext) -> Finding:
+    """Deduced from what an administrator's checklist has read: the functions' key may not."""
+    name = context.destination.name
+    known = JobState(context.invocation).back_to_source(name)
+    if known is None:
+        return warning(
+            t(
+                "unknown whether {name} has back-to-source rules, by which reading a missing object creates it",
+                name=name,
+            ),
+            t("An administrator can read them: python3 ops.py checklist"),
+        )
+    if known.rules:
+        return warning(
+            t(
+                "{name} has {n:back-to-source rule|back-to-source rules}, as of {at}: reading a missing object creates"
+                " it, so no sample is read",
+                name=name,
+                n=known.rules,
+                at=known.at,
+            ),
+            t("Delete them until after the GO. Then run the checklist again: python3 ops.py checklist"),
+        )
+    return ok(t("{name} has no back-to-source rules, as of {at}", name=name, at=known.at))
+
+
 def right_to_read(context: CheckContext) -> Finding:
     """Check the permission to read objects on both sides, which a sample and `--deep` need. Compare and certify can
     have other roles than doctor: what the last comparison could not read comes first."""
@@ -278,6 +305,9 @@ CHECKS: Sequence[Check[CheckContext]] = (
         t("right to read objects"),
         ("right to list records", "right to read records", "right to list source bucket", "right to list OBS"),
         right_to_read,
+    ),
+    Check(
+        t("back-to-source rules"), ("right to list records", "right to read records", "OBS connection"), back_to_source
     ),
     Check(t("canaries"), ("right to list source bucket",), canaries),
     Check(t("source names"), ("right to list source bucket",), source_names),
