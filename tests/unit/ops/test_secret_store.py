@@ -36,7 +36,8 @@ def keep(tmp_path):
 
     def keep(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:
         kept: dict[str, str] = {}
-        seen = Seen(SimpleNamespace(keep_secret=kept.__setitem__), typed=typed)
+        store = SimpleNamespace(keep_secret=kept.__setitem__, forget_secret=kept.pop, secrets=kept.keys)
+        seen = Seen(store, typed=typed)
         keys.keep(seen.session, Namespace(name=list(names), template=template), tmp_path)
         return kept, seen.out.getvalue() + seen.said
 
