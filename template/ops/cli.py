@@ -120,9 +120,6 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         if session.hint:
             session.screen.say(Whole(session.hint.of(session.lang)))
         return _INTERRUPTED
-    except BrokenPipeError:  # who reads this has seen enough
-        sys.stderr.close()
-        return 1
     finally:
         TEMPLATE.reset(named)
         session.caller.stop()
@@ -192,10 +189,11 @@ def _cutover(session: Session, options: Namespace) -> int:
     this = cutover.Cutover(session, freeze.plan(session, options))
     document = this.run()
     file = options.out or Path(certificate.file_name(document))
-    code = _show(session, options, document, "certificate", file)
     session.write(file, json.dumps(document, indent=1) + "\n")
-    this.after(document)
-    return code
+    try:
+        return _show(session, options, document, "certificate", file)
+    finally:  # also if the output cannot be written
+        this.after(document)
 
 
 def _mark(session: Session, options: Namespace, change: Callable[[Session], MarkAnswer]) -> int:

@@ -211,7 +211,7 @@ class Cutover:
         try:
             last = self._judged_again(compared)
         except FunctionError as error:
-            problem, is_refused = error.happened, error.kind == "PayloadError"
+            problem, is_refused = error.happened, error.kind == FunctionError.REFUSAL
         if not last.finished:
             problem = _STOPPED.filled(why=last.stopped or last.next)
         if problem:

@@ -72,11 +72,13 @@ class Session:
         raise UsageError(refused, again if self.screen.interactive else otherwise)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
-        """Print a report, or the same as JSON, which is `value`; write a page of it if that is asked for. Raises
-        UsageError if that cannot be done."""
-        self.screen.answer([Whole(json.dumps(value))] if options.json else lines.draw(report))
+        """Write a page of a report, if that is asked for; then print the report, or as JSON its `value`.
+
+        Raises UsageError if the page or the output cannot be written.
+        """
         if options.html:
             self.write(options.html, page.draw(report))
+        self.screen.answer([Whole(json.dumps(value))] if options.json else lines.draw(report))
 
     def write(self, file: Path, text: str) -> None:
         """Write a file, and say so. Raises UsageError if that cannot be done."""

@@ -103,8 +103,9 @@ def story(found: StoryAnswer, language: str) -> Report:
     say, late = Words(language), found.seconds
     lead = f"{found.key!r}{say(': ')}{say(found.story)}"
     sent = _after(found.success.modified, late.accepted, say) if found.success else None
-    if sent and found.object and not found.accepted:
-        sent = say("another version, {time}", time=sent)
+    if sent and found.success and found.object and not found.accepted:
+        is_named = found.success.etag != "-"
+        sent = say("another version, {time}", time=sent) if is_named else say("version unknown, {time}", time=sent)
     facts: list[tuple[str, Phrase]] = [
         (say("source bucket"), _seen(found.object, say)),
         (say("accepted by OMS"), sent),

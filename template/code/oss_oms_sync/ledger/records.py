@@ -32,6 +32,8 @@ ETAG_HEADER = "x-oss-meta-etag"
 # In a success record: how often the key was sent again because OMS had failed to copy the object.
 COPY_ATTEMPTS_HEADER = "x-oss-meta-copy-attempts"
 _AGAIN = " again"
+# A success record of a change without an ETag.
+NO_VERSION = "-"
 
 
 def record_root(task_id: str) -> str:
@@ -66,7 +68,7 @@ def success_record(task_id: str, change: ObjectChange, copy_attempts: int = 0) -
 
     `copy_attempts`: how often it was accepted once more because OMS had failed to copy it.
     """
-    name, etag = record_name(task_id, "success", change.key), change.etag or "-"
+    name, etag = record_name(task_id, "success", change.key), change.etag or NO_VERSION
     counted = {}
     if copy_attempts:
         etag, counted = again(etag.removesuffix(_AGAIN)), {COPY_ATTEMPTS_HEADER: str(copy_attempts)}

@@ -9,6 +9,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
+from sandbox.server.faults import Fault
 from support.status_world import NOW, StatusWorld
 from support.world import NO_RIGHT, ROOT
 
@@ -120,6 +121,26 @@ def test_one_keys_whole_story(key):
     world.source.add(StoredObject(key, b"overwritten"))
     world.later(3600)
     assert story(world, key) == "OMS accepted an older version."
+
+
+def test_a_record_that_names_no_version_is_not_read_as_another_version(world):
+    # GIVEN a record of an event without an ETag
+    world.upload("a", minutes_ago=60, accepted=False)
+    world.bucket.add(StoredObject(f"{ROOT}success_object/a", b"-"))
+    assert story(world) == "OMS accepted the object key at 2026-03-10T12:00:00Z; the record names no version."
+
+    # WHEN the object is overwritten after that, THEN OMS accepted an older version
+    world.source.modified["a"] = world.bucket.modified[f"{ROOT}success_object/a"] + 1
+    world.later(3600)
+    assert story(world) == "OMS accepted an older version."
+
+
+def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
+    world = StatusWorld()
+    world.upload("a", minutes_ago=60)
+    world.oms.faults.add(Fault.status(503))
+    unknown = world.status(key="a")["in_obs_unknown"]
+    assert unknown.startswith("OMS does not tell which bucket is the destination: UNAVAILABLE. Nothing to do: ")
 
 
 def test_stories_of_what_is_gone_or_never_sent(world):

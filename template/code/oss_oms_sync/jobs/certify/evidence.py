@@ -14,7 +14,7 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.certificate import Headers
 from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import WHO_WHY, Step
+from oss_oms_sync.answers.step import WHO_WHY, Step, names_who_and_why
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
@@ -144,7 +144,7 @@ def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
             f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}",
         ),
         (
-            not isinstance(why, str) or why.strip() in ("", WHO_WHY),
+            not (isinstance(why, str) and names_who_and_why(why)),
             f"The payload accepts {name!r} without saying who does, and why. Give"
             f' {{"accept": {{"{name}": "who, why"}}}}',
         ),

@@ -19,7 +19,7 @@ from oss_oms_sync.comparison.judge import Moments, classify
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, Kind, modified_at, record_name, success_etag
+from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
@@ -211,12 +211,22 @@ class KeyHistory:
                         " or reconcile sends it."
                     ),
                 )
-        lost = t("It has no record: its event was lost.")
         return _Story(
-            t("OMS accepted an older version.") if self._success else lost,
+            self._told_of_record(),
             t("Reconcile sends it in its next pass."),
             t("Nobody has it in hand: reconcile finds and sends it once the project is open."),
         )
+
+    def _told_of_record(self) -> Text:
+        """Return the story of a version that no success record names."""
+        source, success = self._source, self._success
+        if success is None:
+            return t("It has no record: its event was lost.")
+        if success_etag(success) == NO_VERSION and source and modified_at(success) >= source.modified:
+            return t(
+                "OMS accepted the object key at {time}; the record names no version.", time=_time(modified_at(success))
+            )
+        return t("OMS accepted an older version.")
 
     def _conclude_copy_failed(self, success: StoredObject) -> _Story | None:
         """The same for an accepted version that OMS failed to copy since, as its list said; None for any other."""
