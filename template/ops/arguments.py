@@ -118,7 +118,10 @@ COMMANDS = {
         ),
     ),
     "close": Command(t("close the project: after two minutes nothing is sent any more")),
-    "open": Command(t("open the project again, and start sending what was written meanwhile")),
+    "open": Command(
+        t("open the project again, and start sending what was written meanwhile"),
+        (flag("--after-go", t("open it although a GO stands, without asking")),),
+    ),
     "show": Command(t("show an answer from standard input, such as a certificate"), page=True, asks=False),
     "reconcile": Command(
         t("find objects whose events were lost, and submit them"),

@@ -196,9 +196,12 @@ def _cutover(session: Session, options: Namespace) -> int:
         this.after(document)
 
 
-def _mark(session: Session, options: Namespace, change: Callable[[Session], MarkAnswer]) -> int:
-    """Close the project, or open it."""
-    return _show(session, options, to_json(change(session)), "closing")
+def _close(session: Session, options: Namespace) -> int:
+    return _show(session, options, to_json(closing.close(session)), "closing")
+
+
+def _open(session: Session, options: Namespace) -> int:
+    return _show(session, options, to_json(closing.open_by_hand(session, after_go=options.after_go)), "closing")
 
 
 def _cost(session: Session, options: Namespace) -> int:
@@ -238,8 +241,8 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "replay": partial(_ask, job="replay", kind="replay"),
     "reconcile": partial(_pass, job="reconcile"),
     "compare": partial(_pass, job="compare"),
-    "close": partial(_mark, change=closing.close),
-    "open": partial(_mark, change=closing.open_again),
+    "close": _close,
+    "open": _open,
     "cutover": _cutover,
     "check": checking.check,
     "cost": _cost,

@@ -195,7 +195,7 @@ def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_op
     happened(world)
     world.shut(on=True)
     told = world.status(key="a")
-    words = ("The project has been closed since", "nothing is sent. To open it: ", what_comes_of_it)
+    words = ("The project has been closed since", "nothing is submitted. To open it: ", what_comes_of_it)
     assert [one for one in words if one not in told["next"]] == promises(told["next"]) == []
     assert "起已关闭" in told["next_zh"]
 

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.errors import Failure
-from oss_oms_sync.jobs.certify.class_checks import STAYS_CLOSED, by_hand, perhaps_copied, unseen
+from oss_oms_sync.jobs.certify.class_checks import by_hand, perhaps_copied, staying_closed, unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Due, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
@@ -252,7 +252,9 @@ def nothing_waits(evidence: Evidence) -> Finding:
         )
     elif waiting.are_more:
         send, step = t("Send them again, in each project of this task"), None if evidence.closed else Step("replay")
-        if evidence.closed:
+        if evidence.go_stands:
+            send = staying_closed(evidence)
+        elif evidence.closed:
             send = t("In each project of this task, open it (python3 ops.py open), and send them again")
         seen = t("There are more failed records or run files than could be checked")
         finding = _NOTHING_WAITS(Result.NOT_RUN, seen, send, step)
@@ -291,7 +293,9 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
         " again"
     )
     result = Result.FAILED
-    what: tuple[Text, Step | None] = STAYS_CLOSED if evidence.stays_closed else (send, options.cutover())
+    what: tuple[Text, Step | None] = send, options.cutover()
+    if evidence.stays_closed:
+        what = staying_closed(evidence), None
     if found and not waiting.unread:
         if all(one.can_be_accepted for one in due):
             result, what = Result.NOT_PROVEN, (by_hand(found), evidence.accepting(found))

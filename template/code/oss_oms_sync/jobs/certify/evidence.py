@@ -56,9 +56,9 @@ _MOST_RUN_FILES = 50
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """What a payload asks for: a certificate, unless it is to `close` or `open` the project or to `look` whether it is
-    closed. `frozen_since` is None for a rehearsal; `accept` has who accepts what, and why; `run` is the run of a
-    cutover that asks."""
+    """What a payload asks for: a certificate, unless it is to `close` or `open` the project (after a GO only with
+    `after_go`) or to `look` whether it is closed. `frozen_since` is None for a rehearsal; `accept` has who accepts
+    what, and why; `run` is the run of a cutover that asks."""
 
     frozen_since: str | None = None
     sample: int = 0
@@ -66,6 +66,7 @@ class CutoverOptions:
     run: str = ""
     close: bool = False
     open: bool = False
+    after_go: bool = False
     look: bool = False
 
     @classmethod
@@ -199,7 +200,8 @@ class Evidence:
     OMS's lists of failures. `clocks`: how far the function's clock is off each cloud's; None where that does not tell.
     `open_projects`: others of the task that were not closed in time. `migration`: that of the old objects, while it is
     not over; `old_objects`: how far it is; `migrated`: those that are over. `sample` is None if nothing was to be
-    sampled. `stays_closed`: the project is closed, and no cutover opens it to send anything.
+    sampled. `stays_closed`: the project is closed, and no cutover opens it to send anything; `go_stands`: because a GO
+    stands.
     """
 
     options: CutoverOptions
@@ -220,6 +222,7 @@ class Evidence:
     sample: Sample | None
     headers: Headers
     stays_closed: bool = False
+    go_stands: bool = False
 
     def accepting(self, found: Comparison) -> Step:
         """The command that accepts all of the objects for which nothing else is left after this comparison, each by the

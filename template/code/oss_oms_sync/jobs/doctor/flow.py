@@ -15,6 +15,7 @@ from oss_oms_sync.clouds.objects import none_failed
 from oss_oms_sync.jobs.doctor.records import records_flow, right_to_submit
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.ledger import migration
+from oss_oms_sync.ledger.certificates import describe, shown_mark
 from oss_oms_sync.ledger.closing import open_projects
 from oss_oms_sync.passes.states import last_usual, last_whole, open_passes
 from oss_oms_sync.passes.store import PassStore
@@ -110,7 +111,10 @@ def timer(job: str, context: CheckContext) -> Finding:
 
 def is_open(context: CheckContext) -> Finding:
     if context.closed:
-        return warning(context.closed.text, t("Open it only if OBS is to get what is written to OSS again"))
+        go = shown_mark(context.invocation, context.closed).go
+        open_it = t("Open it only if new writes to OSS should reach OBS again")
+        keep_it = t("Nothing: the project stays closed after a GO")
+        return warning(describe(context.closed, go), keep_it if go else open_it)
     return ok(t("the project is open: object keys are submitted"))
 
 

@@ -18,6 +18,7 @@ from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.judge import Moments, classify
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
+from oss_oms_sync.ledger.certificates import describe, shown_mark
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.state import JobState
@@ -328,7 +329,7 @@ class KeyHistory:
                 " doctor checks that): {error}",
                 error=error,
             )
-        return closed.text if closed else None
+        return describe(closed, shown_mark(self._invocation, closed).go) if closed else None
 
     def _is_in_run_file(self) -> bool | None:
         """Whether a run file has the key; None if unknown, because one that could not be read may have it."""
