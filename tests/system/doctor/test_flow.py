@@ -258,7 +258,9 @@ def test_the_triggers_on_the_log_bucket_are_seen_to_wake_reconcile_and_compare(d
 
 def test_a_closed_project_is_a_warning_with_who_closed_it_and_how_it_is_opened(box, handler):
     closing(box).close("Li Lei")
-    assert says(handler(box), "project open", "warning", "(Li Lei): nothing is submitted. To open it: python3 ops.py open")
+    assert says(
+        handler(box), "project open", "warning", "(Li Lei): nothing is submitted. To open it: python3 ops.py open"
+    )
     closing(box).open()
     assert says(handler(box), "project open", "ok")
 

@@ -241,3 +241,40 @@ def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
         assert (answer["seconds"]["copied"] is not None) == ("in OBS, with the same" in story)
     world.obs.faults.add(NO_RIGHT)
     assert not world.status(key="a")["well"]
+
+
+SKIPS = "OMS skips a resend (SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE). If OBS is to have the source's version:"
+OVERWRITE = {"overwrite": True, "prefix": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "data", "told", "step"),
+    [
+        # Another object of the same size.
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "b", SKIPS, ("migrate", OVERWRITE)),
+        ("FULL_OVERWRITE", "b", "resend it:", ("replay", {"key": "a"})),
+        (
+            "CRC64_COMPARISON_OVERWRITE",
+            "b",
+            "then: python3 ops.py migrate --overwrite --prefix a. If",
+            ("replay", {"key": "a"}),
+        ),
+        ("NO_OVERWRITE", "b", "delete each in OBS and compare again", ("compare", {"restart": True})),
+        # A newer one of another size.
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "?!", "resend it:", ("replay", {"key": "a"})),
+        ("NO_OVERWRITE", "?!", "delete each in OBS and compare again", ("compare", {"restart": True})),
+    ],
+)
+def test_a_story_names_the_remedy_that_works_in_the_mode_of_the_task(mode, data, told, step):
+    # GIVEN an accepted version, in the place of which OBS has another object
+    world = StatusWorld()
+    world.task.overwrite_mode = mode
+    world.upload("a", minutes_ago=180)
+    world.write("a", data)
+    answer = world.status(key="a")
+    assert answer["story"].startswith("OMS accepted this version, but OBS has another: ")
+    assert (told in answer["next"], answer["step"]) == (True, {"job": step[0], "options": step[1]})
+
+    # WHEN the project is closed, THEN nothing is sent
+    world.shut(on=True)
+    assert world.status(key="a")["step"] is None

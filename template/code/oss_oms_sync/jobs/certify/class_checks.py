@@ -183,7 +183,9 @@ def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, evidence: Evide
         case "MIGRATING":
             over = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
             return over, options.comparing(scope, restart=True)
-        case "OLDER" if told := remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OLDER):
+        case "OLDER" if told := remedies(found.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(
+            ObjectClass.OLDER
+        ):
             # OMS has skipped them once more, and what was read in vain is not read again, unless a right was missing.
             if scope.deep and not missing_rights(found.tally):
                 return told, _overwriting(found, mode, options, ObjectClass.OLDER)
@@ -207,7 +209,7 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
     scope, count = found.state.scope, found.tally.of(ObjectClass.OVERWRITTEN)
     mode = task.object_overwrite_mode
     skipped = {"FULL_OVERWRITE": 0, "CRC64_COMPARISON_OVERWRITE": count.in_vain}.get(mode or "", count.proven_different)
-    of_same_size = remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OVERWRITTEN)
+    of_same_size = remedies(found.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(ObjectClass.OVERWRITTEN)
     if of_same_size and skipped == count.source.objects:
         return of_same_size, _overwriting(found, mode, options, ObjectClass.OVERWRITTEN)
     if scope.overwrite and not found.state.amended:
