@@ -134,11 +134,11 @@ def test_an_alarm_is_what_came_after_the_close(world, what):
     for name, *details in happened:
         getattr(Closing(world.invocation()) if name in ("close", "open") else world, name)(*details)
     verdict = world.status()["verdict"]
-    alarm = f"ALARM: 1 changed object came after that, the last at 2026-03-10T{last}:00Z"
+    alarm = f"ALARM: 1 changed object came after the close, the last at 2026-03-10T{last}:00Z"
     assert verdict["alarm"] == (alarm in verdict["text"]) == bool(last)
 
 
-UNKNOWN = "ALARM: it is not known whether anything came after that"
+UNKNOWN = "ALARM: it is not known whether anything came after the close"
 
 
 def test_where_not_all_that_failed_after_the_close_is_read_that_is_an_alarm_until_it_is_acknowledged(world, mocker):

@@ -53,7 +53,7 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     if late:
         number = AtLeast(len(late)) if backlog.may_be_more else len(late)
         after = t(
-            "ALARM: {n:changed object|changed objects} came after that, the last at {last}: recorded, and not"
+            "ALARM: {n:changed object|changed objects} came after the close, the last at {last}: recorded, and not"
             " submitted. Find out which application still writes to the source",
             n=number,
             last=timestamp(from_epoch(max(late))),
@@ -61,7 +61,7 @@ def closed(facts: Facts) -> Iterator[Verdict]:
         after = sentences(after, (_LATE_AFTER_GO if facts.go else _LATE).filled(command=ACKNOWLEDGE))
     elif backlog.may_be_more:
         after = t(
-            "ALARM: it is not known whether anything came after that, because not all failed records could be read. To"
+            "ALARM: it is not known whether anything came after the close, because not all failed records could be read. To"
             " see how many may have (CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: {command}",
             command=ACKNOWLEDGE,
         )
