@@ -147,7 +147,7 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     assert (tmp_path / "again.json").read_text() == (tmp_path / "go.json").read_text()
 
     # AND opened again, the object that woke nothing is found and sent
-    assert ops("open")[0] == 0
+    assert ops("open", "--after-go")[0] == 0
     later(copied)
     ops("reconcile", "--restart")
     copied.wait_idle(PATIENCE)
