@@ -62,7 +62,8 @@ def closed(facts: Facts) -> Iterator[Verdict]:
     elif backlog.may_be_more:
         after = t(
             "ALARM: it is not known whether anything came after the close, because not all failed records could be"
-            " read. To see how many may have (CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: {command}",
+            " read. To see how many may have (CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did:"
+            " {command}",
             command=ACKNOWLEDGE,
         )
         too_many = t("If this stays, there are too many: open the project, so that they are submitted.")
