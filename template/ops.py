@@ -13,7 +13,10 @@ sys.dont_write_bytecode = True
 # The package `ops` beside this file, wherever this is called from.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ops.cli import program  # noqa: E402
-
 if __name__ == "__main__":
-    sys.exit(program())
+    try:
+        from ops.cli import program
+
+        sys.exit(program())
+    except KeyboardInterrupt:  # before any command runs: these say what goes on without them
+        sys.exit(130)

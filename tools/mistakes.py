@@ -52,6 +52,20 @@ MISTAKES = (
         seeds="7",
     ),
     Mistake(
+        "a project that opens after a GO without being asked to",
+        f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_that_is_asked_for",
+        f"{_CODE}/jobs/certify/__init__.py",
+        "mark = None if options.after_go else closing.state()",
+        "mark = None",
+    ),
+    Mistake(
+        "a certificate that is lost with its reader",
+        f"{_UNIT}/ops/test_program.py::test_certificate_page_and_switch_survive_a_reader_that_stops",
+        f"{_OPS}/terminal.py",
+        "error.errno == errno.EPIPE or ",
+        "",
+    ),
+    Mistake(
         "a late copy after the last look at OBS",
         _GO,
         f"{_CODE}/jobs/certify/closing_checks.py",

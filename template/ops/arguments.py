@@ -56,11 +56,23 @@ def _listing(name: str, side: Text) -> Option:
     return option(name, told, metavar="LISTING", type=Path)
 
 
+# The reasons of failed records (oss_oms_sync/errors.py, `Reason`; UNKNOWN for a record without one).
+REASONS = (
+    *("THROTTLED", "UNAVAILABLE", "UNREACHABLE", "TIMEOUT", "DEADLINE", "CREDENTIALS", "CLOCK", "FORBIDDEN", "ACCOUNT"),
+    *("NO_TASK", "REJECTED", "REFUSED", "CLOSED", "MARK_UNREAD", "COPY_FAILED", "UNEXPECTED", "UNKNOWN"),
+)
+
+
 _PREFIX = option("--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.prefix)
 _DEEP = flag("--deep", t("read objects at the source that are not proven equal"))
 _OF_PASSES = (
     _PREFIX,
-    option("--since", t("also objects written before the installation, since this time"), metavar="TIME"),
+    option(
+        "--since",
+        t("also objects written before the installation, since this time"),
+        metavar="TIME",
+        type=quantities.since,
+    ),
     flag("--restart", t("abandon the open pass, and start over")),
     flag("--dry-run", t("submit nothing, in one call")),
     flag("--look", t("only show the progress of the newest pass")),
@@ -101,13 +113,16 @@ COMMANDS = {
                 dest="keys",
                 metavar="KEY",
             ),
-            option("--reason", t("only what failed for this reason"), metavar="REASON"),
+            option("--reason", t("only what failed for this reason"), metavar="REASON", choices=REASONS),
             option("--limit", t("at most this many"), type=quantities.whole(0), metavar="N"),
             flag("--dry-run", t("only count, resend nothing")),
         ),
     ),
     "close": Command(t("close the project: after two minutes nothing is sent any more")),
-    "open": Command(t("open the project again, and start sending what was written meanwhile")),
+    "open": Command(
+        t("open the project again, and start sending what was written meanwhile"),
+        (flag("--after-go", t("open it although a GO stands, without asking")),),
+    ),
     "show": Command(t("show an answer from standard input, such as a certificate"), page=True, asks=False),
     "reconcile": Command(
         t("find objects whose events were lost, and submit them"),

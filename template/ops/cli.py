@@ -120,9 +120,6 @@ def main(words: Sequence[str] | None = None, clock: Clock | None = None) -> int:
         if session.hint:
             session.screen.say(Whole(session.hint.of(session.lang)))
         return _INTERRUPTED
-    except BrokenPipeError:  # who reads this has seen enough
-        sys.stderr.close()
-        return 1
     finally:
         TEMPLATE.reset(named)
         session.caller.stop()
@@ -193,15 +190,19 @@ def _cutover(session: Session, options: Namespace) -> int:
     this = cutover.Cutover(session, freeze.plan(session, options))
     document = this.run()
     file = options.out or Path(certificate.file_name(document))
-    code = _show(session, options, document, "certificate", file)
     session.write(file, json.dumps(document, indent=1) + "\n")
-    this.after(document)
-    return code
+    try:
+        return _show(session, options, document, "certificate", file)
+    finally:  # also if the output cannot be written
+        this.after(document)
 
 
-def _mark(session: Session, options: Namespace, change: Callable[[Session], MarkAnswer]) -> int:
-    """Close the project, or open it."""
-    return _show(session, options, to_json(change(session)), "closing")
+def _close(session: Session, options: Namespace) -> int:
+    return _show(session, options, to_json(closing.close(session)), "closing")
+
+
+def _open(session: Session, options: Namespace) -> int:
+    return _show(session, options, to_json(closing.open_by_hand(session, after_go=options.after_go)), "closing")
 
 
 def _cost(session: Session, options: Namespace) -> int:
@@ -241,8 +242,8 @@ _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
     "replay": partial(_ask, job="replay", kind="replay"),
     "reconcile": partial(_pass, job="reconcile"),
     "compare": partial(_pass, job="compare"),
-    "close": partial(_mark, change=closing.close),
-    "open": partial(_mark, change=closing.open_again),
+    "close": _close,
+    "open": _open,
     "cutover": _cutover,
     "check": checking.check,
     "cost": _cost,

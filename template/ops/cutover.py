@@ -26,7 +26,7 @@ from ops.show.lines import draw
 from ops.terminal import Marked
 from ops.waiting import Session, pause, run_pass
 from oss_oms_sync.answers.certificate import Certificate
-from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, Mark, ReplayAnswer
+from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, ReplayAnswer, ShownMark
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.step import Result
@@ -50,7 +50,8 @@ _WAIT_FOR = (ObjectClass.MOVING, ObjectClass.ARRIVING, ObjectClass.IN_FLIGHT)
 _ON_ITS_WAY = (*_WAIT_FOR, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, ObjectClass.OLDER)
 _ANEW = {"restart": True}
 
-_HINT_CLOSED = t(
+_HINT_CLOSED = t("The project is closed. Go on: run the same command again with {options}")
+_HINT_GIVE_UP = t(
     "The project is closed. Go on: run the same command again with {options}. Or give up: {command}"
 ).filled(command=Typed("open"))
 _STOPPED = t("stopped: {why}")
@@ -87,7 +88,7 @@ class Cutover:
         self._number = 0
         # The mark that this run may take away: the one that it found or, after it has closed, its own. None if the
         # project was open, or another run has closed it meanwhile.
-        self._mark: Mark | None = None
+        self._mark: ShownMark | None = None
         self._is_closed = False
         # Whether the comparison that answers was there already.
         self._is_taken = False
@@ -211,7 +212,7 @@ class Cutover:
         try:
             last = self._judged_again(compared)
         except FunctionError as error:
-            problem, is_refused = error.happened, error.kind == "PayloadError"
+            problem, is_refused = error.happened, error.kind == FunctionError.REFUSAL
         if not last.finished:
             problem = _STOPPED.filled(why=last.stopped or last.next)
         if problem:
@@ -267,7 +268,7 @@ class Cutover:
     def _close(self) -> Any:
         """Close the project with a mark of this run; return a GO that stands, if another run has come to one."""
         self._begin(t("Close the project, so that nothing is sent any more"))
-        self._hint(_HINT_CLOSED)
+        self._hint(_HINT_CLOSED if self._mark and self._mark.go else _HINT_GIVE_UP)
         seen = closing.close(self._session, self._run, self._since)
         self._is_closed, go = True, self._standing(seen)
         self._mark = seen.closed if seen.closed and seen.closed.run == self._run else None

@@ -42,10 +42,14 @@ class CloudError(OpsError):
 
 
 class FunctionError(OpsError):
-    """`kind` is the type of the error that the function raised."""
+    """An error that the function raised, of a type `kind`; a refusal of its payload is wrong use."""
+
+    REFUSAL = "PayloadError"
 
     def __init__(self, kind: str, happened: Text, fix: Text) -> None:
         self.kind = kind
+        if kind == self.REFUSAL:
+            self.exit_code = UsageError.exit_code
         super().__init__(happened, fix)
 
 

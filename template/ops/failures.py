@@ -133,9 +133,9 @@ def _kind_and_message(error: dict[str, Any] | None, found: answers.Found) -> tup
 def _of_function(job: str, kind: str, message: str) -> OpsError:
     log = t("See its log: s {job} logs", job=job)
     if kind in _RAISED:
-        return FunctionError(
-            kind, t("{job} raised {kind}: {message}", job=job, kind=kind, message=message), _RAISED[kind]
-        )
+        raised = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)
+        refused = t("{job} refused the command: {message}", job=job, message=message)
+        return FunctionError(kind, refused if kind == FunctionError.REFUSAL else raised, _RAISED[kind])
     if not kind or _ENDED.search(kind):
         return CloudError(
             t("Function Compute ended {job} before it answered: {message}", job=job, message=message),

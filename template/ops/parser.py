@@ -15,11 +15,13 @@ from typing import Any
 
 from ops.arguments import COMMANDS, Command, flag, option
 from ops.certificates import ACCEPTABLE
-from oss_oms_sync.answers.step import WHO_WHY
+from oss_oms_sync.answers.step import names_who_and_why
 from oss_oms_sync.answers.text import Text, same, sentences, t
 
 _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
+# The least share of letters that a mistyped name has in common with the one that was meant.
+_MIN_SIMILARITY = 0.75
 
 _CODES = t(
     "Exit codes: 0 GO or OK; 1 NO-GO, an error, or not in step; 2 wrong use, or not wanted; 3 not proven, or to be"
@@ -52,6 +54,8 @@ _OF_ARGPARSE = {
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
     """The command and its options; ends the program where they are not as they should be."""
     words = sys.argv[1:] if words is None else words
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     say = _in_language_of(words)
     # It asks gettext for each of its phrases, by this name of its own.
     vars(argparse)["_"] = lambda phrase: say(_OF_ARGPARSE.get(phrase, same(phrase)))
@@ -61,20 +65,15 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         _add(commands, name, command, say, is_asked=name in words)
-    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        parser.error(say(_meant(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
+    if not words:
+        parser.print_help()
+        parser.exit(2)
+    if not words[0].startswith("-") and words[0] not in COMMANDS:
+        parser.error(say(_with_correction(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
     options, unknown = parser.parse_known_args(words)
     if unknown:
         asked = commands.choices[options.command]
-        asked.error(
-            say(
-                _meant(
-                    t("{command} takes no {name!r}", command=options.command, name=unknown[0]),
-                    unknown[0],
-                    asked._option_string_actions,
-                )
-            )
-        )
+        asked.error(say(_unknown_option(options.command, unknown[0], asked._option_string_actions)))
     if options.command == "cutover":
         _check_cutover(parser, options, say)
     return options
@@ -144,9 +143,25 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _meant(wrong: Text, word: str, known: Iterable[str]) -> Text:
-    """What is wrong with a word, and what somebody probably wanted to type."""
-    near = get_close_matches(word.partition("=")[0], list(known), 1)
+def _unknown_option(command: str, word: str, names: Iterable[str]) -> Text:
+    """Return the error for an option that a command does not take: a mistyped one, or one of other commands."""
+    option = word.partition("=")[0]
+    wrong = t("{command} takes no {name!r}", command=command, name=option)
+    others = [name for name, other in COMMANDS.items() if option in _option_names(other)]
+    if others:
+        wrong = t("{wrong}, which is an option of {others:and}", wrong=wrong, others=others)
+    return _with_correction(wrong, option, () if others else names)
+
+
+def _option_names(command: Command) -> set[str]:
+    groups = [group if isinstance(group, list) else [group] for group in command.options]
+    return {name for group in groups for each in group for name in each.names} | ({"--html"} if command.page else set())
+
+
+def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
+    """Return the error with the name that was probably meant: a similar one that begins with the same letter."""
+    initial = word.lstrip("-")[:1]
+    near = get_close_matches(word, [name for name in names if name.lstrip("-")[:1] == initial], 1, _MIN_SIMILARITY)
     if near:
         return t("{wrong}: did you mean {near!r}?", wrong=wrong, near=near[0])
     return t("{wrong}. --help says what there is", wrong=wrong)
@@ -171,17 +186,17 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
     if options.rehearse and options.close:
         parser.error(say(t("a rehearsal closes nothing: leave --close out")))
     accepted = {}
-    for given in options.accept:
-        name, _, why = given.partition("=")
-        if name not in ACCEPTABLE or why.strip() in ("", WHO_WHY):
+    for acceptance in options.accept:
+        name, _, why = acceptance.partition("=")
+        if name not in ACCEPTABLE:
+            classes = [*ACCEPTABLE]
             parser.error(
-                say(
-                    t(
-                        '--accept {given!r}: give CLASS="who, why", with one of {classes}',
-                        given=given,
-                        classes=[*ACCEPTABLE],
-                    )
-                )
+                say(t("--accept: {name!r} cannot be accepted. Give one of {classes}", name=name, classes=classes))
             )
+        if not names_who_and_why(why):
+            wanted = t(
+                'say who accepts it, a comma, and why, such as --accept {name}="the owner, compared by hand"', name=name
+            )
+            parser.error(say(t("--accept {acceptance!r}: {wanted}", acceptance=acceptance, wanted=wanted)))
         accepted[name] = why.strip()
     options.accept = accepted

@@ -1,5 +1,5 @@
-"""What somebody types, as values: 10M objects, 200TB, 50/s, a prefix. What cannot be read is a ValueError of a Text,
-and what nobody has so much of an OverflowError."""
+"""Values of the command line: 10M objects, 200TB, 50/s, a prefix, a time. An unreadable value raises ValueError with a
+Text, a value beyond all limits OverflowError."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 from oss_oms_sync.answers.text import Text, t
 
@@ -43,6 +44,16 @@ def prefix(text: str) -> str:
             t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=text.lstrip("/"))
         )
     return text
+
+
+def since(text: str) -> str:
+    """Return a time as the functions take it: a day, or a time of UTC if it names no zone. Raises ValueError."""
+    try:
+        datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
+    except ValueError:
+        wanted = t("{text!r} is no time: give one such as 2026-01-31 or 2026-01-31T08:00:00Z", text=text)
+        raise ValueError(wanted) from None
+    return text.strip()
 
 
 def unescaped(text: str) -> str:

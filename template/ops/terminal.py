@@ -173,17 +173,18 @@ class Screen:
             self._shown = 0
 
     def _write(self, stream: TextIO, text: str) -> None:
-        """Raises UsageError where that cannot be, and BrokenPipeError where nobody reads it any more. What a terminal
-        was to show that was closed is shown nowhere: whoever stops this then still puts in order what is left."""
+        """Write to a stream. Raises UsageError if that is impossible.
+
+        The output is dropped if its reader is gone (a closed terminal, `| head`): the command still writes its files,
+        and puts in order what is left.
+        """
         # What the terminal's encoding lacks is shown as Python would write it.
         encoding = stream.encoding or "utf-8"
         try:
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             stream.flush()
-        except BrokenPipeError:
-            raise
         except OSError as error:
-            if error.errno == errno.EIO and stream in self._terminals:
+            if error.errno == errno.EPIPE or (error.errno == errno.EIO and stream in self._terminals):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
                 return
             # Python would try to write the rest at its end.

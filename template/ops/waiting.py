@@ -76,16 +76,18 @@ class Session:
         raise UsageError(refused, again if self.screen.interactive else otherwise)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
-        """Print a report, or `value` as JSON; with --html write its page. Raises UsageError if something cannot be
-        written."""
+        """Write a page of a report, if that is asked for; then print the report, or as JSON its `value`.
+
+        Raises UsageError if the page or the output cannot be written.
+        """
+        if options.html:
+            self.write(options.html, page.draw(report))
         is_brief = options.command == "status" and not options.in_full
         self.screen.answer(
             [Whole(json.dumps(value))] if options.json else lines.draw(report),
             _BRIEF_LINES if is_brief else None,
             lambda number: _MORE.filled(n=number, command=Typed("status", all=True)).of(self.lang),
         )
-        if options.html:
-            self.write(options.html, page.draw(report))
 
     def write(self, file: Path, text: str) -> None:
         """Write a file, and say so. Raises UsageError if that cannot be done."""

@@ -50,7 +50,7 @@ class CertifyWorld(World):
 
     def replay(self) -> None:
         """By hand, in an open project."""
-        self.call(open=True)
+        self.call(open=True, after_go=True)
         self.tick_replay("")
 
     def tick_replay(self, text: str = TICK) -> None:
@@ -61,7 +61,7 @@ class CertifyWorld(World):
     def compare(self, **asked: object) -> dict[str, Any]:
         """A comparison from its beginning, or what else is asked for; in an open project, unless it is a standstill."""
         if "standstill" not in asked:
-            self.call(open=True)
+            self.call(open=True, after_go=True)
         answer = self.ask("compare", asked if "again" in asked else {"restart": True, **asked})
         self.later(0.01)
         return answer

@@ -76,6 +76,7 @@ class FakeCaller:
         # That of the old objects, which is not over.
         self.migration: dict[str, str] | None = None
         self.go: Any = None
+        self.go_name = ""
         self.checks: deque[list[dict[str, Any]]] = deque([[]])
         # What is done before a job answers.
         self.meanwhile: Callable[[str], None] = lambda job: None
@@ -99,14 +100,15 @@ class FakeCaller:
         if "close" in payload:
             self.mark = {"since": timestamp(NOW), "by": "certify", "why": "", "run": run}
         elif "open" in payload and (not run or not self.mark or self.mark["run"] == run):
-            self.mark = None
+            if not self.go_name or "after_go" in payload:
+                self.mark, self.go_name = None, ""
         elif self.mark and self.opened_late:
             self.opened_late, self.mark = self.opened_late - 1, None
         word = "closed" if self.mark else "open"
         # Who begins, or has just closed, asks as nobody.
         found = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
         said = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
-        told = {"closed": self.mark, "checks": found if self.mark else [], **said}
+        told = {"closed": self.mark and {"go": self.go_name, **self.mark}, "checks": found if self.mark else [], **said}
         return {**told, "go": self.go, "migration": self.migration}
 
     def trigger(self, action: str, job: str, trigger: str) -> None:

@@ -78,13 +78,13 @@ def test_what_came_after_the_close_is_an_alarm_until_somebody_acknowledges_it(wo
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
     world.shut(on=True)
     world.start()
-    assert world.ask("status", {})["verdict"]["text"].endswith(" Waiting for that: 1 object key.")
+    assert world.ask("status", {})["verdict"]["text"].endswith(" Recorded and not submitted: 1 object key.")
 
     # WHEN somebody writes to the source, THEN status names it, and a closed project is still closed
     world.forward(payload("late"))
     verdict = world.ask("status", {})["verdict"]
     assert (verdict["state"], verdict.get("alarm")) == ("closed", True)
-    assert "1 changed object came after that, the last at 2026-01-02T" in verdict["text"]
+    assert "1 changed object came after the close, the last at 2026-01-02T" in verdict["text"]
     assert "关闭后又收到 1 个对象的变更" in verdict["text_zh"]
 
     # AND once it is acknowledged, only what comes later is one
@@ -92,7 +92,7 @@ def test_what_came_after_the_close_is_an_alarm_until_somebody_acknowledges_it(wo
         assert not world.ask("status", asked)["verdict"]["alarm"]
     world.later(2)
     world.forward(payload("later"))
-    assert "1 changed object came after that" in world.ask("status", {})["verdict"]["text"]
+    assert "1 changed object came after the close" in world.ask("status", {})["verdict"]["text"]
 
 
 def test_run_files_of_a_project_that_no_longer_runs_are_named_and_those_of_one_that_runs_are_not(world):

@@ -140,9 +140,9 @@ class Reason(Enum):
         " in the OMS console that it is synchronizing. The object key is resent automatically."
     )
     CLOSED = t(
-        "Nothing is sent while the project is closed, but somebody still wrote to the source. Find out who, and"
-        " whether the object is needed in OBS. It is resent once the project is opened again: `{open_command}`.",
-        open_command=OPEN_COMMAND,
+        "Nothing is submitted while the project is closed, but an application still wrote to the source. Find out which"
+        " one, and whether OBS needs the object. It is resent only if the project is opened again: `python3 ops.py"
+        " status` says what to do."
     )
     MARK_UNREAD = t(
         "See the message: whether the project is closed could not be read from the log bucket, so nothing is sent. The"

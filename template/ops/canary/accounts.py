@@ -9,13 +9,14 @@ from typing import Any
 
 from ops.canary.objects import items
 from ops.certificates import CANARY, RECORDS
+from ops.closing import opening_step
 from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, Keys, administrators
 from ops.clouds.oms import SyncTask
 from ops.clouds.wire import refused
-from ops.commands import Typed
 from ops.errors import UsageError
 from ops.waiting import Session
+from oss_oms_sync.answers.job_answers import LookAnswer
 from oss_oms_sync.answers.text import t
 
 # Names of objects have at most so many bytes of UTF-8.
@@ -107,8 +108,6 @@ class Accounts:
                     ),
                     t("Try the project with buckets that have no such rule"),
                 )
-        if session.caller.ask("certify", {"look": True})["closed"]:
-            raise UsageError(
-                t("The project is closed: nothing is sent, so nothing would arrive"),
-                t("Open it first, if that is meant: {command}", command=Typed("open")),
-            )
+        closed = session.ask(LookAnswer, "certify", {"look": True}).closed
+        if closed:
+            raise UsageError(t("The project is closed: nothing is sent, so nothing would arrive"), opening_step(closed))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ops import answers
 from ops.clock import timestamp
+from ops.closing import opening_step
 from ops.commands import Typed
 from ops.cutover import check_set_up
 from ops.errors import UsageError
@@ -68,11 +69,9 @@ def check_same(known: Intention, given: Mapping[str, str], options: Namespace) -
 
 def check_open(session: Session) -> None:
     """Raise UsageError where the project is closed."""
-    if session.ask(LookAnswer, "certify", {"look": True}).closed:
-        raise UsageError(
-            t("The project is closed: OMS must not write to OBS any more"),
-            t("Open it first, if that is meant: {command}", command=Typed("open")),
-        )
+    closed = session.ask(LookAnswer, "certify", {"look": True}).closed
+    if closed:
+        raise UsageError(t("The project is closed: OMS must not write to OBS any more"), opening_step(closed))
 
 
 def confirm(session: Session, options: Namespace, question: Text) -> None:

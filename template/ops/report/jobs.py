@@ -18,7 +18,7 @@ from oss_oms_sync.answers.job_answers import (
     ReplayAnswer,
     StoryAnswer,
 )
-from oss_oms_sync.answers.text import Text, t
+from oss_oms_sync.answers.text import Text, sentences, t
 
 # What has to be done comes first.
 _STATES = {
@@ -35,11 +35,8 @@ _WELL = {
     True: t("Nothing is left to send again."),
     False: t("Of what was asked for, nothing is left to send again."),
 }
-_READ_AGAIN = t(
-    "The mark was read again two minutes after it was set. What is still written to the source is recorded as failed"
-    " (CLOSED): {command}",
-    command=Typed("status"),
-)
+_READ_AGAIN = t("The mark was read again two minutes after it was set.")
+_RECORDED = t("What is still written to the source is recorded as failed (CLOSED): {command}", command=Typed("status"))
 
 
 def doctor(found: DoctorAnswer, language: str) -> Report:
@@ -106,8 +103,9 @@ def story(found: StoryAnswer, language: str) -> Report:
     say, late = Words(language), found.seconds
     lead = f"{found.key!r}{say(': ')}{say(found.story)}"
     sent = _after(found.success.modified, late.accepted, say) if found.success else None
-    if sent and found.object and not found.accepted:
-        sent = say("another version, {time}", time=sent)
+    if sent and found.success and found.object and not found.accepted:
+        is_named = found.success.etag != "-"
+        sent = say("another version, {time}", time=sent) if is_named else say("version unknown, {time}", time=sent)
     facts: list[tuple[str, Phrase]] = [
         (say("source bucket"), _seen(found.object, say)),
         (say("accepted by OMS"), sent),
@@ -132,5 +130,7 @@ def _after(time: str, seconds: int | None, say: Words) -> str:
 def mark(found: MarkAnswer, language: str) -> Report:
     """What certify says of the mark of a closed project."""
     say, tone = Words(language), "way" if found.closed else "good"
-    read_again = Paragraph(say(_READ_AGAIN)) if found.closed else None
+    # After a GO there is no trigger that would record anything.
+    recorded = None if found.closed and found.closed.go else _RECORDED
+    read_again = Paragraph(say(sentences(_READ_AGAIN, recorded))) if found.closed else None
     return Report(Hero("", tone, say(found.next), None), language, [read_again])

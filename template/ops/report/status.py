@@ -126,9 +126,11 @@ def report(answer: StatusAnswer, language: str) -> Report:
 
 
 def _hero(verdict: Verdict, say: Words) -> Hero:
-    following = NEXT_STEPS.get(" ".join([verdict.step.job, *verdict.step.options]), NOTHING)
     word, tone = _STATES[verdict.state]
-    step = Step(say(following), command(verdict.step))
+    step = None
+    if verdict.step:
+        following = NEXT_STEPS.get(" ".join([verdict.step.job, *verdict.step.options]), NOTHING)
+        step = Step(say(following), command(verdict.step))
     return Hero(say(word), "bad" if verdict.alarm else tone, say(verdict.text), step, say(word))
 
 

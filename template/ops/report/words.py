@@ -54,6 +54,7 @@ CUTOVER_STEPS = {
 # What the next step of a status is for, by its job and options.
 NEXT_STEPS = {
     "open": t("Only to undo the cutover, or to send what came after the close. This opens the project:"),
+    "status acknowledge": t("Once each change is resolved, acknowledge them:"),
     "doctor": t("This checks the setup, and names what is wrong:"),
     "replay": t("Replay resends them every minute. To do it now:"),
     "replay reason": t("Remove the cause. Then this sends its objects at once:"),

@@ -9,7 +9,7 @@ import pytest
 
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.jobs.doctor import flow
+from oss_oms_sync.jobs.doctor import records as of_records
 from oss_oms_sync.ledger.closing import Closing
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
@@ -107,10 +107,12 @@ def test_records_that_there_was_no_time_to_look_at_are_not_taken_for_none(box, h
     # GIVEN more records than there is time for
     keep(box, [*accepted("a"), *failed("FORBIDDEN", "b")])
     if kind == "success":
-        times = iter([flow._SCAN_SECONDS])
-        mocker.patch.object(flow, "_scan_deadline", lambda context: Deadline(next(times, 0), context.invocation.clock))
+        times = iter([of_records._SCAN_SECONDS])
+        mocker.patch.object(
+            of_records, "_scan_deadline", lambda context: Deadline(next(times, 0), context.invocation.clock)
+        )
     else:
-        mocker.patch.object(flow, "_SCAN_SECONDS", 0)
+        mocker.patch.object(of_records, "_SCAN_SECONDS", 0)
 
     # WHEN doctor looks, THEN it says so
     report = handler(box)
@@ -199,6 +201,47 @@ def test_records_that_reconcile_made_do_not_make_a_dead_trigger_look_well(box, h
     assert (report["ok"], states(report, "unknown")) == (False, ["records flow"])
 
 
+def test_what_replay_resent_after_an_outage_of_oms_shows_that_records_flow(box, tmp_path, handler, in_process):
+    # GIVEN an OMS that was down for all writes of the day
+    deploy(box, tmp_path)
+    handler(box)
+    installed_long_ago(box)
+    box.oms.faults.add(Fault.status(503))
+    a_day_of_work(box)
+    assert says(handler(box), "records flow", "warning")
+
+    # WHEN replay has resent them, THEN no upload is needed to show that forward ran
+    box.oms.faults.clear()
+    assert in_process(box, "replay")["accepted"] == 3
+    assert says(handler(box), "records flow", "ok", "3 written in the last day were accepted, 0 failed")
+
+
+def test_a_failure_that_reconcile_recorded_does_not_show_that_events_arrive(box, handler, in_process):
+    lost_to_the_trigger(box, box.environment())
+    box.oms.faults.add(Fault.status(503))
+    assert in_process(box, "reconcile")["failed"]
+    box.oms.faults.clear()
+    assert in_process(box, "replay")["accepted"]
+    assert states(handler(box), "unknown") == ["records flow"]
+
+
+def test_a_frozen_source_shows_that_events_arrive_by_an_object_that_nothing_counts(box, tmp_path, handler, in_process):
+    # GIVEN a day of which reconcile has sent all, after the trigger was mended
+    deploy(box, tmp_path)
+    lost_to_the_trigger(box, box.environment())
+    in_process(box, "reconcile")
+    check = the_check(handler(box), "records flow")
+    assert check["state"] == "unknown"
+
+    # WHEN an object is uploaded where doctor says, THEN its record shows that events arrive
+    key = ".oss-oms-sync-canary/flow"
+    assert f"If the source is frozen, upload it as {key}: " in check["fix"]
+    box.oss.lose_events(lambda key: False)
+    box.bucket(box.source_bucket).put_object(key, b"contents")
+    box.wait_idle(60)
+    assert says(handler(box), "records flow", "ok", "3 written in the last day were accepted")
+
+
 def test_what_was_written_while_the_project_was_closed_does_not_make_its_trigger_look_dead(box, handler):
     closing(box).close("Li Lei")
     lost_to_the_trigger(box, box.environment())
@@ -228,7 +271,9 @@ def test_the_triggers_on_the_log_bucket_are_seen_to_wake_reconcile_and_compare(d
 
 def test_a_closed_project_is_a_warning_with_who_closed_it_and_how_it_is_opened(box, handler):
     closing(box).close("Li Lei")
-    assert says(handler(box), "project open", "warning", "(Li Lei): nothing is sent. To open it: python3 ops.py open")
+    assert says(
+        handler(box), "project open", "warning", "(Li Lei): nothing is submitted. To open it: python3 ops.py open"
+    )
     closing(box).open()
     assert says(handler(box), "project open", "ok")
 

@@ -258,7 +258,7 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
     ("mode", "is_sent", "words"),
     [
         (SIZE, False, f"OMS skips what is sent again ({SIZE}), so have a task group of OMS overwrite them"),
-        (None, False, "(python3 ops.py migrate --overwrite)"),
+        (None, False, "(python3 ops.py migrate --overwrite --prefix a --prefix b)"),
         ("NO_OVERWRITE", False, "delete each in OBS and compare again"),
         (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips it if one of both"),
         ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
@@ -299,10 +299,10 @@ def test_the_folders_of_what_differs_are_named_to_the_task_group_unless_a_shell_
             classes={"overwritten": counts},
             folders={"fine/": other, **{one: {**other, "overwritten": [1, 9, 1, 9]} for one in folders}},
         )
-        return str(remedies(tally, SIZE, "")[ObjectClass.OVERWRITTEN])
+        return str(remedies(tally, SIZE, "", deep=True)[ObjectClass.OVERWRITTEN])
 
     assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in printed("a/", "b/")
-    for folders in (("a/", ""), ("a/", "*"), ("a b/",), (OTHERS,), [f"{n}/" for n in range(11)]):
+    for folders in (("a/", ""), ("a/", "*"), ("it's/",), (OTHERS,), [f"{n}/" for n in range(11)]):
         assert "(python3 ops.py migrate --overwrite)" in printed(*folders)
 
 

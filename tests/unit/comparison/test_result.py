@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.comparison.result import overwriting
+from oss_oms_sync.comparison.result import overwriting, remedies
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.compare_world import CompareWorld, classes
 from support.reconcile_world import refusing
 from support.world import HOUR
@@ -134,3 +136,50 @@ def test_a_migration_that_overwrites_names_ten_folders_at_most(number, named):
     folders = {f"{one}/": {titles[one % 3]: [1, 1, 1, 1]} for one in range(number)}
     step = overwriting(Tally(folders=folders), "FULL_OVERWRITE", "", ObjectClass.OVERWRITTEN)
     assert step.options == {"overwrite": True, **({"prefix": [*folders]} if named else {})}
+
+
+def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
+    """A tally of these keys, and of others of the folder x/ whose names it lacks."""
+    folders = {key[: key.find("/") + 1]: {title: [1, 1, 1, 1]} for key in (*keys, *["x/"][:more])}
+    return Tally(classes={title: ClassCount(Side(len(keys) + more), keys=list(keys))}, folders=folders)
+
+
+@pytest.mark.parametrize(
+    ("keys", "more", "prefixes"),
+    [
+        (["a/1"], 0, ["a/1"]),
+        (["top"], 0, ["top"]),
+        (["照片/a b.jpg"], 0, ["照片/a b.jpg"]),
+        (["a/1", "a/1/2"], 0, ["a/1"]),
+        ([f"a/b/{number:02}" for number in range(11)], 0, ["a/b/"]),
+        (["a/1"], 1, ["a/", "x/"]),
+        (["it's"], 0, []),
+        (["-rf"], 0, []),
+        (["a\n"], 0, []),
+        ([f"{number:02}" for number in range(11)], 0, []),
+    ],
+)
+def test_a_migration_that_overwrites_has_the_narrowest_prefixes(keys, more, prefixes):
+    step = overwriting(a_tally(*keys, more=more), "FULL_OVERWRITE", "", ObjectClass.OVERWRITTEN)
+    assert step.options == {"overwrite": True, **({"prefix": prefixes} if prefixes else {})}
+
+
+def test_a_remedy_in_a_sentence_quotes_the_prefix_for_any_shell():
+    tally = Tally(classes={"suspicious": ClassCount(Side(1), keys=["照片/a b.jpg"])})
+    told = remedies(tally, None, "", deep=False)[ObjectClass.SUSPICIOUS]
+    assert "(python3 ops.py migrate --overwrite --prefix '照片/a b.jpg')" in told.en
+
+
+@pytest.mark.parametrize("title", ["suspicious", "older"])
+def test_a_deep_comparison_advises_the_missing_permission_and_not_itself(title):
+    tally = Tally(classes={title: ClassCount(Side(1), keys=["a"], in_vain=1)})
+    mode = "CRC64_COMPARISON_OVERWRITE"
+    deep = "python3 ops.py compare --deep"
+    assert deep in remedies(tally, mode, "", deep=False)[ObjectClass(title)].en
+    # Reading was in vain, and would be again.
+    told = remedies(tally, mode, "", deep=True)[ObjectClass(title)].en
+    assert ("Reading did not prove" in told, f"{deep}." in told) == (True, False)
+    # WHEN a permission was missing, THEN it comes first
+    unread = replace(tally, counts={"deep_no_right_in_oss": 1})
+    told = remedies(unread, mode, "", deep=True)[ObjectClass(title)].en
+    assert 0 < told.index("lacks oss:GetObject") < told.index(f"read them: {deep}")

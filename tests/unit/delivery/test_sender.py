@@ -267,8 +267,8 @@ def test_while_the_project_is_closed_nothing_is_sent_and_the_run_says_how_to_ope
     assert not world.oms.requests
     assert not world.recorded("failed")
     assert world.sender.stopped.why == (
-        "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is sent. To open it:"
-        " python3 ops.py open"
+        "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is submitted. What"
+        " to do: python3 ops.py status"
     )
 
 

@@ -126,7 +126,7 @@ def test_the_mark_in_words_says_since_when_by_whom_and_why_on_one_line_each():
     assert said.en.startswith("The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over)")
     assert said.zh.startswith("项目自 2026-01-02T00:00:00Z 起已关闭（Li Lei: cut over）")
     assert Closed("2026-01-02T00:00:00Z", "", "").text.en.startswith(
-        "The project has been closed since 2026-01-02T00:00:00Z: nothing is sent."
+        "The project has been closed since 2026-01-02T00:00:00Z: nothing is submitted"
     )
 
 

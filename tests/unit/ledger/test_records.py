@@ -13,6 +13,7 @@ from oss_oms_sync.ledger.records import (
     FailedKey,
     failed_key,
     failed_record,
+    first_recorded_at,
     modified_at,
     record_name,
     success_etag,
@@ -54,9 +55,20 @@ ROOM = 1023 - len(f"{PREFIX}success_object/")
     ],
 )
 def test_a_success_record_names_the_version_and_that_of_a_long_key_holds_the_key(key, etag, body, headers):
-    record = success_record(TASK, ObjectChange(key, etag=etag))
+    record = success_record(TASK, FailedKey(ObjectChange(key, etag=etag)))
     assert record == StoredObject(record_name(TASK, "success", key), body.encode(), headers)
     assert success_etag(record) == (etag or "-")
+
+
+@pytest.mark.parametrize("key", ["a", LONG])
+def test_a_success_record_of_a_resent_key_has_the_time_of_its_first_failure(key):
+    written = {"last-modified": "Fri, 02 Jan 2026 09:00:00 GMT"}
+    record = success_record(TASK, FailedKey(ObjectChange(key, etag="ABC"), first_failure="2026-01-02T03:04:05Z"))
+    as_read = StoredObject(record.name, record.body, {**record.headers, **written})
+    assert first_recorded_at(as_read) == NOW.timestamp()
+    record = success_record(TASK, FailedKey(ObjectChange(key, etag="ABC")))
+    as_read = StoredObject(record.name, record.body, {**record.headers, **written})
+    assert first_recorded_at(as_read) == modified_at(as_read)
 
 
 @pytest.mark.parametrize(("body", "etag"), [(b"", ""), (b"\xff", "\ufffd")])

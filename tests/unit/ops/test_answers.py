@@ -82,7 +82,7 @@ def test_nonsense_is_no_answer(given):
 @pytest.mark.parametrize(
     ("kind", "error", "says"),
     [
-        ("PayloadError", FunctionError, "replay raised PayloadError: because"),
+        ("PayloadError", FunctionError, "replay refused the command: because"),
         ("SettingsError", FunctionError, "replay raised SettingsError: because"),
         ("StorageError", FunctionError, "replay raised StorageError: because"),
         ("KeyError", FunctionError, "replay failed: KeyError: because"),
@@ -96,6 +96,7 @@ def test_errors_of_the_function_and_of_function_compute_are_told_apart(kind, err
         checked("replay", answers.find(failed(kind, "because")))
     told, fix = raised.value.happened.en, raised.value.fix
     assert (told, bool(fix.en), bool(fix.zh)) == (says, True, True)
+    assert raised.value.exit_code == (2 if kind == "PayloadError" else 1)
 
 
 def test_an_error_without_json_is_one_all_the_same():

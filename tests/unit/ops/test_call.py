@@ -112,7 +112,7 @@ def test_a_tool_that_cannot_be_run_is_told(stand_in, tmp_path):
 
 def test_what_the_function_raised_is_told_though_the_tool_ends_with_0(stand_in, tmp_path):
     stand_in.plan({"*": {"out": failed("PayloadError", "The payload asks for 'x'"), "code": 0}})
-    with pytest.raises(FunctionError, match="PayloadError: The payload asks for 'x'"):
+    with pytest.raises(FunctionError, match="refused the command: The payload asks for 'x'"):
         Tool(None, tmp_path).ask("doctor", {})
 
 

@@ -12,10 +12,11 @@ import sys
 
 import pytest
 
-from ops import cli
+from ops import arguments, cli
 from ops.errors import ToolError
 from oss_oms_sync import VERSION
 from oss_oms_sync.answers.text import Text
+from oss_oms_sync.errors import UNKNOWN, Reason
 from support.ops import (
     NASTY,
     NO_PASS,
@@ -225,7 +226,6 @@ def ended(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], ""),
         (["story"], ""),
         (["status", "--hours", "x"], ""),
         (["status", "--hou", "3"], ""),
@@ -234,6 +234,22 @@ def ended(capsys):
         (["compare", "--depe"], "compare takes no '--depe': did you mean '--deep'?"),
         (["cutover", "--frozen-sinc=now"], "did you mean '--frozen-since'?"),
         (["replay", "a"], "replay takes no 'a'. --help says what there is"),
+        (["migrate", "--plan"], "migrate takes no '--plan', which is an option of setup. --help says what there is"),
+        (
+            ["compare", "--html=page"],
+            "compare takes no '--html', which is an option of status, show, cutover, setup and checklist.",
+        ),
+        (["status", "--hour"], "status takes no '--hour': did you mean '--hours'?"),
+        (["status", "--acknowlege"], "did you mean '--acknowledge'?"),
+        (["cutover", "--smaple", "3"], "did you mean '--sample'?"),
+        (["status", "--lnag", "zh"], "did you mean '--lang'?"),
+        (["status", "--page"], "status takes no '--page'. --help says what there is"),
+        (
+            ["compare", "--since", "2026-13-01"],
+            "argument --since: '2026-13-01' is no time: give one such as 2026-01-31",
+        ),
+        (["reconcile", "--since", "yesterday"], "such as 2026-01-31 or 2026-01-31T08:00:00Z"),
+        (["replay", "--reason", "X"], "argument --reason: invalid choice: 'X' (choose from 'THROTTLED', 'UNAVAILABLE'"),
         (["status", "--hours", "0"], "argument --hours: '0' is no whole number from 1 to 744"),
         (["cutover", "--sample", "301"], "argument --sample: '301' is no whole number from 0 to 300"),
         (["replay", "--limit", "-1"], "argument --limit: '-1' is no whole number of 0 or more"),
@@ -244,6 +260,19 @@ def ended(capsys):
 )
 def test_what_is_no_command_ends_with_2_and_a_mistyped_word_is_told_with_what_was_meant(ended, words, said):
     assert lacks(ended(*words), "usage: ops.py", said) == []
+
+
+def test_each_reason_of_a_failed_record_can_be_asked_for():
+    assert (*Reason.__members__, UNKNOWN) == arguments.REASONS
+
+
+def test_help_is_a_command_and_no_command_prints_help(ended, capsys):
+    whole = ended("--help", code=0)
+    assert ended("help", code=0) == whole
+    assert ended("help", "status", code=0) == ended("status", "--help", code=0)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        cli.main([])
+    assert capsys.readouterr() == (whole, "")
 
 
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])

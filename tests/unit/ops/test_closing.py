@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from support.ops import FakeCaller, Seen, a_pass
+from support.ops import OPS, FakeCaller, Seen, a_pass, compared, sides
+
+MADE = "2026-01-31T09:00:00Z"
+GO = "oms_source_record/certificates/p/t/0007-20260131T090000Z-go.json"
 
 
 def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
@@ -60,3 +63,65 @@ def test_open_opens_puts_the_trigger_back_and_begins_a_pass(command):
         ("deploy", {"trigger": "oss-content"}),
         ("reconcile", {"restart": True}),
     ]
+
+
+def after_go(began="", typed=None, lang="en", **classes) -> Seen:
+    """A closed project in which a GO stands, and what a comparison has seen that began then."""
+    caller = FakeCaller(reconcile=a_pass())
+    caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "cutover", "why": "r", "run": "r"}
+    caller.go_name = GO
+    if began:
+        caller.passes["compare"] = compared(classes, started=began)
+    return Seen(caller, lang, typed)
+
+
+OPENED = [
+    ("certify", {"open": True}),
+    ("certify", {"open": True, "after_go": True}),
+    ("deploy", {"trigger": "oss-content"}),
+    ("reconcile", {"restart": True}),
+]
+
+
+def test_open_after_a_go_lists_what_only_obs_has_and_asks(command):
+    found = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
+    seen = after_go("2026-02-01T00:00:00Z", "yes\n", **found)
+    assert (command(seen, "open"), seen.caller.asked) == (0, OPENED)
+    assert "A GO stands (0007-20260131T090000Z-go.json): applications write to OBS." in seen.said
+    assert seen.said.splitlines()[-5:] == [
+        "The comparison of 2026-02-01T00:00:00Z found in OBS:",
+        "  1 object (overwritten): 'photos/a'",
+        "  2 objects (unknown origin): 'new'",
+        "  3 objects of equal size, whose contents are not proven equal",
+        "Type yes to open the project after a GO: The trigger is there, and a reconcile pass has begun.",
+    ]
+
+
+@pytest.mark.parametrize("began", ["", MADE])
+def test_open_after_a_go_says_that_no_comparison_knows_what_applications_wrote(command, began):
+    seen = after_go(began, "\n")
+    assert (command(seen, "open"), seen.caller.asked) == (2, OPENED[:1])
+    assert "No comparison has checked OBS since the GO, so it is unknown what applications wrote there." in seen.said
+    assert f"submits nothing while the project is closed: {OPS} compare\n" in seen.said
+    assert "The project stays closed" in seen.said
+
+
+def test_open_after_a_go_needs_its_option_without_a_terminal(command):
+    seen = after_go()
+    assert (command(seen, "open"), seen.caller.asked) == (2, OPENED[:1])
+    assert f"-> Without a terminal, pass --after-go: {OPS} open --after-go\n" in seen.said
+    seen = after_go()
+    assert (command(seen, "open", "--after-go"), seen.caller.asked) == (0, OPENED)
+
+
+def test_close_after_a_go_promises_no_failed_records(command):
+    seen = after_go()
+    assert command(seen, "close") == 0
+    assert seen.out.getvalue() == "It is closed.\n  The mark was read again two minutes after it was set.\n"
+
+
+def test_a_close_that_is_stopped_names_no_step_that_opens(command):
+    seen = after_go()
+    seen.caller.meanwhile = lambda job: (_ for _ in ()).throw(KeyboardInterrupt) if seen.clock.seconds else None
+    assert command(seen, "close") == 130
+    assert "ops.py open" not in seen.said

@@ -525,13 +525,31 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_asked(command,
 
 def test_what_is_accepted_is_given_on_by_name_and_first_of_all(command):
     seen = world()
-    accept = ("--accept", "equal_size=Li: checked = by hand", "--accept", "unknown=Wu")
+    accept = ("--accept", "equal_size=Li: checked = by hand", "--accept", "unknown=运维，已核对")
     command(seen, "cutover", *WORDS, "--sample", "20", *accept)
-    accepted = {"equal_size": "Li: checked = by hand", "unknown": "Wu"}
+    accepted = {"equal_size": "Li: checked = by hand", "unknown": "运维，已核对"}
     assert asked(seen, "certify")[-1] == {"frozen_since": FROZEN_TEXT, "sample": 20, "accept": accepted}
     # So that the function, which knows what can be accepted, refuses before the project is closed.
     first = {"frozen_since": FROZEN_TEXT, "accept": accepted, "look": True}
     assert seen.caller.asked[0] == ("certify", first)
+
+
+@pytest.mark.parametrize(
+    ("acceptance", "said"),
+    [
+        ("x=me", "--accept: 'x' cannot be accepted. Give one of "),
+        ("missing=Li, tried", "--accept: 'missing' cannot be accepted"),
+        ("equal_size=me", """say who accepts it, a comma, and why, such as --accept equal_size="the owner, compared"""),
+        ("equal_size=, checked", "say who accepts it"),
+        ("equal_size=Li:", "say who accepts it"),
+        ("equal_size", "say who accepts it"),
+    ],
+)
+def test_an_acceptance_of_another_form_is_refused_with_the_form(command, capsys, acceptance, said):
+    seen = world()
+    with pytest.raises(SystemExit, match=r"^2$"):
+        command(seen, "cutover", "--rehearse", "--accept", acceptance)
+    assert (said in capsys.readouterr().err, seen.caller.asked) == (True, [])
 
 
 @pytest.mark.parametrize(

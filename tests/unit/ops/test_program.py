@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -29,6 +30,7 @@ from support.ops import (
     sides,
 )
 from support.process import interruptible, started
+from unit.ops.certificates import certificate
 
 PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
 PATIENCE = 60
@@ -208,6 +210,56 @@ def test_who_reads_no_further_gets_no_traceback(environment, stand_in):
         process.stdout.readline()
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+def test_certificate_page_and_switch_survive_a_reader_that_stops(environment, stand_in, tmp_path):
+    # GIVEN a GO that stands, and a reader such as `head` that is gone before anything is printed
+    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r"}
+    looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
+    stand_in.answers(looked)
+    words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with started([*PROGRAM, "cutover", *words], env=environment, cwd=tmp_path, **pipes) as process:
+        process.stdout.close()
+        assert process.wait(PATIENCE) == 0
+    assert json.loads((tmp_path / "certificate.json").read_text())["verdict"] == "GO"
+    assert "GO" in (tmp_path / "page.html").read_text()
+    assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_certificate_page_and_switch_survive_a_full_disk(environment, stand_in, tmp_path):
+    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r"}
+    looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
+    stand_in.answers(looked)
+    words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
+    with Path("/dev/full").open("w") as full:
+        done = run(environment, "cutover", *words, cwd=tmp_path, stdout=full)
+    assert (done.returncode, (tmp_path / "certificate.json").exists(), (tmp_path / "page.html").exists()) == (
+        2,
+        True,
+        True,
+    )
+    assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
+
+
+@pytest.mark.parametrize("module", ["cli", "parser"])
+def test_ctrl_c_while_it_loads_or_reads_the_command_line_is_quiet(environment, tmp_path, module):
+    # GIVEN a Ctrl-C before any command runs
+    for folder in ("ops", "code"):
+        shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(TEMPLATE / "ops.py", tmp_path)
+    file = tmp_path / "ops" / f"{module}.py"
+    at = (
+        "from __future__ import annotations\n"
+        if module == "cli"
+        else "    words = sys.argv[1:] if words is None else words\n"
+    )
+    file.write_text(
+        file.read_text().replace(at, f"{at}{' ' * (len(at) - len(at.lstrip()))}raise KeyboardInterrupt\n", 1)
+    )
+    done = run(environment, "status", program=[*PROGRAM[:-1], str(tmp_path / "ops.py")])
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 COST = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]

@@ -122,6 +122,8 @@ def test_one_keys_story_is_shown():
         "  destination bucket: 1,234 bytes, written 2026-01-31T08:05:00Z\n"
         "  Written until in OBS: 5 min\n"
     )
+    unnamed = {**STORY, "success": {**STORY["success"], "etag": "-"}}
+    assert "  accepted by OMS: version unknown, 2026-01-31T08:00:04Z (4 s later)\n" in text(story_lines(unnamed, "en"))
     unknown = {**STORY, "object": None, "in_obs": None, "in_obs_unknown": "no right", "step": None}
     assert "  destination bucket: no right\n" in text(story_lines(unknown, "en"))
 

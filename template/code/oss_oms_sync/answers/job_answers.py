@@ -164,10 +164,17 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class ShownMark(Mark):
+    """The mark with the name of the GO that stands, empty if there is none."""
+
+    go: str
+
+
+@dataclass(frozen=True)
 class MarkAnswer:
     """Whether the project is closed now, and what comes next."""
 
-    closed: Mark | None
+    closed: ShownMark | None
     next: Text
 
 

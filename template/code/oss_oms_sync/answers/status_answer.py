@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from oss_oms_sync.answers.job_answers import Mark, Migration, ReplayRun
+from oss_oms_sync.answers.job_answers import Migration, ReplayRun, ShownMark
 from oss_oms_sync.answers.pass_answers import Compared, Progress, Ranges, Reconciling
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import Silence, StatisticsShown, TaskGroup, TaskShown
@@ -25,11 +25,12 @@ class VerdictState(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """One sentence on what matters most, its kind, and the one thing to do next; `alarm`: somebody has to act now."""
+    """One sentence on what matters most, its kind, and the one thing to do next (None after a GO); `alarm`: somebody
+    has to act now."""
 
     state: VerdictState
     text: Text
-    step: Step
+    step: Step | None
     alarm: bool = False
 
 
@@ -204,7 +205,7 @@ class StatusAnswer:
 
     verdict: Verdict
     at: str
-    closed: Mark | None
+    closed: ShownMark | None
     migration: Migration | None
     old_objects: TaskGroup | None
     old_objects_silence: Silence | None

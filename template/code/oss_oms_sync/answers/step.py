@@ -4,6 +4,7 @@ only."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,6 +14,12 @@ from oss_oms_sync.answers.text import NOTHING, Text
 
 # In the place of who accepts something, and why, until somebody says it.
 WHO_WHY = "<who, why>"
+
+
+def names_who_and_why(text: str) -> bool:
+    """Return True if an acceptance has a name and a reason, with a comma or colon between them."""
+    who, *why = re.split(r"[,:，：]", text, maxsplit=1)
+    return text.strip() != WHO_WHY and all(part.strip() for part in (who, *(why or [""])))
 
 
 class Stop(Enum):

@@ -65,8 +65,9 @@ class Invocation:
         """
         task = self.oms.task(self.deadline)
         if isinstance(task, Failure):
-            why = f"{task.reason.name}: {task.message}. {task.remedy('get').en}"
-            raise StorageError(f"OMS does not tell which bucket is the destination: {why}")
+            why = ": ".join(filter(None, (task.reason.name, task.message)))
+            remedy = task.remedy("get").en
+            raise StorageError(f"OMS does not tell which bucket is the destination: {why}. {remedy}")
         return task
 
     def destination(self, task: TaskInfo | None = None) -> ObsBucket:

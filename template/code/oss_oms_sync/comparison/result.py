@@ -8,6 +8,7 @@ older. CRC64_COMPARISON_OVERWRITE does so where one of both objects has no CRC64
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,12 @@ from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Com
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
+from oss_oms_sync.comparison.judge import are_same_size
 from oss_oms_sync.comparison.proof import Proof
+from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.passes.digests import OTHERS
 from oss_oms_sync.passes.states import PassState
-from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 
 # What a pass can be asked for besides (passes/pieces.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
@@ -29,9 +33,11 @@ _NEVER_SENT = t(
     "Compare sent nothing: the project was closed, or that was not known. Start a new comparison, which sends them"
 )
 _SEND = "python3 ops.py compare --deep --overwrite"
-# So many folders are named to a task group one by one, if any shell takes their names as they stand.
-_MOST_FOLDERS = 10
+# So many prefixes are named to a task group, if any shell takes them: as they stand, or in single quotes.
+_MAX_PREFIXES = 10
 _PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
+_NOT_QUOTABLE = re.compile("^-|[\"'\u2018\u2019\u201a\u201b]")
+_USUAL_MODE = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
 DELETE = t("delete each in OBS and compare again: what is missing is sent")
 
 
@@ -95,7 +101,9 @@ class CompareResult:
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
         """What to do about what differs, or may."""
-        return remedies(self.tally, self.overwrite_mode, self.state.scope.key_filter.suffix if self.state else "")
+        scope = self.state.scope if self.state else None
+        suffix, deep = (scope.key_filter.suffix, scope.deep) if scope else ("", False)
+        return remedies(self.tally, self.overwrite_mode, suffix, deep=deep)
 
     @property
     def watermark(self) -> str | None:
@@ -113,9 +121,12 @@ def missing_rights(tally: Tally) -> list[Text]:
     return [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
 
 
-def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[ObjectClass, Text]:
+def remedies(tally: Tally, overwrite_mode: str | None, suffix: str, *, deep: bool) -> dict[ObjectClass, Text]:
     """What to do about what is known or thought to differ, by its class; `overwrite_mode` is that of the sync task,
-    None if OMS does not tell; `suffix` the project's."""
+    None if OMS does not tell; `suffix` the project's. A comparison that was `deep` is not advised again, unless a
+    permission was missing."""
+    missing = missing_rights(tally)
+    can_read = not deep or missing
     proven, in_vain = (getattr(tally.of(ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
     older = tally.of(ObjectClass.OLDER).in_vain
     suspicious = tally.objects(ObjectClass.SUSPICIOUS)
@@ -125,14 +136,13 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[Obje
     heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
     if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
-        read = t(
-            "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal."
-            " To see it, read them: {deep}. What cannot be read: {otherwise}.",
+        skipped = t(
+            "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal.",
             older=older,
-            deep=_DEEP,
-            otherwise=over_older,
         )
-        found[ObjectClass.OLDER] = sentences(*missing_rights(tally), read)
+        read = t("To see it, read them: {deep}. What cannot be read: {otherwise}.", deep=_DEEP, otherwise=over_older)
+        unread = t("Reading did not prove it: {otherwise}.", otherwise=over_older)
+        found[ObjectClass.OLDER] = sentences(skipped, *missing, read if can_read else unread)
     if proven:
         found[ObjectClass.OVERWRITTEN] = t(
             "{proven:object of the same size was read and differs|objects of the same size were read and differ}. If"
@@ -143,13 +153,13 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str) -> dict[Obje
     if suspicious:
         if overwrite_mode == "FULL_OVERWRITE":
             heal = t("{heal}. If they cannot be read, {otherwise}", heal=heal, otherwise=overwrite)
-        found[ObjectClass.SUSPICIOUS] = t(
-            "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one. To see"
-            " which differ, read them: {deep}. If one does: {heal}.",
+        differ = t(
+            "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one.",
             suspicious=suspicious,
-            deep=_DEEP,
-            heal=heal,
         )
+        read = t("To see which differ, read them: {deep}. If one does: {heal}.", deep=_DEEP, heal=heal)
+        unread = t("Reading did not prove them: compare them by hand. If one differs: {heal}.", heal=heal)
+        found[ObjectClass.SUSPICIOUS] = sentences(differ, *missing, read if can_read else unread)
     return found
 
 
@@ -181,16 +191,53 @@ def mend_missing(state: PassState) -> tuple[Text, Step]:
 
 
 def overwriting(tally: Tally, overwrite_mode: str | None, suffix: str, of: ObjectClass) -> Step | None:
-    """The migration that overwrites what is of a class, what may differ as that does or is older, and all else that
-    their folders hold; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and
-    none begins beside a sync task that overwrites nothing, which doctor refuses."""
+    """The migration that overwrites what is of a class, what may differ as that does or is older, and as little else as
+    prefixes allow; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and none
+    begins beside a sync task that overwrites nothing, which doctor refuses."""
     if suffix or overwrite_mode == "NO_OVERWRITE":
         return None
     also = (ObjectClass.SUSPICIOUS, ObjectClass.OLDER) if of is ObjectClass.OVERWRITTEN else ()
-    titles = [one.title for one in (of, *also)]
-    folders = [name for name, counts in tally.folders.items() if any(counts.get(title, [0])[0] for title in titles)]
-    are_named = len(folders) <= _MOST_FOLDERS and all(map(_PLAIN.fullmatch, folders))
-    return Step("migrate", {"overwrite": True, **({"prefix": folders} if folders and are_named else {})})
+    prefixes = _narrowest_prefixes(tally, (of, *also))
+    return Step("migrate", {"overwrite": True, **({"prefix": prefixes} if prefixes else {})})
+
+
+def _narrowest_prefixes(tally: Tally, classes: Sequence[ObjectClass]) -> list[str]:
+    """Return the narrowest prefixes of all objects of these classes, at most ten: their keys or the folders of these,
+    if the tally has all keys; else their first-level folders. Empty if some cannot be named."""
+    keys = sorted(key for one in classes for key in tally.of(one).keys)
+    prefixes = [name for name, counts in tally.folders.items() if any(counts.get(one.title, [0])[0] for one in classes)]
+    if keys and len(keys) == tally.objects(*classes):
+        prefixes = _without_nested(keys)
+        if len(prefixes) > _MAX_PREFIXES:
+            prefixes = _without_nested(sorted({key[: key.rfind("/") + 1] or key for key in keys}))
+    can_be_named = all(
+        one and one != OTHERS and one.isprintable() and not _NOT_QUOTABLE.search(one) for one in prefixes
+    )
+    return prefixes if len(prefixes) <= _MAX_PREFIXES and can_be_named else []
+
+
+def _without_nested(prefixes: Sequence[str]) -> list[str]:
+    return [one for one in prefixes if not any(one != other and one.startswith(other) for other in prefixes)]
+
+
+def remedy_of_key(entry: Entry, found: ObjectClass, overwrite_mode: str | None, suffix: str) -> tuple[Text, Step]:
+    """Return what puts the source's version of one key into OBS in the place of another, and the step for it."""
+    wanted, resend = t("If OBS is to have the source's version, resend it:"), Step("replay", {"key": entry.key})
+    mode = overwrite_mode or _USUAL_MODE
+    takes_any = found is ObjectClass.OLDER or not are_same_size(entry) or mode == "FULL_OVERWRITE"
+    if takes_any and mode != "NO_OVERWRITE":
+        return wanted, resend
+    tally = Tally(classes={found.title: ClassCount(Side(1), keys=[entry.key])})
+    overwrite = overwriting(tally, mode, suffix, found)
+    if overwrite is None:
+        skips = t(
+            "OMS skips a resend ({mode}). If OBS is to have the source's version: {remedy}", mode=mode, remedy=DELETE
+        )
+        return skips, Step("compare", {"restart": True})
+    if mode == "CRC64_COMPARISON_OVERWRITE":
+        otherwise = t("OMS skips it if one of both objects has no CRC64; then: {command}", command=typed(overwrite))
+        return sentences(otherwise, wanted), resend
+    return t("OMS skips a resend ({mode}). If OBS is to have the source's version:", mode=mode), overwrite
 
 
 def _typed(migration: Step | None) -> Text:
@@ -205,12 +252,16 @@ def _typed(migration: Step | None) -> Text:
 
 
 def typed(step: Step) -> str:
-    """A step as it is typed, where all that it names can be taken by any shell as it stands."""
+    """A step as it is typed, where any shell takes all that it names as it stands or in single quotes."""
     words = [f"python3 ops.py {step.job}"]
     for name, value in step.options.items():
         values = value if isinstance(value, list) else [value]
-        words += [f"--{name}" if one is True else f"--{name} {one}" for one in values]
+        words += [f"--{name}" if one is True else f"--{name} {_quoted(str(one))}" for one in values]
     return " ".join(words)
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else f"'{value}'"
 
 
 def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:
@@ -230,5 +281,5 @@ def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> T
             )
         case "NO_OVERWRITE":
             return overwrite
-    mode = overwrite_mode or "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
+    mode = overwrite_mode or _USUAL_MODE
     return t("OMS skips what is sent again ({mode}), so {otherwise}", mode=mode, otherwise=overwrite)

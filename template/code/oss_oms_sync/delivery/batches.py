@@ -99,7 +99,7 @@ def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure |
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [
-        failed_record(task_id, key, failure, now) if failure else success_record(task_id, key.change, key.copy_attempts)
+        failed_record(task_id, key, failure, now) if failure else success_record(task_id, key)
         for key, failure in outcomes
     ]
     problems = invocation.log_bucket.try_put_all(records)

@@ -26,7 +26,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import OPEN_COMMAND, Failure, Reason, StorageError, log, presentable
+from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
 from oss_oms_sync.ledger.records import record_root
 
 # For how long an instance that saw the project open takes that for granted, from when it asked.
@@ -53,19 +53,14 @@ class Closed:
 
     @property
     def text(self) -> Text:
-        """The same in words, with what to do."""
+        """The mark in words, without a next step: that depends on the certificates (ledger/certificates.py)."""
         detail = ": ".join(filter(None, (self.by, self.why)))
         if not detail:
-            return t(
-                "The project has been closed since {since}: nothing is sent. To open it: {command}",
-                since=self.since,
-                command=OPEN_COMMAND,
-            )
+            return t("The project has been closed since {since}: nothing is submitted", since=self.since)
         return t(
-            "The project has been closed since {since} ({detail}): nothing is sent. To open it: {command}",
+            "The project has been closed since {since} ({detail}): nothing is submitted",
             since=self.since,
             detail=detail,
-            command=OPEN_COMMAND,
         )
 
 
@@ -168,7 +163,7 @@ class Closing:
             message = f"It is not known whether the project is closed, so nothing is sent: {error}"
             return Failure(Reason.MARK_UNREAD, message=message)
         if isinstance(mark, Closed):
-            return Failure(Reason.CLOSED, message=mark.text.en)
+            return Failure(Reason.CLOSED, message=f"{mark.text.en}. What to do: python3 ops.py status")
         self._remembered[self.name] = asked_at
         return None
 
@@ -211,7 +206,7 @@ def read_mark(read: StoredObject) -> Closed | str:
             written = timestamp(modified) if modified else ""
             return Closed(at, by, why, run, opened, written, first or written)
     raise StorageError(
-        f"{read.name} in the log bucket is unreadable. Write it anew: python3 ops.py close, or {OPEN_COMMAND}"
+        f"{read.name} in the log bucket is unreadable. Write it again, which closes the project: python3 ops.py close"
     )
 
 

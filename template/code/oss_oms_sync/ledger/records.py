@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Literal
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clock import parse_http_date, timestamp
+from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, StoredObject
 from oss_oms_sync.errors import MAY_NOT_SEND, UNKNOWN, Failure
 from oss_oms_sync.events import ObjectChange
@@ -31,7 +31,11 @@ Kind = Literal["success", "failed", "proven"]
 ETAG_HEADER = "x-oss-meta-etag"
 # In a success record: how often the key was sent again because OMS had failed to copy the object.
 COPY_ATTEMPTS_HEADER = "x-oss-meta-copy-attempts"
+# In a success record of a resent key: when it failed first, as in failed records.
+_FIRST_FAILURE_HEADER = "x-oss-meta-first-failure"
 _AGAIN = " again"
+# A success record of a change without an ETag.
+NO_VERSION = "-"
 
 
 def record_root(task_id: str) -> str:
@@ -61,18 +65,19 @@ def again(etag: str) -> str:
     return f"{etag}{_AGAIN}"
 
 
-def success_record(task_id: str, change: ObjectChange, copy_attempts: int = 0) -> StoredObject:
-    """The record of an accepted key. Never empty, so that a listing tells it from those of the vendor's handler.
-
-    `copy_attempts`: how often it was accepted once more because OMS had failed to copy it.
-    """
-    name, etag = record_name(task_id, "success", change.key), change.etag or "-"
-    counted = {}
-    if copy_attempts:
-        etag, counted = again(etag.removesuffix(_AGAIN)), {COPY_ATTEMPTS_HEADER: str(copy_attempts)}
+def success_record(task_id: str, key: FailedKey) -> StoredObject:
+    """Return the record of an accepted key. It is never empty, so that a listing tells it from those of the vendor's
+    handler."""
+    change = key.change
+    details: dict[str, str] = {}
+    name, etag = record_name(task_id, "success", change.key), change.etag or NO_VERSION
+    if key.first_failure:
+        details[_FIRST_FAILURE_HEADER] = key.first_failure
+    if key.copy_attempts:
+        etag, details[COPY_ATTEMPTS_HEADER] = again(etag.removesuffix(_AGAIN)), str(key.copy_attempts)
     if not is_long(task_id, "success", change.key):
-        return StoredObject(name, etag.encode(), {"Content-Type": "text/plain", **counted})
-    headers = {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag, **counted}
+        return StoredObject(name, etag.encode(), {"Content-Type": "text/plain", **details})
+    headers = {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag, **details}
     return StoredObject(name, change.key.encode(), headers)
 
 
@@ -91,6 +96,12 @@ def modified_at(record: StoredObject) -> int:
     """When a record (as read) was written, in seconds since 1970; 0 if OSS does not say."""
     modified = parse_http_date(record.headers.get("last-modified"))
     return int(modified.timestamp()) if modified else 0
+
+
+def first_recorded_at(record: StoredObject) -> float:
+    """Return when the first outcome of the key was recorded, by its success record (as read): a failure, or this."""
+    first = parse_time(record.headers.get(_FIRST_FAILURE_HEADER, ""))
+    return first.timestamp() if first else modified_at(record)
 
 
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime, not_before: str = "") -> StoredObject:

@@ -201,10 +201,25 @@ def test_a_go_stands_until_the_project_is_opened_whatever_the_clocks_of_instance
     assert ready.call(look=True)["go"] == go
     # WHEN an instance whose clock is behind opens it, and it is closed again
     ready.clock.ahead = -timedelta(hours=1)
-    ready.call(open=True)
+    ready.call(open=True, after_go=True)
     ready.clock.ahead = timedelta()
     ready.call(close=True)
     assert ready.call(look=True)["go"] is None
+
+
+def test_after_a_go_the_project_opens_only_if_that_is_asked_for(ready):
+    # GIVEN a GO, WHEN somebody closes or looks, THEN the answer names the GO and not the step that opens
+    go = ready.certify()["document"]
+    for asked in ({"close": True}, {"look": True}, {"open": True}, {"open": True, "run": "another"}):
+        answer = ready.call(**asked)
+        assert (answer["closed"]["go"], "ops.py open" in answer["next"]) == (go, False), asked
+        assert "its cutover removed the trigger: without it, later writes to OSS are not recorded" in answer["next"]
+
+    # WHEN it is asked for, THEN the project opens, and after that as ever
+    assert ready.call(open=True, after_go=True)["closed"] is None
+    answer = ready.call(close=True)
+    assert (answer["closed"]["go"], answer["next"].endswith("To open it: python3 ops.py open")) == ("", True)
+    assert ready.call(open=True)["closed"] is None
 
 
 @pytest.mark.parametrize("mark", [None, b"unreadable", b'{"closed": false}'])
@@ -268,7 +283,7 @@ def test_one_that_begins_while_a_project_is_closed_opens_it_again_unless_it_was_
 
 
 @pytest.mark.parametrize(("fate", "name"), [("lost", "MISSING"), ("accepted", "FAILED")])
-def test_what_lacks_in_a_project_that_stays_closed_asks_to_open_it_first(ready, fate, name):
+def test_after_a_go_no_check_of_what_lacks_names_the_step_that_opens(ready, fate, name):
     # GIVEN a GO, after which somebody writes to the source, with the trigger there or without it
     ready.call(close=True, run="mine")
     ready.later(HOUR)
@@ -283,7 +298,8 @@ def test_what_lacks_in_a_project_that_stays_closed_asks_to_open_it_first(ready, 
     for document in (ready.certify(run="another"), ready.rehearse()):
         found = check(document, name)
         assert (found["result"], found["step"]) == ("failed", None)
-        assert "open it (python3 ops.py open)" in found["next"]
+        assert found["next"].startswith("A GO stands, so the project stays closed. Copy by hand what OBS needs")
+        assert "ops.py open" not in str(document)
         assert doubts(document) == []
 
     # AND once it is open, a comparison sends what lacks

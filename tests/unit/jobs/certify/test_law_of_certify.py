@@ -130,7 +130,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
     world.stand_still()
 
     # THEN a stranger who checks the document finds nothing wrong with it, whatever it says
-    document = world.certify(accept=dict.fromkeys(accepted, "a test"), sample=sample)
+    document = world.certify(accept=dict.fromkeys(accepted, "a test: proven otherwise"), sample=sample)
     event(document["verdict"])
     assert [one for one in findings(document) if not one.holds] == []
     if document["verdict"] == "GO":

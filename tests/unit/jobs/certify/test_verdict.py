@@ -12,7 +12,7 @@ from support.certify_world import CertifyWorld, check, results, verdict
 from support.world import DAY, HOUR, PART, oss_error
 from unit.jobs.certify.mending import DEEP, RESTART, asked, is_mended
 
-OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/"]}}
+OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/1"]}}
 # What an open project has yet to show.
 NOT_YET = ("CLOSED", "OMS_FINISHED", "STOOD_STILL", "NOTHING_WAITS")
 
@@ -150,7 +150,7 @@ def test_what_overwrites_the_one_comes_first_and_brings_what_is_older_as_well(wo
     world.task.copies.then(CopyFault.lost())
     document = world.cut_over(deep=True)
     assert [name for name, result in results(document).items() if result == "failed"] == ["OVERWRITTEN", "OLDER"]
-    assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/", "b/"]}
+    assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/1", "b/1"]}
 
 
 def test_where_no_task_group_can_overwrite_what_oms_would_skip_it_is_deleted_and_compared_again():

@@ -194,7 +194,7 @@ def test_every_call_logs_what_it_returns(world, lines, asked):
     assert lines() == [result]
 
 
-OPEN_IT = "To open it: python3 ops.py open"
+CLOSED = "nothing is submitted. What to do: python3 ops.py status"
 
 
 def test_no_pass_begins_and_whoever_asks_is_told_at_once_until_the_project_is_open_again():
@@ -204,7 +204,7 @@ def test_no_pass_begins_and_whoever_asks_is_told_at_once_until_the_project_is_op
         began = world.clock.seconds
         result = work()
         assert (result["pass"], result["submitted"], result["finished"], result["stop"]) == (None, 0, False, "closed")
-        assert OPEN_IT in result["stopped"]
+        assert CLOSED in result["stopped"]
         assert world.clock.seconds - began < 5
         world.later(600)
     assert (world.oms.calls, [*world.store.names()]) == ([], [])

@@ -3,6 +3,8 @@ one."""
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from ops.report import jobs
@@ -23,6 +25,18 @@ def test_prefix_reason_and_limit_choose(world):
     assert world.replay({"prefix": "x/", "limit": 1})["accepted"] == 1
     assert world.replay({"prefix": "x/"})["accepted"] == 2
     assert world.failed() == {"y/1"}
+
+
+def test_a_resend_by_hand_is_recorded_with_the_version_of_the_source(world):
+    # GIVEN an object without a record, one whose last failure was of an earlier version, and one that is gone
+    world.upload("lost", accepted=False)
+    world.fail("changed")
+    keys = ["lost", "changed", "gone"]
+
+    # WHEN a user names them, THEN each record has the version that the source has, and `-` if there is none
+    assert world.replay({"keys": keys})["accepted"] == 3
+    version = hashlib.md5(b"contents").hexdigest().upper().encode()
+    assert [world.record_body("success", key) for key in keys] == [version, version, b"-"]
 
 
 def test_records_that_tell_no_reason_are_chosen_as_unknown(world):

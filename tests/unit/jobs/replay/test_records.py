@@ -158,7 +158,7 @@ def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
 
 # While the project is closed replay sends nothing.
 
-OPEN_IT = "To open it: python3 ops.py open"
+CLOSED = "nothing is submitted. What to do: python3 ops.py status"
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
 
 
@@ -181,7 +181,7 @@ def test_records_and_run_files_stay_and_the_run_says_how_to_open_the_project(clo
     before = dict(closed.bucket.objects)
     result = closed.replay(asked)
     assert (result["taken"], result["accepted"], result["finished"]) == (0, 0, False)
-    assert (OPEN_IT in result["stopped"], closed.oms.calls) == (True, [])
+    assert (CLOSED in result["stopped"], closed.oms.calls) == (True, [])
     assert {name: closed.bucket.objects[name] for name in before} == before
     assert closed.in_run_files() == {"a", "b"}
 
@@ -207,7 +207,7 @@ def test_what_sends_nothing_anyhow_is_as_ever(closed, failed, asked, told):
 
 def test_the_keys_of_an_envelope_are_recorded(closed):
     result = closed.replay(ENVELOPE)
-    assert (result["failed"], result["by_reason"], OPEN_IT in result["stopped"]) == (2, {"CLOSED": 2}, True)
+    assert (result["failed"], result["by_reason"], CLOSED in result["stopped"]) == (2, {"CLOSED": 2}, True)
     assert {key: closed.failed_record(key)["reason"] for key in closed.failed()} == {"a": "CLOSED", "b": "CLOSED"}
     assert not closed.oms.calls
 
@@ -240,7 +240,7 @@ def test_closed_between_two_halves_of_a_batch_nothing_more_is_sent_and_the_keys_
     result = world.replay()
     posts = [one.time - world.ground.EPOCH - began for one in world.oms.requests if one.method == "POST"]
     assert max(posts) <= 60 + 9 + 1
-    assert OPEN_IT in result["stopped"]
+    assert CLOSED in result["stopped"]
     assert set(many(10)) == world.failed() | world.in_run_files() | world.succeeded()
 
 
@@ -274,7 +274,7 @@ def test_closed_in_the_midst_of_a_run_the_rest_of_the_page_is_kept_in_the_run_fi
 
     # WHEN it goes on, THEN it ends within a minute, and no key is lost
     result = world.replay()
-    assert OPEN_IT in result["stopped"]
+    assert CLOSED in result["stopped"]
     assert len(world.oms.calls) == 6
     assert world.in_run_files() == set(many(200)[60:])
     closing(world).open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -20,13 +21,40 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
     assert report["verdict"] == {
         "state": "closed",
         "alarm": False,
-        "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over): nothing is sent."
+        "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over): nothing is submitted."
         " To open it: python3 ops.py open.",
-        "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不发送任何对象。如需重新打开："
+        "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不提交任何对象。如需重新打开："
         "python3 ops.py open。",
         "step": {"job": "open", "options": {}},
     }
-    assert report["closed"] == {"since": "2026-03-10T12:00:00Z", "by": "Li Lei", "why": "cut over", "run": ""}
+    assert report["closed"] == {"since": "2026-03-10T12:00:00Z", "by": "Li Lei", "why": "cut over", "run": "", "go": ""}
+
+
+def test_after_a_go_status_names_no_step_that_opens_and_promises_no_records(world, mocker):
+    # GIVEN a GO since the mark, and nothing that came after the close
+    world.shut(on=True)
+    folder = "oms_source_record/certificates/oss-oms-sync/"
+    go = {"document": "go", "verdict": "GO", "made": "2026-03-10T12:00:00Z", "closed": {"opened": ""}}
+    name = f"{folder}{world.settings.task.task_id}/0001-20260310T120000Z-go.json"
+    world.bucket.add(StoredObject(name, json.dumps(go).encode()))
+    verdict = world.status()["verdict"]
+    assert (verdict["alarm"], verdict["step"], world.status()["closed"]["go"]) == (False, None, "go")
+    assert "without it, later writes to OSS are not recorded" in verdict["text"]
+    assert "ops.py open" not in str(world.status())
+
+    # WHEN the trigger is there again, and something comes, THEN the step is to acknowledge it
+    world.fail("late", "CLOSED")
+    verdict = world.status()["verdict"]
+    assert (verdict["alarm"], verdict["step"]["options"]) == (True, {"acknowledge": True})
+    assert "Copy by hand what OBS needs of them; then: python3 ops.py status --acknowledge." in verdict["text"]
+    for answer in (world.status(), world.status(key="late"), world.ask("doctor", {})):
+        assert "ops.py open" not in str(answer)
+        assert "open the project" not in str(answer)
+
+    # WHEN the project was opened since that GO, THEN it does not stand
+    go["closed"]["opened"] = "2026-03-09T00:00:00Z"
+    world.bucket.add(StoredObject(name, json.dumps(go).encode()))
+    assert world.status()["verdict"]["step"] == {"job": "open", "options": {}}
 
 
 def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
@@ -38,8 +66,8 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     told = report["verdict"]
     # What nobody knew whether to send may have come after the close as well.
     assert (told["state"], told["alarm"], "ALARM: 2 changed objects came" in told["text"]) == ("closed", True, True)
-    assert told["text"].endswith(" Waiting for that: 3 object keys.")
-    assert told["text_zh"].endswith("。有 3 个对象等待重新打开后发送。")
+    assert told["text"].endswith(" Recorded and not submitted: 3 object keys.")
+    assert told["text_zh"].endswith("。已记录但未提交：3 个对象。")
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
     # All of that is resent once it is opened, but that needs somebody.
     assert report["backlog"]["by_reason"] == dict.fromkeys(sorted(report["lasting"]), 1)
@@ -57,7 +85,7 @@ def test_it_names_the_run_files_in_which_more_may_wait_and_deletes_none_after_a_
     world.bucket.add(StoredObject(f"{ROOT}replay/{file}", body))
     world.later(25 * 60 * 60)
     text = world.verdict()[1]
-    assert "Waiting for that" not in text
+    assert "Recorded and not submitted" not in text
     assert f"or whose project no longer runs: {ROOT}replay/{named}. To see what is missing" in text
     assert "delete" not in text
 
@@ -66,7 +94,7 @@ def test_where_more_may_wait_than_was_read_it_says_at_least(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RUN_FILES_READ", 0)
     world.shut(on=True)
     world.run_file("a")
-    assert world.verdict()[1].endswith(" Waiting for that: at least 0 object keys.")
+    assert world.verdict()[1].endswith(" Recorded and not submitted: at least 0 object keys.")
 
 
 def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(world):
@@ -106,11 +134,11 @@ def test_an_alarm_is_what_came_after_the_close(world, what):
     for name, *details in happened:
         getattr(Closing(world.invocation()) if name in ("close", "open") else world, name)(*details)
     verdict = world.status()["verdict"]
-    alarm = f"ALARM: 1 changed object came after that, the last at 2026-03-10T{last}:00Z"
+    alarm = f"ALARM: 1 changed object came after the close, the last at 2026-03-10T{last}:00Z"
     assert verdict["alarm"] == (alarm in verdict["text"]) == bool(last)
 
 
-UNKNOWN = "ALARM: it is not known whether anything came after that"
+UNKNOWN = "ALARM: it is not known whether anything came after the close"
 
 
 def test_where_not_all_that_failed_after_the_close_is_read_that_is_an_alarm_until_it_is_acknowledged(world, mocker):

@@ -9,6 +9,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
+from sandbox.server.faults import Fault
 from support.status_world import NOW, StatusWorld
 from support.world import NO_RIGHT, ROOT
 
@@ -122,6 +123,26 @@ def test_one_keys_whole_story(key):
     assert story(world, key) == "OMS accepted an older version."
 
 
+def test_a_record_that_names_no_version_is_not_read_as_another_version(world):
+    # GIVEN a record of an event without an ETag
+    world.upload("a", minutes_ago=60, accepted=False)
+    world.bucket.add(StoredObject(f"{ROOT}success_object/a", b"-"))
+    assert story(world) == "OMS accepted the object key at 2026-03-10T12:00:00Z; the record names no version."
+
+    # WHEN the object is overwritten after that, THEN OMS accepted an older version
+    world.source.modified["a"] = world.bucket.modified[f"{ROOT}success_object/a"] + 1
+    world.later(3600)
+    assert story(world) == "OMS accepted an older version."
+
+
+def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
+    world = StatusWorld()
+    world.upload("a", minutes_ago=60)
+    world.oms.faults.add(Fault.status(503))
+    unknown = world.status(key="a")["in_obs_unknown"]
+    assert unknown.startswith("OMS does not tell which bucket is the destination: UNAVAILABLE. Nothing to do: ")
+
+
 def test_stories_of_what_is_gone_or_never_sent(world):
     world.accept("a")
     world.fail("b", "CREDENTIALS")
@@ -174,7 +195,7 @@ def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_op
     happened(world)
     world.shut(on=True)
     told = world.status(key="a")
-    words = ("The project has been closed since", "nothing is sent. To open it: ", what_comes_of_it)
+    words = ("The project has been closed since", "nothing is submitted. To open it: ", what_comes_of_it)
     assert [one for one in words if one not in told["next"]] == promises(told["next"]) == []
     assert "起已关闭" in told["next_zh"]
 
@@ -220,3 +241,40 @@ def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
         assert (answer["seconds"]["copied"] is not None) == ("in OBS, with the same" in story)
     world.obs.faults.add(NO_RIGHT)
     assert not world.status(key="a")["well"]
+
+
+SKIPS = "OMS skips a resend (SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE). If OBS is to have the source's version:"
+OVERWRITE = {"overwrite": True, "prefix": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "data", "told", "step"),
+    [
+        # Another object of the same size.
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "b", SKIPS, ("migrate", OVERWRITE)),
+        ("FULL_OVERWRITE", "b", "resend it:", ("replay", {"key": "a"})),
+        (
+            "CRC64_COMPARISON_OVERWRITE",
+            "b",
+            "then: python3 ops.py migrate --overwrite --prefix a. If",
+            ("replay", {"key": "a"}),
+        ),
+        ("NO_OVERWRITE", "b", "delete each in OBS and compare again", ("compare", {"restart": True})),
+        # A newer one of another size.
+        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "?!", "resend it:", ("replay", {"key": "a"})),
+        ("NO_OVERWRITE", "?!", "delete each in OBS and compare again", ("compare", {"restart": True})),
+    ],
+)
+def test_a_story_names_the_remedy_that_works_in_the_mode_of_the_task(mode, data, told, step):
+    # GIVEN an accepted version, in the place of which OBS has another object
+    world = StatusWorld()
+    world.task.overwrite_mode = mode
+    world.upload("a", minutes_ago=180)
+    world.write("a", data)
+    answer = world.status(key="a")
+    assert answer["story"].startswith("OMS accepted this version, but OBS has another: ")
+    assert (told in answer["next"], answer["step"]) == (True, {"job": step[0], "options": step[1]})
+
+    # WHEN the project is closed, THEN nothing is sent
+    world.shut(on=True)
+    assert world.status(key="a")["step"] is None

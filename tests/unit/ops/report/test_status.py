@@ -59,6 +59,9 @@ def test_what_came_after_the_close_is_red_and_its_step_is_to_open_the_project(gi
     assert shown.word() == ("Closed", "bad")
     assert shown.one(class_="next").one("pre").text == "python3 ops.py open"
     assert "run files of projects that no longer run" in shown.text
+    # After a GO nothing is left to do.
+    given["verdict"]["step"] = None
+    assert "ops.py open" not in page(given).text
 
 
 def numbers(value: object) -> Iterator[int]:

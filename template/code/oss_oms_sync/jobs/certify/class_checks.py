@@ -119,15 +119,11 @@ _CHECKS = (
         t("Delete in OBS what does not belong there, and begin anew with --restart. Or accept these by name"),
     ),
 )
-# What no cutover opens (ops/closing.py) sends nothing. No step of a certificate opens it either: somebody has to know
-# that OBS is not in use.
-STAYS_CLOSED = (
-    t(
-        "The project stays closed, so nothing is sent. If OBS is not in use yet, open it (python3 ops.py open), and"
-        " begin anew. If it is, copy by hand what OBS needs of these"
-    ),
-    None,
+_STAYS_CLOSED = t(
+    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open it (python3 ops.py open), and"
+    " begin anew. If it is, copy by hand what OBS needs of these"
 )
+_GO_STANDS = t("A GO stands, so the project stays closed. Copy by hand what OBS needs of these")
 _SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
 _DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
 
@@ -187,13 +183,15 @@ def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, evidence: Evide
         case "MIGRATING":
             over = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
             return over, options.comparing(scope, restart=True)
-        case "OLDER" if told := remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OLDER):
+        case "OLDER" if told := remedies(found.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(
+            ObjectClass.OLDER
+        ):
             # OMS has skipped them once more, and what was read in vain is not read again, unless a right was missing.
             if scope.deep and not missing_rights(found.tally):
                 return told, _overwriting(found, mode, options, ObjectClass.OLDER)
             return told, options.comparing(scope, deep=True, restart=True)
         case "MISSING" | "OLDER" | "OVERWRITTEN" if evidence.stays_closed:
-            return STAYS_CLOSED
+            return staying_closed(evidence), None
         case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
             return nothing_over, options.comparing(scope, restart=True)
         case "MISSING" | "OLDER":
@@ -211,7 +209,7 @@ def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions
     scope, count = found.state.scope, found.tally.of(ObjectClass.OVERWRITTEN)
     mode = task.object_overwrite_mode
     skipped = {"FULL_OVERWRITE": 0, "CRC64_COMPARISON_OVERWRITE": count.in_vain}.get(mode or "", count.proven_different)
-    of_same_size = remedies(found.tally, mode, scope.key_filter.suffix).get(ObjectClass.OVERWRITTEN)
+    of_same_size = remedies(found.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(ObjectClass.OVERWRITTEN)
     if of_same_size and skipped == count.source.objects:
         return of_same_size, _overwriting(found, mode, options, ObjectClass.OVERWRITTEN)
     if scope.overwrite and not found.state.amended:
@@ -231,8 +229,14 @@ def _mend_failed(check: _ClassCheck, found: Comparison, evidence: Evidence) -> t
     if options.frozen and count.source == count.destination and not found.state.scope.deep:
         return perhaps_copied(found, options)
     if evidence.stays_closed:
-        return STAYS_CLOSED
+        return staying_closed(evidence), None
     return check.next, options.cutover() if options.frozen else Step("replay")
+
+
+def staying_closed(evidence: Evidence) -> Text:
+    """Return what to do about objects that nothing submits, because no cutover opens the project (ops/closing.py). No
+    step of a certificate opens it either: the user has to know that OBS is not in use."""
+    return _GO_STANDS if evidence.go_stands else _STAYS_CLOSED
 
 
 def perhaps_copied(found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.errors import Failure
-from oss_oms_sync.jobs.certify.class_checks import STAYS_CLOSED, by_hand, perhaps_copied, unseen
+from oss_oms_sync.jobs.certify.class_checks import by_hand, perhaps_copied, staying_closed, unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Due, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
@@ -288,7 +288,9 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
         " again"
     )
     result = Result.FAILED
-    what: tuple[Text, Step | None] = STAYS_CLOSED if evidence.stays_closed else (send, options.cutover())
+    what: tuple[Text, Step | None] = send, options.cutover()
+    if evidence.stays_closed:
+        what = staying_closed(evidence), None
     if found and not waiting.unread:
         if all(one.can_be_accepted for one in due):
             result, what = Result.NOT_PROVEN, (by_hand(found), evidence.accepting(found))
@@ -305,6 +307,8 @@ def _more_waits(evidence: Evidence) -> Finding:
     if evidence.waiting.has_more_records and not evidence.stays_closed:
         return _NOTHING_WAITS(Result.FAILED, seen, _OPENS, evidence.options.cutover())
     send = t("In each project of this task, open it (python3 ops.py open), and send them again")
+    if evidence.go_stands:
+        send = staying_closed(evidence)
     return _NOTHING_WAITS(Result.NOT_RUN, seen, send)
 
 

@@ -37,9 +37,9 @@ from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo, silence
-from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.jobs.certify.evidence import NOT_IN_SCOPE, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, QUIET
+from oss_oms_sync.ledger.certificates import certificate_name, certificates_folder
 from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Side
 from oss_oms_sync.settings import Settings
@@ -50,17 +50,6 @@ _OF_THE_FREEZE = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "MOVING", "
 _SAMPLE_BYTES_A_SECOND = 30_000_000
 # What is five minutes old is judged; judging the late keys again takes a minute, and OMS some before it.
 _SETTLE_MINUTES, _AGAIN_MINUTES = 5, 5
-
-
-def certificates_folder(invocation: Invocation) -> str:
-    """What the names of a project's certificates in the log bucket begin with."""
-    return f"{RECORD_ROOT}certificates/{invocation.settings.project}/{invocation.task_id}/"
-
-
-def number_of(name: str) -> int:
-    """The number of the certificate that is called so; 0 if it is none."""
-    number = name.rpartition("/")[2].partition("-")[0]
-    return int(number) if number.isdecimal() else 0
 
 
 def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding], number: int) -> dict[str, object]:
@@ -79,8 +68,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
     if found:
         counted = found.tally.shown(*NOT_IN_SCOPE)
     made = timestamp(evidence.now)
-    moment, mark = made.replace("-", "").replace(":", ""), evidence.closed
-    name = f"{number:04}-{moment}-{verdict.value.lower().replace(' ', '-')}.json"
+    mark = evidence.closed
     certificate = Certificate(
         schema=2,  # of the format
         kind="oss-oms-sync certificate",
@@ -112,7 +100,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         accepted=evidence.options.accept,
         rehearsal=rehearsal,
         shown=_not_judged(evidence),
-        document=f"{certificates_folder(invocation)}{name}",
+        document=f"{certificates_folder(invocation)}{certificate_name(number, made, verdict)}",
     )
     document: dict[str, object] = to_json(replace(certificate, text=sentences(same(verdict.value), certificate.said)))
     hashed = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

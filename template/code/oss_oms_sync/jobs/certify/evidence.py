@@ -14,7 +14,7 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.certificate import Headers
 from oss_oms_sync.answers.job_answers import Migrated, Migration
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.step import WHO_WHY, Step
+from oss_oms_sync.answers.step import WHO_WHY, Step, names_who_and_why
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
@@ -60,9 +60,9 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """What a payload asks for: a certificate, unless it is to `close` or `open` the project or to `look` whether it is
-    closed. `frozen_since` is None for a rehearsal; `accept` has who accepts what, and why; `run` is the run of a
-    cutover that asks."""
+    """What a payload asks for: a certificate, unless it is to `close` or `open` the project (after a GO only with
+    `after_go`) or to `look` whether it is closed. `frozen_since` is None for a rehearsal; `accept` has who accepts
+    what, and why; `run` is the run of a cutover that asks."""
 
     frozen_since: str | None = None
     sample: int = 0
@@ -70,6 +70,7 @@ class CutoverOptions:
     run: str = ""
     close: bool = False
     open: bool = False
+    after_go: bool = False
     look: bool = False
 
     @classmethod
@@ -148,7 +149,7 @@ def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
             f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE)}",
         ),
         (
-            not isinstance(why, str) or why.strip() in ("", WHO_WHY),
+            not (isinstance(why, str) and names_who_and_why(why)),
             f"The payload accepts {name!r} without saying who does, and why. Give"
             f' {{"accept": {{"{name}": "who, why"}}}}',
         ),
@@ -204,7 +205,7 @@ class Evidence:
     `open_projects`: others of the task that were not closed in time. `migration`: that of the old objects, while it is
     not over; `old_objects`: how far it is; `migrated`: those that are over. `sample` is None if nothing was to be
     sampled; `missing_permissions`: those that a rehearsal without a sample lacks to read one. `stays_closed`: the
-    project is closed, and no cutover opens it to send anything.
+    project is closed, and no cutover opens it to send anything; `go_stands`: because a GO stands.
     """
 
     options: CutoverOptions
@@ -226,6 +227,7 @@ class Evidence:
     headers: Headers
     missing_permissions: Sequence[Text] = ()
     stays_closed: bool = False
+    go_stands: bool = False
 
     def accepting(self, found: Comparison) -> Step:
         """The command that accepts all of the objects for which nothing else is left after this comparison, each by the

@@ -1,90 +1,33 @@
-"""Both clouds together: whether keys are accepted, timers and triggers wake the jobs, and objects get their records."""
+"""Both clouds together: whether timers and triggers wake the jobs, and whether the project is open; with the checks of
+its records."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from heapq import nlargest
-from itertools import chain, takewhile
-from math import inf
 
-from oss_oms_sync import jsontext
 from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.task_group import MOVING, TaskGroup
 from oss_oms_sync.answers.text import t
-from oss_oms_sync.clock import Deadline, from_epoch, timestamp
-from oss_oms_sync.clouds.objects import StoredObject, none_failed
-from oss_oms_sync.errors import Reason, StorageError
-from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
+from oss_oms_sync.clock import Deadline, timestamp
+from oss_oms_sync.clouds.objects import none_failed
+from oss_oms_sync.jobs.doctor.records import records_flow, right_to_submit
+from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.ledger import migration
+from oss_oms_sync.ledger.certificates import describe, shown_mark
 from oss_oms_sync.ledger.closing import open_projects
-from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
-from oss_oms_sync.passes.classify import SETTLED, Classifier, ObjectClass
-from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.states import last_usual, open_passes
 from oss_oms_sync.passes.store import PassStore
 
-# The maximum age of objects that are checked for records.
-_RECENT = timedelta(days=1)
-# How long a check looks through records, because there may be millions, and how many failures it reads.
-_SCAN_SECONDS = 20.0
 # An event of OSS usually comes within a second or two; the instance that it wakes may have to start first.
 _PING_SECONDS = 20.0
 _PING_POLL_SECONDS = 0.25
-_MAX_FAILURES_READ = 200
 # How often s.yaml has reconcile and compare woken, whatever their periods: a pass that stands still is gone on with.
 _TICK = timedelta(minutes=10)
 # So much later than twice its period a timer has missed two strikes: an instance starts, and writes the time down.
 _STARTING = timedelta(minutes=1)
 _TWO_TICKS = 2 * _TICK + _STARTING
-_CLOSED = t("the project is closed: until it is opened no object key is submitted")
-
-
-def right_to_submit(context: CheckContext) -> Finding:
-    """Deduced from the records, because testing the permission would be a sync request.
-
-    A key that was accepted after the last failure for lack of the permission proves it. A failure whose reason was not
-    read may have been one of these.
-    """
-    enough = _scan_deadline(context)
-    # Keys that replay has in hand may have no record.
-    folder = RunFiles(context.invocation).folder
-    found = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
-    failures = nlargest(_MAX_FAILURES_READ + 1, takewhile(_is_time(enough), found), key=lambda one: one.modified)
-    all_failed = not enough.expired()
-    read = context.invocation.log_bucket.try_get_all([one.name for one in failures[:_MAX_FAILURES_READ]])
-    reasons = [*map(_reasons_in, read), *[{""}] * (len(failures) - len(read))]
-    explained = list(zip(failures, reasons, strict=True))
-    doubtful = [one.modified for one, why in explained if why & {Reason.FORBIDDEN.name, ""}]
-    doubt = max(doubtful, default=0) if all_failed else inf
-
-    accepted, all_accepted = _last_accepted(context, doubt)
-    if accepted > doubt:
-        return ok(t("an object key was accepted at {time} UTC", time=f"{from_epoch(accepted):%Y-%m-%d %H:%M}"))
-    all_seen = all_failed and all_accepted
-    if not failures and all_seen:
-        return skipped(t("no object key has been accepted yet: upload an object, and check again"))
-    # Of the keys in a run file, only the time of the run is known.
-    last, why = next(((one, why) for one, why in explained if not one.name.startswith(folder)), (None, set()))
-    if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
-        return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
-    if context.closed:
-        return skipped(_CLOSED)
-    seen = t(
-        "no object key has been accepted since the last failures ({reasons})",
-        reasons=sorted(set().union(*reasons) - {""}) or t("reason unknown"),
-    )
-    return unknown(
-        seen if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=seen),
-        t(
-            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python3 ops.py"
-            " status` says about the failed keys; run doctor again once replay has resent them"
-        ),
-    )
 
 
 def whole_pass(job: str, context: CheckContext) -> Finding:
@@ -171,7 +114,10 @@ def timer(job: str, context: CheckContext) -> Finding:
 
 def is_open(context: CheckContext) -> Finding:
     if context.closed:
-        return warning(context.closed.text, t("Open it only if OBS is to get what is written to OSS again"))
+        go = shown_mark(context.invocation, context.closed).go
+        open_it = t("Open it only if new writes to OSS should reach OBS again")
+        keep_it = t("Nothing: the project stays closed after a GO")
+        return warning(describe(context.closed, go), keep_it if go else open_it)
     return ok(t("the project is open: object keys are submitted"))
 
 
@@ -233,100 +179,6 @@ def pass_triggers(context: CheckContext) -> Finding:
             ),
         )
     return ok(t("what is written under passes/ in the log bucket triggers reconcile and compare"))
-
-
-def records_flow(context: CheckContext) -> Finding:
-    """Whether objects written in the last day, and since the installation, have records."""
-    if context.closed:
-        return skipped(_CLOSED)
-    classes, events_came, all_seen = _count_classes(context)
-    accepted, failed, missing = (
-        classes[one] for one in (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
-    )
-    number = classes.total()
-    seen = t(
-        "of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing:has|have} no record",
-        names=t("{n:name|names}", n=number) if all_seen else t("the first {n:name|names}", n=number),
-        accepted=accepted,
-        failed=failed,
-        missing=missing,
-    )
-    if missing:
-        return (warning if accepted + failed else fault)(
-            seen,
-            t(
-                "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
-                " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
-            ),
-        )
-    if failed:
-        return warning(seen, t("`python3 ops.py status` says why they failed"))
-    if not accepted:
-        return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=seen))
-    if not events_came:
-        # Reconcile's own records must not make a dead trigger look healthy.
-        return unknown(
-            t(
-                "{seen}; all records came so late that reconcile may have written them, so it is not known whether"
-                " events arrive",
-                seen=seen,
-            ),
-            t("Upload an object, and check again: it should have a record within 15 minutes"),
-        )
-    return ok(seen)
-
-
-def _count_classes(context: CheckContext) -> tuple[Counter[ObjectClass | None], bool, bool]:
-    """How many names each class has, whether an event is known to have come, and whether time sufficed for all
-    names."""
-    settings, now = context.settings, context.invocation.clock.now()
-    installed = JobState(context.invocation).installed(note=False)
-    # What was written while the project was closed may have had no event.
-    since = max(now - _RECENT, installed, context.opened + SETTLED if context.opened else installed)
-    scope = Scope(settings.key_filter, since, everything=False)
-    classifier = Classifier(settings, scope, installed, now)
-    in_hand = {
-        key.key for run in RunFiles(context.invocation).leftovers() if isinstance(run, RunFile) for key in run.keys
-    }
-    classes: Counter[ObjectClass | None] = Counter()
-    events_came = False
-    enough = _scan_deadline(context)
-    listing = MergedListing(context.invocation, classifier.needs_records, scope.key_filter.prefix, "")
-    for entry in takewhile(_is_time(enough), listing):
-        object_class = classifier.classify(entry)
-        events_came |= classifier.event_came(object_class, entry) is True
-        is_replays = object_class is ObjectClass.UNRECORDED and entry.key in in_hand
-        classes[ObjectClass.FAILED_BEFORE if is_replays else object_class] += 1
-    return classes, events_came, not enough.expired()
-
-
-def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
-    """When a key was accepted: the last time, or any time after `after`; and whether there was enough time to look."""
-    enough, accepted = _scan_deadline(context), 0
-    for one in takewhile(_is_time(enough), iter_records(context.invocation, "success")):
-        accepted = max(accepted, one.modified)
-        if accepted > after:
-            break
-    return accepted, not enough.expired()
-
-
-def _reasons_in(failure: StoredObject | StorageError) -> set[str]:
-    """The reasons in a failed record or a run file; "" for one that is missing or could not be read."""
-    match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
-        case {"keys": list(keys)}:
-            return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
-        case {"reason": str(reason)}:
-            return {reason}
-    return {""}
-
-
-def _scan_deadline(context: CheckContext) -> Deadline:
-    """The deadline by which one check stops looking through records."""
-    return Deadline(min(_SCAN_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
-
-
-def _is_time(enough: Deadline) -> Callable[[object], bool]:
-    return lambda _: not enough.expired()
 
 
 _READING_RECORDS = ("right to list records", "right to read records")

@@ -92,8 +92,19 @@ class Replay:
             if only_copies:
                 self.sender.record_unsent([key for key, _ in self._named(changes)])
             return
-        for some in parts_of(self._named(changes), PAGE_SIZE):
+        for some in parts_of(self._named(changes if only_copies else self._current(changes)), PAGE_SIZE):
             self._take([key for key, _ in some], [key.key for key, is_recorded in some if is_recorded])
+
+    def _current(self, changes: Sequence[ObjectChange]) -> list[ObjectChange]:
+        """Name the versions that the source has, so that the success records cover these; a key that cannot be looked
+        at names none."""
+        sources = (
+            self._invocation.source_bucket.try_find_all([one.key for one in changes]) if self._can_look else changes
+        )
+        return [
+            version(source) if isinstance(source, ObjectSummary) else change
+            for change, source in zip(changes, sources, strict=True)
+        ]
 
     def _named(self, changes: Sequence[ObjectChange]) -> list[tuple[FailedKey, bool]]:
         """Keys with what their failed records know of them, and whether they have one."""

@@ -10,7 +10,7 @@ from operator import eq, le
 
 from oss_oms_sync import options
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.job_answers import Mark, ReplayRun
+from oss_oms_sync.answers.job_answers import ReplayRun
 from oss_oms_sync.answers.status_answer import (
     CopyingShown,
     ListsUnread,
@@ -32,6 +32,7 @@ from oss_oms_sync.jobs.status.facts import Backlog, Coverage, Facts, InObs, read
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger import migration
+from oss_oms_sync.ledger.certificates import shown_mark
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.list_positions import Listed, ListPositions
 from oss_oms_sync.ledger.state import JobState
@@ -110,6 +111,7 @@ class _StatusReport:
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
         lists = self._state.recall(ListPositions, "failed_copies") or ListPositions()
         closed = Closing(self._invocation).state()
+        mark = shown_mark(self._invocation, closed) if closed else None
         backlog = self._backlog(closed, acknowledge=acknowledge)
         acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
         # Of a closed project nothing is told but what came after the close, so nobody can mean more than that.
@@ -130,6 +132,7 @@ class _StatusReport:
             coverage=coverage,
             in_obs=in_obs,
             closed=closed,
+            go=mark.go if mark else "",
             migration=under_way,
             old_objects=group,
             # Whoever began it has forgotten it.
@@ -145,7 +148,7 @@ class _StatusReport:
             migration=facts.migration,
             old_objects=None if isinstance(group, Failure) else group,
             old_objects_silence=silence(group, "get", "taskgroup"),
-            closed=Mark(closed.since, closed.by, closed.why, closed.run) if closed else None,
+            closed=mark,
             task=TaskNamed(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else task,
             oms_silence=silence(task, "get"),

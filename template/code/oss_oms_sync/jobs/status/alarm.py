@@ -56,11 +56,14 @@ _TOLD = {
     ),
     VerdictState.CLOSED.value: (
         t("closed"),
-        t("While it is closed, only what comes after the close is an alarm."),
+        t("While it is closed, only changes that are recorded after the close are an alarm."),
     ),
     CLOSED_ALARM: (
         t("closed, ALARM"),
-        t("Nothing is lost: what came is recorded. This is told again each day, until it is open or acknowledged."),
+        t(
+            "Nothing is lost: the changes are recorded. This alarm repeats daily until the changes are resubmitted or"
+            " acknowledged: python3 ops.py status."
+        ),
     ),
 }
 

@@ -218,14 +218,16 @@ class Backlog(BacklogShown):
 @dataclass(frozen=True)
 class Facts:
     """All that was found. `closed`: the mark of a closed project, in which nothing matters but what came after the
-    close. `migration`: that of the old objects, while it is not over; `old_objects`: how far it is, None where OMS was
-    not asked; `keys_left`: its access keys, if it has been done for a day."""
+    close; `go`: the name of the GO that stands, or empty. `migration`: that of the old objects, while it is not over;
+    `old_objects`: how far it is, None where OMS was not asked; `keys_left`: its access keys, if it has been done for a
+    day."""
 
     copying: Copying
     backlog: Backlog
     coverage: Coverage
     in_obs: InObs
     closed: Closed | None
+    go: str
     migration: Migration | None
     old_objects: TaskGroup | Failure | None
     keys_left: Sequence[str]

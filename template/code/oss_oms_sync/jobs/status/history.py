@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import NamedTuple
 
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.job_answers import ObjectSeen, Seconds, StoryAnswer, Submitted
@@ -14,12 +13,23 @@ from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
+from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.judge import Moments, classify
-from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.comparison.result import remedy_of_key
 from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
+from oss_oms_sync.jobs.status.stories import (
+    NOT_SENT,
+    NOTHING_TO_DO,
+    WAITS,
+    WITH_OMS,
+    Story,
+    story_in_obs,
+    story_of_failed_copy,
+)
+from oss_oms_sync.ledger.certificates import describe, shown_mark
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, Kind, modified_at, record_name, success_etag
+from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
@@ -27,24 +37,6 @@ from oss_oms_sync.passes.pieces import Scope
 
 _UNREAD = t("Whether replay has it in hand is not known: not all of replay's run files could be read.")
 _SEE_REPLAYS_LOG = t("See replay's log.")
-_NOTHING = t("Nothing.")
-# What comes of a key in a closed project: nothing sends it, so these are all that can be promised.
-_WAITS = t("It waits where it is, and replay sends it once the project is open.")
-_WITH_OMS = t(
-    "OMS may still copy what it accepted; nothing is sent again until the project is open and compare has found what"
-    " is missing."
-)
-_NOT_SENT = t("It is not sent until the project is open.")
-
-
-class _Story(NamedTuple):
-    """What happened to the key, and what happens next in an open project; `closed`: what does in a closed one, None if
-    there is nothing to send in either; `well`: this version is in OBS, or on its way."""
-
-    told: Text
-    following: Text
-    closed: Text | None = None
-    well: bool = False
 
 
 class KeyHistory:
@@ -75,7 +67,7 @@ class KeyHistory:
         accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
         story = self._conclude(accepted=accepted)
         if accepted and source and success:
-            waiting = story if self._in_run_file else self._conclude_copy_failed(success)
+            waiting = story if self._in_run_file else self._copy_failed(success)
             in_obs = waiting if isinstance(there, str) else self._conclude_in_obs(source, success, there, waiting)
             story = in_obs or story
         told, (following, step) = story.told, self._next(story)
@@ -105,7 +97,7 @@ class KeyHistory:
     def _record(self, kind: Kind) -> StoredObject | None:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
-    def _conclude(self, *, accepted: bool) -> _Story:
+    def _conclude(self, *, accepted: bool) -> Story:
         """The story, and what happens next: the first of these that is so."""
         source, success, failed, details = self._source, self._success, self._failed, self._details
         key_filter, is_gone = self._settings.key_filter, self._source is None
@@ -116,19 +108,19 @@ class KeyHistory:
                 not self._settings.source_bucket,
                 t("The current state of the object is unknown because SOURCE_BUCKET is empty."),
                 t("Set SOURCE_BUCKET."),
-                _NOT_SENT,
+                NOT_SENT,
             ),
             (
                 not key_filter.matches(self._key),
                 t("It is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record: it is never sent."),
-                _NOTHING,
+                NOTHING_TO_DO,
                 None,
             ),
             (
                 self._in_run_file,
                 t("It failed, and replay has it in hand."),
                 t("Nothing: replay sends it in its next run."),
-                _WAITS,
+                WAITS,
             ),
             (
                 is_gone and success,
@@ -140,7 +132,7 @@ class KeyHistory:
                 is_gone and failed,
                 t("It failed, and is not in the source bucket any more."),
                 t("Replay sends it; OMS cannot copy it."),
-                _WAITS,
+                WAITS,
             ),
             (
                 is_gone and self._in_run_file is None,
@@ -158,31 +150,31 @@ class KeyHistory:
                 accepted,
                 t("OMS accepted this version."),
                 t("If it is not in OBS, see the OMS console."),
-                _WITH_OMS,
+                WITH_OMS,
             ),
             (
                 source and failed and modified_at(failed) >= source.modified,
                 sentences(t("It failed: {reason}.", reason=details.get("reason", UNKNOWN)), message),
                 reason.fix if reason else t("The record says no more."),
-                _WAITS,
+                WAITS,
             ),
             (
                 self._in_run_file is None,
                 sentences(t("This version has no record."), _UNREAD),
                 _SEE_REPLAYS_LOG,
-                _NOT_SENT,
+                NOT_SENT,
             ),
             (
                 key_filter.is_canary(self._key),
                 t("It is a canary's, and its event was lost: nothing else sends it."),
                 t("Nothing: the canary says so, and deletes it (python3 ops.py canary --remove)."),
-                _NOT_SENT,
+                NOT_SENT,
             ),
         )
-        found = next((_Story(*story) for is_so, *story in stories if is_so), None)
+        found = next((Story(*story) for is_so, *story in stories if is_so), None)
         return found or self._conclude_unrecorded()
 
-    def _conclude_unrecorded(self) -> _Story:
+    def _conclude_unrecorded(self) -> Story:
         """The same for a version without a record: whether reconcile finds it."""
         installed, opened = JobState(self._invocation).installed(note=False), None
         usual = Scope(self._settings.key_filter, None, everything=False)
@@ -194,16 +186,16 @@ class KeyHistory:
         classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now(), opened=opened)
         match classifier.classify(Entry(self._key, self._source)):
             case None:
-                return _Story(
+                return Story(
                     t(
                         "It is a symbolic link, or older than the installation: there was no event, and the timer's"
                         " passes do not cover it."
                     ),
                     t("Let an OMS migration task copy it, or reconcile with since."),
-                    _NOT_SENT,
+                    NOT_SENT,
                 )
             case ObjectClass.PENDING:
-                return _Story(
+                return Story(
                     t("It was written just now: its event may be on its way."),
                     t("Look again in 15 minutes."),
                     t(
@@ -211,37 +203,34 @@ class KeyHistory:
                         " or reconcile sends it."
                     ),
                 )
-        lost = t("It has no record: its event was lost.")
-        return _Story(
-            t("OMS accepted an older version.") if self._success else lost,
+        return Story(
+            self._told_of_record(),
             t("Reconcile sends it in its next pass."),
             t("Nobody has it in hand: reconcile finds and sends it once the project is open."),
         )
 
-    def _conclude_copy_failed(self, success: StoredObject) -> _Story | None:
-        """The same for an accepted version that OMS failed to copy since, as its list said; None for any other."""
-        failed, details = self._failed, self._details
-        is_failed = details.get("reason") == Reason.COPY_FAILED.name
+    def _told_of_record(self) -> Text:
+        """Return the story of a version that no success record names."""
+        source, success = self._source, self._success
+        if success is None:
+            return t("It has no record: its event was lost.")
+        if success_etag(success) == NO_VERSION and source and modified_at(success) >= source.modified:
+            return t(
+                "OMS accepted the object key at {time}; the record names no version.", time=_time(modified_at(success))
+            )
+        return t("OMS accepted an older version.")
+
+    def _copy_failed(self, success: StoredObject) -> Story | None:
+        """The story of an accepted version that OMS failed to copy since, as its list said; None for any other."""
+        failed = self._failed
+        is_failed = self._details.get("reason") == Reason.COPY_FAILED.name
         if not failed or not is_failed or modified_at(failed) < modified_at(success):
             return None
-        code, message = details.get("error_code"), details.get("message")
-        fix, at = copy_code(str(code or "")).fix, details.get("not_before")
-        return _Story(
-            t(
-                "OMS accepted this version, and failed to copy it: {code}, {message}.",
-                code=code or t("no code"),
-                message=message or t("no message"),
-            ),
-            sentences(
-                fix,
-                t("Replay sends it again at {time}.", time=at) if at else t("Replay sends it again in its next run."),
-            ),
-            _WAITS,
-        )
+        return story_of_failed_copy(self._details)
 
     def _conclude_in_obs(
-        self, source: ObjectSummary, success: StoredObject, there: ObjectSummary | None, waiting: _Story | None
-    ) -> _Story:
+        self, source: ObjectSummary, success: StoredObject, there: ObjectSummary | None, waiting: Story | None
+    ) -> Story:
         """The same for an accepted version, by what OBS has; `waiting` if OMS failed to copy it, and it waits to be
         sent again: then only equal contents show that it is there, because what has its size may be the version before.
         """
@@ -252,59 +241,18 @@ class KeyHistory:
         found = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
         if waiting and found is not ObjectClassInObs.EQUAL_CONTENTS:
             return waiting
-        stories = (
-            (
-                found is ObjectClassInObs.EQUAL_CONTENTS,
-                t("It is in OBS, with the same contents."),
-                _NOTHING,
-                None,
-                True,
-            ),
-            (
-                found.is_equal and COPY_ATTEMPTS_HEADER in success.headers,
-                t(
-                    "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size"
-                    " that is not older; whether it is this version is not known."
-                ),
-                t("To find out: python3 ops.py compare --deep."),
-                None,
-            ),
-            (
-                found.is_equal,
-                t("It is in OBS, with the same size and not older."),
-                t("Nothing. Compare with deep proves more."),
-                None,
-                True,
-            ),
-            (
-                found is ObjectClassInObs.IN_FLIGHT,
-                t("OMS accepted this version, and it is not in OBS yet."),
-                t("Look again in a minute."),
-                _WITH_OMS,
-                True,
-            ),
-            (
-                there is None,
-                t("OMS accepted this version, but it is not in OBS."),
-                t("Compare sends it again."),
-                _WITH_OMS,
-            ),
-            (
-                True,
-                t("OMS accepted this version, but OBS has another: {title}.", title=found.title),
-                t("See OMS's lists."),
-                _NOT_SENT,
-            ),
-        )
-        return next(_Story(*story) for is_so, *story in stories if is_so)
+        task, suffix = self._invocation.oms.task(self._invocation.deadline), self._settings.key_filter.suffix
+        mode = task.object_overwrite_mode if isinstance(task, TaskInfo) else None
+        resent = COPY_ATTEMPTS_HEADER in success.headers
+        return story_in_obs(entry, found, remedy_of_key(entry, found, mode, suffix), was_resent=resent)
 
-    def _next(self, story: _Story) -> tuple[Text, Step | None]:
+    def _next(self, story: Story) -> tuple[Text, Step | None]:
         """What happens next, and how to resend the key now, or that nothing is sent and which step changes that."""
         if refusal := self._refusal():
             following = story.closed or story.following
             return sentences(following, refusal), None
-        if story.closed is None:
-            return story.following, None
+        if story.closed is None or story.step:
+            return story.following, story.step
         following = sentences(story.following, t("To send it now:"))
         return following, Step("replay", {"key": self._key})
 
@@ -318,7 +266,7 @@ class KeyHistory:
                 " doctor checks that): {error}",
                 error=error,
             )
-        return closed.text if closed else None
+        return describe(closed, shown_mark(self._invocation, closed).go) if closed else None
 
     def _is_in_run_file(self) -> bool | None:
         """Whether a run file has the key; None if unknown, because one that could not be read may have it."""

@@ -29,8 +29,11 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     unknown,
     yet_to_copy,
 )
+from oss_oms_sync.ledger.certificates import describe
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
+_LATE = t("To submit them, open the project; if OBS does not need them: {command}.")
+_LATE_AFTER_GO = t("Copy by hand what OBS needs of them; then: {command}.")
 _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
@@ -48,23 +51,25 @@ def closed(facts: Facts) -> Iterator[Verdict]:
         return
     backlog, late, after, waiting, hidden = facts.backlog, facts.backlog.after_close, None, None, None
     if late:
+        number = AtLeast(len(late)) if backlog.may_be_more else len(late)
         after = t(
-            "ALARM: {n:changed object|changed objects} came after that, the last at {last}: recorded, and not sent."
-            " Find out who still writes to the source. To send them, open the project; if they are not needed in OBS:"
-            " {command}.",
-            n=AtLeast(len(late)) if backlog.may_be_more else len(late),
+            "ALARM: {n:changed object|changed objects} came after the close, the last at {last}: recorded, and not"
+            " submitted. Find out which application still writes to the source",
+            n=number,
             last=timestamp(from_epoch(max(late))),
-            command=ACKNOWLEDGE,
         )
+        after = sentences(after, (_LATE_AFTER_GO if facts.go else _LATE).filled(command=ACKNOWLEDGE))
     elif backlog.may_be_more:
         after = t(
-            "ALARM: it is not known whether anything came after that, because not all failed records could be read. To"
-            " see how many may have (CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: {command}. If"
-            " this stays, there are too many: open the project, so that they are sent.",
+            "ALARM: it is not known whether anything came after the close, because not all failed records could be"
+            " read. To see how many may have (CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did:"
+            " {command}",
             command=ACKNOWLEDGE,
         )
+        too_many = t("If this stays, there are too many: open the project, so that they are submitted.")
+        after = sentences(after, None if facts.go else too_many)
     if backlog.waiting or backlog.at_least:
-        waiting = t("Waiting for that: {n:object key|object keys}.", n=backlog.how_many)
+        waiting = t("Recorded and not submitted: {n:object key|object keys}.", n=backlog.how_many)
     if files := [*backlog.unreadable_run_files, *(one.folder for one in backlog.left_behind)]:
         # Compare sends nothing now, so that no file may be deleted after it, as the other rules say.
         hidden = t(
@@ -72,8 +77,11 @@ def closed(facts: Facts) -> Iterator[Verdict]:
             " what is missing in OBS: python3 ops.py compare.",
             files=files,
         )
-    text = sentences(t("{closed}.", closed=facts.closed.text), after, waiting, hidden)
-    yield Verdict(VerdictState.CLOSED, text, Step("open"), alarm=after is not None)
+    text = sentences(t("{closed}.", closed=describe(facts.closed, facts.go)), after, waiting, hidden)
+    step: Step | None = Step("open")
+    if facts.go:
+        step = Step("status", {"acknowledge": True}) if after else None
+    yield Verdict(VerdictState.CLOSED, text, step, alarm=after is not None)
 
 
 def broken(facts: Facts) -> Iterator[Verdict]:

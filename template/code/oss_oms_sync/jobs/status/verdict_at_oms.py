@@ -11,7 +11,7 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
-from oss_oms_sync.comparison.result import CompareResult, mend_missing, typed
+from oss_oms_sync.comparison.result import CompareResult, mend_missing, missing_rights, typed
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, InObs
@@ -179,8 +179,14 @@ def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
                 total=in_obs.total,
                 remedy=in_obs.last.remedies[ObjectClass.SUSPICIOUS],
             ),
-            Step("compare", {"deep": True}),
+            _reading(in_obs.last),
         )
+
+
+def _reading(found: CompareResult) -> Step:
+    """The step that shows whether these differ: reading, unless it was done, and no permission was missing."""
+    was_read = found.state and found.state.scope.deep and not missing_rights(found.tally)
+    return Step("cutover", {"rehearse": True}) if was_read else Step("compare", {"deep": True})
 
 
 def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:

@@ -1,0 +1,77 @@
+"""Stories of one object key: what happened to its current version, and what happens next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.copy_codes import copy_code
+from oss_oms_sync.passes.classify import Entry
+
+NOTHING_TO_DO = t("Nothing.")
+# What comes of a key in a closed project: nothing sends it, so these are all that can be promised.
+WAITS = t("It waits where it is, and replay sends it once the project is open.")
+WITH_OMS = t(
+    "OMS may still copy what it accepted; nothing is sent again until the project is open and compare has found what"
+    " is missing."
+)
+NOT_SENT = t("It is not sent until the project is open.")
+
+
+class Story(NamedTuple):
+    """What happened to the key, and what happens next in an open project; `closed`: what does in a closed one, None if
+    there is nothing to send in either; `well`: this version is in OBS, or on its way; `step`: the remedy, where a
+    resend is not it."""
+
+    told: Text
+    following: Text
+    closed: Text | None = None
+    well: bool = False
+    step: Step | None = None
+
+
+def story_of_failed_copy(details: Mapping[str, object]) -> Story:
+    """Return the story of a version that OMS accepted and failed to copy, as its failed record says."""
+    code, message, due = details.get("error_code"), details.get("message"), details.get("not_before")
+    return Story(
+        t(
+            "OMS accepted this version, and failed to copy it: {code}, {message}.",
+            code=code or t("no code"),
+            message=message or t("no message"),
+        ),
+        sentences(
+            copy_code(str(code or "")).fix,
+            t("Replay sends it again at {time}.", time=due) if due else t("Replay sends it again in its next run."),
+        ),
+        WAITS,
+    )
+
+
+def story_in_obs(entry: Entry, found: ObjectClass, remedy: tuple[Text, Step], *, was_resent: bool) -> Story:
+    """Return the story of an accepted version by its class in OBS; `remedy` is what puts it there in the place of
+    another, and it `was_resent` after OMS failed to copy it."""
+    if found is ObjectClass.EQUAL_CONTENTS:
+        return Story(t("It is in OBS, with the same contents."), NOTHING_TO_DO, None, well=True)
+    if found.is_equal and was_resent:
+        return Story(
+            t(
+                "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size that"
+                " is not older; whether it is this version is not known."
+            ),
+            t("To find out: python3 ops.py compare --deep."),
+        )
+    if found.is_equal:
+        is_there = t("It is in OBS, with the same size and not older.")
+        return Story(is_there, t("Nothing. Compare with deep proves more."), None, well=True)
+    if found is ObjectClass.IN_FLIGHT:
+        is_not_yet = t("OMS accepted this version, and it is not in OBS yet.")
+        return Story(is_not_yet, t("Look again in a minute."), WITH_OMS, well=True)
+    if entry.destination is None:
+        is_missing = t("OMS accepted this version, but it is not in OBS.")
+        return Story(is_missing, t("Compare sends it again."), WITH_OMS)
+    following, step = remedy
+    is_another = t("OMS accepted this version, but OBS has another: {title}.", title=found.title)
+    return Story(is_another, following, NOT_SENT, step=step)

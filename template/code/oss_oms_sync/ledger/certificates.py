@@ -1,0 +1,95 @@
+"""The project's certificates in the log bucket: their names, and the GO that stands.
+
+oms_source_record/certificates/{project}/{task}/{number}-{time}-{verdict}.json
+
+A GO stands until the project opens. Meanwhile applications write to OBS, so no report names `open` as a next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oss_oms_sync import jsontext
+from oss_oms_sync.answers.certificate import CutoverVerdict
+from oss_oms_sync.answers.job_answers import ShownMark
+from oss_oms_sync.answers.text import Text, sentences, t
+from oss_oms_sync.clouds.invocation import Invocation
+from oss_oms_sync.errors import OPEN_COMMAND
+from oss_oms_sync.filters import RECORD_ROOT
+from oss_oms_sync.ledger.closing import Closed
+
+_AFTER_GO = t(
+    "A GO stands, and its cutover removed the trigger: without it, later writes to OSS are not recorded. To list what"
+    " applications wrote to either bucket since: python3 ops.py compare"
+)
+
+
+def certificates_folder(invocation: Invocation) -> str:
+    """Return the beginning of the names of the project's certificates."""
+    return f"{RECORD_ROOT}certificates/{invocation.settings.project}/{invocation.task_id}/"
+
+
+def certificate_name(number: int, made: str, verdict: CutoverVerdict) -> str:
+    """Return the name of a certificate in that folder."""
+    moment = made.replace("-", "").replace(":", "")
+    return f"{number:04}-{moment}-{_ending(verdict)}"
+
+
+def number_of(name: str) -> int:
+    """Return the number of the certificate of this name; 0 for another object."""
+    number = name.rpartition("/")[2].partition("-")[0]
+    return int(number) if number.isdecimal() else 0
+
+
+class Certificates:
+    """The certificates of a project, listed once.
+
+    Raises StorageError.
+    """
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._bucket = invocation.log_bucket
+        self._names = [listed.name for listed in self._bucket.iter_objects(certificates_folder(invocation))]
+
+    def last_name(self, verdicts: Sequence[CutoverVerdict] = tuple(CutoverVerdict)) -> str:
+        """Return the name of the last certificate with one of these verdicts; empty if there is none."""
+        endings = {_ending(verdict) for verdict in verdicts}
+        names = (name for name in self._names if "-".join(name.rpartition("/")[2].split("-")[2:]) in endings)
+        # Two calls at once may have come to one number, in different seconds or with different verdicts.
+        return max(names, key=lambda name: (number_of(name), name), default="")
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Return the document of this name; None if the object is not a certificate."""
+        document = jsontext.load(self._bucket.get(name) or b"{}") if name else {}
+        is_certificate = isinstance(document, dict) and {"document", "verdict", "made"} <= document.keys()
+        return document if is_certificate else None  # type: ignore[return-value]
+
+    def read_since(self, closed: Closed, name: str) -> dict[str, Any] | None:
+        """Return the document of this name, if the project was not opened between it and this mark."""
+        document = self.read(name)
+        mark = document and document.get("closed")
+        # Not by times: those of two instances may differ.
+        return document if isinstance(mark, dict) and mark.get("opened") == closed.opened else None
+
+    def standing_go(self, closed: Closed) -> dict[str, Any] | None:
+        """Return the last GO, of whatever freeze, if the project was not opened since."""
+        return self.read_since(closed, self.last_name([CutoverVerdict.GO]))
+
+
+def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
+    """Return the mark as answers show it.
+
+    Raises StorageError.
+    """
+    go = Certificates(invocation).standing_go(closed)
+    return ShownMark(closed.since, closed.by, closed.why, closed.run, str(go["document"]) if go else "")
+
+
+def describe(closed: Closed, go: str) -> Text:
+    """Describe a closed project with its next step; `go` is the name of the GO that stands, empty if there is none."""
+    return sentences(closed.text, _AFTER_GO if go else t("To open it: {command}", command=OPEN_COMMAND))
+
+
+def _ending(verdict: CutoverVerdict) -> str:
+    return f"{verdict.value.lower().replace(' ', '-')}.json"
