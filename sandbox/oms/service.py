@@ -119,6 +119,8 @@ class Oms(KeyedService):
         self.projects: set[str] = set()
         self.agreements: set[str] = set()
         self.needs_agreement = False
+        # Whether a missing right is refused by OMS itself, and not by the gateway in front of it.
+        self.judges_rights = False
         # What tasks that were created by a call were given.
         self._given: dict[str, dict[str, Any]] = {}
         self.groups = Groups(self, self._both_sides)
@@ -311,7 +313,8 @@ class Oms(KeyedService):
         caller = verify_signature(request, self.credential, self.skew)
         self.actions.add(action)
         if action in self._denied or caller.denial(action, _RESOURCE.format(kind=action.split(":")[1])):
-            raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")
+            status, code = (400, "OMS.0072") if self.judges_rights else (403, "APIGW.0302")
+            raise GatewayError(status, code, f"The IAM user is not authorized to perform {action}.")
         if self._limit and not self._limit.allows():
             raise throttled()
 

@@ -54,8 +54,10 @@ class OssError(Exception):
         return f"  <AccessDeniedDetail>{told}{policy}</AccessDeniedDetail>\n" if action else ""
 
 
-def access_denied(message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", "")) -> OssError:
-    error = OssError(403, "AccessDenied", message, ec=ec)
+def access_denied(
+    message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", ""), **details: str
+) -> OssError:
+    error = OssError(403, "AccessDenied", message, ec=ec, **details)
     error.denial = denial
     return error
 

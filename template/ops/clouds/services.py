@@ -58,6 +58,19 @@ class Service:
         return answer.json() if answer.body else {}
 
 
+def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
+    """Return the elements of a page of a list, at this path in the answer. A list that is missing is empty only where
+    the answer counts none. Raises UnreadableError for anything else that is no list of objects."""
+    found: Any = page
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    if found is None and page.get("count") == 0:
+        return []
+    if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+        raise UnreadableError
+    return found
+
+
 class Acs:
     """A service of Alibaba Cloud at `origin` (scheme and host), as somebody with these keys sees it."""
 

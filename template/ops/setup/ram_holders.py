@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.services import Ram, is_absent
+from ops.clouds.services import Ram, is_absent, listed
 from ops.clouds.wire import refused
 from ops.commands import interpreter
 from ops.setup.needs import (
@@ -61,7 +61,7 @@ class RamHolder:
     def key_ids(self) -> list[str]:
         """The access keys that the user has."""
         found = self._ram.find("ListAccessKeys", UserName=self.name)
-        return [] if found is None else [one["AccessKeyId"] for one in found["AccessKeys"]["AccessKey"]]
+        return [] if found is None else [one["AccessKeyId"] for one in listed(found, "AccessKeys", "AccessKey")]
 
     def make_key(self) -> Keys:
         """A new access key, whose secret RAM tells this once. Raises NotYetError if there is no such user."""
@@ -204,7 +204,7 @@ class RamHolder:
 
     def _attached(self) -> Sequence[str]:
         found = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._named: self.name})
-        return [one["PolicyName"] for one in found["Policies"]["Policy"]]
+        return [one["PolicyName"] for one in listed(found, "Policies", "Policy")]
 
     @property
     def _named(self) -> str:
