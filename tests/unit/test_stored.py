@@ -107,7 +107,7 @@ FORMS = {
     "sample": _Read({"a": True, "b": False, "c": None}, {"a": 30, "b": 7}),
     "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),
     "migrate": Intention(
-        "run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77", "5eed"
+        "run", "2026-02-02T00:00:00Z", "photos", "photos-obs", ("a/",), ("OLD",), ("NEW",), "77", "5eed", maker="5a1e"
     ),
     "canary": Journal(
         "20260202T000000Z-0f0f",

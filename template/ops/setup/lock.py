@@ -106,7 +106,7 @@ class Lock:
         self._may_be_mine = True
         holder = self._holder()
         if holder and holder.run != self._run:
-            raise UsageError(t("Nothing is set up: {work}", work=holder.work), _wait())
+            raise UsageError(t("This run ends here: {work}", work=holder.work), _wait())
 
     def _put(self, headers: dict[str, str]) -> None:
         if self._bucket:
