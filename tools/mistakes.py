@@ -557,8 +557,8 @@ MISTAKES = (
         "taking a list that is missing for an empty one",
         f"{_UNIT}/ops/setup/test_refusals.py::test_an_answer_without_a_list_is_not_taken_for_an_empty_one",
         f"{_OPS}/clouds/services.py",
-        'if found is None and page.get("count") == 0:',
-        "if found is None:",
+        'if elements is None and page.get("count") == 0:',
+        "if elements is None:",
     ),
     Mistake(
         "asking a bucket for its class before its region",
@@ -629,7 +629,7 @@ MISTAKES = (
         f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_of_two_who_go_on_neither_deletes_the_keys_that_oms_has",
         f"{_OPS}/migrate/own_keys.py",
         "        delete_keys(old)\n",
-        "        delete_keys(keys_of(known, self._holders))\n",
+        "        delete_keys(keys_of(intention, self._holders))\n",
     ),
     Mistake(
         "two migrations begun at once",

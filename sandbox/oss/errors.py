@@ -55,10 +55,13 @@ class OssError(Exception):
 
 
 def access_denied(
-    message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", ""), **details: str
+    message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", ""), endpoint: str = ""
 ) -> OssError:
-    error = OssError(403, "AccessDenied", message, ec=ec, **details)
+    """`endpoint`: the host at which the bucket is, where that is another one."""
+    error = OssError(403, "AccessDenied", message, ec=ec)
     error.denial = denial
+    if endpoint:
+        error.details = {"Endpoint": endpoint}
     return error
 
 

@@ -171,7 +171,7 @@ class Store(KeyedService):
             raise access_denied(
                 "The bucket you are attempting to access must be addressed using the specified endpoint.",
                 ec="0003-00001403",
-                Endpoint=f"oss-{self._buckets[name].region}.aliyuncs.com",
+                endpoint=f"oss-{self._buckets[name].region}.aliyuncs.com",
             )
         self.check_right(caller, action, name, key)
         return self._buckets[name]

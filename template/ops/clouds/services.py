@@ -61,14 +61,14 @@ class Service:
 def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
     """Return the elements of a page of a list, at this path in the answer. A list that is missing is empty only where
     the answer counts none. Raises UnreadableError for anything else that is no list of objects."""
-    found: Any = page
+    elements: Any = page
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    if found is None and page.get("count") == 0:
+        elements = elements.get(name) if isinstance(elements, dict) else None
+    if elements is None and page.get("count") == 0:
         return []
-    if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+    if not (isinstance(elements, list) and all(isinstance(element, dict) for element in elements)):
         raise UnreadableError
-    return found
+    return elements
 
 
 class Acs:

@@ -24,75 +24,80 @@ _TAKEN_OVER = t("Another command has taken this migration over; this one has end
 
 
 class TakenOverError(UsageError):
-    """Another command makes the keys now, or has ended the migration."""
+    """The error of a command whose migration another one has taken over, or ended."""
 
 
 class OwnKeys:
-    """Those of one migration. `holders`: of the source's keys and of the destination's."""
+    """The access keys of one migration. `holders`: of the source's keys and of the destination's."""
 
     def __init__(self, session: Session, intentions: Intentions, holders: tuple[Holder, Holder]) -> None:
         self._session, self._intentions, self._holders = session, intentions, holders
         self._command = secrets.token_hex(8)
 
-    def take_over(self, known: Intention) -> None:
+    def take_over(self, intention: Intention) -> None:
         """Be the command that makes keys from now on. Raises TakenOverError."""
-        before = self._intentions.claim(known, self._command)
+        before = self._intentions.claim(intention, self._command)
         if before is None:
             raise TakenOverError(told.ENDED, told.LOOK)
-        known.kept, known.keys, known.group, known.maker = before.kept, before.keys, before.group, self._command
+        intention.kept, intention.keys, intention.group, intention.maker = (
+            before.kept,
+            before.keys,
+            before.group,
+            self._command,
+        )
         if before.maker:
             waits = t("Waiting {left} for requests of the command that was at work on this migration before")
             pause(self._session, _IN_FLIGHT_SECONDS, waits)
-            self.check(known)
+            self.check(intention)
 
-    def check(self, known: Intention) -> None:
+    def check(self, intention: Intention) -> None:
         """Raise TakenOverError unless this is still the command that makes keys."""
-        there = self._intentions.latest(known)
-        if there is None or there.maker != self._command:
-            raise TakenOverError(_TAKEN_OVER if there else told.ENDED, told.LOOK)
+        current = self._intentions.latest(intention)
+        if current is None or current.maker != self._command:
+            raise TakenOverError(_TAKEN_OVER if current else told.ENDED, told.LOOK)
 
-    def checked(self, known: Intention, call: Callable[[], T]) -> Callable[[], T]:
+    def checked(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
         """Return `call`, but that it raises TakenOverError once another command makes the keys."""
 
         def check_and_call() -> T:
-            self.check(known)
+            self.check(intention)
             return call()
 
         return check_and_call
 
-    def release(self, known: Intention) -> None:
+    def release(self, intention: Intention) -> None:
         """Let the next command begin at once: OMS has answered. Raises TakenOverError."""
-        self.check(known)
-        known.maker = ""
-        self._intentions.write(known)
+        self.check(intention)
+        intention.maker = ""
+        self._intentions.write(intention)
 
-    def make(self, known: Intention) -> tuple[Keys, Keys]:
+    def make(self, intention: Intention) -> tuple[Keys, Keys]:
         """Return two new keys, instead of those that the migration had. Raises TakenOverError, and then leaves none of
         those that it made."""
         # Those of this moment: a machine that sleeps before it deletes them deletes none that is made meanwhile.
-        old = keys_of(known, self._holders)
-        self.check(known)
+        old = keys_of(intention, self._holders)
+        self.check(intention)
         delete_keys(old)
         # While none is named, what is made next is the migration's; what its users have for other purposes stays.
-        known.kept, known.keys = [key for _, key in all_keys(self._holders)], []
+        intention.kept, intention.keys = [key for _, key in all_keys(self._holders)], []
         made: list[tuple[Holder, Keys]] = []
         try:
-            self._write(known)
+            self._write(intention)
             for holder in self._holders:
-                self.check(known)
+                self.check(intention)
                 made.append((holder, holder.make_key()))
-            known.keys = [keys.access.reveal() for _, keys in made]
-            self._write(known)
+            intention.keys = [keys.access.reveal() for _, keys in made]
+            self._write(intention)
         except TakenOverError:
             delete_keys((holder, keys.access.reveal()) for holder, keys in made)
             raise
         (_, source), (_, destination) = made
         return source, destination
 
-    def name_others(self, known: Intention) -> None:
+    def name_others(self, intention: Intention) -> None:
         """Name what another command made beside these. That is all that is not kept, as long as none is named."""
-        known.keys = [key for _, key in all_keys(self._holders) if key not in known.kept]
+        intention.keys = [key for _, key in all_keys(self._holders) if key not in intention.kept]
 
-    def _write(self, known: Intention) -> None:
-        self.check(known)
-        self._intentions.write(known)
+    def _write(self, intention: Intention) -> None:
+        self.check(intention)
+        self._intentions.write(intention)

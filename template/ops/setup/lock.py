@@ -1,4 +1,4 @@
-"""One setup at a time: an object in the log bucket that is written once, with who runs it.
+"""The lock of setup: an object in the log bucket that is written once, and names the callers of the run.
 
 A run that was cut off leaves its lock, which nobody else takes before the longest wait for grants is over. Its own
 caller may, by the yes to a plan that says so.
@@ -43,7 +43,7 @@ class _Holder(NamedTuple):
 
 
 class Lock:
-    """That of a project. `callers`: whose keys this run has: the ARN in Alibaba Cloud, the user in Huawei Cloud.
+    """The lock of a project. `callers`: whose keys this run has: the ARN in Alibaba Cloud, the user in Huawei Cloud.
     Without keys for the log bucket (None) there is no lock."""
 
     def __init__(self, session: Session, project: str, bucket: OssBucket | None, callers: Sequence[str]) -> None:
@@ -91,8 +91,8 @@ class Lock:
         if holder is None or self._is_over(holder):
             return Line(Standing.THERE)
         if holder.run == self._cut_off and holder.callers[:1] == self._callers[:1]:
-            told = t("Carry out this plan only if that run has ended: it takes the lock over, and continues")
-            return Line(Standing.CHANGE, holder.work, told)
+            next_step = t("Carry out this plan only if that run has ended: it takes the lock over, and continues")
+            return Line(Standing.CHANGE, holder.work, next_step)
         return Line(Standing.STOP, holder.work, _wait())
 
     def _take_over(self) -> None:
@@ -110,19 +110,19 @@ class Lock:
 
     def _put(self, headers: dict[str, str]) -> None:
         if self._bucket:
-            known = {"since": self._clock.now().isoformat(), "run": self._run, "callers": [*self._callers]}
-            self._bucket.put(self._name, json.dumps(known).encode(), headers)
+            values = {"since": self._clock.now().isoformat(), "run": self._run, "callers": [*self._callers]}
+            self._bucket.put(self._name, json.dumps(values).encode(), headers)
 
     def _holder(self) -> _Holder | None:
         """Return the run that has the lock; None if none has."""
-        found = None
+        stored = None
         with refused(lambda error: error.code == "NoSuchBucket"):
-            found = self._bucket.get(self._name) if self._bucket else None
-        if found is None:
+            stored = self._bucket.get(self._name) if self._bucket else None
+        if stored is None:
             return None
         try:
-            known = json.loads(found.body)
-            return _Holder(datetime.fromisoformat(known["since"]), known["run"], known["callers"])
+            values = json.loads(stored.body)
+            return _Holder(datetime.fromisoformat(values["since"]), values["run"], values["callers"])
         except (LookupError, TypeError, ValueError):
             raise UnreadableError from None
 
