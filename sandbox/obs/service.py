@@ -25,7 +25,7 @@ from sandbox.server.message import Request, Response
 from sandbox.server.throttle import RateLimit
 
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweicloud\.com")
-_CREATE = "obs:bucket:CreateBucket"
+_CREATE, _LOCATION = "obs:bucket:CreateBucket", "obs:bucket:GetBucketLocation"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MAX_BUCKETS = 100
 # Headers that ask for something, beside OBS's own; and those of the signature, which do not.
@@ -76,6 +76,8 @@ class Obs(KeyedService):
         self.region = region
         self.namespace = f"http://obs.{region}.myhuaweicloud.com/doc/2015-06-30/"
         self.repeats_pages = False
+        # Whether any region's endpoint says where a bucket is.
+        self.answers_anywhere = False
         self.actions: list[Action] = []
         # So many seconds what was created by a request is not seen.
         self.stale_for = 0.0
@@ -95,7 +97,7 @@ class Obs(KeyedService):
                 "obs:bucket:GetBucketObjectLockConfiguration", self._object_lock, {"object-lock"}
             ),
             ("PUT", False, ""): _Row(_CREATE, self._create_bucket, headers={"x-obs-storage-class"}),
-            ("GET", False, "location"): _Row("obs:bucket:GetBucketLocation", self._location, {"location"}),
+            ("GET", False, "location"): _Row(_LOCATION, self._location, {"location"}),
             ("PUT", False, "versioning"): _Row("obs:bucket:PutBucketVersioning", self._put_versioning, {"versioning"}),
             **{
                 ("GET", False, name): _Row(f"obs:bucket:Get{one.action}", get_setting, {name})
@@ -231,7 +233,7 @@ class Obs(KeyedService):
             bucket = self._buckets[address.bucket]
         if bucket.owner != DOMAIN_ID:
             raise access_denied()
-        if bucket.region != self.region:
+        if bucket.region != self.region and not (self.answers_anywhere and action == _LOCATION):
             host = f"https://{bucket.name}.obs.{bucket.region}.myhuaweicloud.com"
             location = {"Location": f"{host}/{address.quoted_key}?{request.raw_query}"}
             raise ObsError(307, "TemporaryRedirect", "Please send requests to the bucket's region.", location)

@@ -134,6 +134,8 @@ class Oms(KeyedService):
         self.agreements: set[str] = set()
         self.needs_agreement = False
         self.stale_for = 0.0
+        # Whether a missing right is refused by OMS itself, and not by the gateway in front of it.
+        self.judges_rights = False
         # What tasks that were created by a call were given.
         self._given: dict[str, dict[str, Any]] = {}
         self.groups = Groups(self, self._both_sides)
@@ -327,7 +329,8 @@ class Oms(KeyedService):
         caller, action = verify_signature(request, self.credential, self.skew), f"oms:{kind}:{row.action}"
         self.actions.add(action)
         if action in self._denied or caller.denial(action, _RESOURCE.format(kind=kind)):
-            raise GatewayError(403, "APIGW.0302", f"The IAM user is not authorized to perform {action}.")
+            status, code = (400, "OMS.0072") if self.judges_rights else (403, "APIGW.0302")
+            raise GatewayError(status, code, f"The IAM user is not authorized to perform {action}.")
         if self._limit and not self._limit.allows():
             raise throttled()
         check_names(request, row.params, row.has_body)

@@ -54,9 +54,14 @@ class OssError(Exception):
         return f"  <AccessDeniedDetail>{told}{policy}</AccessDeniedDetail>\n" if action else ""
 
 
-def access_denied(message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", "")) -> OssError:
+def access_denied(
+    message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", ""), endpoint: str = ""
+) -> OssError:
+    """`endpoint`: the host at which the bucket is, where that is another one."""
     error = OssError(403, "AccessDenied", message, ec=ec)
     error.denial = denial
+    if endpoint:
+        error.details = {"Endpoint": endpoint}
     return error
 
 

@@ -57,6 +57,8 @@ class Store(KeyedService):
         self._buckets: dict[str, Bucket] = {}
         # So many seconds what was created by a request is not seen.
         self.stale_for = 0.0
+        # Whether any region's endpoint says where a bucket is.
+        self.answers_anywhere = True
         self._stale: dict[str, float] = {}
         self._loses: Callable[[str], bool] = lambda _: False
         self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []
@@ -165,10 +167,11 @@ class Store(KeyedService):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
             raise access_denied("The bucket you access does not belong to you.", ec="0003-00000001")
-        if self._buckets[name].region != self.region and action not in _ANYWHERE:
+        if self._buckets[name].region != self.region and not (self.answers_anywhere and action in _ANYWHERE):
             raise access_denied(
                 "The bucket you are attempting to access must be addressed using the specified endpoint.",
                 ec="0003-00001403",
+                endpoint=f"oss-{self._buckets[name].region}.aliyuncs.com",
             )
         self.check_right(caller, action, name, key)
         return self._buckets[name]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -51,8 +51,9 @@ AtHand = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 @dataclass
 class Intention:
     """`run` tells one from another; `begun`: when, in UTC. `keys`: its own access keys, of both of OMS's users. It is
-    empty while they are made: until then whatever those have that is not in `kept` is of this. `group`: OMS's id of it,
-    empty until OMS has told that. `found_without`: the digest of the destination, if the comparison before it found
+    empty while they are made: until then whatever those have that is not in `kept` is of this. `maker`: the number of
+    the command that makes them, and lets OMS begin with them; empty where none is at work on that. `group`: OMS's id of
+    it, empty until OMS has told that. `found_without`: the digest of the destination, if the comparison before it found
     nothing that was there alone; else it is empty. `overwrite`: whether it copies what is there already, whatever it
     is. `restore`: whether it restores archived objects, which costs."""
 
@@ -67,6 +68,7 @@ class Intention:
     found_without: str = ""
     overwrite: bool = False
     restore: bool = False
+    maker: str = ""
 
 
 class Intentions:
@@ -134,13 +136,22 @@ class Intentions:
         there = self.read()
         return there if there and there.run == intention.run else None
 
-    def keep(self, intention: Intention) -> bool:
-        """Write it with what is known now, unless another one is on its way; whether it is written."""
-        there = self.read()
-        if there is not None and there.run != intention.run:
-            return False
+    def claim(self, intention: Intention, maker: str) -> Intention | None:
+        """Let this command be the one that makes its keys; return the intention as it was before, None if it is not on
+        its way any more."""
+        before = self.latest(intention)
+        if before:
+            self.write(replace(before, maker=maker))
+        return before
+
+    def note_group(self, intention: Intention, group: str) -> None:
+        """Write OMS's id of its group beside what is known of it now."""
+        if there := self.latest(intention):
+            self.write(replace(there, group=group))
+
+    def write(self, intention: Intention) -> None:
+        """Write it as it is. Whoever changes it has just looked whether it is still on its way."""
         self._log.put(self._name, json.dumps(asdict(intention)).encode())
-        return True
 
     def note_end(self, intention: Intention, ended: datetime, how: str, group: TaskGroup | None = None) -> None:
         """Write what is known of one that is over under another name, which certificates tell. Where OMS tells nothing
@@ -161,7 +172,7 @@ class Intentions:
         there = self.latest(intention)
         if there is None:
             return
-        delete_keys(there, holders)
+        delete_keys(keys_of(there, holders))
         self.note_end(there, ended, how, group)
         # Somebody else may have ended it meanwhile, and begun another.
         if self.latest(there):
@@ -182,23 +193,22 @@ def task_of_any(log: OssBucket, project: str) -> str:
     return ""
 
 
-def all_keys(holders: Sequence[Holder]) -> list[str]:
+def all_keys(holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
     """The access keys that these have, of whatever use. Raises what holders raise."""
-    return [key for holder in holders for key in holder.key_ids()]
+    return [(holder, key) for holder in holders for key in holder.key_ids()]
 
 
 def keys_of(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
     """The access keys that a migration has. Raises what holders raise."""
     return [
         (holder, key)
-        for holder in holders
-        for key in holder.key_ids()
+        for holder, key in all_keys(holders)
         if (key in intention.keys if intention.keys else key not in intention.kept)
     ]
 
 
-def delete_keys(intention: Intention, holders: Sequence[Holder]) -> None:
+def delete_keys(keys: Iterable[tuple[Holder, str]]) -> None:
     """Delete these. It is no error if somebody else has just done it. Raises what holders raise."""
-    for holder, key in keys_of(intention, holders):
+    for holder, key in keys:
         with refused(lambda error: error.status == 404):
             holder.delete_key(key)

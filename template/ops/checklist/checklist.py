@@ -42,10 +42,6 @@ from oss_oms_sync.answers.job_answers import BackToSource
 from oss_oms_sync.answers.text import Text, t
 
 _NEEDED = ("region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
-# Of the keys themselves, or of where the bucket is; another setting is answered no better.
-_OF_ALL = (301, 307, 401)
-# What a cloud says of a right that is missing, and of a bucket that is.
-_DENIED, _NO_BUCKET = "AccessDenied", "NoSuchBucket"
 
 
 class State(Enum):
@@ -74,11 +70,12 @@ _DONE = (State.EQUAL, State.NONE)
 
 
 class Seen(NamedTuple):
-    """One side: what is set there, or why nobody knows (`unread`), with what the cloud answered."""
+    """One side: what is set there, or why nobody knows (`unread`), with what the cloud answered, or its refusal."""
 
     shape: Shape | None = None
     unread: Text | None = None
     answer: Answer | None = None
+    refusal: RefusedError | None = None
 
 
 class Row(NamedTuple):
@@ -118,6 +115,7 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
     for setting in SETTINGS:
         session.progress(t("Looking at {what}", what=setting.called))
         rows.append(compared(setting, source, destination))
+    _check_sides(rows)
     session.screen.begin()
     if state := state_folder(given.get("SYNC_URL", "")):
         _note_rules(session, log, f"{state}back_to_source.json", destination.name, rows)
@@ -209,7 +207,7 @@ def _buckets(session: Session, given: Mapping[str, str]) -> tuple[OssBucket, Obs
 
 
 def compared(setting: Setting, source: Bucket, destination: Bucket) -> Row:
-    """Read a setting on both sides. Raises RefusedError where the keys, or a bucket, are refused altogether."""
+    """Read a setting on both sides."""
     here, there = _look(source, setting.source), _look(destination, setting.destination)
     row = Row(setting, here, there, "")
     # Where all that a document can say is there, putting it there could only take away what is beside it.
@@ -219,16 +217,23 @@ def compared(setting: Setting, source: Bucket, destination: Bucket) -> Row:
     return row._replace(document=setting.document(here.shape.common, destination.name, there.answer))
 
 
+def _check_sides(rows: Sequence[Row]) -> None:
+    """Raise the RefusedError of a side that refuses each setting, but for no missing permission: of its keys, its
+    bucket or its region a table would say nothing."""
+    for side in ([row.source for row in rows], [row.destination for row in rows]):
+        refusals = [state.refusal for state in side if state.refusal]
+        if refusals and len(refusals) == len(side):
+            raise refusals[0]
+
+
 def _look(bucket: Bucket, side: Side) -> Seen:
     try:
         answer = bucket.document(side.query)
         return Seen(side.read(answer), None, answer) if answer else Seen()
     except RefusedError as error:
-        if error.status in _OF_ALL or error.code == _NO_BUCKET or (error.status == 403 and error.code != _DENIED):
-            raise
-        if error.code != _DENIED:
-            return Seen(unread=t("cannot be read: {happened}", happened=error.happened))
-        return Seen(unread=t("cannot be read: right {right}", right=side.right))
+        if error.is_denied:
+            return Seen(unread=t("cannot be read: right {right}", right=side.right))
+        return Seen(unread=t("cannot be read: {happened}", happened=error.happened), refusal=error)
     except UnreadableError as error:
         return Seen(unread=t("cannot be read: {happened}", happened=error.happened))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import ipaddress
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -23,11 +24,25 @@ from xml.sax.saxutils import escape
 from ops.clock import Clock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import Answer, Request, UnreadableError, ask, refused
+from ops.clouds.wire import (
+    AGAIN,
+    ATTEMPTS,
+    Answer,
+    RefusedError,
+    Request,
+    UnreachableError,
+    UnreadableError,
+    ask,
+    refused,
+)
 
 _NOTHING: Mapping[str, str] = {}
 # Of an object that is not there, by HEAD without a word.
 _NO_SUCH = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
+# "BucketAlreadyExists", "BucketAlreadyOwnedByYou".
+_EXISTS = 409
+# In the host names of OSS and OBS.
+_REGION = re.compile(r"(?:^|\.)(?:oss-|obs\.)([a-z0-9-]+?)(?:-internal)?\.")
 
 
 class Listed(NamedTuple):
@@ -56,10 +71,11 @@ class Place(NamedTuple):
 
 
 class Bucket(ABC):
-    """A bucket, as somebody with these keys sees it. `retention_query`: what asks for its rule of retention; `number`:
-    the header with which its cloud numbers each answer."""
+    """A bucket, as somebody with these keys sees it. `retention_query`: what asks for its rule of retention;
+    `place_query`: what asks where it is; `number`: the header with which its cloud numbers each answer."""
 
     retention_query: str
+    place_query: str
     number: str
 
     def __init__(self, place: Place, keys: Keys, clock: Clock) -> None:
@@ -142,6 +158,7 @@ class Bucket(ABC):
         query: Mapping[str, str] = _NOTHING,
         headers: Mapping[str, str] = _NOTHING,
         body: bytes = b"",
+        attempts: int = ATTEMPTS,
     ) -> Answer:
         """One signed request about an object, or the bucket itself ("")."""
         url = self._url(key, query)
@@ -149,7 +166,7 @@ class Bucket(ABC):
         def made() -> Request:
             return Request(method, url, self._signed(method, key, query, headers), body)
 
-        return ask(self._clock, made, number=self.number)
+        return ask(self._clock, made, attempts, number=self.number)
 
     def _url(self, key: str, query: Mapping[str, str]) -> str:
         asked = "&".join(
@@ -163,11 +180,34 @@ class Bucket(ABC):
             return self.call(method, key, query, body=body)
         return None
 
-    def _of_bucket(self, query: str) -> ElementTree.Element | None:
-        """What is told of the bucket itself; None if there is none."""
+    def _described(self) -> ElementTree.Element | None:
+        """Return what the cloud says of the bucket itself; None if there is none of this name."""
         with refused(lambda error: error.code == "NoSuchBucket"):
-            return self.call("GET", query={query: ""}).xml()
+            return self.call("GET", query={self.place_query: ""}).xml()
         return None
+
+    def _create(self, body: bytes = b"") -> None:
+        """Create the bucket, private. After an answer that is lost the bucket may exist, and a second request would be
+        refused for that: so each further one follows a look."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self.call("PUT", body=body, attempts=1)
+            except (RefusedError, UnreachableError) as error:
+                # Also "exists already", once a request of before may have landed late.
+                is_open = (
+                    not isinstance(error, RefusedError)
+                    or error.status in AGAIN
+                    or (attempt > 1 and error.status == _EXISTS)
+                )
+                if not is_open:
+                    raise
+                if self._described() is not None:
+                    return
+                if attempt == ATTEMPTS:
+                    raise
+                self._clock.sleep(2.0**attempt)
+            else:
+                return
 
     @abstractmethod
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
@@ -178,12 +218,13 @@ class OssBucket(Bucket):
     """Of Alibaba Cloud. `region` is signed, such as cn-hangzhou."""
 
     retention_query = "worm"
+    place_query = "bucketInfo"
     number = "x-oss-request-id"
 
     def info(self) -> dict[str, str] | None:
         """What OSS tells of the bucket, by the names of its elements (Location, StorageClass, Versioning,
         SSEAlgorithm, ...; `Owner` is the account's id); None if there is none of this name."""
-        page = self._of_bucket("bucketInfo")
+        page = self._described()
         return (
             None
             if page is None
@@ -192,7 +233,7 @@ class OssBucket(Bucket):
 
     def create(self) -> None:
         """Create it, private. Never for one that is there: OSS would take the call for another."""
-        self.call("PUT")
+        self._create()
 
     def __init__(self, place: Place, keys: Keys, clock: Clock, region: str) -> None:
         super().__init__(place, keys, clock)
@@ -245,6 +286,7 @@ class ObsBucket(Bucket):
     """Of Huawei Cloud. No object's contents are written there from here."""
 
     retention_query = "object-lock"
+    place_query = "location"
     number = "x-obs-request-id"
 
     @classmethod
@@ -254,7 +296,7 @@ class ObsBucket(Bucket):
 
     def location(self) -> str | None:
         """The region in which it is; None if there is none of this name."""
-        page = self._of_bucket("location")
+        page = self._described()
         return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
 
     def storage_class(self) -> str:
@@ -264,7 +306,7 @@ class ObsBucket(Bucket):
     def create(self, region: str) -> None:
         """Create it, private."""
         body = f"<CreateBucketConfiguration><Location>{escape(region)}</Location></CreateBucketConfiguration>"
-        self.call("PUT", body=body.encode())
+        self._create(body.encode())
 
     def change_headers(self, key: str, headers: Mapping[str, str], expires: int = 0) -> None:
         """Change headers of an object in place; those that are not named stay (obs_04_0091). With `expires`, in seconds
@@ -278,6 +320,12 @@ class ObsBucket(Bucket):
 
     def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         return signers.obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())
+
+
+def region_at(endpoint: str) -> str:
+    """Return the region in a host name of OSS or OBS; empty for another host."""
+    named = _REGION.search(endpoint)
+    return named[1] if named else ""
 
 
 def has_subfolder_pages(website: ElementTree.Element) -> bool:

@@ -23,8 +23,23 @@ HUAWEI = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_
 # Of OMS's keys, where somebody else makes them.
 OMS_SOURCE, OMS_DESTINATION = ("OMS_SOURCE_AK", "OMS_SOURCE_SK"), ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK")
 
+# Whose the keys are that are asked for, and why.
+_ADMINISTRATOR = {
+    ALIBABA: t(
+        "Access key of an administrator of Alibaba Cloud: this command works in that account with it, and keeps it"
+        " nowhere"
+    ),
+    HUAWEI: t(
+        "Access key of an administrator of Huawei Cloud: this command works in that account with it, and keeps it"
+        " nowhere"
+    ),
+}
 # Without these no function can do its work.
 _NEEDED = ("HW_AK", "HW_SK")
+_STORED = {
+    _NEEDED: t("HW_AK and HW_SK: access key of the IAM user with which the functions call OMS and OBS"),
+    ("ALERT_WEBHOOK",): t("ALERT_WEBHOOK: address of the chat's robot, to which status posts alarms"),
+}
 _NAMED = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
 # As the functions take it (settings.py).
 _ADDRESS = re.compile(r"https://|http://(localhost|127\.[\d.]+|\[::1\])[:/]", re.IGNORECASE)
@@ -77,7 +92,7 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
     if not all(given[name] for name in needed):
         # A key and a token that do not belong together are worse than none.
         given[token] = ""
-        given.update({name: typed(session, name) for name in needed})
+        given.update(typed(session, needed, _ADMINISTRATOR[names]))
     for name in needed:
         check_given(
             name,
@@ -93,11 +108,11 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
     return Keys(*(Secret(given[name]) for name in names))
 
 
-def handed_over(session: Session, names: tuple[str, str], given: Sequence[str]) -> Keys | None:
+def handed_over(session: Session, names: tuple[str, str], given: Sequence[str], whose: Text) -> Keys | None:
     """A permanent key that somebody else made: what was `taken` from the environment, or what somebody types now; None
-    where nobody has it yet."""
+    where nobody has it yet. `whose` key it is, and why it is asked for."""
     if not all(given):
-        given = [typed(session, name) for name in names]
+        given = [*typed(session, names, whose).values()]
     for name, value in zip(names, given, strict=True):
         check_form(name, value)
     access, secret = map(Secret, given)
@@ -109,11 +124,13 @@ def taken(names: Sequence[str]) -> list[str]:
     return [os.environ.pop(name, "").strip() for name in names]
 
 
-def typed(session: Session, name: str) -> str:
-    """What somebody types for a secret; empty where nobody can be asked."""
-    screen = session.screen
-    question = t("{name} (what you type or paste is not shown):", name=name)
-    return screen.ask_secret(question.of(session.lang)) if screen.interactive else ""
+def typed(session: Session, names: Sequence[str], why: Text) -> dict[str, str]:
+    """Return what somebody types for these secrets, once told `why`; each is empty where nobody can be asked."""
+    if not session.screen.interactive:
+        return dict.fromkeys(names, "")
+    session.say(why)
+    questions = {name: t("{name} (what you type or paste is not shown):", name=name) for name in names}
+    return {name: session.screen.ask_secret(question.of(session.lang)) for name, question in questions.items()}
 
 
 def check_given(name: str, value: str, how: Text) -> None:
@@ -143,7 +160,7 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
                 t("Name it there as the tool's store has it"),
             )
     # All are there before any is stored: two keys that belong together never come from two pairs.
-    values = {name: _value(session, name) for name in options.name or named}
+    values = _values(session, options.name or [*named])
     store(session.caller, {named[name]: value for name, value in values.items()})
     for name in values:
         session.say(t("{name} is in the tool's secret store now, as {named}.", name=name, named=named[name]))
@@ -161,8 +178,20 @@ def store(caller: Caller, secrets: Mapping[str, str]) -> None:
         caller.keep_secret(name, value)
 
 
-def _value(session: Session, name: str) -> str:
-    value = os.environ.get(name, "").strip() or typed(session, name)
+def _values(session: Session, names: Sequence[str]) -> dict[str, str]:
+    values = {name: os.environ.get(name, "").strip() for name in names}
+    missing = [name for name in names if not values[name]]
+    others = tuple(name for name in missing if not any(name in group for group in _STORED))
+    for group, why in {**_STORED, others: t("Secrets that s.yaml names")}.items():
+        if asked := [name for name in missing if name in group]:
+            values |= typed(session, asked, why)
+    for name, value in values.items():
+        _check(name, value)
+    return values
+
+
+def _check(name: str, value: str) -> None:
+    """Raise UsageError for a secret that is missing, or cannot be one."""
     check_given(
         name,
         value,
@@ -175,4 +204,3 @@ def _value(session: Session, name: str) -> str:
     # The functions refuse it otherwise, at every tick, and doctor does not have it.
     if name == "ALERT_WEBHOOK" and not _ADDRESS.match(value):
         raise UsageError(t("{name} does not start with https://", name=name), t("Copy the robot's address again"))
-    return value

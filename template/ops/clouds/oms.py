@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ops.clock import Clock
 from ops.clouds.keys import Keys
-from ops.clouds.services import Service
+from ops.clouds.services import Service, listed
 from ops.clouds.wire import UnreadableError, refused
 from ops.errors import UsageError
 from oss_oms_sync.answers.task_group import TaskGroup
@@ -88,7 +88,7 @@ class TaskGroups:
         offset = 0
         while True:
             page = self._oms.call("GET", self._path, {"limit": str(_PAGE), "offset": str(offset)})
-            found = page.get("taskgroups") or []
+            found = listed(page, "taskgroups")
             yield from map(_group, found)
             offset += len(found)
             if not found or offset >= int(page.get("count") or 0):

@@ -58,6 +58,19 @@ class Service:
         return answer.json() if answer.body else {}
 
 
+def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
+    """Return the elements of a page of a list, at this path in the answer. A list that is missing is empty only where
+    the answer counts none. Raises UnreadableError for anything else that is no list of objects."""
+    elements: Any = page
+    for name in path:
+        elements = elements.get(name) if isinstance(elements, dict) else None
+    if elements is None and page.get("count") == 0:
+        return []
+    if not (isinstance(elements, list) and all(isinstance(element, dict) for element in elements)):
+        raise UnreadableError
+    return elements
+
+
 class Acs:
     """A service of Alibaba Cloud at `origin` (scheme and host), as somebody with these keys sees it."""
 

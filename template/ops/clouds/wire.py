@@ -29,9 +29,18 @@ _SECONDS = 60.0
 ATTEMPTS = 4
 _STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
 _T = TypeVar("_T")
-_FINE, _AGAIN = (200, 201, 204), (429, 500, 502, 503, 504)
+_FINE = (200, 201, 204)
+# After such an answer the same request may succeed; of one that changes something it is unknown what it did.
+AGAIN = (429, 500, 502, 503, 504)
+_REDIRECTS = (301, 302, 307)
+# In the codes with which the clouds refuse a key, its secret, or the machine's clock.
+_WRONG_CLOCK, _WRONG_KEY = "Skew|TimeStamp", "Skew|TimeStamp|AccessKeyId|Signature|SecurityToken"
+# What OMS itself says of a missing permission, by status 400 as all its codes; its gateway says so by 403.
+_NO_PERMISSION = "OMS.0072"
 _CODE = re.compile(rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?')
 
+# The host of a bucket's region, in the refusal of the endpoint of another one.
+_ENDPOINT = re.compile(rb"<Endpoint>(?:https?://)?([a-z0-9.-]{1,200})</Endpoint>")
 _DENIAL = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
 
 _DIRECTLY = t(
@@ -51,6 +60,7 @@ _RIGHTS = t(
     " policies/show.py --migrate"
 )
 _LATER = t("Run the command again in some minutes")
+_CORRECT = t("Correct the region or the bucket in s.yaml")
 _CODE_SAYS = t(
     "Look up in the cloud's documentation what this answer means, or give its support the number of the request"
 )
@@ -83,6 +93,13 @@ class Answer(NamedTuple):
         """What it says of a right that is missing."""
         found = dict(_DENIAL.findall(self.body[:4096]))
         return Denial(*(found.get(one, b"").decode() for one in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
+
+    @property
+    def endpoint(self) -> str:
+        """The host at which the bucket is, where a cloud refuses because that is another one; empty where it names
+        none."""
+        named = _ENDPOINT.search(self.body[:4096])
+        return named[1].decode() if named else urlsplit(self.headers.get("location", "")).netloc
 
     def xml(self) -> ElementTree.Element:
         """The body as XML, without namespaces, which differ between regions. Raises UnreadableError."""
@@ -137,10 +154,14 @@ class UnreachableError(OpsError):
 
 
 class RefusedError(OpsError):
-    """A cloud answered that it does not do it. `status` and `code` are its own."""
+    """A cloud answered that it does not do it. `status` and `code` are its own. `is_denied`: a permission is missing;
+    `is_elsewhere`: the bucket is in another region, at `endpoint` if the cloud names that."""
 
     def __init__(self, request: Request, answer: Answer) -> None:
         self.status, self.code, self.denial = answer.status, answer.code, answer.denial
+        self.endpoint = answer.endpoint
+        self.is_elsewhere = answer.status in _REDIRECTS or bool(answer.endpoint)
+        self.is_denied = _is_denied(answer) and not self.is_elsewhere
         happened = (
             t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
             if answer.denial.action
@@ -175,11 +196,11 @@ def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS, num
             if is_last or isinstance(error, ssl.SSLCertVerificationError):
                 raise _unreachable(request, error) from None
         else:
-            if number and number not in answer.headers and answer.status not in _AGAIN:
+            if number and number not in answer.headers and answer.status not in AGAIN:
                 raise UnreadableError
             if answer.status in _FINE:
                 return answer
-            if answer.status not in _AGAIN or is_last:
+            if answer.status not in AGAIN or is_last:
                 raise RefusedError(request, answer)
         clock.sleep(2.0**attempt)
     raise AssertionError
@@ -222,18 +243,26 @@ def exchange(request: Request) -> Answer:
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
+def _is_denied(answer: Answer) -> bool:
+    """Return True for a missing permission, of whichever cloud and service; a wrong key or clock is none."""
+    code = answer.code
+    return code == _NO_PERMISSION or (answer.status == 403 and not re.search(_WRONG_KEY, code))
+
+
 def _fix(answer: Answer) -> Text:
     """What to do about a refusal, by how the clouds call it."""
     code = answer.code
-    if re.search("Skew|TimeStamp", code):
+    if answer.status in _REDIRECTS or answer.endpoint:
+        return _CORRECT
+    if re.search(_WRONG_CLOCK, code):
         return t("Set this machine's clock: a signature holds for a quarter of an hour")
-    if answer.status == 401 or re.search("AccessKeyId|Signature", code):
+    if answer.status == 401 or re.search(_WRONG_KEY, code):
         return _KEYS
     if code.startswith("LimitExceeded") or code == "PAP5.0003":
         return t("A limit of the account is reached: delete what nobody needs, or ask the cloud for more")
-    # OMS tells of a missing right by 400 as well.
-    rights = _RIGHTS if answer.status == 403 or code == "OMS.0072" else _CODE_SAYS
-    return answer.denial.ask or (_LATER if answer.status in _AGAIN else rights)
+    if _is_denied(answer):
+        return answer.denial.ask or _RIGHTS
+    return _LATER if answer.status in AGAIN else _CODE_SAYS
 
 
 def _connection(url: SplitResult) -> http.client.HTTPConnection:

@@ -49,7 +49,7 @@ def agreed(session: Session, given: Mapping[str, str], options: Namespace, holde
     confirm(session, options, t("Type {word} to begin:", word=YES))
     known.restore = _restores(session, options, holders[0].name)
     # Not before somebody has answered, which may take an hour.
-    known.kept = all_keys(holders)
+    known.kept = [key for _, key in all_keys(holders)]
     return known
 
 

@@ -18,14 +18,15 @@ from ops.clouds.oms import Wanted, note_of
 from ops.clouds.wire import UnreachableError, UnreadableError
 from ops.commands import Typed
 from ops.errors import OpsError, UsageError
-from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
+from ops.intention import Intention, Intentions, delete_keys, keys_of
 from ops.migrate import told
 from ops.migrate.beginning import GROUP, YES, agreed, check_open, check_same, confirm
+from ops.migrate.own_keys import OwnKeys
 from ops.report import old_objects
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
 from ops.setup.needs import Grants
 from ops.terminal import Line, Whole
-from ops.waiting import Session
+from ops.waiting import Session, T
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
@@ -65,6 +66,7 @@ class Migration:
         self._groups = self._huawei.tasks.groups()
         self._intentions = Intentions(alibaba.log, given["SYNC_URL"], given["functionName"])
         self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
+        self._own = OwnKeys(session, self._intentions, self._holders)
 
     def begin(self) -> int:
         """Begin one, or go on with one that was interrupted; follow it to its end."""
@@ -155,77 +157,73 @@ class Migration:
             go_on=Typed("migrate"),
             remove=told.REMOVE,
         )
+        self._own.take_over(known)
+        # That of a command which was at work before.
+        if found := self._found(known):
+            self._own.release(known)
+            return found
         try:
             source, there, region = self._new_keys(known)
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
             check_open(self._session)
             buckets = (known.source, region, known.destination, self._given["destinationRegion"])
             wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite, known.restore)
-            # Somebody else may have gone on with it: then their keys hold, and these are gone.
-            known.group = Grants(self._session).wait(
-                GROUP, lambda: self._id(known) or self._groups.create(wanted, source, there)
+            known.group = self._handed_over(
+                known, lambda: self._adopted(known) or self._groups.create(wanted, source, there)
             )
         except OpsError as error:
-            if found := self._found(known):
-                return found
+            self._own.check(known)
+            if self._adopted(known):
+                self._own.release(known)
+                return self._shown(known)
             if not isinstance(error, (UnreachableError, UnreadableError)):
                 self._end(known, "refused")
             raise
-        if not self._intentions.keep(known):
+        if not self._intentions.latest(known):
             # Nobody would know of it: the next one is on its way already.
             self._delete_groups(known, self._all_of(known), "removed")
-            delete_keys(known, self._holders)
+            delete_keys(keys_of(known, self._holders))
             raise UsageError(told.ENDED, told.LOOK)
+        self._own.release(known)
         self._session.hint = None
         return self._shown(known)
 
-    def _id(self, known: Intention) -> str:
-        """OMS's id of its group; empty if there is none yet."""
+    def _adopted(self, known: Intention) -> str:
+        """OMS's id of a group that has begun, also by another command with its keys; empty if there is none."""
         found = self._found(known)
+        if found:
+            self._own.name_others(known)
         return found.id if found else ""
 
     def _new_keys(self, known: Intention) -> tuple[Keys, Keys, str]:
         """Two new keys instead of those that the migration had, once they may do what they have to; and the region of
         the source, as OMS names it."""
-        huawei, grants, seen = self._huawei, Grants(self._session), all_keys(self._holders)
-        # Somebody else may go on with it at the same time: what is made since this look, or named now, is of it.
-        now = self._intentions.latest(known)
-        if now is None:
-            raise UsageError(told.ENDED, told.LOOK)
-        delete_keys(now, self._holders)
-        named = now.keys or [key for key in seen if key not in now.kept]
-        # What somebody gives both users for other purposes is not taken for what is made here.
-        known.kept, known.keys = [key for key in seen if key not in named], []
-        self._intentions.keep(known)
-        source, there = (holder.make_key() for holder in self._holders)
-        self._name_keys(known, source.access.reveal(), there.access.reveal())
-        region = grants.wait(t("reading the source"), lambda: huawei.tasks.region_of("Aliyun", source, known.source))
-        grants.wait(t("writing to the destination"), lambda: huawei.with_keys(there).location())
+        huawei, grants = self._huawei, Grants(self._session)
+        source, there = self._own.make(known)
+        region = grants.wait(
+            t("reading the source"),
+            self._own.checked(known, lambda: huawei.tasks.region_of("Aliyun", source, known.source)),
+        )
+        grants.wait(
+            t("writing to the destination"), self._own.checked(known, lambda: huawei.with_keys(there).location())
+        )
         return source, there, region
 
-    def _name_keys(self, known: Intention, *made: str) -> None:
-        """Write down which keys it has, those that somebody else has made meanwhile, too. Raises UsageError once it is
-        over: then none is left of those, nor of what was `made` here."""
-        while self._intentions.latest(known):
-            mine = [key for key in all_keys(self._holders) if key not in known.kept]
-            if mine == known.keys:
-                return
-            known.keys = mine
-            self._intentions.keep(known)
-        known.keys = [*known.keys, *made]
-        delete_keys(known, self._holders)
-        raise UsageError(told.ENDED, told.LOOK)
+    def _handed_over(self, known: Intention, call: Callable[[], T]) -> T:
+        """Let OMS begin with the new keys; return what `call` does. Raises what it raises, and TakenOverError."""
+        return Grants(self._session).wait(GROUP, self._own.checked(known, call), is_settled=True)
 
     def _again(self, known: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
         self._session.hint = told.LOOK
-        source, there, _ = self._new_keys(known)
-        try:
-            Grants(self._session).wait(GROUP, lambda: call(source, there))
-        except UnreachableError:
-            if self._shown(known).state is group.state:
-                raise
-        finally:
-            self._name_keys(known)
+        self._own.take_over(known)
+        if self._shown(known).state is group.state:
+            source, there, _ = self._new_keys(known)
+            try:
+                self._handed_over(known, lambda: call(source, there))
+            except UnreachableError:
+                if self._shown(known).state is group.state:
+                    raise
+        self._own.release(known)
         self._session.hint = None
         return self._follow(known, self._shown(known))
 
@@ -302,7 +300,7 @@ class Migration:
             if not mine:
                 return None
             known.group = mine[0].id
-            self._intentions.keep(known)
+            self._intentions.note_group(known, known.group)
         return self._shown(known)
 
     def _with_replay(self, group: TaskGroup) -> TaskGroup:

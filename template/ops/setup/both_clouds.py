@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ops.call import Caller
 from ops.clouds.buckets import ObsBucket, OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, administrators
-from ops.clouds.services import Functions, OssTrigger, Ram, Service
+from ops.clouds.services import Functions, OssTrigger, Ram, Service, listed
 from ops.clouds.wire import refused
 from ops.commands import Typed
 from ops.errors import UsageError
@@ -212,7 +212,7 @@ class Huawei:
         return self.account.need(t("account of Huawei Cloud"))
 
     def _project(self) -> str:
-        found = self._iam.call("GET", "/v3/projects", {"name": self._region})["projects"]
+        found = listed(self._iam.call("GET", "/v3/projects", {"name": self._region}), "projects")
         if not found:
             raise UsageError(
                 t("The account of Huawei Cloud has no project in {region}", region=self._region),
@@ -289,10 +289,10 @@ def _of_alibaba(ram: Ram) -> Account:
 
 def _of_huawei(iam: Service, keys: Keys) -> Account:
     """The same. Where IAM does not tell whose the key is, it is shown as `-`, and may be the account's own."""
-    domain = iam.call("GET", "/v3/auth/domains")["domains"][0]
+    domain = listed(iam.call("GET", "/v3/auth/domains"), "domains")[0]
     users = []
-    with refused(lambda error: error.status == 403):
-        users = iam.call("GET", "/v5/users", {"access_key_id": keys.access.reveal()})["users"]
+    with refused(lambda error: error.is_denied):
+        users = listed(iam.call("GET", "/v5/users", {"access_key_id": keys.access.reveal()}), "users")
     holder, is_root = (users[0]["user_name"], users[0]["is_root_user"]) if users else ("-", not keys.token)
     return Account(f"{domain['name']} ({domain['id']})", holder, is_root)
 

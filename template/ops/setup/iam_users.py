@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.services import Service
+from ops.clouds.services import Service, listed
 from ops.setup.needs import (
     Line,
     Need,
@@ -254,7 +254,7 @@ class IamUser:
         """What IAM lists, page by page."""
         while True:
             page = self._iam.call("GET", path, {**query, "limit": "200"}, was_made=self._made is not None)
-            yield from page[name]
+            yield from listed(page, name)
             marker = page.get("page_info", {}).get("next_marker")
             if not marker:
                 return

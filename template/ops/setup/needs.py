@@ -12,8 +12,8 @@ from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
-from ops.clouds.wire import RefusedError
-from ops.errors import UsageError
+from ops.clouds.wire import RefusedError, UnreadableError
+from ops.errors import OpsError, UsageError
 from ops.setup.statements import Document, lost
 from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
@@ -23,6 +23,8 @@ T = TypeVar("T")
 # How often a new key is tried, and how long grants take at most, by both vendors' pages.
 _TRY_SECONDS = 20.0
 _GRANTS = timedelta(minutes=35)
+# How long OMS may still refuse keys that both clouds have let read and write just before.
+_SETTLING = timedelta(minutes=2)
 # What OMS and OBS say of a key whose rights, or which itself, they do not see yet. What OMS's gateway says is of the
 # administrator's key, to which nobody has just granted anything.
 _NOT_YET_SEEN = ("OMS.0068", "OMS.0072", "AccessDenied", "InvalidAccessKeyId")
@@ -91,27 +93,28 @@ class Need:
     or_else: Text | None = None
 
     def see(self) -> Line:
-        """The same as `look`, where a missing right is a line as well."""
+        """Return what `look` says; a refusal, or an answer that cannot be read, is a line of the plan as well."""
         try:
             return self.look()
         except RefusedError as error:
-            if error.status not in (401, 403):
-                raise
-            return self.refused(error)
+            return self.refused(error) if error.is_denied else self._unseen(error, error.fix)
+        except UnreadableError as error:
+            return self._unseen(error, error.fix)
 
     def ask(self, error: RefusedError) -> Text:
         """Whom to ask for what, where these keys may not look at it, or not make it."""
         return error.denial.ask or t("Ask for what this needs: {rights:and}", rights=self.rights)
 
     def refused(self, error: RefusedError) -> Line:
-        """How it stands then."""
+        """Return how it stands where a permission is missing."""
         ask = self.ask(error)
-        if error.status == 403 and self.by_hand:
+        if self.by_hand:
             state = Standing.BY_HAND if self.is_settled() else Standing.WAIT
             return Line(state, error.happened, ask, steps=self.by_hand)
-        return Line(
-            Standing.UNSEEN, t("cannot be read: {happened}", happened=error.happened), sentences(ask, self.or_else)
-        )
+        return self._unseen(error, sentences(ask, self.or_else))
+
+    def _unseen(self, error: OpsError, fix: Text) -> Line:
+        return Line(Standing.UNSEEN, t("cannot be read: {happened}", happened=error.happened), fix)
 
 
 def with_reason(need: Need, reason: Text | None) -> Need:
@@ -203,9 +206,11 @@ class Grants:
     def __init__(self, session: Session) -> None:
         self._session, self._end = session, session.clock.now() + _GRANTS
 
-    def wait(self, what: Text, attempt: Callable[[], T], *, is_new: bool = True) -> T:
+    def wait(self, what: Text, attempt: Callable[[], T], *, is_new: bool = True, is_settled: bool = False) -> T:
         """Try with a key until its grants act; return what `attempt` does. One that was handed over is known to the
-        cloud at once. Raises NotYetError, and what `attempt` raises for other reasons."""
+        cloud at once. Where the grants act already (`is_settled`), a permission that is still missing after two minutes
+        is the administrator's. Raises NotYetError, and what `attempt` raises for other reasons."""
+        settled = self._session.clock.now() + _SETTLING
         while True:
             try:
                 return attempt()
@@ -216,6 +221,8 @@ class Grants:
                         t("Run this again, and give its access key and its secret"),
                     ) from None
                 if error.code not in _NOT_YET_SEEN:
+                    raise
+                if is_settled and error.is_denied and self._session.clock.now() >= settled:
                     raise
                 if self._session.clock.now() >= self._end:
                     raise NotYetError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ops.commands import COST, one_after_another
-from ops.report.blocks import Block, Finding, Hero, Items, Report, Span
+from ops.report.blocks import Block, Finding, Hero, Items, Paragraph, Report, Span
 from ops.report.blocks import Step as BlockStep
 from ops.setup.needs import OURS, Line, Need, Standing
 from oss_oms_sync.answers.step import Step
@@ -62,6 +63,19 @@ _WORDS = {
 }
 
 
+# What has to be settled before anything is done stands first.
+_FIRST = (Standing.STOP, Standing.UNSEEN)
+_COUNTED = (
+    (Standing.STOP, t("{n} to settle first")),
+    (Standing.UNSEEN, t("{n} not seen")),
+    (Standing.CREATE, t("{n} to create")),
+    (Standing.CHANGE, t("{n} to change")),
+    (Standing.REMOVE, t("{n} to remove")),
+    (Standing.BY_HAND, t("{n} by hand")),
+    (Standing.WAIT, t("{n} to wait for")),
+)
+
+
 class Plan:
     """How all stands, in the order in which it is made."""
 
@@ -87,12 +101,28 @@ class Plan:
         is_done = self.can_be_done and not self.is_to_do and not self.waits
         step = BlockStep("", self._after.command) if is_done and self._after.steps else None
         hero = Hero(word.of(language), tone, told.of(language), step)
-        blocks = [block for need, line in self._lines for block in _blocks(need, line, language)]
+        lines = sorted(self._lines, key=lambda pair: pair[1].state not in _FIRST)
+        blocks = [block for need, line in lines for block in _blocks(need, line, language)]
+        blocks.append(Paragraph(self._counts().of(language)))
         return Report(hero, language, blocks, title=t("Plan of both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
         return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*one) for one in self._lines]}
+
+    def creates(self, what: Need) -> bool:
+        """True if the plan creates this."""
+        return any(need is what and line.state is Standing.CREATE for need, line in self._lines)
+
+    def _counts(self) -> Text:
+        """Return how many things the plan creates, changes and removes, and how many are somebody else's to do."""
+        numbers = Counter(line.state for _, line in self._lines)
+        counts = [phrase.filled(n=numbers[state]) for state, phrase in _COUNTED if numbers[state]]
+        if not counts:
+            return t("In all: nothing to do")
+        if not numbers[Standing.REMOVE]:
+            counts.append(t("nothing removed"))
+        return t("In all: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:
         """In a word, with its tone, and in a sentence."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.services import Ram, is_absent
+from ops.clouds.services import Ram, is_absent, listed
 from ops.clouds.wire import refused
 from ops.commands import interpreter
 from ops.setup.needs import (
@@ -65,7 +65,7 @@ class RamHolder:
     def key_ids(self) -> list[str]:
         """List the access keys of the user; none of a user that setup did not make."""
         keys = self._ram.find("ListAccessKeys", UserName=self.name) if self.is_ours() else None
-        return [] if keys is None else [key["AccessKeyId"] for key in keys["AccessKeys"]["AccessKey"]]
+        return [] if keys is None else [key["AccessKeyId"] for key in listed(keys, "AccessKeys", "AccessKey")]
 
     def make_key(self) -> Keys:
         """Make an access key, whose secret RAM shows this once. Raises NotYetError if there is no such user, and
@@ -238,7 +238,7 @@ class RamHolder:
 
     def _attached(self) -> Sequence[str]:
         found = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._named: self.name})
-        return [one["PolicyName"] for one in found["Policies"]["Policy"]]
+        return [one["PolicyName"] for one in listed(found, "Policies", "Policy")]
 
     @property
     def _named(self) -> str:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from ops import project
-from ops.certificates import RECORDS
-from ops.clouds.buckets import OssBucket
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError
 from ops.commands import Typed
@@ -20,15 +15,14 @@ from ops.errors import OpsError, UsageError
 from ops.intention import Intentions, task_of_any
 from ops.setup import plan, settings_file
 from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
+from ops.setup.lock import Lock
 from ops.setup.needs import LATER, OURS, Grants, Line, Need, NotYetError, Standing
 from ops.setup.task_keys import Note, asked_for
-from ops.setup.tasks import Tasks
 from ops.show import lines
 from ops.terminal import Whole
 from ops.waiting import Session, pause
-from oss_oms_sync.answers.text import same, t
+from oss_oms_sync.answers.text import Text, same, sentences, t
 
-_LOCK_HOLDS = timedelta(minutes=40)
 _LIST_SECONDS = 20.0
 _YES, _AGREE = "yes", "agree"
 _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
@@ -38,6 +32,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan; then carry it out, if that is wanted. Raises OpsError."""
     run = Run(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
+    needs = [*run.lock.needs(), *needs]
     after = plan.AFTER_REMOVAL if options.remove else plan.AFTER[options.only]
     if options.yes is None:
         run.see_to_migration(options)
@@ -49,7 +44,10 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     if options.plan or not shown.is_to_do or not shown.can_be_done:
         return shown.exit_code
     _confirm(session, shown, options.yes, run.is_root)
-    if waits := run.carry_out(needs, options.agree):
+    # Before anything is made, so that who does not agree has nothing.
+    if run.task and shown.creates(run.task):
+        run.agree(is_agreed=options.agree)
+    if waits := run.carry_out(needs):
         left = plan.Plan(waits, after)
         for line in lines.draw(left.report(session.lang)):
             session.screen.say(line)
@@ -70,6 +68,11 @@ class Run:
         self._handed = {names: taken(names) for names in (OMS_SOURCE, OMS_DESTINATION)}
         self._alibaba = None if only == "huawei" else Alibaba(session, self._given)
         self._huawei = None if only == "alibaba" else Huawei(session, self._given, alibaba=self._alibaba)
+        callers = [cloud.account.holder for cloud in (self._alibaba, self._huawei) if cloud]
+        self.lock = Lock(session, self._given["functionName"], self._alibaba.log if self._alibaba else None, callers)
+        self._agreed = False
+        # The sync task's line of the plan, where this is about it.
+        self.task: Need | None = None
 
     def needs(self) -> list[Need]:
         """Everything in the order in which it is made: what follows needs what is before it."""
@@ -77,12 +80,13 @@ class Run:
         if huawei is None:
             return [*alibaba.needs(lambda: False), alibaba.key_to_hand_over()] if alibaba else []
         made = {OMS_SOURCE: alibaba.reader if alibaba else None, OMS_DESTINATION: huawei.writer}
+        self.task = huawei.tasks.need(lambda: self._make_task(huawei))
         return [
             *(alibaba.needs(huawei.has_task) if alibaba else ()),
             *huawei.needs(),
             *huawei.key_needs([holder for names, holder in made.items() if holder and not all(self._handed[names])]),
             *(() if alibaba else (huawei.key_of_others(),)),
-            huawei.tasks.need(lambda: self._make_task(huawei)),
+            self.task,
             settings_file.need(self._file, self._given, huawei.settings, self._session.say),
         ]
 
@@ -120,18 +124,29 @@ class Run:
         """Whether somebody has to say yes twice."""
         return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
-    def carry_out(self, needs: Sequence[Need], agreed: bool) -> list[tuple[Need, Line]]:
+    def agree(self, *, is_agreed: bool) -> None:
+        """Raise UsageError unless the user agrees to OMS's privacy statement: nobody else can."""
+        if not is_agreed:
+            self._session.say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
+            self._session.insist(
+                t("Type {word} if you do:", word=_AGREE),
+                _AGREE,
+                t("Nobody agreed, so nothing was done"),
+                t("Where nobody can be asked, give --agree"),
+            )
+        self._agreed = True
+
+    def carry_out(self, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
         """Make what is not there; return what somebody else has to do first. Whoever comes second is told who is at
         work."""
-        self._agreed = agreed
         waits: list[tuple[Need, Line]] = []
-        lock = Lock(self._session, self._given["functionName"], self._alibaba.log if self._alibaba else None)
         try:
             for need in needs:
                 line = need.see()
                 if line.state in (Standing.STOP, Standing.UNSEEN):
                     raise UsageError(
-                        t("Something has changed: {what}", what=need.what), t("Look at the plan again, with --plan")
+                        t("The plan no longer holds: {what}: {seen}", what=need.what, seen=line.seen),
+                        sentences(line.next, t("Then run this again")),
                     )
                 if line.state in OURS:
                     # No key that is handed over makes up for what is there and should be otherwise, or not at all.
@@ -139,9 +154,9 @@ class Run:
                     line = self._do(need)
                 if line.state is Standing.WAIT:
                     waits.append((need, line))
-                lock.take()
+                self.lock.take()
         finally:
-            lock.release()
+            self.lock.release()
         return [(need, line) for need, line in waits if not need.is_settled()]
 
     def _do(self, need: Need) -> Line:
@@ -152,7 +167,7 @@ class Run:
             return Line(Standing.WAIT, error.happened, error.fix, steps=need.by_hand)
         except RefusedError as error:
             told = t("{what}: {happened}", what=need.what, happened=error.happened)
-            if error.status != 403:
+            if not error.is_denied:
                 raise OpsError(told, error.fix) from None
             if not need.by_hand:
                 raise NotYetError(told, need.ask(error)) from None
@@ -165,7 +180,8 @@ class Run:
         if note := asked.unanswered():
             self._await_task(huawei, note)
             return
-        self._agree(tasks)
+        self.agree(is_agreed=self._agreed)
+        tasks.agree()
         made: list[tuple[Holder, Keys]] = []
         grants = Grants(self._session)
         try:
@@ -178,7 +194,11 @@ class Run:
             )
             grants.wait(writes, lambda: huawei.with_keys(destination).location(), is_new=destination in ours)
             numbers = [keys.access.reveal() for keys in ours]
-            grants.wait(t("a sync task"), lambda: asked.ask(numbers, lambda: tasks.create(region, source, destination)))
+            grants.wait(
+                t("a sync task"),
+                lambda: asked.ask(numbers, lambda: tasks.create(region, source, destination)),
+                is_settled=True,
+            )
         except BaseException as error:
             if asked.pending is None:
                 # Nobody has their secrets any more.
@@ -209,26 +229,31 @@ class Run:
             except NotYetError:
                 pass
             except RefusedError as error:
-                if error.status != 403:
+                if not error.is_denied:
                     raise
             else:
                 return made[-1][1]
-        found = handed_over(self._session, names, given)
+        found = handed_over(self._session, names, given, self._whose(names))
         if found is None:
             raise NotYetError(t("the key that somebody else makes is missing ({names})", names=names), LATER)
         return found
 
-    def _agree(self, tasks: Tasks) -> None:
-        """OMS's privacy statement is the user's to agree to."""
-        if not self._agreed:
-            self._session.say(t("OMS wants you to agree to its privacy statement: {url}", url=_STATEMENT))
-            self._session.insist(
-                t("Type {word} if you do:", word=_AGREE),
-                _AGREE,
-                t("Nobody agreed, so no sync task was made"),
-                t("Where nobody can be asked, give --agree"),
+    def _whose(self, names: tuple[str, str]) -> Text:
+        """Return the sentence that says whose key is asked for, and what for."""
+        user = f"{self._given['functionName']}-oms"
+        if names == OMS_SOURCE:
+            return t(
+                "OMS reads the source bucket {bucket} with an access key of the RAM user {user}. The administrator of"
+                " Alibaba Cloud creates the key and hands it to you; setup passes it on to OMS alone",
+                bucket=self._given["sourceBucket"],
+                user=user,
             )
-        tasks.agree()
+        return t(
+            "OMS writes to the destination bucket {bucket} with an access key of the IAM user {user}. The administrator"
+            " of Huawei Cloud creates the key and hands it to you; setup passes it on to OMS alone",
+            bucket=self._given["destinationBucket"],
+            user=user,
+        )
 
     def _migration_need(self) -> Need:
         """It works with the users that setup makes, and with keys of theirs. It is written down, or OMS works on it:
@@ -248,53 +273,6 @@ class Run:
             return Line(Standing.STOP, t("it is not over"), end, facts)
 
         return Need(t("migration of the old objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look)
-
-
-class Lock:
-    """One person at a time: an object that is written once, in the log bucket, as soon as that is there. That of
-    somebody who went away holds no longer than the longest wait for grants. Without keys for that bucket (None) there
-    is no lock."""
-
-    def __init__(self, session: Session, project: str, bucket: OssBucket | None) -> None:
-        self._clock, self._bucket = session.clock, bucket
-        self._name = f"{RECORDS}setup/{project}.json"
-        self._owner, self._may_be_mine = uuid.uuid4().hex, False
-
-    def take(self) -> None:
-        """Raises UsageError where somebody else has it."""
-        bucket = self._bucket
-        if bucket is None or self._may_be_mine or bucket.info() is None:
-            return
-        now = self._clock.now()
-        body = json.dumps({"since": now.isoformat(), "by": self._owner}).encode()
-        try:
-            bucket.put(self._name, body, {"x-oss-forbid-overwrite": "true"})
-        except RefusedError as error:
-            if error.code != "FileAlreadyExists":
-                raise
-            since, _ = self._held(bucket)
-            if now - since >= _LOCK_HOLDS:
-                bucket.put(self._name, body)
-        # Read back: an answer may have been lost, and two may have taken it over. Where it cannot be read, it may be
-        # this one's, too.
-        self._may_be_mine = True
-        since, owner = self._held(bucket)
-        if owner != self._owner:
-            raise UsageError(
-                t("Another setup of this has been running since {since}, or was cut off", since=since.isoformat()),
-                t("Wait for it; {n} minutes after it began you may go on", n=_LOCK_HOLDS.seconds // 60),
-            )
-
-    def release(self) -> None:
-        """For whoever comes next."""
-        if self._bucket and self._may_be_mine and self._held(self._bucket)[1] == self._owner:
-            self._bucket.delete(self._name)
-
-    def _held(self, bucket: OssBucket) -> tuple[datetime, str]:
-        """Since when, and by whom; by nobody if there is none any more."""
-        found = bucket.get(self._name)
-        held = json.loads(found.body) if found else {"since": self._clock.now().isoformat(), "by": ""}
-        return datetime.fromisoformat(held["since"]), str(held["by"])
 
 
 def _seen(session: Session, needs: Sequence[Need]) -> list[tuple[Need, Line]]:

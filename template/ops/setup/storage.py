@@ -3,21 +3,26 @@ told, and somebody chooses."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from xml.etree import ElementTree
 
-from ops.clouds.buckets import ObsBucket, OssBucket, has_subfolder_pages, is_mirror
+from ops.clouds.buckets import ObsBucket, OssBucket, has_subfolder_pages, is_mirror, region_at
 from ops.clouds.services import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
 from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import Text, t
 
-# What OBS answers of a bucket that is elsewhere.
-_REDIRECTS = (301, 307)
 # The classes that OMS writes (its "Constraints").
 _WRITTEN = ("STANDARD", "WARM")
 _SOMEBODYS = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
 _MOST_TRIGGERS = 10
-_CORRECT = t("Correct the region or the bucket in s.yaml")
+# The way out for a bucket in another region.
+_OTHER_SOURCE = t("Correct sourceBucket or region in s.yaml: the functions run in the region of the source bucket")
+_OTHER_LOG = t("Name another logBucket in s.yaml, or a new one, which setup creates in the region of the source bucket")
+_OTHER_DESTINATION = t(
+    "Correct destinationBucket or destinationRegion in s.yaml: the sync task runs in the region of the destination"
+)
 
 
 def source(bucket: OssBucket, region: str) -> Need:
@@ -28,9 +33,10 @@ def source(bucket: OssBucket, region: str) -> Need:
         found = bucket.info()
         if found is None:
             return Line(Standing.STOP, t("there is none"), t("Correct sourceBucket in s.yaml"))
-        return _elsewhere(found["Location"].removeprefix("oss-"), region) or _website(bucket.configured("website"))
+        return _elsewhere(found["Location"], region, _OTHER_SOURCE) or _website(bucket.configured("website"))
 
-    return Need(t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite"), look)
+    what, rights = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
+    return Need(what, rights, partial(_in_region, region, _OTHER_SOURCE, look))
 
 
 def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
@@ -83,6 +89,8 @@ def log(bucket: OssBucket, region: str, account: str) -> Need:
         found = bucket.info()
         if found is None:
             return Line(Standing.CREATE, t("private, in {region}", region=region))
+        if elsewhere := _elsewhere(found["Location"], region, _OTHER_LOG):
+            return elsewhere
         wrong = [
             *([t("it is another account's")] if found["Owner"] != account else ()),
             *([t("it keeps versions")] if found.get("Versioning") else ()),
@@ -90,12 +98,12 @@ def log(bucket: OssBucket, region: str, account: str) -> Need:
         ]
         if wrong:
             return Line(Standing.STOP, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
-        return _elsewhere(found["Location"].removeprefix("oss-"), region) or Line(Standing.THERE)
+        return Line(Standing.THERE)
 
     # The last three for the lock in it.
     rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
     what, or_else = t("log bucket {name}", name=bucket.name), _SOMEBODYS.filled(name="logBucket")
-    return Need(what, rights, look, bucket.create, or_else=or_else)
+    return Need(what, rights, partial(_in_region, region, _OTHER_LOG, look), bucket.create, or_else=or_else)
 
 
 def destination(bucket: ObsBucket, region: str) -> Need:
@@ -108,14 +116,12 @@ def destination(bucket: ObsBucket, region: str) -> Need:
                 t("its name has a period, and OBS's certificate does not hold for such"),
                 t("Name another one in s.yaml: destinationBucket"),
             )
-        try:
-            found = bucket.location()
-        except RefusedError as error:
-            if error.status not in _REDIRECTS:
-                raise
-            return Line(Standing.STOP, t("it is in another region than {region}", region=region), _CORRECT)
-        if found is None:
+        location = bucket.location()
+        if location is None:
             return Line(Standing.CREATE, t("private, in {region}", region=region))
+        # Before what another region's endpoint does not answer.
+        if elsewhere := _elsewhere(location, region, _OTHER_DESTINATION):
+            return elsewhere
         if (kept := bucket.storage_class()) not in _WRITTEN:
             return Line(
                 Standing.STOP,
@@ -123,7 +129,7 @@ def destination(bucket: ObsBucket, region: str) -> Need:
                 t("Choose a bucket of the class Standard or Infrequent Access"),
             )
         seen = t("it is encrypted, so that ETags prove less") if bucket.configured("encryption") is not None else None
-        return _elsewhere(found, region) or Line(Standing.THERE, seen)
+        return Line(Standing.THERE, seen)
 
     rights = (
         "obs:bucket:GetBucketLocation",
@@ -132,13 +138,31 @@ def destination(bucket: ObsBucket, region: str) -> Need:
         "obs:bucket:CreateBucket",
     )
     what, or_else = t("destination bucket {name}", name=bucket.name), _SOMEBODYS.filled(name="destinationBucket")
-    return Need(what, rights, look, lambda: bucket.create(region), or_else=or_else)
+    see = partial(_in_region, region, _OTHER_DESTINATION, look)
+    return Need(what, rights, see, lambda: bucket.create(region), or_else=or_else)
 
 
-def _elsewhere(found: str, region: str) -> Line | None:
-    if found == region:
-        return None
-    return Line(Standing.STOP, t("it is in {found}, and s.yaml says {region}", found=found, region=region), _CORRECT)
+def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
+    """Return what `look` says, or a stop if this region's endpoint refuses because the bucket is in another one."""
+    try:
+        return look()
+    except RefusedError as error:
+        if not error.is_elsewhere:
+            raise
+        actual = region_at(error.endpoint)
+    if actual:
+        return _stop_elsewhere(actual, region, way_out)
+    return Line(Standing.STOP, t("it is in another region than {region}, which s.yaml names", region=region), way_out)
+
+
+def _elsewhere(location: str, region: str, way_out: Text) -> Line | None:
+    """Return a stop for a bucket at a `location` outside the region; OSS writes oss- before the region's name."""
+    actual = location.removeprefix("oss-")
+    return None if actual == region else _stop_elsewhere(actual, region, way_out)
+
+
+def _stop_elsewhere(actual: str, region: str, way_out: Text) -> Line:
+    return Line(Standing.STOP, t("it is in {actual}, and s.yaml names {region}", actual=actual, region=region), way_out)
 
 
 def _website(found: ElementTree.Element | None) -> Line:

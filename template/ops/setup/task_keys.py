@@ -112,8 +112,8 @@ class TaskKeys:
 
     def _existing(self) -> list[str] | None:
         """List the access keys of the users; None if a user's cannot be read."""
-        with refused(lambda error: error.status == 403):
-            return all_keys(self._holders)
+        with refused(lambda error: error.is_denied):
+            return [key for _, key in all_keys(self._holders)]
         return None
 
     def _write(self, note: Note) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ops.clouds.keys import Keys
 from ops.clouds.oms import TaskGroups, note_of, of_both
-from ops.clouds.services import Service
+from ops.clouds.services import Service, listed
 from ops.commands import Typed
 from ops.setup.needs import NOTHING_OURS, Line, Need, Standing
 from ops.setup.task_keys import TaskKeys, asked_for
@@ -230,7 +230,7 @@ class Tasks:
         return [one for one in found if (one["src_bucket"], one["dst_bucket"]) == wanted]
 
     def _all(self) -> list[dict[str, Any]]:
-        return list(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"})["tasks"])
+        return listed(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"}), "tasks")
 
 
 def _elsewhere(task: dict[str, Any], told: Text) -> Line:

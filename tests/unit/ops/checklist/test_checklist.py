@@ -8,6 +8,7 @@ import pytest
 from ops.checklist.settings import SETTINGS
 from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.setup import statements
+from sandbox.server.faults import Fault
 from support.grants import iam_user, ram_user
 from support.policies import show
 from support.stored import Stored
@@ -130,6 +131,27 @@ def test_what_show_prints_is_what_it_needs_and_all_of_it(world):
     assert sorted(action.lower() for one in allowed for action in one["Action"]) == sorted(named)
 
 
-def test_keys_that_nobody_has_are_an_error_and_no_table(world):
-    keys = {**world.administrators(), "HUAWEICLOUD_SDK_AK": "NOBODYS"}
-    assert "cannot be read: right" not in ends(world.run("checklist", keys=keys), 1, "InvalidAccessKeyId")
+@pytest.mark.parametrize(
+    ("name", "code"), [("HUAWEICLOUD_SDK_AK", "InvalidAccessKeyId"), ("HUAWEICLOUD_SDK_SK", "SignatureDoesNotMatch")]
+)
+def test_keys_that_nobody_has_are_an_error_and_no_table(world, name, code):
+    keys = {**world.administrators(), name: "NOBODYS"}
+    assert "cannot be read: " not in ends(world.run("checklist", keys=keys), 1, code)
+
+
+@pytest.mark.parametrize("name", ["a bucket that is not there", "a bucket in another region"])
+def test_a_bucket_that_refuses_everything_is_an_error_and_no_table(world, name):
+    world.obs.remove_bucket(world.destination_bucket)
+    if name == "a bucket in another region":
+        world.obs.create_bucket(world.destination_bucket, "cn-east-3")
+    told = "307 TemporaryRedirect" if "region" in name else "404 NoSuchBucket"
+    assert "cannot be read: " not in ends(world.run("checklist"), 1, told)
+
+
+def test_one_setting_that_is_refused_is_one_row(world):
+    here(world)["cors"] = CORS
+    headers, body = {"x-obs-request-id": "1"}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
+    refusal = Fault.status(403, body, headers)
+    world.obs.faults.add(refusal, where=lambda one: "mirrorBackToSource" in one.raw_query)
+    said = ends(world.run("checklist"), 3, "1 setting could not be read", "only at the source", "SignatureDoesNotMatch")
+    assert re.search(r"Back-to-source rules +- +cannot be read: .*403 SignatureDoesNotMatch", said)

@@ -10,10 +10,12 @@ from unittest.mock import patch
 import pytest
 
 from ops.migrate import beginning
+from ops.setup.iam_users import IamUser
 from oss_oms_sync.jobs.replay.failed_copies import FailedCopies, _TimeIsUpError
 from sandbox.oms.group import Status
+from support.administrator import KilledError
 from support.migration import Here
-from unit.ops.migrate.migrate_world import STATE
+from unit.ops.migrate.migrate_world import STATE, MigrateWorld
 from unit.ops.migrate.test_migrate import FAILS, begun, failed_and_waited, keys_of_reader, over, slow, under_way
 from unit.ops.setup.setup_world import NAME, ends, well
 
@@ -78,6 +80,42 @@ def test_a_key_that_comes_while_somebody_is_asked_stays(world):
     with patch("ops.migrate.beginning.confirm", confirm):
         well(world.migrate())
     assert keys_of_reader(world) == {*made}
+
+
+def cut_off_while_its_keys_are_made(world):
+    """Somebody's machine is no more after it has made one of the two keys, and named none."""
+    slow(world, 6000)
+    with patch.object(IamUser, "make_key", side_effect=KilledError), pytest.raises(KilledError):
+        world.migrate()
+    assert (world.oms_keys(), under_way(world)["keys"], world.oms.groups.all()) == ((2, 1), [], [])
+    world.later(60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(4))
+def test_of_two_who_go_on_neither_deletes_the_keys_that_oms_has(first):
+    for number in range(first, 60, 4):
+        with MigrateWorld() as world:
+            world.fill(50)
+            cut_off_while_its_keys_are_made(world)
+            others = []
+
+            def another(world=world, others=others):
+                world.stop_following_after(300)
+                others.append(world.migrate("--yes", typed=""))
+
+            world.meanwhile[world.asked + number] = another
+            code, said = world.migrate("--yes", typed="")
+            if not others:  # it was over before
+                break
+            # THEN there is one group, whose keys work until it is over
+            assert (code in (0, 2), others[0][0] in (2, 130)) == (True, True), (number, said, others)
+            world.later(6000)
+            if STATE in world.written_down():
+                world.migrate("--yes", typed="")
+            ended = [(group.status, group.success) for group in world.oms.groups.all()]
+            assert (ended, world.oms_keys()) == ([(Status.DONE, 50)], (1, 1)), (number, said, others)
+    assert number > 20
 
 
 @pytest.mark.parametrize("words", [["--overwrite"], ["--prefix", "old/"], ["--restore"]])

@@ -241,7 +241,7 @@ def test_a_policy_that_may_not_be_changed_is_waited_for_though_the_functions_hav
 
 
 def test_a_key_that_may_not_be_deleted_is_named_as_left(world):
-    ends(world.setup(typed="yes\n"), 2, "Nobody agreed")
+    well(alibaba(world))
     world.ram.entities.create_access_key(f"{NAME}-oms")
     world.ram.deny("ram:DeleteAccessKey")
     assert left(ends(world.setup(typed=YES), 3)) == [f"access keys of RAM user {NAME}-oms that nothing uses"]

@@ -1,0 +1,134 @@
+"""The lock of setup: an object in the log bucket that is written once, and names the callers of the run.
+
+A run that was cut off leaves its lock, which nobody else takes before the longest wait for grants is over. Its own
+caller may, by the yes to a plan that says so.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from ops.certificates import RECORDS
+from ops.clouds.buckets import OssBucket
+from ops.clouds.wire import RefusedError, UnreadableError, refused
+from ops.errors import UsageError
+from ops.setup.needs import Line, Need, Standing
+from ops.waiting import Session
+from oss_oms_sync.answers.text import Text, t
+
+_HOLDS = timedelta(minutes=40)
+# Of two who take the same lock over, the later one has it: so long after writing it, each reads whose it is.
+_READ_BACK_SECONDS = 5.0
+
+
+class _Holder(NamedTuple):
+    """A run that has the lock: since when, its number, and its callers (ARN, IAM user)."""
+
+    since: datetime
+    run: str
+    callers: Sequence[str]
+
+    @property
+    def work(self) -> Text:
+        """The fact to print of it."""
+        return t(
+            "a setup by {callers} has been running since {since}, or was cut off",
+            callers=self.callers,
+            since=self.since.isoformat(),
+        )
+
+
+class Lock:
+    """The lock of a project. `callers`: whose keys this run has: the ARN in Alibaba Cloud, the user in Huawei Cloud.
+    Without keys for the log bucket (None) there is no lock."""
+
+    def __init__(self, session: Session, project: str, bucket: OssBucket | None, callers: Sequence[str]) -> None:
+        self._clock, self._bucket, self._callers = session.clock, bucket, callers
+        self._name = f"{RECORDS}setup/{project}.json"
+        self._run, self._may_be_mine = uuid.uuid4().hex, False
+        # The run that the plan names: no other one is taken over.
+        self._cut_off = ""
+
+    def needs(self) -> list[Need]:
+        """The line of the plan, where a run has the lock. Where it cannot be read, the log bucket's line says why."""
+        try:
+            holder = self._holder()
+        except RefusedError:
+            return []
+        if holder is None or self._is_over(holder):
+            return []
+        self._cut_off = holder.run
+        return [Need(t("lock of setup"), ("oss:GetObject", "oss:PutObject"), self._look, self._take_over)]
+
+    def take(self) -> None:
+        """Take the lock, once the log bucket is there. Raises UsageError where another run has it."""
+        if self._bucket is None or self._may_be_mine or self._bucket.info() is None:
+            return
+        try:
+            self._put({"x-oss-forbid-overwrite": "true"})
+        except RefusedError as error:
+            if error.code != "FileAlreadyExists":
+                raise
+            holder = self._holder()
+            if holder and self._is_over(holder):
+                self._take_over()
+                return
+        self._check()
+
+    def release(self) -> None:
+        """Delete the lock for the next run, if it is this one's."""
+        if self._bucket and self._may_be_mine:
+            holder = self._holder()
+            if holder and holder.run == self._run:
+                self._bucket.delete(self._name)
+
+    def _look(self) -> Line:
+        holder = self._holder()
+        if holder is None or self._is_over(holder):
+            return Line(Standing.THERE)
+        if holder.run == self._cut_off and holder.callers[:1] == self._callers[:1]:
+            next_step = t("Carry out this plan only if that run has ended: it takes the lock over, and continues")
+            return Line(Standing.CHANGE, holder.work, next_step)
+        return Line(Standing.STOP, holder.work, _wait())
+
+    def _take_over(self) -> None:
+        self._put({})
+        self._clock.sleep(_READ_BACK_SECONDS)
+        self._check()
+
+    def _check(self) -> None:
+        """Read the lock back: an answer may have been lost, and two may have taken it over. Where it cannot be read, it
+        may be this run's, too."""
+        self._may_be_mine = True
+        holder = self._holder()
+        if holder and holder.run != self._run:
+            raise UsageError(t("This run ends here: {work}", work=holder.work), _wait())
+
+    def _put(self, headers: dict[str, str]) -> None:
+        if self._bucket:
+            values = {"since": self._clock.now().isoformat(), "run": self._run, "callers": [*self._callers]}
+            self._bucket.put(self._name, json.dumps(values).encode(), headers)
+
+    def _holder(self) -> _Holder | None:
+        """Return the run that has the lock; None if none has."""
+        stored = None
+        with refused(lambda error: error.code == "NoSuchBucket"):
+            stored = self._bucket.get(self._name) if self._bucket else None
+        if stored is None:
+            return None
+        try:
+            values = json.loads(stored.body)
+            return _Holder(datetime.fromisoformat(values["since"]), values["run"], values["callers"])
+        except (LookupError, TypeError, ValueError):
+            raise UnreadableError from None
+
+    def _is_over(self, holder: _Holder) -> bool:
+        return self._clock.now() - holder.since >= _HOLDS
+
+
+def _wait() -> Text:
+    return t("Wait for it; {n} minutes after it began you may go on", n=_HOLDS.seconds // 60)

@@ -1,0 +1,80 @@
+"""Two who run setup, and one who was cut off: a lock in the log bucket, which says whose it is."""
+
+import json
+
+import pytest
+
+from sandbox.server.faults import Fault
+from unit.ops.setup.setup_world import NAME, YES, ends, well
+
+LOCK = f"oms_source_record/setup/{NAME}.json"
+OTHER = ("LTAIofAnotherPerson01", "secretOfAnotherPerson000000001")
+RUNNING = "stop: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator has been running"
+
+
+def others_keys(world):
+    """Those of somebody else, who administers the same accounts."""
+    world.ram.add_credentials(*OTHER, holder="user/somebody")
+    world.oss.add_credentials(*OTHER, holder="user/somebody")
+    world.functions.add_credentials(*OTHER, holder="user/somebody")
+    keys = world.administrators()
+    return {**keys, **dict(zip([name for name in keys if name.startswith("ALIBABA")], OTHER, strict=False))}
+
+
+@pytest.fixture
+def cut_off(world):
+    """A run that was cut off a moment ago, while it had the lock."""
+    with world.cut_off("dies_after", 40, away=0):
+        world.setup(typed=YES)
+    return json.loads(world.oss.objects(world.log_bucket)[LOCK].data)
+
+
+def test_the_lock_says_who_has_it(cut_off):
+    assert cut_off["callers"] == ["acs:ram::1000000000000001:user/administrator", "administrator"]
+
+
+def test_another_caller_waits_and_is_told_for_whom_and_how_long(world, cut_off):
+    ways = "-> Wait for it; 40 minutes after it began you may go on"
+    ends(world.setup(typed=YES, keys=others_keys(world)), 1, RUNNING, cut_off["since"], ways)
+    world.later(41 * 60)
+    well(world.setup(typed=YES, keys=others_keys(world)))
+
+
+def test_the_same_caller_takes_it_over_by_the_yes_to_a_plan_that_says_so(world, cut_off):
+    taken = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
+    assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == cut_off
+    well(world.setup(typed=YES), taken, cut_off["since"], "Carry out this plan only if that run has ended")
+    assert LOCK not in world.oss.objects(world.log_bucket)
+
+
+def test_without_a_terminal_the_hash_of_that_plan_is_the_yes(world, cut_off):
+    shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
+    well(world.setup("--yes", shown["plan"], "--agree"))
+
+
+def test_a_plan_of_before_takes_no_lock_over(world):
+    shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
+    with world.cut_off("dies_after", 40, away=0):
+        world.setup(typed=YES)
+    ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is another one now")
+
+
+def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
+    # GIVEN another terminal of the same caller, which takes it over while this one is asked
+    began, held = world.asked, world.oss.objects(world.log_bucket)[LOCK]
+
+    def another(world=world):
+        later = json.dumps({**cut_off, "run": "another"}).encode()
+        world.oss.put(world.log_bucket, LOCK, later)
+
+    shown = json.loads(well(world.setup("--plan", "--json")).splitlines()[-1])
+    world.meanwhile[world.asked + (world.asked - began)] = another
+    ends(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan no longer holds: lock of setup")
+    assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != held
+
+
+def test_a_lock_that_cannot_be_read_back_is_in_nobody_s_way(world):
+    world.oss.create_bucket(world.log_bucket)
+    world.oss.faults.add(Fault.status(503), 8, where=lambda one: one.method == "GET" and "/setup/" in one.raw_path)
+    ends(world.setup(typed=YES), 1, "refused GET: 503")
+    well(world.setup(typed=YES))
