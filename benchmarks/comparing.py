@@ -21,8 +21,8 @@ from rich.table import Table
 
 from benchmarks.rclone import beside_rclone
 from benchmarks.simulated_pass import COMPARE, PIECE_SECONDS
-from ops.effort import LANES
-from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.cost.effort import LANES
+from ops.cost.prices import DOLLARS_A_REQUEST, dollars_for_function
 from oss_oms_sync.clouds.bucket import _PART_BYTES
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, read_body
 from oss_oms_sync.clouds.objects import ObjectSummary

@@ -27,7 +27,7 @@ from benchmarks.listing_baseline import Baseline  # noqa: E402
 from oss_oms_sync.clock import Clock, Deadline, timestamp  # noqa: E402
 from oss_oms_sync.clouds.bucket import PAGE_SIZE  # noqa: E402
 from oss_oms_sync.clouds.calls import CallPool  # noqa: E402
-from oss_oms_sync.clouds.connection import Session  # noqa: E402
+from oss_oms_sync.clouds.connection import Connections  # noqa: E402
 from oss_oms_sync.clouds.invocation import Invocation  # noqa: E402
 from oss_oms_sync.clouds.objects import etag_of, none_failed  # noqa: E402
 from oss_oms_sync.clouds.obs import ObsClient  # noqa: E402
@@ -134,11 +134,11 @@ def obs_page(keys: list[str], more: bool) -> bytes:
 def main() -> None:
     settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
     with patch("oss_oms_sync.clouds.connection._Adapter", Clouds):
-        session = Session(settings.oss_endpoint, clock)
+        session = Connections(settings.oss_endpoint, clock)
     oms, oss = OmsClient(settings, session, pool, clock), OssClient(settings, session, pool, clock)
 
     class Destination(ObsClient):
-        def session(self, url: str) -> Session:  # noqa: ARG002
+        def session(self, url: str) -> Connections:  # noqa: ARG002
             return session
 
     obs = Destination(settings, pool, clock)

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from benchmarks.keyspaces import KeySpace, key_spaces
 from benchmarks.simulated_pass import CALL_SECONDS, COMPARE, PIECE_SECONDS, RECONCILE, START_SECONDS, Job, SimulatedPass
-from ops.effort import LANES as DEFAULT
-from ops.effort import freeze_minutes
+from ops.cost.effort import LANES as DEFAULT
+from ops.cost.effort import freeze_minutes
 
 LANES = [1, 4, 16, DEFAULT, 64]
 KINDS = ["LIST", "PUT", "GET"]

@@ -14,8 +14,8 @@ from itertools import count, pairwise
 from typing import NamedTuple
 
 from benchmarks.keyspaces import KeySpace
-from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
-from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut, middle_of
+from ops.cost.prices import DOLLARS_A_REQUEST, dollars_for_function
+from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.work import FIRST_SECONDS, WORTH_SPLITTING
 
 # The template's: how long a piece works.
@@ -222,11 +222,11 @@ class SimulatedPass:
         key_range.marks = Marks([*key_range.marks, *self._marks(begin, key_range.place)])
         return self.job.page + full * self.job.page_seconds() + self.job.page_seconds(rest)
 
-    def _marks(self, begin: int, end: int) -> list[Mark]:
+    def _marks(self, begin: int, end: int) -> list[KeyMark]:
         """Marks as `Marks.add` leaves them of the keys at these places."""
         step = -(-(end - begin) // MAX_MARKS)
         ends = [*range(begin, end, step), end]
-        return [Mark(self._space.key(upper - 1), upper - lower) for lower, upper in pairwise(ends)]
+        return [KeyMark(self._space.key(upper - 1), upper - lower) for lower, upper in pairwise(ends)]
 
     def _find_nothing(self) -> _Worker:
         """An event that wakes a worker in vain."""

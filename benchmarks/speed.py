@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ops.prices import DOLLARS_A_REQUEST, dollars_for_function
+from ops.cost.prices import DOLLARS_A_REQUEST, dollars_for_function
 from sandbox import runtimes
 from sandbox.server.certificate import make_certificate
 

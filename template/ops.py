@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 if __name__ == "__main__":
     try:
-        from ops.cli import program
+        from ops.command_line.cli import program
 
         sys.exit(program())
     except KeyboardInterrupt:  # before any command runs: these say what goes on without them

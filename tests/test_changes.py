@@ -157,7 +157,7 @@ CHANGES = {
                 '            flag("--quiet", t("log nothing")),\n            flag("--again"',
             ),
         ),
-        ("tests/unit/ops/test_cli.py", "tests/unit/jobs/compare/test_asking.py", "tests/unit/answers"),
+        ("tests/unit/ops/command_line/test_cli.py", "tests/unit/jobs/compare/test_asking.py", "tests/unit/answers"),
         {"log nothing": "不记录日志"},
     ),
     "a code of OMS": Change(

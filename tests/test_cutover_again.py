@@ -17,9 +17,9 @@ from unittest.mock import patch
 import pytest
 
 from ops.clock import timestamp
-from ops.cutover import Cutover, Plan
+from ops.cutover.cutover import Cutover, CutoverPlan
+from ops.session import Session
 from ops.terminal import Screen
-from ops.waiting import Session
 from sandbox.server.faults import Fault
 from support.law import EXTRAS
 from support.migration import CONTENTS, MINUTE, Caller, Here, Migration
@@ -112,7 +112,7 @@ def test_of_two_people_at_once_nobody_undoes_what_the_other_does():
             for _ in range(4):
                 screen = Screen(Here(world), io.StringIO(), io.StringIO(), io.StringIO())
                 cutover = Cutover(
-                    Session(Caller(world), screen, Here(world), "en"), Plan(world.moment(FREEZE), close=True)
+                    Session(Caller(world), screen, Here(world), "en"), CutoverPlan(world.moment(FREEZE), close=True)
                 )
                 document = cutover.run()
                 cutover.after(document)

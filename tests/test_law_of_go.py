@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from ops.clock import timestamp
-from ops.commands import command
+from ops.shell import command
 from oss_oms_sync.answers.step import Step
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import pytest
 
 from ops.clock import timestamp
-from ops.commands import command
+from ops.shell import command
 from oss_oms_sync.answers.step import Step
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.message import Request

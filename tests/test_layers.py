@@ -63,8 +63,16 @@ UPWARDS = [
     ("sandbox/fc/function.py", "from sandbox.oss.service import Oss", "fc.function -> sandbox.oss.service"),
     ("sandbox/oms/task.py", "from sandbox import Sandbox", "sandbox -> sandbox.sandbox"),
     # ops.py knows the function's code by its answers, and who judges not even those.
-    ("ops/cutover.py", "from oss_oms_sync.errors import PERMANENT", "ops.cutover -> oss_oms_sync.errors"),
-    ("ops/check.py", "from oss_oms_sync.answers.step import Result", "ops.check -> oss_oms_sync.answers.step"),
+    (
+        "ops/cutover/cutover.py",
+        "from oss_oms_sync.errors import PERMANENT",
+        "ops.cutover.cutover -> oss_oms_sync.errors",
+    ),
+    (
+        "ops/certificate/check.py",
+        "from oss_oms_sync.answers.step import Result",
+        "ops.certificate.check -> oss_oms_sync.answers.step",
+    ),
 ]
 
 

@@ -2,7 +2,7 @@
 
 The table of what `s init` does not ask in docs/deploy.md and its twin (publish.yaml), docs/settings.md
 (`settings_table`), docs/reasons.md (`errors`), the table of docs/unconfirmed.md and its twin (`unconfirmed`), and how
-long a freeze lasts in docs/costs.md and its twin (`ops.effort`).
+long a freeze lasts in docs/costs.md and its twin (`ops.cost.effort`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops.effort import LANES, freeze_minutes
+from ops.cost.effort import LANES, freeze_minutes
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
 from oss_oms_sync.errors import Reason
 from oss_oms_sync.settings_table import SETTINGS

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ops.cli import VIEWS, View
+from ops.command_line.cli import VIEWS, View
 from ops.show import page
 
 from . import chromium

@@ -19,7 +19,7 @@ from oss_oms_sync import BEGAN, jsontext
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.by_oss2 import preload_oss2
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.connection import Session
+from oss_oms_sync.clouds.connection import Connections
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import OmsClient
 from oss_oms_sync.clouds.oss import Credentials, OssClient
@@ -98,7 +98,7 @@ class _Instance:
         self.settings = Settings.from_env(os.environ)
         log.setLevel(self.settings.log_level)
         self.clock, self.pool = Clock(), CallPool()
-        oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
+        oms, oss = (Connections(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self.oms = OmsClient(self.settings, oms, self.pool, self.clock)
         self.oss = OssClient(self.settings, oss, self.pool, self.clock)
         # What the first calls wait for comes about side by side.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 
-class Clock:
+class WallClock:
     """This machine's; `ahead`: how many seconds that of the functions is ahead of it, as it can be in the sandbox."""
 
     def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:

@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from ops.certificates import RECORDS
+from ops.certificate.form import RECORDS
 from ops.clock import timestamp
-from ops.clouds.buckets import OssBucket
+from ops.clouds.buckets import OssBucketClient
 from ops.clouds.oms import TaskGroups
-from ops.clouds.wire import UnreadableError, refused
-from ops.commands import Typed
+from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import OpsError
-from ops.waiting import Session
+from ops.session import Session
+from ops.shell import Typed
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import t
 
@@ -73,9 +73,9 @@ class Intention:
 
 class Intentions:
     """That of one project: `address` is its SYNC_URL, `log` the log bucket. All methods raise RefusedError,
-    UnreachableError and UnreadableError."""
+    UnreachableError and UnreadableResponseError."""
 
-    def __init__(self, log: OssBucket, address: str, project: str) -> None:
+    def __init__(self, log: OssBucketClient, address: str, project: str) -> None:
         self._log, self._project, self._root = log, project, state_folder(address)
         self._name = f"{self._root}migrate-{project}.json" if self._root else ""
 
@@ -89,7 +89,7 @@ class Intentions:
         try:
             return Intention(**json.loads(found.body))
         except (TypeError, ValueError):
-            raise UnreadableError from None
+            raise UnreadableResponseError from None
 
     def see_to_keys(self, session: Session, at_hand: AtHand | None = None, *, yes: bool = False) -> None:
         """Say which access keys a migration has, and what deletes them; where OMS has no more to do for it, ask whether
@@ -184,7 +184,7 @@ class Intentions:
             self._log.put(name, json.dumps(value).encode(), {"x-oss-forbid-overwrite": "true"})
 
 
-def task_of_any(log: OssBucket, project: str) -> str:
+def task_of_any(log: OssBucketClient, project: str) -> str:
     """The sync task of one of the project that is on its way, whatever SYNC_URL is; empty if there is none. Raises what
     reading one raises."""
     with refused(lambda error: error.code == "NoSuchBucket"):

@@ -17,9 +17,9 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TextIO
 
-from ops.clock import Clock
-from ops.commands import IN_TEXT
+from ops.clock import WallClock
 from ops.errors import UsageError
+from ops.shell import IN_TEXT
 from oss_oms_sync.answers.text import t
 
 # How often a line says how far it is where there is no terminal.
@@ -78,7 +78,7 @@ class Screen:
     """Where lines go. `interactive`: whether somebody can be asked."""
 
     def __init__(
-        self, clock: Clock, out: TextIO | None = None, err: TextIO | None = None, given: TextIO | None = None
+        self, clock: WallClock, out: TextIO | None = None, err: TextIO | None = None, given: TextIO | None = None
     ) -> None:
         self._clock = clock
         # Python has None where a stream is closed.

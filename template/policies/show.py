@@ -27,10 +27,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
+from ops.accounts import statements  # noqa: E402
+from ops.accounts.statements import Role, by_name, rights, trust_of  # noqa: E402
 from ops.errors import UsageError  # noqa: E402
 from ops.project import read  # noqa: E402
-from ops.setup import statements  # noqa: E402
-from ops.setup.statements import Role, by_name, rights, trust_of  # noqa: E402
 
 # What lets the commands run as a script, and run again.
 SHELL = r"""

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 import oss_oms_sync
-from ops.setup.statements import functions_in_huawei
+from ops.accounts.statements import functions_in_huawei
 from oss_oms_sync.jobs.certify.document import code_sha256
 from support.answers import ANSWERS
 from support.documents import Document

@@ -31,7 +31,7 @@ class Administrator(InProcess):
         # What is done before a request of this number goes out, once.
         self.meanwhile: dict[int, Callable[[], object]] = {}
         self.sent: list[wire.Request] = []
-        self.answered: list[wire.Answer] = []
+        self.answered: list[wire.Response] = []
 
     def _set_up(self) -> None:
         super()._set_up()
@@ -62,7 +62,7 @@ class Administrator(InProcess):
         """What happens before a request goes out."""
         self.meanwhile.pop(self.asked, lambda: None)()
 
-    def _exchange(self, request: wire.Request) -> wire.Answer:
+    def _exchange(self, request: wire.Request) -> wire.Response:
         if self.asked == self.dies_after:
             raise KilledError
         self.before()
@@ -77,5 +77,5 @@ class Administrator(InProcess):
         if self.asked == self.loses:
             raise ConnectionResetError
         headers = {name.lower(): value for name, value in response.headers.items()}
-        self.answered.append(wire.Answer(response.status_code, headers, response.content))
+        self.answered.append(wire.Response(response.status_code, headers, response.content))
         return self.answered[-1]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from oss_oms_sync.clock import Clock, Deadline, from_epoch
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.connection import Session
+from oss_oms_sync.clouds.connection import Connections
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
 from oss_oms_sync.clouds.oms import OmsClient
@@ -32,7 +32,7 @@ class Instance:
     def __init__(self, box: Sandbox, clock: Clock | None = None, **environment: str) -> None:
         self.settings = Settings.from_env({**box.environment(), "FC_REGION": box.region, **environment})
         self.clock, pool = clock or SandboxClock(box), CallPool()
-        oms, oss = (Session(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
+        oms, oss = (Connections(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self._oms = OmsClient(self.settings, oms, pool, self.clock)
         self._oss = OssClient(self.settings, oss, pool, self.clock)
         self._obs = ObsClient(self.settings, pool, self.clock)

@@ -24,8 +24,9 @@ from tempfile import mkdtemp
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from ops import call, cli
-from ops.clock import Clock as OpsClock
+from ops.clock import WallClock as OpsClock
+from ops.command_line import cli
+from ops.functions import call
 from sandbox.asking import answer_to
 from sandbox.inprocess import InProcess
 from sandbox.oms.copier import CopyFailure, CopyFault
@@ -135,8 +136,8 @@ class Migration(InProcess):
     def _set_up(self) -> None:
         super()._set_up()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
-        self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
-        self._patches.enter_context(patch("ops.waiting.in_background", at_once))
+        self._patches.enter_context(patch("ops.functions.call.caller", lambda *_: Caller(self)))
+        self._patches.enter_context(patch("ops.session.in_background", at_once))
         self.deploy_project(self.project(), instances=4)
         self.start_timers(self._often)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import ops
-from ops.clock import Clock, timestamp
-from ops.commands import interpreter
+from ops.clock import WallClock, timestamp
+from ops.session import Session
+from ops.shell import interpreter
 from ops.terminal import Screen
-from ops.waiting import Session
 from support.answers import answer
 
 TEMPLATE = Path(ops.__file__).parents[1]
@@ -42,7 +42,7 @@ def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str],
     return done.stdout
 
 
-class FakeClock(Clock):
+class FakeClock(WallClock):
     """Time that goes by only where somebody sleeps."""
 
     def __init__(self, seconds: float = 0.0) -> None:

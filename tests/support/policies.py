@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+from ops.accounts.statements import statements
 from ops.project import variables
-from ops.setup.statements import statements
 from sandbox.oss.store import Action
 from sandbox.policy import denial
 from tools.package import ROOT

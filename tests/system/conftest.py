@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ops import cli
+from ops.command_line import cli
 from oss_oms_sync.clouds import calls
 from sandbox import Sandbox
 from sandbox.asking import VARIABLE, asked

@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from ops import cli
 from ops.canary import field_report, in_place, objects
 from ops.clouds import keys
+from ops.command_line import cli
 
 # A thousandth of what they are: so large are the parts that the task here writes.
 PARTS = {"50 MB": 50_000, "50 MiB": 52_429}

@@ -14,7 +14,7 @@ import pytest
 from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds import oms
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.connection import Session, read_body
+from oss_oms_sync.clouds.connection import Connections, read_body
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
 from oss_oms_sync.delivery.batches import submit
@@ -58,7 +58,7 @@ def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
 
 def test_no_cookie_is_kept_or_sent(box):
     box.oss.faults.add(Fault.status(200, headers={"Set-Cookie": "a=b"}))
-    with Session(box.oss.endpoint, Clock()) as session:
+    with Connections(box.oss.endpoint, Clock()) as session:
         for _ in range(2):
             read_body(session.send_signed("GET", box.oss.endpoint, {}, (5, 5)), 100)
     assert [request.headers.get("cookie") for request in box.oss.requests] == [None, None]
@@ -115,7 +115,7 @@ def test_a_connection_opened_ahead_is_that_of_the_first_call_and_of_the_next(tmp
     # GIVEN a server that serves one connection, which is open
     certificate = make_certificate(tmp_path) if tls else None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))
-    with served(two_answers, certificate) as url, Session(url, Clock()) as session:
+    with served(two_answers, certificate) as url, Connections(url, Clock()) as session:
         begun = threads()
         session.connect_ahead(url)
         for thread in set(threads()).difference(begun):

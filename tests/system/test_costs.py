@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from benchmarks import costs
-from ops import effort
+from ops.cost import effort
 from sandbox.server.faults import Fault
 
 

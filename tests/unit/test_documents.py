@@ -33,11 +33,11 @@ OF_THE_PROJECT = [ROOT / "template" / "readme.md", ROOT / "template" / "readme.z
 IN_CHINESE = [path for path in (*DOCUMENTS, *OF_THE_PROJECT) if path.name.endswith(".zh.md")]
 PAIRS = [(path.with_name(path.name.replace(".zh.", ".")), path) for path in IN_CHINESE]
 OPTIONS = {
-    "replay": known(replay.Options),
-    "reconcile": known(reconcile.Options),
-    "compare": known(compare.Options),
+    "replay": known(replay.ReplayOptions),
+    "reconcile": known(reconcile.ReconcileOptions),
+    "compare": known(compare.CompareOptions),
     "certify": known(of_certify.CutoverOptions),
-    "status": known(status.Options),
+    "status": known(status.StatusOptions),
     "doctor": {},
     "forward": {},
 }

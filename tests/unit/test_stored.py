@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.canary.journal import Journal
-from ops.certificates import CANARY
+from ops.certificate.form import CANARY
 from ops.intention import Intention
 from oss_oms_sync import jsontext
 from oss_oms_sync.answers.codec import Digest, from_json, to_json
@@ -38,17 +38,17 @@ from oss_oms_sync.jobs.replay.resting import ReplayState, Rest
 from oss_oms_sync.jobs.status.alarm import _Watch
 from oss_oms_sync.jobs.status.copying import Acknowledged
 from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
-from oss_oms_sync.ledger.list_positions import Listed, ListPositions, ListRead
+from oss_oms_sync.ledger.list_positions import LineCount, ListPositions, ListRead
 from oss_oms_sync.ledger.migration import Migrations, Reach
 from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import Drawn
-from oss_oms_sync.passes.marks import Mark
+from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
-from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally, Written
+from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally, WrittenObject
 from support.world import TASK, World
 
 STORED = Path(__file__).parents[1] / "stored"
@@ -71,7 +71,7 @@ ABOUT = Pass(
 )
 TALLY = Tally(
     counts=Counter(accepted=1),
-    marks=(Mark("a/1", 2),),
+    marks=(KeyMark("a/1", 2),),
     state=1,
     classes={"older": ClassCount(SIDE, Side(), ["a/1"], in_vain=1)},
     folders={"a/": {"older": [2, 30, 0, 0]}},
@@ -81,7 +81,7 @@ TALLY = Tally(
     deep_listed=Counter(deep_encrypted=1),
     largest=20,
     drawn=Drawn("5eed", 1, [(7, "a/1")], {"a/": (7, "a/1")}),
-    last_written=[Written(1_700_000_000, "a/1")],
+    last_written=[WrittenObject(1_700_000_000, "a/1")],
     unread={"encrypted": ["a/1"]},
     parts=("oms_source_record/differences/x.txt",),
     lines=1,
@@ -96,14 +96,14 @@ FORMS = {
         looked="2026-02-02T00:00:00Z",
         pages=1,
         lists={"oms/1.failed_list.txt": ListRead("ABC", 1_700_000_000, 64, "ff00", ended=True, lines=2, outside=1)},
-        listed={"2026-02": Listed(2, 1)},
+        listed={"2026-02": LineCount(2, 1)},
         group="0f0f",
         folder="oms/task_group/0f0f/",
         of_group=3,
     ),
     "replay": ReplayState("a", {"0f0f": Rest("2026-02-03T00:00:00Z", "ABC", 0)}, {"at": "2026-02-02T00:00:00Z"}),
     "replay-busy": replay._Busy("2026-02-02T00:04:00Z"),
-    "status": Acknowledged(SINCE, MonthCounts(9, 7, 1, None, 30), 1, Listed(2, 1)),
+    "status": Acknowledged(SINCE, MonthCounts(9, 7, 1, None, 30), 1, LineCount(2, 1)),
     "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z", "2026-02-01T23:45:00Z", "no"),
     "sample": _Read({"a": True, "b": False, "c": None}, {"a": 30, "b": 7}),
     "recorded": _Recorded("2026-02-02T00:00:00+00:00", "a", {"001770000000": 2}, 1_770_000_000, is_all=True),

@@ -11,12 +11,12 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote
 
-from ops.canary.accounts import Accounts
-from ops.canary.objects import Item
-from ops.clock import Clock
-from ops.clouds.buckets import Listed
-from ops.clouds.oms import SyncTask
-from ops.clouds.wire import Answer
+from ops.canary.access import Accounts
+from ops.canary.objects import CanaryObject
+from ops.clock import WallClock
+from ops.clouds.buckets import ListedKey
+from ops.clouds.oms import SyncTaskClient
+from ops.clouds.wire import Response
 
 # Twice as long as a hop is documented to take, or as the project allows it: an event five minutes, OMS ten. Nothing is
 # documented of its counts, which are of five minutes, and of its lists.
@@ -34,7 +34,7 @@ class Followed:
     """An object on its way. Its times are the clouds' own: when it was written, when its first record and its success
     record were, when OBS has it since. `differs`: in what; `headers`: what became of each, by OSS's names."""
 
-    item: Item
+    item: CanaryObject
     key: str
     etag: str = ""
     written: datetime | None = None
@@ -42,7 +42,7 @@ class Followed:
     accepted: datetime | None = None
     reason: str = ""
     in_obs: datetime | None = None
-    destination: Answer | None = None
+    destination: Response | None = None
     differs: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -69,9 +69,9 @@ class Counts(NamedTuple):
 class Watch:
     """Looks how far everything is. `asked`: how many keys were handed to OMS, doubles included, so far as is known."""
 
-    def __init__(self, accounts: Accounts, clock: Clock, run: str) -> None:
+    def __init__(self, accounts: Accounts, clock: WallClock, run: str) -> None:
         self._accounts, self._clock = accounts, clock
-        self._task = SyncTask(accounts.given["SYNC_URL"], accounts.keys[1], clock)
+        self._task = SyncTaskClient(accounts.given["SYNC_URL"], accounts.keys[1], clock)
         self._prefix = accounts.prefix(run)
         self._began = clock.now()
         # A day, because that is what a certificate asks for; from the beginning of an hour, which may be the step.
@@ -130,7 +130,7 @@ class Watch:
         if all(one.in_obs for one in self.followed) and not self.order:
             self.order = _order([one.key for one in self._accounts.destination.objects(self._prefix)])
 
-    def missing(self) -> dict[str, list[Item]]:
+    def missing(self) -> dict[str, list[CanaryObject]]:
         """What has not come yet, by hop: objects; none, where it is the hop as a whole."""
         found = {
             "event": [one.item for one in self.followed if not one.recorded],
@@ -180,7 +180,7 @@ class Watch:
         step, sums = self._task.statistics(self._since)
         return Counts(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
 
-    def _lists(self) -> list[Listed]:
+    def _lists(self) -> list[ListedKey]:
         return list(islice(self._accounts.destination.objects(f"oms/sync_task/{self._task.id}/"), _MAX_LISTS))
 
     def _look_at_lists(self) -> None:
@@ -202,7 +202,7 @@ def first_accepted(followed: Iterable[Followed]) -> datetime | None:
     return min((one.accepted for one in followed if one.accepted), default=None)
 
 
-def compare(one: Followed, found: Answer | None, contents: bytes, *, carries_metadata: bool) -> None:
+def compare(one: Followed, found: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
     """Say in what the object in OBS differs from what was written, and what became of its headers.
 
     OMS carries the type of the contents; other headers only where it is told to, and then values of letters, digits and
@@ -230,7 +230,7 @@ def _order(keys: list[str]) -> str:
     return next((name for name, wanted in orders.items() if keys == wanted), "other")
 
 
-def _list_of(name: str, found: Answer, followed: list[Followed]) -> Lists | None:
+def _list_of(name: str, found: Response, followed: list[Followed]) -> Lists | None:
     """What a list looks like, by a line in it about an object of ours whose key needs no quoting."""
     text = found.body.decode("utf-8", "replace")
     lines = text.splitlines()
@@ -261,12 +261,12 @@ def _column(text: str, one: Followed) -> str:
     return "code" if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", text) else "other"
 
 
-def _etag_of(record: Answer) -> str:
+def _etag_of(record: Response) -> str:
     """The version that a success record is for, "-" if its event told none (oss_oms_sync/ledger/records.py)."""
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 
-def modified(answer: Answer) -> datetime | None:
+def modified(answer: Response) -> datetime | None:
     """When what was answered was stored; None where that is not told."""
     try:
         return parsedate_to_datetime(answer.headers["last-modified"]).astimezone(timezone.utc)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from ops.clock import Clock
-from ops.clouds.buckets import ObsBucket
+from ops.clock import WallClock
+from ops.clouds.buckets import ObsBucketClient
 from ops.clouds.wire import RefusedError
 
 NOT_SEEN, YES, NO = "", "yes", "no"
@@ -28,7 +28,7 @@ class InPlace(NamedTuple):
     expired_url: str = NOT_SEEN
 
 
-def change_in_place(bucket: ObsBucket, key: str, clock: Clock) -> InPlace:
+def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPlace:
     """Change a header of an object twice, the second time too late, and look at the object. Raises OpsError, but where
     OBS refuses a change."""
     # What was written in the same second has the same time.

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from ops.canary.accounts import Accounts
-from ops.certificates import CANARY, RECORDS
+from ops.canary.access import Accounts
+from ops.certificate.form import CANARY, RECORDS
 from ops.clock import parse_time, timestamp
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")

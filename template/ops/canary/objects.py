@@ -24,7 +24,7 @@ _METADATA = {
 
 
 @dataclass(frozen=True)
-class Item:
+class CanaryObject:
     """An object: what it is for, in reports and in the two languages; what its key ends with, and how it comes into the
     source.
 
@@ -45,15 +45,15 @@ class Item:
         return hashlib.shake_256(f"{run}/{title}".encode()).digest(self.size)
 
 
-def items() -> list[Item]:
+def items() -> list[CanaryObject]:
     """All of them. In UTF-8's order their keys stand otherwise than in UTF-16's, and than without regard to case."""
     smaller, larger = sorted(PARTS.values())
     return [
-        Item("small", "小对象", "small", 1000),
-        Item("hostile name", "特殊键名", "\uff5e a+b%41=c&é;x中x'\"?#", 1000),
-        Item("metadata", "元数据", "\U0001f600", 1000, headers=_METADATA),
-        Item("between", "50 MB 与 50 MiB 之间", "between", (smaller + larger) // 2),
-        Item("above", "分段", "above", larger * 6 // 5, how="parts"),
-        Item("copy", "副本", "copy", 1000, how="copy"),
-        Item("twice", "两次事件", "Twice", 1000, twice=True),
+        CanaryObject("small", "小对象", "small", 1000),
+        CanaryObject("hostile name", "特殊键名", "\uff5e a+b%41=c&é;x中x'\"?#", 1000),
+        CanaryObject("metadata", "元数据", "\U0001f600", 1000, headers=_METADATA),
+        CanaryObject("between", "50 MB 与 50 MiB 之间", "between", (smaller + larger) // 2),
+        CanaryObject("above", "分段", "above", larger * 6 // 5, how="parts"),
+        CanaryObject("copy", "副本", "copy", 1000, how="copy"),
+        CanaryObject("twice", "两次事件", "Twice", 1000, twice=True),
     ]

@@ -8,8 +8,8 @@ from typing import Any
 from ops.canary import hops
 from ops.canary.hops import Followed, Watch
 from ops.canary.in_place import NO, YES, InPlace
-from ops.canary.objects import Item
-from ops.commands import Typed
+from ops.canary.objects import CanaryObject
+from ops.shell import Typed
 from ops.terminal import Line, Marked, width
 from oss_oms_sync.answers.text import Text, t
 
@@ -92,7 +92,7 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
     yield Marked("", said.of(lang), {EQUAL: "good", DIFFERS: "bad"}.get(code, "open"))
 
 
-def named(missing: Mapping[str, list[Item]], lang: str) -> list[Text]:
+def named(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
     """Return the hops that something has not passed, each with its objects."""
     return [
         t("{hop} ({objects})", hop=_HOPS[hop], objects=[title_of(one, lang) for one in some]) if some else _HOPS[hop]
@@ -100,7 +100,7 @@ def named(missing: Mapping[str, list[Item]], lang: str) -> list[Text]:
     ]
 
 
-def title_of(item: Item, lang: str) -> str:
+def title_of(item: CanaryObject, lang: str) -> str:
     """Return the name of an object in reports."""
     return item.title_zh if lang == "zh" else item.title
 

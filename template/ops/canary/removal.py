@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from ops.canary.accounts import Accounts
+from ops.canary.access import Accounts
 from ops.canary.journal import Journal, Journals
-from ops.certificates import RECORDS
-from ops.clouds.buckets import Bucket
-from ops.commands import Typed
-from ops.waiting import Session, duration
+from ops.certificate.form import RECORDS
+from ops.clouds.buckets import BucketClient
+from ops.session import Session, duration
+from ops.shell import Typed
 from oss_oms_sync.answers.text import t
 
 _KINDS = ("success", "failed", "proven")
@@ -76,7 +76,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     return True
 
 
-def _clear(bucket: Bucket, prefix: str) -> int:
+def _clear(bucket: BucketClient, prefix: str) -> int:
     """Delete what is in a bucket under a prefix, with all its versions; how much there was."""
     found = list(bucket.versions(prefix) if bucket.versioning() else bucket.objects(prefix))
     for one in found:

@@ -9,24 +9,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ops.accounts.both_clouds import NEEDED, Alibaba, Huawei
 from ops.canary import field_report, hops
-from ops.canary.accounts import Accounts
+from ops.canary.access import Accounts
 from ops.canary.hops import LIMITS, Followed, Watch
 from ops.canary.in_place import InPlace, change_in_place
 from ops.canary.journal import Journal, Journals
-from ops.canary.objects import UPLOAD_PART, Item, items
+from ops.canary.objects import UPLOAD_PART, CanaryObject, items
 from ops.canary.outcome import EQUAL, NOT_COME, exit_code, named, outcome, title_of
 from ops.canary.removal import remove
-from ops.certificates import RECORDS
+from ops.certificate.form import RECORDS
 from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
-from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.intention import Holder, Intentions
 from ops.project import read
-from ops.setup.both_clouds import NEEDED, Alibaba, Huawei
+from ops.session import Session, duration
+from ops.shell import Typed
 from ops.terminal import Whole
-from ops.waiting import Session, duration
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
 from oss_oms_sync.answers.text import t
@@ -149,7 +149,7 @@ class _Run:
             self._session.say(error.fix)
             return False
 
-    def _write(self, item: Item) -> None:
+    def _write(self, item: CanaryObject) -> None:
         """Tell of it, and then write it."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, item.ending)

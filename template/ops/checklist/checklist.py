@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops import project
+from ops.checklist.bucket_settings import NOT_COMPARED, SETTINGS, BucketSetting, SettingQuery
 from ops.checklist.dialects import Shape
-from ops.checklist.settings import NOT_COMPARED, SETTINGS, Setting, Side
 from ops.clock import timestamp
-from ops.clouds.buckets import Bucket, ObsBucket, OssBucket
+from ops.clouds.buckets import BucketClient, ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA, HUAWEI, administrators
-from ops.clouds.wire import Answer, RefusedError, UnreadableError
+from ops.clouds.wire import RefusedError, Response, UnreadableResponseError
 from ops.errors import OpsError
 from ops.intention import state_folder
 from ops.report.blocks import (
     Block,
     Column,
     Document,
-    Facts,
+    FactList,
     Hero,
     Items,
     Paragraph,
@@ -36,7 +36,7 @@ from ops.report.blocks import (
     Span,
     Table,
 )
-from ops.waiting import Session
+from ops.session import Session
 from oss_oms_sync.answers.codec import to_json as as_json
 from oss_oms_sync.answers.job_answers import BackToSource
 from oss_oms_sync.answers.text import Text, t
@@ -74,7 +74,7 @@ class Seen(NamedTuple):
 
     shape: Shape | None = None
     unread: Text | None = None
-    answer: Answer | None = None
+    answer: Response | None = None
     refusal: RefusedError | None = None
 
 
@@ -82,7 +82,7 @@ class Row(NamedTuple):
     """A setting on both sides. `document`: the destination's, to be put there by hand; empty where there is none to
     write."""
 
-    setting: Setting
+    setting: BucketSetting
     source: Seen
     destination: Seen
     document: str
@@ -183,7 +183,7 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _note_rules(session: Session, log: OssBucket, name: str, bucket: str, rows: Sequence[Row]) -> None:
+def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, rows: Sequence[Row]) -> None:
     """Write down how many back-to-source rules OBS has, or that they could not be read."""
     rules = next(row.destination for row in rows if row.setting.name == "back-to-source")
     number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
@@ -196,17 +196,17 @@ def _note_rules(session: Session, log: OssBucket, name: str, bucket: str, rows: 
         )
 
 
-def _buckets(session: Session, given: Mapping[str, str]) -> tuple[OssBucket, ObsBucket, OssBucket]:
+def _buckets(session: Session, given: Mapping[str, str]) -> tuple[OssBucketClient, ObsBucketClient, OssBucketClient]:
     alibaba, huawei = administrators(session, ALIBABA), administrators(session, HUAWEI)
     clock, here = session.clock, session.caller.endpoints()
     return (
-        OssBucket.at(here, given["region"], given["sourceBucket"], alibaba, clock),
-        ObsBucket.at(here, given["destinationRegion"], given["destinationBucket"], huawei, clock),
-        OssBucket.at(here, given["region"], given["logBucket"], alibaba, clock),
+        OssBucketClient.at(here, given["region"], given["sourceBucket"], alibaba, clock),
+        ObsBucketClient.at(here, given["destinationRegion"], given["destinationBucket"], huawei, clock),
+        OssBucketClient.at(here, given["region"], given["logBucket"], alibaba, clock),
     )
 
 
-def compared(setting: Setting, source: Bucket, destination: Bucket) -> Row:
+def compared(setting: BucketSetting, source: BucketClient, destination: BucketClient) -> Row:
     """Read a setting on both sides."""
     here, there = _look(source, setting.source), _look(destination, setting.destination)
     row = Row(setting, here, there, "")
@@ -226,7 +226,7 @@ def _check_sides(rows: Sequence[Row]) -> None:
             raise refusals[0]
 
 
-def _look(bucket: Bucket, side: Side) -> Seen:
+def _look(bucket: BucketClient, side: SettingQuery) -> Seen:
     try:
         answer = bucket.document(side.query)
         return Seen(side.read(answer), None, answer) if answer else Seen()
@@ -234,7 +234,7 @@ def _look(bucket: Bucket, side: Side) -> Seen:
         if error.is_denied:
             return Seen(unread=t("cannot be read: right {right}", right=side.right))
         return Seen(unread=t("cannot be read: {happened}", happened=error.happened), refusal=error)
-    except UnreadableError as error:
+    except UnreadableResponseError as error:
         return Seen(unread=t("cannot be read: {happened}", happened=error.happened))
 
 
@@ -253,7 +253,7 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
     sides = ((t("source"), row.setting.source), (t("destination"), row.setting.destination))
     pages = [(name.of(language), Span("code", side.page.of(language))) for name, side in sides]
     yield Paragraph(_mark(row, language))
-    yield Facts(pages)
+    yield FactList(pages)
     if row.state is State.UNREAD:
         yield Items([one.unread.of(language) for one in (row.source, row.destination) if one.unread])
         return
@@ -267,7 +267,7 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
         yield Items([one.of(language) for one in row.left_out])
 
 
-def _side_json(side: Side, seen: Seen) -> dict[str, Any]:
+def _side_json(side: SettingQuery, seen: Seen) -> dict[str, Any]:
     return {
         "told": seen.shape.told.to_json() if seen.shape else None,
         "unread": seen.unread.to_json() if seen.unread else None,

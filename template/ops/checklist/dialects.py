@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from ops.clouds.buckets import has_subfolder_pages, is_mirror
-from ops.clouds.wire import Answer, UnreadableError
+from ops.clouds.wire import Response, UnreadableResponseError
 from oss_oms_sync.answers.text import Text, same, t
 
 # In OBS's names; the other classes of OSS have no like.
@@ -51,7 +51,7 @@ class Action(NamedTuple):
     storage: str
 
 
-class Rule(NamedTuple):
+class LifecycleRule(NamedTuple):
     """A rule of a lifecycle; its name is no part of what it does."""
 
     prefix: str
@@ -77,12 +77,12 @@ class Referers(NamedTuple):
     referers: tuple[str, ...]
 
 
-def versioning(answer: Answer) -> Shape | None:
+def versioning(answer: Response) -> Shape | None:
     status = _root(answer, "VersioningConfiguration").findtext("Status")
     return Shape(same(status), [status]) if status else None
 
 
-def lifecycle(answer: Answer) -> Shape | None:
+def lifecycle(answer: Response) -> Shape | None:
     """Rules act together, so that their order is none."""
     rules, common, own = _root(answer, "LifecycleConfiguration").findall("Rule"), [], []
     for number, one in enumerate(rules, 1):
@@ -93,7 +93,7 @@ def lifecycle(answer: Answer) -> Shape | None:
     return Shape(t("{n:rule|rules}", n=len(rules)), sorted(common), own) if rules else None
 
 
-def cors(answer: Answer) -> Shape | None:
+def cors(answer: Response) -> Shape | None:
     """The first rule that fits counts."""
     root = _root(answer, "CORSConfiguration")
     rules = [_cors(one) for one in root.findall("CORSRule")]
@@ -101,14 +101,14 @@ def cors(answer: Answer) -> Shape | None:
     return Shape(t("{n:rule|rules}", n=len(rules)), rules, own) if rules else None
 
 
-def tags(answer: Answer) -> Shape | None:
+def tags(answer: Response) -> Shape | None:
     found = sorted(
         (one.findtext("Key") or "", one.findtext("Value") or "") for one in _root(answer, "Tagging").iter("Tag")
     )
     return Shape(same(", ".join(f"{key}={value}" for key, value in found)), found) if found else None
 
 
-def encryption(answer: Answer) -> Shape | None:
+def encryption(answer: Response) -> Shape | None:
     """The keys of one cloud's KMS are unknown to the other."""
     root = _root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
@@ -120,14 +120,14 @@ def encryption(answer: Answer) -> Shape | None:
     return Shape(told, [algorithm]) if algorithm == "AES256" else _only_own(told)
 
 
-def logging(answer: Answer) -> Shape | None:
+def logging(answer: Response) -> Shape | None:
     enabled = _root(answer, "BucketLoggingStatus").find("LoggingEnabled")
     if enabled is None:
         return None
     return _only_own(same("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix"))))
 
 
-def website(answer: Answer) -> Shape | None:
+def website(answer: Response) -> Shape | None:
     """Pages and redirections; back-to-source rules are a setting of their own."""
     root = _root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
@@ -141,27 +141,27 @@ def website(answer: Answer) -> Shape | None:
     return Shape(same(", ".join(filter(None, pages)) or "-"), pages, own) if any(pages) or own else None
 
 
-def back_to_source_of_oss(answer: Answer) -> Shape | None:
+def back_to_source_of_oss(answer: Response) -> Shape | None:
     rules = [one for one in _root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(one)]
     return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
-def back_to_source_of_obs(answer: Answer) -> Shape | None:
+def back_to_source_of_obs(answer: Response) -> Shape | None:
     rules = answer.json().get("rules")
     if not isinstance(rules, list):
-        raise UnreadableError
+        raise UnreadableResponseError
     return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
-def acl_of_oss(answer: Answer) -> Shape | None:
+def acl_of_oss(answer: Response) -> Shape | None:
     """A private bucket grants nothing to others."""
     grant = next((one.text or "" for one in _root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
-        raise UnreadableError
+        raise UnreadableResponseError
     return None if grant == "private" else _only_own(same(grant))
 
 
-def acl_of_obs(answer: Answer) -> Shape | None:
+def acl_of_obs(answer: Response) -> Shape | None:
     root = _root(answer, "AccessControlPolicy")
     owner = root.findtext("Owner/ID")
     grants = [one for one in root.iter("Grant") if owner is None or one.findtext("Grantee/ID") != owner]
@@ -171,16 +171,16 @@ def acl_of_obs(answer: Answer) -> Shape | None:
     return _only_own(same(", ".join(told))) if told else None
 
 
-def policy_of_oss(answer: Answer) -> Shape | None:
+def policy_of_oss(answer: Response) -> Shape | None:
     return _policy(statements(answer))
 
 
-def policy_of_obs(answer: Answer) -> Shape | None:
+def policy_of_obs(answer: Response) -> Shape | None:
     """But the statements by referer."""
     return _policy([one for one in statements(answer) if not _asks_for_referer(one)])
 
 
-def referer_of_oss(answer: Answer) -> Shape | None:
+def referer_of_oss(answer: Response) -> Shape | None:
     """OSS turns away only what comes without a signature, or with one in its URL; OBS any request. Whether blank ones
     pass counts only beside those that are allowed: without these they do."""
     root = _root(answer, "RefererConfiguration")
@@ -199,7 +199,7 @@ def referer_of_oss(answer: Answer) -> Shape | None:
     return Shape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(found), own) if found else None
 
 
-def referer_of_obs(answer: Answer) -> Shape | None:
+def referer_of_obs(answer: Response) -> Shape | None:
     """The bucket's policy has it."""
     common, own = [], []
     for number, one in enumerate(statements(answer), 1):
@@ -211,11 +211,11 @@ def referer_of_obs(answer: Answer) -> Shape | None:
     return Shape(told, sorted(common), own) if common or own else None
 
 
-def domains_of_oss(answer: Answer) -> Shape | None:
+def domains_of_oss(answer: Response) -> Shape | None:
     return _domains(_root(answer, "ListCnameResult").iter("Cname"), "Domain", "Certificate/CertId")
 
 
-def domains_of_obs(answer: Answer) -> Shape | None:
+def domains_of_obs(answer: Response) -> Shape | None:
     """Regions name a certificate by the one or the other."""
     found = _root(answer, "ListBucketCustomDomainsResult").iter("Domains")
     return _domains(found, "DomainName", "CertificateId", "CertName")
@@ -232,11 +232,11 @@ def turned_away(statement: Mapping[str, Any]) -> Referers | None:
     return Referers(operator, tuple(sorted(_listed(about["Referer"]))))
 
 
-def statements(answer: Answer | None) -> list[dict[str, Any]]:
-    """Those of a bucket's policy; none where there is none. Raises UnreadableError."""
+def statements(answer: Response | None) -> list[dict[str, Any]]:
+    """Those of a bucket's policy; none where there is none. Raises UnreadableResponseError."""
     found = answer.json().get("Statement") if answer else []
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise UnreadableError
+        raise UnreadableResponseError
     return found
 
 
@@ -244,16 +244,16 @@ def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
     return any("referer" in str(key).lower() for about in (statement.get("Condition") or {}).values() for key in about)
 
 
-def _root(answer: Answer, *names: str) -> ElementTree.Element:
+def _root(answer: Response, *names: str) -> ElementTree.Element:
     """What is answered; a cloud that does not know what was asked for may list objects instead. Raises
-    UnreadableError."""
+    UnreadableResponseError."""
     root = answer.xml()
     if root.tag not in names:
-        raise UnreadableError
+        raise UnreadableResponseError
     return root
 
 
-def _rule(one: ElementTree.Element) -> Rule | None:
+def _rule(one: ElementTree.Element) -> LifecycleRule | None:
     """None where the other language has no word for something in it."""
     prefix, status, tagged, actions = "", "", [], []
     for part in _unfolded(one):
@@ -268,7 +268,7 @@ def _rule(one: ElementTree.Element) -> Rule | None:
             actions.append(action)
         elif name != "ID":
             return None
-    return Rule(prefix, status, tuple(sorted(tagged)), tuple(sorted(actions)))
+    return LifecycleRule(prefix, status, tuple(sorted(tagged)), tuple(sorted(actions)))
 
 
 def _unfolded(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:

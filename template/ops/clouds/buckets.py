@@ -5,7 +5,7 @@ initiatemultipartupload, listobjects, listobjectversions, getbucketversioning, g
 and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0021 to obs_04_0023, obs_04_0080, obs_04_0083 to obs_04_0085,
 object-lock).
 
-All methods raise RefusedError, UnreachableError and UnreadableError.
+All methods raise RefusedError, UnreachableError and UnreadableResponseError.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from ops.clock import Clock
+from ops.clock import WallClock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
 from ops.clouds.wire import (
     AGAIN,
     ATTEMPTS,
-    Answer,
     RefusedError,
     Request,
+    Response,
     UnreachableError,
-    UnreadableError,
+    UnreadableResponseError,
     ask,
     refused,
 )
@@ -45,7 +45,7 @@ _EXISTS = 409
 _REGION = re.compile(r"(?:^|\.)(?:oss-|obs\.)([a-z0-9-]+?)(?:-internal)?\.")
 
 
-class Listed(NamedTuple):
+class ListedKey(NamedTuple):
     """An object as a listing has it; with `version` it is one version of it, or a delete marker."""
 
     key: str
@@ -70,7 +70,7 @@ class Place(NamedTuple):
         return cls(bucket, f"{url.scheme}://{url.netloc}", f"/{bucket}/")
 
 
-class Bucket(ABC):
+class BucketClient(ABC):
     """A bucket, as somebody with these keys sees it. `retention_query`: what asks for its rule of retention;
     `place_query`: what asks where it is; `number`: the header with which its cloud numbers each answer."""
 
@@ -78,18 +78,18 @@ class Bucket(ABC):
     place_query: str
     number: str
 
-    def __init__(self, place: Place, keys: Keys, clock: Clock) -> None:
+    def __init__(self, place: Place, keys: Keys, clock: WallClock) -> None:
         self.place, self._keys, self._clock = place, keys, clock
 
     @property
     def name(self) -> str:
         return self.place.name
 
-    def head(self, key: str) -> Answer | None:
+    def head(self, key: str) -> Response | None:
         """What is told of an object; None if there is none."""
         return self._found("HEAD", key)
 
-    def get(self, key: str) -> Answer | None:
+    def get(self, key: str) -> Response | None:
         """An object with its contents; None if there is none."""
         return self._found("GET", key)
 
@@ -97,7 +97,7 @@ class Bucket(ABC):
         """Delete an object, or one version of it; not an error if it is gone."""
         self._found("DELETE", key, {"versionId": version} if version else _NOTHING)
 
-    def objects(self, prefix: str) -> Iterator[Listed]:
+    def objects(self, prefix: str) -> Iterator[ListedKey]:
         """All objects whose keys begin so, in the order in which the cloud lists them."""
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         while True:
@@ -108,7 +108,7 @@ class Bucket(ABC):
                 return
             # OBS is known to repeat a page for ever. In what order it lists is not to be relied on here.
             if not found or found[-1].key == query.get("marker"):
-                raise UnreadableError
+                raise UnreadableResponseError
             query["marker"] = found[-1].key
 
     def folders(self, prefix: str) -> list[str]:
@@ -116,10 +116,10 @@ class Bucket(ABC):
         query = {"delimiter": "/", "encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         page = self.call("GET", query=query).xml()
         if page.findtext("IsTruncated") == "true":
-            raise UnreadableError
+            raise UnreadableResponseError
         return [unquote_plus(one.text or "") for one in page.iterfind("CommonPrefixes/Prefix")]
 
-    def versions(self, prefix: str) -> Iterator[Listed]:
+    def versions(self, prefix: str) -> Iterator[ListedKey]:
         """All versions of objects whose keys begin so, and the delete markers."""
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix, "versions": ""}
         while True:
@@ -133,7 +133,7 @@ class Bucket(ABC):
                 page.findtext("NextVersionIdMarker") or "",
             )
             if (key, version) == (query.get("key-marker", ""), query.get("version-id-marker", "")):
-                raise UnreadableError
+                raise UnreadableResponseError
             query.update({"key-marker": key, "version-id-marker": version})
 
     def versioning(self) -> str:
@@ -145,7 +145,7 @@ class Bucket(ABC):
         found = self.document(what)
         return None if found is None else found.xml()
 
-    def document(self, what: str) -> Answer | None:
+    def document(self, what: str) -> Response | None:
         """The same as the cloud answers it: XML, or JSON of a policy. That it is not set has a code of its own."""
         with refused(lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_NO_SUCH)):
             return self.call("GET", query={what: ""})
@@ -159,7 +159,7 @@ class Bucket(ABC):
         headers: Mapping[str, str] = _NOTHING,
         body: bytes = b"",
         attempts: int = ATTEMPTS,
-    ) -> Answer:
+    ) -> Response:
         """One signed request about an object, or the bucket itself ("")."""
         url = self._url(key, query)
 
@@ -174,7 +174,7 @@ class Bucket(ABC):
         )
         return f"{self.place.origin}{self.place.root}{signers.quote_key(key)}{'?' if asked else ''}{asked}"
 
-    def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b"") -> Answer | None:
+    def _found(self, method: str, key: str, query: Mapping[str, str] = _NOTHING, body: bytes = b"") -> Response | None:
         # Of a bucket that is not there, and of a redirect, it is an error.
         with refused(lambda error: error.status == 404 and error.code in _NO_SUCH):
             return self.call(method, key, query, body=body)
@@ -214,7 +214,7 @@ class Bucket(ABC):
         """The headers, and those of the signature."""
 
 
-class OssBucket(Bucket):
+class OssBucketClient(BucketClient):
     """Of Alibaba Cloud. `region` is signed, such as cn-hangzhou."""
 
     retention_query = "worm"
@@ -235,21 +235,21 @@ class OssBucket(Bucket):
         """Create it, private. Never for one that is there: OSS would take the call for another."""
         self._create()
 
-    def __init__(self, place: Place, keys: Keys, clock: Clock, region: str) -> None:
+    def __init__(self, place: Place, keys: Keys, clock: WallClock, region: str) -> None:
         super().__init__(place, keys, clock)
         self._region = region
 
     @classmethod
-    def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: Clock) -> OssBucket:
+    def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock) -> OssBucketClient:
         """The one of this name in a region, or where OSS is by `here` (`Caller.endpoints`)."""
         endpoint = here.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
         return cls(Place.of(endpoint, name), keys, clock, region)
 
-    def put(self, key: str, body: bytes, headers: Mapping[str, str] = _NOTHING) -> Answer:
+    def put(self, key: str, body: bytes, headers: Mapping[str, str] = _NOTHING) -> Response:
         """Store an object."""
         return self.call("PUT", key, headers={**_typed(headers), "Content-MD5": _md5(body)}, body=body)
 
-    def copy(self, source: str, key: str) -> Answer:
+    def copy(self, source: str, key: str) -> Response:
         """Copy an object of this bucket, with its metadata."""
         return self.call("PUT", key, headers={"x-oss-copy-source": f"/{self.name}/{signers.quote_key(source)}"})
 
@@ -282,7 +282,7 @@ class OssBucket(Bucket):
         return signers.oss(method, self.name, key, query, headers, keys=self._keys, region=self._region, now=now)
 
 
-class ObsBucket(Bucket):
+class ObsBucketClient(BucketClient):
     """Of Huawei Cloud. No object's contents are written there from here."""
 
     retention_query = "object-lock"
@@ -290,7 +290,7 @@ class ObsBucket(Bucket):
     number = "x-obs-request-id"
 
     @classmethod
-    def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: Clock) -> ObsBucket:
+    def at(cls, here: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock) -> ObsBucketClient:
         """The one of this name in a region, or where OBS is by `here` (`Caller.endpoints`)."""
         return cls(Place.of(here.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com", name), keys, clock)
 
@@ -338,8 +338,8 @@ def is_mirror(rule: ElementTree.Element) -> bool:
     return rule.findtext("Redirect/RedirectType") == "Mirror"
 
 
-def _listed(one: ElementTree.Element) -> Listed:
-    return Listed(_key(one), one.findtext("VersionId") or "")
+def _listed(one: ElementTree.Element) -> ListedKey:
+    return ListedKey(_key(one), one.findtext("VersionId") or "")
 
 
 def _key(one: ElementTree.Element) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.call import Caller
-from ops.commands import Typed
 from ops.errors import UsageError
+from ops.functions.call import Caller
 from ops.project import as_it_stands
-from ops.waiting import Session
+from ops.session import Session
+from ops.shell import Typed
 from oss_oms_sync.answers.text import Text, t
 
 # Of each cloud the access key, its secret, and the token of a temporary key: the names that the vendors' SDKs use.

@@ -3,8 +3,8 @@
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic; CreateTaskGroup, ListTaskGroup,
 ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, DeleteTaskGroup).
 
-All methods raise RefusedError, UnreachableError and UnreadableError. What changes something is asked once: whether it
-was done, whose answer is lost, who needs to know looks.
+All methods raise RefusedError, UnreachableError and UnreadableResponseError. A request that changes something is sent
+once: if its response is lost, the caller looks whether it was done.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from ops.clock import Clock
+from ops.clock import WallClock
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service, listed
-from ops.clouds.wire import UnreadableError, refused
+from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import UsageError
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.answers.text import t
@@ -122,7 +122,7 @@ def _group(told: dict[str, Any]) -> TaskGroup:
     try:
         return TaskGroup.of(told)
     except ValueError:
-        raise UnreadableError from None
+        raise UnreadableResponseError from None
 
 
 def of_both(source: Keys, destination: Keys) -> dict[str, Any]:
@@ -140,11 +140,11 @@ _ADDRESS = re.compile(r"\s*((?i:https?)://[\w.-]+(?::\d+)?)(/v2/([\w.~-]+)/sync-
 KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
-class SyncTask:
+class SyncTaskClient:
     """The task that `url` is for: the address to which its events go. Raises UsageError for one that is none; all
-    methods raise RefusedError, UnreachableError and UnreadableError."""
+    methods raise RefusedError, UnreachableError and UnreadableResponseError."""
 
-    def __init__(self, url: str, keys: Keys, clock: Clock) -> None:
+    def __init__(self, url: str, keys: Keys, clock: WallClock) -> None:
         found = _ADDRESS.fullmatch(url)
         if found is None:
             raise UsageError(
@@ -162,7 +162,7 @@ class SyncTask:
         """The task itself, which has a destination."""
         found = self._service.call("GET", self._path, {"query_time": _stamp(self._clock.now())})
         if not (found.get("dst_bucket") and found.get("dst_region")):
-            raise UnreadableError
+            raise UnreadableResponseError
         return found
 
     def statistics(self, since: datetime) -> tuple[str, dict[str, int]]:
@@ -178,7 +178,7 @@ class SyncTask:
             sums = {kind: sum(int(step["statistic_num"]) for step in told.get(kind, [])) for kind in KINDS}
             return str(answer["statistic_time_type"]), sums
         except (LookupError, TypeError, ValueError):
-            raise UnreadableError from None
+            raise UnreadableResponseError from None
 
 
 def _stamp(moment: datetime) -> str:

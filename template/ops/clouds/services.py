@@ -17,10 +17,10 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
-from ops.clock import Clock
+from ops.clock import WallClock
 from ops.clouds import signers
 from ops.clouds.keys import Keys
-from ops.clouds.wire import ATTEMPTS, RefusedError, Request, UnreadableError, ask, patiently, refused
+from ops.clouds.wire import ATTEMPTS, RefusedError, Request, UnreadableResponseError, ask, patiently, refused
 
 _NOTHING: Mapping[str, str] = {}
 _FC_VERSION, _FC_PAGE = "2023-03-30", "100"
@@ -30,7 +30,7 @@ class Service:
     """A service at `origin` (scheme and host), as somebody with these keys sees it. `about`: headers that say which
     project or domain it is about, such as X-Project-Id."""
 
-    def __init__(self, origin: str, keys: Keys, clock: Clock, about: Mapping[str, str] = _NOTHING) -> None:
+    def __init__(self, origin: str, keys: Keys, clock: WallClock, about: Mapping[str, str] = _NOTHING) -> None:
         self.origin, self._keys, self._clock, self._about = origin, keys, clock, about
 
     def call(
@@ -44,7 +44,7 @@ class Service:
         was_made: bool = False,
     ) -> dict[str, Any]:
         """What it answers; empty where it says nothing. `was_made`: what it is about was made just now, and may not be
-        seen yet. Raises RefusedError, UnreachableError and UnreadableError."""
+        seen yet. Raises RefusedError, UnreachableError and UnreadableResponseError."""
         host, sent = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
         asked = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
 
@@ -60,27 +60,27 @@ class Service:
 
 def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
     """Return the elements of a page of a list, at this path in the answer. A list that is missing is empty only where
-    the answer counts none. Raises UnreadableError for anything else that is no list of objects."""
+    the answer counts none. Raises UnreadableResponseError for anything else that is no list of objects."""
     elements: Any = page
     for name in path:
         elements = elements.get(name) if isinstance(elements, dict) else None
     if elements is None and page.get("count") == 0:
         return []
     if not (isinstance(elements, list) and all(isinstance(element, dict) for element in elements)):
-        raise UnreadableError
+        raise UnreadableResponseError
     return elements
 
 
 class Acs:
     """A service of Alibaba Cloud at `origin` (scheme and host), as somebody with these keys sees it."""
 
-    def __init__(self, origin: str, version: str, keys: Keys, clock: Clock) -> None:
+    def __init__(self, origin: str, version: str, keys: Keys, clock: WallClock) -> None:
         self._origin, self._version, self._keys, self._clock = origin, version, keys, clock
 
     def call(
         self, method: str, path: str, action: str, query: Mapping[str, str] = _NOTHING, attempts: int = ATTEMPTS
     ) -> dict[str, Any]:
-        """What it answers. Raises RefusedError, UnreachableError and UnreadableError."""
+        """What it answers. Raises RefusedError, UnreachableError and UnreadableResponseError."""
         host, asked = urlsplit(self._origin).netloc, urlencode(sorted(query.items()), quote_via=quote)
 
         def made() -> Request:
@@ -97,10 +97,10 @@ class Acs:
 class Ram:
     """RAM, as somebody with these keys sees it. `endpoint` stands for both services in the sandbox.
 
-    All methods raise RefusedError, UnreachableError and UnreadableError.
+    All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
 
-    def __init__(self, keys: Keys, clock: Clock, endpoint: str = "") -> None:
+    def __init__(self, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
         self._ram = Acs(endpoint or "https://ram.aliyuncs.com", "2015-05-01", keys, clock)
         self._sts = Acs(endpoint or "https://sts.aliyuncs.com", "2015-04-01", keys, clock)
         self._clock = clock
@@ -149,12 +149,12 @@ class Functions:
     """The functions of an account in a region, as somebody with these keys sees them. `endpoint`: where they are in the
     sandbox."""
 
-    def __init__(self, region: str, account: str, keys: Keys, clock: Clock, endpoint: str = "") -> None:
+    def __init__(self, region: str, account: str, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
         self._acs = Acs(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)
 
     def oss_triggers(self, bucket: str) -> Iterator[OssTrigger]:
         """All native triggers of a bucket, also those of Function Compute 2.0's functions. Raises RefusedError,
-        UnreachableError and UnreadableError."""
+        UnreachableError and UnreadableResponseError."""
         for function in self._pages("", "ListFunctions", "functions"):
             name = str(function["functionName"])
             for one in self._pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
@@ -178,4 +178,4 @@ def _trigger(function: str, told: dict[str, Any]) -> OssTrigger:
         found = (str(key.get(part, "")) for part in ("prefix", "suffix"))
         return OssTrigger(function, str(told["triggerName"]), config["events"], *found)
     except (LookupError, TypeError, ValueError, AttributeError):
-        raise UnreadableError from None
+        raise UnreadableResponseError from None

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 from xml.etree import ElementTree
 
-from ops.clock import Clock
+from ops.clock import WallClock
 from ops.errors import OpsError, UsageError
 from oss_oms_sync.answers.text import Text, t
 
@@ -75,7 +75,7 @@ class Request(NamedTuple):
     body: bytes = b""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What came back; the names of `headers` are in lower case."""
 
     status: int
@@ -102,23 +102,23 @@ class Answer(NamedTuple):
         return named[1].decode() if named else urlsplit(self.headers.get("location", "")).netloc
 
     def xml(self) -> ElementTree.Element:
-        """The body as XML, without namespaces, which differ between regions. Raises UnreadableError."""
+        """The body as XML, without namespaces, which differ between regions. Raises UnreadableResponseError."""
         try:
             root = ElementTree.fromstring(self.body)  # noqa: S314 (of the clouds, over TLS; expat limits entities)
         except ElementTree.ParseError:
-            raise UnreadableError from None
+            raise UnreadableResponseError from None
         for one in root.iter():
             one.tag = one.tag.rpartition("}")[2]
         return root
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises UnreadableError."""
+        """The body as a JSON object. Raises UnreadableResponseError."""
         try:
             found = json.loads(self.body)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise UnreadableError
+            raise UnreadableResponseError
         return found
 
 
@@ -139,7 +139,7 @@ class Denial(NamedTuple):
         return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
 
 
-class UnreadableError(OpsError):
+class UnreadableResponseError(OpsError):
     """What was answered says nothing that is known."""
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ class RefusedError(OpsError):
     """A cloud answered that it does not do it. `status` and `code` are its own. `is_denied`: a permission is missing;
     `is_elsewhere`: the bucket is in another region, at `endpoint` if the cloud names that."""
 
-    def __init__(self, request: Request, answer: Answer) -> None:
+    def __init__(self, request: Request, answer: Response) -> None:
         self.status, self.code, self.denial = answer.status, answer.code, answer.denial
         self.endpoint = answer.endpoint
         self.is_elsewhere = answer.status in _REDIRECTS or bool(answer.endpoint)
@@ -181,11 +181,11 @@ class RefusedError(OpsError):
         )
 
 
-def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS, number: str = "") -> Answer:
-    """Send what `made` makes, each time anew because the signature holds the time. Once only (`attempts`) what must not
-    be done twice. `number` is the header with which this cloud numbers all that it answers.
+def ask(clock: WallClock, made: Callable[[], Request], attempts: int = ATTEMPTS, number: str = "") -> Response:
+    """Send the request that `made` makes, made again for each attempt because its signature holds the time. A request
+    that must not be repeated has one of its `attempts`. `number` is the header with the cloud's request id.
 
-    Raises RefusedError and UnreachableError, and UnreadableError if something else answered in the cloud's place.
+    Raises RefusedError and UnreachableError, and UnreadableResponseError if another service answered.
     """
     for attempt in range(attempts):
         is_last = attempt == attempts - 1
@@ -197,7 +197,7 @@ def ask(clock: Clock, made: Callable[[], Request], attempts: int = ATTEMPTS, num
                 raise _unreachable(request, error) from None
         else:
             if number and number not in answer.headers and answer.status not in AGAIN:
-                raise UnreadableError
+                raise UnreadableResponseError
             if answer.status in _FINE:
                 return answer
             if answer.status not in AGAIN or is_last:
@@ -216,7 +216,7 @@ def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
             raise
 
 
-def patiently(clock: Clock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
+def patiently(clock: WallClock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
     """What `call` returns, about something that was just made: for some seconds a cloud may not see it yet, and refuses
     with what is `absent` of such errors."""
     for _ in range(_STALE_ATTEMPTS):
@@ -226,7 +226,7 @@ def patiently(clock: Clock, call: Callable[[], _T], absent: Callable[[RefusedErr
     return call()
 
 
-def exchange(request: Request) -> Answer:
+def exchange(request: Request) -> Response:
     """Send it, and read the whole answer. Raises OSError and http.client.HTTPException."""
     url = urlsplit(request.url)
     connection = _connection(url)
@@ -240,16 +240,16 @@ def exchange(request: Request) -> Answer:
             raise http.client.IncompleteRead(body, response.length)
     finally:
         connection.close()
-    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+    return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
-def _is_denied(answer: Answer) -> bool:
+def _is_denied(answer: Response) -> bool:
     """Return True for a missing permission, of whichever cloud and service; a wrong key or clock is none."""
     code = answer.code
     return code == _NO_PERMISSION or (answer.status == 403 and not re.search(_WRONG_KEY, code))
 
 
-def _fix(answer: Answer) -> Text:
+def _fix(answer: Response) -> Text:
     """What to do about a refusal, by how the clouds call it."""
     code = answer.code
     if answer.status in _REDIRECTS or answer.endpoint:

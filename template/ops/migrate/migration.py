@@ -13,20 +13,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ops import project
+from ops.accounts.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
+from ops.accounts.needs import Grants
 from ops.clouds.keys import Keys
 from ops.clouds.oms import Wanted, note_of
-from ops.clouds.wire import UnreachableError, UnreadableError
-from ops.commands import Typed
+from ops.clouds.wire import UnreachableError, UnreadableResponseError
 from ops.errors import OpsError, UsageError
 from ops.intention import Intention, Intentions, delete_keys, keys_of
-from ops.migrate import told
-from ops.migrate.beginning import GROUP, YES, agreed, check_open, check_same, confirm
+from ops.migrate import messages
 from ops.migrate.own_keys import OwnKeys
-from ops.report import old_objects
-from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei, mark_of
-from ops.setup.needs import Grants
+from ops.migrate.preparation import GROUP, YES, agreed, check_open, check_same, confirm
+from ops.report import existing_objects
+from ops.session import Session, T
+from ops.shell import Typed
 from ops.terminal import Line, Whole
-from ops.waiting import Session, T
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
@@ -46,7 +46,9 @@ def migrate(session: Session, options: Namespace, folder: Path) -> int:
 
     Raises OpsError.
     """
-    this = Migration(session, project.read(options.template or folder / "s.yaml", (*NEEDED, "SYNC_URL")), options)
+    this = ProjectMigration(
+        session, project.read(options.template or folder / "s.yaml", (*NEEDED, "SYNC_URL")), options
+    )
     actions: dict[str, Callable[[], int]] = {
         "look": this.look,
         "pause": this.pause,
@@ -57,7 +59,7 @@ def migrate(session: Session, options: Namespace, folder: Path) -> int:
     return next((action for name, action in actions.items() if getattr(options, name)), this.begin)()
 
 
-class Migration:
+class ProjectMigration:
     """That of one project. `given`: the variables of s.yaml."""
 
     def __init__(self, session: Session, given: Mapping[str, str], options: Namespace) -> None:
@@ -74,7 +76,7 @@ class Migration:
         if known is None:
             known = agreed(self._session, self._given, self._options, self._holders)
             if not self._intentions.begin(known):
-                raise UsageError(t("Somebody else has just begun one"), told.LOOK)
+                raise UsageError(t("Somebody else has just begun one"), messages.LOOK)
         else:
             check_same(known, self._given, self._options)
         return self._follow(known, self._found(known) or self._created(known))
@@ -83,13 +85,13 @@ class Migration:
         """Say how it stands."""
         known = self._intentions.read()
         if known is None:
-            self._say([told.NONE])
+            self._say([messages.NONE])
             return 0
         group = self._found(known)
         if group is None:
-            self._say([told.NOT_BEGUN, told.GO_ON])
+            self._say([messages.NOT_BEGUN, messages.GO_ON])
             return _NOT_YET
-        self._show(group, told.standing(group, self._keys(known), self._session.lang, self._left(group)))
+        self._show(group, messages.standing(group, self._keys(known), self._session.lang, self._left(group)))
         return _exit_code(group)
 
     def pause(self) -> int:
@@ -111,7 +113,7 @@ class Migration:
         """Let one that has failed try again, with new keys: what failed alone, if OMS has recorded that."""
         known, group = self._on_its_way(GroupState.FAILED)
         if group.resent:
-            raise UsageError(old_objects.RESENT, told.END_IT)
+            raise UsageError(existing_objects.RESENT, messages.END_IT)
         # A list that is full lacks the others.
         only_failed = group.can_retry_failed and group.failed < _MOST_LISTED
         return self._again(
@@ -122,7 +124,7 @@ class Migration:
         """End it, whatever it does; what it has copied stays."""
         known = self._intentions.read()
         if known is None:
-            self._say([told.NONE])
+            self._say([messages.NONE])
             return 0
         confirm(
             self._session,
@@ -130,8 +132,8 @@ class Migration:
             t("It is not over. Type {word} to end it, and leave what is copied:", word=YES),
         )
         if not self._intentions.latest(known):
-            raise UsageError(told.ENDED, told.LOOK)
-        self._session.hint = t("The migration is not ended yet: {command}", command=told.REMOVE)
+            raise UsageError(messages.ENDED, messages.LOOK)
+        self._session.hint = t("The migration is not ended yet: {command}", command=messages.REMOVE)
         # OMS is asked, which knows a group until that is deleted.
         groups = self._all_of(known)
         how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"
@@ -155,7 +157,7 @@ class Migration:
         self._session.hint = t(
             "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
             go_on=Typed("migrate"),
-            remove=told.REMOVE,
+            remove=messages.REMOVE,
         )
         self._own.take_over(known)
         # That of a command which was at work before.
@@ -176,14 +178,14 @@ class Migration:
             if self._adopted(known):
                 self._own.release(known)
                 return self._shown(known)
-            if not isinstance(error, (UnreachableError, UnreadableError)):
+            if not isinstance(error, (UnreachableError, UnreadableResponseError)):
                 self._end(known, "refused")
             raise
         if not self._intentions.latest(known):
             # Nobody would know of it: the next one is on its way already.
             self._delete_groups(known, self._all_of(known), "removed")
             delete_keys(keys_of(known, self._holders))
-            raise UsageError(told.ENDED, told.LOOK)
+            raise UsageError(messages.ENDED, messages.LOOK)
         self._own.release(known)
         self._session.hint = None
         return self._shown(known)
@@ -214,7 +216,7 @@ class Migration:
         return Grants(self._session).wait(GROUP, self._own.checked(known, call), is_settled=True)
 
     def _again(self, known: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
-        self._session.hint = told.LOOK
+        self._session.hint = messages.LOOK
         self._own.take_over(known)
         if self._shown(known).state is group.state:
             source, there, _ = self._new_keys(known)
@@ -232,9 +234,9 @@ class Migration:
         group = self._once_resent(known, self._until_not(known, group, *MOVING))
         if group.state is GroupState.DONE:
             self._end(known, "done", group)
-            self._show(group, told.done(group, self._session.lang))
+            self._show(group, messages.done(group, self._session.lang))
         else:
-            self._show(group, told.standing(group, self._keys(known), self._session.lang))
+            self._show(group, messages.standing(group, self._keys(known), self._session.lang))
         return _exit_code(group)
 
     def _until_not(self, known: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
@@ -250,7 +252,7 @@ class Migration:
         while group.state in states:
             passed, ended = session.clock.monotonic() - began, group.told_of - first.told_of
             left = (group.total - group.told_of) * passed / ended if ended > 0 else None
-            session.progress(told.how_far(group, left))
+            session.progress(messages.how_far(group, left))
             session.clock.sleep(seconds)
             seconds = min(2 * seconds, _LOOK_SECONDS)
             group = self._shown(known, group.id)
@@ -260,7 +262,7 @@ class Migration:
         """The group, once replay has all that it failed to copy, so that nobody tries the same again by hand; as it is
         if replay does not take that soon."""
         session, clock = self._session, self._session.clock
-        session.hint, until = told.LOOK, clock.monotonic() + _REPLAY_SECONDS
+        session.hint, until = messages.LOOK, clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
             session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
             clock.sleep(_REPLAY_LOOK_SECONDS)
@@ -283,9 +285,9 @@ class Migration:
             )
         group = self._found(known)
         if group is None:
-            raise UsageError(told.NOT_BEGUN, told.GO_ON)
+            raise UsageError(messages.NOT_BEGUN, messages.GO_ON)
         if states and group.state not in states:
-            raise UsageError(t("It cannot be done now: {how}", how=group.title), told.LOOK)
+            raise UsageError(t("It cannot be done now: {how}", how=group.title), messages.LOOK)
         return known, group
 
     def _found(self, known: Intention) -> TaskGroup | None:
@@ -295,7 +297,7 @@ class Migration:
             if len(mine) > 1:
                 raise UsageError(
                     t("OMS has several task groups of this migration: {groups}", groups=[one.id for one in mine]),
-                    told.END_IT,
+                    messages.END_IT,
                 )
             if not mine:
                 return None
@@ -317,9 +319,9 @@ class Migration:
         if found := self._groups.show(group or known.group):
             return self._with_replay(found)
         if not self._intentions.latest(known):
-            raise UsageError(told.ENDED, told.LOOK)
+            raise UsageError(messages.ENDED, messages.LOOK)
         raise UsageError(
-            t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), told.END_IT
+            t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), messages.END_IT
         )
 
     def _all_of(self, known: Intention) -> list[TaskGroup]:
@@ -336,7 +338,7 @@ class Migration:
         self._intentions.end(known, self._holders, self._session.clock.now(), how, group)
 
     def _show(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
-        self._session.screen.answer([Whole(json.dumps(told.to_json(group)))] if self._options.json else lines)
+        self._session.screen.answer([Whole(json.dumps(messages.to_json(group)))] if self._options.json else lines)
 
     def _say(self, texts: Iterable[Text]) -> None:
         """What there is to say where there is no group."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from ops.accounts.both_clouds import Holder
 from ops.clouds.keys import Keys
 from ops.errors import UsageError
 from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
-from ops.migrate import told
-from ops.setup.both_clouds import Holder
-from ops.waiting import Session, T, pause
+from ops.migrate import messages
+from ops.session import Session, T, pause
 from oss_oms_sync.answers.text import t
 
 # A request is connected and answered within a minute each, or given up.
@@ -38,7 +38,7 @@ class OwnKeys:
         """Be the command that makes keys from now on. Raises TakenOverError."""
         before = self._intentions.claim(intention, self._command)
         if before is None:
-            raise TakenOverError(told.ENDED, told.LOOK)
+            raise TakenOverError(messages.ENDED, messages.LOOK)
         intention.kept, intention.keys, intention.group, intention.maker = (
             before.kept,
             before.keys,
@@ -54,7 +54,7 @@ class OwnKeys:
         """Raise TakenOverError unless this is still the command that makes keys."""
         current = self._intentions.latest(intention)
         if current is None or current.maker != self._command:
-            raise TakenOverError(_TAKEN_OVER if current else told.ENDED, told.LOOK)
+            raise TakenOverError(_TAKEN_OVER if current else messages.ENDED, messages.LOOK)
 
     def checked(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
         """Return `call`, but that it raises TakenOverError once another command makes the keys."""

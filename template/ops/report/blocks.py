@@ -89,7 +89,7 @@ class Heading(NamedTuple):
     content: Phrase
 
 
-class Facts(NamedTuple):
+class FactList(NamedTuple):
     """Names and values, one under the other; without those that are None."""
 
     rows: Sequence[tuple[str, Phrase]]
@@ -148,14 +148,14 @@ class Items(NamedTuple):
     kind: str | None = None
 
 
-class Step(NamedTuple):
+class StepBlock(NamedTuple):
     """What to do next: a sentence and a command, either of which may be empty."""
 
     text: str
     command: str = ""
 
 
-class Command(NamedTuple):
+class CommandBlock(NamedTuple):
     """A command to be copied."""
 
     line: str
@@ -167,12 +167,12 @@ class Document(NamedTuple):
     text: str
 
 
-class Finding(NamedTuple):
+class FindingBlock(NamedTuple):
     """What is not as it has to be, and what to do about it."""
 
     title: Phrase
     result: Span
-    next: Step
+    next: StepBlock
     facts: Sequence[tuple[str, Phrase]] = ()
     keys: Items = Items(())
     keys_title: str = ""
@@ -185,7 +185,8 @@ class Detail(NamedTuple):
 
 
 Block: TypeAlias = (
-    "Figures | Paragraph | Heading | Facts | Table | Picture | Chart | Items | Command | Document | Finding | Detail"
+    "Figures | Paragraph | Heading | FactList | Table | Picture | Chart | Items | CommandBlock | Document"
+    " | FindingBlock | Detail"
 )
 # One below the other; None is none.
 Blocks: TypeAlias = "Sequence[Block | None]"
@@ -207,7 +208,7 @@ class Hero(NamedTuple):
     word: str
     tone: str
     lead: str
-    step: Step | None
+    step: StepBlock | None
     name: str = ""
     doubts: Items | None = None
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ops.certificates import NOT_COUNTED
+from ops.certificate.form import NOT_COUNTED
 from ops.report import units
 from ops.report.blocks import (
     Bar,
@@ -29,7 +29,7 @@ from ops.report.blocks import (
 )
 from ops.report.words import SIDES, Words
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Compared, Counted, Lag, Lags, PassAnswer
+from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Compared, Lag, Lags, ObjectCount, PassAnswer
 from oss_oms_sync.answers.text import t
 
 # In the order in which a bar shows classes.
@@ -97,7 +97,7 @@ def classes(found: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBOD
 def sums(found: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
     """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
     for side, whole in (("source", found.source), ("destination", found.destination)):
-        adds_up = adds_up and _added(found, found.classes, side, apart) == Counted(whole.objects, whole.bytes)
+        adds_up = adds_up and _added(found, found.classes, side, apart) == ObjectCount(whole.objects, whole.bytes)
     if adds_up:
         return Paragraph(say("The classes add up to what the listings brought."), "note")
     return Paragraph(say("The classes do not add up to what the listings brought."), "bad")
@@ -195,13 +195,13 @@ def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
     return [*sides, *(units.number(folder.tones[tone], say, tone) for tone in ("bad", "way", "open"))]
 
 
-def _side(one: ClassFound, side: str) -> Counted:
+def _side(one: ClassFound, side: str) -> ObjectCount:
     return one.source if side == "source" else one.destination
 
 
-def _added(found: BothBuckets, names: Iterable[ObjectClass], side: str, apart: Apart) -> Counted:
+def _added(found: BothBuckets, names: Iterable[ObjectClass], side: str, apart: Apart) -> ObjectCount:
     counts = [_side(found.classes[name], side) for name in names if name.title not in apart[side]]
-    return Counted(sum(one.objects for one in counts), sum(one.bytes for one in counts))
+    return ObjectCount(sum(one.objects for one in counts), sum(one.bytes for one in counts))
 
 
 def _side_bar(found: BothBuckets, names: Sequence[ObjectClass], side: str, say: Words) -> Picture:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from ops.clock import moment
 from ops.report import units
-from ops.report.blocks import Block, Blocks, Chart, Column, Facts, Figure, Paragraph, Span, Table
-from ops.report.old_objects import under_way
+from ops.report.blocks import Block, Blocks, Chart, Column, FactList, Figure, Paragraph, Span, Table
+from ops.report.existing_objects import under_way
 from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import Silence, TaskShown
@@ -81,14 +81,14 @@ def silent(said: Silence | None, say: Words) -> Blocks:
     return [
         Paragraph((say("OMS does not say"), say(": "), Span("code", said.problem)), "open"),
         Paragraph(say(said.fix)),
-        Facts([(say("OMS's message"), Span("outside", said.message))]) if said.message else None,
+        FactList([(say("OMS's message"), Span("outside", said.message))]) if said.message else None,
     ]
 
 
 def _task(task: TaskShown, say: Words) -> Block:
     source, destination = (units.name(name, say) for name in (task.src_bucket, task.dst_bucket))
     mode = task.object_overwrite_mode
-    return Facts(
+    return FactList(
         [
             (say("from and to"), (source, " → ", destination)),
             (say("state"), Span("code", task.status) if task.status else say("not known")),

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ops.commands import Typed, command
 from ops.report import units
-from ops.report.blocks import Blocks, Column, Facts, Finding, Hero, Paragraph, Phrase, Report, Span, Step, Table
+from ops.report.blocks import (
+    Blocks,
+    Column,
+    FactList,
+    FindingBlock,
+    Hero,
+    Paragraph,
+    Phrase,
+    Report,
+    Span,
+    StepBlock,
+    Table,
+)
 from ops.report.words import Words
+from ops.shell import Typed, command
 from oss_oms_sync.answers.job_answers import (
     UNREADABLE,
     DoctorAnswer,
@@ -66,14 +78,14 @@ def _mark(state: str, say: Words) -> Span:
     return Span("mark", say(word), tone)
 
 
-def _finding(one: DoctorCheck, say: Words) -> Finding:
-    return Finding((say(one.name), say(": "), say(one.seen)), _mark(one.state, say), Step(say(one.fix)))
+def _finding(one: DoctorCheck, say: Words) -> FindingBlock:
+    return FindingBlock((say(one.name), say(": "), say(one.seen)), _mark(one.state, say), StepBlock(say(one.fix)))
 
 
-def _assumed(some: Sequence[DoctorCheck], say: Words) -> Finding:
+def _assumed(some: Sequence[DoctorCheck], say: Words) -> FindingBlock:
     title = say("what this project assumes of the clouds")
     rows = [(say(one.name), say(one.seen)) for one in some]
-    return Finding(title, _mark("not confirmed", say), Step(say(some[0].fix)), rows)
+    return FindingBlock(title, _mark("not confirmed", say), StepBlock(say(some[0].fix)), rows)
 
 
 def replayed(found: ReplayAnswer) -> Text:
@@ -92,7 +104,7 @@ def replay(found: ReplayAnswer, language: str) -> Report:
     blocks: Blocks = [
         Paragraph(say(replayed(found))),
         Paragraph(say(unreadable), "open") if found.unreadable else None,
-        Facts([(say("oldest failure"), found.oldest_failure), (say("stopped"), units.stopped(found, say))]),
+        FactList([(say("oldest failure"), found.oldest_failure), (say("stopped"), units.stopped(found, say))]),
         Table([Column(say("reason")), Column(say("objects"), "n")], reasons) if reasons else None,
     ]
     return Report(Hero("", tone, say(lead), None), language, blocks)
@@ -115,7 +127,7 @@ def story(found: StoryAnswer, language: str) -> Report:
             units.duration(found.seconds.copied, say) if found.seconds.copied is not None else None,
         ),
     ]
-    return Report(Hero("", "", lead, Step(say(found.next), command(found.step))), language, [Facts(facts)])
+    return Report(Hero("", "", lead, StepBlock(say(found.next), command(found.step))), language, [FactList(facts)])
 
 
 def _seen(one: ObjectSeen | None, say: Words) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.certificates import NOT_COUNTED
-from ops.commands import command
+from ops.certificate.form import NOT_COUNTED
 from ops.report import comparison, units
-from ops.report.blocks import Block, Blocks, Command, Facts, Hero, Items, Paragraph, Phrase, Report, Span, keys
+from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items, Paragraph, Phrase, Report, Span, keys
 from ops.report.comparison import COMING, LACKING, UNPROVEN, held
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
+from ops.shell import command
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, PassAnswer, ReconcileAnswer
 from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text, t
@@ -69,7 +69,7 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
             facts += [(say("source, with times and ETags"), found.state), (say("twin digest of OBS"), found.twin)]
         if isinstance(found, Compared):
             below = _compared(found, say)
-    return Report(Hero("", tone, say(lead), None), language, [Facts(facts), *_left(found, say), *below])
+    return Report(Hero("", tone, say(lead), None), language, [FactList(facts), *_left(found, say), *below])
 
 
 def _left(found: PassAnswer, say: Words) -> Iterator[Block]:
@@ -85,9 +85,9 @@ def _left(found: PassAnswer, say: Words) -> Iterator[Block]:
             ),
             "open",
         )
-        yield Command(command(found.step))
+        yield CommandBlock(command(found.step))
         yield Paragraph(say("Or send them all the same, ten keys a call:"))
-        yield Command(command(found.all_the_same))
+        yield CommandBlock(command(found.all_the_same))
 
 
 def _is_one_call(found: PassAnswer) -> bool:
@@ -135,7 +135,7 @@ def _compared(found: Compared, say: Words) -> Blocks:
             if unproven
             else None
         )
-        blocks.append(Facts([(say("In OBS up to"), (found.watermark, beside))]))
+        blocks.append(FactList([(say("In OBS up to"), (found.watermark, beside))]))
     return [*blocks, *comparison.lag(found.lag, found.amended, say)]
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ops.certificates import NOT_COUNTED
+from ops.certificate.form import NOT_COUNTED
 from ops.clock import moment
-from ops.commands import command
 from ops.report import comparison, units
 from ops.report.blocks import (
     Bar,
@@ -15,7 +14,7 @@ from ops.report.blocks import (
     Blocks,
     Column,
     Detail,
-    Facts,
+    FactList,
     Figure,
     Figures,
     Hero,
@@ -26,13 +25,14 @@ from ops.report.blocks import (
     Rounded,
     Section,
     Span,
-    Step,
+    StepBlock,
     Table,
 )
+from ops.report.copy_failures import Cause, failures, tables
 from ops.report.copying import copying, drain, throughput
-from ops.report.failures import Cause, failures, tables
-from ops.report.old_objects import failed
+from ops.report.existing_objects import failed
 from ops.report.words import LOST_EVENTS, NEVER_COMPARED, NEXT_STEPS, PASS_COUNTS, UTC, Words
+from ops.shell import command
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import (
     CompareUnderWay,
@@ -130,7 +130,7 @@ def _hero(verdict: Verdict, say: Words) -> Hero:
     step = None
     if verdict.step:
         following = NEXT_STEPS.get(" ".join([verdict.step.job, *verdict.step.options]), NOTHING)
-        step = Step(say(following), command(verdict.step))
+        step = StepBlock(say(following), command(verdict.step))
     return Hero(say(word), "bad" if verdict.alarm else tone, say(verdict.text), step, say(word))
 
 
@@ -241,7 +241,7 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     if not last:
         return [Paragraph(say(NEVER_COMPARED), "open"), *under_way]
     return [
-        Facts(
+        FactList(
             [
                 (say("the last comparison"), units.ran(last.started, last.ended, now, say, last.objects_per_minute)),
                 (say("keys judged again"), units.time(last.amended, now, say) if last.amended else None),
@@ -263,7 +263,7 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     parts = [(say(PASS_COUNTS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_PARTS.items()]
     scanned = f"{last.scanned:,}"
     return [
-        Facts([(say("The last pass"), units.ran(last.started, last.ended, now, say))]),
+        FactList([(say("The last pass"), units.ran(last.started, last.ended, now, say))]),
         Detail([units.picture(say("scanned"), say("The last pass"), scanned, parts, say)]),
         Table(
             [Column(say("count")), Column(say("objects"), "n")],

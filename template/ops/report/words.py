@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.commands import with_file
+from ops.shell import with_file
 from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.answers.text import Text, t
 

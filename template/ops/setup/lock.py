@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ops.certificates import RECORDS
-from ops.clouds.buckets import OssBucket
-from ops.clouds.wire import RefusedError, UnreadableError, refused
+from ops.accounts.needs import Line, Need, Standing
+from ops.certificate.form import RECORDS
+from ops.clouds.buckets import OssBucketClient
+from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
 from ops.errors import UsageError
-from ops.setup.needs import Line, Need, Standing
-from ops.waiting import Session
+from ops.session import Session
 from oss_oms_sync.answers.text import Text, t
 
 _HOLDS = timedelta(minutes=40)
@@ -46,7 +46,7 @@ class Lock:
     """The lock of a project. `callers`: whose keys this run has: the ARN in Alibaba Cloud, the user in Huawei Cloud.
     Without keys for the log bucket (None) there is no lock."""
 
-    def __init__(self, session: Session, project: str, bucket: OssBucket | None, callers: Sequence[str]) -> None:
+    def __init__(self, session: Session, project: str, bucket: OssBucketClient | None, callers: Sequence[str]) -> None:
         self._clock, self._bucket, self._callers = session.clock, bucket, callers
         self._name = f"{RECORDS}setup/{project}.json"
         self._run, self._may_be_mine = uuid.uuid4().hex, False
@@ -124,7 +124,7 @@ class Lock:
             values = json.loads(stored.body)
             return _Holder(datetime.fromisoformat(values["since"]), values["run"], values["callers"])
         except (LookupError, TypeError, ValueError):
-            raise UnreadableError from None
+            raise UnreadableResponseError from None
 
     def _is_over(self, holder: _Holder) -> bool:
         return self._clock.now() - holder.since >= _HOLDS

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ops.accounts.needs import Line, Need, Standing
 from ops.errors import UsageError
-from ops.setup.needs import Line, Need, Standing
 from oss_oms_sync.answers.text import Text, t
 
 _KEPT = ("SYNC_URL", "logBucket")

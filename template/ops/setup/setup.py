@@ -8,19 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from ops import project
+from ops.accounts import plan
+from ops.accounts.both_clouds import NEEDED, Alibaba, Holder, Huawei
+from ops.accounts.needs import LATER, OURS, Grants, Line, Need, NotYetError, Standing
+from ops.accounts.task_keys import Note, asked_for
 from ops.clouds.keys import ALIBABA, HUAWEI, OMS_DESTINATION, OMS_SOURCE, Keys, handed_over, taken
 from ops.clouds.wire import RefusedError
-from ops.commands import Typed
 from ops.errors import OpsError, UsageError
 from ops.intention import Intentions, task_of_any
-from ops.setup import plan, settings_file
-from ops.setup.both_clouds import NEEDED, Alibaba, Holder, Huawei
+from ops.session import Session, pause
+from ops.setup import settings_file
 from ops.setup.lock import Lock
-from ops.setup.needs import LATER, OURS, Grants, Line, Need, NotYetError, Standing
-from ops.setup.task_keys import Note, asked_for
+from ops.shell import Typed
 from ops.show import lines
 from ops.terminal import Whole
-from ops.waiting import Session, pause
 from oss_oms_sync.answers.text import Text, same, sentences, t
 
 _LIST_SECONDS = 20.0
@@ -30,13 +31,13 @@ _STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
     """Show the plan; then carry it out, if that is wanted. Raises OpsError."""
-    run = Run(session, options.template or folder / "s.yaml", options.only)
+    run = SetupRun(session, options.template or folder / "s.yaml", options.only)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     needs = [*run.lock.needs(), *needs]
     after = plan.AFTER_REMOVAL if options.remove else plan.AFTER[options.only]
     if options.yes is None:
         run.see_to_migration(options)
-    shown = plan.Plan(_seen(session, needs), after)
+    shown = plan.SetupPlan(_seen(session, needs), after)
     session.show(options, shown.report(session.lang), shown.to_json())
     # A hash says yes to its own plan alone.
     if shown.can_be_done and options.yes == shown.hash:
@@ -48,7 +49,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     if run.task and shown.creates(run.task):
         run.agree(is_agreed=options.agree)
     if waits := run.carry_out(needs):
-        left = plan.Plan(waits, after)
+        left = plan.SetupPlan(waits, after)
         for line in lines.draw(left.report(session.lang)):
             session.screen.say(line)
         return left.exit_code
@@ -58,7 +59,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
     return 0
 
 
-class Run:
+class SetupRun:
     """One run of setup. `only`: the one cloud that it is about; empty for both."""
 
     def __init__(self, session: Session, file: Path, only: str) -> None:
@@ -284,7 +285,7 @@ def _seen(session: Session, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
     return seen
 
 
-def _confirm(session: Session, shown: plan.Plan, given: str | None, is_root: bool) -> None:
+def _confirm(session: Session, shown: plan.SetupPlan, given: str | None, is_root: bool) -> None:
     """Raise UsageError unless somebody wants just this plan."""
     if given is not None and given != shown.hash:
         raise UsageError(

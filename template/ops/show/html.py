@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from ops.commands import IN_TEXT
+from ops.shell import IN_TEXT
 
 # Characters that are not seen, or that reorder or hide others: controls, formats (bidi overrides, zero-width ones),
 # lone surrogates (which no file can hold), separators of lines and paragraphs.

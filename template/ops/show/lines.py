@@ -11,13 +11,13 @@ from ops.report.blocks import (
     Blocks,
     Cell,
     Chart,
-    Command,
+    CommandBlock,
     Detail,
     Document,
-    Facts,
+    FactList,
     Figure,
     Figures,
-    Finding,
+    FindingBlock,
     Heading,
     Items,
     Paragraph,
@@ -26,7 +26,7 @@ from ops.report.blocks import (
     Report,
     Rounded,
     Span,
-    Step,
+    StepBlock,
     Table,
     Time,
     Track,
@@ -66,7 +66,7 @@ def _blocks(blocks: Blocks, say: Words) -> Iterator[Line]:
     return (line for one in blocks if one for line in _block(one, say))
 
 
-def _step(step: Step) -> Iterator[Line]:
+def _step(step: StepBlock) -> Iterator[Line]:
     if step.text:
         yield f"{_INDENT * 3}-> {step.text}"
     if step.command:
@@ -78,7 +78,7 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
     match block:
         case Paragraph(content) | Heading(content):
             yield from _paragraph(content)
-        case Facts(rows):
+        case FactList(rows):
             yield from (f"{_INDENT}{name}{colon}{_flat(value)}" for name, value in rows if value is not None)
         case Figures(given):
             yield from (_figure(one, colon) for one in given)
@@ -90,11 +90,11 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
             yield f"{_INDENT}{_flat(label)}"
         case Items(rows, kind):
             yield from (f"{_INDENT * 3}{_flat(one)}" for one in rows[: _SHOWN_KEYS if kind == "keys" else None])
-        case Command(line):
+        case CommandBlock(line):
             yield Whole(f"{_INDENT * 3}-> {line}")
         case Document(text):
             yield from map(Whole, text.split("\n"))
-        case Finding():
+        case FindingBlock():
             yield from _finding(block, say)
         case Detail():
             pass
@@ -105,7 +105,7 @@ def _figure(one: Figure, colon: str) -> Line:
     return Marked(f"{_INDENT}{one.label}{colon}", _flat(one.number), one.tone or "", note)
 
 
-def _finding(given: Finding, say: Words) -> Iterator[Line]:
+def _finding(given: FindingBlock, say: Words) -> Iterator[Line]:
     colon = say(": ")
     yield Marked(_INDENT, _flat(given.result), given.result.tone or "", f"{colon}{_flat(given.title)}")
     for name, value in given.facts:

@@ -11,13 +11,13 @@ from ops.report.blocks import (
     Cell,
     Chart,
     Column,
-    Command,
+    CommandBlock,
     Detail,
     Document,
-    Facts,
+    FactList,
     Figure,
     Figures,
-    Finding,
+    FindingBlock,
     Heading,
     Hero,
     Items,
@@ -28,7 +28,7 @@ from ops.report.blocks import (
     Rounded,
     Section,
     Span,
-    Step,
+    StepBlock,
     Table,
     Time,
     Track,
@@ -75,7 +75,7 @@ def _hero(given: Hero, say: Words) -> Markup:
     )
 
 
-def _step(step: Step, say: Words, between: str) -> Iterable[Markup]:
+def _step(step: StepBlock, say: Words, between: str) -> Iterable[Markup]:
     if step.text:
         yield element("p", element("b", say("Next")), between, say.before(step.text, step.command))
     if step.command:
@@ -107,7 +107,7 @@ def _block(block: Block, say: Words) -> Markup:
             return element("p", _phrase(content), class_=kind)
         case Heading(content):
             return element("h3", _phrase(content))
-        case Facts(rows):
+        case FactList(rows):
             return _pairs((name, _phrase(value)) for name, value in rows if value is not None)
         case Figures():
             return _figures(block)
@@ -120,9 +120,9 @@ def _block(block: Block, say: Words) -> Markup:
             return _chart(block, say)
         case Items(rows, kind):
             return element("ul", *(element("li", _phrase(one)) for one in rows), class_=kind)
-        case Command(text) | Document(text):
+        case CommandBlock(text) | Document(text):
             return _command(text)
-        case Finding():
+        case FindingBlock():
             return _finding(block, say)
         case Detail(blocks):
             return join(_blocks(blocks, say))
@@ -186,7 +186,7 @@ def _figure(one: Figure) -> Markup:
     return element("div", element("dt", one.label), element("dd", number, note))
 
 
-def _finding(given: Finding, say: Words) -> Markup:
+def _finding(given: FindingBlock, say: Words) -> Markup:
     head = element("h3", element("span", _phrase(given.title)), _phrase(given.result))
     pairs = [*((name, _phrase(value)) for name, value in given.facts if value is not None)]
     if given.keys.rows:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ops.accounts.statements import by_roles, destination_writer, functions_in_huawei, roles, source_reader, trust_of
 from ops.project import variables
-from ops.setup.statements import by_roles, destination_writer, functions_in_huawei, roles, source_reader, trust_of
 from sandbox import Sandbox
 from sandbox.gateway import GatewayError
 from sandbox.oms.copier import PART_SIZE

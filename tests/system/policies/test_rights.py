@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from ops.setup.statements import FUNCTIONS, by_roles, functions_in_huawei
+from ops.accounts.statements import FUNCTIONS, by_roles, functions_in_huawei
 from sandbox import Sandbox
 from sandbox.fc.project import resources
 from sandbox.oms.copier import CopyFailure

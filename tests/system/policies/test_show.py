@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.accounts.statements import statements
 from ops.project import variables
-from ops.setup.statements import statements
 from support.answers import ANSWERS
 from support.policies import run_script, show
 from support.settings import rewrite

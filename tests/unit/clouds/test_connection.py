@@ -17,7 +17,7 @@ import urllib3
 
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Session, read_body, trusted_certificates
+from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Connections, read_body, trusted_certificates
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def dripping(head: bytes) -> Iterator[tuple[str, threading.Thread]]:
     gc.collect()
 
 
-def opened_ahead(session: Session, url: str) -> None:
+def opened_ahead(session: Connections, url: str) -> None:
     before = set(threading.enumerate())
     session.connect_ahead(url)
     for thread in set(threading.enumerate()) - before:
@@ -65,7 +65,7 @@ def opened_ahead(session: Session, url: str) -> None:
 
 def test_the_connections_of_a_session_that_nobody_holds_are_closed(listener):
     peer, address = listener
-    opened_ahead(Session(address, Clock()), address)
+    opened_ahead(Connections(address, Clock()), address)
     connection, _ = peer.accept()
     gc.collect()
     with connection, pytest.raises(ConnectionResetError):
@@ -98,7 +98,7 @@ def test_an_abandoned_call_ends_with_its_connection_to_the_peer_or_to_a_proxy(mo
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(f"{proxy or 'unused'}_proxy", address)
         # WHEN a call is left behind, and its connection closed
-        with Session(url, Clock()) as session:
+        with Connections(url, Clock()) as session:
             assert CallPool().run([call], 0.2) == [None]
             session.abort()
             # THEN the call's thread ends, and so does the peer's
@@ -116,7 +116,7 @@ def test_trusted_certificates_come_of_either_variable_alone(monkeypatch, name):
     assert trusted_certificates() is None
     monkeypatch.setenv(name, "some.pem")
     assert trusted_certificates() == "some.pem"
-    assert Session("https://oms.example", Clock()).verify == "some.pem"
+    assert Connections("https://oms.example", Clock()).verify == "some.pem"
 
 
 def answer_of_four(**headers: str) -> requests.Response:
@@ -154,7 +154,7 @@ def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch,
         return True
 
     # WHEN a call is left behind meanwhile, and the name is found
-    with Session(url, Clock()) as session:
+    with Connections(url, Clock()) as session:
         assert CallPool().run([call], 0.1) == [None]
         session.abort()
         found.set()
@@ -171,7 +171,7 @@ def test_a_length_beside_a_transfer_encoding_says_nothing():
 def test_a_path_keeps_the_slashes_that_it_begins_with_whatever_version_of_requests_there_is(mocker):
     # As requests 2.32.3 does it.
     mocker.patch("requests.adapters.HTTPAdapter.request_url", lambda _, request, __: f"/{request.path_url.lstrip('/')}")
-    with Session("http://127.0.0.1", Clock()) as session:
+    with Connections("http://127.0.0.1", Clock()) as session:
         for path in ("/", "/a?b=%2F", "//a", "///a//b?c"):
             request = requests.PreparedRequest()
             request.url = f"http://127.0.0.1{path}"
@@ -180,7 +180,7 @@ def test_a_path_keeps_the_slashes_that_it_begins_with_whatever_version_of_reques
 
 def test_a_connection_that_was_opened_ahead_long_ago_is_not_used(mocker, listener):
     (peer, url), clock = listener, Clock()
-    with Session(url, clock) as session:
+    with Connections(url, clock) as session:
         opened_ahead(session, url)
         connection, _ = peer.accept()
         mocker.patch.object(clock, "now", return_value=clock.now() + timedelta(seconds=31))
@@ -192,7 +192,7 @@ def test_a_connection_that_was_opened_ahead_long_ago_is_not_used(mocker, listene
 def test_what_cannot_be_opened_ahead_is_told_by_the_first_call(listener):
     peer, url = listener
     peer.close()
-    with Session(url, Clock()) as session:
+    with Connections(url, Clock()) as session:
         opened_ahead(session, url)
         with pytest.raises(requests.ConnectionError):
             session.send_signed("GET", url, {}, (5, 5))

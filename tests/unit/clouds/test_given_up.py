@@ -14,7 +14,7 @@ import requests
 
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.connection import MAX_CALL_SECONDS, Session, read_body
+from oss_oms_sync.clouds.connection import MAX_CALL_SECONDS, Connections, read_body
 from sandbox.server.certificate import make_certificate
 
 BODY = b"keys"
@@ -68,16 +68,16 @@ def connect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         monkeypatch.delenv(name, raising=False)
     with contextlib.ExitStack() as stack:
 
-        def connect(answer: bytes) -> tuple[Peer, Session, str]:
+        def connect(answer: bytes) -> tuple[Peer, Connections, str]:
             peer = stack.enter_context(contextlib.closing(Peer(answer, certificate)))
             monkeypatch.setenv("http_proxy", peer.address if request.param == "proxy" else "")
             url = "http://oms.example/" if request.param == "proxy" else f"{peer.address}/"
-            return peer, stack.enter_context(Session(url, Clock())), url
+            return peer, stack.enter_context(Connections(url, Clock())), url
 
         yield connect
 
 
-def call(session: Session, url: str, seconds: float = 60) -> bytes:
+def call(session: Connections, url: str, seconds: float = 60) -> bytes:
     return read_body(session.send_signed("POST", url, {}, (60, seconds), BODY), 100)
 
 

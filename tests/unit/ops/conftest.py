@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ops import cli
+from ops.command_line import cli
 from support.ops import Seen, StandInTool
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.parser import usual
+from ops.command_line.parser import usual
 
 
 @pytest.mark.parametrize(

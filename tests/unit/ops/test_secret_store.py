@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.call import Tool
 from ops.clouds import keys
 from ops.errors import ToolError, UsageError
+from ops.functions.call import Tool
 from support.ops import Seen, lacks
 
 S_YAML = """vars:

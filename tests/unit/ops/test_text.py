@@ -8,8 +8,8 @@ from dataclasses import fields
 
 import pytest
 
-from ops.cli import VIEWS
-from ops.report import certificate, passes
+from ops.command_line.cli import VIEWS
+from ops.report import cutover_result, passes
 from ops.show import lines
 from ops.terminal import Fitted, Marked
 from oss_oms_sync.answers.codec import from_json
@@ -433,7 +433,7 @@ def test_a_rehearsal_says_how_long_the_freeze_lasts():
     ],
 )
 def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):
-    assert certificate.exit_code(document) == code
+    assert cutover_result.exit_code(document) == code
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
-from ops.report import certificate, status
+from ops.report import cutover_result, status
 from ops.show import page
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.status_answer import StatusAnswer
@@ -32,7 +32,7 @@ NASTY = (
 
 def certificate_page(given: Mapping[str, Any], language: str = "en") -> str:
     """The page of an answer of certify."""
-    return page.draw(certificate.report(given, language))
+    return page.draw(cutover_result.report(given, language))
 
 
 def status_page(given: Mapping[str, Any], language: str = "en") -> str:

@@ -22,7 +22,7 @@ from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.passes import store
 from oss_oms_sync.passes.classify import Classifier, Entry
-from oss_oms_sync.passes.listing import Run
+from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.pieces import Pass
 from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import Killed
@@ -329,7 +329,7 @@ def pass_world(keys: dict[str, list[str]], lanes: int, page: int, cut: Cut | Non
             world.classified(entry.key)
             return classify(self, entry)
 
-        def run_noted(self: ReconcileCount, run: Run) -> None:
+        def run_noted(self: ReconcileCount, run: KeyRun) -> None:
             for key in run.keys:
                 world.classified(key)
             add_run(self, run)

@@ -21,7 +21,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import digests as drawing
 from oss_oms_sync.passes.digests import Drawn, digest
-from oss_oms_sync.passes.marks import Mark
+from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Pass, Scope
 from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import WITHIN, Histogram, Tally
@@ -124,7 +124,9 @@ NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassState:
     began = timestamp(NOW - timedelta(minutes=minutes_ago))
     one = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
-    return PassState(one, Tally({}, (Mark("k", objects),) if objects else ()), timestamp(NOW) if ended else "", 1, 0, 1)
+    return PassState(
+        one, Tally({}, (KeyMark("k", objects),) if objects else ()), timestamp(NOW) if ended else "", 1, 0, 1
+    )
 
 
 @pytest.mark.parametrize(

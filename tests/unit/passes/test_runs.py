@@ -21,7 +21,7 @@ from oss_oms_sync.filters import CANARY, RECORD_ROOT, KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import SETTLED, Classifier
-from oss_oms_sync.passes.listing import Feed, Run, merged
+from oss_oms_sync.passes.listing import Feed, KeyRun, merged
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.tally import Tally
@@ -122,7 +122,7 @@ def walked(
     try:
         feeds = [Feed(listed(pages)) for pages in listings]
         for step in merged(feeds, feeds[FEEDS.index(twin)], count.equal if by_runs else None):
-            if isinstance(step, Run):
+            if isinstance(step, KeyRun):
                 runs += len(step.keys)
                 count.add_run(step)
                 continue

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import work
-from oss_oms_sync.passes.marks import MAX_MARKS, Mark, Marks, expected_objects, find_cut
+from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, expected_objects, find_cut
 from oss_oms_sync.passes.pieces import Scope
 from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld
@@ -29,7 +29,7 @@ KEYS = st.tuples(FOLDERS, st.sets(KEY, min_size=1, max_size=40)).map(
     lambda drawn: sorted(drawn[0] + k for k in drawn[1])
 )
 MARKS = st.lists(st.tuples(KEY, st.integers(1, 1000)), max_size=20, unique_by=lambda mark: mark[0]).map(
-    lambda drawn: [Mark(*mark) for mark in sorted(drawn)]
+    lambda drawn: [KeyMark(*mark) for mark in sorted(drawn)]
 )
 
 
@@ -133,7 +133,7 @@ def test_one_letter_keys_behind_a_long_prefix_cost_few_calls(length):
 )
 def test_the_middle_is_that_of_the_counts_of_the_marks(first, until, marks, cut):
     keys = numbered("{:03}", int(until or 999) + 1)[first:]
-    assert cut_of(keys, until, [Mark(*mark) for mark in marks.items()])[0] == cut
+    assert cut_of(keys, until, [KeyMark(*mark) for mark in marks.items()])[0] == cut
 
 
 def test_marks_of_keys_that_were_deleted_since_do_not_stop_the_splitting():
@@ -145,7 +145,7 @@ def test_marks_of_keys_that_were_deleted_since_do_not_stop_the_splitting():
     assert calls <= 5
 
 
-MARKS = [Mark("c", 10), Mark("f", 20), Mark("m", 40)]
+MARKS = [KeyMark("c", 10), KeyMark("f", 20), KeyMark("m", 40)]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_the_objects_of_a_range_are_those_of_its_marks_and_of_the_one_after_them
 NUMBERS_OF_KEYS = st.integers(0, 2000)
 
 
-def marks_of(first: int, number: int, start: Iterable[Mark] = ()) -> Marks:
+def marks_of(first: int, number: int, start: Iterable[KeyMark] = ()) -> Marks:
     marks = Marks(start)
     for n in range(first, first + number):
         marks.add(f"{n:06}")
@@ -208,7 +208,7 @@ def test_marks_that_were_stored_go_on_where_they_were(before, after):
 @given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(1, MAX_MARKS // 4))
 def test_however_uneven_marks_are_none_counts_much_more_than_it_did(some, times):
     counts = some * times
-    marks = Marks(Mark(f"{n:06}", count) for n, count in enumerate(counts))
+    marks = Marks(KeyMark(f"{n:06}", count) for n, count in enumerate(counts))
     assert_sound(marks, sum(counts))
     fair = sum(counts) / (MAX_MARKS - 2) + 1
     assert max((mark.objects for mark in marks), default=0) <= fair + max(counts, default=0)

@@ -11,7 +11,7 @@ from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.job_answers import Mark, Migrated
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Lags, LastWritten, Listed, ListedSource
+from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Lags, LastWritten, ListedSource, ListingTotals
 from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.task_group import Silence, TaskShown
 from oss_oms_sync.answers.text import Text, same, sentences, t
@@ -261,7 +261,7 @@ class Certificate:
     oms: OmsLeft
     passes: CertifiedPasses
     source: ListedSource | None
-    destination: Listed | None
+    destination: ListingTotals | None
     last_written: Sequence[LastWritten] | None
     classes: Mapping[ObjectClass, ClassFound] | None
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]] | None

@@ -136,7 +136,7 @@ MISSING_RIGHTS = {
 
 
 @dataclass(frozen=True)
-class Counted:
+class ObjectCount:
     """Objects of one bucket."""
 
     objects: int
@@ -144,14 +144,14 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Listed(Counted):
+class ListingTotals(ObjectCount):
     """All that a listing of one bucket brought, with the sum of its digests."""
 
     digest: Digest
 
 
 @dataclass(frozen=True)
-class ListedSource(Listed):
+class ListedSource(ListingTotals):
     """The same of the source bucket, with the digest of its versions."""
 
     state_digest: Digest
@@ -170,8 +170,8 @@ class ClassFound:
     """A class on both sides, the first of its keys, and how many objects of equal sizes were proven to differ, and were
     accepted once more by OMS in vain."""
 
-    source: Counted
-    destination: Counted
+    source: ObjectCount
+    destination: ObjectCount
     digests: Digests
     keys: Sequence[str]
     proven_different: int
@@ -193,8 +193,8 @@ class BothBuckets:
 
     classes: Mapping[ObjectClass, ClassFound]
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]]
-    source: Counted
-    destination: Counted
+    source: ObjectCount
+    destination: ObjectCount
 
     @property
     def judged(self) -> tuple[int, int]:
@@ -229,7 +229,7 @@ class Compared(BothBuckets, CompareAnswer):
     was written before the `watermark` was in the destination."""
 
     source: ListedSource
-    destination: Listed
+    destination: ListingTotals
     adds_up: bool
     remedies: Mapping[ObjectClass, Text]
     watermark: str | None

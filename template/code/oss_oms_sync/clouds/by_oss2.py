@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, Session, read_body
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, Connections, read_body
 
 
 class _StubModule(ModuleType):
@@ -51,7 +51,7 @@ def preload_oss2() -> None:
 class Transport:
     """The session of an `oss2.Bucket`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Connections) -> None:
         self._session = session
 
     def do_request(self, request: Any, timeout: tuple[float, float]) -> _Answer:

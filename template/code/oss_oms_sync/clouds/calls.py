@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from oss_oms_sync.clock import MIN_CALL_SECONDS, Clock, Deadline
-from oss_oms_sync.clouds.connection import POOL_WIDTH, Session
+from oss_oms_sync.clouds.connection import POOL_WIDTH, Connections
 from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class RetryBudget:
 
 class CallPool:
     """Threads that run calls side by side, and abandon a call that does not return in time. Its caller then has to
-    close the connection (`Session.abort`), or the thread stays for the life of the instance.
+    close the connection (`Connections.abort`), or the thread stays for the life of the instance.
 
     Needed even for a single call: a timeout of requests applies to each read, so a response that drips in byte by byte,
     or a name that does not resolve, outlives every timeout.
@@ -175,7 +175,7 @@ class Calls:
 
     def __init__(
         self,
-        session: Session,
+        session: Connections,
         pool: CallPool,
         deadline: Deadline,
         clock: Clock,
@@ -216,7 +216,7 @@ class PendingCall(Generic[T]):
     def __init__(
         self,
         begun: Begun[T | StorageError],
-        session: Session,
+        session: Connections,
         budget: RetryBudget,
         no_answer: Callable[[], StorageError],
     ) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from oss_oms_sync.clock import Clock, parse_http_date
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
+from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 
 # How long connecting may take, and each read.
 _SECONDS = 5.0
@@ -23,7 +23,7 @@ def skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[str, ti
 
 def _date_at(url: str, clock: Clock, pool: CallPool) -> datetime | None:
     """The time at `url`; None if it does not say."""
-    with Session(url, clock) as session:
+    with Connections(url, clock) as session:
 
         def ask() -> datetime | str:
             try:

@@ -50,7 +50,7 @@ NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 POOL_WIDTH = 20
 
 
-class Session(contextlib.AbstractContextManager["Session"]):
+class Connections(contextlib.AbstractContextManager["Connections"]):
     """Kept-alive connections to the cloud at `url`, for the life of an instance. They can be closed while a call is
     using them.
 
@@ -86,7 +86,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         if not self._proxies:
             Thread(target=connect, daemon=True).start()
 
-    def use(self) -> Session:
+    def use(self) -> Connections:
         """Return the session for calls now: on new connections if the open ones were idle for too long."""
         now = self._clock.now()
         if self._used and abs((now - self._used).total_seconds()) > _KEEPALIVE_EXPIRY:

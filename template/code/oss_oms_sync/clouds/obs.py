@@ -24,7 +24,7 @@ import requests
 from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
 from oss_oms_sync.clouds.bucket import Bucket, if_found
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
-from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
+from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Connections, read_body
 from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
 from oss_oms_sync.clouds.objects import OF_HEAD, ListPage, ObjectSummary, refuses_object
 from oss_oms_sync.clouds.obs_answers import (
@@ -91,7 +91,7 @@ class ObsClient:
         self.settings = settings
         self.pool = pool
         self.clock = clock
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, Connections] = {}
 
     def bucket(self, task: TaskInfo, deadline: Deadline) -> ObsBucket:
         """The bucket that `task` copies to, at OBS_ENDPOINT or else at the endpoint of the task's region.
@@ -108,10 +108,10 @@ class ObsClient:
             raise ObsError(PERIOD, presentable(f"OMS copies to {name}"), LIST, name)
         return ObsBucket(self, name, endpoint, deadline)
 
-    def session(self, url: str) -> Session:
+    def session(self, url: str) -> Connections:
         """The session to the bucket at `url`, kept for the next invocation."""
         if url not in self._sessions:
-            self._sessions[url] = Session(url, self.clock)
+            self._sessions[url] = Connections(url, self.clock)
         return self._sessions[url]
 
 

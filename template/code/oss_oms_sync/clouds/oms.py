@@ -26,7 +26,7 @@ from oss_oms_sync.clouds.connection import (
     MAX_LONG_BODY,
     MAX_SHORT_BODY,
     NETWORK_ERRORS,
-    Session,
+    Connections,
     read_body,
 )
 from oss_oms_sync.errors import Failure, Reason, presentable, root_cause
@@ -73,7 +73,7 @@ _BY_STATUS = {
 class OmsClient:
     """A client of one sync task, on kept-alive connections. One for the life of an instance."""
 
-    def __init__(self, settings: Settings, session: Session, pool: CallPool, clock: Clock) -> None:
+    def __init__(self, settings: Settings, session: Connections, pool: CallPool, clock: Clock) -> None:
         self._settings = settings
         self.session = session
         self._pool = pool

@@ -19,7 +19,7 @@ from oss_oms_sync.clock import Clock, Deadline
 from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, if_found
 from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, not_oss
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
-from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Session
+from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 from oss_oms_sync.clouds.objects import (
     BAD_CREDENTIALS,
     MAX_NAME_BYTES,
@@ -80,7 +80,7 @@ class OssClient:
     """What all buckets share. One for the life of an instance."""
 
     settings: Settings
-    session: Session
+    session: Connections
     pool: CallPool
     clock: Clock
     # What an instance remembers from one invocation to the next: of objects by their names, and of its own share.

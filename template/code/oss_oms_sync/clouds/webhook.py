@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, NETWORK_ERRORS, Session, read_body
+from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, NETWORK_ERRORS, Connections, read_body
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import presentable, root_cause
 
@@ -36,7 +36,7 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
     kind of webhook that is, and why the message is not known to have arrived, or nothing if the webhook took it."""
     settings, seconds = invocation.settings, invocation.deadline.cap(_SECONDS)
     robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _ANY)
-    body, session = jsontext.dump(robot.body(text, fields)), Session(settings.alert_webhook, invocation.clock)
+    body, session = jsontext.dump(robot.body(text, fields)), Connections(settings.alert_webhook, invocation.clock)
 
     def send() -> tuple[int, bytes]:
         headers, timeout = {"Content-Type": "application/json; charset=utf-8"}, (_CONNECT_SECONDS, _READ_SECONDS)

@@ -22,9 +22,9 @@ from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import again
 from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.digests import digest, first_folder, told_as
-from oss_oms_sync.passes.listing import Run
+from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
-from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, Written
+from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, WrittenObject
 
 # As many lines of differences, in bytes, as a piece may bring.
 _MAX_LINES_BYTES = 16_000_000
@@ -91,12 +91,12 @@ class CompareCount(Count):
             self._lines_bytes += len(text.encode())
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
-    def equal(self, run: Run) -> int:
+    def equal(self, run: KeyRun) -> int:
         """See Count: those that are equal, and whose lags nobody asks for."""
         number = self._judge.equal(run)
         return first((time >= self._lag_since for time in run.source.modified[:number]), number)
 
-    def add_run(self, run: Run) -> None:
+    def add_run(self, run: KeyRun) -> None:
         """See Count."""
         super().add_run(run)
         self._has_begun = True
@@ -170,8 +170,8 @@ class CompareCount(Count):
         """Keep an object while it is one of those that were written last."""
         last = self._tally.last_written
         if len(last) < MAX_WRITTEN:
-            heappush(last, Written(modified, key))
-        elif modified >= last[0].modified and (one := Written(modified, key)) > last[0]:
+            heappush(last, WrittenObject(modified, key))
+        elif modified >= last[0].modified and (one := WrittenObject(modified, key)) > last[0]:
             heapreplace(last, one)
 
     def _count_time(self, source: ObjectSummary, entry: Entry, found: ObjectClass) -> None:

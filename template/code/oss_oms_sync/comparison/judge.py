@@ -19,7 +19,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.ledger.records import FailedKey, again
 from oss_oms_sync.passes.classify import SETTLED, Entry, is_covered
-from oss_oms_sync.passes.listing import Run
+from oss_oms_sync.passes.listing import KeyRun
 
 # The event of a younger object, or its copy, may be on its way.
 SETTLED_SECONDS = SETTLED.total_seconds()
@@ -247,7 +247,7 @@ class Judge:
         # Nearly all are equal, so nothing is asked of these in vain.
         return Judged(entry, found, proof, is_inside, None if found.is_equal else self._due(entry, found))
 
-    def equal(self, run: Run) -> int:
+    def equal(self, run: KeyRun) -> int:
         """How many of the first keys of a run `judge` finds to be EQUAL_CONTENTS, with nothing to read or send."""
         # A file system is walked through key by key.
         if self.file_system:

@@ -60,7 +60,7 @@ _ALONE = {
 
 
 @dataclass(frozen=True)
-class Options:
+class CompareOptions:
     """What a payload asks for. `frozen_since`: of the pass that answers for both buckets since then. `run`: who judges
     `again`; of what has become due each key is sent once for each run, and none if that is empty."""
 
@@ -128,7 +128,7 @@ class _Comparison:
     def asked(self, event: bytes | str) -> CompareResult:
         """What a timer's or a manual call asks for."""
         invocation, settings = self._invocation, self._invocation.settings
-        asked = options.parse(event, Options)
+        asked = options.parse(event, CompareOptions)
         scope = Scope.asked(vars(asked), settings.key_filter)
         mode = self._task.object_overwrite_mode
         if asked.dry_run:
@@ -154,7 +154,7 @@ class _Comparison:
         answer = answer_of("compare", state, stopped, invocation.clock.now(), before)
         return CompareResult(state.tally if state else Tally(), answer, state, mode, stood_still)
 
-    def _judged_again(self, asked: Options, one: Pass, total: Tally) -> Tally:
+    def _judged_again(self, asked: CompareOptions, one: Pass, total: Tally) -> Tally:
         """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""
         invocation, scope = self._invocation, one.scope
         deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
@@ -267,7 +267,7 @@ def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequen
     return send
 
 
-def _named(asked: Options, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
+def _named(asked: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
     """The pass that a call asks about."""
     newest, frozen_from = newest_of(states, scope), asked.frozen_from
     if frozen_from is None or scope.standstill:

@@ -19,9 +19,9 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass
+from oss_oms_sync.passes.classify import Classifier, Entry, ReconcileClass
 from oss_oms_sync.passes.driver import Driver, refusal
-from oss_oms_sync.passes.listing import MergedListing, Run
+from oss_oms_sync.passes.listing import KeyRun, MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk, Take
 from oss_oms_sync.passes.states import answer_of
@@ -31,7 +31,7 @@ from oss_oms_sync.passes.work import Walked
 
 
 @dataclass(frozen=True)
-class Options:
+class ReconcileOptions:
     """What a payload asks for. `dry_run` and `limit` are one call that is not continued."""
 
     prefix: str = ""
@@ -90,7 +90,7 @@ def _range_walk(
 
 def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileAnswer:
     settings, before = invocation.settings, None
-    asked = options.parse(event, Options)
+    asked = options.parse(event, ReconcileOptions)
     scope = Scope.asked(vars(asked), settings.key_filter)
     if asked.dry_run or asked.limit is not None:
         one = driver.about_now(scope, note=not asked.dry_run)
@@ -124,30 +124,30 @@ class ReconcileCount(Count):
         super().__init__(key_filter, start)
         self._classifier = classifier
 
-    def equal(self, run: Run) -> int:
+    def equal(self, run: KeyRun) -> int:
         """See Count: those that are covered, and whose events nobody asks for."""
         return min(self._classifier.covered(run.source, run.twin), self._key_filter.tells(run.keys))
 
-    def add_run(self, run: Run) -> None:
+    def add_run(self, run: KeyRun) -> None:
         """See Count."""
         self._marks.extend(run.keys)
-        for name in (INSIDE, "scanned", ObjectClass.COVERED.count):
+        for name in (INSIDE, "scanned", ReconcileClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)
 
     def add(self, entry: Entry, take: Take) -> None:
         """See Count."""
         object_class, counts = self._classifier.classify(entry), self._tally.counts
         if entry.source:
-            if object_class is ObjectClass.UNRECORDED:
+            if object_class is ReconcileClass.UNRECORDED:
                 due = FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
-                object_class = object_class if take(due) else ObjectClass.UNSENT
+                object_class = object_class if take(due) else ReconcileClass.UNSENT
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
             counts[INSIDE] += object_class is not None or self._key_filter.is_told(entry.key)
         if object_class is None:
             return
         counts[object_class.count] += 1
-        if object_class is ObjectClass.ORPHAN:
+        if object_class is ReconcileClass.ORPHAN:
             return
         counts["scanned"] += 1
         came = self._classifier.event_came(object_class, entry)

@@ -28,7 +28,7 @@ _MAX_MONTHS = 14
 _TAIL_BYTES = 64
 
 
-class Listed(NamedTuple):
+class LineCount(NamedTuple):
     """How many lines told of an object, and of how many that is outside of the project's filter."""
 
     lines: int = 0
@@ -63,7 +63,7 @@ class ListRead(NamedTuple):
         """Whether `before` is what was there from `begin` up to the offset, so that reading goes on behind it."""
         return self.tail == _hash(before)
 
-    def after(self, body: bytes, offset: int, listed: Listed, *, ended: bool) -> ListRead:
+    def after(self, body: bytes, offset: int, listed: LineCount, *, ended: bool) -> ListRead:
         """How it is read when `body` was read up to `offset`, where it told of what is `listed`."""
         lines, outside = self.lines + listed.lines, self.outside + listed.outside
         return ListRead(self.etag, self.modified, offset, _hash(body[-_TAIL_BYTES:]), ended, lines, outside)
@@ -89,7 +89,7 @@ class ListPositions:
     unread: int = 0
     example: str = ""
     said: str = ""
-    listed: dict[str, Listed] = field(default_factory=dict)
+    listed: dict[str, LineCount] = field(default_factory=dict)
     group: str = ""
     folder: str = ""
     of_group: int = 0
@@ -129,8 +129,8 @@ class ListPositions:
         if self.is_of_group(name):
             self.of_group += lines
         else:
-            known = self.listed.get(month, Listed())
-            self.listed[month] = Listed(known.lines + lines, known.outside + outside)
+            known = self.listed.get(month, LineCount())
+            self.listed[month] = LineCount(known.lines + lines, known.outside + outside)
         if before.refused_until and not at.refused_until:
             self.unread -= 1
             self.example = self.example if self.unread else ""

@@ -41,14 +41,14 @@ T = TypeVar("T")
 _ONCE = {"x-oss-forbid-overwrite": "true"}
 
 
-class Written(NamedTuple):
+class WriteTime(NamedTuple):
     """When something was written, and how long ago: both by OSS's clock, whatever the function's says."""
 
     at: datetime
     ago: timedelta
 
     @classmethod
-    def of(cls, read: StoredObject) -> Written:
+    def of(cls, read: StoredObject) -> WriteTime:
         """Of an object as it was read: GetObject answers Last-Modified, and any answer has a Date.
 
         Raises StorageError if they are missing.
@@ -136,15 +136,15 @@ class JobState:
             if problem:
                 log.warning({"timer": "not noted", "problem": str(problem)})
 
-    def timers(self, jobs: Sequence[str]) -> tuple[dict[str, Written | None], Written | None]:
+    def timers(self, jobs: Sequence[str]) -> tuple[dict[str, WriteTime | None], WriteTime | None]:
         """When a timer last woke each of the `jobs`, and when it was noted that the project is installed; None for what
         was never noted.
 
         Raises StorageError.
         """
         *notes, installed = self._bucket.get_all([*(self._timer_name(job) for job in jobs), self._name("installed")])
-        woken = {job: Written.of(note) if note else None for job, note in zip(jobs, notes, strict=True)}
-        return woken, Written.of(installed) if installed else None
+        woken = {job: WriteTime.of(note) if note else None for job, note in zip(jobs, notes, strict=True)}
+        return woken, WriteTime.of(installed) if installed else None
 
     def last_runs(self) -> dict[str, int]:
         """When a timer last woke any job of each project of the task, in seconds since 1970.

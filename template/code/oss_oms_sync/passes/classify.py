@@ -18,7 +18,7 @@ SETTLED = timedelta(minutes=15)
 _LINK = "Symlink"
 
 
-class ObjectClass(Enum):
+class ReconcileClass(Enum):
     """What an object is to a pass of reconcile; the value is the name of its count."""
 
     PENDING = "pending"
@@ -38,8 +38,8 @@ class ObjectClass(Enum):
 
 
 # Whether the event of such an object arrived may be known.
-_NO_RECORD = (ObjectClass.MIGRATING, ObjectClass.UNRECORDED, ObjectClass.UNSENT)
-_TELLING = (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, *_NO_RECORD)
+_NO_RECORD = (ReconcileClass.MIGRATING, ReconcileClass.UNRECORDED, ReconcileClass.UNSENT)
+_TELLING = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_NO_RECORD)
 
 
 class Entry(NamedTuple):
@@ -86,23 +86,23 @@ class Classifier:
         """Whether the class of `source` depends on its records."""
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
-    def classify(self, entry: Entry) -> ObjectClass | None:
+    def classify(self, entry: Entry) -> ReconcileClass | None:
         """Classify `entry`; None if the pass does not cover it. None covers a canary, whose losses are to be seen."""
         key, source, success, failed, *_ = entry
         if source is None:
             # The object of a younger record may have been written after its page was listed.
             gone = success and success.modified <= self._recorded and self._key_filter.is_told(key)
-            return ObjectClass.ORPHAN if gone else None
+            return ReconcileClass.ORPHAN if gone else None
         if not self._matches(source):
             return None
         if source.modified > self._settled:
-            return ObjectClass.PENDING
+            return ReconcileClass.PENDING
         if not self._everything and is_covered(source, success):
-            return ObjectClass.COVERED
+            return ReconcileClass.COVERED
         if not self._everything and failed and failed.modified >= source.modified:
-            return ObjectClass.FAILED_BEFORE
+            return ReconcileClass.FAILED_BEFORE
         is_copied = not self._everything and (self._migrations.will_copy(source) or self._migrations.copied(source))
-        return ObjectClass.MIGRATING if is_copied else ObjectClass.UNRECORDED
+        return ReconcileClass.MIGRATING if is_copied else ReconcileClass.UNRECORDED
 
     def covered(self, source: Columns, success: Columns) -> int:
         """How many of the first objects, whose keys the filter tells of, are covered by these records of theirs, and
@@ -115,7 +115,7 @@ class Classifier:
         number = first(map(_LINK.__eq__, source.types[:number]), number)
         return first_difference(etags_of(source.etags[:number]), success.etags[:number])
 
-    def event_came(self, object_class: ObjectClass | None, entry: Entry) -> bool | None:
+    def event_came(self, object_class: ReconcileClass | None, entry: Entry) -> bool | None:
         """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
         there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
         _, source, success, failed, *_ = entry

@@ -30,7 +30,7 @@ WORTH_IT = 16
 _Records = dict[str, ObjectSummary]
 
 
-class Run(NamedTuple):
+class KeyRun(NamedTuple):
     """Keys that rise, with an object of the source each, and with what the other listing has of them; column by column.
     There may be records of these keys besides, but no other key is in between."""
 
@@ -38,17 +38,17 @@ class Run(NamedTuple):
     source: Columns
     twin: Columns
 
-    def first(self, number: int) -> Run:
+    def first(self, number: int) -> KeyRun:
         """Its first keys."""
         return (
             self
             if number == len(self.keys)
-            else Run(self.keys[:number], self.source.part(0, number), self.twin.part(0, number))
+            else KeyRun(self.keys[:number], self.source.part(0, number), self.twin.part(0, number))
         )
 
 
 # How many of the first keys of a run are counted at once.
-Equal = Callable[[Run], int]
+Equal = Callable[[KeyRun], int]
 
 
 class Feed:
@@ -108,7 +108,7 @@ class Feed:
         self.key = self.keys[self.place]
 
 
-def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | Run]:
+def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | KeyRun]:
     """All keys of these listings in their order; a proof of a key that is nowhere else is passed over. `feeds` are what
     an entry is made of, in that order. With `equal` there are runs of the keys that the source and `twin` have.
 
@@ -136,13 +136,13 @@ def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[E
                 feed.go_on()
 
 
-def _run(source: Feed, twin: Feed, others: Iterable[Feed]) -> Run:
+def _run(source: Feed, twin: Feed, others: Iterable[Feed]) -> KeyRun:
     """The longest run from here on within the pages that are there."""
     keys = source.keys[source.place :]
     number = first_difference(keys, twin.keys[twin.place :])
     for feed in others:
         number = number and feed.only_of(keys[:number])
-    return Run(keys[:number], source.columns(number), twin.columns(number))
+    return KeyRun(keys[:number], source.columns(number), twin.columns(number))
 
 
 class MergedListing:
@@ -183,7 +183,7 @@ class MergedListing:
         """
         return (one for one in self.steps() if isinstance(one, Entry))
 
-    def steps(self, equal: Equal | None = None) -> Iterator[Entry | Run]:
+    def steps(self, equal: Equal | None = None) -> Iterator[Entry | KeyRun]:
         """The same, and runs as far as `equal` says in place of the entries of their keys: of what is in the source and
         in the destination, or without one in the success records.
 

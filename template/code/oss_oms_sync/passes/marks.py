@@ -29,7 +29,7 @@ _ENDS = (0x7F, 0x7FF, 0xFFFF)
 _BEFORE_SURROGATES, _LAST_SURROGATE = 0xD7FF, 0xDFFF
 
 
-class Mark(NamedTuple):
+class KeyMark(NamedTuple):
     """A key, and how many objects there are up to and including it since the mark before."""
 
     key: str
@@ -39,16 +39,16 @@ class Mark(NamedTuple):
 class Marks:
     """Marks in key order, at most `MAX_MARKS`; the last one is the last key, so the counts add up to all objects."""
 
-    def __init__(self, marks: Iterable[Mark] = ()) -> None:
+    def __init__(self, marks: Iterable[KeyMark] = ()) -> None:
         """`marks` are in key order; if there are too many, neighbours are joined."""
         self._last_key = ""
         self._since = 0
         self._set(list(marks))
 
-    def __iter__(self) -> Iterator[Mark]:
+    def __iter__(self) -> Iterator[KeyMark]:
         yield from self._marks
         if self._since:
-            yield Mark(self._last_key, self._since)
+            yield KeyMark(self._last_key, self._since)
 
     def add(self, key: str) -> None:
         """Count `key`, which follows all keys so far."""
@@ -63,29 +63,29 @@ class Marks:
             self._last_key = keys[counted - 1]
             self._since += taken
             if self._since >= self._step:
-                self._marks.append(Mark(self._last_key, self._since))
+                self._marks.append(KeyMark(self._last_key, self._since))
                 self._since = 0
                 if len(self._marks) == MAX_MARKS:
                     self._set(self._marks)
 
-    def _set(self, marks: Sequence[Mark]) -> None:
+    def _set(self, marks: Sequence[KeyMark]) -> None:
         # Marks that count at least this are at most MAX_MARKS - 2. One more is the rest, and one the last key.
         self._step = max(1, -(-sum(mark.objects for mark in marks) // (MAX_MARKS - 2)))
         self._marks = list(marks) if len(marks) < MAX_MARKS else _join(marks, self._step)
 
 
-def _join(marks: Sequence[Mark], least: int) -> list[Mark]:
+def _join(marks: Sequence[KeyMark], least: int) -> list[KeyMark]:
     """Join neighbours, so that each mark but the last counts at least `least`."""
     joined, since = [], 0
     for key, count in marks:
         since += count
         if since >= least:
-            joined.append(Mark(key, since))
+            joined.append(KeyMark(key, since))
             since = 0
-    return [*joined, Mark(marks[-1].key, since)] if since else joined
+    return [*joined, KeyMark(marks[-1].key, since)] if since else joined
 
 
-def expected_objects(after: str, until: str, marks: Iterable[Mark]) -> int:
+def expected_objects(after: str, until: str, marks: Iterable[KeyMark]) -> int:
     """How many objects there are, by the `marks` of an earlier pass, after the key `after` and up to `until` ("": no
     limit); rather too many than too few."""
     following = [mark for mark in marks if mark.key > after]
@@ -94,7 +94,7 @@ def expected_objects(after: str, until: str, marks: Iterable[Mark]) -> int:
     return sum(mark.objects for mark in following[: inside + 1])
 
 
-def find_cut(first: str, until: str, marks: Iterable[Mark], next_key: NextKey) -> str | None:
+def find_cut(first: str, until: str, marks: Iterable[KeyMark], next_key: NextKey) -> str | None:
     """Find a key at which the range of keys up to `until` ("": no limit) splits into (..., cut] and (cut, until].
 
     `first` is the first key that exists in the range, `marks` are those of an earlier pass, in key order. `next_key(x)`
@@ -106,13 +106,13 @@ def find_cut(first: str, until: str, marks: Iterable[Mark], next_key: NextKey) -
     return _cut_by_characters(first, next_key) if by_marks is None else by_marks
 
 
-def middle_of(after: str, until: str, marks: Iterable[Mark]) -> str | None:
+def middle_of(after: str, until: str, marks: Iterable[KeyMark]) -> str | None:
     """A cut by `marks` alone: the middle of the keys after `after` and up to `until` ("": no limit), wherever keys are
     now; None if there is no mark in between. It is inside of the range, but one half may be empty."""
     return _cut_by_marks(f"{after}\0", until, marks, lambda cut: cut)
 
 
-def _cut_by_marks(first: str, until: str, marks: Iterable[Mark], next_key: NextKey) -> str | None:
+def _cut_by_marks(first: str, until: str, marks: Iterable[KeyMark], next_key: NextKey) -> str | None:
     """The mark that is the middle by counts of those inside the range."""
     following = [mark for mark in marks if mark.key >= first]
     inside = [mark.key for mark in following if not until or mark.key < until]

@@ -19,7 +19,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import state_digest, twin_digest, version_digest
-from oss_oms_sync.passes.listing import Run
+from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.marks import Marks
 from oss_oms_sync.passes.pieces import Kind, Piece
 from oss_oms_sync.passes.states import brief_answer
@@ -65,14 +65,14 @@ class Count:
             if self._key_filter.is_told(entry.key):
                 self._add_version(entry.source, entry.destination)
 
-    def equal(self, run: Run) -> int:
+    def equal(self, run: KeyRun) -> int:
         """How many of the first keys of a run are proven to be judged as its first is, and are counted at once by
         `add_run`: of a standstill pass, those of which both buckets hold the same."""
         source, twin = run.source, run.twin
         same = min(first_difference(source.sizes, twin.sizes), first_difference(source.etags, twin.etags))
         return min(same, self._key_filter.tells(run.keys))
 
-    def add_run(self, run: Run) -> None:
+    def add_run(self, run: KeyRun) -> None:
         """Count the keys of a run, as many as `equal` has said."""
         self._marks.extend(run.keys)
         names, etags, sizes, modified, _ = run.source
@@ -107,7 +107,7 @@ class RangeWalk:
     def __init__(
         self,
         invocation: Invocation,
-        steps: Iterable[Entry | Run],
+        steps: Iterable[Entry | KeyRun],
         start: Piece,
         count: Count,
         share: int = 1,
@@ -178,13 +178,13 @@ class RangeWalk:
         """Count key after key, or run after run; return whether that came to the end of the range."""
         until, count, monotonic = self._start.until, self.count, self._clock.monotonic
         for step in self._steps:
-            if until and (step.keys[0] if isinstance(step, Run) else step.key) > until:
+            if until and (step.keys[0] if isinstance(step, KeyRun) else step.key) > until:
                 return True
             if monotonic() > self._end or count.is_full:
                 self.stopped = self.stopped or TIME_IS_UP
             if self.stopped:
                 return False
-            if isinstance(step, Run):
+            if isinstance(step, KeyRun):
                 run = step.first(bisect_right(step.keys, until)) if until else step
                 count.add_run(run)
                 self._after = run.keys[-1]

@@ -169,7 +169,7 @@ def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> 
     return PassAnswer(finished=finished, next=following, stop=stopped and stopped.stop, stopped=stopped and stopped.why)
 
 
-class Answer(NamedTuple):
+class AnsweringPass(NamedTuple):
     """The pass that answers for both buckets: `of`. `standstill`: a standstill pass that began after its last look, one
     that contradicts it, or else the last; None if there is none."""
 
@@ -195,7 +195,7 @@ class Answer(NamedTuple):
 
 def answering(
     passes: Sequence[PassState], prefix: str, since: datetime | None = None, now: datetime | None = None
-) -> Answer | None:
+) -> AnsweringPass | None:
     """Return the pass of a job over all keys with `prefix` that answers, for certify, status and doctor alike.
 
     Without `since` it is the last that ended. Otherwise it is the one that began last, of those that began since then
@@ -222,13 +222,15 @@ def _whole(passes: Sequence[PassState], prefix: str) -> list[PassState]:
     return sorted(whole, key=lambda one: (one.started, one.of.name.partition("-")[2]))
 
 
-def beside_standstills(one: PassState, passes: Sequence[PassState]) -> Answer:
+def beside_standstills(one: PassState, passes: Sequence[PassState]) -> AnsweringPass:
     """A pass that has ended, with the standstill pass of `passes` that tells most of it."""
     later = (other for other in passes if other.ended and other.started > one.ended)
     like = [other for other in later if other.scope.standstill and other.scope.key_filter == one.scope.key_filter]
     # Judging keys again tells of OBS anew, and nothing of the source.
     like = [other for other in like if other.started > one.as_of or other.tally.state != one.tally.state]
-    answers = [Answer(one, other) for other in sorted(like, key=lambda other: other.started)] or [Answer(one, None)]
+    answers = [AnsweringPass(one, other) for other in sorted(like, key=lambda other: other.started)] or [
+        AnsweringPass(one, None)
+    ]
     return next((each for each in answers if each.stood_still is False), answers[-1])
 
 

@@ -18,7 +18,7 @@ from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.errors import StorageError, log
 from oss_oms_sync.filters import RECORD_ROOT
 from oss_oms_sync.ledger.state import read_all, write_once
-from oss_oms_sync.passes.marks import Mark
+from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import (
     AFTER_ALL,
     CLASSES_VERSION,
@@ -226,7 +226,7 @@ class PassStore:
         mine = (one for one in states if self.is_about(one.of))
         return [one for one in mine if one.ended or not self._is_forgotten(one.of.name)]
 
-    def known_marks(self, one: Pass) -> Sequence[Mark]:
+    def known_marks(self, one: Pass) -> Sequence[KeyMark]:
         """Where the keys of a pass lie, by the last one like it, or else by the last over the same keys: both jobs walk
         through the same objects, and a standstill pass through those of comparisons. Empty if there is none."""
         if one.before and (before := self.ended(one.before)):

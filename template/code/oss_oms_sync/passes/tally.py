@@ -15,10 +15,19 @@ from typing import Any, NamedTuple
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import ClassFound, Counted, Digests, Lag, Lags, LastWritten, Listed, ListedSource
+from oss_oms_sync.answers.pass_answers import (
+    ClassFound,
+    Digests,
+    Lag,
+    Lags,
+    LastWritten,
+    ListedSource,
+    ListingTotals,
+    ObjectCount,
+)
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, OTHERS, Drawn, kept_folders
-from oss_oms_sync.passes.marks import Mark, Marks
+from oss_oms_sync.passes.marks import KeyMark, Marks
 
 # What is to be sent, and was left, because it is too much.
 UNSENT = "unsent"
@@ -88,8 +97,8 @@ class ClassCount:
     def found(self) -> ClassFound:
         """As answers and certificates have it."""
         return ClassFound(
-            Counted(self.source.objects, self.source.bytes),
-            Counted(self.destination.objects, self.destination.bytes),
+            ObjectCount(self.source.objects, self.source.bytes),
+            ObjectCount(self.destination.objects, self.destination.bytes),
             Digests(self.source.digest, self.destination.digest),
             self.keys,
             self.proven_different,
@@ -101,14 +110,14 @@ class ClassCount:
 Folders = dict[str, dict[str, list[int]]]
 
 
-class Written(NamedTuple):
+class WrittenObject(NamedTuple):
     """An object of the source, by when it was written, in seconds since 1970."""
 
     modified: int
     key: str
 
 
-def written_last(objects: Iterable[Written]) -> list[Written]:
+def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
     """Those of `objects` that were written last, the latest first; a key that is named twice counts once."""
     newest = {one.key: one for one in sorted(objects)}
     return sorted(newest.values(), reverse=True)[:MAX_WRITTEN]
@@ -182,7 +191,7 @@ class Tally:
     """
 
     counts: Counter[str] = field(default_factory=Counter)
-    marks: Sequence[Mark] = ()
+    marks: Sequence[KeyMark] = ()
     state: Digest = 0
     twin: Digest = 0
     classes: dict[str, ClassCount] = field(default_factory=dict)
@@ -197,7 +206,7 @@ class Tally:
     deep_listed: Counter[str] = field(default_factory=Counter)
     largest: int = 0
     drawn: Drawn = field(default_factory=Drawn)
-    last_written: list[Written] = field(default_factory=list)
+    last_written: list[WrittenObject] = field(default_factory=list)
     unread: dict[str, list[str]] = field(default_factory=dict)
     parts: Sequence[str] = ()
     lines: int = 0
@@ -262,7 +271,7 @@ class Tally:
         source, there = self.side("source", *without), self.side("destination", *without)
         return {
             "source": ListedSource(source.objects, source.bytes, source.digest, self.state),
-            "destination": Listed(there.objects, there.bytes, there.digest),
+            "destination": ListingTotals(there.objects, there.bytes, there.digest),
             "classes": {one: self.of(one).found() for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS},
             "folders": {
                 name: {ObjectClass[title.upper()]: four for title, four in folder.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from oss_oms_sync.answers.step import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError, log
-from oss_oms_sync.passes.marks import Mark, expected_objects, find_cut, middle_of
+from oss_oms_sync.passes.marks import KeyMark, expected_objects, find_cut, middle_of
 from oss_oms_sync.passes.pieces import MAX_PIECES, ROOT_RANGE, Kind, Pass, Piece, Scope, Tree, Wake, fold, tiles
 from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
@@ -186,7 +186,7 @@ class Worker:
         self._store.write_total(one, fold(pieces).completed(before.tally if before else None), tree)
         self._store.clear_away(one.name)
 
-    def _cut(self, one: Pass, start: Piece, marks: Sequence[Mark]) -> str | None:
+    def _cut(self, one: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
         """Where the rest of a range splits; None if that is one page, or there is no such key."""
         prefix, source = one.scope.key_filter.prefix, self._source.within(self._listing_seconds())
         page = source.list_page(prefix, start.after)
@@ -208,7 +208,7 @@ def _is_shared(range_name: str, lanes: int) -> bool:
     return 1 << (len(range_name) - len(ROOT_RANGE)) < lanes
 
 
-def _planned(begun: Piece, marks: Sequence[Mark]) -> Piece:
+def _planned(begun: Piece, marks: Sequence[KeyMark]) -> Piece:
     """The first piece of a range that is to be shared: it splits at once if half of it is worth an invocation."""
     is_large = expected_objects(begun.after, begun.until, marks) >= WORTH_SPLITTING
     cut = middle_of(begun.after, begun.until, marks) if is_large else None

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from ops.check import doubts
+from ops.certificate.check import doubts
 from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.check import doubts
+from ops.certificate.check import doubts
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.filters import KeyFilter

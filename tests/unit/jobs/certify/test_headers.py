@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ops.check import doubts
+from ops.certificate.check import doubts
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes import digests
 from support.certify_world import CertifyWorld, check, verdict

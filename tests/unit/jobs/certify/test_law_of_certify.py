@@ -14,7 +14,7 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from ops.check import findings
+from ops.certificate.check import findings
 from oss_oms_sync.errors import StorageError
 from sandbox.oms.copier import CopyFailure
 from support.certify_world import CertifyWorld, check

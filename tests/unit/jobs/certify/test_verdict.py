@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.commands import command
+from ops.shell import command
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import timestamp
 from sandbox.oms.copier import CopyFault

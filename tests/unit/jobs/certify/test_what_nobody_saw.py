@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ops.check import doubts
+from ops.certificate.check import doubts
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify import evidence

@@ -9,7 +9,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason, StorageError
-from oss_oms_sync.jobs.replay.resending import Options, Replay
+from oss_oms_sync.jobs.replay.resending import Replay, ReplayOptions
 from oss_oms_sync.ledger.closing import Closing
 from support.status_world import IN_STEP
 from support.world import NO_RIGHT, ROOT
@@ -176,7 +176,7 @@ def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
         world.fail(str(number), reason)
     assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: " in world.verdict()[1]
     look = Replay(world.invocation(), lets_rest=False)
-    look.send_records(Options(dry_run=True))
+    look.send_records(ReplayOptions(dry_run=True))
     assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
 
 

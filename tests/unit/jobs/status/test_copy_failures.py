@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.status.copying import CopyFailures
-from oss_oms_sync.ledger.list_positions import Listed
+from oss_oms_sync.ledger.list_positions import LineCount
 from oss_oms_sync.ledger.records import FailedKey
 from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, StatusWorld
 
@@ -222,7 +222,7 @@ keys = st.lists(
 def test_whatever_is_known_the_parts_add_up_and_nothing_is_done_that_no_list_told_of(
     counted, lines, outside, waiting, unread
 ):
-    found = CopyFailures.of(counted, Listed(lines, min(lines, outside)), waiting, unread)
+    found = CopyFailures.of(counted, LineCount(lines, min(lines, outside)), waiting, unread)
     assert min(found.parts) >= 0
     assert found.waiting + found.stuck == len(waiting)
     assert found.done + found.outside <= lines

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from ops.commands import command
+from ops.shell import command
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from ops import cli
 from ops.canary import objects
+from ops.command_line import cli
 from sandbox.oms.copier import CopyFault
 from support.administrator import Administrator
 from support.migration import MODES, Here, Migration, Said
@@ -72,7 +72,7 @@ class CanaryWorld(Administrator, Migration):
         """The project's s.yaml, in a folder of its own."""
         settings, file = (self.project() / "s.yaml").read_text(encoding="utf-8"), self.folder / "s.yaml"
         file.write_text(self.change_settings(settings), encoding="utf-8")
-        with patch.dict("os.environ", self.administrators()), patch("ops.cli.FOLDER", self.folder):
+        with patch.dict("os.environ", self.administrators()), patch("ops.command_line.cli.FOLDER", self.folder):
             yield file
 
     @property

@@ -13,7 +13,7 @@ from ops.canary import field_report, hops
 from ops.canary.field_report import SEPARATORS
 from ops.canary.in_place import InPlace
 from ops.canary.objects import items
-from ops.clouds.wire import Answer
+from ops.clouds.wire import Response
 from oss_oms_sync.unconfirmed import NOT_SEEN, UNCONFIRMED
 from support.documents import Document
 from support.law import SCHEDULES, seeds_of
@@ -41,7 +41,7 @@ def followed(draw, item):
         draw(moments),
         draw(words),
         draw(moments),
-        Answer(200, headers, b"") if draw(st.booleans()) else None,
+        Response(200, headers, b"") if draw(st.booleans()) else None,
         [draw(words)],
         {draw(words): "kept", "content-type": draw(words)},
     )

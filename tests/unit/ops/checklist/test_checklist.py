@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from ops.checklist.settings import SETTINGS
+from ops.accounts import statements
+from ops.checklist.bucket_settings import SETTINGS
 from ops.clouds.keys import ALIBABA, HUAWEI
-from ops.setup import statements
 from sandbox.server.faults import Fault
 from support.grants import iam_user, ram_user
 from support.policies import show

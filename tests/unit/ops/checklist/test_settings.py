@@ -21,12 +21,12 @@ from obs import (
 )
 from obs.model import AbortIncompleteMultipartUpload, ErrorDocument, Expiration, IndexDocument
 
+from ops.checklist.bucket_settings import SETTINGS
 from ops.checklist.checklist import State, compared
-from ops.checklist.settings import SETTINGS
-from ops.clock import Clock
-from ops.clouds.buckets import ObsBucket, OssBucket, Place
+from ops.clock import WallClock
+from ops.clouds.buckets import ObsBucketClient, OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.wire import Answer
+from ops.clouds.wire import Response
 from sandbox.account import DOMAIN_ID
 from sandbox.server.faults import Fault
 from support.names import esdk
@@ -47,8 +47,8 @@ class World:
     def __init__(self, box, obs, v2_client):
         self.box, self.oss, self.obs, self.v2 = box, box.bucket(HERE), obs, v2_client
         user, administrator = (Keys(*map(Secret, one)) for one in (box.user_credentials, box.huawei_credentials))
-        self.here = OssBucket(Place.of(box.oss.endpoint, HERE), user, Clock(), box.region)
-        self.there = ObsBucket(Place.of(box.obs.endpoint, THERE), administrator, Clock())
+        self.here = OssBucketClient(Place.of(box.oss.endpoint, HERE), user, WallClock(), box.region)
+        self.there = ObsBucketClient(Place.of(box.obs.endpoint, THERE), administrator, WallClock())
 
     def row(self, name):
         return compared(BY_NAME[name], self.here, self.there)
@@ -401,7 +401,7 @@ CERTIFICATE = f"<Certificate><CertId>493</CertId>{ENABLED}</Certificate>"
 def test_a_domain_is_equal_only_without_certificates_and_where_oss_serves_it(world, monkeypatch, here, there, state):
     # The vendor's page of ListCname has it so.
     cname = f"<ListCnameResult><Cname><Domain>img.example.com</Domain>{here}</Cname></ListCnameResult>"
-    monkeypatch.setattr(world.here, "document", lambda _query: Answer(200, {}, cname.encode()))
+    monkeypatch.setattr(world.here, "document", lambda _query: Response(200, {}, cname.encode()))
     domain(world, "img.example.com", there)
     assert world.state("domains") is state
 

@@ -13,11 +13,11 @@ from huaweicloudsdkoms.v2 import ListSyncTaskStatisticRequest, OmsClient, ShowSy
 from obs import ObsClient
 from obs.model import Versions
 
-from ops.clock import Clock
+from ops.clock import WallClock
 from ops.clouds import wire
-from ops.clouds.buckets import ObsBucket, OssBucket, Place
+from ops.clouds.buckets import ObsBucketClient, OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.oms import SyncTask
+from ops.clouds.oms import SyncTaskClient
 from ops.clouds.services import Ram
 from support.names import esdk
 
@@ -47,14 +47,14 @@ def made(credentials):
 
 @pytest.fixture
 def oss(box):
-    return OssBucket(Place.of(box.oss.endpoint, SOURCE), made(box.user_credentials), Clock(), box.region)
+    return OssBucketClient(Place.of(box.oss.endpoint, SOURCE), made(box.user_credentials), WallClock(), box.region)
 
 
 @pytest.fixture
 def obs(box, their_obs):
     port = urlsplit(box.obs.endpoint).port
     place = Place.of(f"http://obs.cn-north-4.myhuaweicloud.com:{port}", DESTINATION)
-    return ObsBucket(place, made(box.huawei_credentials), Clock())
+    return ObsBucketClient(place, made(box.huawei_credentials), WallClock())
 
 
 @pytest.fixture
@@ -275,7 +275,7 @@ def test_an_upload_in_parts_equals_the_sdks(box, oss, their_oss):
 
 
 def test_what_oms_is_asked_equals_the_sdks(box):
-    task = SyncTask(box.task.sync_url, made(box.huawei_credentials), Clock(lambda: box.ahead))
+    task = SyncTaskClient(box.task.sync_url, made(box.huawei_credentials), WallClock(lambda: box.ahead))
     since = dt.datetime.fromtimestamp(box.now(), dt.timezone.utc)
     mine = told(box.oms, lambda: (task.show(), task.statistics(since)))
     config = HttpConfig.get_default_config()
@@ -380,7 +380,11 @@ ALL_CALLS = {
 def test_spoiled_in_one_place_it_is_refused(box, oss, obs, monkeypatch, call):
     # GIVEN the requests of a call, none of which is refused for its signature
     cloud = call.split()[0]
-    ours = {"oss": oss, "obs": obs, "oms": SyncTask(box.task.sync_url, made(box.huawei_credentials), Clock())}[cloud]
+    ours = {
+        "oss": oss,
+        "obs": obs,
+        "oms": SyncTaskClient(box.task.sync_url, made(box.huawei_credentials), WallClock()),
+    }[cloud]
     for key in ("there", KEY):
         box.oss.put(SOURCE, key, b"here")
     box.obs.put(DESTINATION, "there", b"here")
@@ -417,7 +421,9 @@ def test_a_refusal_shows_no_key(box, oss):
 
 
 def test_an_object_is_missing_only_from_a_bucket_that_is_there_and_may_be_read(box, oss):
-    elsewhere = OssBucket(Place.of(box.oss.endpoint, "nowhere"), made(box.user_credentials), Clock(), box.region)
+    elsewhere = OssBucketClient(
+        Place.of(box.oss.endpoint, "nowhere"), made(box.user_credentials), WallClock(), box.region
+    )
     assert (oss.head(KEY), oss.get(KEY)) == (None, None)
     with pytest.raises(wire.RefusedError, match="NoSuchBucket"):
         elsewhere.get(KEY)
@@ -429,7 +435,7 @@ def test_an_object_is_missing_only_from_a_bucket_that_is_there_and_may_be_read(b
 def test_a_key_is_made_once_though_the_answer_is_lost_and_by_ram_itself(box, mocker):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
-        Ram(made(box.user_credentials), Clock()).do("CreateAccessKey", UserName="x")
+        Ram(made(box.user_credentials), WallClock()).do("CreateAccessKey", UserName="x")
     ((request,),) = (call.args for call in exchange.call_args_list)
     assert request.url.startswith("https://ram.aliyuncs.com/")
 

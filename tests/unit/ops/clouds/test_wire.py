@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ops.clock import Clock
+from ops.clock import WallClock
 from ops.clouds import wire
-from ops.clouds.buckets import ObsBucket, OssBucket
+from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.oms import SyncTask
+from ops.clouds.oms import SyncTaskClient
 from ops.errors import OpsError, UsageError
 from oss_oms_sync.settings import Settings
 from sandbox.server.certificate import make_certificate
@@ -125,7 +125,7 @@ def in_both(error: OpsError) -> list[str]:
 def test_what_cannot_be_reached_says_by_which_way(monkeypatch):
     def fails(url: str) -> wire.UnreachableError:
         with pytest.raises(wire.UnreachableError) as failed:
-            wire.ask(Clock(), lambda: get(url), attempts=1)
+            wire.ask(WallClock(), lambda: get(url), attempts=1)
         return failed.value
 
     cloud = f"https://127.0.0.1:{free_port()}/"
@@ -147,7 +147,7 @@ def test_a_certificate_that_is_not_trusted_is_said_at_once_and_no_way_of_the_net
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     with pytest.raises(wire.UnreachableError, match="CERTIFICATE_VERIFY_FAILED") as failed:
-        wire.ask(Clock(), lambda: get("https://127.0.0.1/"), attempts=2)
+        wire.ask(WallClock(), lambda: get("https://127.0.0.1/"), attempts=2)
     assert "SSL_CERT_FILE" in failed.value.fix.en
     assert len(heard) == 1
 
@@ -172,20 +172,20 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
     ],
 )
 def test_what_to_do_about_a_refusal_is_about_rights_only_where_one_is_missing(status, body, fix):
-    error = wire.RefusedError(get("https://cloud/"), wire.Answer(status, {}, body))
+    error = wire.RefusedError(get("https://cloud/"), wire.Response(status, {}, body))
     assert error.fix.en.startswith(fix)
 
 
-@pytest.mark.parametrize("bucket", [OssBucket, ObsBucket])
+@pytest.mark.parametrize("bucket", [OssBucketClient, ObsBucketClient])
 @pytest.mark.parametrize("status", [200, 403, 404])
 def test_what_something_else_answers_in_the_place_of_a_bucket_says_nothing_of_it(monkeypatch, bucket, status):
-    page = wire.Answer(status, {"content-type": "text/html"}, b"<html><body>Please log in</body></html>")
+    page = wire.Response(status, {"content-type": "text/html"}, b"<html><body>Please log in</body></html>")
     monkeypatch.setattr(wire, "exchange", lambda _: page)
-    asked = bucket.at({}, "cn-north-4", "photos", Keys(Secret("a"), Secret("b")), Clock())
+    asked = bucket.at({}, "cn-north-4", "photos", Keys(Secret("a"), Secret("b")), WallClock())
     calls = [lambda: asked.head("a"), lambda: asked.get("a"), lambda: asked.delete("a"), lambda: asked.folders("")]
     calls += [lambda: list(asked.objects("")), lambda: list(asked.versions("")), lambda: asked.configured("website")]
     for call in calls:
-        with pytest.raises(wire.UnreadableError):
+        with pytest.raises(wire.UnreadableResponseError):
             call()
 
 
@@ -193,12 +193,12 @@ def test_what_something_else_answers_in_the_place_of_a_bucket_says_nothing_of_it
 def test_the_address_of_the_task_is_taken_as_the_functions_take_it(given):
     url = given.format(ENVIRONMENT["SYNC_URL"].removeprefix("https" if "HTTPS" in given else ""))
     assert Settings.from_env({**ENVIRONMENT, "SYNC_URL": url}).task.task_id == TASK
-    assert SyncTask(url, Keys(Secret("a"), Secret("b")), Clock()).id == TASK
+    assert SyncTaskClient(url, Keys(Secret("a"), Secret("b")), WallClock()).id == TASK
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
 def test_what_no_cloud_says_is_an_error_of_ours(body):
-    answer = wire.Answer(200, {}, body)
+    answer = wire.Response(200, {}, body)
     for read in (answer.xml, answer.json):
         with pytest.raises(OpsError, match="nothing that the cloud documents"):
             read()

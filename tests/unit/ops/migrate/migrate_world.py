@@ -7,7 +7,7 @@ import math
 from typing import Any
 from unittest.mock import patch
 
-from ops.clouds.buckets import OssBucket, Place
+from ops.clouds.buckets import OssBucketClient, Place
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.group import Group
 from support.migration import Here, at_once
@@ -21,7 +21,7 @@ class MigrateWorld(SetupWorld):
 
     def _set_up(self) -> None:
         super()._set_up()
-        self._patches.enter_context(patch("ops.waiting.in_background", at_once))
+        self._patches.enter_context(patch("ops.session.in_background", at_once))
         self._patches.enter_context(patch.object(Here, "sleep", self._sleep))
         well(self.setup(typed=YES))
         self.task = self.oms.tasks[0]
@@ -51,10 +51,10 @@ class MigrateWorld(SetupWorld):
         """Let the next command that waits be interrupted, once so many seconds have gone by."""
         self._interrupted_at = self.ground.loop.time() + seconds
 
-    def administrator_log(self) -> OssBucket:
+    def administrator_log(self) -> OssBucketClient:
         """The log bucket, as the administrator sees it."""
         place = Place.of(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
-        return OssBucket(place, Keys(*map(Secret, self.user_credentials)), Here(self), self.region)
+        return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), Here(self), self.region)
 
     @property
     def group(self) -> Group:

@@ -8,12 +8,12 @@ import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkoms import v2
 
-from ops import effort
-from ops.clock import Clock
+from ops.clock import WallClock
 from ops.clouds import wire
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import TaskGroups, Wanted
 from ops.clouds.services import Service
+from ops.cost import effort
 from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from unit.ops.migrate.migrate_world import MigrateWorld
@@ -90,7 +90,7 @@ WANTED = Wanted("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note
 def test_what_changes_a_group_is_asked_once_though_the_answer_is_lost(mocker, change):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
-        change(TaskGroups(Service("https://oms.cn-north-4.myhuaweicloud.com", KEYS, Clock()), "project"))
+        change(TaskGroups(Service("https://oms.cn-north-4.myhuaweicloud.com", KEYS, WallClock()), "project"))
     assert exchange.call_count == 1
 
 

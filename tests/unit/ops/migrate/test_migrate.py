@@ -10,9 +10,9 @@ from unittest.mock import patch
 
 import pytest
 
-from ops import answers
+from ops.functions import tool_output
 from ops.intention import Intention, Intentions
-from ops.migrate.told import how_far, plan
+from ops.migrate.messages import how_far, plan
 from oss_oms_sync.answers.task_group import TaskGroup
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
@@ -585,7 +585,7 @@ def test_the_plan_counts_what_begins_with_the_prefix_as_far_as_that_is_known(pre
     folders = {"": missing(2), "a/": missing(1), "b/": missing(4), "d/": missing(0)}
     if others:
         folders["*"] = missing(8)
-    found = answers.of_compare(compared({"missing": sides(7 + others, 0)}, folders=folders))
+    found = tool_output.of_compare(compared({"missing": sides(7 + others, 0)}, folders=folders))
     intention = Intention("", "", "source", "destination", [prefix], [])
     assert said in "\n".join(map(str, plan(intention, found, own, "en")))
 

@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import pytest
 
-from ops.migrate import beginning
-from ops.setup.iam_users import IamUser
+from ops.accounts.iam_users import IamUser
+from ops.migrate import preparation
 from oss_oms_sync.jobs.replay.failed_copies import FailedCopies, _TimeIsUpError
 from sandbox.oms.group import Status
 from support.administrator import KilledError
@@ -68,7 +68,7 @@ def test_whoever_thinks_before_ending_one_does_not_end_the_next_one(world):
 
 def test_a_key_that_comes_while_somebody_is_asked_stays(world):
     world.fill(10)
-    user, ram, really = f"{NAME}-oms", world.ram.entities, beginning.confirm
+    user, ram, really = f"{NAME}-oms", world.ram.entities, preparation.confirm
     made = []
 
     def confirm(*asked):
@@ -77,7 +77,7 @@ def test_a_key_that_comes_while_somebody_is_asked_stays(world):
         ram.delete_access_key(user, old)
         really(*asked)
 
-    with patch("ops.migrate.beginning.confirm", confirm):
+    with patch("ops.migrate.preparation.confirm", confirm):
         well(world.migrate())
     assert keys_of_reader(world) == {*made}
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from ops.accounts.statements import migration
 from ops.clouds.keys import ALIBABA, HUAWEI
 from ops.project import variables
-from ops.setup.statements import migration
 from sandbox.oms.copier import CopyFailure
 from support.grants import iam_user, ram_user
 from support.migration import project

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.certificates import ACCEPTABLE, CHECKS, CLASSES, OMS_LISTS, SAMPLED
+from ops.certificate.form import ACCEPTABLE, CHECKS, CLASSES, OMS_LISTS, SAMPLED
 from ops.report.words import Words
 from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.codec import from_json, to_json

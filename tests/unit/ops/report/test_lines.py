@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from ops.clock import Clock
+from ops.clock import WallClock
 from ops.report.blocks import Column, Hero, Report, Span, Table
 from ops.show import lines
 from ops.terminal import Screen, width
@@ -27,7 +27,7 @@ class Terminal(io.StringIO):
 def drawn(monkeypatch, table: Table, columns: int, language: str = "en") -> list[str]:
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
-    screen = Screen(Clock(0), Terminal(), Terminal())
+    screen = Screen(WallClock(0), Terminal(), Terminal())
     screen.answer(lines.draw(Report(Hero("GO", "good", "GO", None), language, [table])))
     return screen._out.getvalue().splitlines()[1:]
 

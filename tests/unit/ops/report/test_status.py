@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.certificates import NOT_COUNTED
+from ops.certificate.form import NOT_COUNTED
 from ops.report.comparison import CLASSES
 from oss_oms_sync.answers.status_answer import VerdictState
 from oss_oms_sync.copy_codes import COPY_CODES

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.certificates import CHECKS
-from ops.report import certificate, checks
+from ops.certificate.form import CHECKS
+from ops.report import cutover_result, findings
 from ops.report.words import NEXT_STEPS, STOPS, Words
 from oss_oms_sync.answers import text
 from oss_oms_sync.answers.certificate import CutoverVerdict
@@ -75,7 +75,7 @@ def test_the_english_page_has_no_chinese(name):
 
 @pytest.mark.parametrize(
     ("words", "asked_for"),
-    [(checks.NAMES, {*CHECKS}), (certificate.VERDICTS, {one.value for one in CutoverVerdict}), (STOPS, {*Stop})],
+    [(findings.NAMES, {*CHECKS}), (cutover_result.VERDICTS, {one.value for one in CutoverVerdict}), (STOPS, {*Stop})],
     ids=["checks", "verdicts", "reasons to stop"],
 )
 def test_each_has_words(words, asked_for):

@@ -12,8 +12,8 @@ from unittest.mock import patch
 
 import yaml
 
-from ops import cli
 from ops.clouds.wire import Request
+from ops.command_line import cli
 from support.administrator import Administrator
 from support.migration import Caller, Here
 from support.ops import Terminal
@@ -82,7 +82,7 @@ class SetupWorld(Administrator):
 
     def _set_up(self) -> None:
         super()._set_up()
-        self._patches.enter_context(patch("ops.call.caller", lambda *_: Caller(self)))
+        self._patches.enter_context(patch("ops.functions.call.caller", lambda *_: Caller(self)))
         self.put_project(self.folder, {"functionName": NAME})
         answers = {"functionName": NAME, "SYNC_URL": "", "logBucket": self.log_bucket}
         (self.folder / "answers.json").write_text(json.dumps(answers))
@@ -104,7 +104,7 @@ class SetupWorld(Administrator):
         terminal, typing, given = Terminal(), iter(hidden), self.administrators() if keys is None else keys
         with (
             patch.dict("os.environ", {**given, "TERM": "dumb", "COLUMNS": "1000"}),
-            patch("ops.cli.FOLDER", self.folder),
+            patch("ops.command_line.cli.FOLDER", self.folder),
             patch("sys.stdin", Terminal(typed)),
             patch("getpass.getpass", lambda *_: next(typing, "")),
             contextlib.redirect_stdout(terminal),

@@ -268,7 +268,7 @@ def test_no_program_that_setup_starts_has_any_key(world):
             seen.append(dict(os.environ))
             return super().secrets()
 
-    with patch("ops.call.caller", lambda *_: Watching(world)):
+    with patch("ops.functions.call.caller", lambda *_: Watching(world)):
         for half in ((), ("--only", "alibaba"), ("--only", "huawei")):
             world.setup("--plan", *half, keys={**world.administrators(), **given})
     assert len(seen) > 3

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from ops.accounts.both_clouds import CONTENT_EVENTS
 from ops.clouds.keys import ALIBABA
-from ops.setup.both_clouds import CONTENT_EVENTS
 from sandbox.account import ACCOUNT_ID
 from support.grants import ram_user
 from unit.ops.setup.setup_world import NAME, YES, ends, to, well

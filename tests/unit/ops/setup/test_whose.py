@@ -9,11 +9,11 @@ from unittest.mock import patch
 
 import pytest
 
+from ops.accounts.both_clouds import NEEDED, Alibaba, Huawei
 from ops.errors import UsageError
 from ops.project import read
-from ops.setup.both_clouds import NEEDED, Alibaba, Huawei
+from ops.session import Session
 from ops.terminal import Screen
-from ops.waiting import Session
 from sandbox.iam.identities import Asked
 from support.migration import Caller, Here
 from unit.ops.setup.setup_world import NAME, OTHER, YES, ends, number_of, trust, well

@@ -234,8 +234,8 @@ def _mend_failed(check: _ClassCheck, found: Comparison, evidence: Evidence) -> t
 
 
 def staying_closed(evidence: Evidence) -> Text:
-    """Return what to do about objects that nothing submits, because no cutover opens the project (ops/closing.py). No
-    step of a certificate opens it either: the user has to know that OBS is not in use."""
+    """Return the remedy of objects that nothing submits, because no cutover opens the project (ops/cutover/close.py).
+    No step of a certificate opens it either: the user has to know that OBS is not in use."""
     return _GO_STANDS if evidence.go_stands else _STAYS_CLOSED
 
 

@@ -20,7 +20,7 @@ from oss_oms_sync.jobs.doctor.rules import CheckContext, fault, ok, skipped, unk
 from oss_oms_sync.ledger.records import first_recorded_at, record_name
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
-from oss_oms_sync.passes.classify import SETTLED, Classifier, ObjectClass
+from oss_oms_sync.passes.classify import SETTLED, Classifier, ReconcileClass
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 
@@ -83,7 +83,7 @@ def records_flow(context: CheckContext) -> Finding:
         return skipped(_CLOSED)
     recent = _count_recent(context)
     accepted, failed, missing = (
-        recent.classes[one] for one in (ObjectClass.COVERED, ObjectClass.FAILED_BEFORE, ObjectClass.UNRECORDED)
+        recent.classes[one] for one in (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, ReconcileClass.UNRECORDED)
     )
     number = recent.classes.total()
     seen = t(
@@ -127,7 +127,7 @@ class _Recent(NamedTuple):
     """The objects of the last day by class; True if the event of any is known to have come; the accepted objects with
     `late` records; True if the time sufficed for all names."""
 
-    classes: Counter[ObjectClass | None]
+    classes: Counter[ReconcileClass | None]
     events_came: bool
     late: Sequence[ObjectSummary]
     all_seen: bool
@@ -143,7 +143,7 @@ def _count_recent(context: CheckContext) -> _Recent:
     in_hand = {
         key.key for run in RunFiles(context.invocation).leftovers() if isinstance(run, RunFile) for key in run.keys
     }
-    classes: Counter[ObjectClass | None] = Counter()
+    classes: Counter[ReconcileClass | None] = Counter()
     late: list[ObjectSummary] = []
     events_came = False
     enough = _scan_deadline(context)
@@ -152,10 +152,10 @@ def _count_recent(context: CheckContext) -> _Recent:
         object_class = classifier.classify(entry)
         came = classifier.event_came(object_class, entry)
         events_came |= came is True
-        if came is None and object_class is ObjectClass.COVERED and entry.source:
+        if came is None and object_class is ReconcileClass.COVERED and entry.source:
             late.append(entry.source)
-        is_replays = object_class is ObjectClass.UNRECORDED and entry.key in in_hand
-        classes[ObjectClass.FAILED_BEFORE if is_replays else object_class] += 1
+        is_replays = object_class is ReconcileClass.UNRECORDED and entry.key in in_hand
+        classes[ReconcileClass.FAILED_BEFORE if is_replays else object_class] += 1
     return _Recent(classes, events_came, late, not enough.expired())
 
 

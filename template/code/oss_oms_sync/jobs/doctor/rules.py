@@ -23,8 +23,8 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import Failure, StorageError
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.records import record_root
-from oss_oms_sync.ledger.state import JobState, Written
-from oss_oms_sync.passes.states import Answer, PassState, answering
+from oss_oms_sync.ledger.state import JobState, WriteTime
+from oss_oms_sync.passes.states import AnsweringPass, PassState, answering
 from oss_oms_sync.passes.store import PassStore
 
 C = TypeVar("C")
@@ -76,7 +76,7 @@ class CheckContext:
 
     # Not before it is asked for: without credentials there is no bucket.
     @cached_property
-    def timers(self) -> tuple[Mapping[str, Written | None], Written | None]:
+    def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
         """When a timer last woke each job, and since when the project is known to be installed; None if it was not.
 
         Then it is noted now. A job that never woke is measured by that, and passes, which note it too, begin by timers.
@@ -128,7 +128,7 @@ class CheckContext:
         return PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
 
     @property
-    def answer(self) -> Answer | None:
+    def answer(self) -> AnsweringPass | None:
         """The comparison with the task's destination that answers, with its standstill pass; None if there was none.
 
         Raises StorageError.

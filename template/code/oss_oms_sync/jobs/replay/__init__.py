@@ -16,7 +16,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import EventError, PayloadError, log
 from oss_oms_sync.events import ObjectChange, is_text
-from oss_oms_sync.jobs.replay.resending import Options, Replay
+from oss_oms_sync.jobs.replay.resending import Replay, ReplayOptions
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
@@ -51,12 +51,12 @@ def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Seq
         parsed = events.parse(event, invocation.settings)
         replay.send_named(parsed.changes, only_copies=True)
         return parsed.problems
-    asked = options.parse(event, Options)
+    asked = options.parse(event, ReplayOptions)
     if asked.keys is not None:
-        if asked != Options(keys=asked.keys):
+        if asked != ReplayOptions(keys=asked.keys):
             raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
         replay.send_named(_changes_of(asked.keys, invocation.settings), only_copies=False)
-    elif events.is_timer_event(event) and asked == Options():
+    elif events.is_timer_event(event) and asked == ReplayOptions():
         _work_for_the_timer(replay, invocation)
     else:
         replay.send_records(asked)
@@ -76,7 +76,7 @@ def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
         return
     try:
         replay.copies = FailedCopies(invocation).record()
-        replay.send_records(Options())
+        replay.send_records(ReplayOptions())
     finally:
         give_turn_back(invocation)
 

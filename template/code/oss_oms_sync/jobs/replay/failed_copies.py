@@ -30,7 +30,7 @@ from oss_oms_sync.comparison.judge import OMS_LISTS
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
 from oss_oms_sync.jobs.replay.resting import nothing_to_send, rest, version
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.list_positions import MARGIN, Listed, ListPositions, ListRead
+from oss_oms_sync.ledger.list_positions import MARGIN, LineCount, ListPositions, ListRead
 from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at, record_name
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import is_covered, listed_record
@@ -196,7 +196,7 @@ class FailedCopies:
                 self._note_unread(name, lines.unread, lines.example)
             at_end = ends and (lines.open_line or lines.end == len(body))
             stands, start = lines.end == start, lines.end
-            listed = Listed(len(lines.failures), outside)
+            listed = LineCount(len(lines.failures), outside)
             at = at.after(body[:start], part.start + start, listed, ended=at_end)
             self._positions.move(name, at)
             if at_end or stands:

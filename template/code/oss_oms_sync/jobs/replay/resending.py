@@ -30,7 +30,7 @@ _PAGE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Options:
+class ReplayOptions:
     """What a payload asks for: `keys`, as they are; or failed records, which a `dry_run` only counts."""
 
     prefix: str = ""
@@ -49,7 +49,7 @@ class Options:
     @property
     def is_whole(self) -> bool:
         """Whether that is all records there are."""
-        return replace(self, dry_run=False) == Options()
+        return replace(self, dry_run=False) == ReplayOptions()
 
 
 class Replay:
@@ -75,7 +75,7 @@ class Replay:
         self._left: set[str] = set()
         self._all_read = True
         self._unreadable: list[str] = []
-        self._asked = Options()
+        self._asked = ReplayOptions()
         # What a dry run would take, by reason; the oldest failure of that, and of what is left.
         self._by_reason: Counter[str] = Counter()
         self._oldest = ""
@@ -86,7 +86,7 @@ class Replay:
 
         Raises StorageError before anything is lost, and RecordError: then Function Compute keeps the envelope.
         """
-        self._asked = Options(keys=[])
+        self._asked = ReplayOptions(keys=[])
         # Asked once: whoever was told yes has keys in hand that may stand nowhere else.
         if not self.sender.may_send():
             if only_copies:
@@ -116,7 +116,7 @@ class Replay:
             for change, name, one in zip(changes, names, known, strict=True)
         ]
 
-    def send_records(self, asked: Options) -> None:
+    def send_records(self, asked: ReplayOptions) -> None:
         """Send the keys of the failed records, all or those that are `asked` for.
 
         A run over all continues after the last such run, starts over at the end, and takes over what earlier runs left
@@ -155,7 +155,7 @@ class Replay:
             unreadable=self._unreadable,
         )
 
-    def _send_pages(self, asked: Options, start: str) -> str:
+    def _send_pages(self, asked: ReplayOptions, start: str) -> str:
         """Process page after page of failed records; return the last name handled, or empty after a full round."""
         after, limit = start, asked.limit
         for page, last in self._pages(asked.prefix, start):
@@ -220,7 +220,7 @@ class Replay:
                         after = listed[-1].name
                         yield listed, after
 
-    def _read(self, page: Sequence[ObjectSummary], asked: Options) -> list[FailedKey]:
+    def _read(self, page: Sequence[ObjectSummary], asked: ReplayOptions) -> list[FailedKey]:
         """Read a page of records; return the keys that this run has to send."""
         due = [one for one in page if not (self._lets_rest and self._resting.holds(one))]
         full = [one.name for one in due if one.size]
@@ -258,7 +258,7 @@ class Replay:
                 keys.append(key)
         return keys
 
-    def _matches(self, key: FailedKey, asked: Options) -> bool:
+    def _matches(self, key: FailedKey, asked: ReplayOptions) -> bool:
         """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
         chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.told_reason)
         return chosen and self._invocation.settings.key_filter.matches(key.key) and key.key not in self._taken

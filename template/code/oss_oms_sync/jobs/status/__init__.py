@@ -34,7 +34,7 @@ from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import shown_mark
 from oss_oms_sync.ledger.closing import Closed, Closing
-from oss_oms_sync.ledger.list_positions import Listed, ListPositions
+from oss_oms_sync.ledger.list_positions import LineCount, ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
@@ -51,7 +51,7 @@ _INEXACT_COUNTS = t("two invocations went on with the same pass at once: its cou
 
 
 @dataclass(frozen=True)
-class Options:
+class StatusOptions:
     """What a payload asks for."""
 
     key: str | None = None
@@ -69,9 +69,9 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
     """
     JobState(invocation).note_timer("status", event)
-    asked, now = options.parse(event, Options), invocation.clock.now()
+    asked, now = options.parse(event, StatusOptions), invocation.clock.now()
     if asked.key is not None:
-        if asked != Options(key=asked.key):
+        if asked != StatusOptions(key=asked.key):
             raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
         return to_json(KeyHistory(invocation, asked.key).build())  # type: ignore[no-any-return]
     if not 1 <= asked.hours <= _MAX_HOURS:
@@ -193,7 +193,7 @@ class _StatusReport:
         if isinstance(task, Failure):
             return
         known = None if isinstance(last_day, Failure) else last_day
-        listed = lists.listed.get(month_name(self._now), Listed())
+        listed = lists.listed.get(month_name(self._now), LineCount())
         if acknowledged := Acknowledged.up_to(self._now, task.month, known, listed):
             self._state.store("status", to_json(acknowledged))
 

@@ -18,7 +18,7 @@ from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode,
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
-from oss_oms_sync.ledger.list_positions import Listed
+from oss_oms_sync.ledger.list_positions import LineCount
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.classify import SETTLED
 
@@ -45,11 +45,11 @@ class Acknowledged:
     at: datetime
     counts: MonthCounts
     on_its_way: int
-    listed: Listed
+    listed: LineCount
 
     @classmethod
     def up_to(
-        cls, now: datetime, counts: MonthCounts, last_day: Statistics | None, listed: Listed
+        cls, now: datetime, counts: MonthCounts, last_day: Statistics | None, listed: LineCount
     ) -> Acknowledged | None:
         """Everything that the counters show `now`, and what this month's lists told; None if one of the month's is
         missing."""
@@ -60,7 +60,7 @@ class Acknowledged:
             on_its_way = _remaining_after(_on_its_way_since(last_day, now), last_day)
             # Lists come within minutes, or not at all.
             unlisted = min(unlisted, last_day.count_after(now - _LISTED_WITHIN - last_day.step_length, "FAILURE"))
-        return cls(now, counts, on_its_way, Listed(min(listed.lines, counts.failed) + unlisted, listed.outside))
+        return cls(now, counts, on_its_way, LineCount(min(listed.lines, counts.failed) + unlisted, listed.outside))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Copying:
     failed: int | None = None
     unfinished: Unfinished | None = None
     since: datetime | None = None
-    listed: Listed = field(default_factory=Listed)
+    listed: LineCount = field(default_factory=LineCount)
 
     @classmethod
     def compute(
@@ -90,7 +90,7 @@ class Copying:
         acknowledged: Acknowledged | None,
         installed: datetime,
         now: datetime,
-        listed: Mapping[str, Listed],
+        listed: Mapping[str, LineCount],
     ) -> Copying:
         """What follows `now` from the counters, for a project installed at `installed`; `listed` is what OMS's lists
         told of, by month."""
@@ -125,7 +125,7 @@ class CopyFailures(CopyFailuresShown):
     stuck_codes: Mapping[str, int]
 
     @classmethod
-    def of(cls, counted: int, listed: Listed, waiting: Sequence[FailedKey], unread: float) -> CopyFailures:
+    def of(cls, counted: int, listed: LineCount, waiting: Sequence[FailedKey], unread: float) -> CopyFailures:
         """What is known of the failures that OMS `counted`. Lists told of some; of these, the keys `waiting` still have
         failed records, and of `unread` records it is not known whether they are of such keys."""
         codes = Counter(_code(key) for key in waiting)
@@ -195,12 +195,12 @@ def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day
     return max(failed, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
 
 
-def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: Mapping[str, Listed]) -> Listed:
+def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: Mapping[str, LineCount]) -> LineCount:
     """What OMS's lists told of in all `months`, without what was acknowledged in the first of them."""
-    told = [listed.get(month_name(month.begin), Listed()) for month in months]
-    known = acknowledged.listed if acknowledged else Listed()
+    told = [listed.get(month_name(month.begin), LineCount()) for month in months]
+    known = acknowledged.listed if acknowledged else LineCount()
     lines, outside = (sum(one[place] for one in told) - known[place] for place in (0, 1))
-    return Listed(max(0, lines), max(0, outside))
+    return LineCount(max(0, lines), max(0, outside))
 
 
 def _unfinished(

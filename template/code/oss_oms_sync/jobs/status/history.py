@@ -32,7 +32,7 @@ from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, Kind, modified_at, record_name, success_etag
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
-from oss_oms_sync.passes.classify import Classifier, Entry, ObjectClass, is_covered, listed_record
+from oss_oms_sync.passes.classify import Classifier, Entry, ReconcileClass, is_covered, listed_record
 from oss_oms_sync.passes.pieces import Scope
 
 _UNREAD = t("Whether replay has it in hand is not known: not all of replay's run files could be read.")
@@ -194,7 +194,7 @@ class KeyHistory:
                     t("Let an OMS migration task copy it, or reconcile with since."),
                     NOT_SENT,
                 )
-            case ObjectClass.PENDING:
+            case ReconcileClass.PENDING:
                 return Story(
                     t("It was written just now: its event may be on its way."),
                     t("Look again in 15 minutes."),

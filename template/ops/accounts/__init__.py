@@ -1,0 +1,1 @@
+"""The project's resources in both accounts: roles, users, keys, buckets, sync task, and permissions."""

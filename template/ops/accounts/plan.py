@@ -1,0 +1,169 @@
+"""The plan: a line for each thing, what it takes, and a hash by which somebody says yes to just this."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ops.accounts.needs import OURS, Line, Need, Standing
+from ops.report.blocks import Block, FindingBlock, Hero, Items, Paragraph, Report, Span
+from ops.report.blocks import StepBlock as BlockStep
+from ops.shell import COST, one_after_another
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.text import Text, t
+
+
+class After(NamedTuple):
+    """What is said once all is made, or was there, and what comes next; and how it stands then, in a word."""
+
+    made: Text
+    there: Text
+    steps: Sequence[Step]
+    word: Text = t("set up")
+
+    @property
+    def command(self) -> str:
+        """What comes next, as it is typed; empty if nothing does."""
+        return one_after_another(*self.steps)
+
+
+_DEPLOY = After(
+    t("Set up. Deploy it, and see whether all is well:"),
+    t("All is there. Deploy it, and see whether all is well:"),
+    [Step("deploy"), Step("doctor")],
+)
+# By the half that was set up alone.
+AFTER = {
+    "": _DEPLOY,
+    "huawei": _DEPLOY,
+    "alibaba": After(
+        t("Set up in Alibaba Cloud. Huawei Cloud is set up with:"),
+        t("All is there in Alibaba Cloud. Huawei Cloud is set up with:"),
+        [Step("setup", {"only": "huawei"})],
+    ),
+}
+AFTER_REMOVAL = After(
+    t("Removed. The buckets are still there, with all that is in them."),
+    t("Setup has nothing to remove. The buckets are still there, with all that is in them."),
+    [],
+    t("removed"),
+)
+_WORDS = {
+    Standing.THERE: (t("is there"), "good"),
+    Standing.CREATE: (t("create"), "way"),
+    Standing.CHANGE: (t("change"), "open"),
+    Standing.REMOVE: (t("remove"), "open"),
+    Standing.BY_HAND: (t("by hand"), "open"),
+    Standing.WAIT: (t("wait"), "open"),
+    Standing.UNSEEN: (t("not seen"), "bad"),
+    Standing.STOP: (t("stop"), "bad"),
+}
+
+
+# What has to be settled before anything is done stands first.
+_FIRST = (Standing.STOP, Standing.UNSEEN)
+_COUNTED = (
+    (Standing.STOP, t("{n} to settle first")),
+    (Standing.UNSEEN, t("{n} not seen")),
+    (Standing.CREATE, t("{n} to create")),
+    (Standing.CHANGE, t("{n} to change")),
+    (Standing.REMOVE, t("{n} to remove")),
+    (Standing.BY_HAND, t("{n} by hand")),
+    (Standing.WAIT, t("{n} to wait for")),
+)
+
+
+class SetupPlan:
+    """How all stands, in the order in which it is made."""
+
+    def __init__(self, lines: Sequence[tuple[Need, Line]], after: After) -> None:
+        self._lines, self._after = lines, after
+        states = [line.state for _, line in lines]
+        self.is_to_do = any(state in OURS for state in states)
+        # What nobody could look at is not carried out beside.
+        self.can_be_done = Standing.STOP not in states and Standing.UNSEEN not in states
+        self.waits = Standing.WAIT in states
+        self.exit_code = 3 if self.waits or Standing.UNSEEN in states else 0 if self.can_be_done else 1
+
+    @property
+    def hash(self) -> str:
+        """Of all that it says."""
+        # What a cloud refused has another number each time.
+        said = [_to_json(need, line._replace(seen=None) if line.steps else line) for need, line in self._lines]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
+
+    def report(self, language: str) -> Report:
+        """For people."""
+        word, tone, told = self._verdict()
+        is_done = self.can_be_done and not self.is_to_do and not self.waits
+        step = BlockStep("", self._after.command) if is_done and self._after.steps else None
+        hero = Hero(word.of(language), tone, told.of(language), step)
+        lines = sorted(self._lines, key=lambda pair: pair[1].state not in _FIRST)
+        blocks = [block for need, line in lines for block in _blocks(need, line, language)]
+        blocks.append(Paragraph(self._counts().of(language)))
+        return Report(hero, language, blocks, title=t("Plan of both clouds").of(language))
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*one) for one in self._lines]}
+
+    def creates(self, what: Need) -> bool:
+        """True if the plan creates this."""
+        return any(need is what and line.state is Standing.CREATE for need, line in self._lines)
+
+    def _counts(self) -> Text:
+        """Return how many things the plan creates, changes and removes, and how many are somebody else's to do."""
+        numbers = Counter(line.state for _, line in self._lines)
+        counts = [phrase.filled(n=numbers[state]) for state, phrase in _COUNTED if numbers[state]]
+        if not counts:
+            return t("In all: nothing to do")
+        if not numbers[Standing.REMOVE]:
+            counts.append(t("nothing removed"))
+        return t("In all: {counts}", counts=counts)
+
+    def _verdict(self) -> tuple[Text, str, Text]:
+        """In a word, with its tone, and in a sentence."""
+        if not self.can_be_done:
+            told = t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
+            return t("stop"), "bad", told
+        if self.is_to_do:
+            told = t(
+                "Buckets that are there are not changed, and none is ever deleted. What setup makes costs nothing by"
+                " itself; what a migration costs: {command}. This plan: {hash}",
+                command=COST,
+                hash=self.hash,
+            )
+            return t("ready"), "way", told
+        if self.waits:
+            told = t("Not all is there yet. When that is done, run this again: it goes on from here")
+            return t("wait"), "open", told
+        return self._after.word, "good", self._after.there
+
+
+def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
+    word, tone = _WORDS[line.state]
+    seen = t("{what}: {seen}", what=need.what, seen=line.seen) if line.seen else need.what
+    facts = Items([Span("code", fact.of(language)) for fact in line.facts])
+    next_ = BlockStep(line.next.of(language) if line.next else "")
+    yield FindingBlock(seen.of(language), Span("mark", word.of(language), tone), next_, keys=facts)
+    if line.steps:
+        yield Items(
+            [
+                t("Or somebody who may does this, and then you run setup again:").of(language),
+                *(f"{n}. {step.of(language)}" for n, step in enumerate(line.steps, 1)),
+            ]
+        )
+
+
+def _to_json(need: Need, line: Line) -> dict[str, Any]:
+    return {
+        "state": line.state.value,
+        "what": need.what.to_json(),
+        "seen": line.seen.to_json() if line.seen else None,
+        "next": line.next.to_json() if line.next else None,
+        "facts": [fact.to_json() for fact in line.facts],
+        "steps": [step.to_json() for step in line.steps],
+    }

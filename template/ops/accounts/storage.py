@@ -1,0 +1,180 @@
+"""The three buckets, and what else listens to the source. One that is there is never changed: what is wrong with it is
+told, and somebody chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from xml.etree import ElementTree
+
+from ops.accounts.needs import Line, Need, Standing
+from ops.clouds.buckets import ObsBucketClient, OssBucketClient, has_subfolder_pages, is_mirror, region_at
+from ops.clouds.services import Functions, OssTrigger
+from ops.clouds.wire import RefusedError
+from oss_oms_sync.answers.text import Text, t
+
+# The classes that OMS writes (its "Constraints").
+_WRITTEN = ("STANDARD", "WARM")
+_SOMEBODYS = t("If the bucket is somebody else's, name another one in s.yaml: {name}")
+_MOST_TRIGGERS = 10
+# The way out for a bucket in another region.
+_OTHER_SOURCE = t("Correct sourceBucket or region in s.yaml: the functions run in the region of the source bucket")
+_OTHER_LOG = t("Name another logBucket in s.yaml, or a new one, which setup creates in the region of the source bucket")
+_OTHER_DESTINATION = t(
+    "Correct destinationBucket or destinationRegion in s.yaml: the sync task runs in the region of the destination"
+)
+
+
+def source(bucket: OssBucketClient, region: str) -> Need:
+    """The source has to be there, in this region; a website in it can be in the way of whoever reads it (OMS's tutorial
+    for Alibaba Cloud has it switched off first)."""
+
+    def look() -> Line:
+        found = bucket.info()
+        if found is None:
+            return Line(Standing.STOP, t("there is none"), t("Correct sourceBucket in s.yaml"))
+        return _elsewhere(found["Location"], region, _OTHER_SOURCE) or _website(bucket.configured("website"))
+
+    what, rights = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
+    return Need(what, rights, partial(_in_region, region, _OTHER_SOURCE, look))
+
+
+def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
+    """Function Compute refuses `own`, the trigger of forward, where one of another function overlaps with it, or where
+    the bucket has ten; those who may not look at it can still set up the rest."""
+
+    def look() -> Line:
+        others = [one for one in functions.oss_triggers(bucket) if one.function != own.function]
+        if found := [one for one in others if one.overlaps(own)]:
+            seen = t(
+                "these overlap with the trigger of {name}, so that Function Compute would refuse it", name=own.function
+            )
+            return Line(
+                Standing.STOP,
+                seen,
+                t(
+                    "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these"
+                    " triggers, or remove them"
+                ),
+                [_trigger(one) for one in found],
+            )
+        if len(others) >= _MOST_TRIGGERS:
+            seen = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
+            return Line(Standing.STOP, seen, t("Remove one of them"), [_trigger(one) for one in others])
+        return Line(Standing.THERE, t("none is in the way"))
+
+    by_hand = [
+        t("If Function Compute is not switched on in this account yet, do that in its console"),
+        t("See in the Function Compute console that no other OSS trigger on {name} overlaps", name=bucket),
+    ]
+    rights = ("fc:ListFunctions", "fc:ListTriggers")
+    return Need(t("OSS triggers on the source bucket"), rights, look, by_hand=by_hand, is_settled=lambda: True)
+
+
+def _trigger(one: OssTrigger) -> Text:
+    return t(
+        'trigger {name} of function {function}: prefix "{prefix}", suffix "{suffix}"',
+        name=one.name,
+        function=one.function,
+        prefix=one.prefix,
+        suffix=one.suffix,
+    )
+
+
+def log(bucket: OssBucketClient, region: str, account: str) -> Need:
+    """The log bucket is the project's own: without versions, because what is to be written once could be written twice
+    there, and without a key of KMS, because an ETag would not tell what was written."""
+
+    def look() -> Line:
+        found = bucket.info()
+        if found is None:
+            return Line(Standing.CREATE, t("private, in {region}", region=region))
+        if elsewhere := _elsewhere(found["Location"], region, _OTHER_LOG):
+            return elsewhere
+        wrong = [
+            *([t("it is another account's")] if found["Owner"] != account else ()),
+            *([t("it keeps versions")] if found.get("Versioning") else ()),
+            *([t("it is encrypted with a key of KMS")] if found.get("SSEAlgorithm") == "KMS" else ()),
+        ]
+        if wrong:
+            return Line(Standing.STOP, t("{wrong}", wrong=wrong), t("Name another one in s.yaml: logBucket"))
+        return Line(Standing.THERE)
+
+    # The last three for the lock in it.
+    rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
+    what, or_else = t("log bucket {name}", name=bucket.name), _SOMEBODYS.filled(name="logBucket")
+    return Need(what, rights, partial(_in_region, region, _OTHER_LOG, look), bucket.create, or_else=or_else)
+
+
+def destination(bucket: ObsBucketClient, region: str) -> Need:
+    """The bucket that OMS copies to."""
+
+    def look() -> Line:
+        if "." in bucket.name:
+            return Line(
+                Standing.STOP,
+                t("its name has a period, and OBS's certificate does not hold for such"),
+                t("Name another one in s.yaml: destinationBucket"),
+            )
+        location = bucket.location()
+        if location is None:
+            return Line(Standing.CREATE, t("private, in {region}", region=region))
+        # Before what another region's endpoint does not answer.
+        if elsewhere := _elsewhere(location, region, _OTHER_DESTINATION):
+            return elsewhere
+        if (kept := bucket.storage_class()) not in _WRITTEN:
+            return Line(
+                Standing.STOP,
+                t("its class is {kept}, which OMS does not write", kept=kept),
+                t("Choose a bucket of the class Standard or Infrequent Access"),
+            )
+        seen = t("it is encrypted, so that ETags prove less") if bucket.configured("encryption") is not None else None
+        return Line(Standing.THERE, seen)
+
+    rights = (
+        "obs:bucket:GetBucketLocation",
+        "obs:bucket:HeadBucket",
+        "obs:bucket:GetEncryptionConfiguration",
+        "obs:bucket:CreateBucket",
+    )
+    what, or_else = t("destination bucket {name}", name=bucket.name), _SOMEBODYS.filled(name="destinationBucket")
+    see = partial(_in_region, region, _OTHER_DESTINATION, look)
+    return Need(what, rights, see, lambda: bucket.create(region), or_else=or_else)
+
+
+def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
+    """Return what `look` says, or a stop if this region's endpoint refuses because the bucket is in another one."""
+    try:
+        return look()
+    except RefusedError as error:
+        if not error.is_elsewhere:
+            raise
+        actual = region_at(error.endpoint)
+    if actual:
+        return _stop_elsewhere(actual, region, way_out)
+    return Line(Standing.STOP, t("it is in another region than {region}, which s.yaml names", region=region), way_out)
+
+
+def _elsewhere(location: str, region: str, way_out: Text) -> Line | None:
+    """Return a stop for a bucket at a `location` outside the region; OSS writes oss- before the region's name."""
+    actual = location.removeprefix("oss-")
+    return None if actual == region else _stop_elsewhere(actual, region, way_out)
+
+
+def _stop_elsewhere(actual: str, region: str, way_out: Text) -> Line:
+    return Line(Standing.STOP, t("it is in {actual}, and s.yaml names {region}", actual=actual, region=region), way_out)
+
+
+def _website(found: ElementTree.Element | None) -> Line:
+    wrong = []
+    if found is not None and has_subfolder_pages(found):
+        wrong.append(t("its static website has subfolder pages"))
+    if found is not None and any(map(is_mirror, found.iter("RoutingRule"))):
+        wrong.append(t("it fetches what it lacks from elsewhere when it is read"))
+    if not wrong:
+        return Line(Standing.THERE)
+    return Line(
+        Standing.BY_HAND,
+        t("{wrong}", wrong=wrong),
+        t("Switch that off before old objects are copied, because OMS reads something else then"),
+    )

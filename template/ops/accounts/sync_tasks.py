@@ -1,0 +1,243 @@
+"""The sync task of OMS between both buckets.
+
+Source: support.huaweicloud.com/api-oms, CreateSyncTask, ListSyncTasks and ShowBucketRegion ("buckets/regions").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ops.accounts.needs import NOTHING_OURS, Line, Need, Standing
+from ops.accounts.task_keys import TaskKeys, asked_for
+from ops.clouds.keys import Keys
+from ops.clouds.oms import TaskGroups, note_of, of_both
+from ops.clouds.services import Service, listed
+from ops.shell import Typed
+from oss_oms_sync.answers.task_group import GroupState
+from oss_oms_sync.answers.text import Text, same, t
+
+_MOST = 5
+
+
+class Pair(NamedTuple):
+    """What the task is between."""
+
+    source: str
+    source_region: str
+    destination: str
+    destination_region: str
+
+
+class Tasks:
+    """The tasks of a project of Huawei Cloud (`project`: its id). `keys`: those that OMS gets; `address`: SYNC_URL, as
+    s.yaml has it."""
+
+    def __init__(self, oms: Service, project: str, pair: Pair, mark: str, keys: TaskKeys, address: str) -> None:
+        self._oms, self._pair, self._mark, self._keys, self._given = oms, pair, mark, keys, address
+        self._project, self._path = project, f"/v2/{project}/sync-tasks"
+        self._account = f"/v2/{project}"
+
+    def need(self, create: Callable[[], None]) -> Need:
+        """Its part of the plan; `create` makes the keys, and calls `create` here."""
+        return Need(
+            t("sync task"), ("oms:synctask:list", "oms:synctask:create", "oms:taskgroup:list"), self._look, create
+        )
+
+    def removal(self) -> Need:
+        """The same for the plan that takes all away. Nothing that OMS accepted is waited for: it may not copy it any
+        more."""
+        rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
+        return Need(t("sync task"), rights, self._look_to_remove, self._remove)
+
+    def address(self) -> str:
+        """SYNC_URL: that of s.yaml, or of the task that setup made; empty where there is none."""
+        if self._given:
+            return self._given
+        task = self.made()
+        return self.url(task) if task else ""
+
+    def made(self) -> str:
+        """Return the id of the task that setup made, by OMS's list, or by its answer while the list may lack it; empty
+        if there is none."""
+        mine = self._mine(self._all())
+        note = None if mine else self._keys.recent()
+        return str(mine[0]["sync_task_id"]) if mine else note.task if note else ""
+
+    def takes_back(self) -> bool:
+        """True if SYNC_URL of s.yaml is of a task that setup made, or of one that no longer exists."""
+        tasks = self._all()
+        others = [self.url(task["sync_task_id"]) for task in tasks if task not in self._mine(tasks)]
+        return self._given.startswith(f"{self._oms.origin}{self._path}/") and self._given not in others
+
+    def url(self, task: str) -> str:
+        """The address of one, by its id."""
+        return f"{self._oms.origin}{self._path}/{task}/events"
+
+    def groups(self) -> TaskGroups:
+        """The task groups of the same project."""
+        return TaskGroups(self._oms, self._project)
+
+    def is_migrating(self) -> bool:
+        """Whether there is one of a migration which may still need its keys."""
+        mine = (one for one in self.groups().all() if one.note.startswith(note_of(self._mark, "")))
+        return any(one.state is not GroupState.DONE for one in mine)
+
+    def agree(self) -> None:
+        """Record that the user agreed to OMS's privacy statement."""
+        self._oms.call("POST", f"{self._account}/privacy-agreements")
+
+    def region_of(self, cloud: str, keys: Keys, bucket: str) -> str:
+        """The region of a bucket as OMS names it, seen with these keys. Raises RefusedError where they may not."""
+        given = {"cloud_type": cloud, "ak": keys.access.reveal(), "sk": keys.secret.reveal(), "bucket_name": bucket}
+        return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=given)["id"])
+
+    def create(self, region: str, source: Keys, destination: Keys) -> str:
+        """Create the task, which begins by itself, and return its id. `region`: the source's, as OMS names it. OMS is
+        asked once, because a second request would create another task."""
+        pair = self._pair
+        given = {
+            "src_cloud_type": "Aliyun",
+            "src_region": region,
+            "src_bucket": pair.source,
+            "dst_region": pair.destination_region,
+            "dst_bucket": pair.destination,
+            **of_both(source, destination),
+            "description": self._mark,
+            # Without it OMS keeps Content-Type alone.
+            "enable_metadata_migration": True,
+            "consistency_check": "crc64",
+        }
+        return str(self._oms.call("POST", self._path, body=given, attempts=1)["sync_task_id"])
+
+    def _look(self) -> Line:
+        found, pair = self._all(), self._pair
+        if ours := self._ours(found):
+            return self._there(ours)
+        note = self._keys.recent()
+        if note and note.task and self._given in ("", self.url(note.task)):
+            return Line(Standing.THERE, t("OMS created it at {since}, and does not list it yet", since=note.since))
+        if self._given:
+            return Line(
+                Standing.STOP,
+                t("SYNC_URL is of no task of this account and region"),
+                t("Correct it in s.yaml, or empty it: then a task is made"),
+            )
+        if note and not note.task:
+            told = t("Setup waits until OMS lists it, at most five minutes; no access key is deleted before")
+            return Line(Standing.CREATE, asked_for(note), told)
+        if others := self._of_pair(found):
+            return Line(
+                Standing.STOP,
+                t("there is one for these buckets, which setup did not make"),
+                t(
+                    "Use it: write its address into s.yaml, SYNC_URL: {url}. Or delete it in the OMS console: then one"
+                    " that migrates metadata is made",
+                    url=self.url(others[0]["sync_task_id"]),
+                ),
+            )
+        if len(found) >= _MOST:
+            return Line(
+                Standing.STOP,
+                t("the account has {n} of them, and no more are possible", n=len(found)),
+                t("Delete one"),
+            )
+        if self.is_migrating():
+            return Line(
+                Standing.STOP,
+                t("a migration of the old objects is not over, which began beside another one"),
+                t(
+                    "Write SYNC_URL back into s.yaml as it was, and end it: {command}",
+                    command=Typed("migrate", remove=True),
+                ),
+            )
+        return Line(
+            Standing.CREATE,
+            t("with metadata, checked by CRC64; two permanent access keys go to OMS for it"),
+            None,
+            [same(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})")],
+        )
+
+    def _there(self, ours: list[dict[str, Any]]) -> Line:
+        """With what it really has, which nothing but the console can change."""
+        for task in ours:
+            if not self._of_pair([task]):
+                told = t(
+                    "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
+                    " then write the new ones",
+                    command=Typed("setup", remove=True),
+                )
+                return _elsewhere(task, told)
+        task = ours[0]
+        if lost := self._keys.lost(task["sync_task_id"]):
+            return Line(
+                Standing.STOP,
+                t("the access keys that OMS got for it no longer exist: {keys}. It copies nothing", keys=lost),
+                t("Delete the task in the OMS console, and empty SYNC_URL in s.yaml: then setup makes another one"),
+            )
+        if others := [one for one in self._mine(self._all()) if one["sync_task_id"] != task["sync_task_id"]]:
+            return Line(
+                Standing.BY_HAND,
+                t("OMS has others that setup made, to which the functions submit nothing"),
+                t("Delete them in the OMS console"),
+                [same(self.url(one["sync_task_id"])) for one in others],
+            )
+        if task["status"] == "STOPPED":
+            told = t("Start it in the OMS console, unless the migration is over")
+            return Line(Standing.WAIT, t("it is stopped, and copies nothing"), told)
+        mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
+        return Line(Standing.THERE, same(f"{mode}, {check}"))
+
+    def _ours(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the task of s.yaml; if it names none, those that setup made."""
+        if self._given:
+            return [one for one in found if self.url(one["sync_task_id"]) == self._given]
+        return self._mine(found)
+
+    def _mine(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the tasks that setup made for this source bucket. Of several, the one whose keys are noted comes
+        first: OMS may create a task after setup has given up waiting for it."""
+        marked = (self._mark, self._pair.source)
+        mine = [task for task in tasks if (task.get("description"), task["src_bucket"]) == marked]
+        note = self._keys.read() if len(mine) > 1 else None
+        return sorted(mine, key=lambda task: note is None or task["sync_task_id"] != note.task)
+
+    def _look_to_remove(self) -> Line:
+        found = self._all()
+        for task in self._ours(found):
+            # What was made for that source has another mark: all of it would stay, and go on with its keys.
+            if task["src_bucket"] != self._pair.source:
+                return _elsewhere(
+                    task, t("Write the source bucket back into s.yaml first: {source}", source=task["src_bucket"])
+                )
+        mine = self._mine(found)
+        if not mine and (note := self._keys.recent()):
+            return Line(Standing.STOP, asked_for(note), t("Run this again five minutes after that"))
+        if not mine:
+            return NOTHING_OURS
+        return Line(Standing.REMOVE, t("it is stopped first"), None, [same(str(one["sync_task_id"])) for one in mine])
+
+    def _remove(self) -> None:
+        for one in self._mine(self._all()):
+            path = f"{self._path}/{one['sync_task_id']}"
+            if one["status"] != "STOPPED":
+                self._oms.call("POST", f"{path}/stop")
+            self._oms.call("DELETE", path)
+        self._keys.forget()
+
+    def _of_pair(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        wanted = (self._pair.source, self._pair.destination)
+        return [one for one in found if (one["src_bucket"], one["dst_bucket"]) == wanted]
+
+    def _all(self) -> list[dict[str, Any]]:
+        return listed(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"}), "tasks")
+
+
+def _elsewhere(task: dict[str, Any], told: Text) -> Line:
+    """Of one that is between other buckets than s.yaml says."""
+    source, destination = task["src_bucket"], task["dst_bucket"]
+    return Line(
+        Standing.STOP,
+        t("it copies {source} to {destination}, and s.yaml says otherwise", source=source, destination=destination),
+        told,
+    )

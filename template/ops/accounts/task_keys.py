@@ -1,0 +1,127 @@
+"""The access keys that OMS gets for the sync task, noted in the log bucket before OMS is asked for the task.
+
+OMS's answer may be lost, and its list may show a new task late. Until the list shows the task, its keys stay.
+
+oms_source_record/setup/{project}-task.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+
+from ops.certificate.form import RECORDS
+from ops.clock import WallClock, parse_time, timestamp
+from ops.clouds.buckets import OssBucketClient
+from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
+from ops.intention import Holder, all_keys
+from oss_oms_sync.answers.text import Text, t
+
+# How long OMS's list may lack a task that OMS was asked for.
+_LISTED_WITHIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A request for a sync task: its time, and the access keys in it that setup made. `task`: the task's id, empty
+    until OMS has answered, or listed it."""
+
+    since: str
+    keys: Sequence[str]
+    task: str = ""
+
+
+class TaskKeys:
+    """The note of one project. Without keys for the log bucket (`log` is None) it lasts as long as the command.
+    `holders`: the users that have the keys.
+
+    All methods raise RefusedError, UnreachableError and UnreadableResponseError.
+    """
+
+    def __init__(self, log: OssBucketClient | None, project: str, clock: WallClock, holders: Sequence[Holder]) -> None:
+        self._log, self._clock, self._holders = log, clock, holders
+        self._name = f"{RECORDS}setup/{project}-task.json"
+        # The note of this run, while the answer to its request is unknown.
+        self.pending: Note | None = None
+        self._written: Note | None = None
+
+    def read(self) -> Note | None:
+        """Read the note; None if there is none."""
+        if self._log is None:
+            return self._written
+        answer = None
+        with refused(lambda error: error.code == "NoSuchBucket"):
+            answer = self._log.get(self._name)
+        try:
+            return Note(**json.loads(answer.body)) if answer else None
+        except (TypeError, ValueError):
+            raise UnreadableResponseError from None
+
+    def recent(self) -> Note | None:
+        """Read the note of a request whose task OMS's list may still lack; None if there is none."""
+        note = self.read()
+        return note if note and not self.is_late(note) else None
+
+    def unanswered(self) -> Note | None:
+        """Read the note of a request whose outcome is unknown; None if there is none, or if its keys are deleted."""
+        note = self.read()
+        if note is None or note.task:
+            return None
+        return note if not self.is_late(note) or set(note.keys) & set(self._existing() or ()) else None
+
+    def lost(self, task: str) -> list[str]:
+        """List the keys that OMS got for a task, and that no longer exist."""
+        note = self.read()
+        if note is None or note.task not in ("", task):
+            return []
+        existing = self._existing()
+        return [] if existing is None else [key for key in note.keys if key not in existing]
+
+    def is_late(self, note: Note) -> bool:
+        """True if OMS's list would show the task by now."""
+        since = parse_time(note.since)
+        return since is None or self._clock.now() - since >= _LISTED_WITHIN
+
+    def ask(self, keys: Sequence[str], create: Callable[[], str]) -> None:
+        """Have OMS `create` the task, which returns its id. Only a refusal proves that OMS has not created it."""
+        note = Note(timestamp(self._clock.now()), keys)
+        self._write(note)
+        self.pending = note
+        try:
+            task = create()
+        except RefusedError as error:
+            if error.status < 500:
+                self.forget()
+            raise
+        self.name(task)
+
+    def name(self, task: str) -> None:
+        """Note the id of the task that has the keys."""
+        note = self.pending or self.read()
+        if note:
+            self._write(replace(note, task=task))
+        self.pending = None
+
+    def forget(self) -> None:
+        """Delete the note: no task has the keys."""
+        if self._log:
+            self._log.delete(self._name)
+        self.pending = self._written = None
+
+    def _existing(self) -> list[str] | None:
+        """List the access keys of the users; None if a user's cannot be read."""
+        with refused(lambda error: error.is_denied):
+            return [key for _, key in all_keys(self._holders)]
+        return None
+
+    def _write(self, note: Note) -> None:
+        self._written = note
+        if self._log:
+            self._log.put(self._name, json.dumps(asdict(note)).encode())
+
+
+def asked_for(note: Note) -> Text:
+    """Return the state of a task that OMS's list may still lack."""
+    return t("OMS was asked for a sync task at {since}, and does not list it yet", since=note.since)

@@ -1,0 +1,154 @@
+"""Listings of a bucket as people have them, read line by line or value by value: they may be larger than any memory.
+
+    rclone lsjson -R --files-only REMOTE:BUCKET     [{"Path": "a/b.txt", "Size": 5, ...}, ...]
+    one JSON object a line                          {"key": "a/b.txt", "size": 5}
+    tab-separated                                   5<TAB>a/b.txt
+
+Keys are those of the whole bucket, in UTF-8, or in UTF-16 with its mark. rclone sorts them by folders, others by bytes,
+so the objects that two listings share are found without any order.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, TextIO
+
+from ops.errors import UsageError
+from oss_oms_sync.answers.text import Text, same, t
+
+_CHUNK = 1 << 20
+# No value of a listing is longer.
+_MAX_VALUE = 1 << 24
+# The digests of a listing are in so many files, of which one at a time is in memory; macOS lets a process have 256.
+_PARTS = 64
+_DIGEST_BYTES = 32
+_KEYS, _SIZES = ("Path", "Key", "key"), ("Size", "size")
+_FORMATS = t(
+    'Give what `rclone lsjson -R --files-only` prints, JSON lines {{"key": ..., "size": ...}}, or lines of size, tab'
+    " and key"
+)
+
+
+def read(file: Path) -> Iterator[tuple[bytes, int]]:
+    """Key, in UTF-8, and size of each object in a listing.
+
+    Raises UsageError where it is unreadable.
+    """
+    try:
+        with file.open("rb") as listing:
+            # Not by seeking: it may come through a pipe.
+            head = listing.peek(8)[:8]
+            # PowerShell writes UTF-16, and ends its lines in its own way.
+            is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            encoding = "utf-16" if is_wide else "utf-8-sig"
+            text = io.TextIOWrapper(listing, encoding=encoding, newline=None if is_wide else "\n")
+            first = head.decode(encoding, "ignore").lstrip()[:1]
+            yield from _of_json(text) if first in ("[", "{") else _of_lines(text)
+    except UnicodeDecodeError:
+        raise _unreadable(file, t("it is not UTF-8")) from None
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(file, same(str(error))) from None
+    except OSError as error:
+        raise UsageError(same(str(error)), _FORMATS) from None
+
+
+class PairDigests:
+    """The SHA-256 digests of a listing's objects, in temporary files."""
+
+    def __init__(self, files: Sequence[IO[bytes]]) -> None:
+        self._files = files
+
+    def add(self, digest: bytes) -> None:
+        """Keep a digest."""
+        self._files[digest[0] % _PARTS].write(digest)
+
+    def shared_with(self, other: PairDigests) -> Iterator[bytes]:
+        """Iterate over the digests that both have, each once."""
+        for mine, others in zip(self._files, other._files, strict=True):
+            left = set(_digests(mine))
+            for digest in _digests(others):
+                if digest in left:
+                    left.remove(digest)
+                    yield digest
+
+
+@contextmanager
+def two_digests() -> Iterator[tuple[PairDigests, PairDigests]]:
+    """Give room for the digests of two listings; afterwards it is free again.
+
+    Raises UsageError where there is too little.
+    """
+    try:
+        with ExitStack() as files:
+            source, destination = ([files.enter_context(TemporaryFile()) for _ in range(_PARTS)] for _ in range(2))
+            yield PairDigests(source), PairDigests(destination)
+    except OSError as error:
+        raise UsageError(
+            t("The temporary files for both listings cannot be written: {why}", why=same(str(error))),
+            t("Set TMPDIR to a folder with 64 bytes of room for each object"),
+        ) from None
+
+
+def _digests(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while digest := file.read(_DIGEST_BYTES):
+        yield digest
+
+
+def _of_lines(lines: TextIO) -> Iterator[tuple[bytes, int]]:
+    for number, line in enumerate(lines, 1):
+        size, tab, key = line.removesuffix("\n").partition("\t")
+        # Only ASCII digits: int() takes more than those for a number.
+        if not (tab and key and size.isascii() and size.isdigit()):
+            raise ValueError(f"line {number}: {line[:80]!r}")
+        yield key.encode(), int(size)
+
+
+def _of_json(text: TextIO) -> Iterator[tuple[bytes, int]]:
+    for number, value in enumerate(_values(text), 1):
+        if isinstance(value, dict) and value.get("IsDir") is True:
+            continue
+        key, size = _first(value, _KEYS), _first(value, _SIZES)
+        if not isinstance(key, str) or type(size) is not int or size < 0:
+            raise ValueError(f"object {number}: {str(value)[:80]!r}")
+        yield key.encode(), size
+
+
+def _first(value: Any, names: tuple[str, ...]) -> Any:
+    return next((value[name] for name in names if name in value), None) if isinstance(value, dict) else None
+
+
+def _values(text: TextIO) -> Iterator[Any]:
+    """The values of an array, or one after the other."""
+    decode, buffer, at_end = json.JSONDecoder().raw_decode, "", False
+    while not at_end or buffer:
+        chunk = text.read(_CHUNK)
+        at_end = not chunk
+        buffer += chunk
+        start = 0
+        while (begin := _value_at(buffer, start)) < len(buffer):
+            try:
+                value, start = decode(buffer, begin)
+            except ValueError:
+                if at_end or len(buffer) - begin > _MAX_VALUE:
+                    raise
+                break
+            yield value
+        buffer = buffer[_value_at(buffer, start) :]
+
+
+def _value_at(text: str, start: int) -> int:
+    """Where the next value begins, after what is between values."""
+    while start < len(text) and text[start] in " \t\r\n,[]":
+        start += 1
+    return start
+
+
+def _unreadable(file: Path, why: Text) -> UsageError:
+    return UsageError(t("{file} is not a listing that can be read: {why}", file=file, why=why), _FORMATS)

@@ -1,0 +1,212 @@
+"""The table of settings: how each is asked for in both clouds, which right that takes, what it means, and where the
+vendors describe it; and OBS's documents of what both clouds can say, for somebody to put there by hand.
+
+Sources: support.huaweicloud.com/intl/en-us/api-obs/obs_04_0034.html (lifecycle), obs_04_0074.html (CORS),
+obs_04_0027.html and support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html (referers in a bucket's policy).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from ops.checklist import dialects
+from ops.checklist.dialects import DENY, Cors, LifecycleRule, Referers, Shape
+from ops.clouds.wire import Response
+from oss_oms_sync.answers.text import Text, t
+
+Read = Callable[[Response], Shape | None]
+
+
+class SettingQuery(NamedTuple):
+    """`query`: the parameter that asks for it; `read` returns None where the answer says that nothing is set."""
+
+    query: str
+    right: str
+    page: Text
+    read: Read
+
+
+class BucketSetting(NamedTuple):
+    """`document`: the destination's of what both languages can say, for a bucket of this name, whose answer is given;
+    `note`: what to know before it is set there."""
+
+    name: str
+    called: Text
+    source: SettingQuery
+    destination: SettingQuery
+    document: Callable[[Sequence[Any], str, Response | None], str] | None = None
+    note: Text | None = None
+
+
+def _oss(query: str, action: str, read: Read) -> SettingQuery:
+    page = f"oss/developer-reference/{action.lower()}"
+    where = Text(f"https://www.alibabacloud.com/help/en/{page}", f"https://help.aliyun.com/zh/{page}")
+    return SettingQuery(query, f"oss:{action}", where, read)
+
+
+def _obs(query: str, action: str, page: str, read: Read) -> SettingQuery:
+    """The page is that of setting it."""
+    where = (f"https://support.huaweicloud.com/{part}api-obs/obs_04_{page}.html" for part in ("intl/en-us/", ""))
+    return SettingQuery(query, f"obs:bucket:{action}", Text(*where), read)
+
+
+def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _there: Response | None) -> str:
+    root = ElementTree.Element("LifecycleConfiguration")
+    for number, rule in enumerate(rules, 1):
+        one = _put(root, "Rule", ID=f"rule-{number}")
+        if rule.tags:
+            within = _put(_put(one, "Filter"), "And", Prefix=rule.prefix)
+            for key, value in rule.tags:
+                _put(within, "Tag", Key=key, Value=value)
+        else:
+            ElementTree.SubElement(one, "Prefix").text = rule.prefix
+        ElementTree.SubElement(one, "Status").text = rule.status
+        for action in rule.actions:
+            storage = {"StorageClass": action.storage} if action.storage else {}
+            _put(one, action.name, **{action.unit: action.value, **storage})
+    return _drawn(root)
+
+
+def _cors(rules: Iterable[Cors], _bucket: str, _there: Response | None) -> str:
+    root = ElementTree.Element("CORSConfiguration")
+    for rule in rules:
+        one = ElementTree.SubElement(root, "CORSRule")
+        names = ("AllowedOrigin", "AllowedMethod", "AllowedHeader", "ExposeHeader", "MaxAgeSeconds")
+        for name, texts in zip(names, (*rule[:4], (rule.seconds,)), strict=True):
+            for text in filter(None, texts):
+                ElementTree.SubElement(one, name).text = text
+    return _drawn(root)
+
+
+def _referer(found: Iterable[Referers], bucket: str, there: Response | None) -> str:
+    """The bucket's whole policy, because putting one replaces the one before: by these referers, and what it has beside
+    those that it has now."""
+    others = [one for one in dialects.statements(there) if not dialects.turned_away(one)]
+    made = [
+        {
+            "Sid": f"referer-{number}",
+            **DENY,
+            "Resource": [f"{bucket}/*"],
+            "Condition": {one.operator: {"Referer": list(one.referers)}},
+        }
+        for number, one in enumerate(found, 1)
+    ]
+    return json.dumps({"Statement": [*others, *made]}, indent=2)
+
+
+def _put(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.Element:
+    made = ElementTree.SubElement(parent, name)
+    for tag, text in texts.items():
+        ElementTree.SubElement(made, tag).text = text
+    return made
+
+
+def _drawn(root: ElementTree.Element) -> str:
+    ElementTree.indent(root)
+    drawn = ElementTree.tostring(root, "unicode")
+    # Whoever copies it copies what is seen.
+    return "".join(one if one.isprintable() or one == "\n" else f"&#{ord(one)};" for one in drawn)
+
+
+_REPLACED = t("What is put replaces all rules that the destination has")
+SETTINGS = (
+    BucketSetting(
+        "lifecycle",
+        t("Lifecycle rules"),
+        _oss("lifecycle", "GetBucketLifecycle", dialects.lifecycle),
+        _obs("lifecycle", "GetLifecycleConfiguration", "0034", dialects.lifecycle),
+        _lifecycle,
+        t(
+            "{replaced}. OBS counts days from when OMS copied an object, not from when it was written",
+            replaced=_REPLACED,
+        ),
+    ),
+    BucketSetting(
+        "cors",
+        t("CORS rules"),
+        _oss("cors", "GetBucketCors", dialects.cors),
+        _obs("cors", "GetBucketCORS", "0074", dialects.cors),
+        _cors,
+        _REPLACED,
+    ),
+    BucketSetting(
+        "policy",
+        t("Bucket policy"),
+        _oss("policy", "GetBucketPolicy", dialects.policy_of_oss),
+        _obs("policy", "GetBucketPolicy", "0027", dialects.policy_of_obs),
+        note=t("It names users, actions and resources of one cloud"),
+    ),
+    BucketSetting(
+        "acl",
+        t("ACL"),
+        _oss("acl", "GetBucketAcl", dialects.acl_of_oss),
+        _obs("acl", "GetBucketAcl", "0030", dialects.acl_of_obs),
+        note=t("A private bucket is one without an ACL for others. What others may read there is not the same in OBS"),
+    ),
+    BucketSetting(
+        "website",
+        t("Static website"),
+        _oss("website", "GetBucketWebsite", dialects.website),
+        _obs("website", "GetBucketWebsite", "0071", dialects.website),
+    ),
+    BucketSetting(
+        "back-to-source",
+        t("Back-to-source rules"),
+        _oss("website", "GetBucketWebsite", dialects.back_to_source_of_oss),
+        _obs("mirrorBackToSource", "GetMirrorBackToSource", "0119", dialects.back_to_source_of_obs),
+        note=t("With such a rule in OBS, reading an object that is missing creates it: set it after GO"),
+    ),
+    BucketSetting(
+        "referer",
+        t("Hotlink protection (referers)"),
+        _oss("referer", "GetBucketReferer", dialects.referer_of_oss),
+        _obs("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
+        _referer,
+        t(
+            "OBS has it in the bucket policy, and holds signed requests to it as well: without {blank} it turns OMS and"
+            " SDKs away. Set it after GO",
+            blank="${null}",
+        ),
+    ),
+    BucketSetting(
+        "encryption",
+        t("Default encryption"),
+        _oss("encryption", "GetBucketEncryption", dialects.encryption),
+        _obs("encryption", "GetEncryptionConfiguration", "0062", dialects.encryption),
+        note=t("ETags of encrypted objects prove less: set it after GO"),
+    ),
+    BucketSetting(
+        "versioning",
+        t("Versioning"),
+        _oss("versioning", "GetBucketVersioning", dialects.versioning),
+        _obs("versioning", "GetBucketVersioning", "0037", dialects.versioning),
+    ),
+    BucketSetting(
+        "logging",
+        t("Access logs"),
+        _oss("logging", "GetBucketLogging", dialects.logging),
+        _obs("logging", "GetBucketLogging", "0032", dialects.logging),
+        note=t("They go to a bucket of the same cloud and region"),
+    ),
+    BucketSetting(
+        "tags",
+        t("Tags of the bucket"),
+        _oss("tagging", "GetBucketTags", dialects.tags)._replace(right="oss:GetBucketTagging"),
+        _obs("tagging", "GetBucketTagging", "0049", dialects.tags),
+    ),
+    BucketSetting(
+        "domains",
+        t("Custom domains"),
+        _oss("cname", "ListCname", dialects.domains_of_oss),
+        _obs("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.domains_of_obs),
+        note=t("Bind it to the destination before the cutover, with its certificate, and change its DNS then"),
+    ),
+)
+# What else either cloud can set, and nobody asks for here.
+NOT_COMPARED = t(
+    "Not looked at here, so see to it yourself: image styles, retention (WORM), requester pays, replication,"
+    " inventories, transfer acceleration, event notifications, blocks on public access"
+)

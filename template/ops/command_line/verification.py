@@ -1,0 +1,144 @@
+"""Runs `check`: what holds of a certificate, and what does not."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ops.certificate import check as judge
+from ops.certificate import listings
+from ops.certificate.counts import Doubt, does_add_up, in_both, in_listing, noting
+from ops.certificate.form import KIND, SCHEMA
+from ops.certificate.listings import PairDigests
+from ops.clock import timestamp
+from ops.errors import UntrustedError, UsageError
+from ops.functions.tool_output import of_one_meaning
+from ops.report import cutover_result
+from ops.report.words import Words
+from ops.session import Session
+from ops.shell import Typed
+from ops.terminal import Line, Marked, Whole
+from oss_oms_sync.answers.text import same, t
+
+_HOLDS, _FAILS = t("holds"), t("does not hold")
+
+
+def check(session: Session, options: Namespace) -> int:
+    """Tell what holds of a certificate, and of listings against it; return the exit code. Raises OpsError."""
+    document, found = findings(options.certificate, options.source, options.destination, session.clock.now())
+    told = [Whole(json.dumps(_to_json(document, found)))] if options.json else _lines(document, found, session.lang)
+    session.screen.answer(told)
+    return exit_code(document, found)
+
+
+def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Doubt]]:
+    """A certificate, and what was looked at in it at the time `now`.
+
+    Raises UntrustedError if it is not a certificate, and UsageError where a file is unreadable, or the destination's
+    listing alone shows nothing.
+    """
+    document = _read(file)
+    try:
+        found = [*judge.findings(document), judge.not_yet(document, now)]
+        with listings.two_digests() if source and destination else nullcontext() as digests:
+            found += _in_listings(document, source, destination, digests)
+    except judge.FORMLESS:
+        raise _no_certificate(file) from None
+    return document, found
+
+
+def _in_listings(
+    document: Any, source: Path | None, destination: Path | None, digests: tuple[PairDigests, PairDigests] | None
+) -> Iterator[Doubt]:
+    """Compare listings with a document; `digests` are for what both have.
+
+    Raises UsageError where a file is unreadable, or the destination's listing alone shows nothing.
+    """
+    own: set[bytes] = set()
+    keep = [one.add for one in digests] if digests else [None, None]
+    if source:
+        yield in_listing(document, "source", noting(listings.read(source), own), own, keep[0])
+    if destination:
+        there: set[bytes] = set()
+        finding = in_listing(document, "destination", noting(listings.read(destination), there), own, keep[1])
+        may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in there)
+        if may_count and not source and not finding.holds:
+            raise UsageError(
+                t(
+                    "The destination's listing has keys like those of records or of OMS's own lists: they count"
+                    " where the source has them too"
+                ),
+                t("Give --source as well"),
+            )
+        yield finding
+    if digests and document["classes"] is not None and does_add_up(document):
+        yield in_both(document, digests[0].shared_with(digests[1]))
+
+
+def check_time(document: Any, now: datetime) -> None:
+    """Raise UntrustedError if a certificate was made after `now`, which this machine says that it is."""
+    with suppress(*judge.FORMLESS):  # of which its report says that it is not valid
+        if not judge.not_yet(document, now).holds:
+            told = t("The certificate was made at {made}, and this machine's clock says {now}")
+            raise UntrustedError(
+                told.filled(made=document["made"], now=timestamp(now)),
+                t("Set this machine's clock right, or make a new certificate"),
+            )
+
+
+def exit_code(document: Any, found: list[Doubt]) -> int:
+    """4 if something does not hold; else what the verdict is, of which a rehearsal proves nothing."""
+    return cutover_result.CODES.get(document["verdict"], 3) if all(one.holds for one in found) else 4
+
+
+def _lines(document: Any, found: list[Doubt], lang: str) -> Iterator[Line]:
+    """What holds, what does not, and what that means."""
+    for one in found:
+        word, state = (_HOLDS, "good") if one.holds else (_FAILS, "bad")
+        seen = "" if one.holds or not one.seen else f" ({one.seen})"
+        yield Marked("  ", word.of(lang), state, f"{Words(lang)(': ')}{one.claim.of(lang)}{seen}")
+    if all(one.holds for one in found):
+        _, tone = cutover_result.VERDICTS[document["verdict"]]
+        yield Marked(
+            "",
+            t("The certificate is sound. It says {verdict}.", verdict=document["verdict"]).of(lang),
+            tone,
+        )
+    else:
+        yield Marked("", t("This certificate is not to be trusted.").of(lang), "bad")
+
+
+def _to_json(document: Any, found: list[Doubt]) -> dict[str, Any]:
+    """The same for programs."""
+    told = [{"claim": one.claim.en, "claim_zh": one.claim.zh, "holds": one.holds, "seen": one.seen} for one in found]
+    return {"sound": all(one.holds for one in found), "verdict": document["verdict"], "findings": told}
+
+
+def _read(file: Path) -> Any:
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise UsageError(same(str(error)), t("Name the JSON file")) from None
+    try:
+        # Of bytes it finds out itself which Unicode they are: PowerShell writes UTF-16.
+        document = json.loads(text, object_pairs_hook=of_one_meaning)
+    except (ValueError, RecursionError):
+        raise _no_certificate(file) from None
+    if isinstance(document, dict) and (document.get("kind"), document.get("schema")) == (KIND, SCHEMA):
+        return document
+    raise _no_certificate(file)
+
+
+def _no_certificate(file: Path) -> UntrustedError:
+    return UntrustedError(
+        t("{file} is not a certificate, or is damaged", file=file),
+        t(
+            "Get it again: `{command}` writes it, and the log bucket has it under oms_source_record/certificates/",
+            command=Typed("cutover", frozen_since="now"),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The cost of a migration: quantities, effort, prices."""

@@ -1,0 +1,1 @@
+"""Calls of the deployed functions, their answers and failures."""

@@ -1,0 +1,164 @@
+"""What a migration says of itself: what it will do and cost, how far it is, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from ops.cost import effort, estimate
+from ops.cost.prices import RESTORE, Prices
+from ops.intention import Intention
+from ops.report import cost_table, existing_objects
+from ops.report.comparison import held
+from ops.shell import COST, Typed, command
+from ops.show import lines
+from ops.terminal import Line, Marked, Whole
+from oss_oms_sync.answers import codec
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import MOVING, TaskGroup
+from oss_oms_sync.answers.text import Text, t
+
+REMOVE = Typed("migrate", remove=True)
+LOOK = t("See how far it is: {command}", command=Typed("migrate", look=True))
+NONE = t("No migration of the old objects is on its way.")
+ENDED = t("Somebody else has ended it meanwhile")
+NOT_BEGUN = t("It is written down, and OMS has no task group of it yet")
+GO_ON = t("Go on: {go_on}. Or end it: {remove}", go_on=Typed("migrate"), remove=REMOVE)
+END_IT = t("End it: {command}", command=REMOVE)
+_MUCH = t(
+    "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}. At the usual limits of OMS"
+    " that takes {time:time} at least (an estimate)."
+)
+_AT_MOST = t(
+    "By the last comparison, of {began}, it copies {objects:object|objects}, {size:size}, at most: that comparison"
+    " counts whole first-level folders. At the usual limits of OMS all of that takes {time:time} at least (an"
+    " estimate)."
+)
+_NEXT = {
+    "go_on": t("Go on:"),
+    "retry": t("Try again what failed:"),
+    "remove": t("Mend what it says, end it, and begin anew:"),
+}
+
+
+def plan(intention: Intention, found: CompareAnswer, own: str, language: str) -> Iterator[Line]:
+    """What will be done, and what it costs and takes, as far as a comparison of the project's `own` prefix tells."""
+    yield t(
+        "A task group of OMS copies what is in {source} now to {destination}, once; the sync task goes on beside it."
+        " With metadata; {there}.",
+        source=intention.source,
+        destination=intention.destination,
+        there=t("what is there is overwritten, equal or not")
+        if intention.overwrite
+        else t("what is there with the same CRC64 is skipped"),
+    ).of(language)
+    for prefix in filter(None, intention.prefixes):
+        yield t("Only what begins with {prefix}", prefix=prefix).of(language)
+    for text in (
+        t(
+            "Two permanent access keys go to OMS for it, of the users that setup made. They are deleted once it is"
+            " done, and kept while it can be retried."
+        ),
+        t(
+            "Archived objects fail, and are listed, unless they are restored, which costs about {dollars:.3f} dollars"
+            " a GB: that is asked for by itself, or said by --restore.",
+            dollars=RESTORE,
+        ),
+        t(
+            "An object that is written while it runs may end up in its older version: a comparison afterwards finds"
+            " such objects."
+        ),
+    ):
+        yield text.of(language)
+    if not isinstance(found, Compared):
+        yield t(
+            "Nothing was compared yet, so it is not known how much that is. What it costs: {command}", command=COST
+        ).of(language)
+        return
+    copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
+    folders = {
+        folder: [count for name, count in classes.items() if name in copied and count[0]]
+        for folder, classes in found.folders.items()
+    }
+    whole, others = _folders_of(intention.prefixes, folders, own)
+    part = [one for one in others if folders[one]]
+    if "*" in part:
+        yield t(
+            "How much that is, is not known: the last comparison, of {began}, counts these folders together with"
+            " others. What it costs: {command}",
+            began=found.started,
+            command=COST,
+        ).of(language)
+        return
+    objects, size = (sum(count[place] for one in (*whole, *part) for count in folders[one]) for place in (0, 1))
+    much, time = _AT_MOST if part else _MUCH, effort.group_seconds(objects, size)
+    yield from lines.draw(
+        cost_table.copying(
+            estimate.copying(Prices(), objects, size),
+            much.filled(began=found.started, objects=objects, size=size, time=time).of(language),
+            language,
+        )
+    )
+
+
+def _folders_of(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:
+    """Which first-level folders a migration copies whole, and of which others perhaps a part: "" is in none, "*" in
+    any that a comparison does not count by itself."""
+    if own in prefixes:
+        return [*folders], []
+    homes = {one[: one.find("/") + 1] for one in prefixes}
+    whole = [one for one in folders if one.startswith(tuple(prefixes))]
+    is_known = "" not in homes and homes <= {*folders}
+    return whole, [one for one in folders if one not in whole and (one in homes or (one == "*" and not is_known))]
+
+
+def found_without(found: CompareAnswer) -> str:
+    """The digest of the destination, if a comparison found nothing that is there alone; else it is empty."""
+    if not isinstance(found, Compared) or held(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}:
+        return ""
+    return f"{found.destination.digest:064x}"
+
+
+def how_far(group: TaskGroup, left: float | None = None) -> Text:
+    """A line of progress; `left`: for how many seconds more, if that can be estimated."""
+    told = existing_objects.how_far(group)
+    return told if left is None else t("{how_far}; about {left:time} to go (an estimate)", how_far=told, left=left)
+
+
+def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:
+    """How a group stands; `keys`: those that it still has."""
+    yield Marked("", group.title.of(language), existing_objects.tone(group))
+    if group.total:
+        yield f"  {how_far(group, left).of(language)}"
+    for text in existing_objects.failures(group):
+        yield f"  {text.of(language)}"
+    if keys and group.state not in MOVING:
+        yield f"  {t('Access keys that are kept for it: {keys}', keys=keys).of(language)}"
+    yield f"-> {_what_for(group).of(language)}"
+    yield Whole(f"   {command(group.step)}")
+
+
+def _what_for(group: TaskGroup) -> Text:
+    """What its next step is for."""
+    if group.resent:
+        return t("End the migration:")
+    if group.step.options:
+        return _NEXT[next(iter(group.step.options))]
+    return t("Follow it:") if group.state in MOVING else t("Delete its access keys:")
+
+
+def done(group: TaskGroup, language: str) -> Iterator[Line]:
+    """The end of it, when nothing of it is left but what it copied."""
+    yield Marked("", group.title.of(language), existing_objects.tone(group))
+    yield f"  {how_far(group).of(language)}"
+    yield f"-> {t('Now see what lacks, and what was written while it ran:').of(language)}"
+    yield Whole(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
+    yield f"-> {t('What differs then, if it has a CRC64 on both sides, another migration overwrites:').of(language)}"
+    yield Whole(f"   {command(Step('migrate'))}")
+
+
+def to_json(group: TaskGroup | None) -> dict[str, Any]:
+    """The same for programs; `group` is None where there is none."""
+    return codec.to_json(group) if group else {"state": "none"}

@@ -1,0 +1,104 @@
+"""What became of the objects that OMS failed to copy: parts that add up to the number that OMS counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from ops.report import units
+from ops.report.blocks import Block, Blocks, Column, FactList, Paragraph, Span, Table, Track
+from ops.report.words import Words
+from oss_oms_sync.answers.status_answer import CopyingShown, FailedForCode
+from oss_oms_sync.answers.text import t
+
+# In the order in which a bar shows them.
+_PARTS = {
+    "done": ("good", t("resolved"), t("In OBS by now, gone at the source, or sent again, which OMS counts anew.")),
+    "waiting": ("way", t("waiting"), t("Replay sends them again.")),
+    "stuck": ("bad", t("stuck"), t("Replay sends them again, but that helps only once the cause is gone.")),
+    "unknown": ("open", t("not known"), t("In no list of OMS's that replay has read.")),
+    "outside": ("calm", t("another project's"), t("Outside the prefix and suffix.")),
+}
+# Groups of causes: what lasts apart from what passes by itself.
+_GROUPS = {
+    "lasting": ("bad", t("Lasting: they need you")),
+    "passing": ("way", t("Passing: resent automatically")),
+    "unknown": ("open", t("Reason not known here")),
+}
+
+
+class Cause(NamedTuple):
+    """A cause by its name, of how many objects it is, and what to do about it; `group` is "lasting", "passing" or
+    "unknown"."""
+
+    name: str
+    objects: int
+    fix: str | None
+    group: str
+
+
+def tables(title: str, causes: Iterable[Cause], say: Words) -> Blocks:
+    """A table for each group that has causes, whose first column has this title; the most frequent first."""
+    ordered = sorted(causes, key=lambda one: (-one.objects, one.name))
+    grouped = {group: [one for one in ordered if one.group == group] for group in _GROUPS}
+    return [_table(title, group, members, say) for group, members in grouped.items() if members]
+
+
+def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
+    # Each group has a scale of its own: a few that last are not to vanish beside many that pass.
+    most, (tone, title_of_group) = causes[0].objects, _GROUPS[group]
+    columns = [Column(title), Column(say("what to do"), "wide"), Column(say("objects"), "n")]
+    body = [
+        (
+            (Span("code", one.name), Track(one.objects, most, tone)),
+            Span("prose", one.fix) if one.fix else say("not known"),
+            units.count(one.objects, say),
+        )
+        for one in causes
+    ]
+    total = (say("total"), "", units.count(sum(one.objects for one in causes), say))
+    return Table(columns, body, [total], Span("mark", say(title_of_group), tone))
+
+
+def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
+    """The section's contents."""
+    found, acknowledged = copying.failures, copying.acknowledged
+    since = FactList([(say("acknowledged up to"), units.time(acknowledged, now, say))]) if acknowledged else None
+    if found is None:
+        return [since, Paragraph(say("not known"), "open")]
+    parts = {name: int(getattr(found, name)) for name in _PARTS}
+    if not found.counted and not any(parts.values()):
+        return [since, Paragraph(say("Of what was submitted, OMS failed to copy nothing."))]
+    return [since, *_parts(found.counted, parts, say), *_codes(found.codes, say)]
+
+
+def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
+    """A bar of the parts, and a table that says what they are."""
+    title, total = say("counted by OMS"), units.count(counted, say)
+    named = [(*_PARTS[name], objects) for name, objects in parts.items()]
+    body = [
+        (
+            (Span("swatch", tone=tone), say(word), Span("aside", say(means))),
+            units.number(objects, say, tone if tone in ("bad", "open") else ""),
+        )
+        for tone, word, means, objects in named
+    ]
+    shown = [(say(word), objects, tone) for tone, word, _, objects in named if objects]
+    columns = [Column(say("what became of them")), Column(say("objects"), "n")]
+    behind = say("These do not add up to OMS's number, which may be behind: look again in some minutes.")
+    return [
+        units.picture(title, title, total, shown, say),
+        Table(columns, body, [(title, total)]),
+        Paragraph(behind, "open") if sum(parts.values()) != counted else None,
+    ]
+
+
+def _codes(codes: Mapping[str, FailedForCode], say: Words) -> Blocks:
+    """What OMS says of those that are still to be copied, by its codes."""
+    causes = []
+    for code, one in codes.items():
+        fix = say(one.fix) if code else say("Sent again since, and OMS did not take it: see the reasons above.")
+        causes.append(Cause(code or "–", one.objects, fix, "passing" if one.passes else "lasting"))
+    title = Paragraph(say("Those that wait or are stuck, by OMS's codes"), "note") if causes else None
+    return [title, *tables(say("OMS's code"), causes, say)]

@@ -1,0 +1,101 @@
+"""What a migration costs, section by section, and how long the freeze lasts."""
+
+from __future__ import annotations
+
+from ops.cost.estimate import Estimate, Expense, Workload, known
+from ops.cost.quantities import in_bytes
+from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
+from ops.report.words import CUTOVER_STEPS, Words
+from ops.shell import Typed
+from oss_oms_sync.answers.text import Text, t
+
+_ONCE = t("Once: what is in the bucket already")
+_ITEMS = {
+    "egress": t("traffic out of OSS, which OMS reads over the internet"),
+    "oms": t("OMS itself"),
+    "oms_requests": t("OMS's requests to both buckets"),
+    "backfill": t("sending them by this project (not if an OMS migration task copies them)"),
+    "events": t("an event, a call and a record for each object"),
+    "reconciles": t("reconcile every day"),
+    "compares": t("compare every week"),
+    "timers": t("timers, if nothing happens"),
+    "compare": t("comparing both buckets"),
+    "standstill": t("a standstill pass, which shows that both buckets stand still"),
+    "sample": t("a sample read on both sides"),
+    "deep": t("if asked for: --deep, at most (all objects read at the source)"),
+}
+# Only if it is asked for.
+_OPTIONAL = "deep"
+
+
+def report(plan: Workload, found: Estimate, language: str) -> Report:
+    """The costs, and the freeze."""
+    say, size = Words(language), in_bytes(plan.size)
+    asked = say(
+        "{objects:object|objects} of {size}, {a_day} new ones a day, {lanes:lane|lanes}; list prices in US dollars",
+        objects=plan.objects,
+        size=size,
+        a_day=plan.a_day,
+        lanes=plan.lanes,
+    )
+    *steps, total = ((name, f"{minutes:,}") for name, minutes in found.freeze_minutes.items())
+    blocks: Blocks = [
+        _costs(_ONCE, found.once, say),
+        Paragraph(
+            say(
+                "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project"
+                " sends it, ten keys a call: both by OMS's usual limits, an estimate.",
+                command=Typed("migrate"),
+                group=found.old_seconds["group"],
+                sent=found.old_seconds["sent"],
+            )
+        ),
+        Paragraph(
+            say(
+                "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its"
+                " end, and {sent} where this project sends it.",
+                group=found.old_requests["group"],
+                sent=found.old_requests["sent"],
+            )
+        ),
+        _costs(t("A month: what is written every day"), found.month, say),
+        _costs(t("Cutover day"), found.cutover, say),
+        Table(
+            [Column(say("step")), Column(say("minutes"), "n")],
+            [(say(CUTOVER_STEPS[name]), minutes) for name, minutes in steps],
+            [(say("total"), total[1])],
+            say("The freeze"),
+        ),
+        Paragraph(say("With --deep up to {hours} hours more.", hours=f"{found.deep_hours:,.1f}")),
+        Paragraph(
+            say(
+                "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give"
+                " --oms-price if it is not. Logs, storage in OBS and a NAT gateway are not in it. A rehearsal measures"
+                " how long your freeze will be: {command}",
+                command=Typed("cutover", rehearse=True),
+            )
+        ),
+    ]
+    return Report(Hero("", "", asked, None), language, blocks)
+
+
+def copying(items: list[Expense], about: str, language: str) -> Report:
+    """What it costs to copy something once."""
+    return Report(Hero("", "", about, None), language, [_costs(_ONCE, items, Words(language))])
+
+
+def _costs(title: Text, items: list[Expense], say: Words) -> Table:
+    columns = [Column(say("for")), Column(say("amount")), Column(say("dollars"), "n")]
+    total = f"{known([item for item in items if item.name != _OPTIONAL]):,.2f}"
+    return Table(
+        columns,
+        [_row(item, say) for item in items],
+        [(say("total of what is known, without --deep"), "", total)],
+        say(title),
+    )
+
+
+def _row(item: Expense, say: Words) -> tuple[Phrase, ...]:
+    objects = say("{number:object|objects}", number=round(item.objects)) if item.objects else None
+    amount = say(", ").join(filter(None, (objects, in_bytes(item.size) if item.size else None)))
+    return say(_ITEMS[item.name]), amount, say("not known") if item.dollars is None else f"{item.dollars:,.2f}"

@@ -1,0 +1,111 @@
+"""The migration of the old objects, as far as its task group tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ops.report.blocks import Blocks, CommandBlock, FactList, Paragraph, Span
+from ops.report.words import MIGRATION_UNKNOWN, Words
+from ops.shell import Typed, command
+from oss_oms_sync.answers.status_answer import StatusAnswer
+from oss_oms_sync.answers.task_group import LOOK, MOST_RESENT, MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.text import Text, t
+
+_HOW_FAR = t(
+    "{share:.1f} % of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed; {size:size} of"
+    " {whole:size}, {speed:size}/s"
+)
+_TONES = {
+    **dict.fromkeys(MOVING, "way"),
+    GroupState.DONE: "good",
+    **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
+}
+
+RESENT = t("Replay has the keys of all that failed, and resends them.")
+_TO_BE_RESENT = t(
+    "Replay reads in OMS's lists which failed, and resends them; so does {command}.",
+    command=Typed("migrate", retry=True),
+)
+_TOO_MANY = t(
+    "These are too many for replay, which resends up to {most}: {retry}. If they fail again and again, end the"
+    " migration, and compare sends them: {remove}"
+).filled(retry=Typed("migrate", retry=True), remove=Typed("migrate", remove=True))
+
+
+def tone(group: TaskGroup) -> str:
+    """How good or bad it is."""
+    return _TONES.get(group.state, "open")
+
+
+def how_far(group: TaskGroup) -> Text:
+    """How much of it has come to an end, and what became of that."""
+    if group.percent is None and group.state not in MOVING:
+        return t("Nothing was copied")
+    if group.percent is None:
+        return t("OMS lists the source: nothing is copied yet")
+    return _HOW_FAR.filled(
+        share=group.percent,
+        total=group.total,
+        copied=group.copied,
+        skipped=group.skipped,
+        failed=group.failed,
+        size=group.copied_size,
+        whole=group.size,
+        speed=group.speed,
+    )
+
+
+def failures(group: TaskGroup) -> Iterator[Text]:
+    """What OMS says of them, where it lists them, and who tries them again."""
+    if group.why:
+        yield t("OMS says: {why}", why=group.why)
+    if group.lists:
+        yield t("What failed is listed in OBS, below {folder}", folder=group.lists)
+    if (resending := _resending(group)) is not None:
+        yield resending
+
+
+def _resending(group: TaskGroup) -> Text | None:
+    if group.can_be_resent:
+        return RESENT if group.resent else _TO_BE_RESENT
+    return _TOO_MANY.filled(most=MOST_RESENT) if group.failed > MOST_RESENT else None
+
+
+def failed(answer: StatusAnswer, say: Words) -> Blocks:
+    """That some of them did, beside what the sync task failed to copy."""
+    group = answer.old_objects
+    if group is None or not group.failed:
+        return []
+    told = (
+        t("Of {total:old object|old objects} {failed} failed.", total=group.total, failed=group.failed),
+        _resending(group),
+    )
+    return [Paragraph(say(one), "open") for one in told if one]
+
+
+def under_way(answer: StatusAnswer, say: Words) -> Blocks:
+    """The migration while it is not over, and what comes next."""
+    migration, group, silence = answer.migration, answer.old_objects, answer.old_objects_silence
+    if migration is None:
+        return []
+    began, known = migration.begun, migration.group
+    facts = FactList(
+        [
+            (say("began"), began or None),
+            (say("task group"), Span("code", known) if known else None),
+            (say("access keys"), ", ".join(migration.keys) or None),
+        ]
+    )
+    if group is None:
+        return [
+            Paragraph(say(MIGRATION_UNKNOWN), "open"),
+            facts,
+            Paragraph(say(silence.fix)) if silence else None,
+            CommandBlock(command(LOOK)),
+        ]
+    return [
+        Paragraph(say(group.title), tone(group)),
+        *(Paragraph(say(one)) for one in (how_far(group), *failures(group))),
+        facts,
+        CommandBlock(command(group.step_of_others)),
+    ]

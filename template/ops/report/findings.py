@@ -1,0 +1,122 @@
+"""The checks of a certificate: what has not passed comes first, with what to do about it."""
+
+from __future__ import annotations
+
+from ops.certificate.form import CHECKS
+from ops.report import totals
+from ops.report.blocks import Blocks, Column, Detail, FindingBlock, Paragraph, Phrase, Span, StepBlock, Table, keys
+from ops.report.words import Words
+from ops.shell import command
+from oss_oms_sync.answers import step as answered
+from oss_oms_sync.answers.causes import causes
+from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
+from oss_oms_sync.answers.text import t
+
+# What each shows if it passes.
+NAMES = {
+    "FROZEN": t("Nothing was written after the freeze"),
+    "CLOSED": t("The project is closed"),
+    "OMS_FINISHED": t("OMS has finished"),
+    "STOOD_STILL": t("Both buckets stood still"),
+    "SCOPE": t("All in scope was compared"),
+    "SUMS": t("The sums add up"),
+    "MIGRATING": t("No migration has anything left to copy"),
+    "MISSING": t("Nothing is missing in OBS"),
+    "OLDER": t("Nothing in OBS is older"),
+    "OVERWRITTEN": t("Nothing was overwritten in OBS"),
+    "MOVING": t("Nothing was moving"),
+    "IN_FLIGHT": t("Nothing is in flight"),
+    "FAILED": t("Nothing failed before"),
+    "PROOF_SUSPICIOUS": t("Nothing suspicious"),
+    "PROOF_EQUAL_VERSION": t("Nothing equal by version alone"),
+    "PROOF_EQUAL_SIZE": t("Nothing equal by size alone"),
+    "PROOF_IMPOSSIBLE": t("Nothing that cannot be copied"),
+    "UNKNOWN": t("Nothing unknown in OBS"),
+    "SAMPLE": t("The sample is equal"),
+    "METADATA": t("Headers are the same"),
+    "NOTHING_WAITS": t("Nothing waits to be resent"),
+    "TASK": t("The sync task is right"),
+    "CLOCK": t("The clocks agree"),
+}
+# Results, the worst first: their words and tones.
+_RESULTS = {
+    answered.Result.FAILED: (t("failed"), "bad"),
+    answered.Result.NOT_PROVEN: (t("not proven"), "open"),
+    answered.Result.NOT_RUN: (t("not run"), "calm"),
+    answered.Result.PASSED: (t("passed"), "good"),
+}
+
+
+def following(found: Certificate, say: Words) -> StepBlock:
+    """What to do next."""
+    if found.verdict is CutoverVerdict.GO:
+        return StepBlock(say("Switch over: the project is closed already."))
+    # What failed comes before what takes time.
+    failed = [one for one in found.checks if one.gates and one.result is answered.Result.FAILED]
+    for one in [*failed, *causes(found.checks)]:
+        if one.next.en:
+            return StepBlock(say(one.next), command(one.step))
+    return StepBlock(
+        say("On the day, stop the writes to the source bucket, and run:"),
+        command(answered.Step("cutover", {"frozen_since": "now"})),
+    )
+
+
+def name_of(name: str, say: Words) -> str:
+    """A check in words."""
+    return say(NAMES.get(name, t("A check not known here")))
+
+
+def checks(found: Certificate, say: Words) -> Blocks:
+    """Those that have not passed at length, and the others as a table."""
+    every = _by_result(found)
+    if not every:
+        return [Paragraph(say("There are no checks: not known."), "bad")]
+    wrong = [one for one in every if one.gates and one.result is not answered.Result.PASSED]
+    body = [
+        (
+            (_title(one, say), None if one.gates else Span("note", say("does not gate"))),
+            _result(one, say),
+            say(one.seen),
+        )
+        for one in every
+        if one not in wrong
+    ]
+    columns = [Column(say("check")), Column(say("result")), Column(say("certify saw"), "half")]
+    return [*(_trouble(found, one, say) for one in wrong), Detail([Table(columns, body)]) if body else None]
+
+
+def _title(check: answered.Finding, say: Words) -> Phrase:
+    return name_of(check.id, say), " ", Span("code", check.id)
+
+
+def _result(check: answered.Finding, say: Words) -> Span:
+    word, tone = _RESULTS[check.result]
+    return Span("mark", say(word), tone)
+
+
+def _trouble(found: Certificate, check: answered.Finding, say: Words) -> FindingBlock:
+    return FindingBlock(
+        _title(check, say),
+        _result(check, say),
+        StepBlock(say(check.next), command(check.step)),
+        [
+            (say("counted"), _counted(found, check.id, say)),
+            (say("certify saw"), say(check.seen)),
+            (say("certify wants"), say(check.wanted)),
+        ],
+        keys(check.keys),
+        say("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else say("object key"),
+    )
+
+
+def _counted(found: Certificate, check: str, say: Words) -> str | None:
+    """What a check of classes is about, as the document counts it; None for another."""
+    sides = [totals.of_class(found, title) for title in (CHECKS[check].classes if check in CHECKS else ())]
+    return totals.objects_and_bytes(sides, say) if sides else None
+
+
+def _by_result(found: Certificate) -> list[answered.Finding]:
+    """The checks, the worst first, and otherwise in their order."""
+    order = [*_RESULTS]
+    return sorted(found.checks, key=lambda one: order.index(one.result))

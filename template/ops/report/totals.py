@@ -1,0 +1,171 @@
+"""What a certificate counts: its classes, what was accepted by name, digests, the sample, and what was not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ops.certificate.form import METADATA, NOT_COUNTED, OMS_UNFINISHED
+from ops.clock import moment
+from ops.report import comparison, units
+from ops.report.blocks import (
+    Blocks,
+    Cell,
+    Column,
+    Detail,
+    FactList,
+    Figure,
+    Figures,
+    Heading,
+    Paragraph,
+    Phrase,
+    Span,
+    Table,
+    keys,
+)
+from ops.report.copying import counters, silent
+from ops.report.words import LOST_EVENTS, SIDES, Words
+from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, Sampled
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, ListingTotals, ObjectCount
+from oss_oms_sync.answers.text import t
+
+# What is accepted by name, and is no class.
+_NO_CLASSES = {OMS_UNFINISHED: t("what OMS has not finished"), METADATA: t("headers that are not in OBS")}
+_MIGRATION = t("a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed")
+
+
+def of_class(found: Certificate, title: str) -> ObjectCount | None:
+    """A class where its objects count; None if that is not known."""
+    for one, counted in (found.classes or {}).items():
+        if one.title == title:
+            return counted.destination if one.is_only_there else counted.source
+    return None
+
+
+def objects_and_bytes(sides: Sequence[ObjectCount | None], say: Words) -> str:
+    """The sum of what is counted; not known if one is not."""
+    known = [one for one in sides if one]
+    if len(known) < len(sides):
+        return say("not known")
+    objects, size = sum(one.objects for one in known), sum(one.bytes for one in known)
+    return say(", ").join((say("{number:object|objects}", number=objects), units.exact(size, say)))
+
+
+def waivers(found: Certificate, say: Words) -> Blocks:
+    """What was accepted by name, and by whom."""
+    if not found.accepted:
+        return [Paragraph(say("Nothing was accepted by name."))]
+    body = []
+    for name, who in found.accepted.items():
+        said = say(_NO_CLASSES[name]) if name in _NO_CLASSES else comparison.class_name(name, say)
+        body.append(((said, " ", Span("code", name)), Span("outside", who), *_accepted(found, name, say)))
+    columns = [
+        Column(say("class")),
+        Column(say("by whom, and why")),
+        Column(say("objects"), "n"),
+        Column(say("volume"), "n"),
+    ]
+    return [Table(columns, body)]
+
+
+def _accepted(found: Certificate, name: str, say: Words) -> list[Phrase | Cell]:
+    """How many objects, and how many bytes; a dash where nobody counts that."""
+    if name in _NO_CLASSES:
+        return [units.number(found.oms.left, say) if name == OMS_UNFINISHED else "–", "–"]
+    counted = of_class(found, name)
+    return [
+        units.number(counted.objects if counted else None, say),
+        units.volume(counted.bytes if counted else None, say),
+    ]
+
+
+def classes(found: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
+    """Each class that has objects, and whether they add up."""
+    if both is None:
+        return [Paragraph(say("What was found is not known."), "open")]
+    return [*comparison.classes(both, say, found.accepted), comparison.sums(both, say, NOT_COUNTED)]
+
+
+def digests(found: Certificate, say: Words) -> Blocks:
+    """The digests that a stranger recomputes, with the exact numbers that belong to them."""
+    if found.source is None or found.destination is None:
+        return [Paragraph(say("Digests are not known."), "open")]
+    sides: list[tuple[str, ListingTotals]] = [("source", found.source), ("destination", found.destination)]
+    given: list[tuple[str, Phrase]] = [
+        (say(SIDES[name]), (_digest(one.digest), Span("below", objects_and_bytes([one], say)))) for name, one in sides
+    ]
+    return [
+        FactList([*given, (say("source, with times and ETags"), _digest(found.source.state_digest))]),
+        Detail([*(block for name, one in (found.classes or {}).items() for block in _class_digests(name, one, say))]),
+    ]
+
+
+def _class_digests(name: ObjectClass, one: ClassFound, say: Words) -> Blocks:
+    sides = ("source", one.source, one.digests.source), ("destination", one.destination, one.digests.destination)
+    held = {side: digest for side, counted, digest in sides if counted.objects}
+    if not held:
+        return []
+    pairs = [(say(SIDES[side]), _digest(digest)) for side, digest in held.items()]
+    if len(pairs) == 2 and one.digests.source == one.digests.destination:
+        pairs = [(say("the same on both sides"), _digest(one.digests.source))]
+    return [Heading((comparison.class_name(name.title, say), " ", Span("code", name.title))), FactList(pairs)]
+
+
+def _digest(digest: int) -> Span:
+    return Span("digest", f"{digest:064x}")
+
+
+def sample(sample: Sampled | None, say: Words) -> Blocks:
+    """What was read, and what that shows."""
+    if sample is None:
+        return [Paragraph(say("Nothing was sampled."))]
+    trouble = {say("differing"): sample.differing, say("not read"): sample.unread}
+    drawn = say(
+        "{drawn} drawn, of {population} up to {largest} each",
+        drawn=units.count(sample.drawn, say),
+        population=units.count(sample.population, say),
+        largest=units.limit(sample.largest, say),
+    )
+    figures = [
+        Figure(say("read and compared"), units.count(sample.read, say), drawn),
+        Figure(say("read"), units.size(sample.bytes, say)),
+        *(Figure(name, f"{len(names):,}", None, "bad" if names else None) for name, names in trouble.items()),
+    ]
+    return [
+        Figures(figures, within=True),
+        Paragraph(say(sample.bound)) if sample.bound else None,
+        *(block for name, names in trouble.items() if names for block in (Heading(name), keys(names))),
+        FactList([(say("seed"), Span("digest", sample.seed) if sample.seed else units.not_known(say))]),
+    ]
+
+
+def not_judged(found: Certificate, shown: NotJudged, say: Words) -> Blocks:
+    """What is known besides, and was not judged."""
+    gone, lost = of_class(found, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
+    volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
+    events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("not known")
+    task = shown.task
+    return [
+        FactList(
+            [
+                (say("state"), units.name(task.status if task else None, say)),
+                (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
+                (say("events"), events),
+                (say(ObjectClass.DELETED_AT_SOURCE.said), say(", ").join(volume) or say("not known")),
+                *((say("old objects"), say(_MIGRATION, **vars(one))) for one in shown.migrations),
+                (say("project"), _closed(found.closed, say)),
+            ]
+        ),
+        *(
+            [counters({say("this month"): vars(task.month)}, say, say("Copying by OMS"))]
+            if task
+            else silent(shown.silence, say)
+        ),
+    ]
+
+
+def _closed(closed: ClosedMark | None, say: Words) -> Phrase:
+    if closed is None:
+        return say("open")
+    since = say("closed since {time}", time=units.clock(moment(closed.since)))
+    return since, Span("note", Span("outside", closed.by)) if closed.by else None

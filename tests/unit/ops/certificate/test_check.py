@@ -1,0 +1,492 @@
+"""A certificate is checked without trusting who made it."""
+
+from __future__ import annotations
+
+import io
+import json
+from functools import reduce
+
+import pytest
+
+from ops.certificate.check import NO_FORM, doubts, findings
+from ops.certificate.counts import count, noting
+from ops.certificate.form import sha256
+from ops.command_line import cli
+from support.ops import NASTY, FakeClock
+from unit.ops.certificates import (
+    DESTINATION,
+    IDS,
+    SOURCE,
+    TOLD_BY,
+    a_sample,
+    certificate,
+    counted,
+    of_headers,
+    one_of,
+    rehearsal,
+    sealed,
+)
+
+# An hour after the certificates here are made.
+HOUR_AFTER = FakeClock(80 * 60)
+
+
+NOT_AS_SAID, NOT_AS_SAMPLED = "Each check ended as the numbers say", "What is said of headers fits the sample"
+
+
+def wrong(document) -> list[str]:
+    """What does not hold."""
+    return [one.claim.en for one in findings(document) if not one.holds]
+
+
+NOT_GATING = {name: {"result": "not run", "gates": False} for name in ("SAMPLE", "METADATA")}
+FEWER = {**a_sample(), "drawn": 2, "read": 2, "keys": ["a/1", "a/2"], "unreadable": ["山/3"]}
+OF_FEWER = of_headers(FEWER, more=["山/3"])
+SOUND = {
+    "a GO": certificate(),
+    "a rehearsal": rehearsal(),
+    "a NO-GO": certificate({"MISSING": "failed"}, "NO-GO"),
+    "a NOT PROVEN": certificate({"UNKNOWN": "not proven"}, "NOT PROVEN"),
+    "a NOT PROVEN by what no number in it decides": certificate({"CLOCK": "not run"}, "NOT PROVEN"),
+    "with a sample": certificate(sample=a_sample()),
+    "a rehearsal of a NO-GO": rehearsal("NO-GO", {"MISSING": "failed", "SAMPLE": "not run"}),
+    "with a prefix that ends within a folder": certificate(
+        scope={**certificate()["scope"], "prefix": "a/1"},
+        **counted({"equal_contents": ([("a/1", 5), ("a/12", 7)],) * 2}),
+    ),
+    "a rehearsal without what a freeze ends": rehearsal("GO", {"MOVING": "failed", "IN_FLIGHT": "failed"}),
+    "fewer were read than asked for": certificate(
+        {"SAMPLE": "not proven"}, "NOT PROVEN", sample=FEWER, headers=OF_FEWER
+    ),
+    "as many were read as asked for": certificate(sample={**FEWER, "asked": 2}, headers=OF_FEWER),
+}
+UNSOUND = {
+    "a sample that was asked for and decides nothing": (
+        certificate(NOT_GATING, sample=a_sample(read=2)),
+        "It has all checks, and each counts",
+    ),
+    "GO though no sample was read": (certificate({"SAMPLE": "not run"}), "The verdict follows from the checks"),
+    "a rehearsal of a GO without what it lacks": (
+        rehearsal("GO", {"MISSING": "failed"}),
+        "The verdict follows from the checks",
+    ),
+    "a sample of which not all was read": (certificate(sample=a_sample(read=2)), NOT_AS_SAID),
+    "a sample that differs": (certificate(sample=a_sample() | {"differing": ["a/1"]}), NOT_AS_SAID),
+    "a sample of fewer than were asked for": (certificate(sample=FEWER, headers=OF_FEWER), NOT_AS_SAID),
+    "sums that are neither right nor wrong": (certificate({"SUMS": "not proven"}, "NOT PROVEN"), NOT_AS_SAID),
+    "no headers of a sample": (certificate(sample=a_sample(), headers=of_headers(None)), NOT_AS_SAID),
+}
+
+
+@pytest.mark.parametrize("document", SOUND.values(), ids=SOUND)
+def test_a_sound_one_is_sound(document):
+    assert wrong(document) == []
+
+
+@pytest.mark.parametrize(("document", "claim"), UNSOUND.values(), ids=UNSOUND)
+def test_one_that_is_not_is_noticed_by_that_alone(document, claim):
+    assert wrong(document) == [claim]
+
+
+@pytest.mark.parametrize(
+    ("changes", "claim"),
+    [
+        ({"source": {**certificate()["source"], "objects": 4}}, "The classes add up to the source"),
+        ({"source": {**certificate()["source"], "digest": "0" * 64}}, "The classes add up to the source"),
+        ({"destination": {**certificate()["destination"], "bytes": 13}}, "The classes add up to the destination"),
+        ({"verdict": "NO-GO"}, "The verdict follows from the checks"),
+        ({"verdict": "REHEARSAL"}, "The verdict follows from the checks"),
+        ({"checks": certificate()["checks"][:-1]}, "It has all checks, and each counts"),
+        ({"checks": [certificate()["checks"][0]] * len(IDS)}, "It has all checks, and each counts"),
+        ({"folders": {"a/": {"equal_contents": [2, 12, 2, 12]}}}, "The folders add up to the classes"),
+        (
+            {"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}},
+            "The folders add up to the classes",
+        ),
+    ],
+)
+def test_what_is_sealed_and_does_not_agree_with_itself_is_noticed(changes, claim):
+    assert claim in wrong(sealed({**certificate(), **changes}))
+
+
+@pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
+def test_go_with_a_check_that_did_not_pass_is_noticed(result):
+    for name in IDS:
+        document = certificate({name: {"result": result}}, sample=a_sample())
+        assert "The verdict follows from the checks" in wrong(document), name
+
+
+def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
+    """A document in which one object is in that class, and everything adds up."""
+    numbers = counted({"equal_contents": (SOURCE, SOURCE), title: one_of(title)})
+    return sealed({**(document or certificate()), **numbers, **changes})
+
+
+def seen_of(document: dict) -> dict[str, str]:
+    """What was seen of each claim that does not hold."""
+    return {one.claim.en: one.seen for one in findings(document) if not one.holds}
+
+
+@pytest.mark.parametrize(("name", "title"), [*TOLD_BY.items(), ("MOVING", "arriving")])
+def test_a_check_that_passed_though_its_class_has_objects_is_noticed(name, title):
+    assert seen_of(with_class(title))[NOT_AS_SAID] == name
+    # As it is not where the check did not pass.
+    is_proof = name.startswith("PROOF") or name == "UNKNOWN"
+    result, verdict = ("not proven", "NOT PROVEN") if is_proof else ("failed", "NO-GO")
+    assert wrong(with_class(title, certificate({name: result}, verdict))) == []
+
+
+@pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
+def test_what_is_accepted_by_name_may_have_objects(title):
+    assert wrong(with_class(title, accepted={title: "the owner: a cache"})) == []
+
+
+@pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
+def test_what_cannot_be_accepted_is_not_made_good_by_accepting_it(title):
+    found = wrong(with_class(title, accepted={title: "me: never mind"}))
+    assert {NOT_AS_SAID, "Only what can be accepted by name was accepted"} <= {*found}
+
+
+def test_a_check_that_is_said_not_to_decide_decides_all_the_same():
+    for name in IDS:
+        found = wrong(certificate({name: {"result": "failed", "gates": False}}, sample=a_sample()))
+        assert {"It has all checks, and each counts", "The verdict follows from the checks"} <= {*found}, name
+
+
+LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
+NAMED = {"metadata": "the owner: nobody reads them"}
+
+
+def with_headers(accepted=None, **changes):
+    """A GO with a sample, of whose headers something is said."""
+    return certificate(sample=a_sample(), headers=of_headers(a_sample(), **changes), accepted=accepted or {})
+
+
+OF_ALL = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/3"]}}
+
+
+@pytest.mark.parametrize(
+    "lost", [{"documented": LOST}, {"documented": OF_ALL}, {"unexpected": LOST}, {"migrated": False}]
+)
+def test_headers_that_are_not_in_obs_are_no_go_unless_somebody_accepted_that(lost):
+    assert wrong(with_headers(**lost)) == [NOT_AS_SAID]
+    assert wrong(with_headers(NAMED, **lost)) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"documented": {"content-type": LOST["cache-control"]}},
+        {"unexpected": {"expires": {"objects": 4, "keys": ["a/1"]}}},
+        {"unexpected": {"expires": {"objects": 1, "keys": ["a/1", "a/2"]}}},
+        {"unexpected": {"expires": {"objects": 0, "keys": []}}},
+        {"drawn": 2},
+        {"more": ["a/1"]},
+        {"problem": "who knows"},
+        {"migrated": "perhaps"},
+    ],
+)
+def test_what_cannot_have_become_of_headers_is_noticed(told):
+    assert wrong(with_headers(NAMED, **told)) == [NOT_AS_SAMPLED]
+
+
+FOLDERS = certificate()["folders"]
+MOST = ["山/3", *(f"{number}/" for number in range(201))]
+# Those that are not told one by one are one folder, of which one object is enough, and none is too few.
+OTHERS = {**{name: counts for name, counts in FOLDERS.items() if name != "山/"}, "*": FOLDERS["山/"]}
+
+
+@pytest.mark.parametrize(
+    ("folders", "more", "noticed"),
+    [
+        (FOLDERS, [], [NOT_AS_SAMPLED]),
+        (FOLDERS, ["山/3"], []),
+        (FOLDERS, MOST, []),
+        (FOLDERS, [*MOST, "x/"], [NOT_AS_SAMPLED]),
+        (OTHERS, [], [NOT_AS_SAMPLED]),
+        (OTHERS, ["x/1"], []),
+        (OTHERS, ["a/2"], [NOT_AS_SAMPLED]),
+    ],
+)
+def test_headers_are_compared_of_an_object_of_each_first_level_folder(folders, more, noticed):
+    sample = {**a_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
+    document = certificate(sample=sample, folders=folders, headers=of_headers(sample, more=more))
+    assert wrong(document) == noticed
+
+
+def test_a_go_without_any_counts_is_no_certificate():
+    with pytest.raises(ValueError, match="a comparison without counts"):
+        wrong(certificate(classes=None, folders=None, source=None, destination=None))
+
+
+PASSES = certificate()["passes"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"frozen_since": "2026-01-31T08:16:01Z"},
+        {"passes": {**PASSES, "standstill": {**PASSES["standstill"], "started": "2026-01-31T09:11:59Z"}}},
+        {"passes": {**PASSES, "standstill": None}},
+        # The standstill pass began before the two minutes, or before OMS had done nothing for ten.
+        {"closed": {**certificate()["closed"], "written": "2026-01-31T09:13:01Z"}},
+        {"oms": {**certificate()["oms"], "busy": "2026-01-31T09:05:01Z"}},
+        # Another run closed it, or nobody; another project is open.
+        {"run": "run-2"},
+        {"closed": None},
+        {"open_projects": ["other"]},
+        {"migration": "2026-01-20T00:00:00Z"},
+        # The buckets changed, or OMS had something left, or counted less than was recorded.
+        {"passes": {**PASSES, "standstill": {**PASSES["standstill"], "twin": "3" * 64}}},
+        {"passes": {**PASSES, "compare": {**PASSES["compare"], "state": "3" * 64}}},
+        {"oms": {**certificate()["oms"], "left": 1}},
+        {"oms": {**certificate()["oms"], "left": None}},
+        {"oms": {**certificate()["oms"], "recorded": None}},
+        {"oms": {**certificate()["oms"], "recorded": 9}},
+        {"as_of": "2026-01-31T09:10:00Z"},
+        {"last_written": [{"key": "a/1", "at": "2026-01-31T08:01:01Z"}]},
+        {"last_written": []},
+    ],
+)
+def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
+    assert {"Its times are in order", NOT_AS_SAID, "What is said of OMS can be so"} & {*wrong(certificate(**changes))}
+
+
+@pytest.mark.parametrize(("second", "found"), [("20:00", []), ("19:59", [NOT_AS_SAID])])
+def test_a_comparison_that_ended_over_a_day_before_decides_nothing(second, found):
+    day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{second}Z"}
+    written = [{**one, "at": one["at"].replace("31T", "30T")} for one in certificate()["last_written"]]
+    passes = {**PASSES, "compare": {**PASSES["compare"], **day}}
+    times = {"frozen_since": "2026-01-30T08:00:00Z", "passes": passes, "last_written": written}
+    assert wrong(certificate(**times)) == found
+
+
+STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
+
+
+@pytest.mark.parametrize(
+    ("still", "closed", "found"),
+    [
+        ({"began": "2026-01-31T09:16:01Z"}, {}, ["Its times are in order"]),
+        # After it was made.
+        *(({}, {name: "2026-01-31T09:21:01Z"}, ["Its times are in order"]) for name in ("opened", "since")),
+        ({"ended": "2026-01-31T09:21:01Z"}, {}, ["Its times are in order"]),
+        # By a minute clocks may differ.
+        ({"began": "2026-01-31T09:16:00Z", "ended": "2026-01-31T09:21:00Z"}, {"since": "2026-01-31T09:13:30Z"}, []),
+    ],
+)
+def test_times_of_two_clocks_that_are_over_a_minute_apart_are_noticed(still, closed, found):
+    passes = {**PASSES, "standstill": {**STILL, **still}}
+    assert wrong(certificate(passes=passes, closed={**CLOSED, **closed})) == found
+
+
+@pytest.mark.parametrize(
+    ("title", "source", "destination"),
+    [
+        *((title, SOURCE, [*SOURCE[:2], ("山/4", 0)]) for title in ("equal_contents", "suspicious", "equal_size")),
+        ("missing", SOURCE[:1], SOURCE[:1]),
+        ("older", SOURCE[:2], SOURCE[:1]),
+        ("in_flight", SOURCE[:1], SOURCE[:2]),
+        *((title, SOURCE[:1], SOURCE[:1]) for title in ("oms_own", "arriving", "deleted_at_source", "unknown")),
+    ],
+)
+def test_a_class_with_objects_where_it_can_have_none_is_noticed(title, source, destination):
+    found = seen_of(certificate(**counted({title: (source, destination)})))
+    assert found["It has all classes, each where its objects can be"] == title
+
+
+def test_without_a_comparison_there_is_nothing_to_add_up():
+    unseen = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *TOLD_BY), "not run")
+    passes = {"compare": None, "standstill": None}
+    without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
+    assert wrong(certificate(unseen, "NOT PROVEN", passes=passes, **without)) == []
+
+
+def in_bytes(objects):
+    return [(key.encode(), size) for key, size in objects]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix", "of_destination", "sizes"),
+    [
+        ("", "", [], (1, 2, 4, 8, 16)),
+        ("p/", "", [], (1, 2)),
+        ("", ".jpg", [], (1, 4, 16)),
+        ("", "", [frozenset()], (1, 2, 4)),
+        ("", "", [frozenset([b"oms/sync_task/y.jpg"])], (1, 2, 4, 16)),
+    ],
+)
+def test_only_what_is_in_scope_counts(prefix, suffix, of_destination, sizes):
+    objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
+    assert count({"prefix": prefix, "suffix": suffix}, in_bytes(objects), *of_destination).bytes == sum(sizes)
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """`ops.py check` of a certificate, with listings of what is given."""
+
+    def run(document, *words, **listings) -> tuple[int, str]:
+        (tmp_path / "c.json").write_text(json.dumps(document))
+        given = [str(tmp_path / "c.json"), *words]
+        for side, objects in listings.items():
+            (tmp_path / side).write_text("".join(f"{size}\t{key}\n" for key, size in objects))
+            given += [f"--{side}", str(tmp_path / side)]
+        return cli.main(["check", "--lang", "en", *given], HOUR_AFTER), "".join(capsys.readouterr())
+
+    return run
+
+
+def test_listings_that_agree_are_accepted(run):
+    code, out = run(certificate(), source=SOURCE, destination=DESTINATION)
+    assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. It says GO.")
+    assert "holds: The listing of the destination has what the document states" in out
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+@pytest.mark.parametrize("objects", [SOURCE[:-1], [*SOURCE, ("new", 1)], [("a/1", 6), ("a/2", 6), ("山/3", 0)]])
+def test_listings_that_differ_are_named(run, side, objects):
+    code, out = run(certificate(), **{side: objects})
+    assert (code, out.splitlines()[-1]) == (4, "This certificate is not to be trusted.")
+    assert f"does not hold: The listing of the {side} has what the document states ({len(objects)} objects, " in out
+
+
+SHARED = "The objects that both listings have are those that count as equal"
+ONLY_THERE = [("x", 3), ("y", 9)]
+
+
+def with_padding(padding) -> dict:
+    """A GO by which all of the source is in OBS, and what is only there makes up for what lacks, in all sums."""
+    document = certificate(
+        **counted({"equal_contents": (SOURCE, SOURCE), "deleted_at_source": ([], [("deleted_at_source/1", 9)])})
+    )
+    listed = counted({"equal_contents": (SOURCE, padding)})
+    difference = int(listed["destination"]["digest"], 16) - int(document["source"]["digest"], 16)
+    deleted = document["classes"]["deleted_at_source"]
+    deleted["destination"] = {"objects": len(padding) - 3, "bytes": sum(size for _, size in padding) - 12}
+    deleted["digests"]["destination"] = f"{difference % 2**256:064x}"
+    folder = {"deleted_at_source": [0, 0, *deleted["destination"].values()]}
+    return sealed(
+        {
+            **document,
+            "destination": listed["destination"],
+            "folders": {**counted({"equal_contents": (SOURCE, SOURCE)})["folders"], "*": folder},
+        }
+    )
+
+
+def test_a_missing_object_is_found_by_what_both_listings_have(run):
+    # GIVEN a GO whose sums agree with each listing, though an object is missing in OBS
+    there = [*SOURCE[:1], *SOURCE[2:], *ONLY_THERE]
+    document = with_padding(there)
+    for side, objects in (("source", SOURCE), ("destination", there)):
+        assert run(document, **{side: objects})[0] == 0
+    # WHEN both are given, THEN it is found
+    code, out = run(document, source=SOURCE, destination=there)
+    assert (code, f"does not hold: {SHARED} (2 objects, " in out) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("title", "source", "there", "code"),
+    [
+        # Nothing tells how many of a class of both sides have the same size,
+        ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 6)], 1),
+        ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 5)], 1),
+        ("older", [("m/1", 4)], [("m/1", 5)], 1),
+        # but one of one side has none.
+        ("missing", [("m/1", 4)], [], 1),
+    ],
+)
+def test_what_is_not_equal_may_have_the_same_size_on_both_sides(run, title, source, there, code):
+    name = next(name for name, one in TOLD_BY.items() if one == title)
+    classes = {"equal_contents": (SOURCE, SOURCE), title: (source, there)}
+    document = certificate({name: "failed"}, "NO-GO", **counted(classes))
+    assert run(document, source=[*SOURCE, *source], destination=[*there, *SOURCE])[0] == code
+
+
+def test_the_order_of_the_listings_does_not_matter(run):
+    assert run(certificate(), source=SOURCE[::-1], destination=[*DESTINATION[2:], *DESTINATION[:2]])[0] == 0
+
+
+def test_keys_like_those_of_oms_lists_count_where_the_source_has_them(run):
+    source = [*SOURCE, ("oms/sync_task/mine", 9)]
+    document = certificate(**counted({"equal_contents": (source, source)}))
+    assert run(document, source=source, destination=[*source, ("oms/sync_task/other", 1)])[0] == 0
+    noted = set()
+    assert len(list(noting(in_bytes(source), noted))) == 4
+    assert noted == {b"oms/sync_task/mine"}
+    # Without the source's listing nobody knows which of them count, if not all do, and it is asked for.
+    assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2
+    code, said = run(document, destination=source)
+    assert (code, said.splitlines()[-1]) == (2, "-> Give --source as well")
+    assert run(certificate(), destination=DESTINATION)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (certificate(), 0),
+        (certificate({"MISSING": "failed"}, "NO-GO"), 1),
+        (certificate({"SAMPLE": "not run"}, "NOT PROVEN"), 3),
+        (rehearsal(), 3),
+        ({**certificate(), "task": "another"}, 4),
+    ],
+    ids=["GO", "NO-GO", "NOT PROVEN", "a rehearsal", "damaged"],
+)
+def test_the_exit_code_says_whether_it_is_a_go_to_be_trusted(run, document, code):
+    assert run(document)[0] == code
+
+
+# Who reads the first of them reads a GO, and Python reads the last.
+TWICE = json.dumps(certificate({"MISSING": "failed"}, "NO-GO")).replace("{", '{"verdict": "GO", ', 1)
+PARTS = ("checks", "classes", "scope", "source", "verdict", "sha256", "frozen_since")
+LACKING = {name: json.dumps({part: one for part, one in certificate().items() if part != name}) for name in PARTS}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"kind": "x"}', '{"kind": "oss-oms-sync certificate", "schema": 2}'),
+        pytest.param(TWICE, id="a name is there twice"),
+        *(pytest.param(text, id=f"it lacks {name}") for name, text in LACKING.items()),
+    ],
+)
+def test_what_is_no_certificate_is_refused(tmp_path, capsys, text):
+    (tmp_path / "c.json").write_text(text)
+    assert cli.main(["check", str(tmp_path / "c.json"), "--lang", "en"], HOUR_AFTER) == 4
+    assert "is not a certificate, or is damaged" in capsys.readouterr().err
+
+
+def test_one_that_is_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
+    # Some depths can just be read.
+    document = {**certificate(), "x": reduce(lambda inner, _: [inner], range(100_000), [])}
+    assert doubts(document) == [NO_FORM]
+    mocker.patch("ops.functions.tool_output.read", return_value=document)
+    mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4
+    assert "The answer has another form" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_certificate_is_read_as_whatever_a_shell_wrote(tmp_path, encoding):
+    (tmp_path / "c.json").write_text(json.dumps(certificate()), encoding=encoding)
+    assert cli.main(["check", str(tmp_path / "c.json")], HOUR_AFTER) == 0
+
+
+def test_files_that_cannot_be_read_are_the_commands_fault(run, tmp_path):
+    assert cli.main(["check", str(tmp_path / "nowhere.json")]) == 2
+    (tmp_path / "listing").write_text("x\n")
+    assert run(certificate(), "--source", str(tmp_path / "listing"))[0] == 2
+
+
+def test_as_json_it_says_what_holds(run):
+    document = {**certificate(), "task": "another"}
+    code, out = run(document, "--json")
+    told = json.loads(out)
+    assert (code, told["sound"], told["verdict"]) == (4, False, "GO")
+    claim = {"claim": "The document is as it was made", "claim_zh": "文档未被改动"}
+    assert told["findings"][0] == {**claim, "holds": False, "seen": sha256(document)}
+
+
+def test_nothing_that_a_document_says_acts_on_a_terminal(run):
+    _, out = run(sealed({**certificate(), "verdict": NASTY}))
+    assert all(one.isprintable() or one == "\n" for one in out)

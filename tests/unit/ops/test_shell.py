@@ -1,0 +1,135 @@
+"""Commands that are printed: pasted into a shell, they say what was meant, whatever a key is."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from contextvars import ContextVar
+
+import pytest
+
+from ops import shell
+from ops.command_line import parser
+from ops.command_line.arguments import COMMANDS
+from ops.shell import command
+from oss_oms_sync.answers.step import Step
+from support.ops import NASTY, OPS
+
+KEYS = [
+    "a/照片 +%.jpg",
+    '-a\'$(echo no)`echo no` "片"',
+    "--overwrite",
+    "a\\u0041\\",
+    "~/x;y&z|w#{}[]*?!",
+    "@babel/core/index.js",
+    "x\u2019; calc; \u2018y\u201a.\u201btxt",
+    NASTY,
+    "\u202e\ud800",
+    "",
+]
+
+
+def in_posix(line: str) -> list[str]:
+    """What a program gets that a POSIX shell calls."""
+    done = subprocess.run(["/bin/sh", "-c", f'set -- {line}; printf "%s\\0" "$@"'], capture_output=True, check=True)
+    return done.stdout.decode().split("\0")[:-1]
+
+
+def in_powershell(line: str) -> list[str]:
+    """The same of PowerShell: in single quotes, of which it takes five characters, everything stands for itself, and
+    two of them for the first (about_Quoting_Rules; CharExtensions.IsSingleQuote); what is not quoted must hold nothing
+    that it acts on, and not begin like splatting. Windows PowerShell loses double quotes on the way."""
+    quote = "['\u2018\u2019\u201a\u201b]"
+    words = re.findall(rf"'(?:[^{quote[1:]}|{quote}{quote})*'|[^' ]+", line)
+    assert " ".join(words) == line
+    assert all(word.startswith("'") or re.fullmatch(r"[\w./:=+-][\w./:=@+-]*", word, re.ASCII) for word in words)
+    assert '"' not in line
+    return [re.sub(f"({quote}){quote}", r"\1", word[1:-1]) if word.startswith("'") else word for word in words]
+
+
+@pytest.mark.parametrize(("windows", "split"), [(False, in_posix), (True, in_powershell)], ids=["POSIX", "PowerShell"])
+@pytest.mark.parametrize("key", KEYS, ids=ascii)
+def test_a_key_comes_through_a_shell_and_the_command_line_as_it_is(monkeypatch, windows, split, key):
+    monkeypatch.setattr(shell, "IS_WINDOWS", windows)
+    line = command(Step("replay", {"key": key}))
+    interpreter, program, *words = split(line)
+    assert (line.isprintable(), interpreter[:2], program) == (True, "py", "ops.py")
+    options = parser.parse(words)
+    assert (options.command, options.keys) == ("replay", [key])
+
+
+@pytest.mark.parametrize(("encoding", "is_escaped"), [("utf-8", False), ("gbk", True), ("cp1252", True)])
+def test_a_key_that_the_output_s_encoding_lacks_is_printed_so_that_it_is_that_key(monkeypatch, encoding, is_escaped):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    line = command(Step("replay", {"key": "a/😀"}))
+    assert ("--escaped-key" in line) == is_escaped
+    line.encode(encoding)
+    assert parser.parse(in_posix(line)[2:]).keys == ["a/😀"]
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (Step("compare", {"again": True, "prefix": "a b/"}), "python3 ops.py compare --again --prefix 'a b/'"),
+        (
+            Step("cutover", {"frozen_since": "2026-01-31T08:00:00Z"}),
+            "python3 ops.py cutover --frozen-since 2026-01-31T08:00:00Z",
+        ),
+        (Step("cutover", {"accept": {"unknown": "who, why"}}), "python3 ops.py cutover --accept 'unknown=who, why'"),
+        (
+            Step("migrate", {"overwrite": True, "prefix": ["a b/", "-c/"]}),
+            "python3 ops.py migrate --overwrite --prefix 'a b/' --prefix=-c/",
+        ),
+        (Step("deploy"), "s deploy -y"),
+        (None, ""),
+    ],
+)
+def test_a_step_is_the_command_of_its_job_and_options(step, line):
+    assert command(step) == line.replace("python3 ops.py", OPS)
+
+
+@pytest.mark.parametrize("job", COMMANDS)
+def test_each_names_the_file_that_this_runs_with_where_it_asks_for_a_project(monkeypatch, job):
+    monkeypatch.setattr(shell, "TEMPLATE", ContextVar("template", default="my s.yaml"))
+    named = " -t 'my s.yaml'" * COMMANDS[job].asks
+    assert command(Step(job)).endswith(f"ops.py {job}{named}")
+    assert command(Step("deploy")) == "s deploy -y -t 'my s.yaml'"
+    # AND so does a sentence of a function, once, and whatever is around it
+    line = f"请执行python3 ops.py {job} --since 2026-01-31"
+    sentence = shell.with_file(f"{line}。")
+    assert (sentence, shell.with_file(sentence)) == (f"{line}{named}。", sentence)
+
+
+@pytest.mark.parametrize(
+    ("executable", "windows", "has_python", "name"),
+    [
+        ("/usr/bin/python3", False, True, "python3"),
+        ("/home/x/.venv/bin/python", False, True, "python3"),
+        ("/usr/bin/python3.13", False, True, "python3.13"),
+        (r"C:\Python\python.exe", True, True, "python"),
+        (r"C:\Python\python.exe", True, False, "py"),
+    ],
+)
+def test_it_is_the_interpreter_that_runs_it(monkeypatch, executable, windows, has_python, name):
+    monkeypatch.setattr(shell, "IS_WINDOWS", windows)
+    monkeypatch.setattr(sys, "executable", executable)
+    monkeypatch.setattr(shell.shutil, "which", lambda name: "there" if has_python else None)
+    assert shell.interpreter() == name
+
+
+def test_what_is_not_escaped_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        parser.parse(["replay", "--escaped-key", "a\\x"])
+    assert "is not escaped as in JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("windows", "shown"),
+    [(False, "s deploy -y && python3 ops.py doctor"), (True, "s deploy -y; if ($?) { py ops.py doctor }")],
+)
+def test_the_second_of_two_commands_runs_if_the_first_went_well(monkeypatch, windows, shown):
+    monkeypatch.setattr(shell, "IS_WINDOWS", windows)
+    monkeypatch.setattr(shell, "interpreter", lambda: "py" if windows else "python3")
+    assert shell.one_after_another(Step("deploy"), Step("doctor")) == shown
