@@ -77,8 +77,8 @@ def memory(objects: int) -> float:
 def entries(objects: int) -> Iterator[Entry]:
     for number in range(objects):
         key = f"photos/{number // 1000:06}/{number:09}.jpg"
-        one = ObjectSummary(key, "A" * 32, 1000, NOW - 100_000)
-        yield Entry(key, one, None, None, one._replace(modified=NOW - 99_990))
+        listed = ObjectSummary(key, "A" * 32, 1000, NOW - 100_000)
+        yield Entry(key, listed, None, None, listed._replace(modified=NOW - 99_990))
 
 
 def bytes_a_second() -> float:

@@ -61,7 +61,7 @@ def _folders(name: str, size: int, weights: dict[str, float]) -> KeySpace:
     """Folders with as many objects as their weights say, which have names like hashes."""
     folders = sorted(weights)
     sums = list(accumulate(weights[folder] for folder in folders))
-    ends = [round(size * one / sums[-1]) for one in sums]
+    ends = [round(size * sum_ / sums[-1]) for sum_ in sums]
 
     def key(place: int) -> str:
         index = bisect_right(ends, place)

@@ -106,16 +106,16 @@ def show(console: Console, title: str, passes: tuple[Pass, ...]) -> None:
     table = Table(title=f"\n{title}")
     for name in ("lanes", "seconds", "times", "ranges", "invocations", "listings", "cores of the sandbox"):
         table.add_column(name, justify="right")
-    for one in passes:
-        times = passes[0].seconds / one.seconds
+    for pass_ in passes:
+        times = passes[0].seconds / pass_.seconds
         table.add_row(
-            str(one.lanes),
-            f"{one.seconds:.1f}",
+            str(pass_.lanes),
+            f"{pass_.seconds:.1f}",
             f"{times:.1f}",
-            str(one.ranges),
-            str(one.invocations),
-            f"{one.listings:,}",
-            f"{one.sandbox:.2f}",
+            str(pass_.ranges),
+            str(pass_.invocations),
+            f"{pass_.listings:,}",
+            f"{pass_.sandbox:.2f}",
         )
     console.print(table)
 

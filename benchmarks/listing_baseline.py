@@ -58,15 +58,15 @@ class Baseline:
 
     def _source(self) -> Iterator[tuple[str, str, Summary]]:
         for page in self._pages(self._invocation.source_bucket, ""):
-            judged = [one.name for one in page if self._needs_records(one)]
+            judged = [summary.name for summary in page if self._needs_records(summary)]
             success = self._read("success", judged)
             failed = self._read("failed", [])
-            for one in page:
-                if one.name in failed:
-                    yield one.name, "failed", failed[one.name]
-                yield one.name, "source", one
-                if one.name in success:
-                    yield one.name, "success", success[one.name]
+            for summary in page:
+                if summary.name in failed:
+                    yield summary.name, "failed", failed[summary.name]
+                yield summary.name, "source", summary
+                if summary.name in success:
+                    yield summary.name, "success", success[summary.name]
 
     def _read(self, kind: Any, keys: list[str]) -> dict[str, Summary]:
         """No key is long here."""
@@ -75,8 +75,8 @@ class Baseline:
 
     def _records(self, kind: Any) -> Iterator[tuple[str, str, Summary]]:
         for page in self._pages(self._invocation.log_bucket, record_prefix(self._invocation.task_id, kind)):
-            for one in page:
-                yield one.name, kind, one
+            for summary in page:
+                yield summary.name, kind, summary
 
     def _pages(self, bucket: OssBucket, root: str) -> Iterator[list[Summary]]:
         start, more = root, True
@@ -84,9 +84,11 @@ class Baseline:
             (result,) = bucket._call_all("oss:ListObjects", [partial(_list, root, start)])
             assert isinstance(result, tuple)
             page, more = result
-            assert not any(name >= following for name, following in pairwise([start, *(one.name for one in page)]))
-            listed = [one for one in page if one.name > root]
-            yield [replace(one, name=one.name.removeprefix(root)) for one in listed] if root else listed
+            assert not any(
+                name >= following for name, following in pairwise([start, *(summary.name for summary in page)])
+            )
+            listed = [summary for summary in page if summary.name > root]
+            yield [replace(summary, name=summary.name.removeprefix(root)) for summary in listed] if root else listed
             start = page[-1].name if more else ""
 
     def _count(self, key: str, found: dict[str, Summary]) -> None:

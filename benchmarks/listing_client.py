@@ -167,8 +167,8 @@ def main() -> None:
 
     def standstill() -> None:
         asked = compare._Comparison(invocation())
-        one = asked.driver.about_now(Scope(settings.key_filter, None, everything=False, standstill=True), note=False)
-        walked = asked._range_walk(one, Piece()).run()
+        pass_ = asked.driver.about_now(Scope(settings.key_filter, None, everything=False, standstill=True), note=False)
+        walked = asked._range_walk(pass_, Piece()).run()
         assert sum(mark.objects for mark in walked.piece.tally.marks) == OBJECTS, walked
 
     def oss2_lists() -> None:

@@ -58,14 +58,14 @@ def main() -> int:
     show(console, runs, alone)
     verdicts = judge(runs, alone)
     table = Table("target", "worst seen", "")
-    for one in verdicts:
-        table.add_row(one.target, f"{one.seen:.2f}", "[green]holds" if one.holds else "[red]missed")
+    for verdict in verdicts:
+        table.add_row(verdict.target, f"{verdict.seen:.2f}", "[green]holds" if verdict.holds else "[red]missed")
     console.print(table)
     steps = ", ".join(f"{step} {minutes}" for step, minutes in freeze_minutes(HUNDRED_MILLION, DEFAULT).items())
     console.print(
         f"A freeze of a hundred million objects, as ops.py cost reckons it, in minutes: {steps}", soft_wrap=True
     )
-    failed = [one.target for one in verdicts if not one.holds]
+    failed = [verdict.target for verdict in verdicts if not verdict.holds]
     console.print(f"[red]Missed: {'; '.join(failed)}" if failed else "[green]Every target holds.", soft_wrap=True)
     return 1 if failed else 0
 
@@ -86,9 +86,12 @@ def run(space: KeySpace, lanes: int) -> Run:
 def judge(runs: list[Run], alone: dict[KeySpace, Run]) -> list[Verdict]:
     millions = [one for one in runs if len(one.space) == HUNDRED_MILLION and one.lanes == 16]
     billion = [one.second for one in runs if len(one.space) == BILLION and one.lanes == 64]
-    first = min(alone[one.space].first.seconds / one.first.seconds for one in millions)
-    second = min(alone[one.space].second.seconds / one.second.seconds for one in millions)
-    minutes, dollars = max(one.seconds / 60 for one in billion), max(one.dollars() for one in billion)
+    first = min(alone[million.space].first.seconds / million.first.seconds for million in millions)
+    second = min(alone[million.space].second.seconds / million.second.seconds for million in millions)
+    minutes, dollars = (
+        max(simulated_pass.seconds / 60 for simulated_pass in billion),
+        max(simulated_pass.dollars() for simulated_pass in billion),
+    )
     usual = [one for one in runs if len(one.space) == HUNDRED_MILLION and one.lanes == DEFAULT]
     compared = max(one.compare.seconds / 60 for one in usual)
     instances = max(job.most_instances for one in usual for job in (one.second, one.compare))

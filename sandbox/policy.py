@@ -61,8 +61,8 @@ def parse_trust(text: str) -> dict[str, Any]:
     statements = document.get("Statement") if isinstance(document, dict) and document.get("Version") == "1" else None
     if not isinstance(statements, list) or not statements:
         raise ValueError("a trust policy has a Statement and the Version 1")
-    for one in statements:
-        if set(one) != {"Effect", "Action", "Principal"} or one["Action"] != "sts:AssumeRole":
+    for statement in statements:
+        if set(statement) != {"Effect", "Action", "Principal"} or statement["Action"] != "sts:AssumeRole":
             raise ValueError("a trust policy allows a Principal to sts:AssumeRole")
     assert isinstance(document, dict)
     return document

@@ -32,7 +32,7 @@ class Robots(Service):
     def respond(self, request: Request) -> Response:
         if request.method != "POST" or not request.headers.get("content-type", "").startswith("application/json"):
             return Response(415)
-        kind = next((one for one in ROBOTS.values() if one.host == request.headers["host"]), ROBOTS["JSON"])
+        kind = next((robot for robot in ROBOTS.values() if robot.host == request.headers["host"]), ROBOTS["JSON"])
         response = kind.answer(request.body)
         if response in (_SHOWN, _OK, _NO_CONTENT):
             self.took.append(request.body)

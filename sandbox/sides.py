@@ -66,9 +66,9 @@ class Sides:
             denial = "InvalidAccessKeyId" if holder is None else self._oss.denial(holder, _LOOKS[2], bucket, prefix)
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
-        for key, one in list(self._oss.objects(bucket).items()):
-            if one.last_modified > since and key.startswith(tuple(prefixes)):
-                yield key, one.size
+        for key, stored in list(self._oss.objects(bucket).items()):
+            if stored.last_modified > since and key.startswith(tuple(prefixes)):
+                yield key, stored.size
 
     def destination(self, keys: Account, region: str, bucket: str) -> Destination:
         """Writes into a bucket for as long as the key may."""
@@ -121,19 +121,21 @@ class _Written:
 
 def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
     """An object as OMS reads it; it fails to copy a symbolic link."""
-    found = oss.objects(bucket).get(key)
-    if found is None or found.type == "Symlink":
+    oss_object = oss.objects(bucket).get(key)
+    if oss_object is None or oss_object.type == "Symlink":
         return None
-    headers, is_archived = found.headers, found.is_archived
-    return SourceObject(found.data, found.etag, found.last_modified, headers, found.has_crc64, is_archived)
+    headers, is_archived = oss_object.headers, oss_object.is_archived
+    return SourceObject(
+        oss_object.data, oss_object.etag, oss_object.last_modified, headers, oss_object.has_crc64, is_archived
+    )
 
 
 def _credential(service: KeyedService, keys: Account) -> Credential:
     """Of a permanent key: OMS takes no other."""
-    found = service.credential(keys.key)
-    if found is None or found.secret != keys.secret or found.security_token:
+    credential = service.credential(keys.key)
+    if credential is None or credential.secret != keys.secret or credential.security_token:
         raise GatewayError(400, "OMS.0068", "The access key or its secret is wrong")
-    return found
+    return credential
 
 
 def _in_region(actual: str, given: str) -> None:

@@ -50,7 +50,7 @@ class History(Generic[T]):
         for key in sorted({*self._objects, *self._all}):
             if key.startswith(prefix):
                 entries = self._of(key)
-                yield from ((key, one, one is entries[-1]) for one in reversed(entries))
+                yield from ((key, entry, entry is entries[-1]) for entry in reversed(entries))
 
     def _of(self, key: str) -> list[T | Marker]:
         return self._all.get(key) or ([self._objects[key]] if key in self._objects else [])

@@ -34,10 +34,10 @@ def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
         if answer.status >= 300:
             raise SystemExit(f"{bucket}: {answer.status} {answer.errorCode or answer.reason}: {answer.errorMessage}")
         body = answer.body
-        is_behind = all(one.key > marker for one in body.contents)
+        is_behind = all(content.key > marker for content in body.contents)
         if body.name != bucket or not is_behind or (body.is_truncated and not body.contents):
             raise SystemExit(f"{bucket}: the answer is no page of it behind {marker!r}")
-        yield from ((one.key, int(one.size)) for one in body.contents)
+        yield from ((content.key, int(content.size)) for content in body.contents)
         if not body.is_truncated:
             return
         marker = body.contents[-1].key
@@ -46,7 +46,7 @@ def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
 def told(objects: list[tuple[str, int]]) -> str:
     """Their number, bytes and digest."""
     digests = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).digest() for key, size in objects)
-    digest = sum(int.from_bytes(one, "big") for one in digests) % 2**256
+    digest = sum(int.from_bytes(digest, "big") for digest in digests) % 2**256
     return f"{len(objects)} objects, {sum(size for _, size in objects)} bytes, {digest:064x}"
 
 
@@ -70,8 +70,8 @@ def main() -> None:
     objects = [one for one in found if one[0].endswith(asked.suffix) and not one[0].startswith(never)]
     print(told(objects))
     if asked.cloud == "obs":
-        print("of these OMS's own lists:", told([one for one in objects if one[0].startswith(_OMS_LISTS)]))
-        print("and elsewhere:", told([one for one in objects if not one[0].startswith(_OMS_LISTS)]))
+        print("of these OMS's own lists:", told([stored for stored in objects if stored[0].startswith(_OMS_LISTS)]))
+        print("and elsewhere:", told([stored for stored in objects if not stored[0].startswith(_OMS_LISTS)]))
 
 
 if __name__ == "__main__":

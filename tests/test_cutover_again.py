@@ -68,7 +68,7 @@ def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
 
 
 def is_closed(world: Migration) -> bool:
-    marks = [one.data for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name]
+    marks = [stored.data for name, stored in world.oss.objects(world.log_bucket).items() if "/closed-" in name]
     return any(json.loads(mark)["closed"] for mark in marks)
 
 

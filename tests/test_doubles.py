@@ -24,7 +24,7 @@ def doubles(source: str) -> Iterator[str]:
     """Classes with methods by which the code asks a cloud for something."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
-            methods = {one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+            methods = {stmt.name for stmt in node.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)}
             if methods & CALLS:
                 yield node.name
 

@@ -29,12 +29,12 @@ def pinned(file: Path) -> dict[str, str]:
 def not_pinned(installed: Iterable[Distribution], file: Path) -> list[str]:
     """The lines that `file` lacks."""
     pins = pinned(file)
-    found = {normal(one.name): one.version for one in installed}
+    found = {normal(distribution.name): distribution.version for distribution in installed}
     return [f"{name}=={version}" for name, version in found.items() if pins.get(name) != version]
 
 
 def test_every_package_of_the_environment_is_there_in_its_locked_version():
-    installed = [one for one in distributions() if normal(one.name) not in NOT_OURS]
+    installed = [distribution for distribution in distributions() if normal(distribution.name) not in NOT_OURS]
     assert not_pinned(installed, ROOT / "constraints.txt") == []
 
 

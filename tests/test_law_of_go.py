@@ -96,7 +96,7 @@ def tampering(world: Migration, seed: int, when: float, key: str) -> None:
     def tamper() -> None:
         if source := world.in_source(key):
             world.say("somebody writes to OBS", key)
-            other = next(one for one in CONTENTS.values() if one != source and len(one) == len(source))
+            other = next(content for content in CONTENTS.values() if content != source and len(content) == len(source))
             world.obs.put(world.destination_bucket, key, other)
 
     if seed % 8 == 4:
@@ -192,9 +192,9 @@ def after_go(world: Migration, played: Played, document: Any, keys: list[str]) -
     world.later(30 * MINUTE)
     world.tick_all()
     world.later(30 * MINUTE)
-    if accepted := [one.keys for one in world.oms.calls[calls:] if one.status == 200]:
+    if accepted := [call.keys for call in world.oms.calls[calls:] if call.status == 200]:
         played.wrong.append(f"AFTER GO: sent {accepted}")
-    (mark,) = (one for name, one in world.oss.objects(world.log_bucket).items() if "/closed-" in name)
+    (mark,) = (stored for name, stored in world.oss.objects(world.log_bucket).items() if "/closed-" in name)
     if not json.loads(mark.data)["closed"]:
         played.wrong.append("AFTER GO: the project is open")
     overwritten = [key for key in keys if world.in_obs(key) != app.get(key, before[key])]

@@ -55,21 +55,21 @@ def run(folder: Path, tests: Sequence[str], seeds: str) -> tuple[int, str]:
     return done.returncode, done.stdout[-3000:]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda one: one.name)
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda case: case.name)
 def test_a_mistake_replaces_what_is_there_once(mistake: Mistake) -> None:
     for file, old, _ in mistake.changes:
         assert (ROOT / file).read_text().count(old) == 1, f"{file} has not exactly one place with {old!r}"
 
 
 @pytest.mark.extras
-@pytest.mark.parametrize("seeds", sorted({one.seeds for one in MISTAKES}))
+@pytest.mark.parametrize("seeds", sorted({mistake.seeds for mistake in MISTAKES}))
 def test_nothing_is_noticed_without_a_mistake(folder: Path, seeds: str) -> None:
-    code, printed = run(folder, sorted({one.test for one in MISTAKES if one.seeds == seeds}), seeds)
+    code, printed = run(folder, sorted({mistake.test for mistake in MISTAKES if mistake.seeds == seeds}), seeds)
     assert code == 0, printed
 
 
 @pytest.mark.extras
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda one: one.name)
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda case: case.name)
 def test_a_mistake_is_noticed(mistake: Mistake, folder: Path) -> None:
     with changed(folder, mistake.changes):
         code, printed = run(folder, [mistake.test], mistake.seeds)

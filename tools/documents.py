@@ -49,9 +49,11 @@ def questions(chinese: bool) -> str:
 def settings() -> str:
     """docs/settings.md: the functions' environment, in both languages."""
     rows = []
-    for name, one in SETTINGS.items():
-        default = " / ".join(_REQUIRED) if one.default is None else f"`{one.default}`" if one.default else ""
-        rows.append((f"`{name}`", _escaped(one.meaning.en), _escaped(one.meaning.zh), default))
+    for name, setting in SETTINGS.items():
+        default = (
+            " / ".join(_REQUIRED) if setting.default is None else f"`{setting.default}`" if setting.default else ""
+        )
+        rows.append((f"`{name}`", _escaped(setting.meaning.en), _escaped(setting.meaning.zh), default))
     return (
         "# Settings\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/settings_table.py -->\n\n"
@@ -63,9 +65,10 @@ def settings() -> str:
 def reasons() -> str:
     """docs/reasons.md: why a key failed, and what to do, in both languages."""
     rows = [(f"`{reason.name}`", reason.fix.en, reason.fix.zh) for reason in Reason]
-    codes = [(f"`{code}`", one) for code, one in COPY_CODES.items()]
+    codes = [(f"`{code}`", copy_code) for code, copy_code in COPY_CODES.items()]
     copies = [
-        (name, _YES_NO[one.passes], one.fix.en, one.fix.zh) for name, one in [*codes, ("others / 其他", OTHER_CODE)]
+        (name, _YES_NO[copy_code.passes], copy_code.fix.en, copy_code.fix.zh)
+        for name, copy_code in [*codes, ("others / 其他", OTHER_CODE)]
     ]
     head = ("OMS's code", "passes by itself / 可自行恢复", "what to do", "处理方法")
     return (

@@ -86,12 +86,12 @@ class Mutant:
         every = [path for path in files if path.name not in _NOT_HERE]
         imports, folders = _import_of(self.module), Path(self.module).parts
         wakes = re.compile(rf'\("{Path(folders[3]).stem}"' if "jobs" in folders[:-1] else "(?!)")
-        users = (one for place in ("code", "ops") for one in modules(place))
-        users = (one for one in users if imports.search((ROOT / _TEMPLATE / one).read_text()))
+        users = (module for place in ("code", "ops") for module in modules(place))
+        users = (user for user in users if imports.search((ROOT / _TEMPLATE / user).read_text()))
         some = [
             *_tests_of(self.module, every),
             *(path for path in sorted(every) if imports.search(path.read_text())),
-            *(path for one in users for path in _tests_of(one, every)),
+            *(path for user in users for path in _tests_of(user, every)),
             *(path for path in sorted(every) if wakes.search(path.read_text())),
         ]
         found = list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some))
@@ -175,8 +175,8 @@ def _changes_of(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Calla
 def modules(place: str) -> Iterator[str]:
     """The modules of a package, or the one that is named."""
     path = ROOT / _TEMPLATE / place
-    found = [path] if path.is_file() else sorted(path.rglob("*.py"))
-    return (str(one.relative_to(ROOT / _TEMPLATE)) for one in found)
+    paths = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return (str(path.relative_to(ROOT / _TEMPLATE)) for path in paths)
 
 
 def mutants(place: str) -> list[Mutant]:
@@ -188,8 +188,8 @@ def mutants(place: str) -> list[Mutant]:
 def drawn(number: int, dice: random.Random) -> list[Mutant]:
     """So many, a tenth of them of each group."""
     every = {place: mutants(place) for place in (*GROUPS, *_OTHERS)}
-    chosen = [one for place in GROUPS for one in dice.sample(every[place], -(-number // 10))]
-    rest = [one for some in every.values() for one in some if one not in chosen]
+    chosen = [mutant for place in GROUPS for mutant in dice.sample(every[place], -(-number // 10))]
+    rest = [mutant for some in every.values() for mutant in some if mutant not in chosen]
     chosen += dice.sample(rest, number - len(chosen))
     dice.shuffle(chosen)
     return chosen

@@ -83,7 +83,7 @@ def outage(box: Sandbox, console: Console) -> Books:
     box.wait_idle(timeout=PATIENCE_SECONDS)
     books = keep_books(box, set(LOST))
     show(books, console)
-    tries = Counter(one.function for one in box.fc.invocations if GIVEN_UP.encode() in one.payload)
+    tries = Counter(invocation.function for invocation in box.fc.invocations if GIVEN_UP.encode() in invocation.payload)
     console.print(
         f"Function Compute tried {GIVEN_UP!r} {tries['forward']} times, then handed the event to"
         " replay, which recorded it."

@@ -45,7 +45,9 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
             console.out(f"  {step['state']} {step['what']['en']}{seen}")
     _ops(box, project, "setup", "--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks
-    (functions,) = (number for number, one in box.iam.users.items() if one["told"]["user_name"].endswith("-functions"))
+    (functions,) = (
+        number for number, user in box.iam.users.items() if user["told"]["user_name"].endswith("-functions")
+    )
     box.iam.grant(functions, json.dumps(_READS))
     console.print("For the certificate's sample an administrator adds the right to read what was copied.\n")
 

@@ -27,8 +27,8 @@ def prepare(code: str, libraries: str) -> None:
     """Import all that an instance may import of the function, but for the module of its handlers."""
     own = list(sys.path)
     sys.path[:] = [code, libraries, *own[1:]]
-    for one in pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, f"{_PACKAGE}."):
-        importlib.import_module(one.name)
+    for package in pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, f"{_PACKAGE}."):
+        importlib.import_module(package.name)
     importlib.import_module(f"{_PACKAGE}.clouds.by_oss2").import_oss2()
     sys.path[:] = own
     gc.freeze()

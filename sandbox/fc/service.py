@@ -152,10 +152,10 @@ class FunctionCompute:
 
     def freeze(self, name: str) -> None:
         """Stop the idle instances, as FC does between events. The next event thaws the one it gets."""
-        self._ground.call(self._each_idle(name, lambda one: one.freeze()))
+        self._ground.call(self._each_idle(name, lambda instance: instance.freeze()))
 
     def thaw(self, name: str) -> None:
-        self._ground.call(self._each_idle(name, lambda one: one.thaw()))
+        self._ground.call(self._each_idle(name, lambda instance: instance.thaw()))
 
     def pids(self, name: str = "", *, busy: bool = False) -> list[int]:
         """The processes of all instances, or of one function's, in the order in which they started.

@@ -78,7 +78,7 @@ class Identities(KeyedService):
         name = call.body["name"]
         if not re.fullmatch(_USER_NAME, name) or len(call.body.get("description", "")) > 255:
             raise invalid("name or description")
-        if any(one["told"]["user_name"] == name for one in self.users.values()):
+        if any(user["told"]["user_name"] == name for user in self.users.values()):
             raise _taken("user")
         _within(len(self.users), _USERS, "users per account")
         number = uuid.uuid4().hex
@@ -156,7 +156,7 @@ class Identities(KeyedService):
         name, document = call.body["policy_name"], _checked(call.body["policy_document"])
         if not re.fullmatch(_POLICY_NAME, name) or len(call.body.get("description", "")) > 1000:
             raise invalid("policy_name or description")
-        if any(one["told"]["policy_name"] == name for one in self.policies.values()):
+        if any(policy["told"]["policy_name"] == name for policy in self.policies.values()):
             raise _taken("policy")
         number, date = str(uuid.uuid4()), self._date()
         told = {
@@ -272,7 +272,7 @@ class Identities(KeyedService):
 
     def _told(self, policy: Record) -> Record:
         number = policy["told"]["policy_id"]
-        return {**policy["told"], "attachment_count": sum(number in one["attached"] for one in self.users.values())}
+        return {**policy["told"], "attachment_count": sum(number in user["attached"] for user in self.users.values())}
 
     def grant(self, user: str, document: str) -> None:
         """What an administrator does by hand where there is no v5: let a custom policy of a role act for a user, by its

@@ -49,7 +49,7 @@ def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> R
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
     groups = [one for one in page if _is_group(one, prefix, delimiter)]
     inner += [_object_xml(encode(key), bucket.objects[key]) for key in page if key not in groups]
-    inner += [f"<CommonPrefixes><Prefix>{encode(one)}</Prefix></CommonPrefixes>" for one in groups]
+    inner += [f"<CommonPrefixes><Prefix>{encode(group)}</Prefix></CommonPrefixes>" for group in groups]
     root = f'<ListBucketResult xmlns="{namespace}">{"".join(inner)}</ListBucketResult>'
     body = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{root}'.encode()
     return Response(200, body, {"Content-Type": "application/xml", "x-obs-bucket-location": bucket.region})
@@ -93,7 +93,7 @@ def _entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> I
 def _in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
     """The same in the order of UTF-16's units, in which Java and Windows sort; without a delimiter."""
     keys = {key.encode("utf-16-be"): key for key in objects if key.startswith(prefix)}
-    return (keys[one] for one in sorted(keys) if one > marker.encode("utf-16-be"))
+    return (keys[key] for key in sorted(keys) if key > marker.encode("utf-16-be"))
 
 
 def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
@@ -102,10 +102,10 @@ def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> 
     encode, limit = _encoder(params), _limit(params)
     after = params.get("key-marker", ""), params.get("version-id-marker", "")
     following, is_after = [], not after[1]
-    for key, one, is_latest in bucket.history.listed(params.get("prefix", "")):
+    for key, obs_object, is_latest in bucket.history.listed(params.get("prefix", "")):
         if key > after[0] or (key == after[0] and after[1] and is_after):
-            following.append((key, one, is_latest))
-        is_after = is_after or (key, one.version_id) == after
+            following.append((key, obs_object, is_latest))
+        is_after = is_after or (key, obs_object.version_id) == after
     page = following[:limit]
     fields = {
         "Name": bucket.name,
@@ -117,12 +117,14 @@ def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> 
     if len(page) < len(following):
         fields |= {"NextKeyMarker": encode(page[-1][0]), "NextVersionIdMarker": page[-1][1].version_id}
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
-    for key, one, is_latest in page:
-        tag = "DeleteMarker" if isinstance(one, Marker) else "Version"
-        told = "" if isinstance(one, Marker) else f'<ETag>"{one.etag}"</ETag><Size>{one.size}</Size>'
+    for key, obs_object, is_latest in page:
+        tag = "DeleteMarker" if isinstance(obs_object, Marker) else "Version"
+        told = (
+            "" if isinstance(obs_object, Marker) else f'<ETag>"{obs_object.etag}"</ETag><Size>{obs_object.size}</Size>'
+        )
         inner.append(
-            f"<{tag}><Key>{encode(key)}</Key><VersionId>{one.version_id}</VersionId>"
-            f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(one.last_modified)}</LastModified>"
+            f"<{tag}><Key>{encode(key)}</Key><VersionId>{obs_object.version_id}</VersionId>"
+            f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(obs_object.last_modified)}</LastModified>"
             f"{told}<Owner><ID>{ACCOUNT_ID}</ID></Owner></{tag}>"
         )
     root = f'<ListVersionsResult xmlns="{namespace}">{"".join(inner)}</ListVersionsResult>'

@@ -32,11 +32,11 @@ def get_object(bucket: Bucket, key: str, request: Request) -> Response:
 
 
 def _find(bucket: Bucket, key: str) -> ObsObject:
-    found = bucket.objects.get(key)
-    if found is None:
+    obs_object = bucket.objects.get(key)
+    if obs_object is None:
         raise no_such_key()
-    assert isinstance(found, ObsObject)
-    return found
+    assert isinstance(obs_object, ObsObject)
+    return obs_object
 
 
 def _range(given: str, size: int) -> tuple[int, int] | None:

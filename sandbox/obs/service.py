@@ -100,12 +100,12 @@ class Obs(KeyedService):
             ("GET", False, "location"): _Row(_LOCATION, self._location, {"location"}),
             ("PUT", False, "versioning"): _Row("obs:bucket:PutBucketVersioning", self._put_versioning, {"versioning"}),
             **{
-                ("GET", False, name): _Row(f"obs:bucket:Get{one.action}", get_setting, {name})
-                for name, one in SETTINGS.items()
+                ("GET", False, name): _Row(f"obs:bucket:Get{setting.action}", get_setting, {name})
+                for name, setting in SETTINGS.items()
             },
             **{
-                ("PUT", False, name): _Row(f"obs:bucket:Put{one.action}", put_setting, {name})
-                for name, one in SETTINGS.items()
+                ("PUT", False, name): _Row(f"obs:bucket:Put{setting.action}", put_setting, {name})
+                for name, setting in SETTINGS.items()
                 if name not in READ_ONLY
             },
             ("HEAD", False, ""): _Row("obs:bucket:HeadBucket", self._head_bucket),
@@ -312,7 +312,7 @@ def _location_of(body: bytes) -> str:
         configured = ElementTree.fromstring(body)
     except ElementTree.ParseError:
         configured = ElementTree.Element("")
-    if configured.tag != "CreateBucketConfiguration" or [one.tag for one in configured] != ["Location"]:
+    if configured.tag != "CreateBucketConfiguration" or [element.tag for element in configured] != ["Location"]:
         raise malformed()
     return configured[0].text or ""
 

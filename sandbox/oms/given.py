@@ -172,7 +172,7 @@ def group_of(request: Request) -> GroupGiven:
     prefixes = sides.pop("src_object_key", None)
     _check_texts(sides, _LENGTHS)
     _check_rest(sides, _LENGTHS, _SIDE_CHOICES)
-    if not isinstance(prefixes, list) or not prefixes or not all(isinstance(one, str) for one in prefixes):
+    if not isinstance(prefixes, list) or not prefixes or not all(isinstance(prefix, str) for prefix in prefixes):
         raise bad_parameters('object_key: the prefixes, or [""] for the whole bucket')
     since = body.get("migrate_since", 0)
     if isinstance(since, bool) or not isinstance(since, int) or not 0 <= since < 10**11:

@@ -51,21 +51,21 @@ class Groups:
         return [group for group, _ in self._known.values()]
 
     def create(self, request: Request, project: str) -> Response:
-        given = group_of(request)
-        found = self._between(given.sides)
+        group_given = group_of(request)
+        between = self._between(group_given.sides)
         group = Group(
             self._service,
-            found.read_source,
-            found.bucket,
-            given.mode,
+            between.read_source,
+            between.bucket,
+            group_given.mode,
             str(uuid.uuid4()),
-            given.order,
-            lambda: found.list_source(given.order),
-            given.bandwidth,
-            metadata=given.metadata,
-            restores=given.restores,
+            group_given.order,
+            lambda: between.list_source(group_given.order),
+            group_given.bandwidth,
+            metadata=group_given.metadata,
+            restores=group_given.restores,
         )
-        self._known[project, group.group_id] = group, given.sides
+        self._known[project, group.group_id] = group, group_given.sides
         self.prepare(group)
         group.start()
         return json_response(200, {"group_id": group.group_id})
@@ -108,11 +108,11 @@ class Groups:
         """Start it again, or retry it, with keys that may be others than before."""
         body = fields_of(request, *KEYS_OF_BOTH, *(["migrate_failed_object"] if what == "retry" else []))
         only_failed = body.get("migrate_failed_object", False) is True
-        found = self._between({**given, **keys_of_both_buckets(body)})
+        between = self._between({**given, **keys_of_both_buckets(body)})
         if only_failed and not group.order.records_failures:
             raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
-        group.read_source, group.bucket = found.read_source, found.bucket
-        group.list_source = lambda: found.list_source(group.order)
+        group.read_source, group.bucket = between.read_source, between.bucket
+        group.list_source = lambda: between.list_source(group.order)
         if what == "start":
             group.resume()
         elif only_failed:

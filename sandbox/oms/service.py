@@ -81,7 +81,7 @@ _MAX_TASKS = 5
 _REGIONS = [
     {
         "service_name": cloud,
-        "region_list": [{"cloud_type": cloud, "value": one, "description": one} for one in regions],
+        "region_list": [{"cloud_type": cloud, "value": region, "description": region} for region in regions],
     }
     for cloud, regions in (("Aliyun", ("cn-hangzhou", "cn-shanghai")), ("HEC", ("cn-north-4", "cn-east-3")))
 ]

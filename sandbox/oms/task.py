@@ -56,7 +56,7 @@ class Task(Copier):
     def destination(self) -> dict[str, Stored]:
         """What is in the destination now, without OMS's own lists."""
         found = list(self.bucket.objects.items())
-        return {key: one for key, one in found if not key.startswith(LISTS_ROOT)}
+        return {key: stored for key, stored in found if not key.startswith(LISTS_ROOT)}
 
     @property
     def acceptance_request(self) -> int:

@@ -25,7 +25,7 @@ def list_buckets(call: Call) -> Response:
     """All of the account, in whatever region; where some are left the answer says so, else it says nothing of pages."""
     prefix, marker = call.params.get("prefix", ""), call.params.get("marker", "")
     limit = number_between(call.params, "max-keys", 100, 1, 1000)
-    own = (name for name, one in call.store.buckets.items() if one.owner == ACCOUNT_ID)
+    own = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)
     wanted = sorted(name for name in own if name.startswith(prefix) and name > marker)
     page = wanted[:limit]
     inner = ""
@@ -61,7 +61,7 @@ def _storage_class(body: bytes) -> str:
     if not body:
         return "Standard"
     configured = parse_xml(body, "CreateBucketConfiguration")
-    if {one.tag for one in configured} - {"StorageClass"}:
+    if {element.tag for element in configured} - {"StorageClass"}:
         raise not_implemented()
     given = configured.findtext("StorageClass") or "Standard"
     if given not in ("Standard", "IA", "Archive", "ColdArchive"):

@@ -71,10 +71,10 @@ def list_object_versions(call: Call) -> Response:
     limit = _limit(params)
     after = params.get("key-marker", ""), params.get("version-id-marker", "")
     following, is_after = [], not after[1]
-    for key, one, is_latest in call.bucket.history.listed(params.get("prefix", "")):
+    for key, oss_object, is_latest in call.bucket.history.listed(params.get("prefix", "")):
         if key > after[0] or (key == after[0] and after[1] and is_after):
-            following.append((key, one, is_latest))
-        is_after = is_after or (key, one.version_id) == after
+            following.append((key, oss_object, is_latest))
+        is_after = is_after or (key, oss_object.version_id) == after
     page = following[:limit]
     fields = {
         "Name": call.bucket.name,
@@ -88,16 +88,16 @@ def list_object_versions(call: Call) -> Response:
         fields |= {"NextKeyMarker": encode(page[-1][0]), "NextVersionIdMarker": page[-1][1].version_id}
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
     inner.append(encoding_tag(params))
-    for key, one, is_latest in page:
-        tag = "DeleteMarker" if isinstance(one, Marker) else "Version"
+    for key, oss_object, is_latest in page:
+        tag = "DeleteMarker" if isinstance(oss_object, Marker) else "Version"
         told = (
             ""
-            if isinstance(one, Marker)
-            else f'<ETag>"{one.etag}"</ETag><Size>{one.size}</Size><Type>{one.type}</Type>'
+            if isinstance(oss_object, Marker)
+            else f'<ETag>"{oss_object.etag}"</ETag><Size>{oss_object.size}</Size><Type>{oss_object.type}</Type>'
         )
         inner.append(
-            f"<{tag}><Key>{encode(key)}</Key><VersionId>{one.version_id}</VersionId>"
-            f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(one.last_modified)}</LastModified>"
+            f"<{tag}><Key>{encode(key)}</Key><VersionId>{oss_object.version_id}</VersionId>"
+            f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(oss_object.last_modified)}</LastModified>"
             f"{told}{OWNER}</{tag}>"
         )
     return xml_response("ListVersionsResult", "".join(inner))
@@ -116,7 +116,7 @@ def _response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bo
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in {**common, **fields}.items()]
     inner.append(encoding_tag(params))
     inner += [_object_xml(encode(key), obj, OWNER if with_owner else "") for key, obj in page.contents]
-    inner += [f"<CommonPrefixes><Prefix>{encode(one)}</Prefix></CommonPrefixes>" for one in page.prefixes]
+    inner += [f"<CommonPrefixes><Prefix>{encode(prefix)}</Prefix></CommonPrefixes>" for prefix in page.prefixes]
     return xml_response("ListBucketResult", "\n".join(inner))
 
 

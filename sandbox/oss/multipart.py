@@ -93,8 +93,8 @@ def list_multipart_uploads(call: Call) -> Response:
     """Those of keys with a prefix, by key, then by id; what is more than a page the sandbox refuses."""
     params, encode = call.params, encoder(call.params)
     prefix = params.get("prefix", "")
-    found = [one for one in call.bucket.uploads.values() if one.key.startswith(prefix)]
-    if len(found) > _MAX_LISTED:
+    uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
+    if len(uploads) > _MAX_LISTED:
         raise not_implemented()
     fields = {
         "Bucket": call.bucket.name,
@@ -104,9 +104,9 @@ def list_multipart_uploads(call: Call) -> Response:
     }
     inner = [encoding_tag(params), *(f"<{tag}>{text}</{tag}>" for tag, text in fields.items())]
     inner += [
-        f"<Upload><Key>{encode(one.key)}</Key><UploadId>{one.id}</UploadId><StorageClass>Standard</StorageClass>"
-        f"<Initiated>{iso_time(one.initiated)}</Initiated></Upload>"
-        for one in sorted(found, key=lambda one: (one.key, one.id))
+        f"<Upload><Key>{encode(upload.key)}</Key><UploadId>{upload.id}</UploadId><StorageClass>Standard</StorageClass>"
+        f"<Initiated>{iso_time(upload.initiated)}</Initiated></Upload>"
+        for upload in sorted(uploads, key=lambda one: (one.key, one.id))
     ]
     return xml_response("ListMultipartUploadsResult", "".join(inner))
 

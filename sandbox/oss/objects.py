@@ -157,10 +157,10 @@ class Bucket:
     def find(self, key: str) -> OssObject:
         """Raises the OssError NoSuchKey where there is none. If a delete marker is the current version, it says so."""
         try:
-            found: OssObject = self.objects[key]
+            oss_object: OssObject = self.objects[key]
         except KeyError:
             raise no_such_key(key, self._marker_headers(key)) from None
-        return found
+        return oss_object
 
     def delete(self, key: str, now: float = 0) -> dict[str, str]:
         """What DELETE answers. With versioning a delete marker becomes the current version, whether there was an object

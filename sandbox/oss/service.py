@@ -89,12 +89,12 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
     ("GET", "bucket", frozenset({"versions"})): _Row("oss:ListObjectVersions", list_object_versions, _VERSIONS),
     ("PUT", "bucket", frozenset()): _Row("oss:PutBucket", put_bucket),
     **{
-        ("GET", "bucket", frozenset({name})): _Row(f"oss:Get{one.action}", get_setting)
-        for name, one in SETTINGS.items()
+        ("GET", "bucket", frozenset({name})): _Row(f"oss:Get{setting.action}", get_setting)
+        for name, setting in SETTINGS.items()
     },
     **{
-        ("PUT", "bucket", frozenset({name})): _Row(f"oss:Put{one.action}", put_setting)
-        for name, one in SETTINGS.items()
+        ("PUT", "bucket", frozenset({name})): _Row(f"oss:Put{setting.action}", put_setting)
+        for name, setting in SETTINGS.items()
     },
     ("GET", "bucket", frozenset({"acl"})): _Row("oss:GetBucketAcl", get_bucket_acl),
     ("PUT", "bucket", frozenset({"acl"})): _Row("oss:PutBucketAcl", put_bucket_acl, headers={"x-oss-acl"}),

@@ -84,7 +84,9 @@ def list_cname(call: Call) -> Response:
     """The domains that somebody bound to it in the console."""
     if not call.bucket.domains:
         raise OssError(404, "NoSuchCname", "The bucket has no CNAME records.", BucketName=call.bucket.name)
-    told = "".join(f"<Cname><Domain>{one}</Domain><Status>Enabled</Status></Cname>" for one in call.bucket.domains)
+    told = "".join(
+        f"<Cname><Domain>{domain}</Domain><Status>Enabled</Status></Cname>" for domain in call.bucket.domains
+    )
     return xml_response("ListCnameResult", f"<Bucket>{call.bucket.name}</Bucket><Owner>owner</Owner>{told}")
 
 

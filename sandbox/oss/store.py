@@ -129,7 +129,7 @@ class Store(KeyedService):
         """
         trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
-            others = [one for one in self._buckets[bucket].triggers if one.name != name]
+            others = [trigger for trigger in self._buckets[bucket].triggers if trigger.name != name]
             for other in others:
                 if trigger.overlaps(other):
                     raise ValueError(f"trigger {name} overlaps with {other.name} in events, prefix and suffix")
@@ -142,7 +142,7 @@ class Store(KeyedService):
         """Remove it from whatever bucket has it."""
         with self.lock:
             for bucket in self._buckets.values():
-                bucket.triggers = [one for one in bucket.triggers if one.name != name]
+                bucket.triggers = [trigger for trigger in bucket.triggers if trigger.name != name]
 
     def deny(self, action: str, bucket: str, where: Callable[[str], bool] | None = None) -> None:
         """Take away the right to do this in this bucket, as a RAM policy does, or only for these keys (or prefixes of

@@ -90,11 +90,11 @@ class Entities:
         if action in self.denied:
             raise no_permission(f"ram:{action}", self.denied[action])
         method: Callable[..., dict[str, Any] | None] = getattr(self, snake(action))
-        known = inspect.signature(method).parameters
+        mapping_proxy_type = inspect.signature(method).parameters
         arguments = {snake(name): value for name, value in given.items()}
-        for name in arguments.keys() - known.keys():
+        for name in arguments.keys() - mapping_proxy_type.keys():
             raise RamError("NotImplemented", f"The sandbox does not know {name} of {action}.")
-        for name, parameter in known.items():
+        for name, parameter in mapping_proxy_type.items():
             if parameter.default is parameter.empty and not arguments.get(name):
                 camel = name.title().replace("_", "")
                 raise RamError(f"Missing{camel}", f"{camel} is mandatory for this action.")
@@ -208,7 +208,7 @@ class Entities:
         if len(versions) >= _VERSIONS:
             if rotate_strategy != ROTATE:
                 raise RamError("LimitExceeded.Policy.Version")
-            del versions[next(one for one in versions if one != default)]
+            del versions[next(version for version in versions if version != default)]
         number = f"v{max(int(one[1:]) for one in (*versions, default)) + 1}"
         versions[number] = {"document": document, "date": self._date()}
         if is_true("SetAsDefault", set_as_default):
@@ -282,7 +282,7 @@ class Entities:
 
     def list_access_keys(self, user_name: str) -> dict[str, Any]:
         keys = [one for one in self._find("User", user_name)["keys"].values() if not self._is_stale(one)]
-        told = [{name: one[name] for name in ("AccessKeyId", "Status", "CreateDate")} for one in keys]
+        told = [{name: key[name] for name in ("AccessKeyId", "Status", "CreateDate")} for key in keys]
         return {"AccessKeys": {"AccessKey": told}}
 
     def update_access_key(self, user_name: str, user_access_key_id: str, status: str) -> None:

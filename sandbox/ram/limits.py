@@ -88,7 +88,7 @@ def tags_of(given: str) -> list[dict[str, str]]:
     """A list travels as JSON."""
     try:
         tags = json.loads(given)
-        fine = len(tags) <= _TAGS and all(set(one) == {"Key", "Value"} and one["Key"] for one in tags)
+        fine = len(tags) <= _TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)
     except (ValueError, TypeError):
         fine = False
     if not fine:

@@ -167,11 +167,11 @@ class Service(ABC):
 
     def silence_connections(self) -> None:
         """All connections open now stay open and answer nothing any more."""
-        self._ground.call(self._each_connection(lambda one: setattr(one, "silent", True)))
+        self._ground.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))
 
     def reset_connections(self) -> None:
         """Reset all connections open now, the idle ones too."""
-        self._ground.call(self._each_connection(lambda one: one.reset()))
+        self._ground.call(self._each_connection(lambda connection: connection.reset()))
 
     def opened(self, made: Callable[[int], Connection]) -> Connection:
         """A client has connected."""

@@ -30,8 +30,8 @@ _TASK = re.compile(r"/sync-tasks/([^/]+)/events$")
 
 def state_folder(address: str) -> str:
     """Return the folder of a task's state in the log bucket, by its SYNC_URL; empty if that is none."""
-    found = _TASK.search(address)
-    return f"{RECORDS}{found[1]}/state/" if found else ""
+    match = _TASK.search(address)
+    return f"{RECORDS}{match[1]}/state/" if match else ""
 
 
 class Holder(Protocol):
@@ -81,13 +81,13 @@ class Intentions:
 
     def read(self) -> Intention | None:
         """None if nothing is on its way."""
-        found = None
+        response = None
         with refused(lambda error: error.code == "NoSuchBucket"):
-            found = self._log.get(self._name) if self._name else None
-        if found is None:
+            response = self._log.get(self._name) if self._name else None
+        if response is None:
             return None
         try:
-            return Intention(**json.loads(found.body))
+            return Intention(**json.loads(response.body))
         except (TypeError, ValueError):
             raise UnreadableResponseError from None
 
@@ -95,34 +95,34 @@ class Intentions:
         """Say which access keys a migration has, and what deletes them; where OMS has no more to do for it, ask whether
         to end it now. `yes`: somebody has said so already."""
         try:
-            known = self.read()
+            intention = self.read()
         except OpsError:
             # Whoever may not read it is told by status.
             return
-        if known is None or not known.keys:
+        if intention is None or not intention.keys:
             return
         session.say(
             t(
                 "A migration of the old objects is not over, and has the access keys {keys}. What follows it to its"
                 " end, and deletes them: {command}",
                 command=Typed("migrate"),
-                keys=known.keys,
+                keys=intention.keys,
             )
         )
         try:
-            if at_hand and known.group:
-                self._end_if_over(session, known, at_hand, yes)
+            if at_hand and intention.group:
+                self._end_if_over(session, intention, at_hand, yes)
         except OpsError as error:
             session.say(t("They are not deleted: {happened}", happened=error.happened))
 
-    def _end_if_over(self, session: Session, known: Intention, at_hand: AtHand, yes: bool) -> None:
+    def _end_if_over(self, session: Session, intention: Intention, at_hand: AtHand, yes: bool) -> None:
         groups, holders = at_hand()
-        group = groups.show(known.group)
+        group = groups.show(intention.group)
         # One that is paused, or has failed, can go on, for which its keys are kept.
         if group and group.state is not GroupState.DONE:
             return
         if yes or session.agrees(t("OMS has no more to do for it. End it, and delete them now? [y/N]")):
-            self.end(known, holders, session.clock.now(), "done" if group else "removed", group)
+            self.end(intention, holders, session.clock.now(), "done" if group else "removed", group)
             session.say(t("It is ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
@@ -188,7 +188,7 @@ def task_of_any(log: OssBucketClient, project: str) -> str:
     """The sync task of one of the project that is on its way, whatever SYNC_URL is; empty if there is none. Raises what
     reading one raises."""
     with refused(lambda error: error.code == "NoSuchBucket"):
-        folders = (one for one in log.folders(RECORDS) if log.get(f"{one}state/migrate-{project}.json"))
+        folders = (folder for folder in log.folders(RECORDS) if log.get(f"{folder}state/migrate-{project}.json"))
         return next(folders, "").removeprefix(RECORDS).rstrip("/")
     return ""
 

@@ -74,9 +74,9 @@ def command(step: Step | None) -> str:
 def with_file(sentence: str) -> str:
     """A sentence of a function, which knows no file, as it holds for the file that this runs with."""
 
-    def named(found: re.Match[str]) -> str:
-        file = [] if " -t" in found[0] else _of_file(found[0].split(" ")[2])
-        return " ".join([found[0], *map(quoted, file)])
+    def named(match: re.Match[str]) -> str:
+        file = [] if " -t" in match[0] else _of_file(match[0].split(" ")[2])
+        return " ".join([match[0], *map(quoted, file)])
 
     return re.sub(IN_TEXT, named, sentence) if TEMPLATE.get() else sentence
 

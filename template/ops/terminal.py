@@ -78,12 +78,12 @@ class Screen:
     """Where lines go. `interactive`: whether somebody can be asked."""
 
     def __init__(
-        self, clock: WallClock, out: TextIO | None = None, err: TextIO | None = None, given: TextIO | None = None
+        self, clock: WallClock, out: TextIO | None = None, err: TextIO | None = None, text_io: TextIO | None = None
     ) -> None:
         self._clock = clock
         # Python has None where a stream is closed.
         self._out, self._err = (stream or io.StringIO() for stream in (out or sys.stdout, err or sys.stderr))
-        self._in = given or sys.stdin
+        self._in = text_io or sys.stdin
         self._colours = {stream: _takes_colours(stream) for stream in (self._out, self._err)}
         self._terminals = [stream for stream in (self._out, self._err) if stream.isatty()]
         self._rewrites = self._err.isatty() and os.environ.get("TERM") != "dumb"

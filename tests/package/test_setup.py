@@ -115,8 +115,8 @@ def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
 
     # AND no secret is to be seen anywhere, nor did a program that setup started have those of the administrators
     assert words.read_text().count("/s\0") > 2
-    logged = [line for one in box.fc.invocations for line in one.logs]
-    stored = [one.data.decode("utf-8", "replace") for one in box.oss.objects(log).values()]
+    logged = [line for invocation in box.fc.invocations for line in invocation.logs]
+    stored = [stored.data.decode("utf-8", "replace") for stored in box.oss.objects(log).values()]
     assert_no_secret(said, screen, done, *logged, words, shell.folder, tool.home, secrets=secrets(box))
     # Which keys OMS has is noted in the log bucket, by their identifiers.
     assert_no_secret(*stored, secrets=secrets(box) - made_keys(box).keys())

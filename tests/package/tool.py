@@ -87,7 +87,12 @@ class Fc3:
         if action == "invoke":
             given = Path(folder, options.event_file).read_text() if options.event_file else options.event or ""
             return self._invoke(self.box, resource, given)
-        return "\n".join(line for one in self.box.fc.invocations if one.function == resource for line in one.logs)
+        return "\n".join(
+            line
+            for invocation in self.box.fc.invocations
+            if invocation.function == resource
+            for line in invocation.logs
+        )
 
     def deploy(self, resource: str, props: dict[str, Any], folder: Path, trigger: str | None = None) -> str:
         """Put a resource, or one trigger of it, into the sandbox, and print nothing."""
@@ -303,7 +308,7 @@ def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
         if isinstance(place, str):
             yield place, place
         else:
-            for path in (one for one in (place, *place.rglob("*")) if one.is_file()):
+            for path in (path for path in (place, *place.rglob("*")) if path.is_file()):
                 yield path, path.read_bytes().decode("utf-8", "replace")
 
 

@@ -43,7 +43,7 @@ def allow(action, resource="*", **more):
     ],
 )
 def test_of_rams_documents_deny_wins_and_what_nobody_allows_is_denied(statements, action, resource, about, told):
-    documents = [parse(json.dumps({"Version": "1", "Statement": [one]}), "1") for one in statements]
+    documents = [parse(json.dumps({"Version": "1", "Statement": [statement]}), "1") for statement in statements]
     assert denial(documents, action, resource, about) == told
 
 

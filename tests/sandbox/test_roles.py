@@ -113,7 +113,7 @@ def test_a_trigger_and_a_destination_call_what_their_roles_may(box, role, deploy
     deploy()
     box.oss.put("photos", "a", b"")
     box.wait_idle(10)
-    assert ([one.function for one in box.fc.invocations], box.not_invoked) == (ran, lost)
+    assert ([invocation.function for invocation in box.fc.invocations], box.not_invoked) == (ran, lost)
     assert len(box.fc.dropped) == (lost == ["replay"])
 
 

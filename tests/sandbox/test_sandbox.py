@@ -72,7 +72,7 @@ def test_only_finished_content_wakes_the_function(box, code):
     box.oss.put("photos", "b", b"", event="ObjectCreated:PostObject")
     box.wait_idle(20)
 
-    assert [one.value[0] for one in box.fc.invocations] == ["b"]
+    assert [invocation.value[0] for invocation in box.fc.invocations] == ["b"]
 
 
 def get_in_vain(bucket):
@@ -268,7 +268,7 @@ def woken(box):
             for key in ("a.jpg", "a.png", PIECE, "orders/1", "oms_source_record/passes/project-compare/task/1/r/0"):
                 box.bucket(bucket).put_object(key, b"")
         box.wait_idle(20)
-        return sorted((one.function, *one.value) for one in box.fc.invocations[before:])
+        return sorted((invocation.function, *invocation.value) for invocation in box.fc.invocations[before:])
 
     return by_uploads
 

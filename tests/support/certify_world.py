@@ -42,9 +42,9 @@ class CertifyWorld(World):
 
     def copy_all(self) -> None:
         """OMS copies what it held back."""
-        held = list(self.task.held)
-        self.task.begin(*held)
-        self.task.end(*held)
+        copies = list(self.task.held)
+        self.task.begin(*copies)
+        self.task.end(*copies)
 
     # What jobs do.
 

@@ -188,7 +188,7 @@ class CompareWorld(ReconcileWorld):
         work = self.ground.run(lambda: compare.run(text, invocation), self._comparing)
         result: dict[str, Any] = self.ground.call(work)
         self._comparing, in_hands = None, [*self._in_hands, self._in_hand_since()]
-        seen = {key: [one[key] for one in self._snapshots] for key in self.keys}
+        seen = {key: [snapshot[key] for snapshot in self._snapshots] for key in self.keys}
         return Compared(result, self._sent, began, self._now(), in_hands, seen)
 
     def snapshot(self) -> dict[str, Seen]:

@@ -40,7 +40,7 @@ class Document:
     def headings(self) -> list[tuple[int, str]]:
         """Level and text of each."""
         pairs = zip(self._tokens, self._tokens[1:], strict=False)
-        return [(int(one.tag[1]), following.content) for one, following in pairs if one.type == "heading_open"]
+        return [(int(token.tag[1]), following.content) for token, following in pairs if token.type == "heading_open"]
 
     @property
     def anchors(self) -> set[str]:

@@ -23,7 +23,7 @@ def schedules(share: int) -> int:
 def seeds_of(block: int, number: int) -> Sequence[int]:
     """The seeds of a quarter of so many worlds, or those that the environment names."""
     named = os.environ.get("SEEDS")
-    return [int(one) for one in named.split(",")] if named else range(block, number, 4)
+    return [int(part) for part in named.split(",")] if named else range(block, number, 4)
 
 
 RETURNED_TRUE, RETURNED_FALSE, RAISED = "all accepted", "some recorded as failed", "raised, so Function Compute's"

@@ -21,21 +21,21 @@ def listing(objects: Sequence[ObjectSummary], token: str = "", head: str = "<Enc
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult>{head}<KeyCount>7</KeyCount>'
         f"<IsTruncated>{'true' if token else 'false'}</IsTruncated>{goes_on}"
-        f"{''.join(_contents(one, encode(one.name)) for one in objects)}</ListBucketResult>"
+        f"{''.join(_contents(stored, encode(stored.name)) for stored in objects)}</ListBucketResult>"
     )
 
 
-def _contents(one: ObjectSummary, key: str) -> str:
-    modified = datetime.fromtimestamp(one.modified, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def _contents(listed: ObjectSummary, key: str) -> str:
+    modified = datetime.fromtimestamp(listed.modified, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     return (
-        f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{one.etag}&quot;</ETag>"
-        f"<Type>{one.type}</Type><Size>{one.size}</Size><StorageClass>Standard</StorageClass></Contents>"
+        f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{listed.etag}&quot;</ETag>"
+        f"<Type>{listed.type}</Type><Size>{listed.size}</Size><StorageClass>Standard</StorageClass></Contents>"
     )
 
 
 def page_of(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> ListPage:
     """What reading a page of these objects gives."""
-    return ListPage(Columns(*([one[place] for one in objects] for place in range(5))), more, token)
+    return ListPage(Columns(*([stored[place] for stored in objects] for place in range(5))), more, token)
 
 
 def answer(*names: str, token: str = "") -> Fault:
@@ -55,14 +55,14 @@ def obs_listing(
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult{namespace}><Name>photos-obs</Name>{head}'
         f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>"
-        f"{''.join(_obs_contents(one, encode(one.name)) for one in objects)}</ListBucketResult>"
+        f"{''.join(_obs_contents(stored, encode(stored.name)) for stored in objects)}</ListBucketResult>"
     )
 
 
-def _obs_contents(one: ObjectSummary, key: str) -> str:
-    modified = datetime.fromtimestamp(one.modified, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.987Z")
-    kind = "" if one.type == "Normal" else f"<Type>{one.type}</Type>"
+def _obs_contents(listed: ObjectSummary, key: str) -> str:
+    modified = datetime.fromtimestamp(listed.modified, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.987Z")
+    kind = "" if listed.type == "Normal" else f"<Type>{listed.type}</Type>"
     return (
-        f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{one.etag.lower()}&quot;</ETag>"
-        f"<Size>{one.size}</Size><Owner><ID>1</ID></Owner><StorageClass>STANDARD</StorageClass>{kind}</Contents>"
+        f"<Contents><Key>{key}</Key><LastModified>{modified}</LastModified><ETag>&quot;{listed.etag.lower()}&quot;</ETag>"
+        f"<Size>{listed.size}</Size><Owner><ID>1</ID></Owner><StorageClass>STANDARD</StorageClass>{kind}</Contents>"
     )

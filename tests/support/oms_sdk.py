@@ -29,7 +29,9 @@ Statements = list[dict[str, object]]
 
 def without(statements: Statements, action: str) -> Statements:
     """The same, with one action less."""
-    kept = [{**one, "Action": [name for name in one["Action"] if name != action]} for one in statements]
+    kept = [
+        {**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in statements
+    ]
     return [one for one in kept if one["Action"]]
 
 

@@ -150,7 +150,7 @@ class Seen:
 
 def lacks(text: str, *parts: str) -> list[str]:
     """Those of the parts that are not in the text."""
-    return [one for one in parts if one not in text]
+    return [part for part in parts if part not in text]
 
 
 # Where the stand-in finds what to do; it notes in `calls` what it was given.

@@ -151,7 +151,7 @@ class StatusWorld(World):
     def tells(self, state: str, *words: str, **asked: object) -> bool:
         """Whether the verdict is that, and says all of this."""
         found, text = self.verdict(**asked)
-        assert (found, [one for one in words if one not in text]) == (state, []), text
+        assert (found, [word for word in words if word not in text]) == (state, []), text
         return True
 
 

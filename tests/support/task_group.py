@@ -21,7 +21,7 @@ def begun(world: World, status: int = COPYING, ago: float = HOUR, **fields: obje
 
 def over(world: World, how: str, run: str = "ab12", **fields: object) -> None:
     """It is over, and was written down as that."""
-    for name in [one for one in world.bucket.objects if "/state/migrate-" in one]:
+    for name in [stored for stored in world.bucket.objects if "/state/migrate-" in stored]:
         world.bucket.objects.pop(name)
     told = {**intention(world, HOUR), "ended": timestamp(world.clock.now()), "how": how, **fields}
     world.keep(f"state/migrated-{world.settings.project}-{run}.json", told)

@@ -25,4 +25,4 @@ def records(box: Sandbox, folder: str = "") -> dict[str, bytes]:
     """What stands in a folder of the task's in the log bucket, by the names in that."""
     root = f"oms_source_record/{box.task_id}/{folder}"
     found = dict(box.oss.objects(box.log_bucket))
-    return {name.removeprefix(root): one.data for name, one in found.items() if name.startswith(root)}
+    return {name.removeprefix(root): oss_object.data for name, oss_object in found.items() if name.startswith(root)}

@@ -31,9 +31,11 @@ def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> I
     """The sandbox. Whatever a test makes in it is searched for secrets afterwards: law 5."""
     with Sandbox(forks=not request.node.get_closest_marker("cold_starts")) as sandbox:
         yield sandbox
-        made = [json.dumps(dataclasses.asdict(one), default=str) for one in sandbox.fc.invocations]
+        made = [json.dumps(dataclasses.asdict(invocation), default=str) for invocation in sandbox.fc.invocations]
         with contextlib.suppress(KeyError):  # some tests do without a log bucket
-            made += [one.data.decode("utf-8", "replace") for one in sandbox.oss.objects(sandbox.log_bucket).values()]
+            made += [
+                stored.data.decode("utf-8", "replace") for stored in sandbox.oss.objects(sandbox.log_bucket).values()
+            ]
         made += capsys.readouterr()
         secrets = (*sandbox.huawei_credentials, *sandbox.function_credentials)
         assert not [secret for secret in secrets for text in made if secret in text]
@@ -122,7 +124,7 @@ def bare(tmp_path: Path) -> Iterator[Bare]:
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """A job's handler in this process, so that coverage is counted, as a function of these settings has it."""
     index = importlib.import_module("index")
-    (lines,) = [one for one in index.log.handlers if one.formatter is index._lines]
+    (lines,) = [handler for handler in index.log.handlers if handler.formatter is index._lines]
 
     def run(
         box: Sandbox,

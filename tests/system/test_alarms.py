@@ -37,8 +37,8 @@ FOREIGN = (
 
 def regexp_extract(text: str | None, pattern: str) -> str | None:
     # As a dot is read by the strictest: Java's ends at any line's end.
-    found = re.search(pattern.replace(".", "[^\n\r\x85\u2028\u2029]"), text or "")
-    return found and found[0]
+    match = re.search(pattern.replace(".", "[^\n\r\x85\u2028\u2029]"), text or "")
+    return match and match[0]
 
 
 def json_parse(text: str | None) -> str | None:
@@ -104,10 +104,16 @@ def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
         live(box)
         done = box.fc.invocations
         names = ("forward", "replay", "reconcile", "doctor", "status")
-        output = {name: [line for one in done if one.function == name for line in lines(one)] for name in names}
+        output = {
+            name: [line for invocation in done if invocation.function == name for line in lines(invocation)]
+            for name in names
+        }
         yield Logstore(
             [record for name in names for record in records([*output[name], *FOREIGN])],
-            {name: [one.value for one in done if one.function == name and not one.failed] for name in names},
+            {
+                name: [invocation.value for invocation in done if invocation.function == name and not invocation.failed]
+                for name in names
+            },
         )
 
 

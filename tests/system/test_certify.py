@@ -44,7 +44,9 @@ def in_oss(box: Sandbox) -> list[tuple[str, int]]:
 def in_obs(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     with esdk(box, monkeypatch) as client:
         body = client.listObjects(box.destination_bucket, encoding_type="url").body
-    return [(one.key, int(one.size)) for one in body.contents if not one.key.startswith("oms/sync_task/")]
+    return [
+        (content.key, int(content.size)) for content in body.contents if not content.key.startswith("oms/sync_task/")
+    ]
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_a_cutover_ends_with_a_go_whose_digests_a_stranger_reproduces(ready, mon
     assert digest(in_obs(ready, monkeypatch)) == document["destination"]["digest"]
     # What was read is what it says.
     drawn = set(document["sample"]["keys"])
-    assert {one.key for one in ready.obs.actions if one.status == 206} == drawn
+    assert {action.key for action in ready.obs.actions if action.status == 206} == drawn
     assert document["sample"]["read"] == len(drawn) == 4
     assert invoke(ready, "certify", look=True)["go"] == document
     assert invoke(ready, "status")["verdict"]["state"] == "closed"

@@ -68,7 +68,7 @@ def test_no_cookie_is_kept_or_sent(box):
 def threads() -> Callable[[], list[threading.Thread]]:
     """The threads that were started since."""
     before = set(threading.enumerate())
-    return lambda: [one for one in threading.enumerate() if one not in before]
+    return lambda: [thread for thread in threading.enumerate() if thread not in before]
 
 
 def test_what_writes_to_a_bucket_that_answers_for_ever_leaves_no_thread_behind(box, threads):
@@ -157,7 +157,7 @@ def test_every_object_is_listed_once_in_byte_order_page_by_page(box, either):
         found = [page.objects for page in pages]
 
     assert [len(objects) for objects in found] == [1000, 1000, len(names) - 2000]
-    assert [one.name for objects in found for one in objects] == sorted(names, key=str.encode)
+    assert [stored.name for objects in found for stored in objects] == sorted(names, key=str.encode)
 
 
 def test_an_object_of_any_key_is_read(box, either):

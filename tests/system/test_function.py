@@ -31,7 +31,7 @@ def test_every_payload_form_is_forwarded_and_recorded(deployed):
         assert (invocation.outcome, invocation.value) == ("returned", True), invocation.logs
         keys = [PHOTO, "second.txt"] if path.stem == "cloud_event_array" else [PHOTO]
         assert deployed.oms.calls[-1].sent == [quote(key, safe="") for key in keys]
-        stored = {name: one.data for name, one in deployed.oss.objects(deployed.log_bucket).items()}
+        stored = {name: stored.data for name, stored in deployed.oss.objects(deployed.log_bucket).items()}
         folder = f"oms_source_record/{deployed.task_id}/success_object"
         assert stored == {f"{folder}/{key}": b"5EB63BBBE01EEED093CB22BB8F5ACDC3" for key in keys}
         deployed.oss.remove_bucket(deployed.log_bucket)

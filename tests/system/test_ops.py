@@ -83,7 +83,7 @@ def test_a_function_that_is_not_there_is_told(ops, deployed):
 
 
 def asked_functions(box: Sandbox, before: int) -> set[str]:
-    return {one.function for one in box.fc.invocations[before:]}
+    return {invocation.function for invocation in box.fc.invocations[before:]}
 
 
 def test_what_cannot_end_well_ends_a_cutover_before_it_begins(ops, copied):
@@ -124,8 +124,8 @@ def test_no_go_names_what_is_missing_and_after_it_is_mended_a_go_closes_the_proj
     assert (code, out.splitlines()[0]) == (0, "GO"), said + out
     assert "6. Close the project, so that nothing is sent any more …\n   done" in said
     listing = "".join(
-        json.dumps({"key": key, "size": len(one.data)}) + "\n"
-        for key, one in copied.oss.objects(copied.source_bucket).items()
+        json.dumps({"key": key, "size": len(stored.data)}) + "\n"
+        for key, stored in copied.oss.objects(copied.source_bucket).items()
     )
     (tmp_path / "listing").write_text(listing)
     code, out, _ = ops("check", "go.json", "--source", "listing", "--destination", "listing")

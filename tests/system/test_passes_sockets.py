@@ -39,13 +39,13 @@ def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
     counts: Counter[str] = Counter()
     missing = set()
     records = box.oss.objects(box.log_bucket)
-    for key, one in box.oss.objects(box.source_bucket).items():
+    for key, stored in box.oss.objects(box.source_bucket).items():
         success, failed = (records.get(record_name(box.task_id, state, key)) for state in ("success", "failed"))
         counts["scanned"] += 1
         counts["inside"] += 1  # of the project's filter: all are
-        if success and success.etag == etag_of(one.etag.encode()) and success.last_modified >= one.last_modified:
+        if success and success.etag == etag_of(stored.etag.encode()) and success.last_modified >= stored.last_modified:
             counts["covered"] += 1
-        elif failed and failed.last_modified >= one.last_modified:
+        elif failed and failed.last_modified >= stored.last_modified:
             counts["failed_before"] += 1
         else:
             missing.add(key)
@@ -100,7 +100,7 @@ def test_a_pass_whose_processes_are_killed_at_random_counts_and_sends_what_a_pla
     sent = dict.fromkeys(("submitted", "accepted"), counts["submitted"])
     assert counts == {**expected, **sent, "covered": expected["covered"] + sent_before}
     # AND many worked on it, and many died
-    assert [one.outcome for one in box.fc.invocations].count("crashed") >= 5
+    assert [invocation.outcome for invocation in box.fc.invocations].count("crashed") >= 5
     assert total["ranges_done"] >= 4
 
 

@@ -49,7 +49,7 @@ def test_an_event_that_function_compute_gave_up_on_reaches_replay_and_is_accepte
     box.wait_idle(PATIENCE)
 
     # THEN forward raised twice, and replay, handed the event as onFailure's destination, sent it
-    assert [(one.function, one.outcome) for one in box.fc.invocations] == [
+    assert [(invocation.function, invocation.outcome) for invocation in box.fc.invocations] == [
         ("forward", "raised"),
         ("forward", "raised"),
         ("replay", "returned"),

@@ -60,10 +60,10 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture
 def hook(box) -> Iterator[Robots]:
-    one = Robots()
-    one.start(box._ground)
-    yield one
-    one.stop()
+    robots = Robots()
+    robots.start(box._ground)
+    yield robots
+    robots.stop()
 
 
 @pytest.fixture
@@ -77,8 +77,10 @@ def watched(box, tmp_path, hook):
     upload(box, "a")
     yield box
     # Law 5, of the address as well.
-    made = [json.dumps([one.logs, one.body, one.error_message]) for one in box.fc.invocations]
-    made += [one.data.decode("utf-8", "replace") for one in box.oss.objects(box.log_bucket).values()]
+    made = [
+        json.dumps([invocation.logs, invocation.body, invocation.error_message]) for invocation in box.fc.invocations
+    ]
+    made += [stored.data.decode("utf-8", "replace") for stored in box.oss.objects(box.log_bucket).values()]
     assert not [text for text in made if TOKEN in text]
 
 

@@ -106,7 +106,7 @@ def _check(words: list[str], project: Path) -> None:
     match words:
         case ["make", target, *variables]:
             assert target in TARGETS, "no such target"
-            assert all(re.match(r"[A-Z]+=", one) for one in variables), "no such variable"
+            assert all(re.match(r"[A-Z]+=", variable) for variable in variables), "no such variable"
         case ["python3", script, *options]:
             assert (project / script).is_file(), "no such file in the project"
             known = help_of(project / script, *options[:1] if script == "ops.py" else ())
@@ -166,7 +166,7 @@ def test_a_chinese_document_leads_to_chinese_ones(path):
 def test_what_chinese_users_need_is_in_chinese():
     # Those for whoever changes the code are in English; these two have both languages in one.
     without = {"contributing", "performance", "reasons", "settings"}
-    english, chinese = ({path.name.partition(".")[0] for path in one} for one in (DOCUMENTS, IN_CHINESE))
+    english, chinese = ({path.name.partition(".")[0] for path in paths} for paths in (DOCUMENTS, IN_CHINESE))
     assert english - chinese == without
     assert OF_THE_PROJECT[1].exists()
 
@@ -197,7 +197,7 @@ def test_the_picture_of_the_demo_is_of_this_version_and_shows_what_the_readmes_q
         assert re.search(".+?".join(map(re.escape, parts)), shown), line
 
 
-@pytest.mark.parametrize(("path", "text"), documents.made().items(), ids=lambda one: getattr(one, "name", ""))
+@pytest.mark.parametrize(("path", "text"), documents.made().items(), ids=lambda case: getattr(case, "name", ""))
 def test_what_is_made_is_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 

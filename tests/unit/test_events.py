@@ -65,7 +65,12 @@ PUT = "ObjectCreated:PutObject"
 
 
 @pytest.mark.parametrize(
-    ("name", "read"), [*((one, one) for one in sorted(CONTENT_EVENTS)), (f"oss:{PUT}", PUT), (f"OSS:{PUT}", PUT)]
+    ("name", "read"),
+    [
+        *((content_event, content_event) for content_event in sorted(CONTENT_EVENTS)),
+        (f"oss:{PUT}", PUT),
+        (f"OSS:{PUT}", PUT),
+    ],
 )
 def test_new_content_is_forwarded_and_its_name_may_begin_with_the_service(name, read):
     assert [change.event_name for change in read_events(event("a", name)).changes] == [read]
@@ -238,7 +243,7 @@ NONE_OF = (
             (payload, NEITHER)
             for payload in (b"", b"{", b"XXXX", b"not json", b"\xff\xfe\xfd", A.encode()[:-1], b"[" * 100_000)
         ),
-        *((b'{"Message": "%b"}' % one, NEITHER) for one in (b"!!!", b"AAAA")),
+        *((b'{"Message": "%b"}' % body, NEITHER) for body in (b"!!!", b"AAAA")),
         (b"!" + base64.b64encode(A.encode()), NEITHER),
         *((payload, NONE_OF) for payload in (b"{}", b'"text"', b"7", b"null", b'{"events": 5}')),
         (b'{"events": 1, "events": 2}', NONE_OF),

@@ -25,7 +25,7 @@ RATE, LANES, PIECE = (int(str(SETTINGS[name].default)) for name in ("OMS_RATE", 
 A_DAY = RATE * KEYS_PER_CALL * 24 * 60 * 60 // 10**6
 A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_OF_A_SENDING_LANE) * KEYS_PER_CALL // 10**6
 RESTS = resting._FIRST_REST // 60
-CANARY_MB = sum(one.size for one in items()) // 10**6
+CANARY_MB = sum(canary_object.size for canary_object in items()) // 10**6
 MINUTES = int(SETTLED.total_seconds()) // 60
 
 # A document, and what it says in English and in Chinese.
@@ -70,7 +70,7 @@ def text_of(name: str) -> str:
     return " ".join((ROOT / "docs" / name).read_text(encoding="utf-8").split())
 
 
-@pytest.mark.parametrize(("document", "english", "chinese"), FIGURES, ids=lambda one: one)
+@pytest.mark.parametrize(("document", "english", "chinese"), FIGURES, ids=lambda case: case)
 def test_a_figure_is_the_codes(document, english, chinese):
     assert english in text_of(f"{document}.md")
     assert chinese in text_of(f"{document}.zh.md")

@@ -44,7 +44,7 @@ def with_role(world: World, key_id: str) -> dict[str, str]:
 
 def who_wrote(world: World) -> list[str]:
     puts = [request for request in world.oss.requests if request.method == "PUT"]
-    return [one.headers["authorization"].split("Credential=")[1].split("/")[0] for one in puts]
+    return [put.headers["authorization"].split("Credential=")[1].split("/")[0] for put in puts]
 
 
 def test_python310_takes_the_roles_credentials_from_the_context(world, index):

@@ -97,9 +97,9 @@ def test_what_came_after_the_close_is_an_alarm_until_somebody_acknowledges_it(wo
 
 def test_run_files_of_a_project_that_no_longer_runs_are_named_and_those_of_one_that_runs_are_not(world):
     # GIVEN two other projects of the task, of which one has been renamed
-    held = json.dumps({"busy_until": "", "keys": [{"key": "a", "held": False}]}).encode()
+    body = json.dumps({"busy_until": "", "keys": [{"key": "a", "held": False}]}).encode()
     for project in ("renamed", "alive-timer-b"):
-        world.bucket.add(StoredObject(f"{ROOT}replay/{project}/1.json", held))
+        world.bucket.add(StoredObject(f"{ROOT}replay/{project}/1.json", body))
         world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-{project}.json", b"{}"))
     world.ask("reconcile", {})
     world.later(DAY - 2)

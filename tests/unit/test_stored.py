@@ -200,7 +200,7 @@ SOURCE = ObjectSummary("a", "AB12", 30, 1_700_000_000, "Normal")
 THERE = SOURCE._replace(etag="AB12-2")
 
 
-@pytest.mark.parametrize("proof", [Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER], ids=lambda one: one.value)
+@pytest.mark.parametrize("proof", [Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER], ids=lambda case: case.value)
 def test_a_kept_proof_has_this_form(proof: Proof) -> None:
     record = ObjectSummary("a", etag_of(stored(f"proven_{proof.value}")), 9, 0, "Normal")
     assert kept(Entry("a", SOURCE, destination=THERE, proof=record)) is proof
@@ -236,7 +236,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     if issubclass(hint, Enum):
         return st.sampled_from(hint)
     hints = typing.get_type_hints(hint, include_extras=True)
-    names = [one.name for one in fields(hint)] if is_dataclass(hint) else hint._fields
+    names = [field.name for field in fields(hint)] if is_dataclass(hint) else hint._fields
     return st.builds(hint, **{name: values(hints[name]) for name in names})
 
 

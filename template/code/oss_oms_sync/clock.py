@@ -93,12 +93,12 @@ def parse_time(text: str) -> datetime | None:
 
     Not by fromisoformat, which accepts less on python3.10 than on python3.12.
     """
-    found = re.fullmatch(_ISO_8601, text, re.ASCII)
-    if not found:
+    match = re.fullmatch(_ISO_8601, text, re.ASCII)
+    if not match:
         return None
-    date = found["date"].replace("-", "")
-    time = (found["time"] or "").replace(":", "").ljust(6, "0")[:6]
-    zone = (found["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
+    date = match["date"].replace("-", "")
+    time = (match["time"] or "").replace(":", "").ljust(6, "0")[:6]
+    zone = (match["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
     try:
         return datetime.strptime(f"{date}{time}{zone}", "%Y%m%d%H%M%S%z").astimezone(timezone.utc)
     except (ValueError, OverflowError):  # no such day or zone, or before the year 1 or after 9999 in UTC

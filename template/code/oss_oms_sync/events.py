@@ -164,8 +164,8 @@ class _Parser:
             )
             # OMS copies the object as it is now, so one call per key is enough; the record has to name the newest
             # version.
-            known = self.changes.get(key, change)
-            self.changes[key] = change if change.event_time >= known.event_time else known
+            object_change = self.changes.get(key, change)
+            self.changes[key] = change if change.event_time >= object_change.event_time else object_change
 
     def _problem(self, key: str, bucket: str) -> str:
         if not key:

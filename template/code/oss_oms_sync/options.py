@@ -19,7 +19,7 @@ def known(kind: type) -> dict[str, type]:
     hints = get_type_hints(kind).items()
     # Of `list[str] | None` the first.
     types = {name: get_args(hint)[0] if NoneType in get_args(hint) else hint for name, hint in hints}
-    return {name: get_origin(one) or one for name, one in types.items()}
+    return {name: get_origin(type_) or type_ for name, type_ in types.items()}
 
 
 def parse(payload: bytes | str, kind: type[T]) -> T:

@@ -91,24 +91,24 @@ class Alibaba:
         Setup does not make it, because it would have to show its secret."""
         half = Typed("setup", only="huawei")
         what = t("access key of {name}, for whoever sets up Huawei Cloud", name=self.reader.name)
-        told = t("Create one in the RAM console, and hand it over: {command} asks for it", command=half)
+        text = t("Create one in the RAM console, and hand it over: {command} asks for it", command=half)
 
         def look() -> Line:
             if found := self.reader.key_ids():
                 return Line(Standing.THERE, facts=[same(one) for one in found])
-            return Line(Standing.BY_HAND, t("there is none"), told)
+            return Line(Standing.BY_HAND, t("there is none"), text)
 
-        return Need(what, ("ram:ListAccessKeys",), look, by_hand=[told], is_settled=lambda: True)
+        return Need(what, ("ram:ListAccessKeys",), look, by_hand=[text], is_settled=lambda: True)
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Alibaba Cloud"))
 
     def _roles(self) -> Iterator[tuple[Sequence[str], RamHolder]]:
-        for name, held in statements.by_name(statements.roles(self._given)):
-            policies = {role.policy: role.document for role in held}
+        for name, roles in statements.by_name(statements.roles(self._given)):
+            policies = {role.policy: role.document for role in roles}
             yield (
-                [purpose for role in held for purpose in role.purposes],
-                RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_of(held))),
+                [purpose for role in roles for purpose in role.purposes],
+                RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_of(roles))),
             )
 
 
@@ -182,10 +182,10 @@ class Huawei:
 
     def key_of_others(self) -> Need:
         """That with which OMS reads the source, where somebody else has that account."""
-        told = t("Have it ready: this asks for it, or takes it from the environment ({names})", names=OMS_SOURCE)
+        text = t("Have it ready: this asks for it, or takes it from the environment ({names})", names=OMS_SOURCE)
 
         def look() -> Line:
-            return Line(Standing.THERE) if self.has_task() else Line(Standing.BY_HAND, None, told)
+            return Line(Standing.THERE) if self.has_task() else Line(Standing.BY_HAND, None, text)
 
         return Need(t("access key with which OMS reads the source"), (), look)
 
@@ -236,13 +236,13 @@ def _orphans(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | 
         nonlocal named
         keys = [] if is_used() else holder.key_ids()
         note = task_keys.unanswered() if task_keys and keys else None
-        seen = asked_for(note) if note and set(note.keys) & set(keys) else None
-        is_awaited = task_keys and note and seen and not task_keys.is_late(note)
+        text = asked_for(note) if note and set(note.keys) & set(keys) else None
+        is_awaited = task_keys and note and text and not task_keys.is_late(note)
         named = [key for key in keys if named is None or key in named] if not is_awaited else []
         if named:
-            told = t("Without them a task that OMS creates later copies nothing") if seen else None
-            return Line(Standing.REMOVE, seen, told, [*map(same, named)])
-        return Line(Standing.THERE, seen or t("none"), facts=[*map(same, keys)] if seen else ())
+            told = t("Without them a task that OMS creates later copies nothing") if text else None
+            return Line(Standing.REMOVE, text, told, [*map(same, named)])
+        return Line(Standing.THERE, text or t("none"), facts=[*map(same, keys)] if text else ())
 
     def remove() -> None:
         for key in named or ():
@@ -277,8 +277,8 @@ class Account(NamedTuple):
 
     def need(self, what: Text) -> Need:
         """What the plan has of it."""
-        seen = t("{account}, as {holder}", account=self.number, holder=self.holder)
-        return Need(what, (), lambda: Line(Standing.THERE, seen, _SAFER if self.is_root else None))
+        text = t("{account}, as {holder}", account=self.number, holder=self.holder)
+        return Need(what, (), lambda: Line(Standing.THERE, text, _SAFER if self.is_root else None))
 
 
 def _of_alibaba(ram: Ram) -> Account:
@@ -312,7 +312,7 @@ def _alias(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> N
                 t("it is of another account: {shown}", shown=shown),
                 t("Name another alias in s.yaml, under access"),
             )
-        seen = t("of the same account ({shown}); whether it has these rights shows when it deploys", shown=shown)
-        return Line(Standing.THERE, seen, None, rights)
+        text = t("of the same account ({shown}); whether it has these rights shows when it deploys", shown=shown)
+        return Line(Standing.THERE, text, None, rights)
 
     return Need(t("alias {name} of the Serverless Devs tool, which deploys", name=name), (), look)

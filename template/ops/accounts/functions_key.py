@@ -100,22 +100,22 @@ class FunctionsKey:
     def _look_to_renew(self) -> Line:
         keys, turn = self._turn()
         facts = [
-            t("{key}, made {made}, last used {used}", key=one.number, made=one.made, used=one.used or "-")
-            for one in keys
+            t("{key}, made {made}, last used {used}", key=key.number, made=key.made, used=key.used or "-")
+            for key in keys
         ]
         if turn.goes is None and turn.is_made:
             return Line(Standing.CREATE, _HERE, _AFTERWARDS, facts)
         if turn.goes is None:
-            seen = t("either may be in use: both were used, or the newer one was made, within a day")
-            return Line(Standing.STOP, seen, t("Run this again a day after only one of them is deployed"), facts)
+            text = t("either may be in use: both were used, or the newer one was made, within a day")
+            return Line(Standing.STOP, text, t("Run this again a day after only one of them is deployed"), facts)
         if turn.is_made:
-            seen = t(
+            text = t(
                 "IAM has noted no use of {key}: a new one takes its place. Say no if it was deployed within a day",
                 key=turn.goes.number,
             )
-            return Line(Standing.CHANGE, seen, _AFTERWARDS, facts)
-        seen = t("{key} goes: the other one was used later", key=turn.goes.number)
-        return Line(Standing.REMOVE, seen, t("A machine that has it gets another one by this command"), facts)
+            return Line(Standing.CHANGE, text, _AFTERWARDS, facts)
+        text = t("{key} goes: the other one was used later", key=turn.goes.number)
+        return Line(Standing.REMOVE, text, t("A machine that has it gets another one by this command"), facts)
 
     def _renew(self) -> None:
         _, turn = self._turn()

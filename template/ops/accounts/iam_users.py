@@ -75,16 +75,16 @@ class IamUser:
 
     def key_ids(self) -> list[str]:
         """List the access keys of the user; none of a user that setup did not make."""
-        return [one["access_key_id"] for one in self._keys()]
+        return [key["access_key_id"] for key in self._keys()]
 
     def keys(self) -> list[Key]:
         """The same with what is known of them, the older one first."""
         path = _keys_of(self.user() or {})
-        found = []
+        keys = []
         for one in self._keys():
             told = self._iam.call("GET", f"{path}/{one['access_key_id']}/last-used")["access_key_last_used"]
-            found.append(Key(one["access_key_id"], one["created_at"], told.get("last_used_at") or ""))
-        return sorted(found, key=lambda key: key.made)
+            keys.append(Key(one["access_key_id"], one["created_at"], told.get("last_used_at") or ""))
+        return sorted(keys, key=lambda key: key.made)
 
     def make_key(self) -> Keys:
         """Make an access key, whose secret IAM shows this once. It has no token. Raises NotYetError if there is no such
@@ -232,7 +232,10 @@ class IamUser:
         path = f"/v5/policies/{policy['policy_id']}/versions"
         versions = list(self._all(path, "versions"))
         if len(versions) >= _VERSIONS:
-            oldest = min((one for one in versions if not one["is_default"]), key=lambda one: int(one["version_id"][1:]))
+            oldest = min(
+                (version for version in versions if not version["is_default"]),
+                key=lambda version: int(version["version_id"][1:]),
+            )
             self._iam.call("DELETE", f"{path}/{oldest['version_id']}")
         self._iam.call("POST", path, body={"policy_document": text, "set_as_default": True})
 

@@ -151,10 +151,10 @@ def attached_elsewhere(policy: str) -> Text:
 
 def as_it_goes(goes: Sequence[Text], reasons: Sequence[Text]) -> Line:
     """Return the line of a removal: what goes, and the reasons for which something stays."""
-    seen, step = (t("{reasons}", reasons=reasons), _DETACH) if reasons else (None, None)
+    text, step = (t("{reasons}", reasons=reasons), _DETACH) if reasons else (None, None)
     if goes:
-        return Line(Standing.REMOVE, seen, step, goes)
-    return Line(Standing.WAIT, seen, step) if reasons else NOTHING_OURS
+        return Line(Standing.REMOVE, text, step, goes)
+    return Line(Standing.WAIT, text, step) if reasons else NOTHING_OURS
 
 
 def policy_called(name: str) -> Text:
@@ -180,8 +180,8 @@ def lacks(name: str, document: Document | None, wanted: Document, *, is_attached
         yield t("the policy {name} is missing", name=name)
         return
     if document != wanted:
-        said, gone = t("the policy {name} says something else", name=name), list(lost(document, wanted))
-        yield t("{said}, and will no longer allow {gone:and}", said=said, gone=gone) if gone else said
+        text, gone = t("the policy {name} says something else", name=name), list(lost(document, wanted))
+        yield t("{said}, and will no longer allow {gone:and}", said=text, gone=gone) if gone else text
     if not is_attached:
         yield t("the policy {name} is not attached", name=name)
 

@@ -97,10 +97,10 @@ class SetupPlan:
 
     def report(self, language: str) -> Report:
         """For people."""
-        word, tone, told = self._verdict()
+        word, tone, text = self._verdict()
         is_done = self.can_be_done and not self.is_to_do and not self.waits
         step = BlockStep("", self._after.command) if is_done and self._after.steps else None
-        hero = Hero(word.of(language), tone, told.of(language), step)
+        hero = Hero(word.of(language), tone, text.of(language), step)
         lines = sorted(self._lines, key=lambda pair: pair[1].state not in _FIRST)
         blocks = [block for need, line in lines for block in _blocks(need, line, language)]
         blocks.append(Paragraph(self._counts().of(language)))
@@ -108,7 +108,7 @@ class SetupPlan:
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
-        return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*one) for one in self._lines]}
+        return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*line) for line in self._lines]}
 
     def creates(self, what: Need) -> bool:
         """True if the plan creates this."""
@@ -127,28 +127,28 @@ class SetupPlan:
     def _verdict(self) -> tuple[Text, str, Text]:
         """In a word, with its tone, and in a sentence."""
         if not self.can_be_done:
-            told = t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
-            return t("stop"), "bad", told
+            text = t("Nothing is done before that is settled. The rest of the plan: {hash}", hash=self.hash)
+            return t("stop"), "bad", text
         if self.is_to_do:
-            told = t(
+            text = t(
                 "Buckets that are there are not changed, and none is ever deleted. What setup makes costs nothing by"
                 " itself; what a migration costs: {command}. This plan: {hash}",
                 command=COST,
                 hash=self.hash,
             )
-            return t("ready"), "way", told
+            return t("ready"), "way", text
         if self.waits:
-            told = t("Not all is there yet. When that is done, run this again: it goes on from here")
-            return t("wait"), "open", told
+            text = t("Not all is there yet. When that is done, run this again: it goes on from here")
+            return t("wait"), "open", text
         return self._after.word, "good", self._after.there
 
 
 def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
     word, tone = _WORDS[line.state]
-    seen = t("{what}: {seen}", what=need.what, seen=line.seen) if line.seen else need.what
+    text = t("{what}: {seen}", what=need.what, seen=line.seen) if line.seen else need.what
     facts = Items([Span("code", fact.of(language)) for fact in line.facts])
     next_ = BlockStep(line.next.of(language) if line.next else "")
-    yield FindingBlock(seen.of(language), Span("mark", word.of(language), tone), next_, keys=facts)
+    yield FindingBlock(text.of(language), Span("mark", word.of(language), tone), next_, keys=facts)
     if line.steps:
         yield Items(
             [

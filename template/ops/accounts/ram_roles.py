@@ -109,12 +109,12 @@ class RamHolder:
             )
 
     def _look(self) -> Line:
-        facts = [self.called, *(one for document in self._policies.values() for one in rights(document))]
+        facts = [self.called, *(right for document in self._policies.values() for right in rights(document))]
         holder, policies = self._find(), {name: self._policy(name) for name in self._policies}
         is_foreign = holder is not None and not self._is_marked(holder)
         if is_foreign and self._kind == "Role":
-            told = t("Attach a policy with these rights to it, or name another in s.yaml")
-            return foreign([self.called], Standing.BY_HAND, told, facts)
+            text = t("Attach a policy with these rights to it, or name another in s.yaml")
+            return foreign([self.called], Standing.BY_HAND, text, facts)
         others = [policy_called(name) for name, policy in policies.items() if policy and not policy.is_ours]
         if is_foreign or others:
             return foreign([*([self.called] if is_foreign else ()), *others])

@@ -208,7 +208,7 @@ def migration(given: Mapping[str, str]) -> tuple[Document, Document]:
             _allow("oss:GetObject", "oss:PutObject", "oss:DeleteObject", on=[states]),
         ),
         _identity_policy(
-            _allow(*(f"oms:taskgroup:{one}" for one in groups), on=["*"]),
+            _allow(*(f"oms:taskgroup:{group}" for group in groups), on=["*"]),
             _allow(*(f"iam:{one}" for one in ("users:listUsersV5", *policies, *keys)), on=["*"]),
         ),
     )
@@ -333,7 +333,7 @@ def _allow(*actions: str, on: list[str]) -> Statement:
 
 
 def _invoke(*functions: str) -> Statement:
-    return _allow("fc:InvokeFunction", on=[part for one in functions for part in (one, f"{one}/*")])
+    return _allow("fc:InvokeFunction", on=[part for function in functions for part in (function, f"{function}/*")])
 
 
 def _role(given: Mapping[str, str], purpose: str) -> str:

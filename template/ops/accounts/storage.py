@@ -44,23 +44,23 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
     the bucket has ten; those who may not look at it can still set up the rest."""
 
     def look() -> Line:
-        others = [one for one in functions.oss_triggers(bucket) if one.function != own.function]
-        if found := [one for one in others if one.overlaps(own)]:
-            seen = t(
+        others = [oss_trigger for oss_trigger in functions.oss_triggers(bucket) if oss_trigger.function != own.function]
+        if oss_triggers := [oss_trigger for oss_trigger in others if oss_trigger.overlaps(own)]:
+            text = t(
                 "these overlap with the trigger of {name}, so that Function Compute would refuse it", name=own.function
             )
             return Line(
                 Standing.STOP,
-                seen,
+                text,
                 t(
                     "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these"
                     " triggers, or remove them"
                 ),
-                [_trigger(one) for one in found],
+                [_trigger(oss_trigger) for oss_trigger in oss_triggers],
             )
         if len(others) >= _MOST_TRIGGERS:
-            seen = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
-            return Line(Standing.STOP, seen, t("Remove one of them"), [_trigger(one) for one in others])
+            text = t("there are {n} of other functions, and a bucket takes no more", n=len(others))
+            return Line(Standing.STOP, text, t("Remove one of them"), [_trigger(oss_trigger) for oss_trigger in others])
         return Line(Standing.THERE, t("none is in the way"))
 
     by_hand = [
@@ -71,13 +71,13 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
     return Need(t("OSS triggers on the source bucket"), rights, look, by_hand=by_hand, is_settled=lambda: True)
 
 
-def _trigger(one: OssTrigger) -> Text:
+def _trigger(oss_trigger: OssTrigger) -> Text:
     return t(
         'trigger {name} of function {function}: prefix "{prefix}", suffix "{suffix}"',
-        name=one.name,
-        function=one.function,
-        prefix=one.prefix,
-        suffix=one.suffix,
+        name=oss_trigger.name,
+        function=oss_trigger.function,
+        prefix=oss_trigger.prefix,
+        suffix=oss_trigger.suffix,
     )
 
 
@@ -128,8 +128,8 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
                 t("its class is {kept}, which OMS does not write", kept=kept),
                 t("Choose a bucket of the class Standard or Infrequent Access"),
             )
-        seen = t("it is encrypted, so that ETags prove less") if bucket.configured("encryption") is not None else None
-        return Line(Standing.THERE, seen)
+        text = t("it is encrypted, so that ETags prove less") if bucket.configured("encryption") is not None else None
+        return Line(Standing.THERE, text)
 
     rights = (
         "obs:bucket:GetBucketLocation",
@@ -165,11 +165,11 @@ def _stop_elsewhere(actual: str, region: str, way_out: Text) -> Line:
     return Line(Standing.STOP, t("it is in {actual}, and s.yaml names {region}", actual=actual, region=region), way_out)
 
 
-def _website(found: ElementTree.Element | None) -> Line:
+def _website(element: ElementTree.Element | None) -> Line:
     wrong = []
-    if found is not None and has_subfolder_pages(found):
+    if element is not None and has_subfolder_pages(element):
         wrong.append(t("its static website has subfolder pages"))
-    if found is not None and any(map(is_mirror, found.iter("RoutingRule"))):
+    if element is not None and any(map(is_mirror, element.iter("RoutingRule"))):
         wrong.append(t("it fetches what it lacks from elsewhere when it is read"))
     if not wrong:
         return Line(Standing.THERE)

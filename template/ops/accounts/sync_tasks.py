@@ -80,8 +80,8 @@ class Tasks:
 
     def is_migrating(self) -> bool:
         """Whether there is one of a migration which may still need its keys."""
-        mine = (one for one in self.groups().all() if one.note.startswith(note_of(self._mark, "")))
-        return any(one.state is not GroupState.DONE for one in mine)
+        mine = (task_group for task_group in self.groups().all() if task_group.note.startswith(note_of(self._mark, "")))
+        return any(task_group.state is not GroupState.DONE for task_group in mine)
 
     def agree(self) -> None:
         """Record that the user agreed to OMS's privacy statement."""
@@ -124,8 +124,8 @@ class Tasks:
                 t("Correct it in s.yaml, or empty it: then a task is made"),
             )
         if note and not note.task:
-            told = t("Setup waits until OMS lists it, at most five minutes; no access key is deleted before")
-            return Line(Standing.CREATE, asked_for(note), told)
+            text = t("Setup waits until OMS lists it, at most five minutes; no access key is deleted before")
+            return Line(Standing.CREATE, asked_for(note), text)
         if others := self._of_pair(found):
             return Line(
                 Standing.STOP,
@@ -162,12 +162,12 @@ class Tasks:
         """With what it really has, which nothing but the console can change."""
         for task in ours:
             if not self._of_pair([task]):
-                told = t(
+                text = t(
                     "Write these buckets into s.yaml. To copy elsewhere, take all away with them in it ({command});"
                     " then write the new ones",
                     command=Typed("setup", remove=True),
                 )
-                return _elsewhere(task, told)
+                return _elsewhere(task, text)
         task = ours[0]
         if lost := self._keys.lost(task["sync_task_id"]):
             return Line(
@@ -183,8 +183,8 @@ class Tasks:
                 [same(self.url(one["sync_task_id"])) for one in others],
             )
         if task["status"] == "STOPPED":
-            told = t("Start it in the OMS console, unless the migration is over")
-            return Line(Standing.WAIT, t("it is stopped, and copies nothing"), told)
+            text = t("Start it in the OMS console, unless the migration is over")
+            return Line(Standing.WAIT, t("it is stopped, and copies nothing"), text)
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
         return Line(Standing.THERE, same(f"{mode}, {check}"))
 
@@ -233,11 +233,11 @@ class Tasks:
         return listed(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"}), "tasks")
 
 
-def _elsewhere(task: dict[str, Any], told: Text) -> Line:
+def _elsewhere(task: dict[str, Any], text: Text) -> Line:
     """Of one that is between other buckets than s.yaml says."""
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
         Standing.STOP,
         t("it copies {source} to {destination}, and s.yaml says otherwise", source=source, destination=destination),
-        told,
+        text,
     )

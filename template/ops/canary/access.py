@@ -95,7 +95,10 @@ class Accounts:
             )
         if self.given.get("objectPrefix", "").startswith(RECORDS):
             raise UsageError(_FILTER.filled(why=t("what begins so is a record")), _OTHER_FILTER)
-        if max(len(self.key("x" * _LONGEST_RUN, one.ending).encode()) for one in items()) > _MAX_NAME:
+        if (
+            max(len(self.key("x" * _LONGEST_RUN, canary_object.ending).encode()) for canary_object in items())
+            > _MAX_NAME
+        ):
             raise UsageError(
                 _FILTER.filled(why=t("with it they have over {most} bytes", most=_MAX_NAME)), _OTHER_FILTER
             )

@@ -62,7 +62,7 @@ def report(
             "metadata": shown.get("enable_metadata_migration") is True,
         },
         "versions": dict(zip(("source", "destination"), versions, strict=True)),
-        "objects": {one.item.title: _object(one, run) for one in watch.followed},
+        "objects": {followed.item.title: _object(followed, run) for followed in watch.followed},
         "counts": {
             "step": _of(counts.step if counts else None, _STEPS),
             "shown_after": _duration(first_accepted(watch.followed), watch.counted if watch.is_alone else None),
@@ -71,14 +71,14 @@ def report(
         "listing": {"order": _of(watch.order, _ORDERS)},
         "lists": [
             {
-                "kind": _of(one.kind, _LISTS),
-                "separator": SEPARATORS.get(one.separator, "other"),
-                "columns": [_of(column, _COLUMNS) for column in one.columns],
-                "line_end": _of(one.lines, ("LF", "CRLF")),
-                "header": one.has_header,
-                "written_after": _duration(first_accepted(watch.followed), one.written),
+                "kind": _of(listing.kind, _LISTS),
+                "separator": SEPARATORS.get(listing.separator, "other"),
+                "columns": [_of(column, _COLUMNS) for column in listing.columns],
+                "line_end": _of(listing.lines, ("LF", "CRLF")),
+                "header": listing.has_header,
+                "written_after": _duration(first_accepted(watch.followed), listing.written),
             }
-            for one in watch.lists[:3]
+            for listing in watch.lists[:3]
         ],
         "part_size": part_size(watch.followed, run),
         "in_place": {name: _of(answer, _ANSWERS) for name, answer in in_place._asdict().items()},
@@ -98,24 +98,24 @@ def part_size(followed: list[Followed], run: str) -> str:
     return "not seen"
 
 
-def _object(one: Followed, run: str) -> dict[str, Any]:
-    headers = one.destination.headers if one.destination else {}
+def _object(followed: Followed, run: str) -> dict[str, Any]:
+    headers = followed.destination.headers if followed.destination else {}
     return {
-        "event": _duration(one.written, one.recorded),
-        "accepted": _duration(one.written, one.accepted),
-        "in_obs": _duration(one.accepted, one.in_obs),
+        "event": _duration(followed.written, followed.recorded),
+        "accepted": _duration(followed.written, followed.accepted),
+        "in_obs": _duration(followed.accepted, followed.in_obs),
         # Only whether there is one: codes of both clouds are in no list.
-        "failed": bool(one.reason),
-        "differs": sorted({_of(what, ("bytes", "gone", *_HEADERS)) for what in one.differs}),
-        "source_etag": _form(one.etag, one.item.contents(run)),
-        "etag": _form(_etag(one), one.item.contents(run)),
+        "failed": bool(followed.reason),
+        "differs": sorted({_of(what, ("bytes", "gone", *_HEADERS)) for what in followed.differs}),
+        "source_etag": _form(followed.etag, followed.item.contents(run)),
+        "etag": _form(_etag(followed), followed.item.contents(run)),
         "crc64": next((name for name in _CHECKSUMS if name in headers), "none"),
-        "headers": {name: _of(became, _KEPT) for name, became in sorted(one.headers.items()) if name in _HEADERS},
+        "headers": {name: _of(became, _KEPT) for name, became in sorted(followed.headers.items()) if name in _HEADERS},
     }
 
 
-def _etag(one: Followed) -> str:
-    return one.destination.headers.get("etag", "").strip('"') if one.destination else ""
+def _etag(followed: Followed) -> str:
+    return followed.destination.headers.get("etag", "").strip('"') if followed.destination else ""
 
 
 def _form(etag: str, contents: bytes) -> str:

@@ -77,7 +77,7 @@ class Watch:
         # A day, because that is what a certificate asks for; from the beginning of an hour, which may be the step.
         self._since = self._began.replace(minute=0, second=0) - timedelta(days=1)
         self._before = self._count()
-        self._old_lists = {one.key for one in self._lists()}
+        self._old_lists = {listing.key for listing in self._lists()}
         # Else those that are new may be behind the last that is looked at.
         self._sees_lists = len(self._old_lists) < _MAX_LISTS
         self.followed: list[Followed] = []
@@ -101,7 +101,7 @@ class Watch:
     @property
     def unfinished(self) -> int:
         """How many keys OMS will go on counting as not finished, if it has lost or merged them."""
-        lost = sum(one.accepted is not None and one.in_obs is None for one in self.followed)
+        lost = sum(followed.accepted is not None and followed.in_obs is None for followed in self.followed)
         left = lost + (self.doubles == "merged")
         # Those that it failed to copy are finished for it.
         return min(left, max(0, self.counts.asked - self.counts.finished)) if self.counts else left
@@ -118,24 +118,24 @@ class Watch:
     @property
     def _accepted(self) -> int:
         """How many keys OMS has accepted; one of them twice, if both events came."""
-        return sum(one.accepted is not None for one in self.followed)
+        return sum(followed.accepted is not None for followed in self.followed)
 
     def look(self) -> None:
         """See what has come since the last look. Raises OpsError."""
-        for one in self.followed:
-            self._look_at(one)
-        if any(one.in_obs for one in self.followed):
+        for followed in self.followed:
+            self._look_at(followed)
+        if any(followed.in_obs for followed in self.followed):
             self._look_at_counts()
             self._look_at_lists()
-        if all(one.in_obs for one in self.followed) and not self.order:
-            self.order = _order([one.key for one in self._accounts.destination.objects(self._prefix)])
+        if all(followed.in_obs for followed in self.followed) and not self.order:
+            self.order = _order([stored.key for stored in self._accounts.destination.objects(self._prefix)])
 
     def missing(self) -> dict[str, list[CanaryObject]]:
         """What has not come yet, by hop: objects; none, where it is the hop as a whole."""
         found = {
-            "event": [one.item for one in self.followed if not one.recorded],
-            "accepted": [one.item for one in self.followed if one.recorded and not one.accepted],
-            "in_obs": [one.item for one in self.followed if one.accepted and not one.in_obs],
+            "event": [followed.item for followed in self.followed if not followed.recorded],
+            "accepted": [followed.item for followed in self.followed if followed.recorded and not followed.accepted],
+            "in_obs": [followed.item for followed in self.followed if followed.accepted and not followed.in_obs],
         }
         whole = {"counted": self.counted, "listed": self.lists or not self._sees_lists}
         return {
@@ -143,21 +143,21 @@ class Watch:
             **{hop: [] for hop, seen in whole.items() if not seen},
         }
 
-    def _look_at(self, one: Followed) -> None:
+    def _look_at(self, followed: Followed) -> None:
         accounts = self._accounts
-        if one.accepted is None:
-            success, failed = (accounts.log.get(accounts.record(kind, one.key)) for kind in ("success", "failed"))
-            times = [modified(found) for found in (success, failed) if found]
-            one.recorded = one.recorded or min((time for time in times if time), default=None)
+        if followed.accepted is None:
+            success, failed = (accounts.log.get(accounts.record(kind, followed.key)) for kind in ("success", "failed"))
+            times = [modified(response) for response in (success, failed) if response]
+            followed.recorded = followed.recorded or min((time for time in times if time), default=None)
             if failed:
                 reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed.body)
-                one.reason = reason[1].decode() if reason else "FAILED"
-            if success and _etag_of(success) in (one.etag, "-"):
-                one.accepted, one.reason = modified(success), ""
-        if one.in_obs is None:
-            found = accounts.destination.head(one.key)
-            if found:
-                one.destination, one.in_obs = found, modified(found)
+                followed.reason = reason[1].decode() if reason else "FAILED"
+            if success and _etag_of(success) in (followed.etag, "-"):
+                followed.accepted, followed.reason = modified(success), ""
+        if followed.in_obs is None:
+            response = accounts.destination.head(followed.key)
+            if response:
+                followed.destination, followed.in_obs = response, modified(response)
 
     def _look_at_counts(self) -> None:
         step, asked, finished = self._count()
@@ -171,7 +171,7 @@ class Watch:
         is_whole = min(counts.asked, counts.finished) >= every
         # Nothing more comes: that event was lost, or OMS has merged the two.
         has_rested = self._stable_since is not None and now - self._stable_since >= _MERGED
-        is_there = all(one.in_obs for one in self.followed if one.accepted)
+        is_there = all(followed.in_obs for followed in self.followed if followed.accepted)
         is_less = is_there and has_rested and min(counts.asked, counts.finished) == every - 1
         if not self.counted and every > 1 and (is_whole or is_less):
             self.counted = self._stable_since
@@ -189,10 +189,10 @@ class Watch:
         for listed in self._lists():
             if listed.key in self._old_lists:
                 continue
-            found = self._accounts.destination.get(listed.key)
-            seen = _list_of(listed.key, found, self.followed) if found else None
-            if seen:
-                self.lists.append(seen)
+            response = self._accounts.destination.get(listed.key)
+            lists = _list_of(listed.key, response, self.followed) if response else None
+            if lists:
+                self.lists.append(lists)
             else:
                 self._old_lists.add(listed.key)
 
@@ -202,22 +202,22 @@ def first_accepted(followed: Iterable[Followed]) -> datetime | None:
     return min((one.accepted for one in followed if one.accepted), default=None)
 
 
-def compare(one: Followed, found: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
+def compare(followed: Followed, response: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
     """Say in what the object in OBS differs from what was written, and what became of its headers.
 
     OMS carries the type of the contents; other headers only where it is told to, and then values of letters, digits and
     hyphens (its FAQ on metadata).
     """
-    if found is None:
-        one.differs.append("gone")
+    if response is None:
+        followed.differs.append("gone")
         return
-    if found.body != contents:
-        one.differs.append("bytes")
-    for name, value in one.item.headers.items():
-        seen = found.headers.get(name.lower().replace("x-oss-", "x-obs-"))
-        one.headers[name.lower()] = "kept" if seen == value else "lost" if seen is None else "changed"
+    if response.body != contents:
+        followed.differs.append("bytes")
+    for name, value in followed.item.headers.items():
+        seen = response.headers.get(name.lower().replace("x-oss-", "x-obs-"))
+        followed.headers[name.lower()] = "kept" if seen == value else "lost" if seen is None else "changed"
     has_to = {"content-type", *(["x-oss-meta-plain"] if carries_metadata else [])}
-    one.differs += [name for name, became in one.headers.items() if name in has_to and became != "kept"]
+    followed.differs += [name for name, became in followed.headers.items() if name in has_to and became != "kept"]
 
 
 def _order(keys: list[str]) -> str:
@@ -230,9 +230,9 @@ def _order(keys: list[str]) -> str:
     return next((name for name, wanted in orders.items() if keys == wanted), "other")
 
 
-def _list_of(name: str, found: Response, followed: list[Followed]) -> Lists | None:
+def _list_of(name: str, response: Response, followed: list[Followed]) -> Lists | None:
     """What a list looks like, by a line in it about an object of ours whose key needs no quoting."""
-    text = found.body.decode("utf-8", "replace")
+    text = response.body.decode("utf-8", "replace")
     lines = text.splitlines()
     kind = _LIST.search(name)
     for one in followed:
@@ -244,17 +244,19 @@ def _list_of(name: str, found: Response, followed: list[Followed]) -> Lists | No
             columns = tuple(_column(part, one) for part in (line.split(separator) if separator else [line]))
             # A header has no key, and no digit.
             has_header = not any(character.isdigit() for character in lines[0])
-            return Lists(kind[1], separator, columns, "CRLF" if "\r\n" in text else "LF", has_header, modified(found))
+            return Lists(
+                kind[1], separator, columns, "CRLF" if "\r\n" in text else "LF", has_header, modified(response)
+            )
     return None
 
 
-def _column(text: str, one: Followed) -> str:
+def _column(text: str, followed: Followed) -> str:
     text = text.strip().strip('"')
-    if text == one.key:
+    if text == followed.key:
         return "key"
-    if text == quote(one.key, safe=""):
+    if text == quote(followed.key, safe=""):
         return "encoded key"
-    if text == str(one.item.size):
+    if text == str(followed.item.size):
         return "size"
     if re.fullmatch(r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d.*", text):
         return "time"

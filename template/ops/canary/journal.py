@@ -58,9 +58,9 @@ class Journals:
 
     def all(self) -> Iterator[Journal]:
         """Whoever wrote them, and from wherever. Raises OpsError."""
-        for one in list(self._log.objects(self._root)):
-            found = self._log.get(one.key)
-            journal = _read(found.body) if found else None
+        for stored in list(self._log.objects(self._root)):
+            response = self._log.get(stored.key)
+            journal = _read(response.body) if response else None
             if journal:
                 yield journal
 

@@ -36,7 +36,7 @@ _ANSWERS = {YES: t("yes"), NO: t("no")}
 
 def exit_code(watch: Watch) -> int:
     """Return the exit code of a run."""
-    if any(one.differs for one in watch.followed):
+    if any(followed.differs for followed in watch.followed):
         return DIFFERS
     return NOT_COME if watch.missing() else EQUAL
 
@@ -44,8 +44,8 @@ def exit_code(watch: Watch) -> int:
 def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
     """Yield what is shown of a run."""
     missing, code = watch.missing(), exit_code(watch)
-    for one in watch.followed:
-        yield _row(one, lang)
+    for followed in watch.followed:
+        yield _row(followed, lang)
     first, counts = hops.first_accepted(watch.followed), watch.counts
     if counts:
         yield t(
@@ -74,14 +74,14 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
         ).of(lang)
     if missing:
         yield Marked("", _NOT_THERE.filled(what=named(missing, lang)).of(lang), "open")
-    lost = sorted({name for one in watch.followed for name in _lost(one)})
+    lost = sorted({name for followed in watch.followed for name in _lost(followed)})
     works = t("It works: all objects came, with equal contents and headers.")
     if lost:
         works = t(
             "It works: all objects came, with equal contents. OMS did not carry these headers: {names}.",
             names=lost,
         )
-    said = {
+    text = {
         EQUAL: works,
         DIFFERS: t("What came differs from what was written."),
         NOT_COME: t(
@@ -89,13 +89,15 @@ def outcome(watch: Watch, in_place: InPlace, lang: str) -> Iterator[Line]:
             command=Typed("doctor"),
         ),
     }[code]
-    yield Marked("", said.of(lang), {EQUAL: "good", DIFFERS: "bad"}.get(code, "open"))
+    yield Marked("", text.of(lang), {EQUAL: "good", DIFFERS: "bad"}.get(code, "open"))
 
 
 def named(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
     """Return the hops that something has not passed, each with its objects."""
     return [
-        t("{hop} ({objects})", hop=_HOPS[hop], objects=[title_of(one, lang) for one in some]) if some else _HOPS[hop]
+        t("{hop} ({objects})", hop=_HOPS[hop], objects=[title_of(canary_object, lang) for canary_object in some])
+        if some
+        else _HOPS[hop]
         for hop, some in missing.items()
     ]
 
@@ -105,29 +107,29 @@ def title_of(item: CanaryObject, lang: str) -> str:
     return item.title_zh if lang == "zh" else item.title
 
 
-def _row(one: Followed, lang: str) -> Line:
-    title = title_of(one.item, lang)
+def _row(followed: Followed, lang: str) -> Line:
+    title = title_of(followed.item, lang)
     text = t(
         "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
         title=title + " " * (_COLUMNS - width(title)),
-        event=since(one.written, one.recorded),
-        accepted=since(one.written, one.accepted),
-        in_obs=since(one.accepted, one.in_obs),
+        event=since(followed.written, followed.recorded),
+        accepted=since(followed.written, followed.accepted),
+        in_obs=since(followed.accepted, followed.in_obs),
     ).of(lang)
-    if one.differs:
-        return Marked(f"{text}  ", t("differs: {names}", names=one.differs).of(lang), "bad")
-    if one.in_obs:
-        lost = len(_lost(one))
+    if followed.differs:
+        return Marked(f"{text}  ", t("differs: {names}", names=followed.differs).of(lang), "bad")
+    if followed.in_obs:
+        lost = len(_lost(followed))
         equal = t("equal but for {n:header|headers}", n=lost) if lost else t("equal")
         return Marked(f"{text}  ", equal.of(lang), "good")
-    hop = "event" if not one.recorded else "in_obs" if one.accepted else "accepted"
-    said = t("failed: {reason}", reason=one.reason) if one.reason else _NOT_THERE.filled(what=_HOPS[hop])
+    hop = "event" if not followed.recorded else "in_obs" if followed.accepted else "accepted"
+    said = t("failed: {reason}", reason=followed.reason) if followed.reason else _NOT_THERE.filled(what=_HOPS[hop])
     return Marked(f"{text}  ", said.of(lang), "open")
 
 
-def _lost(one: Followed) -> list[str]:
+def _lost(followed: Followed) -> list[str]:
     """The headers that are not in OBS as they were written."""
-    return [name for name, became in one.headers.items() if became != "kept"]
+    return [name for name, became in followed.headers.items() if became != "kept"]
 
 
 def since(one: Any, other: Any) -> str:

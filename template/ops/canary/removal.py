@@ -78,10 +78,10 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
 
 def _clear(bucket: BucketClient, prefix: str) -> int:
     """Delete what is in a bucket under a prefix, with all its versions; how much there was."""
-    found = list(bucket.versions(prefix) if bucket.versioning() else bucket.objects(prefix))
-    for one in found:
-        bucket.delete(one.key, one.version)
-    return len(found)
+    listed_keys = list(bucket.versions(prefix) if bucket.versioning() else bucket.objects(prefix))
+    for listed_key in listed_keys:
+        bucket.delete(listed_key.key, listed_key.version)
+    return len(listed_keys)
 
 
 def _clear_records(accounts: Accounts, journal: Journal) -> int:
@@ -90,7 +90,7 @@ def _clear_records(accounts: Accounts, journal: Journal) -> int:
     for kind in _KINDS:
         folder = accounts.record_folder(kind)
         long = {accounts.record(kind, key) for key in journal.keys if not accounts.record(kind, key).startswith(folder)}
-        names = [one.key for one in log.objects(f"{folder}{journal.prefix}")]
+        names = [stored.key for stored in log.objects(f"{folder}{journal.prefix}")]
         names += [name for name in sorted(long) if log.head(name)]
         for name in names:
             log.delete(name)
@@ -101,10 +101,10 @@ def _clear_records(accounts: Accounts, journal: Journal) -> int:
 def _is_held(accounts: Accounts, prefix: str) -> bool:
     """Whether a run of replay has keys of the canary in its file (oss_oms_sync/ledger/waiting.py). It lets go of what
     the source has no more; the file itself is its own."""
-    for one in accounts.log.objects(f"{RECORDS}{accounts.task}/replay/"):
-        found = accounts.log.get(one.key)
+    for stored in accounts.log.objects(f"{RECORDS}{accounts.task}/replay/"):
+        response = accounts.log.get(stored.key)
         try:
-            entries = json.loads(found.body)["keys"] if found else []
+            entries = json.loads(response.body)["keys"] if response else []
         except (ValueError, LookupError, TypeError):
             continue
         if any(str(entry.get("key", "")).startswith(prefix) for entry in entries if isinstance(entry, dict)):

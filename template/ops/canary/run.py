@@ -67,9 +67,9 @@ def _of_migration(session: Session, accounts: Accounts, file: Path) -> tuple[Tas
 
 def _remove_all(session: Session, options: Namespace, accounts: Accounts, journals: Journals) -> int:
     found = list(journals.all())
-    left = [one.prefix for one in found if not remove(session, accounts, journals, one)]
+    left = [journal.prefix for journal in found if not remove(session, accounts, journals, journal)]
     if options.json:
-        removed = [one.prefix for one in found if one.prefix not in left]
+        removed = [journal.prefix for journal in found if journal.prefix not in left]
         session.screen.answer([Whole(json.dumps({"removed": removed, "left": left}))])
     elif not found:
         session.screen.answer([t("No canary has left anything.").of(session.lang)])
@@ -102,7 +102,7 @@ class _Run:
                 "Writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows each into {destination},"
                 " compares it, and deletes all of it.",
                 n=len(all_items),
-                size=sum(one.size for one in all_items) / 1e6,
+                size=sum(canary_object.size for canary_object in all_items) / 1e6,
                 prefix=self._journal.prefix,
                 source=accounts.source.name,
                 destination=accounts.destination.name,
@@ -129,7 +129,7 @@ class _Run:
         is_gone = self._remove()
         if is_gone:
             session.hint = None
-        named = {hop: [one.title for one in some] for hop, some in missing.items()}
+        named = {hop: [canary_object.title for canary_object in some] for hop, some in missing.items()}
         answer = {"code": code, "missing": named, "unfinished": self._watch.unfinished, "report": told}
         session.screen.answer([Whole(json.dumps(answer))] if options.json else lines)
         self._keep(options.report, told)
@@ -162,13 +162,13 @@ class _Run:
             source.upload(key, item.contents(self._run), UPLOAD_PART, item.headers)
         else:
             source.put(key, item.contents(self._run), item.headers)
-        found = source.head(key)
-        one = Followed(item, key)
-        if found:
-            one.etag, one.written = found.headers.get("etag", "").strip('"'), hops.modified(found)
-        self._watch.followed.append(one)
+        response = source.head(key)
+        followed = Followed(item, key)
+        if response:
+            followed.etag, followed.written = response.headers.get("etag", "").strip('"'), hops.modified(response)
+        self._watch.followed.append(followed)
         if item.twice:
-            session.caller.ask("forward", _event(self._accounts.given, one))
+            session.caller.ask("forward", _event(self._accounts.given, followed))
 
     def _follow(self) -> None:
         """Look until all has come, or what has not is over its limit."""
@@ -190,14 +190,14 @@ class _Run:
 
     def _compare(self) -> None:
         carries = self._accounts.shown.get("enable_metadata_migration") is True
-        for one in self._watch.followed:
-            if one.in_obs:
-                found = self._accounts.destination.get(one.key)
-                hops.compare(one, found, one.item.contents(self._run), carries_metadata=carries)
+        for followed in self._watch.followed:
+            if followed.in_obs:
+                response = self._accounts.destination.get(followed.key)
+                hops.compare(followed, response, followed.item.contents(self._run), carries_metadata=carries)
 
     def _change_in_place(self) -> None:
         """Change headers of one object that is compared already."""
-        arrived = next((one for one in self._watch.followed if one.in_obs), None)
+        arrived = next((followed for followed in self._watch.followed if followed.in_obs), None)
         if arrived:
             self._session.progress(
                 t("changing headers of {title} in OBS", title=title_of(arrived.item, self._session.lang))
@@ -208,9 +208,9 @@ class _Run:
         """Keep for doctor what was seen (oss_oms_sync/ledger/state.py); whatever becomes of that, the run goes on."""
         accounts, session = self._accounts, self._session
         name = f"{RECORDS}{accounts.task}/state/canary-{accounts.given['functionName']}.json"
-        seen = CanaryResult(timestamp(session.clock.now()), told)
+        canary_result = CanaryResult(timestamp(session.clock.now()), told)
         try:
-            accounts.log.put(name, json.dumps(to_json(seen)).encode(), {"Content-Type": "application/json"})
+            accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})
         except OpsError as error:
             session.say(error.happened, "bad")
             session.say(t("Doctor does not learn what this canary saw: run another one"))
@@ -235,17 +235,17 @@ class _Run:
             )
 
 
-def _event(given: Mapping[str, str], one: Followed) -> dict[str, Any]:
+def _event(given: Mapping[str, str], followed: Followed) -> dict[str, Any]:
     """The event of an object, as Function Compute hands it to forward (help.aliyun.com, "OSS triggers")."""
     return {
         "events": [
             {
                 "eventName": "ObjectCreated:PutObject",
                 "eventSource": "acs:oss",
-                "eventTime": timestamp(one.written) if one.written else "",
+                "eventTime": timestamp(followed.written) if followed.written else "",
                 "oss": {
                     "bucket": {"name": given["sourceBucket"]},
-                    "object": {"key": one.key, "eTag": one.etag, "size": one.item.size},
+                    "object": {"key": followed.key, "eTag": followed.etag, "size": followed.item.size},
                 },
                 "region": given["region"],
             }

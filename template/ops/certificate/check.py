@@ -43,7 +43,7 @@ NO_FORM = Doubt(Wording("It has the form of a certificate", "文件具有证书�
 def doubts(document: Document) -> list[Doubt]:
     """What does not hold of a document; nothing if it is sound."""
     try:
-        return [one for one in findings(document) if not one.holds]
+        return [finding for finding in findings(document) if not finding.holds]
     except FORMLESS:
         return [NO_FORM]
 
@@ -331,7 +331,7 @@ def _rehearsal(document: Document) -> Doubt:
     ]
     minutes = {name: None if one is None else whole(one) for name, one in rehearsal["minutes"].items()}
     total = minutes.pop("total")
-    known = [one for one in minutes.values() if one is not None]
+    known = [minute for minute in minutes.values() if minute is not None]
     holds = {
         "failing": rehearsal["failing"] == failing,
         "minutes": minutes.keys() == _STEPS and total == (sum(known) if len(known) == len(_STEPS) else None),

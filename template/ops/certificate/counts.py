@@ -139,7 +139,7 @@ def counts(document: Document) -> Iterator[Doubt]:
     adds_up = does_add_up(document)
     wrong = [title for title in classes if title not in CLASSES] + [title for title in CLASSES if title not in classes]
     if adds_up and not wrong:
-        wrong = [title for title, one in classes.items() if not _is_possible(title, one, document)]
+        wrong = [title for title, object_class in classes.items() if not _is_possible(title, object_class, document)]
     yield Doubt.unless(
         Wording("It has all classes, each where its objects can be", "类别齐全，且对象都在应在的一端"), wrong
     )
@@ -153,7 +153,11 @@ def counts(document: Document) -> Iterator[Doubt]:
     if adds_up:
         yield _folders(document)
     if document["verdict"] == "GO":
-        good = [numbers(one) for title, one in classes.items() if title == "equal_contents" or title in accepted]
+        good = [
+            numbers(object_class)
+            for title, object_class in classes.items()
+            if title == "equal_contents" or title in accepted
+        ]
         objects, size = (sum(four[place] for four in good) for place in (0, 1))
         claim = Wording("All of the source is equal, or accepted by name", "源端对象全部一致，或已具名认可")
         yield Doubt(
@@ -218,8 +222,8 @@ def _folders(document: Document) -> Doubt:
     summed = {title: [0] * 4 for title in document["classes"]}
     wrong = []
     for folder, classes in document["folders"].items():
-        for title, given in classes.items():
-            four = [whole(one) for one in given]
+        for title, object_class in classes.items():
+            four = [whole(one) for one in object_class]
             if title not in CLASSES or not _fits(title, four) or not _may_be_in(document, folder, title):
                 wrong.append(f"{title} in {folder!r}")
             summed[title] = [one + another for one, another in zip(summed.get(title, [0] * 4), four, strict=True)]
@@ -246,9 +250,9 @@ def _is_in_scope(document: Document, key: str) -> bool:
 
 def _summed(classes: Document, side: str) -> Totals:
     """What the classes in scope add up to on a side."""
-    counted = [_side(one, side) for title, one in classes.items() if title not in NOT_COUNTED[side]]
-    digest = sum(int(one.digest, 16) for one in counted) % _MODULUS
-    return Totals(sum(one.objects for one in counted), sum(one.bytes for one in counted), f"{digest:064x}")
+    counted = [_side(object_class, side) for title, object_class in classes.items() if title not in NOT_COUNTED[side]]
+    digest = sum(int(totals.digest, 16) for totals in counted) % _MODULUS
+    return Totals(sum(totals.objects for totals in counted), sum(totals.bytes for totals in counted), f"{digest:064x}")
 
 
 def sample_fits(document: Document) -> Doubt:

@@ -56,43 +56,43 @@ def _obs(query: str, action: str, page: str, read: Read) -> SettingQuery:
 def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _there: Response | None) -> str:
     root = ElementTree.Element("LifecycleConfiguration")
     for number, rule in enumerate(rules, 1):
-        one = _put(root, "Rule", ID=f"rule-{number}")
+        element = _put(root, "Rule", ID=f"rule-{number}")
         if rule.tags:
-            within = _put(_put(one, "Filter"), "And", Prefix=rule.prefix)
+            within = _put(_put(element, "Filter"), "And", Prefix=rule.prefix)
             for key, value in rule.tags:
                 _put(within, "Tag", Key=key, Value=value)
         else:
-            ElementTree.SubElement(one, "Prefix").text = rule.prefix
-        ElementTree.SubElement(one, "Status").text = rule.status
+            ElementTree.SubElement(element, "Prefix").text = rule.prefix
+        ElementTree.SubElement(element, "Status").text = rule.status
         for action in rule.actions:
             storage = {"StorageClass": action.storage} if action.storage else {}
-            _put(one, action.name, **{action.unit: action.value, **storage})
+            _put(element, action.name, **{action.unit: action.value, **storage})
     return _drawn(root)
 
 
 def _cors(rules: Iterable[Cors], _bucket: str, _there: Response | None) -> str:
     root = ElementTree.Element("CORSConfiguration")
     for rule in rules:
-        one = ElementTree.SubElement(root, "CORSRule")
+        element = ElementTree.SubElement(root, "CORSRule")
         names = ("AllowedOrigin", "AllowedMethod", "AllowedHeader", "ExposeHeader", "MaxAgeSeconds")
         for name, texts in zip(names, (*rule[:4], (rule.seconds,)), strict=True):
             for text in filter(None, texts):
-                ElementTree.SubElement(one, name).text = text
+                ElementTree.SubElement(element, name).text = text
     return _drawn(root)
 
 
-def _referer(found: Iterable[Referers], bucket: str, there: Response | None) -> str:
+def _referer(refererses: Iterable[Referers], bucket: str, there: Response | None) -> str:
     """The bucket's whole policy, because putting one replaces the one before: by these referers, and what it has beside
     those that it has now."""
-    others = [one for one in dialects.statements(there) if not dialects.turned_away(one)]
+    others = [statement for statement in dialects.statements(there) if not dialects.turned_away(statement)]
     made = [
         {
             "Sid": f"referer-{number}",
             **DENY,
             "Resource": [f"{bucket}/*"],
-            "Condition": {one.operator: {"Referer": list(one.referers)}},
+            "Condition": {referers.operator: {"Referer": list(referers.referers)}},
         }
-        for number, one in enumerate(found, 1)
+        for number, referers in enumerate(refererses, 1)
     ]
     return json.dumps({"Statement": [*others, *made]}, indent=2)
 

@@ -176,7 +176,7 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
                 "source": _side_json(row.setting.source, row.source),
                 "destination": _side_json(row.setting.destination, row.destination),
                 "document": row.document,
-                "left_out": [one.to_json() for one in row.left_out],
+                "left_out": [text.to_json() for text in row.left_out],
             }
             for row in rows
         ],
@@ -187,9 +187,9 @@ def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, 
     """Write down how many back-to-source rules OBS has, or that they could not be read."""
     rules = next(row.destination for row in rows if row.setting.name == "back-to-source")
     number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
-    found = BackToSource(bucket, timestamp(session.clock.now()), number)
+    back_to_source = BackToSource(bucket, timestamp(session.clock.now()), number)
     try:
-        log.put(name, json.dumps(as_json(found)).encode(), {"Content-Type": "application/json"})
+        log.put(name, json.dumps(as_json(back_to_source)).encode(), {"Content-Type": "application/json"})
     except OpsError as error:
         session.say(
             t("Doctor does not know of back-to-source rules in OBS: {happened}", happened=error.happened), "open"
@@ -264,7 +264,7 @@ def _blocks(row: Row, language: str) -> Iterator[Block]:
         yield Document(row.document)
     if row.left_out:
         yield Paragraph(t("OBS has no like of these, which are in no document here:").of(language))
-        yield Items([one.of(language) for one in row.left_out])
+        yield Items([text.of(language) for text in row.left_out])
 
 
 def _side_json(side: SettingQuery, seen: Seen) -> dict[str, Any]:

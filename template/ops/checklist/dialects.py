@@ -85,9 +85,9 @@ def versioning(answer: Response) -> Shape | None:
 def lifecycle(answer: Response) -> Shape | None:
     """Rules act together, so that their order is none."""
     rules, common, own = _root(answer, "LifecycleConfiguration").findall("Rule"), [], []
-    for number, one in enumerate(rules, 1):
-        if (rule := _rule(one)) is None:
-            own.append(t("rule {name}", name=one.findtext("ID") or str(number)))
+    for number, element in enumerate(rules, 1):
+        if (rule := _rule(element)) is None:
+            own.append(t("rule {name}", name=element.findtext("ID") or str(number)))
         else:
             common.append(rule)
     return Shape(t("{n:rule|rules}", n=len(rules)), sorted(common), own) if rules else None
@@ -96,14 +96,15 @@ def lifecycle(answer: Response) -> Shape | None:
 def cors(answer: Response) -> Shape | None:
     """The first rule that fits counts."""
     root = _root(answer, "CORSConfiguration")
-    rules = [_cors(one) for one in root.findall("CORSRule")]
+    rules = [_cors(element) for element in root.findall("CORSRule")]
     own = [same("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
     return Shape(t("{n:rule|rules}", n=len(rules)), rules, own) if rules else None
 
 
 def tags(answer: Response) -> Shape | None:
     found = sorted(
-        (one.findtext("Key") or "", one.findtext("Value") or "") for one in _root(answer, "Tagging").iter("Tag")
+        (element.findtext("Key") or "", element.findtext("Value") or "")
+        for element in _root(answer, "Tagging").iter("Tag")
     )
     return Shape(same(", ".join(f"{key}={value}" for key, value in found)), found) if found else None
 
@@ -112,12 +113,12 @@ def encryption(answer: Response) -> Shape | None:
     """The keys of one cloud's KMS are unknown to the other."""
     root = _root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
-        next((one.text or "" for one in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")
+        next((element.text or "" for element in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")
     )
     if algorithm in ("", "None"):
         return None
-    told = same(f"{algorithm} {key}" if key else algorithm)
-    return Shape(told, [algorithm]) if algorithm == "AES256" else _only_own(told)
+    text = same(f"{algorithm} {key}" if key else algorithm)
+    return Shape(text, [algorithm]) if algorithm == "AES256" else _only_own(text)
 
 
 def logging(answer: Response) -> Shape | None:
@@ -136,13 +137,13 @@ def website(answer: Response) -> Shape | None:
     status = root.findtext("ErrorDocument/HttpStatus") or "404"
     own += [same(f"HttpStatus={status}")] if status != "404" else []
     own += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
-    if redirections := sum(not is_mirror(one) for one in root.iter("RoutingRule")):
+    if redirections := sum(not is_mirror(element) for element in root.iter("RoutingRule")):
         own.append(t("{n:redirection|redirections}", n=redirections))
     return Shape(same(", ".join(filter(None, pages)) or "-"), pages, own) if any(pages) or own else None
 
 
 def back_to_source_of_oss(answer: Response) -> Shape | None:
-    rules = [one for one in _root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(one)]
+    rules = [element for element in _root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(element)]
     return _only_own(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
@@ -155,7 +156,7 @@ def back_to_source_of_obs(answer: Response) -> Shape | None:
 
 def acl_of_oss(answer: Response) -> Shape | None:
     """A private bucket grants nothing to others."""
-    grant = next((one.text or "" for one in _root(answer, "AccessControlPolicy").iter("Grant")), "")
+    grant = next((element.text or "" for element in _root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
         raise UnreadableResponseError
     return None if grant == "private" else _only_own(same(grant))
@@ -164,9 +165,10 @@ def acl_of_oss(answer: Response) -> Shape | None:
 def acl_of_obs(answer: Response) -> Shape | None:
     root = _root(answer, "AccessControlPolicy")
     owner = root.findtext("Owner/ID")
-    grants = [one for one in root.iter("Grant") if owner is None or one.findtext("Grantee/ID") != owner]
+    grants = [element for element in root.iter("Grant") if owner is None or element.findtext("Grantee/ID") != owner]
     told = [
-        f"{one.findtext('Grantee/Canned') or one.findtext('Grantee/ID')} {one.findtext('Permission')}" for one in grants
+        f"{grant.findtext('Grantee/Canned') or grant.findtext('Grantee/ID')} {grant.findtext('Permission')}"
+        for grant in grants
     ]
     return _only_own(same(", ".join(told))) if told else None
 
@@ -177,38 +179,40 @@ def policy_of_oss(answer: Response) -> Shape | None:
 
 def policy_of_obs(answer: Response) -> Shape | None:
     """But the statements by referer."""
-    return _policy([one for one in statements(answer) if not _asks_for_referer(one)])
+    return _policy([statement for statement in statements(answer) if not _asks_for_referer(statement)])
 
 
 def referer_of_oss(answer: Response) -> Shape | None:
     """OSS turns away only what comes without a signature, or with one in its URL; OBS any request. Whether blank ones
     pass counts only beside those that are allowed: without these they do."""
     root = _root(answer, "RefererConfiguration")
-    allowed = [one.text or "" for one in root.findall("RefererList/Referer")]
-    denied = [one.text or "" for one in root.findall("RefererBlacklist/Referer")]
+    allowed = [element.text or "" for element in root.findall("RefererList/Referer")]
+    denied = [element.text or "" for element in root.findall("RefererBlacklist/Referer")]
     blanks = [_BLANK] if root.findtext("AllowEmptyReferer") != "false" else []
-    found = []
+    refererses = []
     if allowed:
-        found.append(_referers("Not", allowed, *blanks))
+        refererses.append(_referers("Not", allowed, *blanks))
     if denied:
-        found.append(_referers("", denied))
+        refererses.append(_referers("", denied))
     own = [
         *([same("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
         *([same("AllowTruncateQueryString=false")] if root.findtext("AllowTruncateQueryString") == "false" else []),
     ]
-    return Shape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(found), own) if found else None
+    return (
+        Shape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(refererses), own) if refererses else None
+    )
 
 
 def referer_of_obs(answer: Response) -> Shape | None:
     """The bucket's policy has it."""
     common, own = [], []
-    for number, one in enumerate(statements(answer), 1):
-        if found := turned_away(one):
-            common.append(found)
-        elif _asks_for_referer(one):
-            own.append(t("statement {name}", name=one.get("Sid") or str(number)))
-    told = t("{n:statement|statements}", n=len(common) + len(own))
-    return Shape(told, sorted(common), own) if common or own else None
+    for number, statement in enumerate(statements(answer), 1):
+        if referers := turned_away(statement):
+            common.append(referers)
+        elif _asks_for_referer(statement):
+            own.append(t("statement {name}", name=statement.get("Sid") or str(number)))
+    text = t("{n:statement|statements}", n=len(common) + len(own))
+    return Shape(text, sorted(common), own) if common or own else None
 
 
 def domains_of_oss(answer: Response) -> Shape | None:
@@ -217,8 +221,8 @@ def domains_of_oss(answer: Response) -> Shape | None:
 
 def domains_of_obs(answer: Response) -> Shape | None:
     """Regions name a certificate by the one or the other."""
-    found = _root(answer, "ListBucketCustomDomainsResult").iter("Domains")
-    return _domains(found, "DomainName", "CertificateId", "CertName")
+    elements = _root(answer, "ListBucketCustomDomainsResult").iter("Domains")
+    return _domains(elements, "DomainName", "CertificateId", "CertName")
 
 
 def turned_away(statement: Mapping[str, Any]) -> Referers | None:
@@ -253,10 +257,10 @@ def _root(answer: Response, *names: str) -> ElementTree.Element:
     return root
 
 
-def _rule(one: ElementTree.Element) -> LifecycleRule | None:
+def _rule(element: ElementTree.Element) -> LifecycleRule | None:
     """None where the other language has no word for something in it."""
     prefix, status, tagged, actions = "", "", [], []
-    for part in _unfolded(one):
+    for part in _unfolded(element):
         name = _NAMES.get(part.tag, part.tag)
         if name == "Prefix":
             prefix = part.text or ""
@@ -275,14 +279,14 @@ def _unfolded(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
     """Its parts; OBS has prefix and tags in a filter, which OSS uses for other things."""
     for part in rule:
         inner = part.find("And") if part.tag == "Filter" else None
-        if part.tag == "Filter" and {one.tag for one in part} <= {"And", "Prefix", "Tag"}:
+        if part.tag == "Filter" and {element.tag for element in part} <= {"And", "Prefix", "Tag"}:
             yield from part if inner is None else inner
         else:
             yield part
 
 
 def _action(name: str, part: ElementTree.Element) -> Action | None:
-    given = {one.tag: (one.text or "").strip() for one in part}
+    given = {element.tag: (element.text or "").strip() for element in part}
     storage = given.pop("StorageClass", "")
     storage = _CLASSES.get(storage, storage)
     if given.get("IsAccessTime") == "false":
@@ -296,15 +300,15 @@ def _action(name: str, part: ElementTree.Element) -> Action | None:
 
 def _cors(rule: ElementTree.Element) -> Cors:
     def texts(name: str) -> tuple[str, ...]:
-        return tuple(sorted(one.text or "" for one in rule.findall(name)))
+        return tuple(sorted(element.text or "" for element in rule.findall(name)))
 
     # HTTP takes headers in any case.
     headers, exposed = (tuple(sorted(map(str.lower, texts(name)))) for name in ("AllowedHeader", "ExposeHeader"))
     return Cors(texts("AllowedOrigin"), texts("AllowedMethod"), headers, exposed, rule.findtext("MaxAgeSeconds") or "")
 
 
-def _only_own(told: Text) -> Shape:
-    return Shape(told, [], [told])
+def _only_own(text: Text) -> Shape:
+    return Shape(text, [], [text])
 
 
 def _policy(found: Sequence[Mapping[str, Any]]) -> Shape | None:
@@ -321,14 +325,14 @@ def _listed(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
-def _domains(found: Iterable[ElementTree.Element], name: str, *certificates: str) -> Shape | None:
+def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> Shape | None:
     """Whether one has a certificate is comparable; which, and whether OSS serves the domain at all, is not."""
     names, common, own = [], [], []
-    for one in sorted(found, key=lambda one: one.findtext(name) or ""):
-        told = {path.rpartition("/")[2]: one.findtext(path) or "" for path in (*certificates, "Status")}
+    for element in sorted(elements, key=lambda one: one.findtext(name) or ""):
+        told = {path.rpartition("/")[2]: element.findtext(path) or "" for path in (*certificates, "Status")}
         details = [f"{about}={value}" for about, value in told.items() if value not in ("", "Enabled")]
-        domain = one.findtext(name) or ""
+        domain = element.findtext(name) or ""
         names.append(" ".join([domain, *details]))
-        common.append((domain, any(map(one.findtext, certificates))))
+        common.append((domain, any(map(element.findtext, certificates))))
         own += [same(names[-1])] if details else []
     return Shape(same(", ".join(names)), common, own) if names else None

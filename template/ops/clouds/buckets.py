@@ -102,14 +102,14 @@ class BucketClient(ABC):
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         while True:
             page = self.call("GET", query=query).xml()
-            found = [_listed(one) for one in page.iter("Contents")]
-            yield from found
+            listed_keys = [_listed(element) for element in page.iter("Contents")]
+            yield from listed_keys
             if page.findtext("IsTruncated") != "true":
                 return
             # OBS is known to repeat a page for ever. In what order it lists is not to be relied on here.
-            if not found or found[-1].key == query.get("marker"):
+            if not listed_keys or listed_keys[-1].key == query.get("marker"):
                 raise UnreadableResponseError
-            query["marker"] = found[-1].key
+            query["marker"] = listed_keys[-1].key
 
     def folders(self, prefix: str) -> list[str]:
         """Those below it, without what is in them. There are few: one page."""
@@ -117,7 +117,7 @@ class BucketClient(ABC):
         page = self.call("GET", query=query).xml()
         if page.findtext("IsTruncated") == "true":
             raise UnreadableResponseError
-        return [unquote_plus(one.text or "") for one in page.iterfind("CommonPrefixes/Prefix")]
+        return [unquote_plus(element.text or "") for element in page.iterfind("CommonPrefixes/Prefix")]
 
     def versions(self, prefix: str) -> Iterator[ListedKey]:
         """All versions of objects whose keys begin so, and the delete markers."""
@@ -125,7 +125,7 @@ class BucketClient(ABC):
         while True:
             page = self.call("GET", query=query).xml()
             for tag in ("Version", "DeleteMarker"):
-                yield from (_listed(one) for one in page.iter(tag))
+                yield from (_listed(element) for element in page.iter(tag))
             if page.findtext("IsTruncated") != "true":
                 return
             key, version = (
@@ -142,8 +142,8 @@ class BucketClient(ABC):
 
     def configured(self, what: str) -> ElementTree.Element | None:
         """What the bucket is configured to do, such as `website`; None where it is not."""
-        found = self.document(what)
-        return None if found is None else found.xml()
+        response = self.document(what)
+        return None if response is None else response.xml()
 
     def document(self, what: str) -> Response | None:
         """The same as the cloud answers it: XML, or JSON of a policy. That it is not set has a code of its own."""
@@ -228,7 +228,8 @@ class OssBucketClient(BucketClient):
         return (
             None
             if page is None
-            else {one.tag: one.text or "" for one in page.iter()} | {"Owner": page.findtext(".//Owner/ID") or ""}
+            else {element.tag: element.text or "" for element in page.iter()}
+            | {"Owner": page.findtext(".//Owner/ID") or ""}
         )
 
     def create(self) -> None:
@@ -271,7 +272,7 @@ class OssBucketClient(BucketClient):
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
         """Uploads that were begun and not ended, of keys that begin so: key and id. There are few: one page."""
         page = self.call("GET", query={"encoding-type": "url", "prefix": prefix, "uploads": ""}).xml()
-        return [(_key(one), one.findtext("UploadId") or "") for one in page.iter("Upload")]
+        return [(_key(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
 
     def abort(self, key: str, upload: str) -> None:
         """Give an upload up; not an error if it is gone."""
@@ -338,12 +339,12 @@ def is_mirror(rule: ElementTree.Element) -> bool:
     return rule.findtext("Redirect/RedirectType") == "Mirror"
 
 
-def _listed(one: ElementTree.Element) -> ListedKey:
-    return ListedKey(_key(one), one.findtext("VersionId") or "")
+def _listed(element: ElementTree.Element) -> ListedKey:
+    return ListedKey(_key(element), element.findtext("VersionId") or "")
 
 
-def _key(one: ElementTree.Element) -> str:
-    return unquote_plus(one.findtext("Key") or "")
+def _key(element: ElementTree.Element) -> str:
+    return unquote_plus(element.findtext("Key") or "")
 
 
 def _typed(headers: Mapping[str, str]) -> dict[str, str]:

@@ -145,8 +145,8 @@ class SyncTaskClient:
     methods raise RefusedError, UnreachableError and UnreadableResponseError."""
 
     def __init__(self, url: str, keys: Keys, clock: WallClock) -> None:
-        found = _ADDRESS.fullmatch(url)
-        if found is None:
+        match = _ADDRESS.fullmatch(url)
+        if match is None:
             raise UsageError(
                 t("SYNC_URL is not the address of a sync task"),
                 t(
@@ -154,7 +154,7 @@ class SyncTaskClient:
                     " https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
                 ),
             )
-        origin, self._path, project, self.id = found.groups()
+        origin, self._path, project, self.id = match.groups()
         self._service = Service(origin, keys, clock, {"X-Project-Id": project})
         self._clock = clock
 

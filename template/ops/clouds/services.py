@@ -139,7 +139,7 @@ class OssTrigger(NamedTuple):
     def overlaps(self, other: OssTrigger) -> bool:
         """Whether one event of one key could be both's."""
         return (
-            any(fnmatchcase(one, them) or fnmatchcase(them, one) for one in self.events for them in other.events)
+            any(fnmatchcase(event, them) or fnmatchcase(them, event) for event in self.events for them in other.events)
             and (self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix))
             and (self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix))
         )
@@ -157,9 +157,9 @@ class Functions:
         UnreachableError and UnreadableResponseError."""
         for function in self._pages("", "ListFunctions", "functions"):
             name = str(function["functionName"])
-            for one in self._pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
-                if one["triggerType"] == "oss" and one["sourceArn"].rpartition(":")[2] == bucket:
-                    yield _trigger(name, one)
+            for page in self._pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
+                if page["triggerType"] == "oss" and page["sourceArn"].rpartition(":")[2] == bucket:
+                    yield _trigger(name, page)
 
     def _pages(self, path: str, action: str, what: str) -> Iterator[dict[str, Any]]:
         query = {"limit": _FC_PAGE}

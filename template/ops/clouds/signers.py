@@ -138,7 +138,7 @@ def sdk(
         "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ"),
         **({"X-Security-Token": keys.token.reveal()} if keys.token else {}),
     }
-    segments = "/".join(_encoded(one) for one in unquote(path).split("/"))
+    segments = "/".join(_encoded(part) for part in unquote(path).split("/"))
     whole = segments if segments.endswith("/") else f"{segments}/"
     names, digest = _names_and_digest(method, whole, query, sent, hashlib.sha256(body).hexdigest())
     to_sign = "\n".join((_SDK, sent["X-Sdk-Date"], digest))

@@ -85,14 +85,14 @@ class Response(NamedTuple):
     @property
     def code(self) -> str:
         """What the cloud calls its refusal; empty where it says nothing, as to HEAD."""
-        found = _CODE.search(self.body[:4096])
-        return (found[1] or found[2]).decode() if found else ""
+        match = _CODE.search(self.body[:4096])
+        return (match[1] or match[2]).decode() if match else ""
 
     @property
     def denial(self) -> Denial:
         """What it says of a right that is missing."""
         found = dict(_DENIAL.findall(self.body[:4096]))
-        return Denial(*(found.get(one, b"").decode() for one in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
+        return Denial(*(found.get(body, b"").decode() for body in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
 
     @property
     def endpoint(self) -> str:
@@ -107,8 +107,8 @@ class Response(NamedTuple):
             root = ElementTree.fromstring(self.body)  # noqa: S314 (of the clouds, over TLS; expat limits entities)
         except ElementTree.ParseError:
             raise UnreadableResponseError from None
-        for one in root.iter():
-            one.tag = one.tag.rpartition("}")[2]
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
         return root
 
     def json(self) -> dict[str, Any]:
@@ -174,7 +174,9 @@ class RefusedError(OpsError):
                 method=request.method,
                 status=answer.status,
                 code=answer.code,
-                number=next((answer.headers[one] for one in answer.headers if one.endswith("request-id")), "-"),
+                number=next(
+                    (answer.headers[header] for header in answer.headers if header.endswith("request-id")), "-"
+                ),
                 **answer.denial._asdict(),
             ),
             _fix(answer),

@@ -21,14 +21,14 @@ class Option(NamedTuple):
     how: Mapping[str, Any]
 
 
-def option(names: str, told: Text, **how: Any) -> Option:
+def option(names: str, text: Text, **how: Any) -> Option:
     """One with a value; it may have several names."""
-    return Option(names.split(), told, how)
+    return Option(names.split(), text, how)
 
 
-def flag(name: str, told: Text) -> Option:
+def flag(name: str, text: Text) -> Option:
     """One that is given or not."""
-    return Option([name], told, {"action": "store_true"})
+    return Option([name], text, {"action": "store_true"})
 
 
 class Command(NamedTuple):
@@ -43,17 +43,17 @@ class Command(NamedTuple):
 
 def _price(name: str, usual_price: float | None, traffic: Text) -> Option:
     shown = t("unknown") if usual_price is None else f"{usual_price:.4f}"
-    told = t("dollars a gigabyte of {traffic} ({price})", traffic=traffic, price=shown)
-    return option(name, told, metavar="DOLLARS", type=quantities.dollars, default=usual_price)
+    text = t("dollars a gigabyte of {traffic} ({price})", traffic=traffic, price=shown)
+    return option(name, text, metavar="DOLLARS", type=quantities.dollars, default=usual_price)
 
 
 def _listing(name: str, side: Text) -> Option:
-    told = t(
+    text = t(
         "all objects of the {side}: what `rclone lsjson -R --files-only` prints, JSON lines"
         ' {{"key": ..., "size": ...}}, or lines of size, tab and key',
         side=side,
     )
-    return option(name, told, metavar="LISTING", type=Path)
+    return option(name, text, metavar="LISTING", type=Path)
 
 
 # The reasons of failed records (oss_oms_sync/errors.py, `Reason`; UNKNOWN for a record without one).

@@ -154,11 +154,11 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: 
         raise ToolError(tool_output.ANOTHER_FORM, tool_output.DEPLOY)
     found = view.read(answer)
     try:
-        said, code = view.report(found, session.lang, *known), view.exit_code(found)
+        report, code = view.report(found, session.lang, *known), view.exit_code(found)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         error = UntrustedError if kind == "certificate" else ToolError
         raise error(tool_output.ANOTHER_FORM, tool_output.DEPLOY) from None
-    session.show(options, said, answer)
+    session.show(options, report, answer)
     return code
 
 

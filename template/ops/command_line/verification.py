@@ -30,10 +30,10 @@ _HOLDS, _FAILS = t("holds"), t("does not hold")
 
 def check(session: Session, options: Namespace) -> int:
     """Tell what holds of a certificate, and of listings against it; return the exit code. Raises OpsError."""
-    document, found = findings(options.certificate, options.source, options.destination, session.clock.now())
-    told = [Whole(json.dumps(_to_json(document, found)))] if options.json else _lines(document, found, session.lang)
+    document, doubts = findings(options.certificate, options.source, options.destination, session.clock.now())
+    told = [Whole(json.dumps(_to_json(document, doubts)))] if options.json else _lines(document, doubts, session.lang)
     session.screen.answer(told)
-    return exit_code(document, found)
+    return exit_code(document, doubts)
 
 
 def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Doubt]]:
@@ -44,12 +44,12 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
     """
     document = _read(file)
     try:
-        found = [*judge.findings(document), judge.not_yet(document, now)]
+        doubts = [*judge.findings(document), judge.not_yet(document, now)]
         with listings.two_digests() if source and destination else nullcontext() as digests:
-            found += _in_listings(document, source, destination, digests)
+            doubts += _in_listings(document, source, destination, digests)
     except judge.FORMLESS:
         raise _no_certificate(file) from None
-    return document, found
+    return document, doubts
 
 
 def _in_listings(
@@ -60,7 +60,7 @@ def _in_listings(
     Raises UsageError where a file is unreadable, or the destination's listing alone shows nothing.
     """
     own: set[bytes] = set()
-    keep = [one.add for one in digests] if digests else [None, None]
+    keep = [digest.add for digest in digests] if digests else [None, None]
     if source:
         yield in_listing(document, "source", noting(listings.read(source), own), own, keep[0])
     if destination:
@@ -84,25 +84,25 @@ def check_time(document: Any, now: datetime) -> None:
     """Raise UntrustedError if a certificate was made after `now`, which this machine says that it is."""
     with suppress(*judge.FORMLESS):  # of which its report says that it is not valid
         if not judge.not_yet(document, now).holds:
-            told = t("The certificate was made at {made}, and this machine's clock says {now}")
+            text = t("The certificate was made at {made}, and this machine's clock says {now}")
             raise UntrustedError(
-                told.filled(made=document["made"], now=timestamp(now)),
+                text.filled(made=document["made"], now=timestamp(now)),
                 t("Set this machine's clock right, or make a new certificate"),
             )
 
 
-def exit_code(document: Any, found: list[Doubt]) -> int:
+def exit_code(document: Any, doubts: list[Doubt]) -> int:
     """4 if something does not hold; else what the verdict is, of which a rehearsal proves nothing."""
-    return cutover_result.CODES.get(document["verdict"], 3) if all(one.holds for one in found) else 4
+    return cutover_result.CODES.get(document["verdict"], 3) if all(doubt.holds for doubt in doubts) else 4
 
 
-def _lines(document: Any, found: list[Doubt], lang: str) -> Iterator[Line]:
+def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
     """What holds, what does not, and what that means."""
-    for one in found:
-        word, state = (_HOLDS, "good") if one.holds else (_FAILS, "bad")
-        seen = "" if one.holds or not one.seen else f" ({one.seen})"
-        yield Marked("  ", word.of(lang), state, f"{Words(lang)(': ')}{one.claim.of(lang)}{seen}")
-    if all(one.holds for one in found):
+    for doubt in doubts:
+        word, state = (_HOLDS, "good") if doubt.holds else (_FAILS, "bad")
+        seen = "" if doubt.holds or not doubt.seen else f" ({doubt.seen})"
+        yield Marked("  ", word.of(lang), state, f"{Words(lang)(': ')}{doubt.claim.of(lang)}{seen}")
+    if all(doubt.holds for doubt in doubts):
         _, tone = cutover_result.VERDICTS[document["verdict"]]
         yield Marked(
             "",
@@ -113,10 +113,13 @@ def _lines(document: Any, found: list[Doubt], lang: str) -> Iterator[Line]:
         yield Marked("", t("This certificate is not to be trusted.").of(lang), "bad")
 
 
-def _to_json(document: Any, found: list[Doubt]) -> dict[str, Any]:
+def _to_json(document: Any, doubts: list[Doubt]) -> dict[str, Any]:
     """The same for programs."""
-    told = [{"claim": one.claim.en, "claim_zh": one.claim.zh, "holds": one.holds, "seen": one.seen} for one in found]
-    return {"sound": all(one.holds for one in found), "verdict": document["verdict"], "findings": told}
+    told = [
+        {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "seen": doubt.seen}
+        for doubt in doubts
+    ]
+    return {"sound": all(doubt.holds for doubt in doubts), "verdict": document["verdict"], "findings": told}
 
 
 def _read(file: Path) -> Any:

@@ -98,7 +98,9 @@ def event() -> Effort:
 def idle_month() -> list[Effort]:
     """The timers of a month in which nothing happens, one by one."""
     minutes = DAYS_A_MONTH * 24 * 60
-    return [Effort(1, _IDLE_SECONDS, one.size, oss=one.oss).times(minutes / one.minutes) for one in TIMERS.values()]
+    return [
+        Effort(1, _IDLE_SECONDS, timer.size, oss=timer.oss).times(minutes / timer.minutes) for timer in TIMERS.values()
+    ]
 
 
 def reconcile_pass(objects: int) -> Effort:

@@ -91,11 +91,11 @@ def dollars(text: str) -> float:
 
 
 def _scaled(text: str, thousand: int, unit: str, wanted: Text) -> float:
-    found = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
-    if not found:
+    match = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
+    if not match:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=wanted))
-    exponent = _THOUSANDS[found[2].lower().removesuffix("b" if thousand == 1024 else "").removesuffix("i")]
-    number = float(found[1].replace(",", "").replace("_", "")) * float(thousand**exponent)
+    exponent = _THOUSANDS[match[2].lower().removesuffix("b" if thousand == 1024 else "").removesuffix("i")]
+    number = float(match[1].replace(",", "").replace("_", "")) * float(thousand**exponent)
     if number > _MOST:
         raise OverflowError(text)
     return number

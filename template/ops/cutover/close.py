@@ -130,12 +130,14 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
         yield _NOT_COMPARED
         return
     yield t("The comparison of {began} found in OBS:", began=compared.started)
-    counts = {one: found.destination.objects for one, found in compared.classes.items()}
+    counts = {one: object_class.destination.objects for one, object_class in compared.classes.items()}
     for object_class in _OF_APPLICATIONS:
         if number := counts.get(object_class):
             keys = [repr(key) for key in compared.classes[object_class].keys[:_MAX_KEYS]]
             yield t("  {n:object|objects} ({title}): {keys}", n=number, title=object_class.said, keys=keys)
-    unproven = sum(counts.get(one, 0) for one in EQUAL if one is not ObjectClass.EQUAL_CONTENTS)
+    unproven = sum(
+        counts.get(object_class, 0) for object_class in EQUAL if object_class is not ObjectClass.EQUAL_CONTENTS
+    )
     if unproven:
         yield t("  {n:object|objects} of equal size, whose contents are not proven equal", n=unproven)
     if not unproven and not any(map(counts.get, _OF_APPLICATIONS)):
@@ -149,20 +151,20 @@ def opening_step(closed: ShownMark) -> Text:
     return t("Open it first, if that is meant: {command}", command=Typed("open"))
 
 
-def afterwards(session: Session, found: Certificate, mark: Mark | None) -> None:
+def afterwards(session: Session, certificate: Certificate, mark: Mark | None) -> None:
     """After a cutover's certificate: GO takes the trigger away; if something has to be sent, the project is opened
     whose `mark` this cutover or one before has set (None: it has to stay). Waiting opens nothing."""
-    failed = [one.id for one in found.checks if one.result is Result.FAILED and one.id in _OPENS]
-    if found.verdict is CutoverVerdict.GO:
+    failed = [check.id for check in certificate.checks if check.result is Result.FAILED and check.id in _OPENS]
+    if certificate.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, TRIGGER)
         session.say(
             t("Switch over. The project stays closed, and its trigger is taken away: nothing is sent to OMS any more."),
             "good",
         )
-        session.say(_STOP_TASK.filled(task=found.task))
+        session.say(_STOP_TASK.filled(task=certificate.task))
     elif failed and mark:
         _open_to_send(session, mark, ", ".join(failed))
-    elif found.closed:
+    elif certificate.closed:
         session.say(_staying_closed(session.ask(LookAnswer, "certify", {"look": True})), "way")
 
 
@@ -173,20 +175,20 @@ def _staying_closed(state: MarkAnswer) -> Text:
 def _open_to_send(session: Session, mark: Mark, names: str) -> None:
     """Open it, unless the `mark` is of somebody's hand, or not there any more, or a GO stands, of whatever freeze:
     after one, the users' applications write to OBS."""
-    seen = session.ask(LookAnswer, "certify", {"look": True})
-    if seen.go:
-        said = t(
+    answer = session.ask(LookAnswer, "certify", {"look": True})
+    if answer.go:
+        text = t(
             "The project stays closed, because a GO stands. What lacks now ({checks}) was written or deleted after"
             " that, or with another freeze. To list what applications wrote to either bucket: {command}",
             checks=names,
             command=Typed("compare"),
         )
-    elif not seen.closed:  # somebody has opened it meanwhile
+    elif not answer.closed:  # somebody has opened it meanwhile
         return
-    elif seen.closed != mark:
-        said = _staying_closed(seen)
+    elif answer.closed != mark:
+        text = _staying_closed(answer)
     elif not mark.run:
-        said = t(
+        text = t(
             "The project was closed by hand, and something has to be sent ({checks}): {command}. Then run the cutover"
             " again.",
             checks=names,
@@ -194,5 +196,5 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
         )
     else:
         opened = open_again(session, mark.run)
-        said = _staying_closed(opened) if opened.closed else _OPEN_AGAIN.filled(checks=names)
-    session.say(said, "way")
+        text = _staying_closed(opened) if opened.closed else _OPEN_AGAIN.filled(checks=names)
+    session.say(text, "way")

@@ -69,9 +69,9 @@ _NOT_ANEW = t(
 
 def check_set_up(session: Session, otherwise: Text) -> None:
     """Raise CloudError, which says what ends here, unless doctor finds all set up right; show what it found."""
-    found = session.ask(DoctorAnswer, "doctor", {})
-    if not found.ok:
-        for line in draw(jobs.doctor(found, session.lang)):
+    answer = session.ask(DoctorAnswer, "doctor", {})
+    if not answer.ok:
+        for line in draw(jobs.doctor(answer, session.lang)):
             session.screen.say(line)
         raise CloudError(otherwise, t("Mend that, and run the command again"))
 
@@ -102,13 +102,13 @@ class Cutover:
         session = self._session
         self._hint(t("What was begun goes on in the cloud. Run the same command again with {options}"))
         # What it does not accept it says before anything is done.
-        seen = session.ask(LookAnswer, "certify", {**self._since, **self._accepted, "look": True})
-        self._mark, self._is_closed = seen.closed, seen.closed is not None
-        if seen.migration:
+        answer = session.ask(LookAnswer, "certify", {**self._since, **self._accepted, "look": True})
+        self._mark, self._is_closed = answer.closed, answer.closed is not None
+        if answer.migration:
             if self._plan.frozen:
                 raise CloudError(_MIGRATES, close.HOW_FAR)
             session.say(_MIGRATES, "open")
-        go = self._standing(seen) or self._prepared()
+        go = self._standing(answer) or self._prepared()
         if go:
             session.say(t("A GO stands: the project has been closed since, and nothing is left to do."))
         document = go or self._certified()
@@ -120,13 +120,13 @@ class Cutover:
         if self._plan.frozen:
             close.afterwards(self._session, tool_output.of(Certificate, document), self._mark)
 
-    def _standing(self, seen: LookAnswer) -> Any:
+    def _standing(self, answer: LookAnswer) -> Any:
         """The GO that stands and is enough: whoever compares anew, or wants more read, wants another."""
         plan = self._plan
-        if seen.go is None or not plan.frozen or plan.restart or plan.deep:
+        if answer.go is None or not plan.frozen or plan.restart or plan.deep:
             return None
-        sample = tool_output.of(Certificate, seen.go).sample
-        return seen.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
+        sample = tool_output.of(Certificate, answer.go).sample
+        return answer.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
     def _prepared(self) -> Any:
         """Everything before the certificate; return a GO that was found to stand meanwhile, or None."""
@@ -179,11 +179,13 @@ class Cutover:
         if not isinstance(answer, Compared):
             self._end(False, _STOPPED.filled(why=answer.stopped or answer.next))
             return answer
-        found = [one for name, one in held(answer).items() if name.title not in NOT_COUNTED["destination"]]
+        class_founds = [
+            class_found for name, class_found in held(answer).items() if name.title not in NOT_COUNTED["destination"]
+        ]
         counts = t(
             "{source} objects in the source, {destination} in OBS",
-            source=sum(one.source.objects for one in found),
-            destination=sum(one.destination.objects for one in found),
+            source=sum(class_found.source.objects for class_found in class_founds),
+            destination=sum(class_found.destination.objects for class_found in class_founds),
         )
         self._end(True, t("the one that began {began}", began=answer.started) if self._is_taken else None, counts)
         return self._judge_again(answer)
@@ -221,12 +223,12 @@ class Cutover:
             return self._compare(anew=True) if not last.finished or (is_refused and self._is_taken) else last
         waiting = _on_its_way(last)
         nothing = None if _on_its_way(compared) else t("nothing was on its way")
-        found = t("left: {waiting}", waiting=_told(waiting)) if waiting else nothing
+        text = t("left: {waiting}", waiting=_told(waiting)) if waiting else nothing
         judged = None
         if isinstance(last, Compared) and self._plan.frozen is None:
             number, total = last.judged
             judged = t("{number} of {total:object|objects} could be judged", number=number, total=total)
-        self._end(not waiting, found, judged)
+        self._end(not waiting, text, judged)
         return last
 
     def _judged_again(self, last: CompareAnswer) -> CompareAnswer:
@@ -239,8 +241,8 @@ class Cutover:
             waiting = _on_its_way(last)
             if waiting and not (self._is_taken and times == 0):
                 seconds = _AGAIN_SECONDS if times < _FIRST_FEW else _LATER_SECONDS
-                told = t("on their way: {waiting}. Judged again in {left}").filled(waiting=_told(waiting))
-                pause(session, seconds, told)
+                text = t("on their way: {waiting}. Judged again in {left}").filled(waiting=_told(waiting))
+                pause(session, seconds, text)
             if ObjectClass.FAILED_BEFORE in waiting and not self._is_closed:
                 session.caller.ask("replay", {})
             last = self._asked({**self._wishes, **self._since, "again": True, "run": self._run})
@@ -255,9 +257,9 @@ class Cutover:
         """Whether nothing is left that sending could mend, or that has to be proven while it can be mended; there is
         something in scope, and nothing of it was written after the freeze; and somebody agrees. Certify says which step
         helps."""
-        found, written = held(compared).keys(), compared.last_written
-        unproven = {one for one in UNPROVEN if one.title not in self._plan.accept}
-        if found & (LACKING | COMING | unproven) or not written or written[0].at > timestamp(frozen + CLOCKS):
+        dict_keys, written = held(compared).keys(), compared.last_written
+        unproven = {object_class for object_class in UNPROVEN if object_class.title not in self._plan.accept}
+        if dict_keys & (LACKING | COMING | unproven) or not written or written[0].at > timestamp(frozen + CLOCKS):
             self._session.say(_NOT_ANEW if self._is_closed else _NOT_YET)
             return False
         question = t("Close the project now, so that nothing is sent any more? [y/N]")
@@ -270,9 +272,9 @@ class Cutover:
         """Close the project with a mark of this run; return a GO that stands, if another run has come to one."""
         self._begin(t("Close the project, so that nothing is sent any more"))
         self._hint(_HINT_CLOSED if self._mark and self._mark.go else _HINT_GIVE_UP)
-        seen = close.close(self._session, self._run, self._since)
-        self._is_closed, go = True, self._standing(seen)
-        self._mark = seen.closed if seen.closed and seen.closed.run == self._run else None
+        answer = close.close(self._session, self._run, self._since)
+        self._is_closed, go = True, self._standing(answer)
+        self._mark = answer.closed if answer.closed and answer.closed.run == self._run else None
         self._end(self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None)
         if not self._mark and not go:
             self._session.say(t("Another cutover has closed the project meanwhile: leave it to that one."))
@@ -284,17 +286,19 @@ class Cutover:
         self._begin(t("Wait until OMS has finished"))
         session, began = self._session, self._session.clock.monotonic()
         while True:
-            seen = session.ask(LookAnswer, "certify", {**self._since, **self._accepted, "look": True, "run": self._run})
-            if not seen.closed:
+            answer = session.ask(
+                LookAnswer, "certify", {**self._since, **self._accepted, "look": True, "run": self._run}
+            )
+            if not answer.closed:
                 self._end(False, t("somebody has opened the project"))
                 return False
-            checks = seen.checks
-            waits = [one for one in checks if one.waits]
+            checks = answer.checks
+            waits = [check for check in checks if check.waits]
             if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
                 break
             if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
                 pause(session, _OMS_SECONDS, t("{seen}. Asked again in {left}").filled(seen=waits[0].seen))
-        lacks = [one.id for one in checks if one.result is not Result.PASSED]
+        lacks = [check.id for check in checks if check.result is not Result.PASSED]
         self._end(not lacks, same(", ".join(lacks)) if lacks else None)
         return not lacks
 
@@ -316,8 +320,8 @@ class Cutover:
         read, began = -1, session.clock.monotonic()
         while True:
             document = session.caller.ask("certify", payload)
-            found = tool_output.of(Certificate, document)
-            sample, waits = found.sample, {one.id for one in found.checks if one.waits}
+            certificate = tool_output.of(Certificate, document)
+            sample, waits = certificate.sample, {check.id for check in certificate.checks if check.waits}
             has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
             # Where nothing more was read, calling again would not help.
             if sample and "SAMPLE" in waits and sample.read > read:
@@ -337,15 +341,19 @@ class Cutover:
 
     def _end(self, is_well: bool, *told: Text | None) -> None:
         word, tone = (t("done"), "good") if is_well else (t("look"), "open")
-        after = "; ".join(one.of(self._session.lang) for one in told if one)
+        after = "; ".join(text.of(self._session.lang) for text in told if text)
         self._session.screen.say(Marked("   ", word.of(self._session.lang), tone, f": {after}" if after else ""))
 
 
 def _on_its_way(answer: CompareAnswer) -> dict[ObjectClass, int]:
     """How many objects of each class may yet be equal."""
     found = held(answer)
-    return {one: max(found[one].source.objects, found[one].destination.objects) for one in _ON_ITS_WAY if one in found}
+    return {
+        object_class: max(found[object_class].source.objects, found[object_class].destination.objects)
+        for object_class in _ON_ITS_WAY
+        if object_class in found
+    }
 
 
 def _told(waiting: Mapping[ObjectClass, int]) -> list[str]:
-    return [f"{one.title} {number:,}" for one, number in waiting.items()]
+    return [f"{object_class.title} {number:,}" for object_class, number in waiting.items()]

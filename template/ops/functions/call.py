@@ -126,8 +126,8 @@ class Tool(Caller):
 
     def account(self, alias: str) -> str:
         output, _, _ = self._run(["config", "get", "-a", alias])
-        found = re.search(r"^ *AccountID: *([\d*]+)", tool_output.plain(output), re.MULTILINE)
-        return found[1] if found else ""
+        match = re.search(r"^ *AccountID: *([\d*]+)", tool_output.plain(output), re.MULTILINE)
+        return match[1] if match else ""
 
     def _lock_store(self) -> None:
         """Let nobody else read the tool's store, which is encrypted with what everybody can find out."""

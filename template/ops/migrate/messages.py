@@ -108,10 +108,12 @@ def _folders_of(prefixes: Sequence[str], folders: Collection[str], own: str) -> 
     any that a comparison does not count by itself."""
     if own in prefixes:
         return [*folders], []
-    homes = {one[: one.find("/") + 1] for one in prefixes}
-    whole = [one for one in folders if one.startswith(tuple(prefixes))]
+    homes = {prefix[: prefix.find("/") + 1] for prefix in prefixes}
+    whole = [folder for folder in folders if folder.startswith(tuple(prefixes))]
     is_known = "" not in homes and homes <= {*folders}
-    return whole, [one for one in folders if one not in whole and (one in homes or (one == "*" and not is_known))]
+    return whole, [
+        folder for folder in folders if folder not in whole and (folder in homes or (folder == "*" and not is_known))
+    ]
 
 
 def found_without(found: CompareAnswer) -> str:
@@ -123,8 +125,8 @@ def found_without(found: CompareAnswer) -> str:
 
 def how_far(group: TaskGroup, left: float | None = None) -> Text:
     """A line of progress; `left`: for how many seconds more, if that can be estimated."""
-    told = existing_objects.how_far(group)
-    return told if left is None else t("{how_far}; about {left:time} to go (an estimate)", how_far=told, left=left)
+    text = existing_objects.how_far(group)
+    return text if left is None else t("{how_far}; about {left:time} to go (an estimate)", how_far=text, left=left)
 
 
 def standing(group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None) -> Iterator[Line]:

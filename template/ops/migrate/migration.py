@@ -72,58 +72,58 @@ class ProjectMigration:
 
     def begin(self) -> int:
         """Begin one, or go on with one that was interrupted; follow it to its end."""
-        known = self._intentions.read()
-        if known is None:
-            known = agreed(self._session, self._given, self._options, self._holders)
-            if not self._intentions.begin(known):
+        intention = self._intentions.read()
+        if intention is None:
+            intention = agreed(self._session, self._given, self._options, self._holders)
+            if not self._intentions.begin(intention):
                 raise UsageError(t("Somebody else has just begun one"), messages.LOOK)
         else:
-            check_same(known, self._given, self._options)
-        return self._follow(known, self._found(known) or self._created(known))
+            check_same(intention, self._given, self._options)
+        return self._follow(intention, self._found(intention) or self._created(intention))
 
     def look(self) -> int:
         """Say how it stands."""
-        known = self._intentions.read()
-        if known is None:
+        intention = self._intentions.read()
+        if intention is None:
             self._say([messages.NONE])
             return 0
-        group = self._found(known)
+        group = self._found(intention)
         if group is None:
             self._say([messages.NOT_BEGUN, messages.GO_ON])
             return _NOT_YET
-        self._show(group, messages.standing(group, self._keys(known), self._session.lang, self._left(group)))
+        self._show(group, messages.standing(group, self._keys(intention), self._session.lang, self._left(group)))
         return _exit_code(group)
 
     def pause(self) -> int:
         """Let it begin nothing more, and wait until what it began has come to an end."""
-        known, group = self._on_its_way()
-        group = self._until_not(known, group, GroupState.WAITING)
+        intention, group = self._on_its_way()
+        group = self._until_not(intention, group, GroupState.WAITING)
         if group.state in (GroupState.CREATING, GroupState.COPYING):
             self._groups.pause(group.id)
-            group = self._until_not(known, group, *MOVING)
-        self._follow(known, group)
+            group = self._until_not(intention, group, *MOVING)
+        self._follow(intention, group)
         return 0 if group.state is GroupState.PAUSED else _exit_code(group)
 
     def go_on(self) -> int:
         """Let one that is paused go on, with new keys, because nobody has the secrets of the old ones."""
-        known, group = self._on_its_way(GroupState.PAUSED)
-        return self._again(known, group, lambda source, there: self._groups.go_on(group.id, source, there))
+        intention, group = self._on_its_way(GroupState.PAUSED)
+        return self._again(intention, group, lambda source, there: self._groups.go_on(group.id, source, there))
 
     def retry(self) -> int:
         """Let one that has failed try again, with new keys: what failed alone, if OMS has recorded that."""
-        known, group = self._on_its_way(GroupState.FAILED)
+        intention, group = self._on_its_way(GroupState.FAILED)
         if group.resent:
             raise UsageError(existing_objects.RESENT, messages.END_IT)
         # A list that is full lacks the others.
         only_failed = group.can_retry_failed and group.failed < _MOST_LISTED
         return self._again(
-            known, group, lambda source, there: self._groups.retry(group.id, source, there, only_failed=only_failed)
+            intention, group, lambda source, there: self._groups.retry(group.id, source, there, only_failed=only_failed)
         )
 
     def remove(self) -> int:
         """End it, whatever it does; what it has copied stays."""
-        known = self._intentions.read()
-        if known is None:
+        intention = self._intentions.read()
+        if intention is None:
             self._say([messages.NONE])
             return 0
         confirm(
@@ -131,115 +131,115 @@ class ProjectMigration:
             self._options,
             t("It is not over. Type {word} to end it, and leave what is copied:", word=YES),
         )
-        if not self._intentions.latest(known):
+        if not self._intentions.latest(intention):
             raise UsageError(messages.ENDED, messages.LOOK)
         self._session.hint = t("The migration is not ended yet: {command}", command=messages.REMOVE)
         # OMS is asked, which knows a group until that is deleted.
-        groups = self._all_of(known)
+        groups = self._all_of(intention)
         how = "resent" if len(groups) == 1 and self._with_replay(groups[0]).resent else "removed"
-        self._delete_groups(known, groups, how)
-        self._end(known, how)
+        self._delete_groups(intention, groups, how)
+        self._end(intention, how)
         self._say([t("Ended. What was copied stays; its task group and its access keys are gone.")])
         return 0
 
-    def _delete_groups(self, known: Intention, groups: Sequence[TaskGroup], how: str) -> None:
+    def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], how: str) -> None:
         """Let them rest, write down what they came to, of which OMS tells nothing afterwards, and delete them."""
         for group in groups:
-            resting = self._until_not(known, group, GroupState.WAITING)
+            resting = self._until_not(intention, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
-            resting = self._until_not(known, resting, *MOVING)
-            self._intentions.note_end(known, self._session.clock.now(), how, resting)
+            resting = self._until_not(intention, resting, *MOVING)
+            self._intentions.note_end(intention, self._session.clock.now(), how, resting)
             self._groups.delete(group.id)
 
-    def _created(self, known: Intention) -> TaskGroup:
+    def _created(self, intention: Intention) -> TaskGroup:
         """Make its keys and its group. What cannot be known to have come to nothing stays written down."""
         self._session.hint = t(
             "The migration has not begun yet. Go on: {go_on}. Or end it: {remove}",
             go_on=Typed("migrate"),
             remove=messages.REMOVE,
         )
-        self._own.take_over(known)
+        self._own.take_over(intention)
         # That of a command which was at work before.
-        if found := self._found(known):
-            self._own.release(known)
-            return found
+        if task_group := self._found(intention):
+            self._own.release(intention)
+            return task_group
         try:
-            source, there, region = self._new_keys(known)
+            source, there, region = self._new_keys(intention)
             # Whoever closes looks for the intention afterwards, so one of both sees the other.
             check_open(self._session)
-            buckets = (known.source, region, known.destination, self._given["destinationRegion"])
-            wanted = Wanted(*buckets, known.prefixes, self._note(known), known.overwrite, known.restore)
-            known.group = self._handed_over(
-                known, lambda: self._adopted(known) or self._groups.create(wanted, source, there)
+            buckets = (intention.source, region, intention.destination, self._given["destinationRegion"])
+            wanted = Wanted(*buckets, intention.prefixes, self._note(intention), intention.overwrite, intention.restore)
+            intention.group = self._handed_over(
+                intention, lambda: self._adopted(intention) or self._groups.create(wanted, source, there)
             )
         except OpsError as error:
-            self._own.check(known)
-            if self._adopted(known):
-                self._own.release(known)
-                return self._shown(known)
+            self._own.check(intention)
+            if self._adopted(intention):
+                self._own.release(intention)
+                return self._shown(intention)
             if not isinstance(error, (UnreachableError, UnreadableResponseError)):
-                self._end(known, "refused")
+                self._end(intention, "refused")
             raise
-        if not self._intentions.latest(known):
+        if not self._intentions.latest(intention):
             # Nobody would know of it: the next one is on its way already.
-            self._delete_groups(known, self._all_of(known), "removed")
-            delete_keys(keys_of(known, self._holders))
+            self._delete_groups(intention, self._all_of(intention), "removed")
+            delete_keys(keys_of(intention, self._holders))
             raise UsageError(messages.ENDED, messages.LOOK)
-        self._own.release(known)
+        self._own.release(intention)
         self._session.hint = None
-        return self._shown(known)
+        return self._shown(intention)
 
-    def _adopted(self, known: Intention) -> str:
+    def _adopted(self, intention: Intention) -> str:
         """OMS's id of a group that has begun, also by another command with its keys; empty if there is none."""
-        found = self._found(known)
-        if found:
-            self._own.name_others(known)
-        return found.id if found else ""
+        task_group = self._found(intention)
+        if task_group:
+            self._own.name_others(intention)
+        return task_group.id if task_group else ""
 
-    def _new_keys(self, known: Intention) -> tuple[Keys, Keys, str]:
+    def _new_keys(self, intention: Intention) -> tuple[Keys, Keys, str]:
         """Two new keys instead of those that the migration had, once they may do what they have to; and the region of
         the source, as OMS names it."""
         huawei, grants = self._huawei, Grants(self._session)
-        source, there = self._own.make(known)
+        source, there = self._own.make(intention)
         region = grants.wait(
             t("reading the source"),
-            self._own.checked(known, lambda: huawei.tasks.region_of("Aliyun", source, known.source)),
+            self._own.checked(intention, lambda: huawei.tasks.region_of("Aliyun", source, intention.source)),
         )
         grants.wait(
-            t("writing to the destination"), self._own.checked(known, lambda: huawei.with_keys(there).location())
+            t("writing to the destination"), self._own.checked(intention, lambda: huawei.with_keys(there).location())
         )
         return source, there, region
 
-    def _handed_over(self, known: Intention, call: Callable[[], T]) -> T:
+    def _handed_over(self, intention: Intention, call: Callable[[], T]) -> T:
         """Let OMS begin with the new keys; return what `call` does. Raises what it raises, and TakenOverError."""
-        return Grants(self._session).wait(GROUP, self._own.checked(known, call), is_settled=True)
+        return Grants(self._session).wait(GROUP, self._own.checked(intention, call), is_settled=True)
 
-    def _again(self, known: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
+    def _again(self, intention: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
         self._session.hint = messages.LOOK
-        self._own.take_over(known)
-        if self._shown(known).state is group.state:
-            source, there, _ = self._new_keys(known)
+        self._own.take_over(intention)
+        if self._shown(intention).state is group.state:
+            source, there, _ = self._new_keys(intention)
             try:
-                self._handed_over(known, lambda: call(source, there))
+                self._handed_over(intention, lambda: call(source, there))
             except UnreachableError:
-                if self._shown(known).state is group.state:
+                if self._shown(intention).state is group.state:
                     raise
-        self._own.release(known)
+        self._own.release(intention)
         self._session.hint = None
-        return self._follow(known, self._shown(known))
+        return self._follow(intention, self._shown(intention))
 
-    def _follow(self, known: Intention, group: TaskGroup) -> int:
+    def _follow(self, intention: Intention, group: TaskGroup) -> int:
         """Say how far it is until it rests; then what comes next."""
-        group = self._once_resent(known, self._until_not(known, group, *MOVING))
+        group = self._once_resent(intention, self._until_not(intention, group, *MOVING))
         if group.state is GroupState.DONE:
-            self._end(known, "done", group)
+            self._end(intention, "done", group)
             self._show(group, messages.done(group, self._session.lang))
         else:
-            self._show(group, messages.standing(group, self._keys(known), self._session.lang))
+            self._show(group, messages.standing(group, self._keys(intention), self._session.lang))
         return _exit_code(group)
 
-    def _until_not(self, known: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
+    def _until_not(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
         """The group, once it is in none of these states any more."""
         session = self._session
         session.hint = session.hint or t(
@@ -255,10 +255,10 @@ class ProjectMigration:
             session.progress(messages.how_far(group, left))
             session.clock.sleep(seconds)
             seconds = min(2 * seconds, _LOOK_SECONDS)
-            group = self._shown(known, group.id)
+            group = self._shown(intention, group.id)
         return group
 
-    def _once_resent(self, known: Intention, group: TaskGroup) -> TaskGroup:
+    def _once_resent(self, intention: Intention, group: TaskGroup) -> TaskGroup:
         """The group, once replay has all that it failed to copy, so that nobody tries the same again by hand; as it is
         if replay does not take that soon."""
         session, clock = self._session, self._session.clock
@@ -266,7 +266,7 @@ class ProjectMigration:
         while group.can_be_resent and not group.resent and clock.monotonic() < until:
             session.progress(t("{failed:object|objects} failed; replay takes them over", failed=group.failed))
             clock.sleep(_REPLAY_LOOK_SECONDS)
-            group = self._shown(known, group.id)
+            group = self._shown(intention, group.id)
         return group
 
     def _left(self, group: TaskGroup) -> float | None:
@@ -277,72 +277,75 @@ class ProjectMigration:
 
     def _on_its_way(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
         """Raise UsageError unless there is one, in one of these states (if any are named)."""
-        known = self._intentions.read()
-        if known is None:
+        intention = self._intentions.read()
+        if intention is None:
             raise UsageError(
                 t("No migration of the old objects is on its way"),
                 t("Begin one: {command}", command=Typed("migrate")),
             )
-        group = self._found(known)
+        group = self._found(intention)
         if group is None:
             raise UsageError(messages.NOT_BEGUN, messages.GO_ON)
         if states and group.state not in states:
             raise UsageError(t("It cannot be done now: {how}", how=group.title), messages.LOOK)
-        return known, group
+        return intention, group
 
-    def _found(self, known: Intention) -> TaskGroup | None:
+    def _found(self, intention: Intention) -> TaskGroup | None:
         """Its group; None if there is none yet. Raises UsageError where it is not there any more, or is not one."""
-        if not known.group:
-            mine = self._all_of(known)
+        if not intention.group:
+            mine = self._all_of(intention)
             if len(mine) > 1:
                 raise UsageError(
-                    t("OMS has several task groups of this migration: {groups}", groups=[one.id for one in mine]),
+                    t(
+                        "OMS has several task groups of this migration: {groups}",
+                        groups=[task_group.id for task_group in mine],
+                    ),
                     messages.END_IT,
                 )
             if not mine:
                 return None
-            known.group = mine[0].id
-            self._intentions.note_group(known, known.group)
-        return self._shown(known)
+            intention.group = mine[0].id
+            self._intentions.note_group(intention, intention.group)
+        return self._shown(intention)
 
     def _with_replay(self, group: TaskGroup) -> TaskGroup:
         """The same as status sees it, if replay may have what it failed to copy; where that tells nothing, as it is."""
         if not group.can_be_resent:
             return group
         try:
-            seen = self._session.ask(StatusAnswer, "status", {}).old_objects
+            task_group = self._session.ask(StatusAnswer, "status", {}).old_objects
         except OpsError:
             return group
-        return seen if seen and seen.id == group.id else group
+        return task_group if task_group and task_group.id == group.id else group
 
-    def _shown(self, known: Intention, group: str = "") -> TaskGroup:
-        if found := self._groups.show(group or known.group):
-            return self._with_replay(found)
-        if not self._intentions.latest(known):
+    def _shown(self, intention: Intention, group: str = "") -> TaskGroup:
+        if task_group := self._groups.show(group or intention.group):
+            return self._with_replay(task_group)
+        if not self._intentions.latest(intention):
             raise UsageError(messages.ENDED, messages.LOOK)
         raise UsageError(
-            t("OMS has no task group {group} any more: somebody has deleted it", group=known.group), messages.END_IT
+            t("OMS has no task group {group} any more: somebody has deleted it", group=intention.group), messages.END_IT
         )
 
-    def _all_of(self, known: Intention) -> list[TaskGroup]:
-        return [one for one in self._groups.all() if one.note == self._note(known)]
+    def _all_of(self, intention: Intention) -> list[TaskGroup]:
+        return [task_group for task_group in self._groups.all() if task_group.note == self._note(intention)]
 
-    def _note(self, known: Intention) -> str:
-        return note_of(mark_of(self._given), known.run)
+    def _note(self, intention: Intention) -> str:
+        return note_of(mark_of(self._given), intention.run)
 
-    def _keys(self, known: Intention) -> list[str]:
+    def _keys(self, intention: Intention) -> list[str]:
         """The access keys that it has."""
-        return [key for _, key in keys_of(known, self._holders)]
+        return [key for _, key in keys_of(intention, self._holders)]
 
-    def _end(self, known: Intention, how: str, group: TaskGroup | None = None) -> None:
-        self._intentions.end(known, self._holders, self._session.clock.now(), how, group)
+    def _end(self, intention: Intention, how: str, group: TaskGroup | None = None) -> None:
+        self._intentions.end(intention, self._holders, self._session.clock.now(), how, group)
 
     def _show(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
         self._session.screen.answer([Whole(json.dumps(messages.to_json(group)))] if self._options.json else lines)
 
     def _say(self, texts: Iterable[Text]) -> None:
         """What there is to say where there is no group."""
-        self._show(None, [one.of(self._session.lang) for one in texts])
+        self._show(None, [text.of(self._session.lang) for text in texts])
 
 
 def _exit_code(group: TaskGroup) -> int:

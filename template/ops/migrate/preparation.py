@@ -33,7 +33,7 @@ def agreed(session: Session, given: Mapping[str, str], options: Namespace, holde
     """What is to be done, once somebody wants it. `given`: the variables of s.yaml; `holders`: of the source's key and
     of the destination's. Raises OpsError where it must not begin, or could not."""
     _check(session, given, holders)
-    known = Intention(
+    intention = Intention(
         secrets.token_hex(8),
         timestamp(session.clock.now()),
         given["sourceBucket"],
@@ -43,21 +43,21 @@ def agreed(session: Session, given: Mapping[str, str], options: Namespace, holde
         overwrite=options.overwrite,
     )
     compared = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
-    known.found_without = messages.found_without(compared)
-    for line in messages.plan(known, compared, given.get("objectPrefix", ""), session.lang):
+    intention.found_without = messages.found_without(compared)
+    for line in messages.plan(intention, compared, given.get("objectPrefix", ""), session.lang):
         session.screen.say(line)
     confirm(session, options, t("Type {word} to begin:", word=YES))
-    known.restore = _restores(session, options, holders[0].name)
+    intention.restore = _restores(session, options, holders[0].name)
     # Not before somebody has answered, which may take an hour.
-    known.kept = [key for _, key in all_keys(holders)]
-    return known
+    intention.kept = [key for _, key in all_keys(holders)]
+    return intention
 
 
-def check_same(known: Intention, given: Mapping[str, str], options: Namespace) -> None:
+def check_same(intention: Intention, given: Mapping[str, str], options: Namespace) -> None:
     """Raise UsageError where `options` ask for something else than what is on its way."""
-    prefixes = _prefixes(options.prefix, given.get("objectPrefix", "")) if options.prefix else known.prefixes
-    wanted = (options.overwrite or known.overwrite, options.restore or known.restore, sorted(prefixes))
-    if wanted != (known.overwrite, known.restore, sorted(known.prefixes)):
+    prefixes = _prefixes(options.prefix, given.get("objectPrefix", "")) if options.prefix else intention.prefixes
+    wanted = (options.overwrite or intention.overwrite, options.restore or intention.restore, sorted(prefixes))
+    if wanted != (intention.overwrite, intention.restore, sorted(intention.prefixes)):
         raise UsageError(
             t("Another migration is on its way, not with these options"),
             t(

@@ -226,4 +226,4 @@ class Report(NamedTuple):
 
 def keys(names: Sequence[object]) -> Items:
     """Object keys, as a list."""
-    return Items([Span("key", str(one)) for one in names], "keys")
+    return Items([Span("key", str(name)) for name in names], "keys")

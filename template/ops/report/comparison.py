@@ -50,12 +50,14 @@ _WITHIN = {
     3600: t("15 min to 1 h"),
     86400: t("1 h to 1 day"),
 }
-_BY_TITLE = {one.title: one for one in ObjectClass}
-CLASSES = sorted(ObjectClass, key=lambda one: _ORDER.index(one.tone))
+_BY_TITLE = {object_class.title: object_class for object_class in ObjectClass}
+CLASSES = sorted(ObjectClass, key=lambda object_class: _ORDER.index(object_class.tone))
 _IN_FOLDER = {"source": 0, "destination": 2}
 
 # Of these a key is not in OBS in its current version; may yet come there by itself; is not known to be equal.
-LACKING, COMING, UNPROVEN = (frozenset(one for one in CLASSES if one.tone == tone) for tone in ("bad", "way", "open"))
+LACKING, COMING, UNPROVEN = (
+    frozenset(object_class for object_class in CLASSES if object_class.tone == tone) for tone in ("bad", "way", "open")
+)
 
 # The classes that do not count on each side, because they are outside of what is compared.
 Apart: TypeAlias = Mapping[str, Sequence[str]]
@@ -63,64 +65,74 @@ _NONE_APART: Apart = {"source": (), "destination": ()}
 _NOBODY: Mapping[str, str] = {}
 
 
-def held(found: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
+def held(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
     """The classes that have objects on a side, in their order; none of what is no comparison at its end."""
-    known = found.classes if isinstance(found, BothBuckets) else {}
-    every = {one: known[one] for one in CLASSES if one in known}
-    return {name: one for name, one in every.items() if one.source.objects or one.destination.objects}
+    known = both_buckets.classes if isinstance(both_buckets, BothBuckets) else {}
+    every = {object_class: known[object_class] for object_class in CLASSES if object_class in known}
+    return {
+        name: class_found
+        for name, class_found in every.items()
+        if class_found.source.objects or class_found.destination.objects
+    }
 
 
-def classes(found: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBODY) -> Blocks:
+def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBODY) -> Blocks:
     """The classes that have objects, as a bar for each side and as a table; `accepted`: by whom, by their names."""
-    every = held(found)
+    every = held(both_buckets)
     counted = {
-        side: [name for name, one in every.items() if _side(one, side).objects and name.title not in NOT_COUNTED[side]]
+        side: [
+            name
+            for name, class_found in every.items()
+            if _side(class_found, side).objects and name.title not in NOT_COUNTED[side]
+        ]
         for side in SIDES
     }
     shown = [name for name in every if any(name in counted[side] for side in SIDES)]
     numbers = (Column(title, "n") for side in SIDES.values() for title in (say(side), say("volume")))
     others = [
-        ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(found, [name], say))
+        ((class_name(name.title, say), Span("note", say("not counted"))), *_counts(both_buckets, [name], say))
         for name in every
         if name not in shown
     ]
     return [
-        *(_side_bar(found, counted[side], side, say) for side in SIDES),
+        *(_side_bar(both_buckets, counted[side], side, say) for side in SIDES),
         Table(
             [Column(say("class")), *numbers],
-            [_class_row(found, name, accepted.get(name.title), say) for name in shown],
-            [(say("in scope"), *_counts(found, shown, say, NOT_COUNTED)), *others],
+            [_class_row(both_buckets, name, accepted.get(name.title), say) for name in shown],
+            [(say("in scope"), *_counts(both_buckets, shown, say, NOT_COUNTED)), *others],
         ),
     ]
 
 
-def sums(found: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
+def sums(both_buckets: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
     """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
-    for side, whole in (("source", found.source), ("destination", found.destination)):
-        adds_up = adds_up and _added(found, found.classes, side, apart) == ObjectCount(whole.objects, whole.bytes)
+    for side, whole in (("source", both_buckets.source), ("destination", both_buckets.destination)):
+        adds_up = adds_up and _added(both_buckets, both_buckets.classes, side, apart) == ObjectCount(
+            whole.objects, whole.bytes
+        )
     if adds_up:
         return Paragraph(say("The classes add up to what the listings brought."), "note")
     return Paragraph(say("The classes do not add up to what the listings brought."), "bad")
 
 
-def remedies(found: Compared, say: Words) -> Blocks:
+def remedies(compared: Compared, say: Words) -> Blocks:
     """What to do about classes that sending again may not heal."""
     return [
-        Paragraph((Span("strong", class_name(name.title, say)), say(": "), Span("prose", say(one))))
-        for name, one in found.remedies.items()
+        Paragraph((Span("strong", class_name(name.title, say)), say(": "), Span("prose", say(remedy))))
+        for name, remedy in compared.remedies.items()
     ]
 
 
 def class_name(title: str, say: Words) -> Phrase:
     """A class in words; its own name is what commands take."""
-    known = _BY_TITLE.get(title)
-    return say(known.said) if known else Span("outside", title)
+    object_class = _BY_TITLE.get(title)
+    return say(object_class.said) if object_class else Span("outside", title)
 
 
-def folders(found: BothBuckets, say: Words) -> Block:
+def folders(both_buckets: BothBuckets, say: Words) -> Block:
     """Each folder's objects on both sides, with a bar of its classes; those with differences first."""
-    every = {name: _Folder.of(one) for name, one in found.folders.items()}
-    counts = {name: one for name, one in every.items() if any(one.counts)}
+    every = {name: _Folder.of(folder) for name, folder in both_buckets.folders.items()}
+    counts = {name: folder for name, folder in every.items() if any(folder.counts)}
     order = sorted(counts, key=lambda name: (*(-counts[name].tones[tone] for tone in ("bad", "open", "way")), name))
     columns = [
         Column(say("folder")),
@@ -128,20 +140,20 @@ def folders(found: BothBuckets, say: Words) -> Block:
         *(Column(title, "n") for title in (say("differ"), say("on the way"), say("not proven"))),
     ]
     total = _Folder(
-        _columns(one.counts for one in counts.values()), sum((one.tones for one in counts.values()), Counter())
+        _columns(count.counts for count in counts.values()), sum((count.tones for count in counts.values()), Counter())
     )
     body = [(_folder_name(name, counts[name], say), *_folder_cells(counts[name], say)) for name in order]
     return Table(columns, body, [(say("total"), *_folder_cells(total, say))])
 
 
-def lag(found: Lags, amended: str | None, say: Words) -> Blocks:
+def lag(lags: Lags, amended: str | None, say: Words) -> Blocks:
     """How long objects took until OMS accepted them, and until they were in OBS. `amended`: when keys were judged
     again, which changes none of it."""
     late = "open" if amended else "bad"
     return [
-        *_one_lag(found.accepted, say("Written until accepted by OMS"), late, say),
-        *_one_lag(found.copied, say("Written until in OBS"), late, say),
-        Paragraph(say(_RESENT, number=found.again), "note") if found.again else None,
+        *_one_lag(lags.accepted, say("Written until accepted by OMS"), late, say),
+        *_one_lag(lags.copied, say("Written until in OBS"), late, say),
+        Paragraph(say(_RESENT, number=lags.again), "note") if lags.again else None,
         Paragraph(say("As of the comparison itself, before keys were judged again."), "note") if amended else None,
     ]
 
@@ -184,7 +196,7 @@ def _columns(quads: Iterable[Sequence[int]]) -> list[int]:
 def _folder_name(name: str, folder: _Folder, say: Words) -> Phrase:
     special = {"": say("(in no folder)"), "*": say("(all other folders)")}.get(name)
     parts = [Part(folder.tones[tone], tone) for tone in _ORDER if folder.tones[tone]]
-    said = say(", ").join(say("{name} {number}", name=say(_TONES[one.tone]), number=one.number) for one in parts)
+    said = say(", ").join(say("{name} {number}", name=say(_TONES[part.tone]), number=part.number) for part in parts)
     return special or Span("key", name), Bar(parts, said, thin=True)
 
 
@@ -195,22 +207,22 @@ def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
     return [*sides, *(units.number(folder.tones[tone], say, tone) for tone in ("bad", "way", "open"))]
 
 
-def _side(one: ClassFound, side: str) -> ObjectCount:
-    return one.source if side == "source" else one.destination
+def _side(class_found: ClassFound, side: str) -> ObjectCount:
+    return class_found.source if side == "source" else class_found.destination
 
 
-def _added(found: BothBuckets, names: Iterable[ObjectClass], side: str, apart: Apart) -> ObjectCount:
-    counts = [_side(found.classes[name], side) for name in names if name.title not in apart[side]]
-    return ObjectCount(sum(one.objects for one in counts), sum(one.bytes for one in counts))
+def _added(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str, apart: Apart) -> ObjectCount:
+    counts = [_side(both_buckets.classes[name], side) for name in names if name.title not in apart[side]]
+    return ObjectCount(sum(count.objects for count in counts), sum(count.bytes for count in counts))
 
 
-def _side_bar(found: BothBuckets, names: Sequence[ObjectClass], side: str, say: Words) -> Picture:
-    parts = [(say(name.said), _side(found.classes[name], side).objects, name.tone) for name in names]
+def _side_bar(both_buckets: BothBuckets, names: Sequence[ObjectClass], side: str, say: Words) -> Picture:
+    parts = [(say(name.said), _side(both_buckets.classes[name], side).objects, name.tone) for name in names]
     title = say(SIDES[side])
     return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, say)
 
 
-def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Words) -> list[Phrase | Cell]:
+def _class_row(both_buckets: BothBuckets, name: ObjectClass, who: str | None, say: Words) -> list[Phrase | Cell]:
     return [
         (
             Span("swatch", tone=name.tone),
@@ -220,16 +232,16 @@ def _class_row(found: BothBuckets, name: ObjectClass, who: str | None, say: Word
             Span("aside", say(name.means)),
             Span("note", say("accepted by {who}", who=who)) if who else None,
         ),
-        *_counts(found, [name], say),
+        *_counts(both_buckets, [name], say),
     ]
 
 
 def _counts(
-    found: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart = _NONE_APART
+    both_buckets: BothBuckets, names: Sequence[ObjectClass], say: Words, apart: Apart = _NONE_APART
 ) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
     for side in SIDES:
-        total = _added(found, names, side, apart)
+        total = _added(both_buckets, names, side, apart)
         cells += [units.number(total.objects, say), units.volume(total.bytes, say)]
     return cells
 

@@ -40,8 +40,8 @@ class Cause(NamedTuple):
 
 def tables(title: str, causes: Iterable[Cause], say: Words) -> Blocks:
     """A table for each group that has causes, whose first column has this title; the most frequent first."""
-    ordered = sorted(causes, key=lambda one: (-one.objects, one.name))
-    grouped = {group: [one for one in ordered if one.group == group] for group in _GROUPS}
+    ordered = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
+    grouped = {group: [cause for cause in ordered if cause.group == group] for group in _GROUPS}
     return [_table(title, group, members, say) for group, members in grouped.items() if members]
 
 
@@ -51,26 +51,26 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
     columns = [Column(title), Column(say("what to do"), "wide"), Column(say("objects"), "n")]
     body = [
         (
-            (Span("code", one.name), Track(one.objects, most, tone)),
-            Span("prose", one.fix) if one.fix else say("not known"),
-            units.count(one.objects, say),
+            (Span("code", cause.name), Track(cause.objects, most, tone)),
+            Span("prose", cause.fix) if cause.fix else say("not known"),
+            units.count(cause.objects, say),
         )
-        for one in causes
+        for cause in causes
     ]
-    total = (say("total"), "", units.count(sum(one.objects for one in causes), say))
+    total = (say("total"), "", units.count(sum(cause.objects for cause in causes), say))
     return Table(columns, body, [total], Span("mark", say(title_of_group), tone))
 
 
 def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
     """The section's contents."""
-    found, acknowledged = copying.failures, copying.acknowledged
+    copy_failures_shown, acknowledged = copying.failures, copying.acknowledged
     since = FactList([(say("acknowledged up to"), units.time(acknowledged, now, say))]) if acknowledged else None
-    if found is None:
+    if copy_failures_shown is None:
         return [since, Paragraph(say("not known"), "open")]
-    parts = {name: int(getattr(found, name)) for name in _PARTS}
-    if not found.counted and not any(parts.values()):
+    parts = {name: int(getattr(copy_failures_shown, name)) for name in _PARTS}
+    if not copy_failures_shown.counted and not any(parts.values()):
         return [since, Paragraph(say("Of what was submitted, OMS failed to copy nothing."))]
-    return [since, *_parts(found.counted, parts, say), *_codes(found.codes, say)]
+    return [since, *_parts(copy_failures_shown.counted, parts, say), *_codes(copy_failures_shown.codes, say)]
 
 
 def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
@@ -97,8 +97,14 @@ def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
 def _codes(codes: Mapping[str, FailedForCode], say: Words) -> Blocks:
     """What OMS says of those that are still to be copied, by its codes."""
     causes = []
-    for code, one in codes.items():
-        fix = say(one.fix) if code else say("Sent again since, and OMS did not take it: see the reasons above.")
-        causes.append(Cause(code or "–", one.objects, fix, "passing" if one.passes else "lasting"))
+    for code, failed_for_code in codes.items():
+        fix = (
+            say(failed_for_code.fix)
+            if code
+            else say("Sent again since, and OMS did not take it: see the reasons above.")
+        )
+        causes.append(
+            Cause(code or "–", failed_for_code.objects, fix, "passing" if failed_for_code.passes else "lasting")
+        )
     title = Paragraph(say("Those that wait or are stuck, by OMS's codes"), "note") if causes else None
     return [title, *tables(say("OMS's code"), causes, say)]

@@ -74,14 +74,14 @@ def copying(answer: StatusAnswer, say: Words) -> Blocks:
     return [*under_way(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
 
 
-def silent(said: Silence | None, say: Words) -> Blocks:
+def silent(silence: Silence | None, say: Words) -> Blocks:
     """What OMS said instead of an answer, and what to do about it."""
-    if said is None:
+    if silence is None:
         return []
     return [
-        Paragraph((say("OMS does not say"), say(": "), Span("code", said.problem)), "open"),
-        Paragraph(say(said.fix)),
-        FactList([(say("OMS's message"), Span("outside", said.message))]) if said.message else None,
+        Paragraph((say("OMS does not say"), say(": "), Span("code", silence.problem)), "open"),
+        Paragraph(say(silence.fix)),
+        FactList([(say("OMS's message"), Span("outside", silence.message))]) if silence.message else None,
     ]
 
 
@@ -189,12 +189,12 @@ def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, captio
     body = [
         (
             say(title),
-            *(units.number(one.get(name), say, "bad" if name == "failed" else "") for one in windows.values()),
+            *(units.number(window.get(name), say, "bad" if name == "failed" else "") for window in windows.values()),
         )
         for name, title in _COUNTED.values()
     ]
     return Table(
         [Column(say("count")), *(Column(title, "n") for title in windows)],
-        [*body, (say("volume"), *(units.volume(one.get("bytes"), say) for one in windows.values()))],
+        [*body, (say("volume"), *(units.volume(window.get("bytes"), say) for window in windows.values()))],
         caption=caption,
     )

@@ -28,7 +28,7 @@ _ITEMS = {
 _OPTIONAL = "deep"
 
 
-def report(plan: Workload, found: Estimate, language: str) -> Report:
+def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     """The costs, and the freeze."""
     say, size = Words(language), in_bytes(plan.size)
     asked = say(
@@ -38,35 +38,35 @@ def report(plan: Workload, found: Estimate, language: str) -> Report:
         a_day=plan.a_day,
         lanes=plan.lanes,
     )
-    *steps, total = ((name, f"{minutes:,}") for name, minutes in found.freeze_minutes.items())
+    *steps, total = ((name, f"{minutes:,}") for name, minutes in estimate.freeze_minutes.items())
     blocks: Blocks = [
-        _costs(_ONCE, found.once, say),
+        _costs(_ONCE, estimate.once, say),
         Paragraph(
             say(
                 "Copying it takes a task group {group:time} at least ({command}), and {sent:time} where this project"
                 " sends it, ten keys a call: both by OMS's usual limits, an estimate.",
                 command=Typed("migrate"),
-                group=found.old_seconds["group"],
-                sent=found.old_seconds["sent"],
+                group=estimate.old_seconds["group"],
+                sent=estimate.old_seconds["sent"],
             )
         ),
         Paragraph(
             say(
                 "Beside OMS's own requests that takes {group} to both clouds if somebody follows the task group to its"
                 " end, and {sent} where this project sends it.",
-                group=found.old_requests["group"],
-                sent=found.old_requests["sent"],
+                group=estimate.old_requests["group"],
+                sent=estimate.old_requests["sent"],
             )
         ),
-        _costs(t("A month: what is written every day"), found.month, say),
-        _costs(t("Cutover day"), found.cutover, say),
+        _costs(t("A month: what is written every day"), estimate.month, say),
+        _costs(t("Cutover day"), estimate.cutover, say),
         Table(
             [Column(say("step")), Column(say("minutes"), "n")],
             [(say(CUTOVER_STEPS[name]), minutes) for name, minutes in steps],
             [(say("total"), total[1])],
             say("The freeze"),
         ),
-        Paragraph(say("With --deep up to {hours} hours more.", hours=f"{found.deep_hours:,.1f}")),
+        Paragraph(say("With --deep up to {hours} hours more.", hours=f"{estimate.deep_hours:,.1f}")),
         Paragraph(
             say(
                 "An estimate; docs/costs.md says what it rests on. OMS is free at present, says Huawei; give"

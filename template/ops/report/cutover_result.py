@@ -67,42 +67,42 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
     """`document` is what certify answers; `language` is "en" or "zh". One that was changed, or whose verdict does not
     rest on its checks, is not valid; of one that has another form nothing else is said. `file`: where it is written, if
     that is known."""
-    say, found, wrong = Words(language), read(document), doubts(document)
-    if found is None:
+    say, certificate, wrong = Words(language), read(document), doubts(document)
+    if certificate is None:
         stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
         return Report(stated, language, [], (), say("Cutover certificate"))
-    both, lag, made = found.counted, found.shown.lag, moment(found.made)
+    both, lag, made = certificate.counted, certificate.shown.lag, moment(certificate.made)
     folders = comparison.folders(both, say) if both else Paragraph(say("What is in which folder is not known."), "open")
-    compared = found.passes.compare
+    compared = certificate.passes.compare
     late = (
         comparison.lag(lag, compared.amended if compared else None, say)
         if lag
         else [Paragraph(say("not known"), "open")]
     )
     return Report(
-        _not_valid(wrong, found, say) if wrong else _hero(found, say),
+        _not_valid(wrong, certificate, say) if wrong else _hero(certificate, say),
         language,
-        [Figures(_figures(found, say))],
+        [Figures(_figures(certificate, say))],
         [
-            _rehearsal(found.rehearsal, found.judged, say) if found.rehearsal else None,
-            Section("looked-at", say("What was looked at"), None, _looked_at(found, say)),
+            _rehearsal(certificate.rehearsal, certificate.judged, say) if certificate.rehearsal else None,
+            Section("looked-at", say("What was looked at"), None, _looked_at(certificate, say)),
             Section(
                 "checks",
                 say("Checks"),
                 say("What has not passed comes first. What certify saw and wants is in its own words."),
-                findings.checks(found, say),
+                findings.checks(certificate, say),
             ),
             Section(
                 "waivers",
                 say("Accepted by name"),
                 say("Not proven, and somebody answers for it."),
-                totals.waivers(found, say),
+                totals.waivers(certificate, say),
             ),
             Section(
                 "classes",
                 say("Classes"),
                 say("Each object is in exactly one."),
-                [Detail(totals.classes(found, both, say))],
+                [Detail(totals.classes(certificate, both, say))],
             ),
             Section(
                 "digests",
@@ -111,13 +111,13 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
                     "Sums of SHA-256 over keys and sizes: equal digests mean equal keys and sizes. They guard against"
                     " accidents, not against an adversary."
                 ),
-                totals.digests(found, say),
+                totals.digests(certificate, say),
             ),
             Section(
                 "sample",
                 say("Sample"),
                 say("Read wholly on both sides, and compared."),
-                totals.sample(found.sample, say),
+                totals.sample(certificate.sample, say),
             ),
             comparison.folder_section(folders, say),
             comparison.lag_section([Detail(late)], say),
@@ -125,9 +125,11 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
                 "shown",
                 say("Shown, not judged"),
                 say("It does not change the verdict."),
-                [Detail(totals.not_judged(found, found.shown, say))],
+                [Detail(totals.not_judged(certificate, certificate.shown, say))],
             ),
-            Section("document", say("This document"), say("How to check it."), _document(document, found, file, say)),
+            Section(
+                "document", say("This document"), say("How to check it."), _document(document, certificate, file, say)
+            ),
         ],
         say("Cutover certificate"),
         say(UTC, time=units.clock(made)),
@@ -137,32 +139,35 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
 def read(document: Mapping[str, Any]) -> Certificate | None:
     """The document as certify makes it; None if it has another form."""
     try:
-        found = from_json(Certificate, document)
-        compared, closed = found.passes.compare, found.closed
+        certificate = from_json(Certificate, document)
+        compared, closed = certificate.passes.compare, certificate.closed
         judged, closed_since = compared.amended if compared else None, closed.since if closed else None
-        for time in filter(None, (found.made, found.as_of, found.frozen_since, judged, closed_since)):
+        for time in filter(None, (certificate.made, certificate.as_of, certificate.frozen_since, judged, closed_since)):
             moment(time)
     except ValueError:  # UnreadableError is one, too
         return None
-    return found
+    return certificate
 
 
 def exit_code(document: Mapping[str, Any]) -> int:
     """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN, of a rehearsal what it would be; 4 for a document that is not
     sound."""
-    found = read(document)
-    if found is None or doubts(document):
+    certificate = read(document)
+    if certificate is None or doubts(document):
         return UntrustedError.exit_code
-    return CODES[(found.rehearsal.would_be if found.rehearsal else found.verdict).value]
+    return CODES[(certificate.rehearsal.would_be if certificate.rehearsal else certificate.verdict).value]
 
 
-def _not_valid(wrong: Sequence[Doubt], found: Certificate | None, say: Words) -> Hero:
+def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Words) -> Hero:
     """Which of what has to hold does not."""
     listed = [
-        (one.claim.of(say.language), Span("note", Span("outside", one.seen)) if one.seen else None) for one in wrong
+        (doubt.claim.of(say.language), Span("note", Span("outside", doubt.seen)) if doubt.seen else None)
+        for doubt in wrong
     ]
-    word, claim = say("NOT VALID"), say(VERDICTS[found.verdict.value][0]) if found else say("not known")
-    when: dict[str, object] = {"frozen_since": "now"} if found and found.frozen_since else {"rehearse": True}
+    word, claim = say("NOT VALID"), say(VERDICTS[certificate.verdict.value][0]) if certificate else say("not known")
+    when: dict[str, object] = (
+        {"frozen_since": "now"} if certificate and certificate.frozen_since else {"rehearse": True}
+    )
     return Hero(
         word,
         "bad",
@@ -173,21 +178,21 @@ def _not_valid(wrong: Sequence[Doubt], found: Certificate | None, say: Words) ->
     )
 
 
-def _hero(found: Certificate, say: Words) -> Hero:
-    word, tone = VERDICTS[found.verdict.value]
-    return Hero(say(word), tone, say(found.said), findings.following(found, say), found.verdict.value)
+def _hero(certificate: Certificate, say: Words) -> Hero:
+    word, tone = VERDICTS[certificate.verdict.value]
+    return Hero(say(word), tone, say(certificate.said), findings.following(certificate, say), certificate.verdict.value)
 
 
-def _figures(found: Certificate, say: Words) -> list[Figure]:
-    gone = totals.of_class(found, ObjectClass.DELETED_AT_SOURCE.title)
+def _figures(certificate: Certificate, say: Words) -> list[Figure]:
+    gone = totals.of_class(certificate, ObjectClass.DELETED_AT_SOURCE.title)
     sides = [
-        _bucket(say("In the source"), found.source, None, say),
-        _bucket(say("In OBS"), found.destination, gone, say),
+        _bucket(say("In the source"), certificate.source, None, say),
+        _bucket(say("In OBS"), certificate.destination, gone, say),
     ]
-    results = [one.result for one in found.checks if one.gates]
+    results = [check.result for check in certificate.checks if check.gates]
     passed, total = results.count(Result.PASSED), max(len(results), len(CHECKS) - 2)
     of_all = say("{number} of {total}", number=passed, total=total)
-    return [*sides, Figure(say("Checks passed"), of_all), _freeze(found, say), _as_of(found, say)]
+    return [*sides, Figure(say("Checks passed"), of_all), _freeze(certificate, say), _as_of(certificate, say)]
 
 
 def _bucket(label: str, listed: ListingTotals | None, gone: ObjectCount | None, say: Words) -> Figure:
@@ -198,25 +203,25 @@ def _bucket(label: str, listed: ListingTotals | None, gone: ObjectCount | None, 
     return Figure(label, units.count(listed.objects if listed else None, say), size, None if listed else "open")
 
 
-def _freeze(found: Certificate, say: Words) -> Figure:
+def _freeze(certificate: Certificate, say: Words) -> Figure:
     """Since when writes are stopped, or how long they will be."""
-    minutes = found.rehearsal.minutes.get("total") if found.rehearsal else None
+    minutes = certificate.rehearsal.minutes.get("total") if certificate.rehearsal else None
     if minutes is not None:
         return Figure(say("Freeze"), say("about {duration:time}", duration=60 * minutes), say(_MEASURED))
-    if found.frozen_since is None:
+    if certificate.frozen_since is None:
         return Figure(say("Writes stopped"), say("none"), say("not stopped: a rehearsal"))
-    return _at(say("Writes stopped"), found.frozen_since, "")
+    return _at(say("Writes stopped"), certificate.frozen_since, "")
 
 
-def _as_of(found: Certificate, say: Words) -> Figure:
+def _as_of(certificate: Certificate, say: Words) -> Figure:
     """As of when the document says what it says."""
-    if found.as_of is None:
+    if certificate.as_of is None:
         return Figure(say("As of"), say("not known"), None, "open")
     note = ""
-    if found.frozen_since:
-        into = (moment(found.as_of) - moment(found.frozen_since)).total_seconds()
+    if certificate.frozen_since:
+        into = (moment(certificate.as_of) - moment(certificate.frozen_since)).total_seconds()
         note = " · " + say("{duration:time} into the freeze", duration=into)
-    return _at(say("As of"), found.as_of, note)
+    return _at(say("As of"), certificate.as_of, note)
 
 
 def _at(label: str, given: str, note: str) -> Figure:
@@ -225,11 +230,11 @@ def _at(label: str, given: str, note: str) -> Figure:
     return Figure(label, Time(given, f"{at:%H:%M}", None), f"{at:%Y-%m-%d} UTC{note}")
 
 
-def _rehearsal(given: Rehearsal, judged: tuple[int, int], say: Words) -> Section:
+def _rehearsal(rehearsal: Rehearsal, judged: tuple[int, int], say: Words) -> Section:
     """How long the freeze will last, step by step, and what would not pass."""
-    minutes = {name: given.minutes.get(name) for name in CUTOVER_STEPS}
-    total, (_, tone) = given.minutes.get("total"), VERDICTS[given.would_be.value]
-    long = {name: units.duration(None if one is None else 60 * one, say) for name, one in minutes.items()}
+    minutes = {name: rehearsal.minutes.get(name) for name in CUTOVER_STEPS}
+    total, (_, tone) = rehearsal.minutes.get("total"), VERDICTS[rehearsal.would_be.value]
+    long = {name: units.duration(None if minute is None else 60 * minute, say) for name, minute in minutes.items()}
     whole_freeze = units.duration(None if total is None else 60 * total, say)
     parts = say(", ").join(
         say("{name} {number}", name=say(CUTOVER_STEPS[name]), number=long[name]) for name in CUTOVER_STEPS
@@ -242,7 +247,9 @@ def _rehearsal(given: Rehearsal, judged: tuple[int, int], say: Words) -> Section
     ]
     label = say("{total}: {parts}", total=whole_freeze, parts=parts)
     picture = Picture(
-        say("Freeze"), whole_freeze, Bar([Part(minutes[one] or 0, tones[one]) for one in CUTOVER_STEPS], label)
+        say("Freeze"),
+        whole_freeze,
+        Bar([Part(minutes[cutover_step] or 0, tones[cutover_step]) for cutover_step in CUTOVER_STEPS], label),
     )
     well = say("All checks would pass.")
     if judged[0] < judged[1]:
@@ -251,8 +258,8 @@ def _rehearsal(given: Rehearsal, judged: tuple[int, int], say: Words) -> Section
             judged=judged[0],
             total=judged[1],
         )
-    adds_up = total is None or total == sum(one or 0 for one in minutes.values())
-    failing = [(findings.name_of(name, say), " ", Span("code", name)) for name in given.failing]
+    adds_up = total is None or total == sum(minute or 0 for minute in minutes.values())
+    failing = [(findings.name_of(name, say), " ", Span("code", name)) for name in rehearsal.failing]
     return Section(
         "rehearsal",
         say("How long writes will stand still"),
@@ -261,35 +268,40 @@ def _rehearsal(given: Rehearsal, judged: tuple[int, int], say: Words) -> Section
             Detail([picture]),
             Table([Column(say("step")), Column(say("time"), "n")], body, [(say("total"), whole_freeze)]),
             None if adds_up else Paragraph(say("The steps do not add up to the total."), "bad"),
-            Heading(Span("mark", say("Would be {verdict}", verdict=given.would_be.value), tone)),
+            Heading(Span("mark", say("Would be {verdict}", verdict=rehearsal.would_be.value), tone)),
             Paragraph((say("Would not pass"), say(": ")) if failing else well),
             Items(failing) if failing else None,
         ],
     )
 
 
-def _looked_at(found: Certificate, say: Words) -> Blocks:
-    made = moment(found.made)
-    source, destination = units.name(found.source_bucket, say), units.name(found.destination_bucket, say)
-    compared, still = found.passes.compare, found.passes.standstill
-    frozen = units.time(found.frozen_since, made, say) if found.frozen_since else say("not stopped: a rehearsal")
-    version = say("version {version}", version=found.made_by.version)
-    digest = (Span("below", say("SHA-256 of its code")), " ", Span("digest", found.made_by.code_sha256))
+def _looked_at(certificate: Certificate, say: Words) -> Blocks:
+    made = moment(certificate.made)
+    source, destination = units.name(certificate.source_bucket, say), units.name(certificate.destination_bucket, say)
+    compared, still = certificate.passes.compare, certificate.passes.standstill
+    frozen = (
+        units.time(certificate.frozen_since, made, say) if certificate.frozen_since else say("not stopped: a rehearsal")
+    )
+    version = say("version {version}", version=certificate.made_by.version)
+    digest = (Span("below", say("SHA-256 of its code")), " ", Span("digest", certificate.made_by.code_sha256))
     # When the source was last written to, and which object.
-    last = [(units.time(one.at, made, say), Span("below", Span("key", one.key))) for one in found.last_written or ()]
+    last = [
+        (units.time(last_written.at, made, say), Span("below", Span("key", last_written.key)))
+        for last_written in certificate.last_written or ()
+    ]
     return [
         FactList(
             [
                 (say("from and to"), (source, " → ", destination)),
-                (say("scope"), _scope(found.scope, say)),
-                (say("sync task"), units.name(found.task, say)),
-                (say("log bucket"), units.name(found.log_bucket, say)),
+                (say("scope"), _scope(certificate.scope, say)),
+                (say("sync task"), units.name(certificate.task, say)),
+                (say("log bucket"), units.name(certificate.log_bucket, say)),
                 (say("writes stopped"), frozen),
                 (say("comparison"), _pass(compared, compared.amended if compared else None, say)),
                 (say("standstill pass"), _pass(still, None, say)),
                 (say("last write"), next(iter(last), units.not_known(say))),
-                (say("made"), units.time(found.made, None, say)),
-                (say("made by"), (Span("code", found.project), " ", version, digest)),
+                (say("made"), units.time(certificate.made, None, say)),
+                (say("made by"), (Span("code", certificate.project), " ", version, digest)),
             ]
         )
     ]
@@ -305,12 +317,12 @@ def _scope(scope: CertifiedScope, say: Words) -> Phrase:
     return parts or say("the whole bucket")
 
 
-def _pass(given: CertifiedPass | None, amended: str | None, say: Words) -> Phrase:
+def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words) -> Phrase:
     """When a pass took place, and how fast it was."""
-    if given is None:
+    if certified_pass is None:
         return Span("", say("there is none"), "open")
     again = Span("below", say("late keys judged again {time}", time=units.clock(moment(amended)))) if amended else None
-    return units.ran(given.started, given.ended, None, say, given.objects_per_minute), again
+    return units.ran(certified_pass.started, certified_pass.ended, None, say, certified_pass.objects_per_minute), again
 
 
 def file_name(document: Mapping[str, Any]) -> str:
@@ -319,7 +331,7 @@ def file_name(document: Mapping[str, Any]) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
 
 
-def _document(document: Mapping[str, Any], found: Certificate, file: Path | None, say: Words) -> Blocks:
+def _document(document: Mapping[str, Any], certificate: Certificate, file: Path | None, say: Words) -> Blocks:
     made, stated = sha256(document), str(document.get("sha256"))
     result = Span("mark", say("agrees with the document"), "good")
     if stated != made:
@@ -327,7 +339,7 @@ def _document(document: Mapping[str, Any], found: Certificate, file: Path | None
     return [
         FactList(
             [
-                (say("stored as"), Span("key", found.document)),
+                (say("stored as"), Span("key", certificate.document)),
                 (say("SHA-256"), (Span("digest", stated), " ", result)),
             ]
         ),

@@ -80,7 +80,7 @@ def failed(answer: StatusAnswer, say: Words) -> Blocks:
         t("Of {total:old object|old objects} {failed} failed.", total=group.total, failed=group.failed),
         _resending(group),
     )
-    return [Paragraph(say(one), "open") for one in told if one]
+    return [Paragraph(say(text), "open") for text in told if text]
 
 
 def under_way(answer: StatusAnswer, say: Words) -> Blocks:
@@ -105,7 +105,7 @@ def under_way(answer: StatusAnswer, say: Words) -> Blocks:
         ]
     return [
         Paragraph(say(group.title), tone(group)),
-        *(Paragraph(say(one)) for one in (how_far(group), *failures(group))),
+        *(Paragraph(say(text)) for text in (how_far(group), *failures(group))),
         facts,
         CommandBlock(command(group.step_of_others)),
     ]

@@ -47,15 +47,15 @@ _RESULTS = {
 }
 
 
-def following(found: Certificate, say: Words) -> StepBlock:
+def following(certificate: Certificate, say: Words) -> StepBlock:
     """What to do next."""
-    if found.verdict is CutoverVerdict.GO:
+    if certificate.verdict is CutoverVerdict.GO:
         return StepBlock(say("Switch over: the project is closed already."))
     # What failed comes before what takes time.
-    failed = [one for one in found.checks if one.gates and one.result is answered.Result.FAILED]
-    for one in [*failed, *causes(found.checks)]:
-        if one.next.en:
-            return StepBlock(say(one.next), command(one.step))
+    failed = [check for check in certificate.checks if check.gates and check.result is answered.Result.FAILED]
+    for finding in [*failed, *causes(certificate.checks)]:
+        if finding.next.en:
+            return StepBlock(say(finding.next), command(finding.step))
     return StepBlock(
         say("On the day, stop the writes to the source bucket, and run:"),
         command(answered.Step("cutover", {"frozen_since": "now"})),
@@ -67,23 +67,26 @@ def name_of(name: str, say: Words) -> str:
     return say(NAMES.get(name, t("A check not known here")))
 
 
-def checks(found: Certificate, say: Words) -> Blocks:
+def checks(certificate: Certificate, say: Words) -> Blocks:
     """Those that have not passed at length, and the others as a table."""
-    every = _by_result(found)
+    every = _by_result(certificate)
     if not every:
         return [Paragraph(say("There are no checks: not known."), "bad")]
-    wrong = [one for one in every if one.gates and one.result is not answered.Result.PASSED]
+    wrong = [finding for finding in every if finding.gates and finding.result is not answered.Result.PASSED]
     body = [
         (
-            (_title(one, say), None if one.gates else Span("note", say("does not gate"))),
-            _result(one, say),
-            say(one.seen),
+            (_title(finding, say), None if finding.gates else Span("note", say("does not gate"))),
+            _result(finding, say),
+            say(finding.seen),
         )
-        for one in every
-        if one not in wrong
+        for finding in every
+        if finding not in wrong
     ]
     columns = [Column(say("check")), Column(say("result")), Column(say("certify saw"), "half")]
-    return [*(_trouble(found, one, say) for one in wrong), Detail([Table(columns, body)]) if body else None]
+    return [
+        *(_trouble(certificate, finding, say) for finding in wrong),
+        Detail([Table(columns, body)]) if body else None,
+    ]
 
 
 def _title(check: answered.Finding, say: Words) -> Phrase:
@@ -95,13 +98,13 @@ def _result(check: answered.Finding, say: Words) -> Span:
     return Span("mark", say(word), tone)
 
 
-def _trouble(found: Certificate, check: answered.Finding, say: Words) -> FindingBlock:
+def _trouble(certificate: Certificate, check: answered.Finding, say: Words) -> FindingBlock:
     return FindingBlock(
         _title(check, say),
         _result(check, say),
         StepBlock(say(check.next), command(check.step)),
         [
-            (say("counted"), _counted(found, check.id, say)),
+            (say("counted"), _counted(certificate, check.id, say)),
             (say("certify saw"), say(check.seen)),
             (say("certify wants"), say(check.wanted)),
         ],
@@ -110,13 +113,13 @@ def _trouble(found: Certificate, check: answered.Finding, say: Words) -> Finding
     )
 
 
-def _counted(found: Certificate, check: str, say: Words) -> str | None:
+def _counted(certificate: Certificate, check: str, say: Words) -> str | None:
     """What a check of classes is about, as the document counts it; None for another."""
-    sides = [totals.of_class(found, title) for title in (CHECKS[check].classes if check in CHECKS else ())]
+    sides = [totals.of_class(certificate, title) for title in (CHECKS[check].classes if check in CHECKS else ())]
     return totals.objects_and_bytes(sides, say) if sides else None
 
 
-def _by_result(found: Certificate) -> list[answered.Finding]:
+def _by_result(certificate: Certificate) -> list[answered.Finding]:
     """The checks, the worst first, and otherwise in their order."""
     order = [*_RESULTS]
-    return sorted(found.checks, key=lambda one: order.index(one.result))
+    return sorted(certificate.checks, key=lambda check: order.index(check.result))

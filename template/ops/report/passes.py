@@ -28,17 +28,17 @@ _UNREAD = {
 }
 
 
-def exit_code(found: ReconcileAnswer | CompareAnswer) -> int:
+def exit_code(answer: ReconcileAnswer | CompareAnswer) -> int:
     """0 if a pass has ended and all is well; 3 if nothing lacks and not all is proven: neither is what is on its way,
     nor where nothing is in scope; else 1."""
-    if not found.finished and found.stop is not Stop.LIMIT:
+    if not answer.finished and answer.stop is not Stop.LIMIT:
         return 1
-    if isinstance(found, ReconcileAnswer):
-        is_left, is_open = bool(found.failed or found.missing or found.unsent), False
+    if isinstance(answer, ReconcileAnswer):
+        is_left, is_open = bool(answer.failed or answer.missing or answer.unsent), False
     else:
-        classes = held(found).keys()
+        classes = held(answer).keys()
         is_left, is_open = bool(classes & LACKING), bool(classes & (COMING | UNPROVEN))
-    return 1 if is_left else 3 if is_open or found.found_nothing else 0
+    return 1 if is_left else 3 if is_open or answer.found_nothing else 0
 
 
 def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
@@ -72,45 +72,45 @@ def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     return Report(Hero("", tone, say(lead), None), language, [FactList(facts), *_left(found, say), *below])
 
 
-def _left(found: PassAnswer, say: Words) -> Iterator[Block]:
+def _left(answer: PassAnswer, say: Words) -> Iterator[Block]:
     """What was not sent, and how it gets to OBS."""
-    if found.is_migration_unknown:
+    if answer.is_migration_unknown:
         yield Paragraph(say(MIGRATION_UNKNOWN), "open")
-    if found.step and found.all_the_same:
+    if answer.step and answer.all_the_same:
         yield Paragraph(
             say(
                 "{unsent:object that is missing was|objects that are missing were} not sent: a migration copies as many"
                 " sooner. Let OMS copy them; once it has, compare again:",
-                unsent=found.unsent,
+                unsent=answer.unsent,
             ),
             "open",
         )
-        yield CommandBlock(command(found.step))
+        yield CommandBlock(command(answer.step))
         yield Paragraph(say("Or send them all the same, ten keys a call:"))
-        yield CommandBlock(command(found.all_the_same))
+        yield CommandBlock(command(answer.all_the_same))
 
 
-def _is_one_call(found: PassAnswer) -> bool:
-    return found.pass_ is None and (found.finished or found.stop is not None)
+def _is_one_call(answer: PassAnswer) -> bool:
+    return answer.pass_ is None and (answer.finished or answer.stop is not None)
 
 
-def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
-    code = exit_code(found)
-    tone = "open" if code or not found.finished else "good"
-    if found.found_nothing:
-        is_in_obs = any(name.title not in NOT_COUNTED["destination"] for name in held(found))
+def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
+    code = exit_code(answer)
+    tone = "open" if code or not answer.finished else "good"
+    if answer.found_nothing:
+        is_in_obs = any(name.title not in NOT_COUNTED["destination"] for name in held(answer))
         return (_EMPTIED if is_in_obs else _NOTHING), tone
-    if _is_one_call(found) and not isinstance(found, Compared):
+    if _is_one_call(answer) and not isinstance(answer, Compared):
         return t("One call without a pass, which is not continued."), tone
-    if not found.finished:
-        return t("The pass has not ended.") if found.pass_ else t("No pass of this scope has begun."), "open"
-    if isinstance(found, ReconcileAnswer):
+    if not answer.finished:
+        return t("The pass has not ended.") if answer.pass_ else t("No pass of this scope has begun."), "open"
+    if isinstance(answer, ReconcileAnswer):
         return t("The pass has ended."), tone
-    if found.standstill:
+    if answer.standstill:
         return t("Both buckets were listed, and nothing was judged."), "good"
     if code == 1:
         return t("Not all is in OBS."), "bad"
-    classes = held(found).keys()
+    classes = held(answer).keys()
     if not classes & COMING:
         unproven = t("Nothing is known to lack, but not all is proven to be equal.")
         return (unproven, tone) if code else (t("All is in OBS, with equal contents."), tone)
@@ -119,35 +119,35 @@ def _title(found: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     return t("Some of it is still on its way."), "way"
 
 
-def _compared(found: Compared, say: Words) -> Blocks:
+def _compared(compared: Compared, say: Words) -> Blocks:
     """What compare found, class by class, and what reading did not prove."""
-    blocks = [*comparison.classes(found, say), comparison.sums(found, say, adds_up=found.adds_up)]
-    for name, one in held(found).items():
-        if one.keys and name in LACKING | COMING | UNPROVEN:
-            blocks += [Paragraph(Span("code", name.title)), keys(one.keys)]
-    blocks += comparison.remedies(found, say)
-    for kind, names in found.deep.keys.items() if found.deep else ():
-        blocks += [Paragraph(say(_UNREAD[kind], number=getattr(found.deep, kind))), keys(names)]
-    if found.watermark:
-        unproven = sum(one.source.objects for name, one in held(found).items() if name in UNPROVEN)
+    blocks = [*comparison.classes(compared, say), comparison.sums(compared, say, adds_up=compared.adds_up)]
+    for name, class_found in held(compared).items():
+        if class_found.keys and name in LACKING | COMING | UNPROVEN:
+            blocks += [Paragraph(Span("code", name.title)), keys(class_found.keys)]
+    blocks += comparison.remedies(compared, say)
+    for kind, names in compared.deep.keys.items() if compared.deep else ():
+        blocks += [Paragraph(say(_UNREAD[kind], number=getattr(compared.deep, kind))), keys(names)]
+    if compared.watermark:
+        unproven = sum(class_found.source.objects for name, class_found in held(compared).items() if name in UNPROVEN)
         beside = (
             Span("note", say("{number:object is|objects are} not proven to be equal", number=unproven))
             if unproven
             else None
         )
-        blocks.append(FactList([(say("In OBS up to"), (found.watermark, beside))]))
-    return [*blocks, *comparison.lag(found.lag, found.amended, say)]
+        blocks.append(FactList([(say("In OBS up to"), (compared.watermark, beside))]))
+    return [*blocks, *comparison.lag(compared.lag, compared.amended, say)]
 
 
-def how_far(found: PassAnswer | None, language: str) -> str:
+def how_far(answer: PassAnswer | None, language: str) -> str:
     """How far an open pass is, in one line; None: nobody has looked yet."""
     say = Words(language)
-    if found is None or found.finished or found.pass_ is None:
+    if answer is None or answer.finished or answer.pass_ is None:
         return say("begins")
     known = (
-        None if found.share is None else f"{found.share:.0%}",
-        None if found.objects is None else say("{number:object|objects}", number=found.objects),
-        say("{number} objects a minute", number=found.objects_per_minute or 0),
-        None if found.minutes_left is None else say("{left:time} left", left=60 * found.minutes_left),
+        None if answer.share is None else f"{answer.share:.0%}",
+        None if answer.objects is None else say("{number:object|objects}", number=answer.objects),
+        say("{number} objects a minute", number=answer.objects_per_minute or 0),
+        None if answer.minutes_left is None else say("{left:time} left", left=60 * answer.minutes_left),
     )
     return say(", ").join(filter(None, known))

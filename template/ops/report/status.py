@@ -144,7 +144,11 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
     mark = last.watermark if last else None
     found = last.classes if last else {}
-    counts = {name: one.source.objects for name, one in found.items() if name.title not in NOT_COUNTED["source"]}
+    counts = {
+        name: class_found.source.objects
+        for name, class_found in found.items()
+        if name.title not in NOT_COUNTED["source"]
+    }
     rest = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
     until = units.age(moment(mark), now, say) if mark else say("not known")
     about = say(_WATERMARK, total=sum(counts.values()), rest=rest) if mark else say(NEVER_COMPARED)
@@ -163,7 +167,10 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         (say("in replay's hands"), backlog.in_run_files),
         (say("outside prefix and suffix, not resent"), backlog.outside),
         (say("run files that cannot be read"), len(backlog.unreadable_run_files)),
-        (say("run files of projects that no longer run"), sum(one.run_files for one in backlog.left_behind)),
+        (
+            say("run files of projects that no longer run"),
+            sum(left_behind.run_files for left_behind in backlog.left_behind),
+        ),
     ]
     is_empty = not any(number for _, number in counts) and not backlog.at_least
     # The first two, of which there may be more, are always shown, unless there is nothing at all.
@@ -195,12 +202,12 @@ def _reasons(answer: StatusAnswer, say: Words) -> Blocks:
 def _first_keys(keys: Sequence[KeyWaiting], now: datetime, say: Words) -> Block | None:
     body = [
         (
-            Span("key", one.key),
-            Span("code", one.reason),
-            units.time(one.since, now, say),
-            Span("outside", one.message) if one.message else "",
+            Span("key", key.key),
+            Span("code", key.reason),
+            units.time(key.since, now, say),
+            Span("outside", key.message) if key.message else "",
         )
-        for one in keys
+        for key in keys
     ]
     columns = [
         Column(say("object key")),
@@ -237,7 +244,10 @@ def _lists(answer: StatusAnswer, say: Words) -> Blocks:
 
 def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     last = answer.compare.last
-    under_way = [_under_way(one, t("A comparison is under way since {age}"), now, say) for one in answer.compare.open]
+    under_way = [
+        _under_way(compare_under_way, t("A comparison is under way since {age}"), now, say)
+        for compare_under_way in answer.compare.open
+    ]
     if not last:
         return [Paragraph(say(NEVER_COMPARED), "open"), *under_way]
     return [
@@ -257,7 +267,10 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
 
 def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     last = answer.reconcile.last
-    under_way = [_under_way(one, t("A pass is under way since {age}"), now, say) for one in answer.reconcile.open]
+    under_way = [
+        _under_way(pass_under_way, t("A pass is under way since {age}"), now, say)
+        for pass_under_way in answer.reconcile.open
+    ]
     if not last:
         return [Paragraph(say("No reconcile pass has ended yet: not known."), "open"), *under_way]
     parts = [(say(PASS_COUNTS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_PARTS.items()]
@@ -275,15 +288,19 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     ]
 
 
-def _under_way(one: PassUnderWay | CompareUnderWay, text: Text, now: datetime, say: Words) -> Block:
+def _under_way(pass_under_way: PassUnderWay | CompareUnderWay, text: Text, now: datetime, say: Words) -> Block:
     """A pass that is not at its end: how much of it is done, how fast it is, how long the rest takes."""
-    since = Span("mark", _since(one.started, text, now, say), "way")
-    known = [say("{scanned} so far", scanned=one.scanned)] if isinstance(one, PassUnderWay) else []
-    rate = units.a_minute(one.objects_per_minute, say)
-    if one.share is None or one.minutes_left is None:
+    since = Span("mark", _since(pass_under_way.started, text, now, say), "way")
+    known = (
+        [say("{scanned} so far", scanned=pass_under_way.scanned)] if isinstance(pass_under_way, PassUnderWay) else []
+    )
+    rate = units.a_minute(pass_under_way.objects_per_minute, say)
+    if pass_under_way.share is None or pass_under_way.minutes_left is None:
         return Paragraph((since, say(": "), say(", ").join([*known, rate, say("end not known")])))
-    done = round(one.share * 1000)
-    said = say(", ").join([units.share(done, 1000), *known, rate, say("{left:time} left", left=60 * one.minutes_left)])
+    done = round(pass_under_way.share * 1000)
+    said = say(", ").join(
+        [units.share(done, 1000), *known, rate, say("{left:time} left", left=60 * pass_under_way.minutes_left)]
+    )
     return Picture(since, said, Bar([Part(done, "way"), Part(1000 - done, "rest")], said))
 
 
@@ -291,9 +308,9 @@ def _sums(sums: Sequence[Sum], say: Words) -> Blocks:
     if not sums:
         return [Paragraph(say("There are no counts to add up yet: not known."), "open")]
     body = []
-    for one in sums:
-        meaning = None if one.holds else Span("note", say(one.meaning))
-        result = Span("mark", say("adds up"), "good") if one.holds else Span("mark", say("does not add up"), "open")
-        numbers = f"{one.left:,} {one.sign} {' + '.join(f'{each:,}' for each in one.right)}"
-        body.append(((say(one.claim), meaning), numbers, result))
+    for sum_ in sums:
+        meaning = None if sum_.holds else Span("note", say(sum_.meaning))
+        result = Span("mark", say("adds up"), "good") if sum_.holds else Span("mark", say("does not add up"), "open")
+        numbers = f"{sum_.left:,} {sum_.sign} {' + '.join(f'{each:,}' for each in sum_.right)}"
+        body.append(((say(sum_.claim), meaning), numbers, result))
     return [Table([Column(say("what has to hold"), "half"), Column(say("numbers"), "n"), Column(say("result"))], body)]

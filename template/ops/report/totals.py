@@ -34,31 +34,34 @@ _NO_CLASSES = {OMS_UNFINISHED: t("what OMS has not finished"), METADATA: t("head
 _MIGRATION = t("a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed")
 
 
-def of_class(found: Certificate, title: str) -> ObjectCount | None:
+def of_class(certificate: Certificate, title: str) -> ObjectCount | None:
     """A class where its objects count; None if that is not known."""
-    for one, counted in (found.classes or {}).items():
-        if one.title == title:
-            return counted.destination if one.is_only_there else counted.source
+    for object_class, counted in (certificate.classes or {}).items():
+        if object_class.title == title:
+            return counted.destination if object_class.is_only_there else counted.source
     return None
 
 
 def objects_and_bytes(sides: Sequence[ObjectCount | None], say: Words) -> str:
     """The sum of what is counted; not known if one is not."""
-    known = [one for one in sides if one]
-    if len(known) < len(sides):
+    object_counts = [side for side in sides if side]
+    if len(object_counts) < len(sides):
         return say("not known")
-    objects, size = sum(one.objects for one in known), sum(one.bytes for one in known)
+    objects, size = (
+        sum(object_count.objects for object_count in object_counts),
+        sum(object_count.bytes for object_count in object_counts),
+    )
     return say(", ").join((say("{number:object|objects}", number=objects), units.exact(size, say)))
 
 
-def waivers(found: Certificate, say: Words) -> Blocks:
+def waivers(certificate: Certificate, say: Words) -> Blocks:
     """What was accepted by name, and by whom."""
-    if not found.accepted:
+    if not certificate.accepted:
         return [Paragraph(say("Nothing was accepted by name."))]
     body = []
-    for name, who in found.accepted.items():
+    for name, who in certificate.accepted.items():
         said = say(_NO_CLASSES[name]) if name in _NO_CLASSES else comparison.class_name(name, say)
-        body.append(((said, " ", Span("code", name)), Span("outside", who), *_accepted(found, name, say)))
+        body.append(((said, " ", Span("code", name)), Span("outside", who), *_accepted(certificate, name, say)))
     columns = [
         Column(say("class")),
         Column(say("by whom, and why")),
@@ -68,46 +71,58 @@ def waivers(found: Certificate, say: Words) -> Blocks:
     return [Table(columns, body)]
 
 
-def _accepted(found: Certificate, name: str, say: Words) -> list[Phrase | Cell]:
+def _accepted(certificate: Certificate, name: str, say: Words) -> list[Phrase | Cell]:
     """How many objects, and how many bytes; a dash where nobody counts that."""
     if name in _NO_CLASSES:
-        return [units.number(found.oms.left, say) if name == OMS_UNFINISHED else "–", "–"]
-    counted = of_class(found, name)
+        return [units.number(certificate.oms.left, say) if name == OMS_UNFINISHED else "–", "–"]
+    counted = of_class(certificate, name)
     return [
         units.number(counted.objects if counted else None, say),
         units.volume(counted.bytes if counted else None, say),
     ]
 
 
-def classes(found: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
+def classes(certificate: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
     """Each class that has objects, and whether they add up."""
     if both is None:
         return [Paragraph(say("What was found is not known."), "open")]
-    return [*comparison.classes(both, say, found.accepted), comparison.sums(both, say, NOT_COUNTED)]
+    return [*comparison.classes(both, say, certificate.accepted), comparison.sums(both, say, NOT_COUNTED)]
 
 
-def digests(found: Certificate, say: Words) -> Blocks:
+def digests(certificate: Certificate, say: Words) -> Blocks:
     """The digests that a stranger recomputes, with the exact numbers that belong to them."""
-    if found.source is None or found.destination is None:
+    if certificate.source is None or certificate.destination is None:
         return [Paragraph(say("Digests are not known."), "open")]
-    sides: list[tuple[str, ListingTotals]] = [("source", found.source), ("destination", found.destination)]
+    sides: list[tuple[str, ListingTotals]] = [("source", certificate.source), ("destination", certificate.destination)]
     given: list[tuple[str, Phrase]] = [
-        (say(SIDES[name]), (_digest(one.digest), Span("below", objects_and_bytes([one], say)))) for name, one in sides
+        (say(SIDES[name]), (_digest(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], say))))
+        for name, listing_totals in sides
     ]
     return [
-        FactList([*given, (say("source, with times and ETags"), _digest(found.source.state_digest))]),
-        Detail([*(block for name, one in (found.classes or {}).items() for block in _class_digests(name, one, say))]),
+        FactList([*given, (say("source, with times and ETags"), _digest(certificate.source.state_digest))]),
+        Detail(
+            [
+                *(
+                    block
+                    for name, object_class in (certificate.classes or {}).items()
+                    for block in _class_digests(name, object_class, say)
+                )
+            ]
+        ),
     ]
 
 
-def _class_digests(name: ObjectClass, one: ClassFound, say: Words) -> Blocks:
-    sides = ("source", one.source, one.digests.source), ("destination", one.destination, one.digests.destination)
+def _class_digests(name: ObjectClass, class_found: ClassFound, say: Words) -> Blocks:
+    sides = (
+        ("source", class_found.source, class_found.digests.source),
+        ("destination", class_found.destination, class_found.digests.destination),
+    )
     held = {side: digest for side, counted, digest in sides if counted.objects}
     if not held:
         return []
     pairs = [(say(SIDES[side]), _digest(digest)) for side, digest in held.items()]
-    if len(pairs) == 2 and one.digests.source == one.digests.destination:
-        pairs = [(say("the same on both sides"), _digest(one.digests.source))]
+    if len(pairs) == 2 and class_found.digests.source == class_found.digests.destination:
+        pairs = [(say("the same on both sides"), _digest(class_found.digests.source))]
     return [Heading((comparison.class_name(name.title, say), " ", Span("code", name.title))), FactList(pairs)]
 
 
@@ -139,9 +154,9 @@ def sample(sample: Sampled | None, say: Words) -> Blocks:
     ]
 
 
-def not_judged(found: Certificate, shown: NotJudged, say: Words) -> Blocks:
+def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks:
     """What is known besides, and was not judged."""
-    gone, lost = of_class(found, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
+    gone, lost = of_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
     volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
     events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("not known")
     task = shown.task
@@ -152,8 +167,8 @@ def not_judged(found: Certificate, shown: NotJudged, say: Words) -> Blocks:
                 (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
                 (say("events"), events),
                 (say(ObjectClass.DELETED_AT_SOURCE.said), say(", ").join(volume) or say("not known")),
-                *((say("old objects"), say(_MIGRATION, **vars(one))) for one in shown.migrations),
-                (say("project"), _closed(found.closed, say)),
+                *((say("old objects"), say(_MIGRATION, **vars(migration))) for migration in shown.migrations),
+                (say("project"), _closed(certificate.closed, say)),
             ]
         ),
         *(

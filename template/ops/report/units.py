@@ -98,11 +98,11 @@ def ran(started: str | None, ended: str | None, now: datetime | None, say: Words
     return time(started, now, say), " – ", time(ended, now, say), below
 
 
-def stopped(found: PassAnswer | ReplayAnswer, say: Words) -> Phrase:
+def stopped(answer: PassAnswer | ReplayAnswer, say: Words) -> Phrase:
     """Why a call ended early; None if it did not. What the function says of it is in English."""
-    if found.stop is None or say.language == "en":
-        return found.stopped
-    return say(STOPS[found.stop]), Span("note", Span("outside", found.stopped))
+    if answer.stop is None or say.language == "en":
+        return answer.stopped
+    return say(STOPS[answer.stop]), Span("note", Span("outside", answer.stopped))
 
 
 def picture(caption: Phrase, side: str, total: str, parts: Sequence[tuple[str, int, str]], say: Words) -> Picture:

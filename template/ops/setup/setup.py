@@ -98,7 +98,7 @@ class SetupRun:
         return [
             Need(t("functions and triggers"), (), lambda: first),
             self._migration_need(),
-            *(one for cloud in (self._huawei, self._alibaba) if cloud for one in cloud.removals()),
+            *(removal for cloud in (self._huawei, self._alibaba) if cloud for removal in cloud.removals()),
             *([settings_file.removal(self._file, self._huawei.own_settings, say)] if self._huawei else ()),
         ]
 
@@ -167,11 +167,11 @@ class SetupRun:
         except NotYetError as error:
             return Line(Standing.WAIT, error.happened, error.fix, steps=need.by_hand)
         except RefusedError as error:
-            told = t("{what}: {happened}", what=need.what, happened=error.happened)
+            text = t("{what}: {happened}", what=need.what, happened=error.happened)
             if not error.is_denied:
-                raise OpsError(told, error.fix) from None
+                raise OpsError(text, error.fix) from None
             if not need.by_hand:
-                raise NotYetError(told, need.ask(error)) from None
+                raise NotYetError(text, need.ask(error)) from None
             return need.refused(error)
         self._session.say(t("Done: {what}", what=need.what))
         return Line(Standing.THERE)
@@ -234,10 +234,10 @@ class SetupRun:
                     raise
             else:
                 return made[-1][1]
-        found = handed_over(self._session, names, given, self._whose(names))
-        if found is None:
+        keys = handed_over(self._session, names, given, self._whose(names))
+        if keys is None:
             raise NotYetError(t("the key that somebody else makes is missing ({names})", names=names), LATER)
-        return found
+        return keys
 
     def _whose(self, names: tuple[str, str]) -> Text:
         """Return the sentence that says whose key is asked for, and what for."""

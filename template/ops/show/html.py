@@ -69,7 +69,7 @@ def code(text: str) -> Markup:
 
 def prose(text: str) -> Markup:
     """A text of the function, in which commands stand out."""
-    return join(code(one) if place % 2 else one for place, one in enumerate(_COMMAND.split(text)))
+    return join(code(part) if place % 2 else part for place, part in enumerate(_COMMAND.split(text)))
 
 
 def outside(text: str) -> Markup:

@@ -63,7 +63,7 @@ def draw(report: Report) -> Iterator[Line]:
 
 
 def _blocks(blocks: Blocks, say: Words) -> Iterator[Line]:
-    return (line for one in blocks if one for line in _block(one, say))
+    return (line for block in blocks if block for line in _block(block, say))
 
 
 def _step(step: StepBlock) -> Iterator[Line]:
@@ -81,7 +81,7 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
         case FactList(rows):
             yield from (f"{_INDENT}{name}{colon}{_flat(value)}" for name, value in rows if value is not None)
         case Figures(given):
-            yield from (_figure(one, colon) for one in given)
+            yield from (_figure(figure, colon) for figure in given)
         case Table():
             yield from _table(block, say)
         case Picture(caption, total):
@@ -89,7 +89,7 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
         case Chart(label):
             yield f"{_INDENT}{_flat(label)}"
         case Items(rows, kind):
-            yield from (f"{_INDENT * 3}{_flat(one)}" for one in rows[: _SHOWN_KEYS if kind == "keys" else None])
+            yield from (f"{_INDENT * 3}{_flat(row)}" for row in rows[: _SHOWN_KEYS if kind == "keys" else None])
         case CommandBlock(line):
             yield Whole(f"{_INDENT * 3}-> {line}")
         case Document(text):
@@ -100,22 +100,24 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
             pass
 
 
-def _figure(one: Figure, colon: str) -> Line:
-    note = f" ({_flat(one.note)})" if one.note else ""
-    return Marked(f"{_INDENT}{one.label}{colon}", _flat(one.number), one.tone or "", note)
+def _figure(figure: Figure, colon: str) -> Line:
+    note = f" ({_flat(figure.note)})" if figure.note else ""
+    return Marked(f"{_INDENT}{figure.label}{colon}", _flat(figure.number), figure.tone or "", note)
 
 
-def _finding(given: FindingBlock, say: Words) -> Iterator[Line]:
+def _finding(finding_block: FindingBlock, say: Words) -> Iterator[Line]:
     colon = say(": ")
-    yield Marked(_INDENT, _flat(given.result), given.result.tone or "", f"{colon}{_flat(given.title)}")
-    for name, value in given.facts:
+    yield Marked(
+        _INDENT, _flat(finding_block.result), finding_block.result.tone or "", f"{colon}{_flat(finding_block.title)}"
+    )
+    for name, value in finding_block.facts:
         if value is not None:
             yield f"{_INDENT * 3}{name}{colon}{_flat(value)}"
-    if given.keys.rows:
-        if given.keys_title:
-            yield f"{_INDENT * 3}{given.keys_title}{colon.rstrip()}"
-        yield from _block(given.keys, say)
-    yield from _step(given.next)
+    if finding_block.keys.rows:
+        if finding_block.keys_title:
+            yield f"{_INDENT * 3}{finding_block.keys_title}{colon.rstrip()}"
+        yield from _block(finding_block.keys, say)
+    yield from _step(finding_block.next)
 
 
 def _paragraph(content: Phrase) -> Iterator[Line]:

@@ -57,19 +57,19 @@ def draw(report: Report) -> str:
         element("div", name, element("p", _phrase(report.about)), class_="top"),
         _hero(report.hero, say),
         *_blocks(report.blocks, say),
-        *(_section(one, say) for one in report.sections if one),
+        *(_section(section, say) for section in report.sections if section),
         class_="page",
     )
     return html.document(f"oss-oms-sync · {report.title}", say.language, STYLE, content)
 
 
-def _hero(given: Hero, say: Words) -> Markup:
-    step = given.step
+def _hero(hero: Hero, say: Words) -> Markup:
+    step = hero.step
     return element(
         "header",
-        element("h1", given.word, class_=given.tone),
-        element("p", html.prose(given.lead), class_="lead"),
-        _block(given.doubts, say) if given.doubts else None,
+        element("h1", hero.word, class_=hero.tone),
+        element("p", html.prose(hero.lead), class_="lead"),
+        _block(hero.doubts, say) if hero.doubts else None,
         element("div", *_step(step, say, ""), class_="next") if step else None,
         class_="hero",
     )
@@ -87,18 +87,18 @@ def _command(text: str) -> Markup:
     return element("pre", element("code", lines), class_="command", dir="ltr", translate="no")
 
 
-def _section(given: Section, say: Words) -> Markup:
-    note = element("p", given.note, class_="note") if given.note else None
+def _section(section: Section, say: Words) -> Markup:
+    note = element("p", section.note, class_="note") if section.note else None
     return element(
         "section",
-        element("header", element("h2", given.title, id=given.name), note),
-        element("div", *_blocks(given.blocks, say), class_="body"),
-        aria_labelledby=given.name,
+        element("header", element("h2", section.title, id=section.name), note),
+        element("div", *_blocks(section.blocks, say), class_="body"),
+        aria_labelledby=section.name,
     )
 
 
 def _blocks(blocks: Blocks, say: Words) -> Iterator[Markup]:
-    return (_block(one, say) for one in blocks if one)
+    return (_block(block, say) for block in blocks if block)
 
 
 def _block(block: Block, say: Words) -> Markup:
@@ -119,7 +119,7 @@ def _block(block: Block, say: Words) -> Markup:
         case Chart():
             return _chart(block, say)
         case Items(rows, kind):
-            return element("ul", *(element("li", _phrase(one)) for one in rows), class_=kind)
+            return element("ul", *(element("li", _phrase(row)) for row in rows), class_=kind)
         case CommandBlock(text) | Document(text):
             return _command(text)
         case FindingBlock():
@@ -173,37 +173,39 @@ def _span(span: Span) -> Markup:
 
 
 def _pairs(given: Iterable[tuple[str, Markup]]) -> Markup:
-    return element("dl", *(join((element("dt", name), element("dd", one))) for name, one in given), class_="facts")
+    return element(
+        "dl", *(join((element("dt", name), element("dd", markup))) for name, markup in given), class_="facts"
+    )
 
 
-def _figures(given: Figures) -> Markup:
-    return element("dl", *map(_figure, given.given), class_="figures within" if given.within else "figures")
+def _figures(figures: Figures) -> Markup:
+    return element("dl", *map(_figure, figures.given), class_="figures within" if figures.within else "figures")
 
 
-def _figure(one: Figure) -> Markup:
-    number = element("span", _phrase(one.number), class_=f"number {one.tone or ''}".strip())
-    note = element("div", _phrase(one.note), class_="note") if one.note else None
-    return element("div", element("dt", one.label), element("dd", number, note))
+def _figure(figure: Figure) -> Markup:
+    number = element("span", _phrase(figure.number), class_=f"number {figure.tone or ''}".strip())
+    note = element("div", _phrase(figure.note), class_="note") if figure.note else None
+    return element("div", element("dt", figure.label), element("dd", number, note))
 
 
-def _finding(given: FindingBlock, say: Words) -> Markup:
-    head = element("h3", element("span", _phrase(given.title)), _phrase(given.result))
-    pairs = [*((name, _phrase(value)) for name, value in given.facts if value is not None)]
-    if given.keys.rows:
-        pairs.append((given.keys_title, _block(given.keys, say)))
-    return element("div", head, _pairs(pairs), *_step(given.next, say, say(": ")), class_="trouble")
+def _finding(finding_block: FindingBlock, say: Words) -> Markup:
+    head = element("h3", element("span", _phrase(finding_block.title)), _phrase(finding_block.result))
+    pairs = [*((name, _phrase(value)) for name, value in finding_block.facts if value is not None)]
+    if finding_block.keys.rows:
+        pairs.append((finding_block.keys_title, _block(finding_block.keys, say)))
+    return element("div", head, _pairs(pairs), *_step(finding_block.next, say, say(": ")), class_="trouble")
 
 
-def _table(given: Table) -> Markup:
+def _table(table: Table) -> Markup:
     """On a phone each row is a card of its own, and still a row to those who hear it."""
-    columns = given.columns
-    head = [element("th", one.title, class_=one.kind, scope="col", role="columnheader") for one in columns]
-    foot = [_row(columns, row) for row in given.foot]
+    columns = table.columns
+    head = [element("th", column.title, class_=column.kind, scope="col", role="columnheader") for column in columns]
+    foot = [_row(columns, row) for row in table.foot]
     return element(
         "table",
-        element("caption", _phrase(given.caption)) if given.caption else None,
+        element("caption", _phrase(table.caption)) if table.caption else None,
         element("thead", element("tr", *head, role="row"), role="rowgroup"),
-        element("tbody", *(_row(columns, row) for row in given.rows), role="rowgroup"),
+        element("tbody", *(_row(columns, row) for row in table.rows), role="rowgroup"),
         element("tfoot", *foot, role="rowgroup") if foot else None,
         # Two columns fit on a phone as they are.
         class_="cards" if len(columns) > 2 else None,
@@ -224,21 +226,25 @@ def _row(columns: Sequence[Column], cells: Sequence[Phrase | Cell]) -> Markup:
     return element("tr", *made, role="row")
 
 
-def _chart(given: Chart, say: Words) -> Markup:
-    done, asked, failed = given.titles
+def _chart(chart: Chart, say: Words) -> Markup:
+    done, asked, failed = chart.titles
     swatches = (_phrase(Span("swatch", tone=tone)) for tone in ("way", "line"))
-    legend = [element("span", one, title, class_="legend") for one, title in zip(swatches, (done, asked), strict=True)]
-    peaks = [element("span", say("peak {number}", number=one)) for one in given.peaks]
+    legend = [
+        element("span", swatch, title, class_="legend") for swatch, title in zip(swatches, (done, asked), strict=True)
+    ]
+    peaks = [element("span", say("peak {number}", number=peak)) for peak in chart.peaks]
     return element(
         "figure",
         element("figcaption", element("span", *legend), peaks[0]),
-        columns(given.done, "copied", given.asked),
+        columns(chart.done, "copied", chart.asked),
         element("figcaption", element("span", _phrase(Span("swatch", tone="bad")), failed), peaks[1]),
-        columns(given.failed, "failures"),
-        element("p", *(element("span", f"{one:%Y-%m-%d %H:%M:%S}") for one in (given.start, given.end)), class_="ends"),
-        _block(given.note, say) if given.note else None,
+        columns(chart.failed, "failures"),
+        element(
+            "p", *(element("span", f"{time:%Y-%m-%d %H:%M:%S}") for time in (chart.start, chart.end)), class_="ends"
+        ),
+        _block(chart.note, say) if chart.note else None,
         role="group",
-        aria_label=given.label,
+        aria_label=chart.label,
     )
 
 

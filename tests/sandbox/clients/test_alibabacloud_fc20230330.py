@@ -38,7 +38,10 @@ def test_functions_and_triggers_are_listed_page_by_page(box, client_of):
     client = client_of(*box.user_credentials)
     first = functions(client, limit=1)
     second = functions(client, limit=1, next_token=first.next_token)
-    assert [one.function_name for one in (*first.functions, *second.functions)] == ["album$resize", "thumbnails"]
+    assert [function.function_name for function in (*first.functions, *second.functions)] == [
+        "album$resize",
+        "thumbnails",
+    ]
     assert not second.next_token
     [one] = triggers(client, "album$resize").triggers
     assert (one.trigger_name, one.trigger_type, one.source_arn) == ("on-upload", "oss", TRIGGER["sourceArn"])

@@ -44,13 +44,13 @@ def test_hostile_keys_are_stored_listed_and_deleted(box, v2):
         put(v2, key, key.encode())
 
     for pages in listings(v2, limit=4):
-        assert [one.key for page in pages for one in page.contents or []] == sorted(SENDABLE)
+        assert [content.key for page in pages for content in page.contents or []] == sorted(SENDABLE)
     assert all(get(v2, key).body.read() == key.encode() for key in SENDABLE)
     writable = [key for key in SENDABLE if "\x01" not in key and "\r" not in key]
     deleted = v2.delete_multiple_objects(
         oss.DeleteMultipleObjectsRequest(bucket="photos", objects=[oss.DeleteObject(key=key) for key in writable])
     )
-    assert [one.key for one in deleted.deleted_objects] == writable
+    assert [deleted_stored.key for deleted_stored in deleted.deleted_objects] == writable
     for key in set(SENDABLE) - set(writable):  # XML cannot carry them
         assert v2.delete_object(oss.DeleteObjectRequest(bucket="photos", key=key)).status_code == 204
     assert not box.oss.objects("photos")
@@ -66,8 +66,8 @@ def test_folders_are_listed(v2):
         put(v2, key)
 
     for pages in listings(v2, limit=1, delimiter="/"):
-        assert [one.key for page in pages for one in page.contents or []] == ["a", "c"]
-        assert [one.prefix for page in pages for one in page.common_prefixes or []] == ["b/"]
+        assert [content.key for page in pages for content in page.contents or []] == ["a", "c"]
+        assert [common_prefix.prefix for page in pages for common_prefix in page.common_prefixes or []] == ["b/"]
 
 
 def test_a_large_object_is_uploaded_and_downloaded_in_parts(v2, tmp_path):
@@ -131,7 +131,7 @@ def test_existing_objects_are_found_and_can_be_protected(box, v2):
 
 def test_buckets_are_listed_described_and_versioned(v2):
     pages = v2.list_buckets_paginator(limit=1).iter_page(oss.ListBucketsRequest())
-    assert [one.name for page in pages for one in page.buckets] == ["photos", "photos-oms-log"]
+    assert [bucket.name for page in pages for bucket in page.buckets] == ["photos", "photos-oms-log"]
     assert v2.get_bucket_location(oss.GetBucketLocationRequest(bucket="photos")).location == "oss-cn-hangzhou"
 
     enabled = oss.VersioningConfiguration(status="Enabled")
@@ -175,7 +175,7 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, v2):
     [marker] = [one for page in pages for one in page.delete_marker or []]
     versions = [one for page in pages for one in page.version or []]
     assert (marker.key, marker.is_latest) == ("a b", True)
-    assert [(one.key, one.size) for one in versions] == [("a b", 1), ("a b", 1)]
+    assert [(version.key, version.size) for version in versions] == [("a b", 1), ("a b", 1)]
     # WHEN the delete marker goes THEN the object is there again
     delete(marker.version_id)
     assert get(v2, "a b").body.read() == b"2"
@@ -200,4 +200,4 @@ def test_uploads_under_way_are_listed_by_prefix(v2):
     }
     request = oss.ListMultipartUploadsRequest(bucket="photos", prefix="a", encoding_type="url")
     found = v2.list_multipart_uploads(request)
-    assert [(one.key, one.upload_id) for one in found.uploads] == [(key, begun[key]) for key in ("a b", "a/é")]
+    assert [(upload.key, upload.upload_id) for upload in found.uploads] == [(key, begun[key]) for key in ("a b", "a/é")]

@@ -67,7 +67,7 @@ def test_a_policy_has_versions_of_which_the_oldest_makes_room(ask, dara_refused)
 
     named = {"policy_name": "sync", "policy_type": "Custom"}
     versions = ask("list_policy_versions", **named).policy_versions.policy_version
-    assert [(one.version_id, one.is_default_version) for one in versions] == [
+    assert [(version.version_id, version.is_default_version) for version in versions] == [
         *((f"v{number}", False) for number in (2, 3, 4, 5)),
         ("v6", True),
     ]

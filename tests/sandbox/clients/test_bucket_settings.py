@@ -190,7 +190,7 @@ ESDK = {
     "acl": (
         lambda client: client.setBucketAcl(THERE, EVERYONE),
         lambda client: client.getBucketAcl(THERE),
-        lambda body: [one.grantee.group for one in body.grants] == ["Everyone"],
+        lambda body: [grant.grantee.group for grant in body.grants] == ["Everyone"],
         None,
     ),
     "versioning": (

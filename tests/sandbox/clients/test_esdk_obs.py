@@ -100,7 +100,7 @@ def test_prefixes_and_common_prefixes_are_listed(box, client):
 
     def found(**details):
         body = client.listObjects(BUCKET, **details).body
-        return [one.key for one in body.contents], [one.prefix for one in body.commonPrefixs]
+        return [content.key for content in body.contents], [commonPrefix.prefix for commonPrefix in body.commonPrefixs]
 
     assert found(prefix="a/") == (["a/1", "a/2"], [])
     assert found(delimiter="/") == (["b"], ["a/", "c/"])
@@ -253,8 +253,8 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, client):
         box.obs.put(BUCKET, "a b", body)
     assert client.deleteObject(BUCKET, "a b").body.deleteMarker
     found = client.listVersions(BUCKET, Versions(max_keys=2)).body
-    assert [(one.key, one.isLatest) for one in found.markers] == [("a b", True)]
-    assert [(one.key, one.size, one.isLatest) for one in found.versions] == [("a b", 1, False)]
+    assert [(marker.key, marker.isLatest) for marker in found.markers] == [("a b", True)]
+    assert [(version.key, version.size, version.isLatest) for version in found.versions] == [("a b", 1, False)]
     assert found.head.isTruncated
     rest = Versions(key_marker=found.head.nextKeyMarker, version_id_marker=found.head.nextVersionIdMarker)
     found.versions += client.listVersions(BUCKET, rest).body.versions

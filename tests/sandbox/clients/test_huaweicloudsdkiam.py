@@ -46,7 +46,7 @@ def test_a_user_has_a_life_and_two_keys(box, client):
     first, second = (make_key(client, user) for _ in range(2))
     assert refused(lambda: make_key(client, user)) == (409, "PAP5.0003")
     keys = client.list_access_keys_v5(v5.ListAccessKeysV5Request(user_id=user.user_id)).access_keys
-    assert [one.access_key_id for one in keys] == [first.access_key_id, second.access_key_id]
+    assert [key.access_key_id for key in keys] == [first.access_key_id, second.access_key_id]
     assert box.iam.find_key(first.access_key_id).secret == first.secret_access_key
     assert refused(lambda: client.delete_user_v5(v5.DeleteUserV5Request(user_id=user.user_id)))[0] == 409
 
@@ -63,7 +63,7 @@ def test_lists_come_in_pages_after_a_marker(client):
     made = [make_user(client, f"user-{number}").user_id for number in range(3)]
     first = client.list_users_v5(v5.ListUsersV5Request(limit=2))
     second = client.list_users_v5(v5.ListUsersV5Request(limit=2, marker=first.page_info.next_marker))
-    assert [one.user_id for one in (*first.users, *second.users)] == made
+    assert [user.user_id for user in (*first.users, *second.users)] == made
     assert (first.page_info.current_count, second.page_info.next_marker) == (2, None)
     assert refused(lambda: client.list_users_v5(v5.ListUsersV5Request(marker="never"))) == (400, "PAP5.0010")
 
@@ -75,7 +75,7 @@ def test_a_list_tells_whose_a_key_is(box, client):
         client.list_users_v5(v5.ListUsersV5Request(access_key_id=key)).users
         for key in (make_key(client, user).access_key_id, "ROOTKEY", box.huawei_credentials[0], "UNKNOWN")
     ]
-    assert [[(one.user_name, one.is_root_user) for one in found] for found in owners] == [
+    assert [[(one.user_name, one.is_root_user) for one in owner] for owner in owners] == [
         [("sync-functions", False)],
         [("root", True)],
         [("administrator", False)],
@@ -90,7 +90,7 @@ def test_a_policy_is_attached_and_changed_by_versions(client):
     client.attach_user_policy_v5(attach)
     assert refused(lambda: client.attach_user_policy_v5(attach))[0] == 409
     attached = client.list_attached_user_policies_v5(v5.ListAttachedUserPoliciesV5Request(user_id=user.user_id))
-    assert [one.policy_name for one in attached.attached_policies] == ["sync"]
+    assert [attached_policy.policy_name for attached_policy in attached.attached_policies] == ["sync"]
     shown = client.list_policies_v5(v5.ListPoliciesV5Request(policy_type="custom")).policies
     assert [(one.policy_id, one.attachment_count) for one in shown] == [(policy.policy_id, 1)]
 
@@ -100,7 +100,7 @@ def test_a_policy_is_attached_and_changed_by_versions(client):
         client.create_policy_version_v5(version)
     assert refused(lambda: client.create_policy_version_v5(version)) == (409, "PAP5.0003")
     versions = client.list_policy_versions_v5(v5.ListPolicyVersionsV5Request(policy_id=policy.policy_id)).versions
-    assert [(one.version_id, one.is_default) for one in versions][-2:] == [("v4", False), ("v5", True)]
+    assert [(version.version_id, version.is_default) for version in versions][-2:] == [("v4", False), ("v5", True)]
     default = client.get_policy_version_v5(v5.GetPolicyVersionV5Request(policy.policy_id, "v5")).policy_version
     assert json.loads(default.document) == DOCUMENT
 
@@ -139,7 +139,7 @@ def test_at_most_fifty_users_and_ten_policies_of_one(client):
     assert refused(lambda: make_user(client, "one-more")) == (409, "PAP5.0003")
     body = v5.AttachUserPolicyReqBody(user_id=users[0].user_id)
     policies = [make_policy(client, f"policy-{number}").policy_id for number in range(11)]
-    *ten, last = (v5.AttachUserPolicyV5Request(policy_id=one, body=body) for one in policies)
+    *ten, last = (v5.AttachUserPolicyV5Request(policy_id=policy, body=body) for policy in policies)
     for one in ten:
         client.attach_user_policy_v5(one)
     assert refused(lambda: client.attach_user_policy_v5(last)) == (409, "PAP5.0003")
@@ -148,10 +148,10 @@ def test_at_most_fifty_users_and_ten_policies_of_one(client):
 def test_v3_tells_whose_the_keys_are_and_the_projects(box, client_of):
     client = client_of(v3)
     domains = client.keystone_list_auth_domains(v3.KeystoneListAuthDomainsRequest()).domains
-    assert [one.id for one in domains] == [DOMAIN_ID]
+    assert [domain.id for domain in domains] == [DOMAIN_ID]
     for name, found in (("cn-north-4", [box.project_id]), ("cn-east-9", [])):
         projects = client.keystone_list_projects(v3.KeystoneListProjectsRequest(name=name)).projects
-        assert [one.id for one in projects] == found
+        assert [project.id for project in projects] == found
 
 
 def test_a_wrong_secret_and_another_domain_are_refused(box, client_of):

@@ -86,7 +86,10 @@ def test_the_statistics_count_objects_too(box, client):
     )
 
     assert answer.statistic_time_type == "FIVE_MINUTES"
-    assert {one.data_type: sum(point.statistic_num for point in one.data) for one in answer.statistic_datas} == counted
+    assert {
+        statistic_data.data_type: sum(point.statistic_num for point in statistic_data.data)
+        for statistic_data in answer.statistic_datas
+    } == counted
 
 
 def test_tasks_are_listed_by_status_and_page_by_page(box, client):

@@ -24,7 +24,7 @@ def create(box, tmp_path):
 @pytest.fixture
 def outcomes(box):
     """Of all attempts so far: the function, which attempt it was, how it went."""
-    return lambda: [(one.function, one.attempt, one.outcome) for one in box.fc.invocations]
+    return lambda: [(invocation.function, invocation.attempt, invocation.outcome) for invocation in box.fc.invocations]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_a_failed_event_is_tried_again_until_it_succeeds(box, create, outcomes):
     box.fc.wait_idle(PATIENCE)
 
     assert outcomes() == [("f", 1, "raised"), ("f", 2, "raised"), ("f", 3, "returned")]
-    assert len({one.request_id for one in box.fc.invocations}) == 1
+    assert len({invocation.request_id for invocation in box.fc.invocations}) == 1
 
 
 def test_an_event_that_failed_for_good_goes_to_its_destination_in_an_envelope(box, create, outcomes):

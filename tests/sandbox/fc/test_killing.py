@@ -45,7 +45,9 @@ def test_one_of_several_is_killed_and_only_its_event_is_tried_again(box, create,
     box.fc.wait_idle(PATIENCE)
 
     assert sorted(outcomes()) == [("f", 1, "crashed"), *[("f", 1, "returned")] * 2, ("f", 2, "returned")]
-    assert [(one.payload, one.error_type) for one in box.fc.invocations if one.failed] == [(b"b", "FunctionCrashed")]
+    assert [(invocation.payload, invocation.error_type) for invocation in box.fc.invocations if invocation.failed] == [
+        (b"b", "FunctionCrashed")
+    ]
     assert running[1] not in box.fc.pids()
 
 
@@ -120,4 +122,4 @@ def test_past_the_limit_events_wait_in_the_order_in_which_they_came(box, create)
         box.fc.submit("f", b"%d" % number)
     box.fc.wait_idle(PATIENCE)
 
-    assert [one.payload for one in box.fc.invocations] == [b"%d" % number for number in range(10)]
+    assert [invocation.payload for invocation in box.fc.invocations] == [b"%d" % number for number in range(10)]

@@ -40,7 +40,11 @@ def trail(seed):
             box.later(number % 3)
         box.wait_idle(3600)
         clouds = (box.oms, box.oss)
-        return [(one.time, one.method, one.raw_path, one.connection) for cloud in clouds for one in cloud.requests]
+        return [
+            (request.time, request.method, request.raw_path, request.connection)
+            for cloud in clouds
+            for request in cloud.requests
+        ]
 
 
 def test_the_same_seed_gives_the_same_requests_at_the_same_moments():
@@ -60,10 +64,12 @@ def test_hours_take_no_time(world):
 
 def test_instances_know_nothing_of_each_other():
     with InProcess() as box:
-        one, other = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
-        names = [instance.module()._instance().settings.log_bucket for instance in (one, other, one)]
+        call_instance, other = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
+        names = [
+            instance.module()._instance().settings.log_bucket for instance in (call_instance, other, call_instance)
+        ]
     assert names == ["one", "other", "one"]
-    assert one.module()._instance() is one.module()._instance()
+    assert call_instance.module()._instance() is call_instance.module()._instance()
 
 
 def at_request(world, number, what):
@@ -83,7 +89,7 @@ def at_request(world, number, what):
 def test_a_killed_instance_sends_nothing_more_and_its_event_is_retried_by_another(world, number):
     killed = at_request(world, number, CallInstance.strike)
     upload(world, within=3600)
-    assert [one.outcome for one in world.fc.invocations] == ["crashed", "returned"]
+    assert [invocation.outcome for invocation in world.fc.invocations] == ["crashed", "returned"]
     assert RECORD in world.oss.objects(world.log_bucket)
     with pytest.raises(Killed):
         killed[0].check()
@@ -97,7 +103,7 @@ def test_a_frozen_instance_goes_on_where_it_was_when_it_is_thawed(world):
     frozen[0].thaw()
     world.wait_idle(60)
     assert RECORD in world.oss.objects(world.log_bucket)
-    assert [one.outcome for one in world.fc.invocations] == ["returned"]
+    assert [invocation.outcome for invocation in world.fc.invocations] == ["returned"]
 
 
 def test_an_idle_instance_is_frozen_until_the_next_event_and_its_monotonic_clock_stands_still(world):

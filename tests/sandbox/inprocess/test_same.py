@@ -97,7 +97,7 @@ def test_a_function_is_retried_in_the_same_way_and_its_last_failure_handed_on(wo
     world.deploy(tmp_path, max_retries=1)
     world.oss.put(world.source_bucket, "a", b"")
     world.wait_idle(PATIENCE)
-    assert [one.outcome for one in world.fc.invocations] == outcomes
+    assert [invocation.outcome for invocation in world.fc.invocations] == outcomes
     assert len(world.fc.dropped) == (outcomes[-1] != "returned")
 
 
@@ -119,7 +119,7 @@ def oms(world, huawei_of):
 
 
 def contents(objects):
-    return {key: one.data for key, one in objects.items()}
+    return {key: stored.data for key, stored in objects.items()}
 
 
 def copied(box):
@@ -128,7 +128,7 @@ def copied(box):
 
 def lists(box):
     """OMS's lists, the oldest first: when by their names, in seconds, and their columns."""
-    found = [(name.rpartition("/")[2], one) for name, one in box.obs.objects(box.destination_bucket).items()]
+    found = [(name.rpartition("/")[2], stored) for name, stored in box.obs.objects(box.destination_bucket).items()]
     written = sorted((int(name.split(".")[0]) / 1000, one.data.decode()) for name, one in found if "_list." in name)
     return [(when, body.rstrip().split(",")) for when, body in written]
 
@@ -261,7 +261,7 @@ def test_each_cloud_tells_its_own_time(world, oms):
         return abs(seconds - cloud.now()) < PATIENCE
 
     assert near(world.oss.objects(world.source_bucket)["a"].last_modified, world.oss)
-    assert all(near(one.last_modified, world.obs) for one in world.obs.objects(world.destination_bucket).values())
+    assert all(near(stored.last_modified, world.obs) for stored in world.obs.objects(world.destination_bucket).values())
     ((when, (time_in_china, *_)),) = lists(world)
     assert near(when, world.oms)
     assert near(datetime.fromisoformat(f"{time_in_china}+08:00").timestamp(), world.oms)

@@ -11,7 +11,7 @@ NAMESPACE = "{http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/}"
 
 
 def keys(answer):
-    return [one.text for one in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}Key")]
+    return [element.text for element in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}Key")]
 
 
 def test_the_bucket_has_to_be_in_the_host_name(obs_requests, refusal):
@@ -82,7 +82,7 @@ def test_more_than_a_thousand_keys_never_come_in_a_page(box, obs_requests):
 def test_a_listing_has_milliseconds_lower_case_etags_and_a_namespace(box, obs_requests):
     box.obs.put(BUCKET, "a b+c", b"hello")
     root = ElementTree.fromstring(obs_requests.send(params={"encoding-type": "url"}).content)
-    told = {one.tag.removeprefix(NAMESPACE): one.text for one in root.iter()}
+    told = {element.tag.removeprefix(NAMESPACE): element.text for element in root.iter()}
     entry = told["Key"], told["EncodingType"], told["ETag"]
     assert entry == ("a+b%2Bc", "url", f'"{hashlib.md5(b"hello").hexdigest()}"')
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["LastModified"])

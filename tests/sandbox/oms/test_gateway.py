@@ -92,7 +92,7 @@ def test_a_clock_may_be_a_quarter_of_an_hour_off(box, huawei, sign, assert_refus
 def test_a_header_that_must_be_signed_and_is_not_is_refused(box, huawei, http, name, assert_refused):
     headers = huawei.headers("POST", box.task.sync_url, BODY, JSON, box.huawei_credentials)
     names = headers["Authorization"].split("SignedHeaders=")[1].split(",")[0]
-    fewer = ";".join(one for one in names.split(";") if one != name)
+    fewer = ";".join(part for part in names.split(";") if part != name)
     headers["Authorization"] = headers["Authorization"].replace(names, fewer)
 
     answer = http.post(box.task.sync_url, headers=headers, data=BODY)

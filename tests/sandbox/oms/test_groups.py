@@ -218,7 +218,7 @@ def test_groups_are_listed_by_status_and_page_by_page(box, client, create, migra
 
     def listed(**query):
         answer = client.list_task_group(v2.ListTaskGroupRequest(**query))
-        return [one.group_id for one in answer.taskgroups], answer.count
+        return [taskgroup.group_id for taskgroup in answer.taskgroups], answer.count
 
     assert listed() == ([first, second], 2)
     assert listed(status=6) == ([first], 1)

@@ -89,6 +89,6 @@ def test_a_parameter_that_is_given_twice_is_refused(huawei, task_url, assert_ref
     assert_refused(huawei.call("GET", task_url(tail)), 400, "OMS.0001")
 
 
-@pytest.mark.parametrize("send", [one for one in CALLS if one[1].endswith(("/start", "/update"))], indirect=True)
+@pytest.mark.parametrize("send", [call for call in CALLS if call[1].endswith(("/start", "/update"))], indirect=True)
 def test_a_field_of_another_call_is_refused(send, assert_refused):
     assert_refused(send(more_fields={"migrate_failed_object": False}), 400, "OMS.0001")

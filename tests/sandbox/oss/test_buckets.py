@@ -19,7 +19,7 @@ def test_the_buckets_of_the_account_are_listed_page_by_page(box, service):
 
     def listed(**given):
         page = service.list_buckets(**given)
-        return [(one.name, one.location) for one in page.buckets], page.is_truncated, page.next_marker
+        return [(bucket.name, bucket.location) for bucket in page.buckets], page.is_truncated, page.next_marker
 
     here = ("photos", "oss-cn-hangzhou"), ("photos-oms-log", "oss-cn-hangzhou")
     first = listed(max_keys=2)
@@ -81,7 +81,7 @@ def versions(bucket):
         bucket.get_object_meta("a"),
         bucket.delete_object("a"),
     ]
-    return [one.headers.get("x-oss-version-id") for one in answers]
+    return [answer.headers.get("x-oss-version-id") for answer in answers]
 
 
 def test_without_versioning_no_answer_names_a_version(photos):

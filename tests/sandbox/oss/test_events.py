@@ -208,5 +208,5 @@ def test_a_chain_of_late_events_that_functions_cause_is_waited_for_to_its_end(bo
     box.oss.put("photos", "a", b"")
     box.wait_idle(PATIENCE)
 
-    assert [one.outcome for one in box.fc.invocations] == ["returned"] * 4
+    assert [invocation.outcome for invocation in box.fc.invocations] == ["returned"] * 4
     assert list(box.oss.objects("photos")) == ["a", "aa", "aaa", "aaaa"]

@@ -26,7 +26,7 @@ def test_a_listing_takes_its_time_and_keeps_nothing_else_waiting(box, photos):
         listings = [pool.submit(seconds, call) for call in calls]
         others = seconds(lambda: (photos.put_object("a", b""), photos.get_object("a").read()))
 
-    assert all(LATENCY <= one.result() < 3 * LATENCY for one in listings), "five take no longer than one"
+    assert all(LATENCY <= listing.result() < 3 * LATENCY for listing in listings), "five take no longer than one"
     assert others < LATENCY
 
 
@@ -45,7 +45,7 @@ def test_other_kinds_of_requests_can_take_their_time_too(box, photos, kind, slow
     with ThreadPoolExecutor(3) as pool:
         times = [pool.submit(seconds, lambda call=call: call(photos)) for call in slow]
         assert seconds(photos.list_objects) < LATENCY
-    assert all(one.result() >= LATENCY for one in times)
+    assert all(time_.result() >= LATENCY for time_ in times)
 
     box.oss.latency()
     photos.put_object("a", b"")

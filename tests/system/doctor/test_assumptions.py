@@ -121,8 +121,8 @@ def test_where_oms_does_not_tell_its_counts_it_is_not_said_to_count_by_the_hour(
 def test_on_a_terminal_each_is_a_line_above_what_shows_it(box, handler, language, title):
     report = handler(box)
     shown = [
-        "".join(one[:2]) + one.after if isinstance(one, Marked) else one
-        for one in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
+        "".join(marked[:2]) + marked.after if isinstance(marked, Marked) else marked
+        for marked in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
     ]
     begins = [place for place, line in enumerate(shown) if line.strip().startswith(title)]
     seen, fix = ("seen", "fix") if language == "en" else ("seen_zh", "fix_zh")

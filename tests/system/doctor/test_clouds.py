@@ -250,7 +250,7 @@ def test_what_keeps_compare_from_looking_is_a_warning_and_all_else_is_as_before(
     assert name in states(report, "warning", "fault")
     check = the_check(report, name)
     assert fix in check["fix"] + check["seen"]
-    assert not [one for one in states(report, "fault") if one != "OBS clock"]
+    assert not [state for state in states(report, "fault") if state != "OBS clock"]
 
 
 @pytest.mark.parametrize(("kept", "seen"), [(True, "keeps older versions"), (False, "keeps no older versions")])

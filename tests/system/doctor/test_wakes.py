@@ -122,7 +122,7 @@ def test_doctor_has_the_settings_of_every_function_but_the_webhook(tmp_path, box
     render(box.answers() | {"compareDeep": "on", "alertLanguage": "zh"}, tmp_path)
     settings = {name: props["environmentVariables"] for name, props in resources(tmp_path, lambda name: "").items()}
     told = settings.pop("doctor")
-    lacking = {name for one in settings.values() for name in one.items() if name not in told.items()}
+    lacking = {name for setting in settings.values() for name in setting.items() if name not in told.items()}
     assert {name for name, _ in lacking} == {"ALERT_WEBHOOK"}
 
 

@@ -76,17 +76,17 @@ def work(box: Sandbox) -> set[str]:
     told = box.fc.invoke("status", b"{}").value or {"old_objects_silence": {"status": 0}}
     checks = box.fc.invoke("doctor", b"{}").value["checks"]
     # Doctor's look at the clock is of no bucket, and unsigned.
-    refused = {one.name for one in (*box.oss.actions, *box.obs.actions) if one.bucket and one.status == 403}
+    refused = {action.name for action in (*box.oss.actions, *box.obs.actions) if action.bucket and action.status == 403}
     refused |= {"fc:InvokeFunction"} if box.not_invoked else set()
     refused |= {"oms:taskgroup:get"} if told["old_objects_silence"]["status"] == 403 else set()
-    return refused | {one["name"] for one in checks if one["state"] == "fault"}
+    return refused | {check["name"] for check in checks if check["state"] == "fault"}
 
 
 @pytest.mark.parametrize("by_hand", [False, True], ids=["v5", "v3"])
 def test_all_jobs_do_their_work_with_what_setup_grants(box, granted, by_hand):
     granted(by_hand=by_hand)
     assert work(box) == set()
-    assert {one.outcome for one in box.fc.invocations} == {"returned"}
+    assert {invocation.outcome for invocation in box.fc.invocations} == {"returned"}
     assert box.task.destination.keys() == {"a", "最" * 341, "lost"}
     assert box.task.failure_object == 0
 
@@ -137,10 +137,10 @@ def test_with_one_right_less_oms_takes_no_task_or_does_not_copy(box, granted, mi
 def test_each_right_that_is_granted_is_taken_away_once(box, tmp_path):
     render(box.answers(), tmp_path)
     given = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
-    of_functions = [*(one.document for one in roles(given)), functions_in_huawei(given)]
+    of_functions = [*(role.document for role in roles(given)), functions_in_huawei(given)]
     assert actions_of(*of_functions) == MISSING.keys() | MISSING_TOO.keys()
     assert actions_of(source_reader("bucket"), destination_writer("bucket")) == set(OF_OMS)
 
 
 def actions_of(*documents: Document) -> set[str]:
-    return {action for one in documents for part in one["Statement"] for action in part["Action"]}
+    return {action for document in documents for part in document["Statement"] for action in part["Action"]}

@@ -112,7 +112,7 @@ def test_a_functions_policy_allows_what_it_calls_and_nothing_more(box, project, 
     del box.oss.actions[:]
     JOBS[name](box)
     # Doctor's look at the clock is of no bucket, and unsigned.
-    calls = [one for one in box.oss.actions if one.bucket]
+    calls = [action for action in box.oss.actions if action.bucket]
     # Compare reads only what somebody asks for: see below.
     granted = rights(project, name, "oss", reads=name != "compare")
     assert refused(calls, granted) == []
@@ -136,7 +136,7 @@ def deep(box: Sandbox, job: str) -> None:
 @pytest.mark.parametrize("name", ["compare", "certify"])
 def test_only_what_reads_objects_needs_the_right_to_and_it_is_of_the_source_alone(box, project, name):
     deep(box, name)
-    calls = [one for one in box.oss.actions if one.bucket]
+    calls = [action for action in box.oss.actions if action.bucket]
     granted, usual = (rights(project, name, "oss", reads=reads) for reads in (True, False))
     assert refused(calls, granted) == []
     (more,) = set(granted) - set(usual)
@@ -154,19 +154,21 @@ def test_huaweis_policies_allow_what_is_called_and_nothing_more(box):
     granted = {(action, to) for one in obs["Statement"] for action in one["Action"] for to in one["Resource"]}
     (everything,) = {resource for action, resource in granted if action == "obs:object:GetObject"}
     called = {
-        (one.name, f"OBS:*:*:bucket:{one.bucket}" if one.name.startswith("obs:bucket:") else everything)
-        for one in box.obs.actions
+        (action.name, f"OBS:*:*:bucket:{action.bucket}" if action.name.startswith("obs:bucket:") else everything)
+        for action in box.obs.actions
     }
     assert called == granted
     # Without reading objects: OMS's lists, of the sync task and of a migration.
     *_, (_, obs) = by_roles(functions_in_huawei({**given, "readObjects": "off"}), "cn-north-4")
     folders = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
-    assert obs["Statement"][-1]["Resource"] == [f"OBS:*:*:object:{box.destination_bucket}/{one}*" for one in folders]
+    assert obs["Statement"][-1]["Resource"] == [
+        f"OBS:*:*:object:{box.destination_bucket}/{folder}*" for folder in folders
+    ]
 
 
 def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(box, project):
     def invokes(name: str) -> set[tuple[str, str]]:
-        return {(one.action, one.resource) for one in rights(project, name, "fc")}
+        return {(right.action, right.resource) for right in rights(project, name, "fc")}
 
     def functions(*names: str) -> set[tuple[str, str]]:
         arns = [f"acs:fc:cn-hangzhou:*:functions/{name}" for name in names]
@@ -186,12 +188,14 @@ def test_the_triggers_may_invoke_what_they_wake_and_forward_may_invoke_replay(bo
     box.oss.deny("oss:PutObject", box.log_bucket)
     box.oss.put(box.source_bucket, "a", b"contents")
     box.fc.wait_idle(60)
-    assert {"forward", "replay"} <= {one.function for one in box.fc.invocations}
+    assert {"forward", "replay"} <= {invocation.function for invocation in box.fc.invocations}
 
 
 def table(first: str) -> list[list[str]]:
     """The rows of the table of SECURITY.md whose second column is called so, without its head."""
-    ((_, *rows),) = (one for one in Document.read(ROOT / "SECURITY.md").tables if one[0][1].content == first)
+    ((_, *rows),) = (
+        tokenses for tokenses in Document.read(ROOT / "SECURITY.md").tables if tokenses[0][1].content == first
+    )
     return [[cell.content for cell in row] for row in rows]
 
 
@@ -200,7 +204,7 @@ def told(cell: str) -> set[str]:
 
 
 def named(rights: Iterable[Right]) -> set[str]:
-    return {one.action.partition(":")[2] for one in rights}
+    return {right.action.partition(":")[2] for right in rights}
 
 
 def test_the_table_of_rights_is_what_the_policies_give(project):
@@ -208,12 +212,12 @@ def test_the_table_of_rights_is_what_the_policies_give(project):
     assert set(rows) == {*FUNCTIONS, "trigger"}
     for name, (_, source, log, other, _) in rows.items():
         oss = rights(project, name, "oss")
-        in_log = [one for one in oss if "-oms-log" in one.resource]
-        of_source = [one for one in oss if one not in in_log]
+        in_log = [right for right in oss if "-oms-log" in right.resource]
+        of_source = [right for right in oss if right not in in_log]
         held = [named(some) for some in (of_source, in_log, rights(project, name, "fc"))]
         assert [told(source), told(log), told(other)] == held, name
         # Only under oms_source_record/, whether by name or by prefix.
-        assert all("oms_source_record/" in one.resource + one.prefix for one in in_log), name
+        assert all("oms_source_record/" in right.resource + right.prefix for right in in_log), name
 
 
 @pytest.mark.usefixtures("project")
@@ -233,8 +237,10 @@ def test_names_of_objects_stand_in_the_logs_of_those_functions_that_it_names(box
         box.fc.invoke(job, json.dumps(payload).encode())
     box.fc.invoke("status", b"{}")
     box.wait_idle(60)
-    assert {one.function for one in box.fc.invocations} == set(FUNCTIONS)
+    assert {invocation.function for invocation in box.fc.invocations} == set(FUNCTIONS)
 
     # THEN names stand in the logs of the two that the document names, and of no other
-    named = {one.function for one in box.fc.invocations if any("private/" in line for line in one.logs)}
+    named = {
+        invocation.function for invocation in box.fc.invocations if any("private/" in line for line in invocation.logs)
+    }
     assert named == {told(row[0]).pop() for row in table("which") if told(row[0])}

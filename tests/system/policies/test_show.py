@@ -99,7 +99,12 @@ def aliyun(tmp_path: Path) -> Aliyun:
 
 def pairs(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     """Each action that they allow, with each resource."""
-    return {(action, resource) for one in statements for action in one["Action"] for resource in one["Resource"]}
+    return {
+        (action, resource)
+        for statement in statements
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
 
 
 def test_a_roles_one_policy_allows_what_each_of_its_functions_needs_and_no_more(project):
@@ -129,7 +134,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     state = aliyun.state
     assert aliyun.attached() == {name: [name] for name in ("my-sync-function", "my-sync-trigger")}
     trusts = [json.loads(one["told"]["AssumeRolePolicyDocument"]) for one in state["roles"].values()]
-    services = [one["Statement"][0]["Principal"]["Service"] for one in trusts]
+    services = [trust["Statement"][0]["Principal"]["Service"] for trust in trusts]
     assert services == [["fc.aliyuncs.com"], ["oss.aliyuncs.com"]]
     assert {len(one["versions"]) for one in state["policies"].values()} == {1}
     before = aliyun.in_force()

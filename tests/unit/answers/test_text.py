@@ -94,9 +94,9 @@ def test_quantities_have_their_unit(spec, value, english, chinese):
     ],
 )
 def test_lists(names, listed, both, one_of, chinese):
-    said = [t(phrase, names=names) for phrase in ("{names}", "{names:and}", "{names:or}")]
-    assert [one.en for one in said] == [listed, both, one_of]
-    assert {one.zh for one in said} == {chinese}
+    texts = [t(phrase, names=names) for phrase in ("{names}", "{names:and}", "{names:or}")]
+    assert [one.en for one in texts] == [listed, both, one_of]
+    assert {one.zh for one in texts} == {chinese}
 
 
 def test_a_text_within_a_text_is_in_the_same_language(monkeypatch):
@@ -150,7 +150,9 @@ def test_the_catalogue_is_sorted():
 
 def test_each_place_of_a_phrase_has_its_value():
     # Where there is none, they come later, by `filled`.
-    given = [(where, {one.arg for one in call.keywords}, phrase) for where, call, phrase in PHRASES if call.keywords]
+    given = [
+        (where, {keyword.arg for keyword in call.keywords}, phrase) for where, call, phrase in PHRASES if call.keywords
+    ]
     assert [(where, phrase) for where, names, phrase in given if names != fields(phrase)] == []
 
 

@@ -39,10 +39,10 @@ def a_page(dice: random.Random) -> tuple[str, Dialect]:
 
 def one_of(dice: random.Random, text: str, pattern: str, change: Callable[[str], str]) -> str:
     """`text` with one place changed that the pattern matches."""
-    found = list(re.finditer(pattern, text, re.DOTALL))
-    if not found:
+    matches = list(re.finditer(pattern, text, re.DOTALL))
+    if not matches:
         return text
-    at = dice.choice(found)
+    at = dice.choice(matches)
     return text[: at.start()] + change(at[0]) + text[at.end() :]
 
 
@@ -63,7 +63,7 @@ SPOILERS: dict[str, Callable[[random.Random, str], str]] = {
     "an empty element": lambda dice, text: one_of(dice, text, LEAF, lambda one: f"{one.partition('>')[0]}/>"),
     "an object twice": lambda dice, text: one_of(dice, text, OBJECT, lambda one: one * 2),
     "reordered": lambda dice, text: one_of(dice, text, OBJECT, swapped),
-    "all reordered": lambda _, text: re.sub(OBJECT, lambda one: swapped(one[0]), text),
+    "all reordered": lambda _, text: re.sub(OBJECT, lambda match: swapped(match[0]), text),
     "elsewhere": lambda dice, text: one_of(dice, text, OBJECT, lambda one: f"<Versions>{one}</Versions>"),
     "hidden": lambda dice, text: one_of(
         dice,
@@ -168,9 +168,9 @@ def test_a_page_is_read_without_parsing_if_its_objects_have_the_same_elements():
 def test_a_page_of_objects_that_look_alike_is_read_without_parsing(number, space):
     objects = [ObjectSummary(f"photos/{one:04}é+", "0F" * 16, one, NEW_YEAR + one) for one in range(number)]
     for page, dialect in ((listing(objects, "t"), OSS), (obs_listing(objects, True), OBS_LISTING)):
-        found, is_fast = both(page.replace("><", f">{space}<").encode(), dialect)
-        assert found
-        assert (is_fast, found.objects, found.more) == (True, objects, True)
+        list_page, is_fast = both(page.replace("><", f">{space}<").encode(), dialect)
+        assert list_page
+        assert (is_fast, list_page.objects, list_page.more) == (True, objects, True)
 
 
 def test_an_object_of_many_elements_takes_no_longer_to_refuse():

@@ -136,8 +136,8 @@ def test_a_body_of_another_length_than_was_said_is_none(length):
 
 def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch, listener):
     # GIVEN a name that takes long to be found
-    (peer, url), found, got, real = listener, threading.Event(), threading.Event(), socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **named: found.wait() and real(*words, **named))
+    (peer, url), event, got, real = listener, threading.Event(), threading.Event(), socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **named: event.wait() and real(*words, **named))
 
     def serve() -> None:
         connection, _ = peer.accept()
@@ -157,7 +157,7 @@ def test_a_call_abandoned_while_it_connected_sends_nothing_any_more(monkeypatch,
     with Connections(url, Clock()) as session:
         assert CallPool().run([call], 0.1) == [None]
         session.abort()
-        found.set()
+        event.set()
         serving.join(60)
 
     # THEN nothing is sent

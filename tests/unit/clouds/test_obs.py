@@ -45,7 +45,7 @@ def error_of(call) -> ObsError:
 
 
 def names(world: World) -> list[str]:
-    return [one.name for one in bucket(world).iter_objects("")]
+    return [stored.name for stored in bucket(world).iter_objects("")]
 
 
 def refusal(status: int, code: str, message: str = "no") -> Fault:
@@ -369,9 +369,9 @@ def test_head_tells_what_an_object_is(world):
     there = world.obs.bucket("photos-obs")
     there.encrypted = there.has_versions = True
     world.there.add(StoredObject("kept", b"hello"))
-    found = bucket(world).head("kept")
-    assert found == ObjectHead(5, there.objects["kept"].etag.upper(), BEGAN, "kms", found.version)
-    assert found.version
+    object_head = bucket(world).head("kept")
+    assert object_head == ObjectHead(5, there.objects["kept"].etag.upper(), BEGAN, "kms", object_head.version)
+    assert object_head.version
 
 
 def test_objects_are_asked_for_side_by_side_and_each_has_its_own_answer(world):
@@ -379,7 +379,7 @@ def test_objects_are_asked_for_side_by_side_and_each_has_its_own_answer(world):
     world.obs.deny("obs:object:GetObject", "c".__eq__)
     found, *failures = bucket(world).try_head_all(["a", "b", "c"])
     assert found == HELLO
-    assert [one.code for one in failures] == ["NoSuchKey", "AccessDenied"]
+    assert [failure.code for failure in failures] == ["NoSuchKey", "AccessDenied"]
     assert world.clock.seconds == 1.0
 
 
@@ -406,8 +406,8 @@ def test_a_range_is_read_up_to_the_end_of_the_object(world, start, length, body)
 def test_where_the_range_is_ignored_only_the_beginning_is_read(world, mocker):
     read = mocker.spy(Body, "read")
     world.obs.faults.then(Fault.status(200, b"x" * 1_000_000, {**HEAD, "Content-Length": "1000000"}))
-    found = bucket(world).read("a", 0, 10)
-    assert (found.body, found.head.size) == (b"x" * 10, 1_000_000)
+    object_part = bucket(world).read("a", 0, 10)
+    assert (object_part.body, object_part.head.size) == (b"x" * 10, 1_000_000)
     assert read.call_args.args[1] <= 11
 
 

@@ -41,13 +41,13 @@ def read_by_sdk(text: str) -> ListPage:
     found = Convertor("obs", Adapter("obs")).parseListObjects(text.replace(OBS_NAMESPACE, ""), {})
     objects = [
         ObjectSummary(
-            one.key or "",
-            (one.etag or "").strip('"').upper(),
-            one.size,
-            int(datetime.strptime(one.lastModified, "%Y/%m/%d %H:%M:%S").timestamp()),
+            content.key or "",
+            (content.etag or "").strip('"').upper(),
+            content.size,
+            int(datetime.strptime(content.lastModified, "%Y/%m/%d %H:%M:%S").timestamp()),
             "Normal",  # whatever it is: nobody asks
         )
-        for one in found.contents
+        for content in found.contents
     ]
     return page_of(objects, found.is_truncated)
 
@@ -69,7 +69,7 @@ objects = st.lists(
 @given(objects=objects, more=st.booleans())
 def test_it_reads_what_was_listed_and_as_the_sdk_does(objects, more):
     text = obs_listing(objects, more)
-    assert read(text) == page_of([one._replace(type="Normal") for one in objects], more) == read_by_sdk(text)
+    assert read(text) == page_of([stored._replace(type="Normal") for stored in objects], more) == read_by_sdk(text)
 
 
 @given(names=st.lists(st.text("abc%2Fé/+ ;", min_size=1), max_size=5))

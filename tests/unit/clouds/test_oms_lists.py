@@ -28,20 +28,22 @@ def read(text: str | bytes) -> Lines:
 
 
 def keys(lines: Lines) -> list[str]:
-    return [one.key for one in lines.failures]
+    return [failure.key for failure in lines.failures]
 
 
 def test_a_line_tells_the_key_the_code_the_time_in_china_and_what_oss_said():
     lines = read(line("a/b c.jpg", message="The specified key, they say, does not exist.") + "\n")
-    found = [CopyFailure("a/b c.jpg", CODE, "The specified key, they say, does not exist.", AT)]
-    assert (lines.failures, lines.unread, lines.open_line) == (found, 0, False)
+    copy_failures = [CopyFailure("a/b c.jpg", CODE, "The specified key, they say, does not exist.", AT)]
+    assert (lines.failures, lines.unread, lines.open_line) == (copy_failures, 0, False)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_any_separator_and_line_end_is_read(separator, end):
     lines = read("".join(line(f"key {number}", separator) + end for number in range(3)))
-    assert [(one.key, one.message) for one in lines.failures] == [(f"key {number}", "timed out") for number in range(3)]
+    assert [(failure.key, failure.message) for failure in lines.failures] == [
+        (f"key {number}", "timed out") for number in range(3)
+    ]
     assert lines.unread == 0
 
 

@@ -79,11 +79,11 @@ def test_a_permanent_refusal_is_not_retried_and_says_what_to_do(world, status, r
 def test_a_bucket_of_another_region_is_told_from_a_missing_right(world):
     world.oss.remove_bucket(world.log_bucket)
     world.oss.create_bucket(world.log_bucket, "cn-beijing")
-    said = (
+    body = (
         b"<Error><Code>InvalidArgument</Code><Message>Invalid signing region in Authorization header.</Message></Error>"
     )
-    for one in (None, Fault.status(400, said, KNOWN)):
-        world.oss.faults.then(one)
+    for fault in (None, Fault.status(400, body, KNOWN)):
+        world.oss.faults.then(fault)
         (problem,) = write(world, A)
         assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
 

@@ -48,7 +48,7 @@ objects = st.lists(
 
 @given(objects=objects, token=st.sampled_from(["", "t", "to/ken+%41="]))
 def test_it_reads_what_was_listed_and_as_oss2_does(objects, token):
-    text, upper = listing(objects, token), [one._replace(etag=one.etag.upper()) for one in objects]
+    text, upper = listing(objects, token), [stored._replace(etag=stored.etag.upper()) for stored in objects]
     assert read(text) == page_of(upper, bool(token), token) == read_by_oss2(text)
 
 

@@ -19,7 +19,7 @@ def asked(world: World) -> list[str]:
 
 def names(world: World, after: str = "") -> list[list[str]]:
     with world.invocation(30).log_bucket.pages("", after) as pages:
-        return [[one.name for one in page.objects] for page in pages]
+        return [[stored.name for stored in page.objects] for page in pages]
 
 
 def test_pages_come_in_order_and_each_is_asked_for_once_and_nothing_is_one_page(world):
@@ -133,8 +133,8 @@ def test_reading_ends_by_the_deadline(world, fault):
 def test_a_page_on_its_way_that_nobody_waits_for_ends_with_its_connection_and_is_not_tried_again(world):
     # GIVEN a listing whose second page does not come
     world.oss.faults.then(answer("a", token="t"), HANG)
-    for one in world.invocation(30).log_bucket.iter_objects(""):
-        assert one.name == "a"
+    for stored in world.invocation(30).log_bucket.iter_objects(""):
+        assert stored.name == "a"
         world.later(1)
         assert asked(world) == ["", "a"]
         break  # WHEN its reader has enough
@@ -147,4 +147,4 @@ def test_a_page_on_its_way_that_nobody_waits_for_ends_with_its_connection_and_is
 
 @pytest.mark.parametrize("bodies", [[], [""], ["A" * 32, "é", "", "A\nB"]], ids=["none", "empty", "some"])
 def test_the_etags_of_many_are_those_of_each(bodies):
-    assert etags_of(bodies) == [etag_of(one) for one in bodies]
+    assert etags_of(bodies) == [etag_of(body) for body in bodies]

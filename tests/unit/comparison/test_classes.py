@@ -133,7 +133,7 @@ def is_certain(e: Entry) -> bool:
 def is_moving(e: Entry) -> bool:
     if e.source is None:
         return False
-    times = [one.modified for one in e[1:5] if one]
+    times = [listed.modified for listed in e[1:5] if listed]
     return e.source.modified > NOW - 15 * MINUTE or (max(times) > NOW - MINUTE and not is_certain(e))
 
 
@@ -192,14 +192,14 @@ def test_a_group_has_what_was_written_a_quarter_of_an_hour_before_it_began():
 
 @pytest.mark.parametrize(("moments", "table"), [(MOMENTS, TABLE), (BESIDE, IS_COPYING)])
 def test_each_combination_of_source_records_and_destination_is_in_the_class_of_the_table(moments, table):
-    seen = set()
+    object_classes = set()
     for entry in ENTRIES:
-        found = classify(entry, moments)
-        assert found is _first(entry, table), entry
-        seen.add(found)
+        object_class = classify(entry, moments)
+        assert object_class is _first(entry, table), entry
+        object_classes.add(object_class)
     # What is missing or older, and is old enough to be judged, is left to the group.
     lacking = {ObjectClass.MISSING, ObjectClass.OLDER} if moments is BESIDE else set()
-    assert seen == {name for name, _ in table} - lacking
+    assert object_classes == {name for name, _ in table} - lacking
 
 
 def test_a_group_copies_what_was_written_before_it_began_and_has_its_prefix():
@@ -223,6 +223,6 @@ def test_a_group_copies_what_was_written_before_it_began_and_has_its_prefix():
     ],
 )
 def test_what_oms_writes_itself_is_told_from_the_users_own(key, found):
-    one = ObjectSummary(key, MD5, 5, int(LONG_AGO), "Normal")
-    entries = Entry(key, None, destination=one), Entry(key, one, destination=one)
+    listed = ObjectSummary(key, MD5, 5, int(LONG_AGO), "Normal")
+    entries = Entry(key, None, destination=listed), Entry(key, listed, destination=listed)
     assert [classify(entry, MOMENTS) for entry in entries] == [found, ObjectClass.EQUAL_CONTENTS]

@@ -96,7 +96,7 @@ def test_the_classes_are_all_that_was_listed_and_the_digests_are_those_of_the_li
     for name, place in (("source", 0), ("destination", 3)):
         there = {key: four[place].size for key, four in world.items() if four[place]}
         sums = (hashlib.sha256(f"{key}\0{size}".encode()).hexdigest() for key, size in there.items())
-        digest = sum(int(one, 16) for one in sums) % 2**256
+        digest = sum(int(sum_, 16) for sum_ in sums) % 2**256
         side = tally.side(name)
         assert (side.objects, side.bytes, side.digest) == (len(there), sum(there.values()), digest)
 
@@ -114,7 +114,7 @@ def test_each_key_is_read_as_it_was_written_whatever_is_in_it(some):
 
 def test_lines_are_those_of_rclone_and_plain_keys_are_plain():
     keys = [("+", "a b/海.jpg"), ("*", "two\nlines"), ("-", '"quoted"')]
-    assert [line(*one) for one in keys] == ["+ a b/海.jpg\n", '* "two\\nlines"\n', '- "\\"quoted\\""\n']
+    assert [line(*key) for key in keys] == ["+ a b/海.jpg\n", '* "two\\nlines"\n', '- "\\"quoted\\""\n']
 
 
 def lists(world: CompareWorld, answer: dict) -> list[str]:
@@ -154,7 +154,7 @@ def test_a_piece_ends_before_its_lists_are_too_large_and_the_next_goes_on():
             world.later(HOUR)
     # THEN each key is in one list, and no list is longer than one key more than that
     assert lines(world, answer) == [f"+ {key}" for key in names]
-    assert max(len(one.encode()) for one in lists(world, answer)) <= 24
+    assert max(len(listing.encode()) for listing in lists(world, answer)) <= 24
     assert classes(answer) == {"missing": names}
 
 

@@ -33,7 +33,7 @@ def copy_first(world: CertifyWorld) -> None:
 def class_of(world: CertifyWorld, key: str) -> str:
     """What a comparison says of it that sends nothing."""
     classes = world.compare(dry_run=True, restart=False)["classes"]
-    return next(name for name, found in classes.items() if key in found["keys"])
+    return next(name for name, object_class in classes.items() if key in object_class["keys"])
 
 
 def test_what_oms_finished_and_is_not_there_is_missing(world):

@@ -114,13 +114,13 @@ def _class_of_both(seen: Seen, in_hand: float) -> str:
     return "equal_version" if was_asked else "equal_size"
 
 
-def possible(key: str, seen: list[Seen], compared: Compared, *, has_read: bool) -> set[str | None]:
+def possible(key: str, seens: list[Seen], compared: Compared, *, has_read: bool) -> set[str | None]:
     """The classes that these moments allow. All that depends on the time of reading is judged by its earliest and its
     latest, and what OMS has in hand by each moment after which that is another; `has_read`: objects were read earlier,
     these perhaps."""
     times = [(listed, in_hand) for listed in (compared.began, compared.ended) for in_hand in compared.in_hand]
-    found = {class_at(key, one, *time) for one in seen for time in times}
-    for one in seen if has_read else ():
+    found = {class_at(key, one, *time) for one in seens for time in times}
+    for one in seens if has_read else ():
         if not (one.source and one.there and len(one.source.data) == len(one.there.data)):
             continue
         if one.source.data == one.there.data:
@@ -139,12 +139,12 @@ def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False, c
     result = compared.result
     assert (result["finished"], result["adds_up"]) == (True, True)
     for key in world.keys:
-        found, seen = compared.class_of(key), compared.combinations(key)
-        assert found in possible(key, seen, compared, has_read=world.has_read), (key, found, seen)
+        found, seens = compared.class_of(key), compared.combinations(key)
+        assert found in possible(key, seens, compared, has_read=world.has_read), (key, found, seens)
         if found == "equal_contents":
-            assert any(one.source and one.there and one.source.data == one.there.data for one in seen)
+            assert any(one.source and one.there and one.source.data == one.there.data for one in seens)
         if key in compared.sent:
-            assert any(_may_be_sent(one, overwrite) for one in seen), f"{key!r} is newer in OBS, and was sent"
+            assert any(_may_be_sent(one, overwrite) for one in seens), f"{key!r} is newer in OBS, and was sent"
     if closed:
         assert not compared.sent
         return
@@ -171,7 +171,7 @@ def _differs_in_size(compared: Compared, key: str) -> bool:
 def check_sums(world: CompareWorld, result: dict) -> None:
     """Both sides are what a plain loop finds in the buckets."""
     for side, bucket in (("source", world.source), ("destination", world.there)):
-        sizes = [len(one.body) for one in bucket.objects.values()]
+        sizes = [len(stored.body) for stored in bucket.objects.values()]
         assert (result[side]["objects"], result[side]["bytes"]) == (len(sizes), sum(sizes))
 
 
@@ -183,8 +183,10 @@ def check_watermark(world: CompareWorld, compared: Compared) -> None:
         if first != last or first is None or first.is_link or first.written >= watermark:
             continue
         there = [one.there for one in compared.seen[key] if one.there]
-        arrived = [one for one in there if one.written >= first.written and len(one.data) == len(first.data)]
-        is_there = arrived or any(one.data == first.data for one in there)
+        arrived = [
+            version for version in there if version.written >= first.written and len(version.data) == len(first.data)
+        ]
+        is_there = arrived or any(version.data == first.data for version in there)
         assert is_there, f"{key!r} was written before the watermark, and is not in OBS"
 
 

@@ -297,7 +297,7 @@ def test_the_folders_of_what_differs_are_named_to_the_task_group_unless_a_shell_
         other = {"equal_size": [7, 7, 7, 7]}
         tally = Tally(
             classes={"overwritten": counts},
-            folders={"fine/": other, **{one: {**other, "overwritten": [1, 9, 1, 9]} for one in folders}},
+            folders={"fine/": other, **{folder: {**other, "overwritten": [1, 9, 1, 9]} for folder in folders}},
         )
         return str(remedies(tally, SIZE, "", deep=True)[ObjectClass.OVERWRITTEN])
 

@@ -28,7 +28,7 @@ def world() -> CompareWorld:
 
 def test_it_names_every_class_even_if_nothing_is_in_it(world):
     found, nothing = world.compare()["classes"], {"objects": 0, "bytes": 0}
-    assert found.keys() == {one.title for one in ObjectClass} - {"orphan_records"}
+    assert found.keys() == {object_class.title for object_class in ObjectClass} - {"orphan_records"}
     assert found["missing"] == {
         "source": nothing,
         "destination": nothing,
@@ -166,8 +166,8 @@ def test_a_migration_that_overwrites_has_the_narrowest_prefixes(keys, more, pref
 
 def test_a_remedy_in_a_sentence_quotes_the_prefix_for_any_shell():
     tally = Tally(classes={"suspicious": ClassCount(Side(1), keys=["照片/a b.jpg"])})
-    told = remedies(tally, None, "", deep=False)[ObjectClass.SUSPICIOUS]
-    assert "(python3 ops.py migrate --overwrite --prefix '照片/a b.jpg')" in told.en
+    text = remedies(tally, None, "", deep=False)[ObjectClass.SUSPICIOUS]
+    assert "(python3 ops.py migrate --overwrite --prefix '照片/a b.jpg')" in text.en
 
 
 @pytest.mark.parametrize("title", ["suspicious", "older"])

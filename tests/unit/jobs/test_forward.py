@@ -140,7 +140,7 @@ def test_no_secret_stands_in_records_logs_or_errors(world, lines):
     world.oms.faults.then(oms_error(401, "APIGW.0301", said), Fault.status(404, said.encode()), DROP_BEFORE)
     for key in ("a", "b", "c"):
         world.forward(payload(key))
-    shown = b" ".join(one.body for one in world.bucket.objects.values()).decode() + repr(lines())
+    shown = b" ".join(stored.body for stored in world.bucket.objects.values()).decode() + repr(lines())
     assert not [secret for secret in secrets if secret in shown]
 
 

@@ -122,9 +122,9 @@ def test_each_project_on_a_task_has_a_mark_of_its_own_whatever_its_filter(world,
 
 
 def test_the_mark_in_words_says_since_when_by_whom_and_why_on_one_line_each():
-    said = Closed("2026-01-02T00:00:00Z", "Li Lei", "cut over").text
-    assert said.en.startswith("The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over)")
-    assert said.zh.startswith("项目自 2026-01-02T00:00:00Z 起已关闭（Li Lei: cut over）")
+    text = Closed("2026-01-02T00:00:00Z", "Li Lei", "cut over").text
+    assert text.en.startswith("The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over)")
+    assert text.zh.startswith("项目自 2026-01-02T00:00:00Z 起已关闭（Li Lei: cut over）")
     assert Closed("2026-01-02T00:00:00Z", "", "").text.en.startswith(
         "The project has been closed since 2026-01-02T00:00:00Z: nothing is submitted"
     )

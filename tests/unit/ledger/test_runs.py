@@ -34,21 +34,21 @@ def test_the_lease_of_a_finished_run_file_lasts_until_no_delete_can_land_any_mor
     runs(world).finish(runs(world).new(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
     for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
         world.later(wait)
-        assert [one.lease_expired for one in leftovers(world)] == [expired]
+        assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
 
 
 def test_the_lease_of_a_run_that_died_expires_a_minute_after_its_time_was_up(world):
     assert runs(world).new(KEYS, [], 240).lease_expired is False
     for wait, expired in ((240 + 59, False), (2, True)):
         world.later(wait)
-        assert [one.lease_expired for one in leftovers(world)] == [expired]
+        assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
 
 
 def test_the_oldest_run_file_comes_first(world):
     for key in KEYS:
         runs(world).new([key], [], 60)
         world.later(40 * 24 * 3600)
-    assert [one.keys for one in leftovers(world)] == [[key] for key in KEYS]
+    assert [leftover.keys for leftover in leftovers(world)] == [[key] for key in KEYS]
 
 
 def test_a_run_file_of_which_nothing_is_left_is_deleted(world):
@@ -88,4 +88,4 @@ def test_a_run_file_that_cannot_be_shrunk_or_deleted_is_logged_and_stays(world, 
     runs(world).finish(run, left, [])
     (told,) = lines()
     assert (told["run_file"], "grant it" in told["problem"]) == (run.name, True)
-    assert [one.keys for one in leftovers(world)] == [KEYS]
+    assert [leftover.keys for leftover in leftovers(world)] == [KEYS]

@@ -71,9 +71,9 @@ def test_a_note_that_is_unreadable_is_an_error_that_shows_a_right_one(world):
 
 def test_projects_of_one_task_keep_their_states_apart(world):
     projects = [state(world), state(world, prefix="a"), state(world, suffix="a")]
-    for number, one in enumerate(projects):
-        one.store("replay", {"after": str(number)})
-    assert [one.load("replay")["after"] for one in projects] == ["0", "1", "2"]
+    for number, project in enumerate(projects):
+        project.store("replay", {"after": str(number)})
+    assert [project.load("replay")["after"] for project in projects] == ["0", "1", "2"]
 
 
 def test_in_a_bucket_with_versions_nothing_counts_as_written_once(world):

@@ -43,7 +43,7 @@ DESTINATION = [*SOURCE, ("oms/sync_task/x/failed.json", 3)]
 def digest(objects: Iterable[tuple[str, int]]) -> str:
     """As FACTS and docs have it: written here anew."""
     parts = (hashlib.sha256(f"{key}\0{size}".encode()).digest() for key, size in objects)
-    return f"{sum(int.from_bytes(one, 'big') for one in parts) % (1 << 256):064x}"
+    return f"{sum(int.from_bytes(part, 'big') for part in parts) % (1 << 256):064x}"
 
 
 def side(objects: Objects) -> dict[str, Any]:

@@ -42,13 +42,13 @@ def reads(tree: ast.AST) -> list[str]:
         match node:
             case ast.Compare(left=left, ops=operators, comparators=others):
                 # Whether there is one at all is asked of None only.
-                if not any(isinstance(one, (ast.Is, ast.IsNot)) for one in operators):
+                if not any(isinstance(operator, (ast.Is, ast.IsNot)) for operator in operators):
                     looked_at = [left, *others]
             case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in TAKES_APART:
                 looked_at = [value]
             case ast.Call(func=ast.Attribute(attr="search" | "match" | "fullmatch" | "findall" | "knows"), args=given):
                 looked_at = given
-        found += [f"{node.lineno}: {asked_for(one)}" for one in looked_at if asked_for(one) in SENTENCES]
+        found += [f"{node.lineno}: {asked_for(expr)}" for expr in looked_at if asked_for(expr) in SENTENCES]
     return found
 
 
@@ -60,9 +60,9 @@ def test_no_sentence_is_compared_or_taken_apart():
 def test_no_sentence_has_a_command_but_as_a_value():
     nodes = [node for file in FILES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     calls = [node.args[0] for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "t"]
-    phrases = [one.value for one in calls if isinstance(one, ast.Constant)]
+    phrases = [call.value for call in calls if isinstance(call, ast.Constant)]
     assert len(phrases) > 300
-    assert [one for one in phrases if re.search(r"python3 ops\.py|\bs deploy\b", one)] == []
+    assert [phrase for phrase in phrases if re.search(r"python3 ops\.py|\bs deploy\b", phrase)] == []
 
 
 @pytest.mark.parametrize(

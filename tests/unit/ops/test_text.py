@@ -189,7 +189,7 @@ SUSPICIOUS = compared(
     {"suspicious": sides(2, 2, "a"), "unknown": sides(0, 2, "u")},
     remedies={"suspicious": {"en": "Read them.", "zh": "请读取。"}},
 )
-READ = {**dict.fromkeys((one.name for one in fields(Deep)), 0), "equal": 3, "unreadable": 4, "no_right_in_obs": 2}
+READ = {**dict.fromkeys((field.name for field in fields(Deep)), 0), "equal": 3, "unreadable": 4, "no_right_in_obs": 2}
 READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right_in_obs": ["g", "h"]}
 
 

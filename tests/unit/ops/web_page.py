@@ -128,8 +128,8 @@ class Element:
 
     def one(self, name: str = "", **attributes: str) -> Element:
         """The only such element."""
-        (found,) = self.every(name, **attributes)
-        return found
+        (element,) = self.every(name, **attributes)
+        return element
 
     @property
     def text(self) -> str:
@@ -149,8 +149,8 @@ class Element:
 
     def section(self, name: str) -> Element:
         """The section with this heading."""
-        (found,) = (one for one in self.every("section") if one.attributes["aria-labelledby"] == name)
-        return found
+        (element,) = (element for element in self.every("section") if element.attributes["aria-labelledby"] == name)
+        return element
 
     def word(self) -> tuple[str, str]:
         """The big word, and its tone."""

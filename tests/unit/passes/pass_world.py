@@ -92,9 +92,9 @@ class Actor:
             self._ground.call(self._go.wait())
 
     async def _stops(self) -> None:
-        held = asyncio.ensure_future(self._back.wait())
-        await asyncio.wait([held, self._task], return_when=asyncio.FIRST_COMPLETED)
-        held.cancel()
+        task = asyncio.ensure_future(self._back.wait())
+        await asyncio.wait([task, self._task], return_when=asyncio.FIRST_COMPLETED)
+        task.cancel()
 
 
 class PassWorld(ReconcileWorld):
@@ -131,7 +131,7 @@ class PassWorld(ReconcileWorld):
 
     def current(self) -> Actor | None:
         """Whose code is running."""
-        return next((one for one in self.actors if one.instance is self.ground.owner()), None)
+        return next((actor for actor in self.actors if actor.instance is self.ground.owner()), None)
 
     # What can happen.
 
@@ -294,9 +294,9 @@ class PassWorld(ReconcileWorld):
     def _all_ended(self) -> bool:
         with patch.object(store, "CLASSES_VERSION", self.classes):
             states = PassStore(self.invocation(), "reconcile").states()
-        newest = {one.scope.identity: one for one in sorted(states, key=lambda one: one.of.name)}
-        return any(one.scope.key_filter == self.settings.key_filter and one.ended for one in states) and all(
-            one.ended for one in newest.values()
+        newest = {state.scope.identity: state for state in sorted(states, key=lambda state: state.of.name)}
+        return any(state.scope.key_filter == self.settings.key_filter and state.ended for state in states) and all(
+            state.ended for state in newest.values()
         )
 
     def unseen(self) -> set[str]:

@@ -88,8 +88,8 @@ def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(wo
 
 def new(world: ReconcileWorld) -> tuple[int, int]:
     """How many objects were new to the last pass, and how many of those had no record."""
-    *_, one = world.passes()
-    return one.counts["new"], one.counts["new_missing"]
+    *_, state = world.passes()
+    return state.counts["new"], state.counts["new_missing"]
 
 
 def test_what_was_written_while_the_project_was_closed_is_sent_once_it_is_open_however_young_it_is(world):

@@ -41,9 +41,9 @@ class Walks:
             return Walked(start)
         self.began.append((start.after, start.until))
         self.meanwhile()
-        told = self.kinds.get(start.until, Piece(Kind.DONE, after="z"))
+        piece = self.kinds.get(start.until, Piece(Kind.DONE, after="z"))
         return Walked(
-            replace(start, kind=told.kind, after=told.after, cut=told.cut, stopped=told.stopped, tally=told.tally)
+            replace(start, kind=piece.kind, after=piece.after, cut=piece.cut, stopped=piece.stopped, tally=piece.tally)
         )
 
 
@@ -77,11 +77,11 @@ def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
 
 def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0) -> Pass:
     """A pass on whose halves somebody works, or on these alone, `later` than what is written of them."""
-    one = split(world, walks)
+    pass_ = split(world, walks)
     world.later(later)
     for name in halves or ("r0", "r1"):
-        world.store.sign_on(one.name, name, 1)
-    return one
+        world.store.sign_on(pass_.name, name, 1)
+    return pass_
 
 
 def woken(world: ReconcileWorld) -> list[str]:
@@ -134,11 +134,11 @@ def test_a_tick_leaves_alone_what_is_being_worked_on(world, walks):
 
 
 def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, walks):
-    one = split(world, walks)
+    pass_ = split(world, walks)
     world.later(LOST)
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
     assert (walks.began, woken(world)) == ([("", "m"), ("m", "")], ["r1"])
-    assert (state.of, bool(state.ended), stopped) == (one, True, None)
+    assert (state.of, bool(state.ended), stopped) == (pass_, True, None)
 
 
 def test_a_tick_that_gets_nowhere_wakes_nobody_and_says_why(world, walks):
@@ -167,7 +167,7 @@ def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks
     goes_on = PassState.goes_on.fget
     mocker.patch.object(PassState, "goes_on", property(lambda one: one.of == other and goes_on(one)))
     driver(world, walks).by_timer(USUAL, None)
-    assert {one.of == other: bool(one.ended) for one in world.passes()} == {True: True, False: False}
+    assert {pass_.of == other: bool(pass_.ended) for pass_ in world.passes()} == {True: True, False: False}
 
 
 # Waits.
@@ -221,14 +221,14 @@ def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
 
 def test_a_call_by_hand_waits_for_what_others_do(world, walks):
     # GIVEN a pass, and another instance that does one half a minute later
-    one = at_work(world, walks, "r0")
+    pass_ = at_work(world, walks, "r0")
     began, sleep = world.clock.seconds, world.clock.sleep
 
     def meanwhile(seconds: float) -> None:
         sleep(seconds)
         if world.clock.seconds - began > 60:
             world.clock.sleep = sleep
-            driver(world, Walks()).by_event([Wake(one.name, "r0", 0)])
+            driver(world, Walks()).by_event([Wake(pass_.name, "r0", 0)])
 
     world.clock.sleep = meanwhile  # type: ignore[method-assign]
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
@@ -258,20 +258,20 @@ def test_a_call_by_hand_takes_over_from_a_worker_that_is_lost(world, walks):
 
 
 def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world, walks):
-    one = split(world, walks)
-    done = driver(world, walks).by_event([Wake(one.name, name, 0) for name in ("r0", "r1", "r")])
-    assert done["pieces"] == {f"{one.name}/r0": "done", f"{one.name}/r1": "done"}
+    pass_ = split(world, walks)
+    done = driver(world, walks).by_event([Wake(pass_.name, name, 0) for name in ("r0", "r1", "r")])
+    assert done["pieces"] == {f"{pass_.name}/r0": "done", f"{pass_.name}/r1": "done"}
 
 
 @pytest.mark.parametrize(("range_name", "number"), [("r", 0), ("r0", 0), ("r00", 0)])
 def test_an_event_does_nothing_for_a_range_that_is_shared_has_moved_on_or_is_not_there(
     world, walks, range_name, number
 ):
-    one = split(world, walks)
+    pass_ = split(world, walks)
     walks.kinds["m"] = Piece(after="a")
-    driver(world, walks).by_event([Wake(one.name, "r0", 0)])
+    driver(world, walks).by_event([Wake(pass_.name, "r0", 0)])
     walks.began.clear()
-    assert (driver(world, walks).by_event([Wake(one.name, range_name, number)])["pieces"], walks.began) == ({}, [])
+    assert (driver(world, walks).by_event([Wake(pass_.name, range_name, number)])["pieces"], walks.began) == ({}, [])
 
 
 # The total.

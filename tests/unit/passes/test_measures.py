@@ -31,8 +31,8 @@ lags = st.lists(st.integers(0, 10**7), max_size=60)
 
 def histogram(seconds: list[int], not_yet: int = 0, start: Histogram | None = None) -> Histogram:
     collected = (start or Histogram()).plus(Histogram(not_yet=not_yet))
-    for one in seconds:
-        collected.add(one)
+    for second in seconds:
+        collected.add(second)
     return collected
 
 
@@ -45,7 +45,7 @@ def test_percentiles_are_within_five_percent_of_the_exact_ones(seconds, percent)
 
 @given(st.lists(st.tuples(lags, st.integers(0, 5)), min_size=1, max_size=5), st.randoms())
 def test_the_sum_of_ranges_is_the_same_in_any_order_and_however_they_were_cut(parts, random):
-    whole = histogram([one for seconds, _ in parts for one in seconds], sum(number for _, number in parts))
+    whole = histogram([second for seconds, _ in parts for second in seconds], sum(number for _, number in parts))
     shuffled = [histogram(seconds, number) for seconds, number in parts]
     random.shuffle(shuffled)
     assert reduce(Histogram.plus, shuffled, Histogram()) == whole
@@ -59,7 +59,9 @@ def test_a_sum_shares_nothing_with_what_it_is_of():
 
 @given(lags)
 def test_what_is_within_a_time_is_counted_exactly(seconds):
-    assert histogram(seconds).summary().within == {limit: sum(one <= limit for one in seconds) for limit in WITHIN}
+    assert histogram(seconds).summary().within == {
+        limit: sum(second <= limit for second in seconds) for limit in WITHIN
+    }
 
 
 def test_an_object_that_is_earlier_by_the_clocks_difference_is_not_late():
@@ -123,9 +125,9 @@ NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassState:
     began = timestamp(NOW - timedelta(minutes=minutes_ago))
-    one = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
+    pass_ = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
     return PassState(
-        one, Tally({}, (KeyMark("k", objects),) if objects else ()), timestamp(NOW) if ended else "", 1, 0, 1
+        pass_, Tally({}, (KeyMark("k", objects),) if objects else ()), timestamp(NOW) if ended else "", 1, 0, 1
     )
 
 

@@ -68,9 +68,9 @@ def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
         )[1],
     )
     names = ["r1", "r01", "r", "r00", "r0"]
-    found = fold({name: replace(LEFT, tally=counted(2 ** len(name) + int(name[1:] or "0", 2))) for name in names})
+    tally = fold({name: replace(LEFT, tally=counted(2 ** len(name) + int(name[1:] or "0", 2))) for name in names})
     assert order == [2, 4, 8, 9, 5]
-    assert found.counts == {"scanned": 28}
+    assert tally.counts == {"scanned": 28}
 
 
 def test_ranges_that_are_done_and_fit_together_prove_the_total():

@@ -282,6 +282,6 @@ def test_a_pass_that_cannot_look_for_a_cut_is_begun_all_the_same(mocker, ranges)
 
     # WHEN a pass is begun by hand, THEN it is there, and the timer goes on with it
     world.begin()
-    assert [(bool(one.ended), one.ranges_open) for one in world.passes()] == [(True, 0), (False, ranges)]
+    assert [(bool(pass_.ended), pass_.ranges_open) for pass_ in world.passes()] == [(True, 0), (False, ranges)]
     world.later(600)
     assert world.tick()["finished"]

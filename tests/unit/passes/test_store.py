@@ -27,19 +27,19 @@ def begun(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
     """A pass of which the first piece is written, and somebody works on the second."""
     world.clock.sleep(1)
     now = "2026-01-02T00:00:00Z"
-    one = Pass(world.store.name_of(scope, world.clock.now()), "photos", scope, started=now, installed=now)
-    world.store.write(one.name, "r", 0, Piece(after="k", about=one))
-    world.store.sign_on(one.name, "r", 1)
-    return one
+    pass_ = Pass(world.store.name_of(scope, world.clock.now()), "photos", scope, started=now, installed=now)
+    world.store.write(pass_.name, "r", 0, Piece(after="k", about=pass_))
+    world.store.sign_on(pass_.name, "r", 1)
+    return pass_
 
 
 def ended(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass:
-    one = begun(world, scope)
-    world.store.write(one.name, "r", 1, Piece(Kind.DONE, after="z", tally=Tally(Counter(counts))))
-    world.store.write_end(one.name, "r")
-    world.store.write_total(one, Tally(Counter(counts)), world.store.tree(one.name))
-    world.store.clear_away(one.name)
-    return one
+    pass_ = begun(world, scope)
+    world.store.write(pass_.name, "r", 1, Piece(Kind.DONE, after="z", tally=Tally(Counter(counts))))
+    world.store.write_end(pass_.name, "r")
+    world.store.write_total(pass_, Tally(Counter(counts)), world.store.tree(pass_.name))
+    world.store.clear_away(pass_.name)
+    return pass_
 
 
 def kept(world: ReconcileWorld) -> set[str]:
@@ -50,10 +50,10 @@ def kept(world: ReconcileWorld) -> set[str]:
 def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
     world = ReconcileWorld(PROJECT="mine")
     world.bucket.objects.clear()
-    one = begun(world)
-    world.store.wake(one.name, "r01")
-    world.store.write_end(one.name, "r01")
-    world.store.write_total(one, Tally(), Tree(()))
+    pass_ = begun(world)
+    world.store.wake(pass_.name, "r01")
+    world.store.write_end(pass_.name, "r01")
+    world.store.write_total(pass_, Tally(), Tree(()))
     folder = f"mine-reconcile/{TASK}/[0-9a-f]{{16}}-20260102T000001000000Z"
     patterns = [
         f"oms_source_record/passes/{folder}/r/0000",
@@ -68,41 +68,41 @@ def test_all_that_is_kept_is_json_and_named_after_the_project_and_the_job():
 
 
 def test_a_piece_is_written_once_and_whoever_is_late_gets_what_is_stored(world):
-    one = begun(world)
+    pass_ = begun(world)
     first = Piece(Kind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
     late = replace(first, cut="x", kind=Kind.DONE)
-    assert [world.store.write(one.name, "r", 1, piece) for piece in (first, late)] == [first, first]
-    assert world.store.read(one.name, "r", 1) == first
+    assert [world.store.write(pass_.name, "r", 1, piece) for piece in (first, late)] == [first, first]
+    assert world.store.read(pass_.name, "r", 1) == first
 
 
 def test_a_pass_that_is_cleared_away_while_it_is_read_is_none(world):
-    one = begun(world)
+    pass_ = begun(world)
 
     def clear(kind: str, names: list[str]) -> None:
         if kind == "get" and names[0].endswith("/r/0000"):
             world.bucket.objects.clear()
 
     world.bucket.after = clear
-    assert world.store.state(one.name) is None
+    assert world.store.state(pass_.name) is None
 
 
 def test_a_pass_whose_ranges_come_to_their_end_between_two_pages_of_a_listing_is_not_lost(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
-    one = begun(world)
+    pass_ = begun(world)
     for _ in range(2):
-        world.store.wake(one.name, "r")
+        world.store.wake(pass_.name, "r")
 
     def split(kind: str, _: object) -> None:
         if kind == "list":
             world.bucket.after = lambda *_: None
             cut = Piece(Kind.SPLIT, after="k", cut="m")
-            world.store.write(one.name, "r", 1, cut)
+            world.store.write(pass_.name, "r", 1, cut)
             for half, first in zip(("r0", "r1"), cut.halves(), strict=True):
-                world.store.write(one.name, half, 0, replace(first, kind=Kind.DONE))
-                world.store.write_end(one.name, half)
+                world.store.write(pass_.name, half, 0, replace(first, kind=Kind.DONE))
+                world.store.write_end(pass_.name, half)
 
     world.bucket.after = split
-    state = world.store.state(one.name)
+    state = world.store.state(pass_.name)
     assert (state.ranges_done, state.ended) == (2, "")
 
 
@@ -112,29 +112,29 @@ def test_a_pass_whose_ranges_come_to_their_end_between_two_pages_of_a_listing_is
     ids=["it is there", "it is not"],
 )
 def test_after_a_write_without_an_answer_what_is_stored_counts(world, fault, told):
-    one, piece = begun(world), Piece(Kind.DONE, after="z")
+    pass_, piece = begun(world), Piece(Kind.DONE, after="z")
     world.bucket.fail(fault, "put")
     with told:
-        assert world.store.write(one.name, "r", 1, piece) == piece
+        assert world.store.write(pass_.name, "r", 1, piece) == piece
 
 
 def test_a_piece_that_is_unreadable_is_logged_and_is_none(world, lines):
-    one = begun(world)
-    name = f"{world.store.prefix}{one.name}/r/0001"
+    pass_ = begun(world)
+    name = f"{world.store.prefix}{pass_.name}/r/0001"
     world.bucket.add(StoredObject(name, b"{}"))
-    assert world.store.read(one.name, "r", 1) is None
-    assert world.store.write(one.name, "r", 1, Piece(Kind.DONE)) is None
-    assert world.store.state(one.name) is None
+    assert world.store.read(pass_.name, "r", 1) is None
+    assert world.store.write(pass_.name, "r", 1, Piece(Kind.DONE)) is None
+    assert world.store.state(pass_.name) is None
     (said,) = {f"{line['object']}: {line['problem']}" for line in lines()}
     assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", said)
 
 
 def test_what_a_pass_is_about_is_read_as_it_was_written(world):
-    one = begun(world, ELSEWHERE)
-    assert world.store.about(one.name) == one
-    one = ended(world, ELSEWHERE, scanned=7)
-    state = world.store.state(one.name)
-    assert (state.of, state.counts, state.ranges_done, state.ranges_open) == (one, {"scanned": 7}, 1, 0)
+    pass_ = begun(world, ELSEWHERE)
+    assert world.store.about(pass_.name) == pass_
+    pass_ = ended(world, ELSEWHERE, scanned=7)
+    state = world.store.state(pass_.name)
+    assert (state.of, state.counts, state.ranges_done, state.ranges_open) == (pass_, {"scanned": 7}, 1, 0)
     assert state.pieces == 2
 
 
@@ -142,7 +142,7 @@ def test_only_the_newest_pass_of_a_scope_is_open(world):
     begun(world)
     newer, other = begun(world), begun(world, ELSEWHERE)
     ended(world, Scope(KeyFilter("b"), None, everything=False))
-    assert {one.of.name for one in open_passes(world.passes())} == {newer.name, other.name}
+    assert {open_pass.of.name for open_pass in open_passes(world.passes())} == {newer.name, other.name}
 
 
 def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
@@ -156,7 +156,7 @@ def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
 def test_the_last_pass_without_wishes_is_kept_however_many_with_wishes_came_after_it(world):
     usual = ended(world)
     deep = [ended(world, replace(USUAL, deep=True)) for _ in range(4)]
-    assert kept(world) == {usual.name, *(one.name for one in deep[-2:])}
+    assert kept(world) == {usual.name, *(pass_.name for pass_ in deep[-2:])}
 
 
 def test_passes_that_cannot_be_cleared_away_are_logged_and_the_next_pass_does_it(world, lines):
@@ -171,9 +171,9 @@ def test_passes_that_cannot_be_cleared_away_are_logged_and_the_next_pass_does_it
 
 
 def test_passes_that_cannot_be_listed_for_clearing_away_stop_nothing(world, lines):
-    one = begun(world)
+    pass_ = begun(world)
     world.oss.deny("oss:ListObjects", world.log_bucket)
-    world.store.clear_away(one.name)
+    world.store.clear_away(pass_.name)
     assert [(line["passes"], "lacks oss:ListObjects" in line["problem"]) for line in lines()] == [
         ("not cleared away", True)
     ]
@@ -212,36 +212,36 @@ def test_a_forgotten_open_pass_is_not_gone_on_with(days, found):
 def test_a_pass_is_late_a_day_after_the_next_was_due_or_after_three_days_if_none_is(period, days):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
     world.reconcile()
-    (one,) = world.passes()
+    (state,) = world.passes()
     for seconds, is_late in ((days * 24 * HOUR - 90, False), (100, True)):
         world.later(seconds)
-        assert one.is_late(world.settings.reconcile_period, world.clock.now()) == is_late
+        assert state.is_late(world.settings.reconcile_period, world.clock.now()) == is_late
 
 
 def test_more_passes_than_a_page_are_all_looked_at(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
     passes = [begun(world, scope) for scope in scopes for _ in range(3)]
-    assert list(world.store.names()) == sorted(one.name for one in passes)
+    assert list(world.store.names()) == sorted(pass_.name for pass_ in passes)
     assert world.store.newest(passes[0].name) == passes[2].name
 
 
 def test_who_works_on_what_and_what_was_written_is_told_by_range(world):
-    one = begun(world)
+    pass_ = begun(world)
     first = int(world.clock.now().timestamp())
     world.later(60)
-    world.store.wake(one.name, "r")
-    world.store.write(one.name, "r0", 0, Piece())
+    world.store.wake(pass_.name, "r")
+    world.store.write(pass_.name, "r0", 0, Piece())
     world.later(60)
-    world.store.sign_on(one.name, "r", 2)
-    assert world.store.tree_and_times(one.name)[1] == {"r": first + 60, "r0": first + 60}
-    assert world.store.worked_on(one.name) == {"r": first + 120}
+    world.store.sign_on(pass_.name, "r", 2)
+    assert world.store.tree_and_times(pass_.name)[1] == {"r": first + 60, "r0": first + 60}
+    assert world.store.worked_on(pass_.name) == {"r": first + 120}
 
 
 def test_a_sign_that_cannot_be_written_stops_nobody(world, lines):
-    one = begun(world)
+    pass_ = begun(world)
     world.bucket.fail(NO_RIGHT, where=lambda name: "/working/" in name)
-    world.store.sign_on(one.name, "r", 2)
+    world.store.sign_on(pass_.name, "r", 2)
     assert ["lacks oss:PutObject" in line["problem"] for line in lines()] == [True]
 
 

@@ -134,8 +134,8 @@ def of_compare(world: ReconcileWorld) -> str:
 
 def test_both_have_the_same_state_digest_and_anybody_can_compute_it(world):
     versions = (
-        (f"{key}\0{one.size}\0{one.etag}", one.last_modified)
-        for key, one in world.oss.objects(world.source_bucket).items()
+        (f"{key}\0{stored.size}\0{stored.etag}", stored.last_modified)
+        for key, stored in world.oss.objects(world.source_bucket).items()
     )
     total = sum(int(hashlib.sha256(one.encode()).hexdigest(), 16) * (2 * at + 1) for one, at in versions) % 2**256
     assert of_standstill(world) == of_compare(world) == f"{total:064x}"

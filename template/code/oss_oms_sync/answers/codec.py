@@ -92,14 +92,14 @@ def _form(hint: Any) -> _Form:
     if hint in _FORMS:
         return _FORMS[hint]
     if origin in (Union, UnionType):
-        (one,) = (_form(arg) for arg in args if arg is not NoneType)
+        (form,) = (_form(arg) for arg in args if arg is not NoneType)
         return _Form(
-            lambda value: None if value is None else one.write(value),
-            lambda value: None if value is None else one.read(value),
+            lambda value: None if value is None else form.write(value),
+            lambda value: None if value is None else form.read(value),
         )
     if origin in (list, Sequence) or args[1:] == (...,):
-        one, kind = _form(args[0]), list if origin is list else tuple
-        return _Form(lambda many: list(map(one.write, many)), lambda many: kind(map(one.read, _exactly(list, many))))
+        form, kind = _form(args[0]), list if origin is list else tuple
+        return _Form(lambda many: list(map(form.write, many)), lambda many: kind(map(form.read, _exactly(list, many))))
     if origin is tuple:
         return _of_tuple(tuple, args)
     if origin in (dict, Mapping):
@@ -126,15 +126,15 @@ def _of_tuple(make: Callable[[Any], Any], hints: Sequence[Any]) -> _Form:
 
 
 def _of_mapping(make: Callable[[Any], Any], key: Any, value: Any) -> _Form:
-    name, one = _form(key), _form(value)
+    name, form = _form(key), _form(value)
 
     def write(entries: Any) -> dict[str, Any]:
-        return {str(name.write(key)): one.write(value) for key, value in entries.items()}
+        return {str(name.write(key)): form.write(value) for key, value in entries.items()}
 
     def read(entries: Any) -> Any:
         # JSON has no names but texts.
         names = {text: int(text) if key is int else text for text in entries}
-        return make({name.read(names[text]): one.read(value) for text, value in entries.items()})
+        return make({name.read(names[text]): form.read(value) for text, value in entries.items()})
 
     return _Form(write, read)
 

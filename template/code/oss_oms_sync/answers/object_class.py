@@ -63,15 +63,15 @@ class ObjectClass(Enum):
     ORPHAN_RECORDS = ("orphan_records", "-", NOTHING, NOTHING)
 
     def __new__(cls, title: str, *_: object) -> ObjectClass:  # noqa: PYI034  typing has Self since 3.11
-        one = object.__new__(cls)
-        one._value_ = title
-        return one
+        object_class = object.__new__(cls)
+        object_class._value_ = title
+        return object_class
 
-    def __init__(self, title: str, sign: str, said: Text, means: Text) -> None:
+    def __init__(self, title: str, sign: str, text: Text, means: Text) -> None:
         self.title = title
         self.sign = sign
         # In words, and what that means; orphan records are in no report.
-        self.said = said
+        self.said = text
         self.means = means
         # Whether the lists of differences name it: not where nobody has to do anything about it.
         self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
@@ -89,10 +89,12 @@ class ObjectClass(Enum):
         self.can_be_accepted = title in ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
 
 
-EQUAL = tuple(one for one in ObjectClass if one.is_equal)
+EQUAL = tuple(object_class for object_class in ObjectClass if object_class.is_equal)
 # What the classes are of objects that a project is for.
-IN_SCOPE = tuple(one for one in ObjectClass if one not in (ObjectClass.CANARY, ObjectClass.OUTSIDE))
+IN_SCOPE = tuple(
+    object_class for object_class in ObjectClass if object_class not in (ObjectClass.CANARY, ObjectClass.OUTSIDE)
+)
 # What was still on its way when it was looked at, so that nothing could be judged of it.
 LATE = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
 # What stays as it was when keys are judged again, by name.
-LASTING = frozenset(one.title for one in ObjectClass if not one.is_judged_again)
+LASTING = frozenset(object_class.title for object_class in ObjectClass if not object_class.is_judged_again)

@@ -199,9 +199,13 @@ class BothBuckets:
     @property
     def judged(self) -> tuple[int, int]:
         """How many objects of the source in scope were not on their way when they were looked at, and of how many."""
-        counts = {one: self.classes[one].source.objects for one in IN_SCOPE if one in self.classes}
+        counts = {
+            object_class: self.classes[object_class].source.objects
+            for object_class in IN_SCOPE
+            if object_class in self.classes
+        }
         total = sum(counts.values())
-        return total - sum(number for one, number in counts.items() if one in LATE), total
+        return total - sum(number for object_class, number in counts.items() if object_class in LATE), total
 
 
 @dataclass(frozen=True, kw_only=True)

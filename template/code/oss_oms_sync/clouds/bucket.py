@@ -131,9 +131,9 @@ class Bucket(ABC):
 
         Raises StorageError.
         """
-        return (one for one in self.iter_objects(folder) if one.name != folder)
+        return (stored for stored in self.iter_objects(folder) if stored.name != folder)
 
-    def iter_contents(self, one: ObjectSummary) -> Iterator[bytes]:
+    def iter_contents(self, listed: ObjectSummary) -> Iterator[bytes]:
         """Read the contents of an object in this version, piece by piece. Each piece is asked for while its reader
         works on the one before.
 
@@ -141,14 +141,14 @@ class Bucket(ABC):
         """
 
         def begin(start: int) -> PendingCall[bytes]:
-            return self._calls.begin(self._part_call(one, start, min(start + _PART_BYTES, one.size)))
+            return self._calls.begin(self._part_call(listed, start, min(start + _PART_BYTES, listed.size)))
 
-        starts = range(0, one.size, _PART_BYTES)
+        starts = range(0, listed.size, _PART_BYTES)
         ahead = [begin(start) for start in starts[:1]]
         try:
             for start in starts:
                 part = ahead.pop()
-                if start + _PART_BYTES < one.size:
+                if start + _PART_BYTES < listed.size:
                     ahead.append(begin(start + _PART_BYTES))
                 yield part.result()
         finally:
@@ -175,7 +175,7 @@ class Bucket(ABC):
         if isinstance(page, StorageError):
             return page
         # An object is the first of all whose names begin with its name.
-        return next((one for one in self.checked(page, "").objects if one.name == name), None)
+        return next((stored for stored in self.checked(page, "").objects if stored.name == name), None)
 
     def _listed(self, prefix: str, after: str, size: int) -> ListPage:
         return self.checked(self._run(self._list_call(prefix, after, size)), after)

@@ -197,7 +197,7 @@ class Calls:
         results = self._pool.run(retried, self._deadline.remaining())
         if None in results:
             self._session.abort()
-        return [self._no_answer() if one is None else one for one in results]
+        return [self._no_answer() if result is None else result for result in results]
 
     def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
         """Let one call begin while its caller does something else."""
@@ -230,13 +230,13 @@ class PendingCall(Generic[T]):
 
         Raises StorageError if the call failed.
         """
-        found = self._begun.result()
-        if found is None:
+        error = self._begun.result()
+        if error is None:
             self._session.abort()
-            found = self._no_answer()
-        if isinstance(found, StorageError):
-            raise found
-        return found
+            error = self._no_answer()
+        if isinstance(error, StorageError):
+            raise error
+        return error
 
     def leave(self) -> None:
         """End the call: nobody will ask for its result."""

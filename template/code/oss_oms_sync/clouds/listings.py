@@ -113,8 +113,8 @@ def _page(
 
 def _read(body: bytes, dialect: Dialect) -> ListPage:
     def columns(contents: list[ElementTree.Element], tag: str, decode: Callable[[str], str]) -> Columns:
-        values = [{element.tag: element.text or "" for element in one} for one in contents]
-        if sum(map(len, values)) < sum(map(len, contents)) and any(_is_ambiguous(one, tag) for one in contents):
+        values = [{element.tag: element.text or "" for element in content} for content in contents]
+        if sum(map(len, values)) < sum(map(len, contents)) and any(_is_ambiguous(content, tag) for content in contents):
             raise ValueError("an object has a value twice")
         keys, etags, sizes, times = ([texts[f"{tag}{name}"] for texts in values] for name in _NAMES)
         # int() takes signs, underscores, and digits of any script.
@@ -137,7 +137,7 @@ def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
 
     def columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
         # Where all the objects of a page are, there is the mark now, and no other.
-        if [one.attrib for one in contents] != [{_MARK: ""}]:
+        if [content.attrib for content in contents] != [{_MARK: ""}]:
             raise ValueError("there are other objects")
         return Columns(
             text["name"] if decode is str else _unquoted(text["name"], dialect),
@@ -186,8 +186,8 @@ def _expression(form: str, end: str) -> re.Pattern[str] | None:
     if not _FORM.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUES):
         return None
 
-    def element(found: re.Match[str]) -> str:
-        tag = found[1]
+    def element(match: re.Match[str]) -> str:
+        tag = match[1]
         return f"<{tag}>{_VALUES.get(tag, _TEXT)}{end if tag == 'LastModified' else ''}</{tag}>"
 
     return re.compile(f"{_EMPTY.sub(element, form)}{_SPACE}")
@@ -219,9 +219,9 @@ def _only(parent: ElementTree.Element, tag: str) -> str:
     return "".join(texts)
 
 
-def _is_ambiguous(one: ElementTree.Element, tag: str) -> bool:
+def _is_ambiguous(element: ElementTree.Element, tag: str) -> bool:
     """True if an object has more than one text for a value that is read."""
-    return any(len(one.findall(f"{tag}{name}")) > 1 for name in _VALUES)
+    return any(len(element.findall(f"{tag}{name}")) > 1 for name in _VALUES)
 
 
 def _unquote(text: str) -> str:

@@ -151,7 +151,7 @@ def etag_of(body: bytes | str) -> str:
 def etags_of(bodies: Iterable[str]) -> list[str]:
     """The same of many bodies, in less time than one by one."""
     md5 = hashlib.md5
-    digests = [md5(one.encode(), usedforsecurity=False).hexdigest() for one in bodies]
+    digests = [md5(body.encode(), usedforsecurity=False).hexdigest() for body in bodies]
     return "\n".join(digests).upper().split("\n") if digests else []
 
 
@@ -165,7 +165,7 @@ def none_failed(results: Sequence[T | StorageError]) -> list[T]:
 
     Raises the first StorageError among them.
     """
-    for one in results:
-        if isinstance(one, StorageError):
-            raise one
-    return [one for one in results if not isinstance(one, StorageError)]
+    for result in results:
+        if isinstance(result, StorageError):
+            raise result
+    return [result for result in results if not isinstance(result, StorageError)]

@@ -142,7 +142,9 @@ class ObsBucket(Bucket):
 
         Raises ObsError.
         """
-        headers = self._run(partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda one, _: one.headers))
+        headers = self._run(
+            partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda response, _: response.headers)
+        )
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageError]:
@@ -168,12 +170,12 @@ class ObsBucket(Bucket):
 
         Raises ObsError; its code is InvalidRange if the object ends before `start`.
         """
-        (found,) = self._calls.run([self._read_call(name, start, length, lambda part: part)])
-        if start == 0 and isinstance(found, StorageError) and found.code == "InvalidRange":
+        (error,) = self._calls.run([self._read_call(name, start, length, lambda part: part)])
+        if start == 0 and isinstance(error, StorageError) and error.code == "InvalidRange":
             # An empty object has no range that could be read.
             head = self.head(name)
             return ObjectPart(head, 0, b"") if head else None
-        return if_found(found)
+        return if_found(error)
 
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
         return self._page_call(prefix, after, size, UnreadPage.read)
@@ -196,13 +198,13 @@ class ObsBucket(Bucket):
             lambda _, body: read(UnreadPage(body, OBS_LISTING)),
         )
 
-    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
+    def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
         def of_this_version(part: ObjectPart) -> bytes | StorageError:
-            if part.head.etag == one.etag:
+            if part.head.etag == listed.etag:
                 return part.body
             return self._failure("PreconditionFailed", "the object has changed meanwhile", GET)
 
-        return self._read_call(one.name, start, end - start, of_this_version)
+        return self._read_call(listed.name, start, end - start, of_this_version)
 
     def _read_call(
         self, name: str, start: int, length: int, read: Callable[[ObjectPart], T | StorageError]

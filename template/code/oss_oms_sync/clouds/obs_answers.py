@@ -138,8 +138,8 @@ class ObjectPart:
             # OBS may ignore a range; then `body` is the beginning of the whole.
             size = headers.get("Content-Length", "")
         else:
-            found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-            size = found["size"] if found and status == 206 and int(found["first"]) == start else ""
+            match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+            size = match["size"] if match and status == 206 and int(match["first"]) == start else ""
         head = ObjectHead.parse(headers, size)
         if len(body) != min(length, head.size - start):
             raise NotObs("it is not the range that was asked for")

@@ -107,10 +107,12 @@ class OmsClient:
 
         def read(answer: Mapping[str, object]) -> TaskGroup | Failure:
             try:
-                found = TaskGroup.of(answer)
+                task_group = TaskGroup.of(answer)
             except ValueError as error:
                 return Failure(Reason.UNEXPECTED, 200, message=self._clean(str(error)))
-            return found if found.id == group else Failure(Reason.UNEXPECTED, 200, message="another task group")
+            return (
+                task_group if task_group.id == group else Failure(Reason.UNEXPECTED, 200, message="another task group")
+            )
 
         groups = f"{self._task_path.rpartition('/sync-tasks/')[0]}/taskgroups"
         return self._ask(f"{groups}/{quote(group, safe='')}", (), deadline, read)

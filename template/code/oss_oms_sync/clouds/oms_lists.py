@@ -75,15 +75,15 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
     while start < len(body) and len(failures) < most:
         if not ends and len(body) - start < LONGEST_LINE:
             break
-        found, stop = _read_line(body, start, newline)
+        copy_failure, stop = _read_line(body, start, newline)
         line = body[start:stop].removeprefix(_BYTE_ORDER_MARK).strip()
-        if found:
-            failures.append(found)
+        if copy_failure:
+            failures.append(copy_failure)
         elif line and not (is_first and not _DIGIT.search(line)):
             # A first line without any digit, so without a time, is the columns' titles.
             unread.append(line)
         is_first = False
-        open_line = not found and ends and body[stop - 1 : stop] != newline
+        open_line = not copy_failure and ends and body[stop - 1 : stop] != newline
         if open_line:
             break
         start = stop
@@ -95,7 +95,9 @@ def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | N
     """What the line at `start` tells, and where the next one begins. A key may hold what ends lines."""
     stop = _next_line(body, start, newline)
     # The key may hold other separators, and what looks like a key named twice, but only after itself.
-    pair = min((pair for one in _SEPARATORS for pair in _pairs(body, start, stop, one, newline)), default=None)
+    pair = min(
+        (pair for separator in _SEPARATORS for pair in _pairs(body, start, stop, separator, newline)), default=None
+    )
     if pair is None:
         return None, stop
     first, end, raw, separator = pair

@@ -113,15 +113,15 @@ class OssBucket(Bucket):
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageError | None]:
         """Write `objects` side by side; for each, return None, or why it is not known to be written."""
-        results = self._call_all("oss:PutObject", [partial(_put, one) for one in objects])
+        results = self._call_all("oss:PutObject", [partial(_put, stored) for stored in objects])
         return [result if isinstance(result, StorageError) else None for result in results]
 
-    def put(self, one: StoredObject) -> None:
+    def put(self, stored: StoredObject) -> None:
         """Write one object.
 
         Raises StorageError if it is not known to be written.
         """
-        none_failed(self._call_all("oss:PutObject", [partial(_put, one)]))
+        none_failed(self._call_all("oss:PutObject", [partial(_put, stored)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
         """Read objects side by side; one that does not exist is a StorageError with the code NoSuchKey."""
@@ -144,8 +144,8 @@ class OssBucket(Bucket):
 
         Raises StorageError for any other failure.
         """
-        (found,) = self.get_all([name])
-        return found.body if found else None
+        (stored,) = self.get_all([name])
+        return stored.body if stored else None
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
         """Delete objects, a thousand per call; names that XML cannot carry one by one, side by side."""
@@ -167,8 +167,8 @@ class OssBucket(Bucket):
         call = partial(_request_page, prefix, after, "", size, self._client.clock)
         return partial(self._attempt, "oss:ListObjects", call)
 
-    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
-        return partial(self._attempt, "oss:GetObject", partial(_read, one, start, end))
+    def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
+        return partial(self._attempt, "oss:GetObject", partial(_read, listed, start, end))
 
     def _disorder(self, after: str) -> StorageError:
         return StorageError(f"the listing of {self.name} is not in order behind {after!r}, or does not go on there")
@@ -224,11 +224,11 @@ class OssBucket(Bucket):
         return presentable(text, (self._credentials.access_key_secret, self._credentials.security_token))
 
 
-def _put(one: StoredObject, bucket: oss2.Bucket) -> bool:
-    answer = bucket.put_object(one.name, one.body, dict(one.headers))
+def _put(stored: StoredObject, bucket: oss2.Bucket) -> bool:
+    answer = bucket.put_object(stored.name, stored.body, dict(stored.headers))
     # In a bucket encrypted with KMS, the ETag is not an MD5, so it is enough that OSS answered.
     is_encrypted = answer.etag and "x-oss-server-side-encryption" in answer.headers
-    if answer.etag != etag_of(one.body) and not is_encrypted:
+    if answer.etag != etag_of(stored.body) and not is_encrypted:
         raise not_oss(answer.status)
     return True
 
@@ -242,8 +242,8 @@ def _metadata(name: str, bucket: oss2.Bucket) -> Mapping[str, str]:
     return metadata_of(bucket.head_object(name).headers)
 
 
-def _read(one: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
-    answer = bucket.get_object(one.name, byte_range=(start, end - 1), headers={"If-Match": f'"{one.etag}"'})
+def _read(listed: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
+    answer = bucket.get_object(listed.name, byte_range=(start, end - 1), headers={"If-Match": f'"{listed.etag}"'})
     body: bytes = answer.read()
     if len(body) != end - start:
         raise not_oss(answer.status)

@@ -60,32 +60,32 @@ class CompareCount(Count):
 
     def add_judged(self, judged: Judged) -> None:
         """Count a key that was judged."""
-        entry, found, proof, is_inside, _ = judged
+        entry, object_class, proof, is_inside, _ = judged
         tally, source = self._tally, entry.source
         self._has_begun = True
         if proof:
-            self._count_proof(entry, found, proof)
+            self._count_proof(entry, object_class, proof)
         if source is None and entry.destination is None:
-            tally.counts["orphan_records"] += found is ObjectClass.ORPHAN_RECORDS
+            tally.counts["orphan_records"] += object_class is ObjectClass.ORPHAN_RECORDS
             return
-        self._count_sides(entry, found)
-        if found in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) and are_same_size(entry):
-            into = tally.classes[found.title]
+        self._count_sides(entry, object_class)
+        if object_class in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) and are_same_size(entry):
+            into = tally.classes[object_class.title]
             # Nothing but a proof shows that objects of one size differ; what is older and may be equal has none.
-            is_proven = found is ObjectClass.OVERWRITTEN
+            is_proven = object_class is ObjectClass.OVERWRITTEN
             may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
             into.proven_different += is_proven
             into.in_vain += (is_proven or may_be_equal) and is_in_vain(entry)
-        if found in (ObjectClass.OUTSIDE, ObjectClass.CANARY):
+        if object_class in (ObjectClass.OUTSIDE, ObjectClass.CANARY):
             return
         if source and is_inside:
             twin = self._add_version(source, entry.destination)
-            tally.twin_listed += twin if found.is_judged_again else 0
+            tally.twin_listed += twin if object_class.is_judged_again else 0
             self._note_written(entry.key, source.modified)
             tally.largest = max(tally.largest, source.size)
-            self._count_time(source, entry, found)
-        if found.is_listed:
-            text = line(found.sign, entry.key)
+            self._count_time(source, entry, object_class)
+        if object_class.is_listed:
+            text = line(object_class.sign, entry.key)
             self.lines.append(text)
             tally.lines += 1
             self._lines_bytes += len(text.encode())
@@ -100,17 +100,17 @@ class CompareCount(Count):
         """See Count."""
         super().add_run(run)
         self._has_begun = True
-        tally, found, (keys, _, sizes, modified, _) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
+        tally, object_class, (keys, _, sizes, modified, _) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
         digests = list(map(digest, map(str.encode, keys), sizes))
         counted = len(keys), sum(sizes), sum(digests)
-        into = tally.classes.setdefault(found.title, ClassCount())
+        into = tally.classes.setdefault(object_class.title, ClassCount())
         into.keys += keys[: MAX_KEYS - len(into.keys)]
         for side in (into.source, into.destination):
             side.add(*counted)
         for listed in (tally.source_listed, tally.destination_listed):
             listed.add(*counted[:2])
         for name, begin, end in _folders(keys):
-            folder = self._folder(name, found.title)
+            folder = self._folder(name, object_class.title)
             number, size = end - begin, sum(sizes[begin:end])
             folder[:] = map(add, folder, (number, size, number, size))
             for one in range(begin, end):
@@ -125,21 +125,21 @@ class CompareCount(Count):
         super().sent(accepted, failed)
         self._tally.counts["submitted"] += accepted + failed
 
-    def _count_proof(self, entry: Entry, found: ObjectClass, proof: Proof) -> None:
+    def _count_proof(self, entry: Entry, object_class: ObjectClass, proof: Proof) -> None:
         tally, unread = self._tally, self._tally.unread
-        for counts in (tally.counts, tally.deep_listed) if found.is_judged_again else (tally.counts,):
+        for counts in (tally.counts, tally.deep_listed) if object_class.is_judged_again else (tally.counts,):
             counts[f"deep_{proof.value}"] += 1
             counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
         if proof in UNREAD and len(keys := unread.setdefault(proof.value, [])) < MAX_KEYS:
             keys.append(entry.key)
 
-    def _count_sides(self, entry: Entry, found: ObjectClass) -> None:
+    def _count_sides(self, entry: Entry, object_class: ObjectClass) -> None:
         tally, key, source, destination = self._tally, entry.key.encode(), entry.source, entry.destination
-        into = tally.classes.get(found.title)
+        into = tally.classes.get(object_class.title)
         if into is None:
-            into = tally.classes[found.title] = ClassCount()
+            into = tally.classes[object_class.title] = ClassCount()
         name = first_folder(entry.key)
-        folder = self._folder(name, found.title)
+        folder = self._folder(name, object_class.title)
         of_source = 0
         if source:
             size = source.size
@@ -148,7 +148,7 @@ class CompareCount(Count):
             tally.source_listed.add(1, size)
             folder[0] += 1
             folder[1] += size
-            if found.is_equal:
+            if object_class.is_equal:
                 tally.drawn.add(entry.key, of_source, name, size)
             self._marks.add(entry.key)
         if destination:
@@ -171,20 +171,20 @@ class CompareCount(Count):
         last = self._tally.last_written
         if len(last) < MAX_WRITTEN:
             heappush(last, WrittenObject(modified, key))
-        elif modified >= last[0].modified and (one := WrittenObject(modified, key)) > last[0]:
-            heapreplace(last, one)
+        elif modified >= last[0].modified and (written_object := WrittenObject(modified, key)) > last[0]:
+            heapreplace(last, written_object)
 
-    def _count_time(self, source: ObjectSummary, entry: Entry, found: ObjectClass) -> None:
+    def _count_time(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
         """Count how late it was, or that it is not there yet."""
         tally, success, destination, written = self._tally, entry.success, entry.destination, source.modified
         is_old = written < self._lag_since
-        if is_old and found is ObjectClass.EQUAL_CONTENTS:
+        if is_old and object_class is ObjectClass.EQUAL_CONTENTS:
             return  # as nearly always
         arrived = destination is not None and destination.size == source.size and destination.modified >= written
-        if found.is_lacking or (found is ObjectClass.MOVING and not arrived):
+        if object_class.is_lacking or (object_class is ObjectClass.MOVING and not arrived):
             oldest = tally.oldest_not_there
             tally.oldest_not_there = written if oldest is None else min(oldest, written)
-        if is_old or found is ObjectClass.IMPOSSIBLE:
+        if is_old or object_class is ObjectClass.IMPOSSIBLE:
             return
         if success and success.etag == etag_of(again(source.etag)):
             tally.again += 1
@@ -195,7 +195,7 @@ class CompareCount(Count):
             tally.accepted_lag.not_yet += 1
         if destination and arrived:
             tally.copied_lag.add(destination.modified - written)
-        elif found not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
+        elif object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
             tally.copied_lag.not_yet += 1
 
 

@@ -60,26 +60,26 @@ class InHand:
 def in_hand(invocation: Invocation, *days: int) -> InHand:
     """Ask OMS what it did in so many `days`, usually the last: the first of these of which it tells every five minutes,
     or else whatever it tells. How far back it does is not documented."""
-    now, found = invocation.clock.now(), None
+    now, statistics = invocation.clock.now(), None
     for number in days or (1,):
         answer = invocation.oms.statistics(OBJECT_TYPES, now - timedelta(days=number), now, invocation.deadline)
         if isinstance(answer, Failure) or answer.unread:
             continue
-        found = answer
+        statistics = answer
         if answer.is_exact:
             break
-    if found is None:
+    if statistics is None:
         return InHand.assumed(now.timestamp())
-    steps, length = found.steps, found.step_length.total_seconds()
+    steps, length = statistics.steps, statistics.step_length.total_seconds()
     left = remaining(accepted - finished for _, accepted, finished in steps)
     done = length if left > 0 else 0.0
     return InHand(
         now.timestamp(),
-        left if found.is_exact else None,
-        _oldest(steps, left, found.from_.timestamp()),
-        _last(found, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), length), now.timestamp()),
+        left if statistics.is_exact else None,
+        _oldest(steps, left, statistics.from_.timestamp()),
+        _last(statistics, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), length), now.timestamp()),
         # What it accepted after others may not be counted yet, and its lists of failures come late.
-        _last(found, {"REQUEST": length, "FAILURE": length, "SUCCESS": done, "SKIP": done}, now.timestamp()),
+        _last(statistics, {"REQUEST": length, "FAILURE": length, "SUCCESS": done, "SKIP": done}, now.timestamp()),
         [(begin, accepted) for begin, accepted, _ in steps if accepted],
     )
 

@@ -77,10 +77,10 @@ def classify(entry: Entry, moments: Moments) -> ObjectClass:
         return ObjectClass.IMPOSSIBLE
     if source.modified > moments.settled:
         return ObjectClass.MOVING
-    found = _of_settled(source, entry, moments)
+    object_class = _of_settled(source, entry, moments)
     # Replay may write a failed record anew each minute: it stands, whatever else may have changed since.
-    is_certain = found in EQUAL or found is ObjectClass.FAILED_BEFORE
-    return found if is_certain or not is_late(entry, moments) else ObjectClass.MOVING
+    is_certain = object_class in EQUAL or object_class is ObjectClass.FAILED_BEFORE
+    return object_class if is_certain or not is_late(entry, moments) else ObjectClass.MOVING
 
 
 def equal_contents(source: Columns, destination: Columns, moments: Moments) -> int:
@@ -98,7 +98,7 @@ def equal_contents(source: Columns, destination: Columns, moments: Moments) -> i
 
 def is_late(entry: Entry, moments: Moments) -> bool:
     """Whether one of the listings may lack what the others have: then a difference is not to be relied on."""
-    return max(one.modified for one in entry[1:5] if one) > moments.listed - CLOCKS_SECONDS
+    return max(listed.modified for listed in entry[1:5] if listed) > moments.listed - CLOCKS_SECONDS
 
 
 def _without_source(
@@ -178,14 +178,14 @@ class FileSystem:
         """
         # A file and a later key in its folder have all keys in between begin with the file's name.
         names = [key[:end] for end in range(1, len(key)) if key[end] <= "/"]
-        self._files = [one.name for one in self._destination.find_all([*names, key]) if one]
+        self._files = [listed.name for listed in self._destination.find_all([*names, key]) if listed]
 
     def refuses(self, entry: Entry) -> bool:
         """Whether the destination cannot hold the object of this key. Keys come in order, with all that is there."""
         key, source, there, files = entry.key, entry.source, entry.destination, self._files
         while files and not key.startswith(files[-1]):
             files.pop()
-        is_in_file = any(key[len(one) :][:1] == "/" for one in files)
+        is_in_file = any(key[len(file) :][:1] == "/" for file in files)
         if there:
             files.append(key)
         if source is None or (there and there.size == source.size):
@@ -229,23 +229,25 @@ class Judge:
         Raises StorageError.
         """
         is_inside = self.key_filter.matches(entry.key)
-        found = classify(entry, self.moments) if is_inside else ObjectClass.OUTSIDE
+        object_class = classify(entry, self.moments) if is_inside else ObjectClass.OUTSIDE
         is_refused = self.file_system is not None and self.file_system.refuses(entry)
         if is_inside and self.key_filter.is_canary(entry.key):
-            found = ObjectClass.CANARY if entry.source or entry.destination else ObjectClass.ORPHAN_RECORDS
+            object_class = ObjectClass.CANARY if entry.source or entry.destination else ObjectClass.ORPHAN_RECORDS
         elif (is_refused and is_inside) or (entry.source and not is_inside and self.key_filter.withholds(entry.key)):
-            found = ObjectClass.IMPOSSIBLE
-        proof = self._prove(self.prover, entry, found) if self.prover else None
-        if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or found in UNPROVEN):
-            found = PROVEN.get(proof, found)
-            if found not in EQUAL and is_late(entry, self.moments):
-                found = ObjectClass.MOVING
-        elif found is ObjectClass.FAILED_BEFORE and (tried := proof or kept(entry)) and tried in IN_VAIN:
+            object_class = ObjectClass.IMPOSSIBLE
+        proof = self._prove(self.prover, entry, object_class) if self.prover else None
+        if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or object_class in UNPROVEN):
+            object_class = PROVEN.get(proof, object_class)
+            if object_class not in EQUAL and is_late(entry, self.moments):
+                object_class = ObjectClass.MOVING
+        elif object_class is ObjectClass.FAILED_BEFORE and (tried := proof or kept(entry)) and tried in IN_VAIN:
             # OMS may refuse for ever what somebody has copied by hand: then only accepting it by name ends that.
             aside = classify(entry.without_records(), self.moments)
-            found = PROVEN.get(tried, aside) if aside in UNPROVEN else found
+            object_class = PROVEN.get(tried, aside) if aside in UNPROVEN else object_class
         # Nearly all are equal, so nothing is asked of these in vain.
-        return Judged(entry, found, proof, is_inside, None if found.is_equal else self._due(entry, found))
+        return Judged(
+            entry, object_class, proof, is_inside, None if object_class.is_equal else self._due(entry, object_class)
+        )
 
     def equal(self, run: KeyRun) -> int:
         """How many of the first keys of a run `judge` finds to be EQUAL_CONTENTS, with nothing to read or send."""
@@ -263,21 +265,21 @@ class Judge:
             self.file_system.begin_after(entry.key)
         return self.judge(entry)
 
-    def _prove(self, prover: Prover, entry: Entry, found: ObjectClass) -> Proof | None:
+    def _prove(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
         """What reading shows of an object that may be equal, and of which nothing else tells."""
         source, destination = entry.source, entry.destination
-        if not source or not destination or found not in self.reads:
+        if not source or not destination or object_class not in self.reads:
             return None
         if source.size != destination.size or kept(entry):
             return None
         return prover.prove(source, destination)
 
-    def _due(self, entry: Entry, found: ObjectClass) -> FailedKey | None:
+    def _due(self, entry: Entry, object_class: ObjectClass) -> FailedKey | None:
         """What is to be sent of an object of this class."""
-        source, is_overwritten = entry.source, found is ObjectClass.OVERWRITTEN
+        source, is_overwritten = entry.source, object_class is ObjectClass.OVERWRITTEN
         if source is None or self.sent_since is None or source.modified < self.sent_since:
             return None
-        is_lacking = found is ObjectClass.MISSING or found is ObjectClass.OLDER
+        is_lacking = object_class is ObjectClass.MISSING or object_class is ObjectClass.OLDER
         if not is_lacking and not (self.overwrite and is_overwritten and not self._is_skipped(entry)):
             return None
         # What is sent over something that is there is no first time either.

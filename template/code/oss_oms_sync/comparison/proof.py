@@ -99,7 +99,7 @@ def kept(entry: Entry) -> Proof | None:
     _, source, _, _, destination, record = entry
     if not record or not source or not destination or source.size != destination.size:
         return None
-    return next((one for one in _KEPT if record.etag == etag_of(_body(source, destination, one))), None)
+    return next((proof for proof in _KEPT if record.etag == etag_of(_body(source, destination, proof))), None)
 
 
 def _body(source: ObjectSummary, destination: ObjectSummary, proof: Proof) -> str:
@@ -150,7 +150,7 @@ class Prover:
             if error.is_refusal:
                 return Proof.NO_RIGHT_IN_OSS if error.code in NO_RIGHT else Proof.UNREADABLE
             raise
-        if destination.etag in [one.etag() for one in digests]:
+        if destination.etag in [digest.etag() for digest in digests]:
             return Proof.EQUAL
         return Proof.PARTS_DIFFER if parts else self._difference(destination)
 
@@ -159,8 +159,8 @@ class Prover:
         if self._enough.expired():
             return False
         for body in self._invocation.source_bucket.iter_contents(source):
-            for one in digests:
-                one.update(body)
+            for digest in digests:
+                digest.update(body)
             if self._enough.expired():
                 return False
         return True

@@ -95,7 +95,7 @@ class CompareResult:
     def _deep(self) -> Deep | None:
         """What reading showed, if anything was to be read."""
         counts = self.tally.counts
-        shown = {name: counts.get(f"deep_{name}", 0) for name in (*(one.value for one in Proof), "bytes")}
+        shown = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
         return Deep(**shown, keys=self.tally.unread) if any(shown.values()) else None
 
     @property
@@ -131,7 +131,8 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str, *, deep: boo
     older = tally.of(ObjectClass.OLDER).in_vain
     suspicious = tally.objects(ObjectClass.SUSPICIOUS)
     overwrite, over_older = (
-        _typed(overwriting(tally, overwrite_mode, suffix, one)) for one in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
+        _typed(overwriting(tally, overwrite_mode, suffix, object_class))
+        for object_class in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
     )
     heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
@@ -204,31 +205,39 @@ def overwriting(tally: Tally, overwrite_mode: str | None, suffix: str, of: Objec
 def _narrowest_prefixes(tally: Tally, classes: Sequence[ObjectClass]) -> list[str]:
     """Return the narrowest prefixes of all objects of these classes, at most ten: their keys or the folders of these,
     if the tally has all keys; else their first-level folders. Empty if some cannot be named."""
-    keys = sorted(key for one in classes for key in tally.of(one).keys)
-    prefixes = [name for name, counts in tally.folders.items() if any(counts.get(one.title, [0])[0] for one in classes)]
+    keys = sorted(key for object_class in classes for key in tally.of(object_class).keys)
+    prefixes = [
+        name
+        for name, counts in tally.folders.items()
+        if any(counts.get(object_class.title, [0])[0] for object_class in classes)
+    ]
     if keys and len(keys) == tally.objects(*classes):
         prefixes = _without_nested(keys)
         if len(prefixes) > _MAX_PREFIXES:
             prefixes = _without_nested(sorted({key[: key.rfind("/") + 1] or key for key in keys}))
     can_be_named = all(
-        one and one != OTHERS and one.isprintable() and not _NOT_QUOTABLE.search(one) for one in prefixes
+        prefix and prefix != OTHERS and prefix.isprintable() and not _NOT_QUOTABLE.search(prefix) for prefix in prefixes
     )
     return prefixes if len(prefixes) <= _MAX_PREFIXES and can_be_named else []
 
 
 def _without_nested(prefixes: Sequence[str]) -> list[str]:
-    return [one for one in prefixes if not any(one != other and one.startswith(other) for other in prefixes)]
+    return [
+        prefix for prefix in prefixes if not any(prefix != other and prefix.startswith(other) for other in prefixes)
+    ]
 
 
-def remedy_of_key(entry: Entry, found: ObjectClass, overwrite_mode: str | None, suffix: str) -> tuple[Text, Step]:
+def remedy_of_key(
+    entry: Entry, object_class: ObjectClass, overwrite_mode: str | None, suffix: str
+) -> tuple[Text, Step]:
     """Return what puts the source's version of one key into OBS in the place of another, and the step for it."""
     wanted, resend = t("If OBS is to have the source's version, resend it:"), Step("replay", {"key": entry.key})
     mode = overwrite_mode or _USUAL_MODE
-    takes_any = found is ObjectClass.OLDER or not are_same_size(entry) or mode == "FULL_OVERWRITE"
+    takes_any = object_class is ObjectClass.OLDER or not are_same_size(entry) or mode == "FULL_OVERWRITE"
     if takes_any and mode != "NO_OVERWRITE":
         return wanted, resend
-    tally = Tally(classes={found.title: ClassCount(Side(1), keys=[entry.key])})
-    overwrite = overwriting(tally, mode, suffix, found)
+    tally = Tally(classes={object_class.title: ClassCount(Side(1), keys=[entry.key])})
+    overwrite = overwriting(tally, mode, suffix, object_class)
     if overwrite is None:
         skips = t(
             "OMS skips a resend ({mode}). If OBS is to have the source's version: {remedy}", mode=mode, remedy=DELETE

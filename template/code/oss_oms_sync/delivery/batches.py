@@ -106,4 +106,7 @@ def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure |
     for (key, _), written, problem in zip(outcomes, records, problems, strict=True):
         if problem:
             log.error({"key": key.key, "record": written.name, "problem": str(problem)})
-    return [Recorded(*one, written, problem) for one, written, problem in zip(outcomes, records, problems, strict=True)]
+    return [
+        Recorded(*outcome, written, problem)
+        for outcome, written, problem in zip(outcomes, records, problems, strict=True)
+    ]

@@ -200,11 +200,11 @@ class Sender:
             self._count(key, failure)
             if failure is None or key.key not in in_doubt:
                 outcomes.append((key, failure))
-        for one in record(self._invocation, outcomes):
-            if one.failure and one.problem:
-                left.append(one.key)
-            elif one.failure and one.failure.reason is Reason.REJECTED:
-                self.rejected.append(one.record)
+        for recorded in record(self._invocation, outcomes):
+            if recorded.failure and recorded.problem:
+                left.append(recorded.key)
+            elif recorded.failure and recorded.failure.reason is Reason.REJECTED:
+                self.rejected.append(recorded.record)
         return left
 
     def _count(self, key: FailedKey, failure: Failure | None) -> None:

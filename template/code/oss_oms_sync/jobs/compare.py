@@ -132,8 +132,8 @@ class _Comparison:
         scope = Scope.asked(vars(asked), settings.key_filter)
         mode = self._task.object_overwrite_mode
         if asked.dry_run:
-            one = self.driver.about_now(scope, note=False)
-            tally, answer = self._range_walk(one, Piece(), dry_run=True).trial()
+            pass_ = self.driver.about_now(scope, note=False)
+            tally, answer = self._range_walk(pass_, Piece(), dry_run=True).trial()
             return CompareResult(tally, answer, overwrite_mode=mode)
         before, stood_still = None, None
         if asked.look or asked.again:
@@ -154,64 +154,66 @@ class _Comparison:
         answer = answer_of("compare", state, stopped, invocation.clock.now(), before)
         return CompareResult(state.tally if state else Tally(), answer, state, mode, stood_still)
 
-    def _judged_again(self, asked: CompareOptions, one: Pass, total: Tally) -> Tally:
+    def _judged_again(self, asked: CompareOptions, pass_: Pass, total: Tally) -> Tally:
         """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""
-        invocation, scope = self._invocation, one.scope
+        invocation, scope = self._invocation, pass_.scope
         deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
         scope = replace(scope, deep=deep, cutover=cutover)
-        judge = self._judge(replace(one, scope=scope, migrations=migration.known(invocation)))
-        send = _sends_once(invocation, f"{self.store.differences}{one.name}/sent.json", asked.run)
+        judge = self._judge(replace(pass_, scope=scope, migrations=migration.known(invocation)))
+        send = _sends_once(invocation, f"{self.store.differences}{pass_.name}/sent.json", asked.run)
         waiting = what_waits(invocation, MAX_KEYS, MAX_KEYS, reasons=False).keys if deep else ()
-        return judge_again(invocation, self._destination, total, judge, send, [one.key for one in waiting])
+        return judge_again(
+            invocation, self._destination, total, judge, send, [failed_key.key for failed_key in waiting]
+        )
 
-    def _walk(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
-        walk = self._range_walk(one, start, open_ranges, seconds)
+    def _walk(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+        walk = self._range_walk(pass_, start, open_ranges, seconds)
         walked = walk.run()
         tally = walked.piece.tally
         lines = walk.count.lines[: tally.lines - start.tally.lines]
         # Where another has begun since, this pass may have been cleared away: nobody would delete its list any more.
-        if lines and self.store.newest(one.name) == one.name:
+        if lines and self.store.newest(pass_.name) == pass_.name:
             # Under a name that nobody else gives: two workers of one range do not write each other's list.
-            name = f"{self.store.differences}{one.name}/{uuid.uuid4().hex}.txt"
+            name = f"{self.store.differences}{pass_.name}/{uuid.uuid4().hex}.txt"
             written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
             self._invocation.log_bucket.put(written)
             tally = replace(tally, parts=[*tally.parts, name])
         return replace(walked, piece=replace(walked.piece, tally=tally))
 
     def _range_walk(
-        self, one: Pass, start: Piece, share: int = 1, seconds: float = math.inf, *, dry_run: bool = False
+        self, pass_: Pass, start: Piece, share: int = 1, seconds: float = math.inf, *, dry_run: bool = False
     ) -> RangeWalk:
-        if one.scope.standstill:
+        if pass_.scope.standstill:
             still = Count(self._invocation.settings.key_filter, start.tally)
-            listing = self._listing(one, start, kinds=())
+            listing = self._listing(pass_, start, kinds=())
             return RangeWalk(self._invocation, listing.steps(still.equal), start, still, share, seconds)
-        judge = self._judge(one, keeps=not dry_run)
+        judge = self._judge(pass_, keeps=not dry_run)
         # A file whose name begins the prefix is in no listing of it.
-        if judge.file_system and (first := start.after or one.scope.key_filter.prefix):
+        if judge.file_system and (first := start.after or pass_.scope.key_filter.prefix):
             judge.file_system.begin_after(first)
-        lag_since = parse_time(one.before_started) or parse_time(one.installed) or self._invocation.clock.now()
-        count = CompareCount(judge, start.tally, lag_since.timestamp(), one.seed)
-        steps, may_send = self._listing(one, start).steps(count.equal), partial(self.store.may_send, one)
+        lag_since = parse_time(pass_.before_started) or parse_time(pass_.installed) or self._invocation.clock.now()
+        count = CompareCount(judge, start.tally, lag_since.timestamp(), pass_.seed)
+        steps, may_send = self._listing(pass_, start).steps(count.equal), partial(self.store.may_send, pass_)
         return RangeWalk(self._invocation, steps, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
 
-    def _judge(self, one: Pass, *, keeps: bool = True) -> Judge:
+    def _judge(self, pass_: Pass, *, keeps: bool = True) -> Judge:
         """How a pass judges keys now; `keeps`: what it proves is written down."""
         now = self._invocation.clock.now()
-        installed = parse_time(one.installed) or now
+        installed = parse_time(pass_.installed) or now
         # A closed project is compared to the end all the same: that is what a cutover is decided by.
         is_closed = Closing(self._invocation).state() is not None
         # Who asks for `overwrite` has seen what differs, on cutover day as a rule, and wants it sent now.
-        settling = CUTOVER_SECONDS if one.scope.cutover or one.scope.overwrite else SETTLED_SECONDS
+        settling = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
         # In a cutover nobody waits for a copy that OMS rightly skips, nor is one sent again.
         mode = self._task.object_overwrite_mode
         # It compares contents, but only where both objects have a CRC64.
         skips_equal = mode == "CRC64_COMPARISON_OVERWRITE"
-        reads = PERHAPS_EQUAL if one.scope.deep else PERHAPS_SKIPPED if one.scope.cutover and skips_equal else ()
+        reads = PERHAPS_EQUAL if pass_.scope.deep else PERHAPS_SKIPPED if pass_.scope.cutover and skips_equal else ()
         return Judge(
             self._invocation.settings.key_filter,
-            Moments(now.timestamp(), self._in_hand, settling, one.migrations),
-            sent_since=None if is_closed else one.scope.begin(installed).timestamp(),
-            overwrite=one.scope.overwrite,
+            Moments(now.timestamp(), self._in_hand, settling, pass_.migrations),
+            sent_since=None if is_closed else pass_.scope.begin(installed).timestamp(),
+            overwrite=pass_.scope.overwrite,
             prover=self._prover(keeps=keeps) if reads else None,
             reads=reads,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
@@ -235,13 +237,13 @@ class _Comparison:
         return in_hand(self._invocation)
 
     def _listing(
-        self, one: Pass, start: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
+        self, pass_: Pass, start: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
     ) -> MergedListing:
         """What both buckets have after the piece `start`, and of records these kinds."""
         return MergedListing(
             self._invocation,
             lambda source: self._invocation.settings.key_filter.matches(source.name),
-            one.scope.key_filter.prefix,
+            pass_.scope.key_filter.prefix,
             start.after,
             kinds=kinds,
             destination=self._destination,

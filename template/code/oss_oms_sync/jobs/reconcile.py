@@ -58,8 +58,10 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     store = PassStore(invocation, "reconcile")
 
-    def walk(one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
-        return _range_walk(invocation, one, start, open_ranges, seconds, may_send=partial(store.may_send, one)).run()
+    def walk(pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+        return _range_walk(
+            invocation, pass_, start, open_ranges, seconds, may_send=partial(store.may_send, pass_)
+        ).run()
 
     driver = Driver(invocation, store, walk)
     woken = store.hear(event)
@@ -70,7 +72,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 def _range_walk(
     invocation: Invocation,
-    one: Pass,
+    pass_: Pass,
     start: Piece,
     share: int = 1,
     seconds: float = math.inf,
@@ -79,9 +81,9 @@ def _range_walk(
     dry_run: bool = False,
     may_send: Callable[[], bool] = lambda: True,
 ) -> RangeWalk:
-    installed, before, now = parse_time(one.installed), parse_time(one.before_started), invocation.clock.now()
-    opened, scope = Closing(invocation).opened(), one.scope
-    classifier = Classifier(invocation.settings, scope, installed or now, now, before, one.migrations, opened)
+    installed, before, now = parse_time(pass_.installed), parse_time(pass_.before_started), invocation.clock.now()
+    opened, scope = Closing(invocation).opened(), pass_.scope
+    classifier = Classifier(invocation.settings, scope, installed or now, now, before, pass_.migrations, opened)
     listing = MergedListing(invocation, classifier.needs_records, scope.key_filter.prefix, start.after)
     count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)
     steps = listing.steps(count.equal)
@@ -93,8 +95,8 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
     asked = options.parse(event, ReconcileOptions)
     scope = Scope.asked(vars(asked), settings.key_filter)
     if asked.dry_run or asked.limit is not None:
-        one = driver.about_now(scope, note=not asked.dry_run)
-        walk = _range_walk(invocation, one, Piece(), limit=asked.limit, dry_run=asked.dry_run)
+        pass_ = driver.about_now(scope, note=not asked.dry_run)
+        walk = _range_walk(invocation, pass_, Piece(), limit=asked.limit, dry_run=asked.dry_run)
         tally, answer = walk.trial()
         return _answer(answer, tally, walk.missing if asked.dry_run else None)
     if asked.look:

@@ -110,8 +110,8 @@ class Closing:
         remembered_as = f"{self.name} is there"
         if remembered_as in self._remembered:
             return
-        (found,) = self._bucket.try_get_all([self.name])
-        problem = found if isinstance(found, StorageError) else None
+        (error,) = self._bucket.try_get_all([self.name])
+        problem = error if isinstance(error, StorageError) else None
         if problem and problem.code == "NoSuchKey":
             first = StoredObject.of_json(self.name, {"closed": False})
             headers = {**first.headers, "x-oss-forbid-overwrite": "true"}
@@ -170,8 +170,8 @@ class Closing:
     def _read(self, seconds: float | None = None) -> Closed | str:
         """The mark as `read_mark`; empty if there is none. Raises StorageError."""
         bucket = self._bucket if seconds is None else self._bucket.within(seconds)
-        (found,) = bucket.get_all([self.name])
-        return read_mark(found) if found else ""
+        (stored,) = bucket.get_all([self.name])
+        return read_mark(stored) if stored else ""
 
     def _object(self, mark: Closed, *, closed: bool) -> StoredObject:
         said = {
@@ -229,8 +229,8 @@ def open_projects(invocation: Invocation, before: float = math.inf) -> list[str]
     """
     prefix, bucket = f"{record_root(invocation.task_id)}state/closed-", invocation.log_bucket
     own = f"{prefix}{invocation.settings.project}.json"
-    marks = [one for one in bucket.iter_objects(prefix) if one.name != own]
-    read = zip(marks, bucket.get_all([one.name for one in marks]), strict=True)
+    marks = [stored for stored in bucket.iter_objects(prefix) if stored.name != own]
+    read = zip(marks, bucket.get_all([mark.name for mark in marks]), strict=True)
     still_open = (listed for listed, mark in read if not (mark and _says_closed(mark) and listed.modified <= before))
     return [listed.name.removeprefix(prefix).removesuffix(".json") for listed in still_open]
 

@@ -129,8 +129,8 @@ class ListPositions:
         if self.is_of_group(name):
             self.of_group += lines
         else:
-            known = self.listed.get(month, LineCount())
-            self.listed[month] = LineCount(known.lines + lines, known.outside + outside)
+            line_count = self.listed.get(month, LineCount())
+            self.listed[month] = LineCount(line_count.lines + lines, line_count.outside + outside)
         if before.refused_until and not at.refused_until:
             self.unread -= 1
             self.example = self.example if self.unread else ""
@@ -141,9 +141,9 @@ class ListPositions:
         looked = parse_time(self.looked)
         forgotten = (looked - MARGIN - _GROWS).timestamp() if looked else 0
         kept = {
-            name: one
-            for name, one in self.lists.items()
-            if not one.ended or one.modified >= forgotten or self.is_of_group(name)
+            name: listing
+            for name, listing in self.lists.items()
+            if not listing.ended or listing.modified >= forgotten or self.is_of_group(name)
         }
         newest = sorted(kept.items(), key=lambda item: (item[1].is_half_read, item[1].modified))[-MAX_LISTS:]
         return replace(self, lists=dict(newest), listed=dict(sorted(self.listed.items())[-_MAX_MONTHS:]))

@@ -68,15 +68,15 @@ class Migrations:
     def will_copy(self, source: ObjectSummary) -> bool:
         """Whether a task group that copies now comes to this version, or tells why not. Of one that is paused, has
         failed, is over or was deleted nothing is expected."""
-        return any(one.will_copy and one.has(source) for one in self.reaches)
+        return any(reach.will_copy and reach.has(source) for reach in self.reaches)
 
     def copied(self, source: ObjectSummary) -> bool:
         """Whether one that is done came to this version; what it failed to copy is known to nobody, or to replay."""
-        return any(one.has_copied and one.has(source) for one in self.reaches)
+        return any(reach.has_copied and reach.has(source) for reach in self.reaches)
 
     def wrote(self, destination: ObjectSummary) -> bool:
         """Whether one copied an object that is in the destination alone, so that the source has deleted it since."""
-        return any(one.wrote(destination) for one in self.reaches)
+        return any(reach.wrote(destination) for reach in self.reaches)
 
 
 NONE = Migrations()
@@ -87,8 +87,8 @@ def under_way(invocation: Invocation) -> Migration | None:
 
     Raises StorageError.
     """
-    found = _begun(invocation)
-    return None if found is None else _migration(found)
+    body = _begun(invocation)
+    return None if body is None else _migration(body)
 
 
 def over(invocation: Invocation) -> list[Migrated]:
@@ -96,11 +96,11 @@ def over(invocation: Invocation) -> list[Migrated]:
 
     Raises StorageError.
     """
-    found = []
+    migrateds = []
     for body in _over(invocation):
         with suppress(UnreadableError):
-            found.append(from_json(Migrated, jsontext.load(body)))
-    return sorted(found, key=lambda one: one.begun)
+            migrateds.append(from_json(Migrated, jsontext.load(body)))
+    return sorted(migrateds, key=lambda migrated: migrated.begun)
 
 
 def known(invocation: Invocation) -> Migrations:
@@ -112,8 +112,8 @@ def known(invocation: Invocation) -> Migrations:
     reaches = [_reach(body, now) for body in _over(invocation)]
     if begun is None:
         return Migrations(tuple(filter(None, reaches)))
-    found = how_far(invocation, _migration(begun))
-    group = found if isinstance(found, TaskGroup) else None
+    task_group = how_far(invocation, _migration(begun))
+    group = task_group if isinstance(task_group, TaskGroup) else None
     reaches.append(_reach(begun, now, group))
     is_unknown = group is None or reaches[-1] is None
     step = group.step if group else LOOK
@@ -141,8 +141,10 @@ def _begun(invocation: Invocation) -> bytes | None:
 def _over(invocation: Invocation) -> list[bytes]:
     begin = f"{_states(invocation)}migrated-{invocation.settings.project}-"
     # Another project's name may begin with this one's.
-    names = [one.name for one in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(one.name[len(begin) :])]
-    return [one.body for one in invocation.log_bucket.get_all(names) if one]
+    names = [
+        stored.name for stored in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(stored.name[len(begin) :])
+    ]
+    return [stored.body for stored in invocation.log_bucket.get_all(names) if stored]
 
 
 def _states(invocation: Invocation) -> str:

@@ -107,8 +107,8 @@ class JobState:
         """
         body = self._bucket.get(f"{self._folder}back_to_source.json")
         with suppress(UnreadableError):
-            found = from_json(BackToSource, jsontext.load(body or b""))
-            return found if found.bucket == bucket and found.rules is not None else None
+            back_to_source = from_json(BackToSource, jsontext.load(body or b""))
+            return back_to_source if back_to_source.bucket == bucket and back_to_source.rules is not None else None
         return None
 
     def store(self, job: str, value: dict[str, object]) -> None:
@@ -152,10 +152,10 @@ class JobState:
         Raises StorageError.
         """
         last = dict[str, int]()
-        for one in self._bucket.iter_objects(self._folder):
-            _, is_timer, project = one.name.removeprefix(self._folder).removesuffix(".json").partition("-timer-")
+        for stored in self._bucket.iter_objects(self._folder):
+            _, is_timer, project = stored.name.removeprefix(self._folder).removesuffix(".json").partition("-timer-")
             if is_timer:
-                last[project] = max(one.modified, last.get(project, 0))
+                last[project] = max(stored.modified, last.get(project, 0))
         return last
 
     def _timer_name(self, job: str) -> str:
@@ -182,8 +182,8 @@ class JobState:
         if own is not None:
             return _installation(StoredObject(name, own))[0]
         mine = self._invocation.settings.key_filter
-        names = [one.name for one in self._bucket.iter_objects(f"{self._folder}installed")]
-        notes = [_installation(one) for one in self._bucket.get_all(names) if one]
+        names = [stored.name for stored in self._bucket.iter_objects(f"{self._folder}installed")]
+        notes = [_installation(stored) for stored in self._bucket.get_all(names) if stored]
         at = min((began for began, of in notes if of.overlaps(mine)), default=self._invocation.clock.now())
         if note:
             self._bucket.put(StoredObject.of_json(name, {"at": timestamp(at), **asdict(mine)}))
@@ -222,10 +222,10 @@ def read_all(bucket: OssBucket, names: Sequence[str]) -> list[StoredObject | Non
 
     Raises StorageError, also if the bucket has versioning.
     """
-    found = bucket.get_all(names)
-    if any(one and "x-oss-version-id" in one.headers for one in found):
+    storeds = bucket.get_all(names)
+    if any(stored and "x-oss-version-id" in stored.headers for stored in storeds):
         raise StorageError(
             "The log bucket has versioning, so nothing can be written once, as passes and certificates need it. Use a"
             " log bucket without versioning"
         )
-    return found
+    return storeds

@@ -83,7 +83,7 @@ class RunFiles:
         Raises StorageError.
         """
         seen = set() if seen is None else seen
-        for listed in [one for one in self._bucket.iter_folder(self.folder) if one.name not in seen]:
+        for listed in [listed for listed in self._bucket.iter_folder(self.folder) if listed.name not in seen]:
             seen.add(listed.name)
             (found,) = self._bucket.try_get_all([listed.name])
             if isinstance(found, StoredObject):
@@ -119,15 +119,15 @@ class RunFiles:
         entries = [{**key.to_json(), "held": key.key in run.in_doubt} for key in run.keys]
         return StoredObject.of_json(run.name, {"busy_until": busy_until, "keys": entries})
 
-    def _read(self, found: StoredObject) -> RunFile | None:
-        match jsontext.load(found.body):
+    def _read(self, stored: StoredObject) -> RunFile | None:
+        match jsontext.load(stored.body):
             case {"busy_until": str(busy_until), "keys": list(entries)}:
                 keys = [FailedKey.from_json(entry) for entry in entries]
                 if None in keys:
                     return None
                 in_doubt = {entry["key"] for entry in entries if entry.get("held")}
                 lease_expired = busy_until < timestamp(self._clock.now())
-                return RunFile(found.name, [key for key in keys if key], in_doubt, lease_expired)
+                return RunFile(stored.name, [key for key in keys if key], in_doubt, lease_expired)
         return None
 
 
@@ -138,10 +138,10 @@ def by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
     """
     root = f"{record_root(invocation.task_id)}replay/"
     found = defaultdict[str, list[ObjectSummary]](list)
-    for one in invocation.log_bucket.iter_objects(root):
-        project, _, file = one.name.removeprefix(root).partition("/")
+    for stored in invocation.log_bucket.iter_objects(root):
+        project, _, file = stored.name.removeprefix(root).partition("/")
         if file:
-            found[project].append(one)
+            found[project].append(stored)
     return found
 
 
@@ -204,7 +204,7 @@ def records_and_runs(
     records = list_failed(invocation, most)
     files += islice(run_files(), most_run_files + 1 - len(files))
     first = files[:most_run_files]
-    keys = {one.key: one for run in first if isinstance(run, RunFile) for one in run.keys}
+    keys = {key.key: key for run in first if isinstance(run, RunFile) for key in run.keys}
     unreadable = [name for name in first if isinstance(name, str)]
     return records, RunKeys(len(first), unreadable, [*keys.values()], are_more=len(files) > most_run_files)
 
@@ -212,7 +212,7 @@ def records_and_runs(
 def read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
     """The key of each of these records; None for one that cannot be read, or does not tell it."""
     found = invocation.log_bucket.try_get_all([one.name for one in listed])
-    return [failed_key(invocation.task_id, one) if isinstance(one, StoredObject) else None for one in found]
+    return [failed_key(invocation.task_id, stored) if isinstance(stored, StoredObject) else None for stored in found]
 
 
 def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
@@ -250,13 +250,15 @@ def what_waits(invocation: Invocation, most: int, most_run_files: int, *, reason
     records, runs = records_and_runs(invocation, most, most_run_files, of_all=True)
     by_key = record_prefix(invocation.task_id, "failed")
     # Only its record says which key a long one is.
-    names = {one.name: one.name.removeprefix(by_key) for one in records.listed if one.name.startswith(by_key)}
-    asked = [one for one in records.listed if reasons or one.name not in names]
-    read = dict(zip((one.name for one in asked), read_failed(invocation, asked), strict=True))
+    names = {
+        listed.name: listed.name.removeprefix(by_key) for listed in records.listed if listed.name.startswith(by_key)
+    }
+    asked = [listed for listed in records.listed if reasons or listed.name not in names]
+    read = dict(zip((listed.name for listed in asked), read_failed(invocation, asked), strict=True))
     named = {name: FailedKey(ObjectChange(key)) for name, key in names.items()}
-    found = [read.get(one.name) or named.get(one.name) for one in records.listed]
+    failed_keys = [read.get(listed.name) or named.get(listed.name) for listed in records.listed]
     is_told = invocation.settings.key_filter.is_told
-    keys = {one.key: one for one in (*runs.keys, *filter(None, found)) if is_told(one.key)}
-    unread, are_more = found.count(None) + len(runs.unreadable), records.are_more or runs.are_more
+    keys = {one.key: one for one in (*runs.keys, *filter(None, failed_keys)) if is_told(one.key)}
+    unread, are_more = failed_keys.count(None) + len(runs.unreadable), records.are_more or runs.are_more
     has_more_records = records.are_more and len(records.listed) == most
     return WaitingKeys([*keys.values()], unread, are_more, has_more_records)

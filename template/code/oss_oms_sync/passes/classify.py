@@ -128,7 +128,7 @@ class Classifier:
         if success and not failed:
             recorded = success.modified  # as nearly always, and faster
         else:
-            recorded = min(one.modified for one in (success, failed) if one and one.modified >= written)
+            recorded = min(listed.modified for listed in (success, failed) if listed and listed.modified >= written)
         return True if recorded < written + SETTLED.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:

@@ -34,8 +34,8 @@ _LAST_SECONDS = 60.0
 
 def refusal(invocation: Invocation) -> Stopped | None:
     """Why nothing may be sent: the project is closed, or that is not known."""
-    found = Closing(invocation).refusal()
-    return refused(found) if found else None
+    failure = Closing(invocation).refusal()
+    return refused(failure) if failure else None
 
 
 class Driver:
@@ -68,7 +68,7 @@ class Driver:
         states = self._store.states()
         mine = newest_of(states, scope)
         # One that was asked for with a time looked at less, perhaps.
-        last = newest_of([one for one in states if one.scope.since in (None, scope.since)], scope)
+        last = newest_of([state for state in states if state.scope.since in (None, scope.since)], scope)
         is_due = period and (last is None or last.of.started <= timestamp(self._clock.now() - period))
         if period and is_due and not (mine and mine.goes_on):
             # Named after the period's slot, so two ticks begin the same pass.
@@ -166,9 +166,9 @@ class Driver:
     ) -> tuple[PassState | None, Stopped | None]:
         """Begin a pass of `scope`, and do its first piece; `began`: after which moment it is named, if not this.
         `states`: as for about_now."""
-        one = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
-        piece = self._worker.begin(one)
-        return self._store.state(one.name), piece.stopped
+        pass_ = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
+        piece = self._worker.begin(pass_)
+        return self._store.state(pass_.name), piece.stopped
 
     def _wait(self, name: str) -> Stopped | None:
         """Until a pass has ended: do what nobody else does. Return what stopped that."""

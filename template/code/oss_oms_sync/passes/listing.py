@@ -181,7 +181,7 @@ class MergedListing:
 
         Raises StorageError.
         """
-        return (one for one in self.steps() if isinstance(one, Entry))
+        return (step for step in self.steps() if isinstance(step, Entry))
 
     def steps(self, equal: Equal | None = None) -> Iterator[Entry | KeyRun]:
         """The same, and runs as far as `equal` says in place of the entries of their keys: of what is in the source and
@@ -217,13 +217,17 @@ class MergedListing:
         two if the first is not enough."""
         for page in pages:
             if max(map(len, page.columns.names), default=0) > self._shortest_long:
-                self._read_long([one for one in page.objects if self._is_long(one.name) and self._needs_records(one)])
+                self._read_long(
+                    [stored for stored in page.objects if self._is_long(stored.name) and self._needs_records(stored)]
+                )
             yield page
 
     def _read_long(self, judged: Sequence[ObjectSummary]) -> None:
-        self._success = success = self._read("success", [one.name for one in judged])
-        is_enough = {one.name for one in judged if not self._destination and is_covered(one, success.get(one.name))}
-        self._failed = self._read("failed", [one.name for one in judged if one.name not in is_enough])
+        self._success = success = self._read("success", [listed.name for listed in judged])
+        is_enough = {
+            listed.name for listed in judged if not self._destination and is_covered(listed, success.get(listed.name))
+        }
+        self._failed = self._read("failed", [listed.name for listed in judged if listed.name not in is_enough])
 
     def _completed(self, entry: Entry) -> Entry:
         """An entry with the records of a long key."""
@@ -250,4 +254,4 @@ class MergedListing:
         wanted = keys if kind in self._kinds else ()
         key_of = {record_name(self._task_id, kind, key): key for key in wanted if is_long(self._task_id, kind, key)}
         found = zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True)
-        return {key: listed_record(one, key) for key, one in found if one}
+        return {key: listed_record(stored, key) for key, stored in found if stored}

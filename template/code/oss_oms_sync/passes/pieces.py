@@ -158,10 +158,10 @@ def heard(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | N
 
 def _wake(named: str) -> Wake | None:
     name, _, rest = named.partition("/")
-    found = IN_PASS.fullmatch(rest)
-    if not found or not PASS.fullmatch(name) or found["end"]:
+    match = IN_PASS.fullmatch(rest)
+    if not match or not PASS.fullmatch(name) or match["end"]:
         return None
-    return Wake(name, found["range"], int(found["number"]) if found["number"] else None)
+    return Wake(name, match["range"], int(match["number"]) if match["number"] else None)
 
 
 class Kind(Enum):
@@ -218,9 +218,9 @@ class Tree:
         for name in names:
             if name == TOTAL:
                 self.has_total = True
-            elif found := IN_PASS.fullmatch(name):
-                range_name, number = found["range"], found["number"]
-                if found["end"]:
+            elif match := IN_PASS.fullmatch(name):
+                range_name, number = match["range"], match["number"]
+                if match["end"]:
                     self._ended.add(range_name)
                 elif number:
                     self.pieces += 1

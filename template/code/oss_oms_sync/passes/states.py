@@ -182,8 +182,8 @@ class AnsweringPass(NamedTuple):
         pass answers no more: the next step is a new one."""
         if self.standstill is None:
             return None
-        judged, seen = self.of.tally, self.standstill.tally
-        return (judged.state, judged.twin) == (seen.state, seen.twin)
+        judged, tally = self.of.tally, self.standstill.tally
+        return (judged.state, judged.twin) == (tally.state, tally.twin)
 
     @property
     def has_obs_changed(self) -> bool:
@@ -202,50 +202,54 @@ def answering(
     and ended within LATEST of `now`; one that a standstill pass contradicts only where there is no other.
     """
     first, latest = (timestamp(since), timestamp(now - LATEST)) if since and now else ("", "")
-    recent = [one for one in _whole(passes, prefix) if one.started >= first and one.ended >= latest]
-    found = [beside_standstills(one, passes) for one in recent]
+    recent = [state for state in _whole(passes, prefix) if state.started >= first and state.ended >= latest]
+    answering_passes = [beside_standstills(state, passes) for state in recent]
     if since:
-        found.sort(key=lambda one: one.stood_still is not False)
-    return found[-1] if found else None
+        answering_passes.sort(key=lambda answering_pass: answering_pass.stood_still is not False)
+    return answering_passes[-1] if answering_passes else None
 
 
 def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:
     """The last of those as a timer begins them, which show whether events arrive: a backfill looked at older objects,
     which have not changed since."""
-    usual = (one for one in _whole(passes, prefix) if one.scope.since is None and not one.scope.everything)
+    usual = (state for state in _whole(passes, prefix) if state.scope.since is None and not state.scope.everything)
     return max(usual, key=lambda one: one.started, default=None)
 
 
 def _whole(passes: Sequence[PassState], prefix: str) -> list[PassState]:
-    whole = [one for one in passes if one.ended and not one.scope.standstill and one.scope.key_filter.prefix == prefix]
+    whole = [
+        pass_
+        for pass_ in passes
+        if pass_.ended and not pass_.scope.standstill and pass_.scope.key_filter.prefix == prefix
+    ]
     # Two may have begun in the same second; their names tell which was later.
-    return sorted(whole, key=lambda one: (one.started, one.of.name.partition("-")[2]))
+    return sorted(whole, key=lambda state: (state.started, state.of.name.partition("-")[2]))
 
 
-def beside_standstills(one: PassState, passes: Sequence[PassState]) -> AnsweringPass:
+def beside_standstills(state: PassState, passes: Sequence[PassState]) -> AnsweringPass:
     """A pass that has ended, with the standstill pass of `passes` that tells most of it."""
-    later = (other for other in passes if other.ended and other.started > one.ended)
-    like = [other for other in later if other.scope.standstill and other.scope.key_filter == one.scope.key_filter]
+    later = (other for other in passes if other.ended and other.started > state.ended)
+    like = [other for other in later if other.scope.standstill and other.scope.key_filter == state.scope.key_filter]
     # Judging keys again tells of OBS anew, and nothing of the source.
-    like = [other for other in like if other.started > one.as_of or other.tally.state != one.tally.state]
-    answers = [AnsweringPass(one, other) for other in sorted(like, key=lambda other: other.started)] or [
-        AnsweringPass(one, None)
+    like = [other for other in like if other.started > state.as_of or other.tally.state != state.tally.state]
+    answers = [AnsweringPass(state, other) for other in sorted(like, key=lambda other: other.started)] or [
+        AnsweringPass(state, None)
     ]
     return next((each for each in answers if each.stood_still is False), answers[-1])
 
 
 def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
     """The pass with the identity of `scope` that began last."""
-    mine = (one for one in passes if one.scope.identity == scope.identity)
-    return max(mine, key=lambda one: one.of.name, default=None)
+    mine = (pass_ for pass_ in passes if pass_.scope.identity == scope.identity)
+    return max(mine, key=lambda state: state.of.name, default=None)
 
 
 def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
     """The pass with the identity of `scope` that began last of those that ended."""
-    return newest_of([one for one in passes if one.ended], scope)
+    return newest_of([pass_ for pass_ in passes if pass_.ended], scope)
 
 
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
     """Those that have not ended, and are the newest of their identity: nobody goes on with others."""
-    newest = {one.scope.identity: one for one in sorted(passes, key=lambda one: one.of.name)}
-    return [one for one in newest.values() if not one.ended]
+    newest = {pass_.scope.identity: pass_ for pass_ in sorted(passes, key=lambda pass_: pass_.of.name)}
+    return [state for state in newest.values() if not state.ended]

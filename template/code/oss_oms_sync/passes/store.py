@@ -70,11 +70,15 @@ class PassStore:
         digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
         return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
 
-    def is_about(self, one: Pass) -> bool:
+    def is_about(self, pass_: Pass) -> bool:
         """Whether a pass is about what the settings are about: else its positions and classes mean something else."""
         buckets = (self._settings.source_bucket, self.destination_bucket)
-        is_within = one.scope.key_filter.is_within(self._settings.key_filter)
-        return (one.source_bucket, one.destination_bucket) == buckets and is_within and one.classes == CLASSES_VERSION
+        is_within = pass_.scope.key_filter.is_within(self._settings.key_filter)
+        return (
+            (pass_.source_bucket, pass_.destination_bucket) == buckets
+            and is_within
+            and pass_.classes == CLASSES_VERSION
+        )
 
     def names(self) -> Iterator[str]:
         """The passes that are stored, by what they are of, and then in the order of their beginnings. Other objects
@@ -92,7 +96,7 @@ class PassStore:
     def tree_and_times(self, pass_name: str) -> tuple[Tree, dict[str, int]]:
         """The ranges of a pass, and when something of each was last written, in seconds since 1970; of one listing."""
         prefix, written = f"{self.prefix}{pass_name}/", dict[str, int]()
-        listed = [(one.name.removeprefix(prefix), one.modified) for one in self._bucket.iter_folder(prefix)]
+        listed = [(listed.name.removeprefix(prefix), listed.modified) for listed in self._bucket.iter_folder(prefix)]
         for name, modified in listed:
             range_name = name.partition("/")[0]
             written[range_name] = max(modified, written.get(range_name, 0))
@@ -117,27 +121,27 @@ class PassStore:
         """The last piece of each range that can be read."""
         names = [f"{pass_name}/{piece_name(*one)}" for one in tree.last.items()]
         found = zip(tree.last, self._read_all(names), strict=True)
-        pieces = {name: _value(Piece, one) for name, one in found}
+        pieces = {name: _value(Piece, stored) for name, stored in found}
         return {name: piece for name, piece in pieces.items() if piece}
 
-    def may_send(self, one: Pass) -> bool:
+    def may_send(self, pass_: Pass) -> bool:
         """Whether a pass may send more, by what its ranges have sent; nobody reads that before it can be too much."""
         now = self._clock.now()
-        passed = (now - (parse_time(one.started) or now)).total_seconds()
-        if one.most is None or passed * self._settings.oms_rate * KEYS_PER_CALL < one.most:
+        passed = (now - (parse_time(pass_.started) or now)).total_seconds()
+        if pass_.most is None or passed * self._settings.oms_rate * KEYS_PER_CALL < pass_.most:
             return True
-        pieces = self.last_pieces(one.name, self.tree(one.name))
-        return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < one.most
+        pieces = self.last_pieces(pass_.name, self.tree(pass_.name))
+        return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < pass_.most
 
     def write_end(self, pass_name: str, range_name: str) -> None:
         """Write down that a range is done."""
         self._write_once(f"{pass_name}/{range_name}/end", {})
 
-    def write_total(self, one: Pass, tally: Tally, tree: Tree) -> None:
+    def write_total(self, pass_: Pass, tally: Tally, tree: Tree) -> None:
         """Write down that a pass has ended, and what it counted."""
         ended = timestamp(self._clock.now())
-        total = PassState(one, tally, ended, ranges_open=0, ranges_done=tree.done, pieces=tree.pieces)
-        self._write_once(f"{one.name}/{TOTAL}", to_json(total))
+        total = PassState(pass_, tally, ended, ranges_open=0, ranges_done=tree.done, pieces=tree.pieces)
+        self._write_once(f"{pass_.name}/{TOTAL}", to_json(total))
 
     def amend(self, state: PassState, tally: Tally) -> PassState:
         """Write down what the total of a pass has become, behind its last amendment; return what is known of it then.
@@ -186,14 +190,14 @@ class PassStore:
     def worked_on(self, pass_name: str) -> dict[str, int]:
         """When somebody began to work on the latest piece of each range, in seconds since 1970."""
         prefix = f"{self._working}{pass_name}/"
-        signs = {one.name.removeprefix(prefix): one.modified for one in self._bucket.iter_folder(prefix)}
+        signs = {listed.name.removeprefix(prefix): listed.modified for listed in self._bucket.iter_folder(prefix)}
         return {name.partition("/")[0]: signs[name] for name in sorted(signs)}
 
     def state(self, pass_name: str) -> PassState | None:
         """How far a pass is; None if it was cleared away, or cannot be read: it will not end, so another may begin."""
         if total := self._read(f"{pass_name}/{TOTAL}"):
             return self._amended(total)
-        one = self.about(pass_name)
+        pass_ = self.about(pass_name)
         for _ in range(2):
             tree = self.tree(pass_name)
             pieces = self.last_pieces(pass_name, tree)
@@ -201,10 +205,10 @@ class PassStore:
             # one that was written between two pages of the listing is there the next time.
             if not (is_lost := tree.is_complete and not tiles(pieces)):
                 break
-        if one is None or not pieces or pieces.keys() != tree.last.keys() or is_lost:
+        if pass_ is None or not pieces or pieces.keys() != tree.last.keys() or is_lost:
             return None
         stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)
-        return PassState(one, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
+        return PassState(pass_, fold(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
 
     def ended(self, pass_name: str) -> PassState | None:
         """A pass at its end, without what amended it; None if it is open, or its total unreadable."""
@@ -215,7 +219,7 @@ class PassStore:
         state = _value(PassState, total)
         if state is None:
             return None
-        last = max((one.name for one in self._bucket.iter_objects(self._amendments(state.of.name))), default="")
+        last = max((stored.name for stored in self._bucket.iter_objects(self._amendments(state.of.name))), default="")
         (found,) = self._bucket.get_all([last]) if last else (None,)
         return replace(state, amendment=_value(Amendment, found))
 
@@ -223,18 +227,18 @@ class PassStore:
         """How far each pass is that is about what the settings are about, those of a scope in the order of beginning;
         without open ones that are forgotten."""
         states = filter(None, map(self.state, list(self.names())))
-        mine = (one for one in states if self.is_about(one.of))
-        return [one for one in mine if one.ended or not self._is_forgotten(one.of.name)]
+        mine = (state for state in states if self.is_about(state.of))
+        return [state for state in mine if state.ended or not self._is_forgotten(state.of.name)]
 
-    def known_marks(self, one: Pass) -> Sequence[KeyMark]:
+    def known_marks(self, pass_: Pass) -> Sequence[KeyMark]:
         """Where the keys of a pass lie, by the last one like it, or else by the last over the same keys: both jobs walk
         through the same objects, and a standstill pass through those of comparisons. Empty if there is none."""
-        if one.before and (before := self.ended(one.before)):
+        if pass_.before and (before := self.ended(pass_.before)):
             return before.passed.marks
-        others = {"reconcile", "compare"} - (set() if one.scope.standstill else {self.job})
+        others = {"reconcile", "compare"} - (set() if pass_.scope.standstill else {self.job})
         stores = [PassStore(self._invocation, job) for job in sorted(others)]
         ended = filter(None, (store.ended(name) for store in stores for name in list(store.names())))
-        walked = one.source_bucket, one.scope.key_filter.prefix
+        walked = pass_.source_bucket, pass_.scope.key_filter.prefix
         like = [each for each in ended if (each.of.source_bucket, each.scope.key_filter.prefix) == walked]
         return max(like, key=lambda each: each.started).passed.marks if like else ()
 
@@ -245,7 +249,7 @@ class PassStore:
         try:
             names = list(self.names())
             mine = [name for name in names if name.startswith(kin(ended))]
-            usual = [name for name in mine if (one := self.ended(name)) and one.scope == one.scope.identity]
+            usual = [name for name in mine if (state := self.ended(name)) and state.scope == state.scope.identity]
             for name in sorted({*mine[:-2], *filter(self._is_forgotten, set(names) - set(mine))} - {*usual[-1:]}):
                 self._delete(name)
         except StorageError as error:
@@ -254,7 +258,7 @@ class PassStore:
     def _delete(self, pass_name: str) -> None:
         # The first piece first: without it nobody goes on.
         for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working, self.differences)):
-            problems = self._bucket.try_delete_all([one.name for one in self._bucket.iter_folder(prefix)])
+            problems = self._bucket.try_delete_all([listed.name for listed in self._bucket.iter_folder(prefix)])
             for problem in {str(problem) for problem in problems.values() if problem}:
                 log.error({"pass": pass_name, "problem": problem})
 
@@ -271,8 +275,8 @@ class PassStore:
             after = f"{self.prefix}{name}{AFTER_ALL}" if is_folder and name else found
 
     def _read(self, name: str) -> StoredObject | None:
-        (found,) = self._read_all([name])
-        return found
+        (stored,) = self._read_all([name])
+        return stored
 
     def _read_all(self, names: Sequence[str]) -> list[StoredObject | None]:
         return read_all(self._bucket, [f"{self.prefix}{name}" for name in names])

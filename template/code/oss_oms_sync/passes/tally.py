@@ -119,7 +119,7 @@ class WrittenObject(NamedTuple):
 
 def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
     """Those of `objects` that were written last, the latest first; a key that is named twice counts once."""
-    newest = {one.key: one for one in sorted(objects)}
+    newest = {stored.key: stored for stored in sorted(objects)}
     return sorted(newest.values(), reverse=True)[:MAX_WRITTEN]
 
 
@@ -251,19 +251,19 @@ class Tally:
         known = {name: before.counts[name] for name in (NEW, NEW_MISSING) if name in before.counts}
         return replace(self, counts=Counter({**self.counts, **known}))
 
-    def of(self, one: ObjectClass) -> ClassCount:
+    def of(self, object_class: ObjectClass) -> ClassCount:
         """What is counted of a class."""
-        return self.classes.get(one.title, ClassCount())
+        return self.classes.get(object_class.title, ClassCount())
 
     def objects(self, *classes: ObjectClass) -> int:
         """How many objects of the source are of these classes."""
-        return sum(self.of(one).source.objects for one in classes)
+        return sum(self.of(object_class).source.objects for object_class in classes)
 
     def side(self, name: str, *without: ObjectClass) -> Side:
         """All classes of one side, "source" or "destination", but for those `without`."""
-        left_out = [one.title for one in without]
+        left_out = [object_class.title for object_class in without]
         counts = [count for title, count in self.classes.items() if title not in left_out]
-        return reduce(Side.plus, (one.source if name == "source" else one.destination for one in counts), Side())
+        return reduce(Side.plus, (count.source if name == "source" else count.destination for count in counts), Side())
 
     def shown(self, *without: ObjectClass) -> dict[str, Any]:
         """What is found in both buckets, by its names in answers and certificates: on each side all classes but for
@@ -272,12 +272,19 @@ class Tally:
         return {
             "source": ListedSource(source.objects, source.bytes, source.digest, self.state),
             "destination": ListingTotals(there.objects, there.bytes, there.digest),
-            "classes": {one: self.of(one).found() for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS},
+            "classes": {
+                object_class: self.of(object_class).found()
+                for object_class in ObjectClass
+                if object_class is not ObjectClass.ORPHAN_RECORDS
+            },
             "folders": {
                 name: {ObjectClass[title.upper()]: four for title, four in folder.items()}
                 for name, folder in sorted(self.folders.items())
             },
-            "last_written": [LastWritten(one.key, timestamp(from_epoch(one.modified))) for one in self.last_written],
+            "last_written": [
+                LastWritten(written_object.key, timestamp(from_epoch(written_object.modified)))
+                for written_object in self.last_written
+            ],
         }
 
     @property
@@ -293,7 +300,7 @@ class Tally:
     def adds_up(self) -> bool:
         """Whether the classes are all that the listings brought."""
         sides = (self.side("source"), self.source_listed), (self.side("destination"), self.destination_listed)
-        return all((one.objects, one.bytes) == (listed.objects, listed.bytes) for one, listed in sides)
+        return all((side.objects, side.bytes) == (listed.objects, listed.bytes) for side, listed in sides)
 
 
 def _joined(one: Folders, other: Folders) -> Folders:

@@ -61,16 +61,16 @@ class Worker:
         self._store = store
         self._walk = walk
 
-    def begin(self, one: Pass) -> Piece:
+    def begin(self, pass_: Pass) -> Piece:
         """Do the first piece of a pass, which brings it into being, and return it as it is stored. If that is not
         possible, return a piece that says why, and is stored nowhere.
 
         Raises StorageError: what was done until then is kept.
         """
-        start = Piece(about=one)
-        if one.scope.standstill:
-            self._store.sign_on(one.name, ROOT_RANGE, 0)
-        return self._do(one, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, stopped=_NOT_BEGUN)
+        start = Piece(about=pass_)
+        if pass_.scope.standstill:
+            self._store.sign_on(pass_.name, ROOT_RANGE, 0)
+        return self._do(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, stopped=_NOT_BEGUN)
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
         """Do the next piece of a range, or whatever follows from the last; `rested`: also where it rests.
@@ -80,12 +80,12 @@ class Worker:
 
         Raises StorageError: what was done until then is kept.
         """
-        one, tree = self._current(wake.pass_name), self._store.tree(wake.pass_name)
-        if one is None:
+        pass_, tree = self._current(wake.pass_name), self._store.tree(wake.pass_name)
+        if pass_ is None:
             return None
         if tree.is_complete:
             if not tree.has_total:
-                self._end(one, tree)  # whoever wrote the last end did not come to it
+                self._end(pass_, tree)  # whoever wrote the last end did not come to it
             return None
         number = tree.last.get(wake.range_name)
         if number is None or wake.range_name not in tree.open or wake.number not in (None, number):
@@ -94,101 +94,101 @@ class Worker:
         if last is None or (last.kind is Kind.REST and not rested):
             return None
         if last.kind in (Kind.SPLIT, Kind.DONE):
-            return self._act(one, wake.range_name, last)
+            return self._act(pass_, wake.range_name, last)
         if tree.pieces >= MAX_PIECES:
-            log.error({"pass": one.name, "problem": too_large(tree.pieces).why})
+            log.error({"pass": pass_.name, "problem": too_large(tree.pieces).why})
             return replace(last, kind=Kind.REST, stopped=too_large(tree.pieces))
         self._store.sign_on(wake.pass_name, wake.range_name, number + 1)
-        return self._do(one, wake.range_name, number, last, tree)
+        return self._do(pass_, wake.range_name, number, last, tree)
 
     def _current(self, pass_name: str) -> Pass | None:
         """A pass, unless it is not to be worked on any more."""
-        one = self._store.about(pass_name)
-        if one is None or not self._store.is_about(one) or self._store.newest(pass_name) != pass_name:
+        pass_ = self._store.about(pass_name)
+        if pass_ is None or not self._store.is_about(pass_) or self._store.newest(pass_name) != pass_name:
             return None
-        return one
+        return pass_
 
-    def _do(self, one: Pass, range_name: str, number: int, last: Piece, tree: Tree) -> Piece | None:
+    def _do(self, pass_: Pass, range_name: str, number: int, last: Piece, tree: Tree) -> Piece | None:
         """Do the piece after `last` and write it, unless the pass has become another's meanwhile."""
         start = replace(last, kind=Kind.MORE, stopped=None)
-        walked = self._split_or_walk(one, range_name, start, max(1, len(tree.open)))
+        walked = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open)))
         is_first = number < 0
-        if self._store.newest(one.name) > one.name if is_first else self._current(one.name) is None:
+        if self._store.newest(pass_.name) > pass_.name if is_first else self._current(pass_.name) is None:
             return None
         piece = replace(_rest_without_progress(walked.piece, start), about=start.about if is_first else None)
-        stored = self._store.write(one.name, range_name, number + 1, piece)
+        stored = self._store.write(pass_.name, range_name, number + 1, piece)
         # Another may have begun the same pass before, and what it says of it is what counts.
-        current = stored.about if stored and is_first else one
+        current = stored.about if stored and is_first else pass_
         if stored and current:
             self._act(current, range_name, stored)
         if walked.error:
             raise walked.error
         return stored
 
-    def _split_or_walk(self, one: Pass, range_name: str, start: Piece, open_ranges: int) -> Walked:
+    def _split_or_walk(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> Walked:
         """Split a range if a lane is free and half of it is worth an invocation, else walk through it."""
-        seconds, lanes = self._settings.piece_seconds, lanes_of(self._settings, one.scope)
+        seconds, lanes = self._settings.piece_seconds, lanes_of(self._settings, pass_.scope)
         if open_ranges >= lanes:
-            return self._walk(one, start, open_ranges, seconds)
-        marks = self._store.known_marks(one)
+            return self._walk(pass_, start, open_ranges, seconds)
+        marks = self._store.known_marks(pass_)
         begins = start.after == start.begin
         # While all ranges are being begun, those that are not yet are no free lanes.
         is_share = begins and not _is_shared(range_name, lanes)
         if marks and (is_share or expected_objects(start.after, start.until, marks) < WORTH_SPLITTING):
-            return self._walk(one, start, open_ranges, seconds)
+            return self._walk(pass_, start, open_ranges, seconds)
         walked = Walked(start)
         if not marks:
             # Nobody knows how long it is. Perhaps this is enough.
-            walked = self._walk(one, start, open_ranges, min(seconds, FIRST_SECONDS))
+            walked = self._walk(pass_, start, open_ranges, min(seconds, FIRST_SECONDS))
             if walked.error or walked.piece.kind is not Kind.MORE:
                 return walked
         # What begins splits where its halves will: by the marks alone, if they tell.
         cut = middle_of(start.after, start.until, marks) if marks and begins else None
         with suppress(StorageError):  # the walk meets the same, and says so in its piece
-            cut = cut or self._cut(one, walked.piece, marks)
+            cut = cut or self._cut(pass_, walked.piece, marks)
         if cut:
             return Walked(replace(walked.piece, kind=Kind.SPLIT, cut=cut))
-        return self._walk(one, walked.piece, open_ranges, seconds)
+        return self._walk(pass_, walked.piece, open_ranges, seconds)
 
-    def _act(self, one: Pass, range_name: str, stored: Piece) -> Piece:
+    def _act(self, pass_: Pass, range_name: str, stored: Piece) -> Piece:
         """Do what follows from a piece, which everybody who knows it may do."""
         if stored.kind is Kind.SPLIT:
-            self._begin_halves(one, range_name, stored)
+            self._begin_halves(pass_, range_name, stored)
         elif stored.kind is Kind.DONE:
-            self._store.write_end(one.name, range_name)
-            tree = self._store.tree(one.name)
+            self._store.write_end(pass_.name, range_name)
+            tree = self._store.tree(pass_.name)
             if tree.is_complete and not tree.has_total:
-                self._end(one, tree)
+                self._end(pass_, tree)
         return stored
 
-    def _begin_halves(self, one: Pass, range_name: str, stored: Piece) -> None:
+    def _begin_halves(self, pass_: Pass, range_name: str, stored: Piece) -> None:
         """Write the first pieces of both halves; and where the marks tell where these split, those of theirs, until
         there are as many ranges as lanes: else each would wait for an invocation to find that out."""
-        lanes = lanes_of(self._settings, one.scope)
-        marks = self._store.known_marks(one) if _is_shared(f"{range_name}0", lanes) else ()
+        lanes = lanes_of(self._settings, pass_.scope)
+        marks = self._store.known_marks(pass_) if _is_shared(f"{range_name}0", lanes) else ()
         split = [(range_name, stored)]
         for name, piece in split:
             for half, begun in zip("01", piece.halves(), strict=True):
                 may_split = _is_shared(f"{name}{half}", lanes) and len(split) + 1 < lanes
                 planned = _planned(begun, marks) if may_split else begun
-                first = self._store.write(one.name, f"{name}{half}", 0, planned)
+                first = self._store.write(pass_.name, f"{name}{half}", 0, planned)
                 if first and first.kind is Kind.SPLIT:
                     split.append((f"{name}{half}", first))
 
-    def _end(self, one: Pass, tree: Tree) -> None:
+    def _end(self, pass_: Pass, tree: Tree) -> None:
         """Write the total. Everybody who does writes the same, because pieces do not change."""
-        pieces = self._store.last_pieces(one.name, tree)
+        pieces = self._store.last_pieces(pass_.name, tree)
         if not tiles(pieces):
             # A piece is unreadable, or was written between two pages of the listing: whoever looks next sees it.
-            log.error({"pass": one.name, "problem": "its pieces do not fit together, so there is no total yet"})
+            log.error({"pass": pass_.name, "problem": "its pieces do not fit together, so there is no total yet"})
             return
-        before = self._store.state(one.before) if one.before else None
-        self._store.write_total(one, fold(pieces).completed(before.tally if before else None), tree)
-        self._store.clear_away(one.name)
+        before = self._store.state(pass_.before) if pass_.before else None
+        self._store.write_total(pass_, fold(pieces).completed(before.tally if before else None), tree)
+        self._store.clear_away(pass_.name)
 
-    def _cut(self, one: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
+    def _cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
         """Where the rest of a range splits; None if that is one page, or there is no such key."""
-        prefix, source = one.scope.key_filter.prefix, self._source.within(self._listing_seconds())
+        prefix, source = pass_.scope.key_filter.prefix, self._source.within(self._listing_seconds())
         page = source.list_page(prefix, start.after)
         last = page.objects[-1].name if page.objects else ""
         if not page.more or (start.until and last >= start.until):

@@ -131,8 +131,8 @@ def test_no_float_is_in_it_because_languages_write_them_differently(world, docum
 
 
 def test_its_digests_are_those_of_the_listings_without_oms_own_lists(world, document):
-    source = {key: len(one.body) for key, one in world.source.objects.items()}
-    there = {key: len(one.body) for key, one in world.there.objects.items() if not key.startswith("oms/")}
+    source = {key: len(stored.body) for key, stored in world.source.objects.items()}
+    there = {key: len(stored.body) for key, stored in world.there.objects.items() if not key.startswith("oms/")}
     assert document["source"]["digest"] == digest(source) == digest(there) == document["destination"]["digest"]
     assert document["source"]["objects"] == document["destination"]["objects"] == 3
 
@@ -217,14 +217,14 @@ def test_no_step_of_a_freeze_is_rehearsed_as_shorter_than_it_is():
     began, ended = "2026-01-01T00:00:00Z", "2026-01-01T00:02:01Z"
     about = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
     tally = Tally(classes={"equal_contents": ClassCount(Side(10, 200_000_000))})
-    found = SimpleNamespace(state=PassState(about, tally, ended, 0, 1, 1), tally=tally)
-    evidence = SimpleNamespace(comparison=found, due=range(601), sample=Sample.of(100))
+    simple_namespace = SimpleNamespace(state=PassState(about, tally, ended, 0, 1, 1), tally=tally)
+    evidence = SimpleNamespace(comparison=simple_namespace, due=range(601), sample=Sample.of(100))
     # WHEN it is told how long the freeze would last
     minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
     of_steps = {"settle": 5, "replay": 2, "compare": 3, "again": 5, "close": 2, "oms": 10, "standstill": 3, "sample": 3}
     assert minutes == {**of_steps, "total": 33}
     # AND of a comparison that goes on nobody knows
-    found.state = PassState(about, tally, "", 1, 0, 1)
+    simple_namespace.state = PassState(about, tally, "", 1, 0, 1)
     minutes = _minutes(evidence, SimpleNamespace(oms_rate=1.0))
     assert (minutes["compare"], minutes["total"]) == (None, None)
 

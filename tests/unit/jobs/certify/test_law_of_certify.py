@@ -77,7 +77,7 @@ def play(world: CertifyWorld, happenings: Sequence[tuple[Any, ...]]) -> None:
 
 def source_of(world: CertifyWorld) -> dict[str, tuple[str, int]]:
     """The versions of all objects of the source."""
-    return {key: (one.etag, one.last_modified) for key, one in world.oss.objects(world.source.name).items()}
+    return {key: (stored.etag, stored.last_modified) for key, stored in world.oss.objects(world.source.name).items()}
 
 
 def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
@@ -132,7 +132,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
     # THEN a stranger who checks the document finds nothing wrong with it, whatever it says
     document = world.certify(accept=dict.fromkeys(accepted, "a test: proven otherwise"), sample=sample)
     event(document["verdict"])
-    assert [one for one in findings(document) if not one.holds] == []
+    assert [finding for finding in findings(document) if not finding.holds] == []
     if document["verdict"] == "GO":
         assert not changed
         different = [key for key in {*world.source.objects, *KEYS} if not is_equal(world, key, document)]

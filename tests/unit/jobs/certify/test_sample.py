@@ -78,8 +78,8 @@ def test_whole_objects_are_read_on_both_sides_once_and_no_more_than_it_says(read
 def test_the_keys_are_those_that_the_seed_draws_from_what_counts_as_equal(ready):
     sample = ready.certify(sample=2)["sample"]
     drawing = Drawn(sample["seed"])
-    for key, one in ready.source.objects.items():
-        drawing.add(key, digest(key.encode(), len(one.body)), "", len(one.body))
+    for key, stored in ready.source.objects.items():
+        drawing.add(key, digest(key.encode(), len(stored.body)), "", len(stored.body))
     assert sample["keys"] == drawing.keys[:2]
     # Another pass has another seed.
     ready.prove()
@@ -132,7 +132,7 @@ def test_without_the_right_to_read_nothing_is_proven(ready, bucket, code, grants
     # Headers wait for what is not read wholly.
     assert (code in found["seen"], found["waits"], ready.source.calls["head"]) == (True, False, 0)
     assert found["step"]["options"] == {"frozen_since": ready.frozen, "sample": 3}
-    assert [one for one in grants if one not in found["next"]] == []
+    assert [grant for grant in grants if grant not in found["next"]] == []
     # With it, the same command reads them.
     side.heal()
     assert ready.is_go(sample=3)

@@ -239,7 +239,7 @@ def test_no_other_command_than_that_of_overwritten_objects_overwrites_what_is_ne
     # WHEN the cutover is judged, THEN no check tells to overwrite what was written in OBS since
     steps = [one["step"]["options"] for one in world.certify()["checks"] if one["step"]]
     assert {"frozen_since": world.frozen, **RESTART} in steps
-    assert not any("overwrite" in one for one in steps)
+    assert not any("overwrite" in step for step in steps)
 
 
 @pytest.mark.parametrize(("kind", "data"), [("form", "12"), ("Appendable", "12"), ("Multipart", "1234")])

@@ -68,11 +68,11 @@ def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_t
     seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], evidence.what_waits
 
     def looked(*asked, **how):
-        found = really(*asked, **how)
+        waiting_keys = really(*asked, **how)
         with world.beside():
             world.later(61)
             world.tick_replay()
-        return found
+        return waiting_keys
 
     mocker.patch.object(evidence, "what_waits", looked)
     assert check(world.certify(), "NOTHING_WAITS")["seen"] == seen

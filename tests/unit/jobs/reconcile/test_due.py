@@ -73,7 +73,7 @@ def test_of_two_open_backfills_a_tick_goes_on_with_the_older_and_wakes_the_other
     world.tick()
 
     # THEN the older one ends, and the trigger hears of the other
-    older, newer = sorted((one for one in world.passes() if one.scope.since), key=lambda one: one.started)
+    older, newer = sorted((pass_ for pass_ in world.passes() if pass_.scope.since), key=lambda pass_: pass_.started)
     assert (older.scope.key_filter.prefix, bool(older.ended), bool(newer.ended)) == (first, True, False)
     assert [name.rpartition("/")[0] for name in world.bucket.objects if "/wake-" in name] == [
         f"{world.store.prefix}{newer.of.name}/r"

@@ -63,7 +63,7 @@ def test_a_second_project_for_a_task_sends_nothing_from_before_its_own_installat
     # THEN the first sends what is its own, the second nothing that is so old
     assert first.sent() == set()
     first.tick()
-    mine, others = ({*filter(one.settings.key_filter.matches, keys)} for one in (first, second))
+    mine, others = ({*filter(reconcile_world.settings.key_filter.matches, keys)} for reconcile_world in (first, second))
     assert first.sent() == mine
     new = min(others).replace("1", "new")
     first.lost(new)

@@ -115,7 +115,7 @@ class ReplayWorld(World):
 
     def in_run_files(self) -> set[str]:
         files = [self.bucket.objects[name] for name in self.bucket.names(f"{ROOT}replay/")]
-        return {entry["key"] for one in files for entry in json.loads(one.body)["keys"]}
+        return {entry["key"] for file in files for entry in json.loads(file.body)["keys"]}
 
     def succeeded(self) -> set[str]:
         short, long = f"{ROOT}success_object/", f"{ROOT}success_object_long/"
@@ -142,10 +142,10 @@ def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[
     That is also after the request before it, because nothing is done in between. Of requests that go side by side,
     those that were sent already are carried out, whatever happens.
     """
-    one, steps, network = world.one, itertools.count(), world.ground.network
+    call_instance, steps, network = world.one, itertools.count(), world.ground.network
 
     def before(_: object) -> None:
-        if world.ground.owner() is one and next(steps) == step:
+        if world.ground.owner() is call_instance and next(steps) == step:
             happens()
 
     network.before, as_ever = before, network.before

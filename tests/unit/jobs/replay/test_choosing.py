@@ -179,17 +179,17 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked
 )
 def test_it_claims_no_more_than_was_asked_for_and_a_dry_run_goes_by_what_it_counted(world, asked, said, is_well):
     world.fail("a", "b")
-    found = from_json(ReplayAnswer, world.replay(asked))
-    assert (found.is_well, jobs.replay(found, "en").hero.lead) == (is_well, said)
-    assert ("accepted" in jobs.replayed(found).en) != found.dry_run
+    answer = from_json(ReplayAnswer, world.replay(asked))
+    assert (answer.is_well, jobs.replay(answer, "en").hero.lead) == (is_well, said)
+    assert ("accepted" in jobs.replayed(answer).en) != answer.dry_run
 
 
 def test_a_run_file_that_cannot_be_read_is_named_with_what_to_do(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
-    found = from_json(ReplayAnswer, world.replay())
-    assert (found.is_well, *found.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
-    shown = "\n".join(map(str, lines.draw(jobs.replay(found, "en"))))
-    assert f"stand nowhere else: {found.unreadable[0]}. If it stays so: python3 ops.py compare" in shown
+    answer = from_json(ReplayAnswer, world.replay())
+    assert (answer.is_well, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
+    shown = "\n".join(map(str, lines.draw(jobs.replay(answer, "en"))))
+    assert f"stand nowhere else: {answer.unreadable[0]}. If it stays so: python3 ops.py compare" in shown
 
 
 # Where a run begins: after the last one, unless only some keys are asked for.

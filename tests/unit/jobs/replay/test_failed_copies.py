@@ -268,7 +268,7 @@ def test_reading_lists_leaves_most_of_the_time_to_sending(world):
     runs = [first]
     while runs[-1]["stopped"]:
         runs.append(world.tick(timeout=240)["copies"])
-    assert sum(one["gone"] for one in runs) == 100
+    assert sum(run["gone"] for run in runs) == 100
 
 
 def test_a_new_list_is_read_however_many_sub_tasks_come_before_its_own(world):

@@ -112,7 +112,7 @@ class Tale:
             self.world.start()
         # What it knows is no older than a minute.
         may_send = not self.is_closed or began - self.turned_at < 60 or what == "close"
-        posts = [one for one in list(self.world.oms.requests)[calls:] if one.method == "POST"]
+        posts = [request for request in list(self.world.oms.requests)[calls:] if request.method == "POST"]
         assert may_send or not posts
 
     def by_hand(self) -> None:
@@ -182,7 +182,7 @@ class Tale:
         assert not waiting
         assert not self.open & self.there()
         positions = JobState(self.world.invocation()).recall(ListPositions, "failed_copies") or ListPositions()
-        assert sum(one.lines for one in positions.listed.values()) == self.listed
+        assert sum(line_count.lines for line_count in positions.listed.values()) == self.listed
 
 
 KEYS = ["mine/a", "mine/b"]

@@ -55,7 +55,7 @@ def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, p
     world.fail(*many(210))
     world.bucket.fail(NO_RIGHT, "delete", where=lambda name: "failed_object" in name)
     assert world.replay()["accepted"] == 210
-    told = [(one["records_not_deleted"], "oss:DeleteObject" in one["problem"]) for one in problems()]
+    told = [(problem["records_not_deleted"], "oss:DeleteObject" in problem["problem"]) for problem in problems()]
     assert told == [(100, True), (100, True), (10, True)]
     assert (len(world.failed()), world.in_run_files()) == (210, set())
 
@@ -238,7 +238,7 @@ def test_closed_between_two_halves_of_a_batch_nothing_more_is_sent_and_the_keys_
     # WHEN it goes on, THEN the last call begins within a minute of the closing
     began = world.clock.seconds
     result = world.replay()
-    posts = [one.time - world.ground.EPOCH - began for one in world.oms.requests if one.method == "POST"]
+    posts = [request.time - world.ground.EPOCH - began for request in world.oms.requests if request.method == "POST"]
     assert max(posts) <= 60 + 9 + 1
     assert CLOSED in result["stopped"]
     assert set(many(10)) == world.failed() | world.in_run_files() | world.succeeded()

@@ -10,6 +10,6 @@ from support.status_world import StatusWorld
 @pytest.fixture
 def world() -> StatusWorld:
     """In step, if OMS is."""
-    one = StatusWorld()
-    one.passed(scanned=7)
-    return one
+    status_world = StatusWorld()
+    status_world.passed(scanned=7)
+    return status_world

@@ -20,9 +20,9 @@ STATES = ("in step", "behind", "broken", "closed")
 @pytest.fixture
 def world() -> Watched:
     """In step, and the webhook has heard of it."""
-    one = Watched()
-    one.ticks(2)
-    return one
+    watched = Watched()
+    watched.ticks(2)
+    return watched
 
 
 def test_it_says_all_that_one_needs_to_know(world):

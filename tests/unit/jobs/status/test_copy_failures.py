@@ -222,12 +222,12 @@ keys = st.lists(
 def test_whatever_is_known_the_parts_add_up_and_nothing_is_done_that_no_list_told_of(
     counted, lines, outside, waiting, unread
 ):
-    found = CopyFailures.of(counted, LineCount(lines, min(lines, outside)), waiting, unread)
-    assert min(found.parts) >= 0
-    assert found.waiting + found.stuck == len(waiting)
-    assert found.done + found.outside <= lines
-    if counted >= lines >= found.outside + len(waiting):
-        assert sum(found.parts) == counted
-        assert found.unknown >= counted - lines
-    if found.done:
-        assert found.done <= lines - found.outside - len(waiting) - unread
+    copy_failures = CopyFailures.of(counted, LineCount(lines, min(lines, outside)), waiting, unread)
+    assert min(copy_failures.parts) >= 0
+    assert copy_failures.waiting + copy_failures.stuck == len(waiting)
+    assert copy_failures.done + copy_failures.outside <= lines
+    if counted >= lines >= copy_failures.outside + len(waiting):
+        assert sum(copy_failures.parts) == counted
+        assert copy_failures.unknown >= counted - lines
+    if copy_failures.done:
+        assert copy_failures.done <= lines - copy_failures.outside - len(waiting) - unread

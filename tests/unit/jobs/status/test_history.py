@@ -24,14 +24,14 @@ def story(world: StatusWorld, key: str = "a") -> str:
 
 def promises(following: str) -> list[str]:
     """What it says that something will be sent."""
-    return [one for one in PROMISES if one in following]
+    return [promise for promise in PROMISES if promise in following]
 
 
 @pytest.fixture
 def world() -> StatusWorld:
-    one = StatusWorld()
-    one.obs.faults.add(NO_RIGHT)  # so that nothing is known of OBS
-    return one
+    status_world = StatusWorld()
+    status_world.obs.faults.add(NO_RIGHT)  # so that nothing is known of OBS
+    return status_world
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["object", "no object"])
@@ -196,7 +196,7 @@ def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_op
     world.shut(on=True)
     told = world.status(key="a")
     words = ("The project has been closed since", "nothing is submitted. To open it: ", what_comes_of_it)
-    assert [one for one in words if one not in told["next"]] == promises(told["next"]) == []
+    assert [word for word in words if word not in told["next"]] == promises(told["next"]) == []
     assert "起已关闭" in told["next_zh"]
 
     # AND once it is open, it is as ever

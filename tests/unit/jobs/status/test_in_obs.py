@@ -190,7 +190,7 @@ def test_failures_stay_where_the_comparison_does_not_show_that_they_are_healed(w
 
 
 def test_each_class_has_a_name_that_answers_show():
-    assert len({one.title for one in ObjectClass}) == len(ObjectClass)
+    assert len({object_class.title for object_class in ObjectClass}) == len(ObjectClass)
 
 
 # A migration of the old objects.

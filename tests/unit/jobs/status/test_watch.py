@@ -21,10 +21,10 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def world() -> Watched:
     """In step, and the webhook has heard of it."""
-    one = Watched()
-    one.ticks(2)
-    one.hook.took.clear()
-    return one
+    watched = Watched()
+    watched.ticks(2)
+    watched.hook.took.clear()
+    return watched
 
 
 def test_the_first_verdict_is_told_so_that_one_sees_that_it_works():
@@ -155,7 +155,7 @@ def test_a_webhook_that_fails_is_in_the_log_and_its_address_is_not(world, caplog
         {"alert": "broken", "webhook": "JSON", "alert_problem": "it answered 503"},
         {"alert": "broken", "webhook": "JSON"},
     ]
-    kept = [one.body.decode() for one in world.bucket.objects.values()]
+    kept = [stored.body.decode() for stored in world.bucket.objects.values()]
     assert TOKEN not in f"{kept} {said} {world.settings!r}"
 
 

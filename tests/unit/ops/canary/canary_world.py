@@ -30,7 +30,7 @@ REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 def of(title: str) -> Callable[[str], bool]:
     """Whether a key is that of this object of a canary."""
-    ending = next(one.ending for one in objects.items() if one.title == title)
+    ending = next(canary_object.ending for canary_object in objects.items() if canary_object.title == title)
     return lambda key: key.endswith(f"/{ending}")
 
 
@@ -93,12 +93,12 @@ class CanaryWorld(Administrator, Migration):
         records = [one for one in self.oss.objects(self.log_bucket).items() if one[0] != self.seen_by_canary]
         return [
             *(key for key in self.oss.objects(self.source_bucket) if "canary" in key),
-            *(f"upload of {one.key}" for one in source.uploads.values() if "canary" in one.key),
+            *(f"upload of {upload.key}" for upload in source.uploads.values() if "canary" in upload.key),
             *(f"version of {key}" for key, *_ in source.history.listed("") if "canary" in key),
             *(f"OBS: {key}" for key in self.task.destination if "canary" in key),
             *(f"OBS: version of {key}" for key, *_ in there.history.listed("") if "canary" in key),
             *(f"log: {name}" for name, _ in records if "canary" in name),
-            *(f"log: {name}" for name, one in records if "/replay/" in name and b"canary" in one.data),
+            *(f"log: {name}" for name, oss_object in records if "/replay/" in name and b"canary" in oss_object.data),
         ]
 
 
@@ -152,9 +152,9 @@ class DrawnWorld(CanaryWorld):
 
     def identifying(self) -> set[str]:
         """What tells whose it is, or when it was."""
-        runs = {run for one in self.sent for run in re.findall(r"\d{8}T\d{6}Z-\w{4}", one.url)}
+        runs = {run for request in self.sent for run in re.findall(r"\d{8}T\d{6}Z-\w{4}", request.url)}
         # ETags, checksums, times, numbers of requests.
-        told = {value.strip('"') for one in self.answered for value in one.headers.values()}
+        told = {value.strip('"') for response in self.answered for value in response.headers.values()}
         names = {
             *(self.source_bucket, self.log_bucket, self.destination_bucket, self.function_name),
             *(self.project_id, self.task_id, self.region, self.obs.region, "myhuaweicloud", "aliyuncs"),

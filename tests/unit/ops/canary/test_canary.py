@@ -61,7 +61,7 @@ def test_what_others_wrote_stays(world):
         (lambda world: world.oss.lose_events(of("hostile name")), {"event": ["hostile name"]}),
         (
             lambda world: world.oms.faults.add(Fault.status(401), where=lambda one: one.raw_path.endswith("/events")),
-            {"accepted": [one.title for one in objects.items()], "counted": [], "listed": []},
+            {"accepted": [canary_object.title for canary_object in objects.items()], "counted": [], "listed": []},
         ),
         (
             lambda world: world.task.copies.add(CopyFault.lost(), where=of("between")),
@@ -432,7 +432,7 @@ def test_no_signed_url_is_shown_whatever_comes_of_it(world, fault):
     assert signed
     for url in signed:
         assert url.partition("Signature=")[2].partition("&")[0] not in said.text
-    stored = b"".join(one.data for one in world.oss.objects(world.log_bucket).values())
+    stored = b"".join(stored.data for stored in world.oss.objects(world.log_bucket).values())
     assert b"Signature" not in stored + said.text.encode()
 
 

@@ -76,7 +76,9 @@ def test_a_go_is_given_beside_it_and_its_document_is_sound(world, tmp_path):
         ("destination", world.obs.objects(world.destination_bucket)),
     ):
         listing = tmp_path / side
-        listing.write_text("".join(json.dumps({"key": key, "size": one.size}) + "\n" for key, one in objects.items()))
+        listing.write_text(
+            "".join(json.dumps({"key": key, "size": stored.size}) + "\n" for key, stored in objects.items())
+        )
         listings += [f"--{side}", str(listing)]
     assert world.ops("check", str(file), *listings).code == 0
     # And it is removed although the project is closed.
@@ -87,7 +89,7 @@ def test_a_canary_beside_a_comparison_disturbs_it_not(busy):
     before, looks = compared(busy), []
     busy.meanwhile = dict.fromkeys((20, 60), lambda: looks.append(compared(busy)))
     ends(busy.canary(), 0)
-    assert [(one["adds_up"], one["state"], one["twin"]) for one in looks] == [
+    assert [(look["adds_up"], look["state"], look["twin"]) for look in looks] == [
         (True, before["state"], before["twin"])
     ] * 2
 
@@ -158,5 +160,5 @@ def test_what_fails_of_it_is_not_told_as_a_backlog(busy):
     looks = []
     busy.meanwhile = dict.fromkeys((40, 60, 80), lambda: looks.append(busy.ops("status").answer["backlog"]))
     assert busy.canary().answer["missing"]["accepted"]
-    told = [[one[name] for name in ("failed", "in_run_files", "oldest", "keys")] for one in looks]
+    told = [[look[name] for name in ("failed", "in_run_files", "oldest", "keys")] for look in looks]
     assert told == [[0, 0, None, []]] * 3

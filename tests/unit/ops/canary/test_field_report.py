@@ -50,7 +50,7 @@ def followed(draw, item):
 @st.composite
 def watches(draw):
     listed = hops.Lists(draw(words), draw(words), (draw(words), "key"), draw(words), draw(st.booleans()), draw(moments))
-    small = [one for one in items() if one.size <= 1000]
+    small = [canary_object for canary_object in items() if canary_object.size <= 1000]
     return SimpleNamespace(
         followed=[draw(followed(item)) for item in small],
         counts=hops.Counts(draw(words), 7, 7) if draw(st.booleans()) else None,
@@ -132,9 +132,9 @@ def test_the_report_of_a_world_names_nothing_of_it_and_tells_what_it_is_like(blo
 
 
 def test_what_doctor_takes_for_confirmed_are_words_of_reports():
-    for one in UNCONFIRMED.values():
-        assert {*one.as_assumed, NOT_SEEN} <= {*allowed(), "not seen"}
-        assert not one.as_assumed or len(one.fields) == 1
+    for unconfirmed in UNCONFIRMED.values():
+        assert {*unconfirmed.as_assumed, NOT_SEEN} <= {*allowed(), "not seen"}
+        assert not unconfirmed.as_assumed or len(unconfirmed.fields) == 1
 
 
 def names_of(told):

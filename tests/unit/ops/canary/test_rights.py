@@ -51,12 +51,12 @@ def test_the_rights_are_those_that_its_requests_need():
                 world.oss.buckets[world.source_bucket].versioning = "Enabled"
                 world.obs.bucket(world.destination_bucket).has_versions = True
             assert world.canary().code == 0
-            asked |= {needed(world, one) for one in world.sent}
-            begun = next(n for n, one in enumerate(world.sent) if "partNumber" in one.url)
+            asked |= {needed(world, request) for request in world.sent}
+            begun = next(n for n, request in enumerate(world.sent) if "partNumber" in request.url)
         with CanaryWorld() as world:
             world.cut_short(begun + 1)
             assert world.canary("--remove").code == 0
-            asked |= {needed(world, one) for one in world.sent}
+            asked |= {needed(world, request) for request in world.sent}
     # WHEN the printed documents are read
     text = show(project(), "--canary")
     documents = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:] if "{" in part]

@@ -36,7 +36,7 @@ NOT_AS_SAID, NOT_AS_SAMPLED = "Each check ended as the numbers say", "What is sa
 
 def wrong(document) -> list[str]:
     """What does not hold."""
-    return [one.claim.en for one in findings(document) if not one.holds]
+    return [finding.claim.en for finding in findings(document) if not finding.holds]
 
 
 NOT_GATING = {name: {"result": "not run", "gates": False} for name in ("SAMPLE", "METADATA")}
@@ -124,7 +124,7 @@ def with_class(title: str, document: dict | None = None, **changes: object) -> d
 
 def seen_of(document: dict) -> dict[str, str]:
     """What was seen of each claim that does not hold."""
-    return {one.claim.en: one.seen for one in findings(document) if not one.holds}
+    return {finding.claim.en: finding.seen for finding in findings(document) if not finding.holds}
 
 
 @pytest.mark.parametrize(("name", "title"), [*TOLD_BY.items(), ("MOVING", "arriving")])

@@ -89,7 +89,7 @@ def test_the_digests_with_etags_are_made_as_the_page_says(page, words, zero, com
     answer = world.compare({"standstill": True})
     for bucket, name in ((world.source, "state"), (world.there, "twin")):
         total = 0
-        for key, one in bucket.service.objects(bucket.name).items():
-            version = int(hashlib.sha256(f"{key}\0{one.size}\0{one.etag.upper()}".encode()).hexdigest(), 16)
-            total += version * (2 * one.last_modified + 1 if name == "state" else 1)
+        for key, stored in bucket.service.objects(bucket.name).items():
+            version = int(hashlib.sha256(f"{key}\0{stored.size}\0{stored.etag.upper()}".encode()).hexdigest(), 16)
+            total += version * (2 * stored.last_modified + 1 if name == "state" else 1)
         assert answer[name] == f"{total % 2**256:064x}"

@@ -33,10 +33,10 @@ YEAR_AFTER = FakeClock(500 * 24 * 3600)
 
 def run(*words: str) -> tuple[int, str]:
     """`ops.py` with these words: its exit code, and all that it says."""
-    said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
+    string_io = io.StringIO()
+    with redirect_stdout(string_io), redirect_stderr(string_io):
         code = cli.main([*words], YEAR_AFTER)
-    return code, said.getvalue()
+    return code, string_io.getvalue()
 
 
 @pytest.fixture(scope="module")

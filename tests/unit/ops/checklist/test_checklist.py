@@ -126,7 +126,9 @@ def test_what_show_prints_is_what_it_needs_and_all_of_it(world):
     # WHEN they run it THEN all is read, with each right of the table, and those are all that is printed
     to(world, SYNC_URL=SYNC_URL)
     assert "does not know" not in well(world.run("checklist", keys=keys))
-    named = {side.right.lower() for one in SETTINGS for side in (one.source, one.destination)} | {"oss:putobject"}
+    named = {side.right.lower() for setting in SETTINGS for side in (setting.source, setting.destination)} | {
+        "oss:putobject"
+    }
     allowed = [one for document in documents for one in document["Statement"]]
     assert sorted(action.lower() for one in allowed for action in one["Action"]) == sorted(named)
 

@@ -33,7 +33,7 @@ from support.names import esdk
 from support.world import KNOWN_OBS
 
 HERE, THERE = "photos", "photos-obs"
-BY_NAME = {one.name: one for one in SETTINGS}
+BY_NAME = {setting.name: setting for setting in SETTINGS}
 POLICY = (
     '{"Version":"1","Statement":[{"Effect":"Allow","Principal":["*"],"Action":["oss:GetObject"],"Resource":["*"]}]}'
 )

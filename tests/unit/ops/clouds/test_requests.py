@@ -338,7 +338,7 @@ def spoiled(cloud, request):
     def headed(name, value):
         """With another value of a header, or without it."""
         headers = {**request.headers, name: value}
-        return request._replace(headers={one: told for one, told in headers.items() if told is not None})
+        return request._replace(headers={one: header for one, header in headers.items() if header is not None})
 
     def at(**parts):
         return request._replace(url=url._replace(**parts).geturl())
@@ -417,7 +417,7 @@ def test_a_refusal_shows_no_key(box, oss):
         oss.put(KEY, b"hello")
     assert refused.value.code == "InvalidAccessKeyId"
     said = f"{refused.value} {refused.value.happened} {refused.value.fix}"
-    assert not any(one in said for one in box.user_credentials)
+    assert not any(user_credential in said for user_credential in box.user_credentials)
 
 
 def test_an_object_is_missing_only_from_a_bucket_that_is_there_and_may_be_read(box, oss):

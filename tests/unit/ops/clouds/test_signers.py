@@ -33,7 +33,7 @@ object_keys = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from
 values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12).map(str.strip)
 moments = st.datetimes(
     min_value=datetime.datetime(2000, 1, 1), max_value=datetime.datetime(2099, 1, 1), timezones=st.just(timezone.utc)
-).map(lambda one: one.replace(microsecond=0))
+).map(lambda time: time.replace(microsecond=0))
 five_hundred = settings(max_examples=500, deadline=None)
 
 
@@ -161,7 +161,7 @@ def administrators(monkeypatch):
         monkeypatch.setattr("getpass.getpass", lambda *_: next(typing))
         typing, seen = iter(typed or ()), Seen(typed=None if typed is None else "")
         found = keys.administrators(seen.session, names)
-        return [one.reveal() for one in (found.access, found.secret, found.token)], seen.said
+        return [secret.reveal() for secret in (found.access, found.secret, found.token)], seen.said
 
     return administrators
 

@@ -45,10 +45,10 @@ def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def head_of(connection: socket.socket) -> bytes:
-    found = b""
-    while b"\r\n\r\n" not in found:
-        found += connection.recv(1)
-    return found
+    body = b""
+    while b"\r\n\r\n" not in body:
+        body += connection.recv(1)
+    return body
 
 
 def saying(answer: bytes) -> Callable[[socket.socket], None]:

@@ -284,8 +284,8 @@ def test_in_chinese_too(ended, language):
 def words_of_argparse() -> set[str]:
     """What argparse would say by itself, in pieces, between what it puts in."""
     calls = [one for one in ast.walk(ast.parse(inspect.getsource(argparse))) if isinstance(one, ast.Call)]
-    asked = [one.args for one in calls if isinstance(one.func, ast.Name) and one.func.id in ("_", "ngettext")]
-    phrases = [one.value for args in asked for one in args if isinstance(one, ast.Constant) and one.value]
+    asked = [call.args for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("_", "ngettext")]
+    phrases = [arg.value for args in asked for arg in args if isinstance(arg, ast.Constant) and arg.value]
     parts = (part.strip(" .:,()'\"\n") for phrase in phrases for part in re.split(r"%\(\w+\)[sr]|%[sr]", str(phrase)))
     return {part for part in parts if len(part) > 3}
 
@@ -311,7 +311,7 @@ def test_what_argparse_says_is_in_chinese_too(ended, words):
         in_chinese = [*asked[:1], "--lang=zh", *asked[1:]] if words else [*asked, "--lang=zh"]
         said = ended(*in_chinese, code=0 if "--help" in asked else 2)
         assert said.startswith("用法：ops.py")
-        assert [one for one in words_of_argparse() if re.search(rf"\b{re.escape(one)}\b", said)] == [], asked
+        assert [word for word in words_of_argparse() if re.search(rf"\b{re.escape(word)}\b", said)] == [], asked
 
 
 def test_it_says_its_version(ended):

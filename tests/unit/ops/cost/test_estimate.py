@@ -34,8 +34,8 @@ TB = 1024**4
 PLAN = Workload(100_000_000, 200 * TB, 1_000_000, 32, 100, Prices())
 
 
-def priced(found: list[estimate.Expense]) -> dict[str, float | None]:
-    return {item.name: item.dollars for item in found}
+def priced(expenses: list[estimate.Expense]) -> dict[str, float | None]:
+    return {item.name: item.dollars for item in expenses}
 
 
 @pytest.mark.parametrize(("objects", "lanes"), [(10**7, 1), (10**7, 16), (10**8, 32)])
@@ -91,7 +91,7 @@ def test_each_timer_is_reckoned_as_often_and_at_the_size_that_it_is_deployed_wit
             if trigger["triggerType"] == "timer":
                 every = trigger["triggerConfig"]["cronExpression"]
                 found[name] = (re.sub(r"\$\{vars\.(\w+)\}", lambda part: project["vars"][part[1]], every), size)
-    assert found == {name: (f"@every {one.minutes}m", one.size) for name, one in effort.TIMERS.items()}
+    assert found == {name: (f"@every {timer.minutes}m", timer.size) for name, timer in effort.TIMERS.items()}
 
 
 @pytest.mark.parametrize(("page", "rate", "places"), [("costs.md", 1, 2), ("costs.zh.md", YUAN_A_DOLLAR, 1)])
@@ -101,15 +101,18 @@ def test_both_pages_say_what_the_timers_take(page, rate, places):
         r"^\| (?:nothing happens|没有任何变化).*$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
     )
     calls, requests, _ = (float(one.replace(",", "")) for one in re.findall(r"\d[\d,.]*", row))
-    assert (calls, requests) == (round(sum(one.calls for one in timers), -3), round(sum(one.oss for one in timers), -4))
-    assert row.endswith(f"| {sum(one.dollars(Prices()) for one in timers) * rate:.{places}f} |")
+    assert (calls, requests) == (
+        round(sum(timer.calls for timer in timers), -3),
+        round(sum(timer.oss for timer in timers), -4),
+    )
+    assert row.endswith(f"| {sum(timer.dollars(Prices()) for timer in timers) * rate:.{places}f} |")
 
 
 def test_no_more_is_read_for_a_sample_than_certify_draws():
     assert effort.SAMPLED_BYTES == LARGEST
     # GIVEN half as many objects as are asked for, each of a terabyte THEN a GB of each at most is read
     found = estimate.estimate(Workload(50, 50 * TB, 0, 32, 100, Prices()))
-    sample = next(one for one in found.cutover if one.name == "sample")
+    sample = next(expense for expense in found.cutover if expense.name == "sample")
     assert (sample.objects, sample.size) == (50, 50 * LARGEST)
     assert found.freeze_minutes["sample"] == math.ceil(2 * 50 * LARGEST / 30e6 / 60)
 
@@ -138,7 +141,7 @@ def test_nothing_to_migrate_costs_nothing_but_the_timers():
     found = estimate.estimate(Workload(0, 0, 0, 1, 0, Prices(oms=1.0)))
     assert estimate.known(found.once) == 0
     assert {name for name, dollars in priced(found.month).items() if dollars} == {"timers"}
-    assert not any(one.objects or one.size for one in found.month)
+    assert not any(expense.objects or expense.size for expense in found.month)
 
 
 def test_a_freeze_is_shorter_with_more_lanes_and_never_shorter_than_it_has_to_settle():

@@ -65,11 +65,14 @@ def mark_of(run: str) -> dict[str, str]:
 def asked(seen: Seen, job: str) -> list[dict]:
     """What a job was asked, without the id of the run."""
     payloads = [{name: one for name, one in each.items() if name != "run"} for each in seen.caller.payloads(job)]
-    return payloads if job != "compare" else [one for one in payloads if "standstill" not in one]
+    return payloads if job != "compare" else [payload for payload in payloads if "standstill" not in payload]
 
 
 def test_what_is_settled_and_what_is_late_are_the_same_in_both_worlds():
-    assert [one.total_seconds() for one in (cutover.SETTLED, cutover.CLOCKS)] == [CUTOVER_SECONDS, CLOCKS_SECONDS]
+    assert [duration.total_seconds() for duration in (cutover.SETTLED, cutover.CLOCKS)] == [
+        CUTOVER_SECONDS,
+        CLOCKS_SECONDS,
+    ]
 
 
 def test_the_steps_are_taken_in_their_order_and_each_says_how_it_ended():
@@ -326,7 +329,7 @@ def test_who_finds_the_mark_of_another_run_after_the_two_minutes_leaves_the_proj
     assert command(seen, "cutover", *WORDS) == (0 if has_go else 1)
     assert seen.caller.mark["run"] == "another"
     assert ("Another cutover has closed the project" in seen.said) is not has_go
-    assert not [one for one in seen.caller.payloads("compare") if "standstill" in one]
+    assert not [payload for payload in seen.caller.payloads("compare") if "standstill" in payload]
 
 
 @pytest.mark.parametrize(
@@ -429,10 +432,10 @@ def test_after_go_the_project_stays_closed_and_the_trigger_is_taken_away(command
 @pytest.fixture(scope="module")
 def reading() -> Callable[[int], dict]:
     """Certificates whose sample there was no time for, with the check that certify makes of that."""
-    seen = CertifyWorld("a", "b", "c")
-    seen.get_ready()
-    seen.source.before = lambda kind, _: seen.later(180) if kind == "get" else None
-    unread = check(seen.certify(sample=3), "SAMPLE")
+    certify_world = CertifyWorld("a", "b", "c")
+    certify_world.get_ready()
+    certify_world.source.before = lambda kind, _: certify_world.later(180) if kind == "get" else None
+    unread = check(certify_world.certify(sample=3), "SAMPLE")
     return lambda read: certificate({"SAMPLE": unread}, "NOT PROVEN", sample={**a_sample(), "read": read, "drawn": 300})
 
 

@@ -59,8 +59,8 @@ class MigrateWorld(SetupWorld):
     @property
     def group(self) -> Group:
         """The one that there is."""
-        (found,) = self.oms.groups.all()
-        return found
+        (group,) = self.oms.groups.all()
+        return group
 
     def copied(self) -> int:
         """How many objects there are in OBS, but for OMS's own."""

@@ -36,7 +36,7 @@ def sent():
         assert world.migrate("--restore")[0] == 130
         for word, code in (("--look", 0), ("--pause", 0), ("--go-on", 1), ("--retry", 1), ("--remove", 0)):
             ends(world.migrate(word), code)
-        return [one for one in world.sent if "/taskgroups" in urlsplit(one.url).path]
+        return [request for request in world.sent if "/taskgroups" in urlsplit(request.url).path]
 
 
 @pytest.fixture(autouse=True)

@@ -33,9 +33,9 @@ class Losing(MigrateWorld):
         assert self.headers("index.html") == {"content-type": "text/html"}
 
     def write(self, key: str) -> None:
-        one = self.oss.put(self.source_bucket, key, b"<html>")
+        oss_object = self.oss.put(self.source_bucket, key, b"<html>")
         objects: Any = self.oss._buckets[self.source_bucket].objects
-        objects[key] = replace(one, headers=HEADERS)
+        objects[key] = replace(oss_object, headers=HEADERS)
 
     def headers(self, key: str) -> Mapping[str, str]:
         """Those of an object in OBS."""

@@ -34,7 +34,7 @@ def requests_of(block: int, blocks: int, end: int) -> Sequence[int]:
 
 def slow(world, seconds):
     """Let new groups take about so long for what `fill` has made."""
-    size = sum(one.size for one in world.oss.objects(world.source_bucket).values())
+    size = sum(stored.size for stored in world.oss.objects(world.source_bucket).values())
 
     def prepare(group):
         group.speed, group.at_once = size / seconds, 1
@@ -112,7 +112,7 @@ def test_else_they_fail_and_are_not_restored(world, words, typed):
 
 def test_without_the_right_to_restore_them_they_fail_too(world):
     assert archived(world, "--restore", "--yes", may=False)[::2] == (1, 2)
-    (lines,) = [one.data for key, one in world.obs.objects("photos-obs").items() if key.startswith("oms/")]
+    (lines,) = [stored.data for key, stored in world.obs.objects("photos-obs").items() if key.startswith("oms/")]
     assert b"oss:RestoreObject" in lines
 
 
@@ -215,7 +215,7 @@ def test_no_project_is_closed_while_old_objects_are_on_their_way(world):
 
 def under_way(world, name=STATE):
     """What is known of the migration that is on its way, or of another one whose name begins so."""
-    (found,) = [one for key, one in world.oss.objects(world.log_bucket).items() if f"/state/{name}" in key]
+    (found,) = [stored for key, stored in world.oss.objects(world.log_bucket).items() if f"/state/{name}" in key]
     return json.loads(found.data)
 
 
@@ -585,9 +585,9 @@ def test_the_plan_counts_what_begins_with_the_prefix_as_far_as_that_is_known(pre
     folders = {"": missing(2), "a/": missing(1), "b/": missing(4), "d/": missing(0)}
     if others:
         folders["*"] = missing(8)
-    found = tool_output.of_compare(compared({"missing": sides(7 + others, 0)}, folders=folders))
+    answer = tool_output.of_compare(compared({"missing": sides(7 + others, 0)}, folders=folders))
     intention = Intention("", "", "source", "destination", [prefix], [])
-    assert said in "\n".join(map(str, plan(intention, found, own, "en")))
+    assert said in "\n".join(map(str, plan(intention, answer, own, "en")))
 
 
 @pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
@@ -712,11 +712,11 @@ def test_two_people_at_once_who_go_on_leave_no_key_that_nobody_names(command):
 
 def test_of_two_who_begin_at_once_one_does(world):
     log = world.administrator_log()
-    one, other = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))
+    intentions, other = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))
     made = [Intention(run, "2026-01-02T00:00:00Z", "photos", "photos-obs", [""], []) for run in ("a", "b")]
-    assert (one.begin(made[0]), other.begin(made[1])) == (True, False)
+    assert (intentions.begin(made[0]), other.begin(made[1])) == (True, False)
     assert other.read() == made[0]
-    one.end(made[0], [], datetime(2026, 1, 3, tzinfo=timezone.utc), "done")
+    intentions.end(made[0], [], datetime(2026, 1, 3, tzinfo=timezone.utc), "done")
     assert other.begin(made[1])
 
 

@@ -78,8 +78,8 @@ class Busy(MigrateWorld):
         there = self.obs.objects(self.destination_bucket)
         return [
             key
-            for key, one in self.oss.objects(self.source_bucket).items()
-            if key not in there or there[key].data != one.data
+            for key, stored in self.oss.objects(self.source_bucket).items()
+            if key not in there or there[key].data != stored.data
         ]
 
 

@@ -39,9 +39,9 @@ FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "optio
 @pytest.fixture
 def world() -> StatusWorld:
     """In step."""
-    one = StatusWorld()
-    one.passed(scanned=7, covered=7)
-    return one
+    status_world = StatusWorld()
+    status_world.passed(scanned=7, covered=7)
+    return status_world
 
 
 def names(value: object, path: str = "") -> set[str]:
@@ -54,7 +54,9 @@ def names(value: object, path: str = "") -> set[str]:
 def compared() -> dict[str, object]:
     """What a comparison at its end answers."""
     count = ClassCount(Side(2, 20), Side(2, 20))
-    classes = {one.title: count for one in ObjectClass if one is not ObjectClass.ORPHAN_RECORDS}
+    classes = {
+        object_class.title: count for object_class in ObjectClass if object_class is not ObjectClass.ORPHAN_RECORDS
+    }
     folders = {"a/": {title: [2, 20, 2, 20] for title in classes}}
     lag = Histogram(Counter({0: 5}), Counter({60: 5, 300: 5, 900: 5, 3600: 5, 86400: 5}), 0, 1)
     whole = Side(2 * len(classes), 20 * len(classes))
@@ -82,10 +84,10 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
     failures = CopyFailures(**given, codes=told, stuck_codes=stuck)
     assert example["copying"]["failures"] == to_json(failures, CopyFailuresShown)
     assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == [
-        to_json(one) for one in sums(None, None, failures)
+        to_json(sum_) for sum_ in sums(None, None, failures)
     ]
-    (said,) = stuck_at_oms(SimpleNamespace(failures=failures))
-    assert example["verdict"] == to_json(said)
+    (verdict,) = stuck_at_oms(SimpleNamespace(failures=failures))
+    assert example["verdict"] == to_json(verdict)
 
 
 def test_the_example_of_a_comparison_has_the_functions_remedies():
@@ -93,17 +95,17 @@ def test_the_example_of_a_comparison_has_the_functions_remedies():
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {
-        one.title: text.to_json() for one, text in remedies(tally, mode, "", deep=False).items()
+        object_class.title: text.to_json() for object_class, text in remedies(tally, mode, "", deep=False).items()
     }
 
 
 @pytest.fixture
 def certified() -> CertifyWorld:
     """Two objects, copied, and a destination that has OMS's lists of that."""
-    one = CertifyWorld("a/1", "b")
-    one.within(lambda: reconcile.run("", one.invocation(570)))
-    one.get_ready()
-    return one
+    certify_world = CertifyWorld("a/1", "b")
+    certify_world.within(lambda: reconcile.run("", certify_world.invocation(570)))
+    certify_world.get_ready()
+    return certify_world
 
 
 def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certified):
@@ -111,11 +113,13 @@ def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certif
     assert [check["id"] for check in document["checks"]] == [*CHECKS]
     assert {*document["classes"]} == {*CLASSES}
     assert {name for name, rule in CHECKS.items() if rule.of_freeze} == {*_OF_THE_FREEZE}
-    of_classes = {one.id: (tuple(of.title for of in one.classes), one.classes[0].can_be_accepted) for one in _CHECKS}
+    of_classes = {
+        check.id: (tuple(of.title for of in check.classes), check.classes[0].can_be_accepted) for check in _CHECKS
+    }
     assert of_classes == {name: (rule.classes, rule.accepts) for name, rule in CHECKS.items() if rule.classes}
     assert {*ACCEPTABLE} == {*evidence.ACCEPTABLE}
     assert {*OMS_LISTS} == {*judge.OMS_LISTS}
-    assert {*SAMPLED} == {one.title for one in ObjectClass if one.is_equal}
+    assert {*SAMPLED} == {object_class.title for object_class in ObjectClass if object_class.is_equal}
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -153,7 +157,7 @@ def test_a_real_go_is_green_and_all_that_it_rests_on_is_known(certified, languag
     shown = parse(certificate_page(certified.certify(sample=1), language))
     assert shown.word() == ({"en": "GO", "zh": "可以割接"}[language], "good")
     assert shown.one(class_="lead").text.startswith({"en": "Each object of the source", "zh": "在 "}[language])
-    assert Words(language)("not known") not in [one.text for one in shown.every()]
+    assert Words(language)("not known") not in [element.text for element in shown.every()]
 
 
 def test_a_real_status_that_is_in_step_is_green_and_wholly_known(world):

@@ -43,10 +43,10 @@ def given() -> dict[str, Any]:
 )
 def test_the_verdict_is_one_big_word_and_its_sentence(name, english, chinese, tone):
     given = answer(name)
-    said = from_json(Certificate, given).said
+    text = from_json(Certificate, given).said
     for language, word in (("en", english), ("zh", chinese)):
         shown = page(given, language)
-        assert (shown.word(), shown.one("p", class_="lead").text) == ((word, tone), said.of(language))
+        assert (shown.word(), shown.one("p", class_="lead").text) == ((word, tone), text.of(language))
 
 
 PASSED = answer(GO)["checks"]
@@ -68,7 +68,7 @@ PASSED = answer(GO)["checks"]
     ],
 )
 def test_a_go_that_does_not_rest_on_its_checks_is_not_green(path, instead, given):
-    forged = sealed(replaced(given, [int(one) if one.isdigit() else one for one in path.split()], instead))
+    forged = sealed(replaced(given, [int(part) if part.isdigit() else part for part in path.split()], instead))
     words = [page(forged, language).word() for language in ("en", "zh")]
     assert words == [("NOT VALID", "bad"), ("证书无效", "bad")]
 
@@ -149,7 +149,7 @@ def test_what_has_not_passed_comes_first_the_worst_before_all():
     given["checks"][22] |= {"result": "failed", "next": "Set the clock.", "step": {"job": "deploy", "options": {}}}
     given |= {"verdict": "NO-GO", "document": given["document"].replace("not-proven", "no-go")}
     shown = page(sealed(given))
-    order = [one.text for one in shown.section("checks").every("code") if one.text in CHECKS]
+    order = [element.text for element in shown.section("checks").every("code") if element.text in CHECKS]
     assert order[:4] == ["CLOCK", "PROOF_SUSPICIOUS", "PROOF_EQUAL_SIZE", "CLOSED"]
     # AND that is what the next command is about
     assert shown.one(class_="next").text == "NextSet the clock.s deploy -y"
@@ -169,8 +169,8 @@ def test_there_is_one_next_command(name, command):
 def test_a_rehearsal_that_is_well_and_a_document_that_is_not_valid_name_a_command_that_runs():
     well = answer("certificate-rehearsal")
     well["checks"] = [{**one, "result": "passed"} for one in well["checks"]]
-    found = from_json(Certificate, well)
-    assert findings.following(found, Words("en")).command == "python3 ops.py cutover --frozen-since now"
+    certificate = from_json(Certificate, well)
+    assert findings.following(certificate, Words("en")).command == "python3 ops.py cutover --frozen-since now"
     for name, when in ((GO, "--frozen-since now"), ("certificate-rehearsal", "--rehearse")):
         forged = page({**answer(name), "made": "2026-01-30T00:00:00Z"})
         assert forged.one(class_="next").one("pre").text == f"python3 ops.py cutover {when}"
@@ -215,12 +215,14 @@ def test_a_section_says_what_is_so_and_no_more(given, section, told, changes, un
 def test_a_rehearsal_says_how_long_writes_will_stand_still_and_what_would_fail():
     given = answer("certificate-rehearsal")
     part = page(given).section("rehearsal")
-    shares = [int(one.attributes["style"].removeprefix("flex-grow:")) for one in part.one(class_="bar").every("i")]
+    shares = [
+        int(element.attributes["style"].removeprefix("flex-grow:")) for element in part.one(class_="bar").every("i")
+    ]
     assert sum(shares) == given["rehearsal"]["minutes"]["total"]
     assert lacks(part.text, "total81 min", "Would be NO-GO") == []
     # The sentence under the verdict, and the section.
     assert lacks(page(given, "zh").text, "结论将为 NO-GO", "结论将为：NO-GO") == []
-    assert [one.text for one in part.every("code")] == given["rehearsal"]["failing"]
+    assert [element.text for element in part.every("code")] == given["rehearsal"]["failing"]
     given["rehearsal"]["minutes"]["total"] += 1
     assert "do not add up" in page(given).section("rehearsal").text
 
@@ -245,7 +247,9 @@ def test_one_object_of_one_byte_is_one(given):
 def test_digests_and_exact_numbers_are_there_for_a_stranger():
     given = answer("certificate-no-go")
     sides = [given[side] for side in ("source", "destination")]
-    whole = [part for one in sides for part in (one["digest"], f"{one['objects']:,} objects, {one['bytes']:,} bytes")]
+    whole = [
+        part for side in sides for part in (side["digest"], f"{side['objects']:,} objects, {side['bytes']:,} bytes")
+    ]
     classes = [(one, side) for one in given["classes"].values() for side in ("source", "destination")]
     of_classes = [one["digests"][side] for one, side in classes if one[side]["objects"]]
     assert lacks(page(given).section("digests").text, given["source"]["state_digest"], *whole, *of_classes) == []
@@ -254,8 +258,8 @@ def test_digests_and_exact_numbers_are_there_for_a_stranger():
 def test_a_sample_names_what_differs_and_what_was_not_read(given):
     given["sample"] |= {"differing": ["a/b"], "unread": ["c"]}
     part = page(given).section("sample")
-    assert [one.text for one in part.every("code", class_="key")] == ["a/b", "c"]
-    assert [one.text for one in part.every(class_="number bad")] == ["1", "1"]
+    assert [element.text for element in part.every("code", class_="key")] == ["a/b", "c"]
+    assert [element.text for element in part.every(class_="number bad")] == ["1", "1"]
 
 
 @pytest.mark.parametrize(

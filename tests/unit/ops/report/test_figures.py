@@ -41,7 +41,7 @@ def test_a_constant_rate_is_level(hours, step):
 
 def test_a_single_object_among_millions_can_be_seen():
     shown = parse(columns([10**9, 1, 0], "copied"))
-    heights = [float(one.attributes["height"]) for one in shown.every("rect")]
+    heights = [float(element.attributes["height"]) for element in shown.every("rect")]
     assert len(heights) == 2
     assert heights[1] > 2
     parts = list(parse(bar(Bar([Part(10**9, "good"), Part(1, "bad"), Part(0, "open")], "x"))).every("i"))

@@ -34,10 +34,10 @@ def test_a_page_loads_nothing_and_runs_nothing(name, language):
     page = page_of(answer(name), language)
     assert not re.search(r"https?:|//|url\(|@import|javascript:", page)
     shown = parse(page)
-    attributes = [named for one in shown.every() for named in one.attributes.items()]
+    attributes = [named for element in shown.every() for named in element.attributes.items()]
     assert [name for name, _ in attributes if name.startswith("on") or name == "src"] == []
     assert [value for name, value in attributes if name == "href"] == ["data:,"]
-    assert {one.name for one in shown.every()} <= TAGS
+    assert {element.name for element in shown.every()} <= TAGS
     policy = shown.one("meta", http_equiv="Content-Security-Policy").attributes["content"]
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
 
@@ -66,7 +66,7 @@ def test_each_column_and_row_of_a_table_has_a_header(shown):
         head = list(table.one("thead").every("th", scope="col"))
         assert all(one.text for one in head)
         for row in table.every("tr"):
-            cells = [one for one in row.children if isinstance(one, Element)]
+            cells = [element for element in row.children if isinstance(element, Element)]
             assert len(cells) == len(head)
             assert cells[0].attributes["scope"] in ("row", "col")
 
@@ -87,9 +87,11 @@ def test_no_text_of_an_answer_breaks_out(name):
     for text, language in zip(NASTY, cycle(LANGUAGES)):
         shown = parse(page_of(hostile(answer(name), text), language))
         assert len([*shown.every("section")]) > 5
-        assert {one.name for one in shown.every()} <= TAGS
-        for one in shown.every():
-            assert not any(re.match("on|src|href", attribute) for attribute in one.attributes if one.name != "link")
+        assert {element.name for element in shown.every()} <= TAGS
+        for element in shown.every():
+            assert not any(
+                re.match("on|src|href", attribute) for attribute in element.attributes if element.name != "link"
+            )
         # What is not seen, or reorders, is nowhere but in the style sheet.
         assert not re.search(
             r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", shown.one("body").text

@@ -104,13 +104,15 @@ def test_the_parts_of_a_bar_add_up_to_the_bucket():
     for bar, side in zip(bars, ("source", "destination"), strict=True):
         shares = [int(part.attributes["style"].removeprefix("flex-grow:")) for part in bar.every("i")]
         counts = {
-            one: last["classes"][one.title][side]["objects"]
-            for one in CLASSES
-            if one.title in last["classes"] and one.title not in NOT_COUNTED[side]
+            object_class: last["classes"][object_class.title][side]["objects"]
+            for object_class in CLASSES
+            if object_class.title in last["classes"] and object_class.title not in NOT_COUNTED[side]
         }
         assert sum(shares) == sum(counts.values())
         assert f"{sum(shares):,} objects" in bar.attributes["aria-label"]
-        assert [part.attributes["class"] for part in bar.every("i")] == [one.tone for one, n in counts.items() if n]
+        assert [part.attributes["class"] for part in bar.every("i")] == [
+            object_class.tone for object_class, n in counts.items() if n
+        ]
 
 
 def test_what_is_at_least_there_is_at_least_that_in_each_place_and_one_record_is_one(example):
@@ -165,7 +167,9 @@ def test_that_an_alarm_was_not_taken_stands_before_all_else_in_red(example):
 
 def captioned(section: Element) -> dict[str, Element]:
     """The tables of a section by their captions."""
-    return {one.one("caption").text: one for one in section.every("table") if list(one.every("caption"))}
+    return {
+        element.one("caption").text: element for element in section.every("table") if list(element.every("caption"))
+    }
 
 
 def test_lasting_reasons_stand_apart_from_those_that_pass(example):
@@ -242,7 +246,10 @@ def test_what_oms_failed_to_copy_is_a_bar_whose_parts_add_up_to_what_it_counts()
     failures = answer("status")["copying"]["failures"]
     section = page(answer("status")).section("failures")
     (bar,) = section.every(class_="bar")
-    parts = {one.attributes["class"]: int(one.attributes["style"].removeprefix("flex-grow:")) for one in bar.every("i")}
+    parts = {
+        element.attributes["class"]: int(element.attributes["style"].removeprefix("flex-grow:"))
+        for element in bar.every("i")
+    }
     assert parts == {"good": failures["done"], "way": failures["waiting"], "bad": failures["stuck"]}
     assert (sum(parts.values()), "add up" in section.text) == (failures["counted"], False)
 
@@ -291,10 +298,10 @@ def test_what_became_of_failures_is_said_or_is_not_known(given, failures, said):
 
 def test_commands_in_what_the_function_says_stand_out():
     shown = page(answer("status"))
-    codes = [one.text for one in shown.section("in-obs").every("code")]
+    codes = [element.text for element in shown.section("in-obs").every("code")]
     assert "python3 ops.py compare --deep" in codes
     # And what stands before and after them does not.
-    assert not [one for one in codes if one.startswith((" ", ".", ","))]
+    assert not [code for code in codes if code.startswith((" ", ".", ","))]
     assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
 
 
@@ -326,7 +333,7 @@ def test_the_next_command_is_the_verdicts_step_and_else_looks_at_the_setup(given
 
 
 def test_a_sum_that_does_not_hold_says_what_that_means():
-    table = next(one for one in page(answer("status")).every("table") if "what has to hold" in one.text)
+    table = next(element for element in page(answer("status")).every("table") if "what has to hold" in element.text)
     rows = table.cells()
     assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
     assert rows[4][1:] == ["9,204,118 ≤ 9,201,006 + 412 + 2,486", "does not add up"]
@@ -335,7 +342,7 @@ def test_a_sum_that_does_not_hold_says_what_that_means():
 
 
 def test_the_state_of_the_task_is_called_as_oms_does(example):
-    assert example["oms"]["status"] in [one.text for one in page(example).every("code")]
+    assert example["oms"]["status"] in [element.text for element in page(example).every("code")]
 
 
 def test_what_oms_does_not_say_is_told_with_the_fix(example):

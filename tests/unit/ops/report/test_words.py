@@ -75,7 +75,11 @@ def test_the_english_page_has_no_chinese(name):
 
 @pytest.mark.parametrize(
     ("words", "asked_for"),
-    [(findings.NAMES, {*CHECKS}), (cutover_result.VERDICTS, {one.value for one in CutoverVerdict}), (STOPS, {*Stop})],
+    [
+        (findings.NAMES, {*CHECKS}),
+        (cutover_result.VERDICTS, {cutover_verdict.value for cutover_verdict in CutoverVerdict}),
+        (STOPS, {*Stop}),
+    ],
     ids=["checks", "verdicts", "reasons to stop"],
 )
 def test_each_has_words(words, asked_for):
@@ -93,7 +97,7 @@ def test_each_step_of_a_verdict_has_words():
     named = {
         " ".join([job.value, *(key.value for key in options)])
         for job, options in (
-            (job, [key for given in step.args[1:] for key in given.keys])
+            (job, [key for arg in step.args[1:] for key in arg.keys])
             for step in steps
             for job in ast.walk(step.args[0])
             if isinstance(job, ast.Constant)

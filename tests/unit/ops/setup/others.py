@@ -94,7 +94,7 @@ class Others:
     def _holder(self, kind: str, name: str) -> Any:
         if kind != "iam":
             return self.world.ram.entities.state[kind][name]
-        return next(one for one in self.world.iam.users.values() if one["told"]["user_name"] == name)
+        return next(user for user in self.world.iam.users.values() if user["told"]["user_name"] == name)
 
     def _removes(self, kind: str, name: str) -> bool:
         """Delete what the project has there, by hand; False if something is attached to it, or it is."""

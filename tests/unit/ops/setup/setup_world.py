@@ -119,7 +119,7 @@ class SetupWorld(Administrator):
 
     def iam_user(self, name: str) -> dict[str, Any]:
         """The one that setup has made for this: its `keys`, and which policies are `attached`."""
-        return next(one for one in self.iam.users.values() if one["told"]["user_name"] == f"{NAME}-{name}")
+        return next(user for user in self.iam.users.values() if user["told"]["user_name"] == f"{NAME}-{name}")
 
     def forget(self) -> None:
         """All that this machine knows of what setup has made."""
@@ -131,31 +131,37 @@ class SetupWorld(Administrator):
         ram, iam = self.ram.entities, self.iam
         return {
             "buckets": (sorted(self.oss.buckets), self.obs.has(self.destination_bucket)),
-            "roles": {name: sorted(one["attached"]) for name, one in ram.roles.items()},
-            "users": {name: (sorted(one["attached"]), len(one["keys"])) for name, one in ram.users.items()},
-            "policies": {name: len(one["versions"]) for name, one in ram.policies.items()},
+            "roles": {name: sorted(role["attached"]) for name, role in ram.roles.items()},
+            "users": {name: (sorted(user["attached"]), len(user["keys"])) for name, user in ram.users.items()},
+            "policies": {name: len(policy["versions"]) for name, policy in ram.policies.items()},
             "iam users": sorted(
-                (one["told"]["user_name"], len(one["attached"]), len(one["keys"])) for one in iam.users.values()
+                (user["told"]["user_name"], len(user["attached"]), len(user["keys"])) for user in iam.users.values()
             ),
-            "iam policies": sorted(one["told"]["policy_name"] for one in iam.policies.values()),
-            "tasks": [(one.src_bucket, one.bucket.name, one.metadata) for one in self.oms.tasks],
+            "iam policies": sorted(policy["told"]["policy_name"] for policy in iam.policies.values()),
+            "tasks": [(task.src_bucket, task.bucket.name, task.metadata) for task in self.oms.tasks],
             "secrets": sorted(self.secrets),
         }
 
     def everything(self) -> dict[str, Any]:
         """Each thing in both accounts and in this machine's store, by kind and name, with all that the sandbox has of
         it, but for the contents of the log bucket."""
-        iam, buckets = self.iam, {name: one for name, one in self.oss.buckets.items() if name != self.log_bucket}
+        iam, buckets = self.iam, {name: bucket for name, bucket in self.oss.buckets.items() if name != self.log_bucket}
         things = {
             **{(kind, name): one for kind, named in self.ram.entities.state.items() for name, one in named.items()},
-            **{("iam users", one["told"]["user_name"]): one for one in iam.users.values()},
-            **{("iam policies", one["told"]["policy_name"]): one for one in iam.policies.values()},
+            **{("iam users", user["told"]["user_name"]): user for user in iam.users.values()},
+            **{("iam policies", policy["told"]["policy_name"]): policy for policy in iam.policies.values()},
             **{
-                ("tasks", one.task_id): (one.note, one.status, one.src_bucket, one.bucket.name)
-                for one in self.oms.tasks
+                ("tasks", task.task_id): (task.note, task.status, task.src_bucket, task.bucket.name)
+                for task in self.oms.tasks
             },
-            **{("oss", name): (one.owner, one.versioning, dict(one.objects)) for name, one in buckets.items()},
-            **{("obs", name): (one.owner, one.region, dict(one.objects)) for name, one in self.obs._buckets.items()},
+            **{
+                ("oss", name): (bucket.owner, bucket.versioning, dict(bucket.objects))
+                for name, bucket in buckets.items()
+            },
+            **{
+                ("obs", name): (bucket.owner, bucket.region, dict(bucket.objects))
+                for name, bucket in self.obs._buckets.items()
+            },
             **{("secrets", name): value for name, value in self.secrets.items()},
         }
         return deepcopy(things)

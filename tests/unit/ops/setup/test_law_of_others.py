@@ -51,7 +51,7 @@ def test_the_plan_names_each_thing_in_the_way_and_the_way_out(things: list[tuple
         code, said = world.setup("--plan", "--json")
         lines = [one for one in json.loads(said.splitlines()[-1])["steps"] if one["state"] == "stop"]
         for kind, name, mark in things:
-            named = [one for one in lines if f"{CALLED[kind]} {name}" in one["seen"]["en"]]
+            named = [line for line in lines if f"{CALLED[kind]} {name}" in line["seen"]["en"]]
             assert (mark == MARK) != bool(named), (kind, name)
             assert all(one["next"] for one in named)
         assert code == (1 if lines else 0)

@@ -192,7 +192,7 @@ def compared(sent, service, table, clients):
         given = {one: int(value) if value.isdigit() else value for one, value in query}
         given |= {one: value for one, value in ids.items() if one != "_"}
         given |= {"body": body_of(**body)} if body_of else {}
-        call = next(getattr(one, name) for one in clients if hasattr(one, name))
+        call = next(getattr(client, name) for client in clients if hasattr(client, name))
         assert asked(ours) == asked(told(service, lambda: call(request(**given)))), row  # noqa: B023
     assert {row for row, _ in seen} == set(table)
 

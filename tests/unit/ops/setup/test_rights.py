@@ -30,7 +30,9 @@ def named(world, *words):
 def used(world, first):
     """The rights that its requests needed, from a number on."""
     actions = (
-        {one.name for one in (*world.oss.actions, *world.obs.actions)} | world.oms.actions | world.functions.actions
+        {action.name for action in (*world.oss.actions, *world.obs.actions)}
+        | world.oms.actions
+        | world.functions.actions
     )
     for one in world.sent[first:]:
         url = urlsplit(one.url)
@@ -70,7 +72,7 @@ def test_administrators_who_may_do_just_that_set_it_up(world):
     # GIVEN two with the rights that are named
     rights = sorted(named(world))
     here, there = (
-        [one for one in rights if one.startswith(("ram:", "oss:", "fc:")) is is_here] for is_here in (True, False)
+        [right for right in rights if right.startswith(("ram:", "oss:", "fc:")) is is_here] for is_here in (True, False)
     )
     allowed = {"Effect": "Allow", "Action": here, "Resource": ["*"]}
     alibaba = ram_user(world, {"Version": "1", "Statement": [allowed]}, "administrator-of-alibaba")

@@ -404,7 +404,7 @@ def test_another_destination_stops_it_because_the_task_goes_on_copying_to_the_on
     # What is said then leads on.
     well(world.setup("--remove", typed="yes\n"))
     well(world.setup(typed=YES))
-    assert [one.bucket.name for one in world.oms.tasks] == ["photos-new"]
+    assert [task.bucket.name for task in world.oms.tasks] == ["photos-new"]
 
 
 def test_with_another_source_nothing_is_taken_away_before_that_of_the_task_is_written_back(world, made):
@@ -417,7 +417,7 @@ def test_with_another_source_nothing_is_taken_away_before_that_of_the_task_is_wr
     well(world.setup("--remove", typed="yes\n"))
     to(world, sourceBucket="videos")
     well(world.setup(typed=YES))
-    assert [one.src_bucket for one in world.oms.tasks] == ["videos"]
+    assert [task.src_bucket for task in world.oms.tasks] == ["videos"]
 
 
 def test_another_project_of_the_same_name_stops_it_and_the_first_keeps_all_it_has(world, made):

@@ -32,7 +32,7 @@ def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL, name="
 def told(world, code, **given):
     """The plan's line in JSON; the command ends with this exit code."""
     steps = json.loads(ends(world.setup("--plan", "--json", **given), code).splitlines()[-1])["steps"]
-    return next(one for one in steps if one["what"]["en"] == "OSS triggers on the source bucket")
+    return next(step for step in steps if step["what"]["en"] == "OSS triggers on the source bucket")
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,9 @@ def test_a_thing_that_appears_after_the_plan_stays_as_it_is(world, kind):
         }[kind]()
         first.append(deepcopy(things[name]))
 
-    number = number_of(lambda one: one.headers.get("x-acs-action") == f"Create{kind}" and f"{name}&" in f"{one.url}&")
+    number = number_of(
+        lambda request: request.headers.get("x-acs-action") == f"Create{kind}" and f"{name}&" in f"{request.url}&"
+    )
     world.meanwhile[number - 1] = create
     # WHEN it is set up THEN that thing is named, and nothing was done to it
     ends(world.setup(typed=YES), 2, "setup did not create this for this source bucket: ")

@@ -74,13 +74,13 @@ def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
 
 def _scope(evidence: Evidence, settings: Settings) -> Finding:
     """Whether there is a comparison of everything that the project covers, made since the freeze, and not long ago."""
-    key_filter, found, frozen = settings.key_filter, evidence.comparison, evidence.options.frozen
+    key_filter, comparison, frozen = settings.key_filter, evidence.comparison, evidence.options.frozen
     wanted = t(
         "A comparison of all that the project covers ({covered}), begun after the freeze, and at most 24 hours old",
         covered=t("prefix {prefix!r}, suffix {suffix!r}", prefix=key_filter.prefix, suffix=key_filter.suffix),
     )
     finding, following = partial(Finding, "SCOPE", wanted), t("Compare both buckets")
-    begin = evidence.options.comparing(found.state.scope if found else None, restart=True)
+    begin = evidence.options.comparing(comparison.state.scope if comparison else None, restart=True)
     if isinstance(evidence.task, Failure):
         return finding(
             Result.NOT_RUN,
@@ -88,17 +88,17 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
             evidence.task.remedy("get"),
             begin,
         )
-    if found is None:
+    if comparison is None:
         return finding(Result.NOT_RUN, t("No comparison of all of it has ended"), following, begin)
-    began = found.state.started
-    seen = t("The comparison of {began}, as of {as_of}", began=began, as_of=found.state.as_of)
+    began = comparison.state.started
+    text = t("The comparison of {began}, as of {as_of}", began=began, as_of=comparison.state.as_of)
     if frozen and began < timestamp(frozen):
-        return finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=seen), following, begin)
+        return finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=text), following, begin)
     # Judging some keys again does not make what was seen of all others any newer.
-    if frozen and found.state.ended < timestamp(evidence.now - LATEST):
-        return finding(Result.NOT_RUN, t("{seen}, too long ago", seen=seen), following, begin)
-    if not found.tally.found_nothing:
-        return finding(Result.PASSED, seen)
+    if frozen and comparison.state.ended < timestamp(evidence.now - LATEST):
+        return finding(Result.NOT_RUN, t("{seen}, too long ago", seen=text), following, begin)
+    if not comparison.tally.found_nothing:
+        return finding(Result.PASSED, text)
     return finding(
         Result.NOT_PROVEN,
         t("No object in {source_bucket} is in scope", source_bucket=settings.source_bucket),
@@ -109,14 +109,18 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
 
 def _frozen(evidence: Evidence, scope: Finding) -> Finding:
     """Whether nothing was written after the freeze."""
-    frozen, found = evidence.options.frozen, evidence.comparison
+    frozen, comparison = evidence.options.frozen, evidence.comparison
     if frozen is None:
         return _FROZEN(Result.NOT_RUN, REHEARSED)
-    if found is None or scope.result is not Result.PASSED:
+    if comparison is None or scope.result is not Result.PASSED:
         return unseen(_FROZEN, scope)
-    written = found.tally.last_written
+    written = comparison.tally.last_written
     last = from_epoch(written[0].modified)
-    late = [one.key for one in written if one.modified > frozen.timestamp() + CLOCKS_SECONDS]
+    late = [
+        written_object.key
+        for written_object in written
+        if written_object.modified > frozen.timestamp() + CLOCKS_SECONDS
+    ]
     if not late:
         return _FROZEN(Result.PASSED, t("The last write was at {last}", last=timestamp(last)))
     later = last + timedelta(seconds=CLOCKS_SECONDS)
@@ -140,41 +144,45 @@ def _frozen(evidence: Evidence, scope: Finding) -> Finding:
 
 def _sums(evidence: Evidence, scope: Finding) -> Finding:
     """Whether the classes are all that was listed, and equal on both sides where they say so."""
-    found = evidence.comparison
-    if found is None or scope.result is Result.NOT_RUN:
+    comparison = evidence.comparison
+    if comparison is None or scope.result is Result.NOT_RUN:
         return unseen(_SUMS, scope)
-    if wrong := list(_what_does_not_add_up(found)):
+    if wrong := list(_what_does_not_add_up(comparison)):
         return _SUMS(
             Result.FAILED,
             t("Does not add up: {wrong}", wrong=wrong),
             t("Compare again. If that does not help, open an issue"),
-            evidence.options.comparing(found.state.scope, restart=True),
+            evidence.options.comparing(comparison.state.scope, restart=True),
         )
-    source = found.tally.side("source")
+    source = comparison.tally.side("source")
     return _SUMS(
         Result.PASSED,
         t("{objects:object|objects}, {bytes:byte|bytes} in the source", objects=source.objects, bytes=source.bytes),
     )
 
 
-def _what_does_not_add_up(found: Comparison) -> Iterator[str]:
-    tally = found.tally
+def _what_does_not_add_up(comparison: Comparison) -> Iterator[str]:
+    tally = comparison.tally
     # The marks count the source's objects on their own: those of the pass, because some may be gone when keys are
     # judged again.
-    if not tally.adds_up() or found.state.objects != found.state.passed.side("source").objects:
+    if not tally.adds_up() or comparison.state.objects != comparison.state.passed.side("source").objects:
         yield "classes"
-    yield from (one.title for one in EQUAL if tally.of(one).source != tally.of(one).destination)
-    for one in ObjectClass:
-        sides = tally.of(one).source, tally.of(one).destination
-        of_folders = [of[one.title] for of in tally.folders.values() if one.title in of]
+    yield from (
+        object_class.title
+        for object_class in EQUAL
+        if tally.of(object_class).source != tally.of(object_class).destination
+    )
+    for object_class in ObjectClass:
+        sides = tally.of(object_class).source, tally.of(object_class).destination
+        of_folders = [of[object_class.title] for of in tally.folders.values() if object_class.title in of]
         summed = [sum(numbers) for numbers in zip(*of_folders, strict=True)] or [0, 0, 0, 0]
         if summed != [number for side in sides for number in (side.objects, side.bytes)]:
-            yield f"folders of {one.title}"
+            yield f"folders of {object_class.title}"
 
 
 def _sample(evidence: Evidence) -> Finding:
     """Whether the objects that were drawn are equal, byte by byte."""
-    sample, found, options = evidence.sample, evidence.comparison, evidence.options
+    sample, comparison, options = evidence.sample, evidence.comparison, evidence.options
     if sample is None:
         finding = partial(Finding, "SAMPLE", t("-"), Result.NOT_RUN, gates=False)
         if evidence.missing_permissions:
@@ -191,7 +199,7 @@ def _sample(evidence: Evidence) -> Finding:
                 n2=sample.read,
             ),
             t("Compare again and read all objects that are not proven (deep); see who writes to either bucket"),
-            step=options.comparing(found.state.scope if found else None, deep=True, restart=True),
+            step=options.comparing(comparison.state.scope if comparison else None, deep=True, restart=True),
             keys=sample.differing[:MAX_KEYS],
         )
     wanted = t(
@@ -200,8 +208,8 @@ def _sample(evidence: Evidence) -> Finding:
     )
     finding, read = partial(Finding, "SAMPLE", wanted), sample.read
     if sample.unread or not sample.seed:
-        seen = t("{read} of {drawn:drawn object was|drawn objects were} read", read=read, drawn=sample.drawn)
-        seen = t("{seen}: {why}", seen=seen, why=sample.problem) if sample.problem else seen
+        text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=read, drawn=sample.drawn)
+        text = t("{seen}: {why}", seen=text, why=sample.problem) if sample.problem else text
         # Where one was read, the next call reads others.
         go_on = t("Go on with the cutover, which reads on")
         if sample.problem == BACK_TO_SOURCE:
@@ -216,15 +224,15 @@ def _sample(evidence: Evidence) -> Finding:
                 problem=sample.problem,
                 grant=GRANT_READING,
             )
-        return finding(Result.NOT_RUN, seen, go_on, options.cutover(), waits=read > 0)
-    if not read and found and found.tally.side("source").objects:
+        return finding(Result.NOT_RUN, text, go_on, options.cutover(), waits=read > 0)
+    if not read and comparison and comparison.tally.side("source").objects:
         return finding(
             Result.NOT_RUN,
             sample.passed_over if sample.unreadable else t("No object of up to 1 GiB counts as equal"),
             t("There is nothing to sample: go on without"),
             options.cutover(sample=0),
         )
-    seen = t(
+    text = t(
         "{read:object|objects}, {bytes:byte|bytes}. {bound}",
         read=read,
         bytes=sample.bytes,
@@ -232,29 +240,29 @@ def _sample(evidence: Evidence) -> Finding:
     )
     if read < min(sample.asked, sample.population):
         fewer = t("Compare again, after restoring what is archived. Or go on with a sample of as many as can be read")
-        return finding(Result.NOT_PROVEN, seen, fewer, options.cutover(sample=read))
-    return finding(Result.PASSED, seen)
+        return finding(Result.NOT_PROVEN, text, fewer, options.cutover(sample=read))
+    return finding(Result.PASSED, text)
 
 
 def _metadata(evidence: Evidence) -> Finding:
     """Check that the headers of what was drawn are the same in OBS. It counts if a sample was asked for, or if the sync
     task is not known to migrate them."""
-    headers, options, found = evidence.headers, evidence.options, evidence.comparison
-    told, why = sentences(*_told_of_headers(evidence)), options.accept.get(METADATA)
+    headers, options, comparison = evidence.headers, evidence.options, evidence.comparison
+    text, why = sentences(*_told_of_headers(evidence)), options.accept.get(METADATA)
     is_known_to_lack = headers.migrated is False or bool(headers.documented)
     is_unknown = headers.migrated is None and not headers.compared
     finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is not True)
     if options.sample and not headers.compared:
-        return finding(Result.NOT_RUN, told, t("Go on with the cutover, which asks again"), options.cutover())
+        return finding(Result.NOT_RUN, text, t("Go on with the cutover, which asks again"), options.cutover())
     if is_unknown and why is None:
         by_sample = t("Go on with a sample, which compares headers. Or accept metadata by name")
-        return finding(Result.NOT_RUN, told, by_sample, options.cutover(sample=_SAMPLE_OF_HEADERS))
+        return finding(Result.NOT_RUN, text, by_sample, options.cutover(sample=_SAMPLE_OF_HEADERS))
     if not (headers.unexpected or is_known_to_lack or is_unknown):
-        return finding(Result.PASSED if headers.compared else Result.NOT_RUN, told)
+        return finding(Result.PASSED if headers.compared else Result.NOT_RUN, text)
     if why is not None:
-        return finding(Result.PASSED, sentences(told, t("Accepted by name: {why}", why=why)))
+        return finding(Result.PASSED, sentences(text, t("Accepted by name: {why}", why=why)))
     lost = headers.unexpected or headers.documented
-    source = found.tally.side("source", *NOT_IN_SCOPE) if found else Side()
+    source = comparison.tally.side("source", *NOT_IN_SCOPE) if comparison else Side()
     result, step = Result.NOT_PROVEN, options.accepting(METADATA)
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
@@ -277,10 +285,10 @@ def _metadata(evidence: Evidence) -> Finding:
         )
     return finding(
         result,
-        told,
+        text,
         following.filled(objects=source.objects, bytes=source.bytes),
         step,
-        sorted({key for one in lost.values() for key in one.keys})[:MAX_KEYS],
+        sorted({key for header_lost in lost.values() for key in header_lost.keys})[:MAX_KEYS],
     )
 
 
@@ -313,7 +321,9 @@ def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
 
 
 def _listed(lost: Mapping[str, HeaderLost]) -> list[Text]:
-    return [t("{name} ({n:object|objects})", name=name, n=one.objects) for name, one in sorted(lost.items())]
+    return [
+        t("{name} ({n:object|objects})", name=name, n=header_lost.objects) for name, header_lost in sorted(lost.items())
+    ]
 
 
 def _task(evidence: Evidence, settings: Settings) -> Finding:
@@ -325,8 +335,8 @@ def _task(evidence: Evidence, settings: Settings) -> Finding:
         t("The sync task of the bucket {bucket} is synchronizing", bucket=settings.source_bucket),
     )
     if not isinstance(task, TaskInfo):
-        seen = t("OMS does not report it: {reason}", reason=task.reason.name)
-        return finding(Result.NOT_RUN, seen, task.remedy("get"), DOCTOR)
+        text = t("OMS does not report it: {reason}", reason=task.reason.name)
+        return finding(Result.NOT_RUN, text, task.remedy("get"), DOCTOR)
     if not (task.src_bucket and task.status):
         return finding(
             Result.NOT_RUN,
@@ -334,21 +344,21 @@ def _task(evidence: Evidence, settings: Settings) -> Finding:
             t("Look at the task in the OMS console, and at what doctor says of it"),
             DOCTOR,
         )
-    seen = t("Of the bucket {src_bucket}: {status}", src_bucket=task.src_bucket, status=task.status)
+    text = t("Of the bucket {src_bucket}: {status}", src_bucket=task.src_bucket, status=task.status)
     if task.src_bucket != settings.source_bucket:
-        return finding(Result.FAILED, seen, t("Correct SYNC_URL or the source bucket in s.yaml, and deploy"), DEPLOY)
+        return finding(Result.FAILED, text, t("Correct SYNC_URL or the source bucket in s.yaml, and deploy"), DEPLOY)
     if task.is_running:
-        return finding(Result.PASSED, seen)
-    return finding(Result.FAILED, seen, t("Start it in the OMS console"))
+        return finding(Result.PASSED, text)
+    return finding(Result.FAILED, text, t("Start it in the OMS console"))
 
 
 def _clock(evidence: Evidence) -> Finding:
     """Whether the clocks agree as far as comparisons assume: they judge by times of three clouds."""
     known = {name: round(skew.total_seconds()) for name, skew in evidence.clocks.items() if skew is not None}
     unknown = [f"{name} ?" for name, skew in evidence.clocks.items() if skew is None]
-    seen = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in known.items()), *unknown])
+    text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in known.items()), *unknown])
     if any(seconds > CLOCKS_SECONDS for seconds in known.values()):
-        return _CLOCK(Result.FAILED, seen, Reason.CLOCK.fix, DOCTOR)
+        return _CLOCK(Result.FAILED, text, Reason.CLOCK.fix, DOCTOR)
     if unknown:
-        return _CLOCK(Result.NOT_RUN, seen, t("Doctor says why it is not reached"), DOCTOR)
-    return _CLOCK(Result.PASSED, seen)
+        return _CLOCK(Result.NOT_RUN, text, t("Doctor says why it is not reached"), DOCTOR)
+    return _CLOCK(Result.PASSED, text)

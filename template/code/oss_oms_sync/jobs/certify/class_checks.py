@@ -130,13 +130,13 @@ _DECIDE = t("See who writes there. If the source has the right versions, send th
 
 def checks_of_classes(evidence: Evidence, scope: Finding) -> Iterator[Finding]:
     """A check for each class that decides anything."""
-    found, task = evidence.comparison, evidence.task
+    comparison, task = evidence.comparison, evidence.task
     for check in _CHECKS:
         finding = partial(Finding, check.id, check.wanted)
-        if found is None or isinstance(task, Failure) or scope.result is Result.NOT_RUN:
+        if comparison is None or isinstance(task, Failure) or scope.result is Result.NOT_RUN:
             yield unseen(finding, scope)
         else:
-            yield _judged(check, finding, found, task, evidence)
+            yield _judged(check, finding, comparison, task, evidence)
 
 
 def unseen(finding: partial[Finding], scope: Finding) -> Finding:
@@ -145,89 +145,91 @@ def unseen(finding: partial[Finding], scope: Finding) -> Finding:
 
 
 def _judged(
-    check: _ClassCheck, finding: partial[Finding], found: Comparison, task: TaskInfo, evidence: Evidence
+    check: _ClassCheck, finding: partial[Finding], comparison: Comparison, task: TaskInfo, evidence: Evidence
 ) -> Finding:
-    counts = [(one, found.tally.of(one)) for one in check.classes]
-    sides = [count.destination if one.is_only_there else count.source for one, count in counts]
+    counts = [(object_class, comparison.tally.of(object_class)) for object_class in check.classes]
+    sides = [count.destination if object_class.is_only_there else count.source for object_class, count in counts]
     number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
     if not number:
         return finding(Result.PASSED, t("none"))
-    seen = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
+    text = t("{number:object|objects}, {size} bytes: {seen}", number=number, size=size, seen=check.seen)
     keys, one = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not one.can_be_accepted:
-        return finding(Result.FAILED, seen, *_mend(check, found, task, evidence), keys)
+        return finding(Result.FAILED, text, *_mend(check, comparison, task, evidence), keys)
     if (why := evidence.options.accept.get(one.title)) is not None:
-        return finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=seen, why=why), keys=keys)
-    return finding(Result.NOT_PROVEN, seen, *_prove(check, found, evidence), keys)
+        return finding(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=text, why=why), keys=keys)
+    return finding(Result.NOT_PROVEN, text, *_prove(check, comparison, evidence), keys)
 
 
-def _prove(check: _ClassCheck, found: Comparison, evidence: Evidence) -> tuple[Text, Step]:
+def _prove(check: _ClassCheck, comparison: Comparison, evidence: Evidence) -> tuple[Text, Step]:
     """How objects are proven to be equal, or accepted by the name of their class."""
-    one, scope = check.classes[0], found.state.scope
-    if one in UNPROVEN and not scope.deep:
+    object_class, scope = check.classes[0], comparison.state.scope
+    if object_class in UNPROVEN and not scope.deep:
         return check.next, evidence.options.comparing(scope, deep=True, restart=True)
-    return by_hand(found) if one in UNPROVEN else check.next, evidence.accepting(found)
+    return by_hand(comparison) if object_class in UNPROVEN else check.next, evidence.accepting(comparison)
 
 
-def by_hand(found: Comparison) -> Text:
+def by_hand(comparison: Comparison) -> Text:
     """What to do about objects that reading did not prove: to grant the right first, where one is missing."""
-    missing = missing_rights(found.tally)
+    missing = missing_rights(comparison.tally)
     return sentences(*missing, _GRANT) if missing else _BY_HAND
 
 
-def _mend(check: _ClassCheck, found: Comparison, task: TaskInfo, evidence: Evidence) -> tuple[Text, Step | None]:
+def _mend(check: _ClassCheck, comparison: Comparison, task: TaskInfo, evidence: Evidence) -> tuple[Text, Step | None]:
     """What to do about objects that OBS lacks or has otherwise, and the step for it."""
-    scope, mode, options = found.state.scope, task.object_overwrite_mode, evidence.options
+    scope, mode, options = comparison.state.scope, task.object_overwrite_mode, evidence.options
     nothing_over = t("OMS overwrites nothing (NO_OVERWRITE), so {delete}", delete=DELETE)
     match check.id:
         case "MIGRATING":
             over = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
             return over, options.comparing(scope, restart=True)
-        case "OLDER" if told := remedies(found.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(
+        case "OLDER" if text := remedies(comparison.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(
             ObjectClass.OLDER
         ):
             # OMS has skipped them once more, and what was read in vain is not read again, unless a right was missing.
-            if scope.deep and not missing_rights(found.tally):
-                return told, _overwriting(found, mode, options, ObjectClass.OLDER)
-            return told, options.comparing(scope, deep=True, restart=True)
+            if scope.deep and not missing_rights(comparison.tally):
+                return text, _overwriting(comparison, mode, options, ObjectClass.OLDER)
+            return text, options.comparing(scope, deep=True, restart=True)
         case "MISSING" | "OLDER" | "OVERWRITTEN" if evidence.stays_closed:
             return staying_closed(evidence), None
         case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
             return nothing_over, options.comparing(scope, restart=True)
         case "MISSING" | "OLDER":
-            told, step = mend_missing(found.state)
-            return told, step if step.job == "migrate" else options.comparing(scope, **step.options)
+            text, step = mend_missing(comparison.state)
+            return text, step if step.job == "migrate" else options.comparing(scope, **step.options)
         case "OVERWRITTEN":
-            return _mend_overwritten(found, task, options)
+            return _mend_overwritten(comparison, task, options)
         case "FAILED":
-            return _mend_failed(check, found, evidence)
+            return _mend_failed(check, comparison, evidence)
     again = options.comparing(scope, again=True)
     return (t("Go on with the cutover") if again.job == "cutover" else check.next), again
 
 
-def _mend_overwritten(found: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
-    scope, count = found.state.scope, found.tally.of(ObjectClass.OVERWRITTEN)
+def _mend_overwritten(comparison: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
+    scope, count = comparison.state.scope, comparison.tally.of(ObjectClass.OVERWRITTEN)
     mode = task.object_overwrite_mode
     skipped = {"FULL_OVERWRITE": 0, "CRC64_COMPARISON_OVERWRITE": count.in_vain}.get(mode or "", count.proven_different)
-    of_same_size = remedies(found.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(ObjectClass.OVERWRITTEN)
+    of_same_size = remedies(comparison.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(
+        ObjectClass.OVERWRITTEN
+    )
     if of_same_size and skipped == count.source.objects:
-        return of_same_size, _overwriting(found, mode, options, ObjectClass.OVERWRITTEN)
-    if scope.overwrite and not found.state.amended:
+        return of_same_size, _overwriting(comparison, mode, options, ObjectClass.OVERWRITTEN)
+    if scope.overwrite and not comparison.state.amended:
         return _SENT, options.comparing(scope, again=True)
-    told = t("{decide}. {otherwise}", decide=_DECIDE, otherwise=of_same_size) if of_same_size and skipped else _DECIDE
-    return told, options.comparing(scope, overwrite=True, restart=True)
+    text = t("{decide}. {otherwise}", decide=_DECIDE, otherwise=of_same_size) if of_same_size and skipped else _DECIDE
+    return text, options.comparing(scope, overwrite=True, restart=True)
 
 
-def _overwriting(found: Comparison, mode: str | None, options: CutoverOptions, of: ObjectClass) -> Step:
+def _overwriting(comparison: Comparison, mode: str | None, options: CutoverOptions, of: ObjectClass) -> Step:
     """What overwrites objects that OMS skips. Where a task group cannot, they are deleted, and compared again."""
-    scope = found.state.scope
-    return overwriting(found.tally, mode, scope.key_filter.suffix, of) or options.comparing(scope, restart=True)
+    scope = comparison.state.scope
+    return overwriting(comparison.tally, mode, scope.key_filter.suffix, of) or options.comparing(scope, restart=True)
 
 
-def _mend_failed(check: _ClassCheck, found: Comparison, evidence: Evidence) -> tuple[Text, Step | None]:
-    count, options = found.tally.of(ObjectClass.FAILED_BEFORE), evidence.options
-    if options.frozen and count.source == count.destination and not found.state.scope.deep:
-        return perhaps_copied(found, options)
+def _mend_failed(check: _ClassCheck, comparison: Comparison, evidence: Evidence) -> tuple[Text, Step | None]:
+    count, options = comparison.tally.of(ObjectClass.FAILED_BEFORE), evidence.options
+    if options.frozen and count.source == count.destination and not comparison.state.scope.deep:
+        return perhaps_copied(comparison, options)
     if evidence.stays_closed:
         return staying_closed(evidence), None
     return check.next, options.cutover() if options.frozen else Step("replay")
@@ -239,12 +241,12 @@ def staying_closed(evidence: Evidence) -> Text:
     return _GO_STANDS if evidence.go_stands else _STAYS_CLOSED
 
 
-def perhaps_copied(found: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
+def perhaps_copied(comparison: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
     """What to do about what OMS may refuse for ever, and OBS has in the same size, before it was read."""
     return (
         t(
             "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS"
             " takes none"
         ),
-        options.comparing(found.state.scope, deep=True, restart=True),
+        options.comparing(comparison.state.scope, deep=True, restart=True),
     )

@@ -113,28 +113,28 @@ def oms_finished(evidence: Evidence) -> Finding:
         return _migrates(evidence.old_objects)
     if frozen is None or evidence.closed is None:
         return _OMS_FINISHED(Result.NOT_RUN, t("The project is open: see CLOSED") if frozen else REHEARSED)
-    if (seen := _oms_is_busy(evidence)) is not None:
+    if (text := _oms_is_busy(evidence)) is not None:
         return _OMS_FINISHED(
             Result.NOT_RUN,
-            seen,
+            text,
             t("Nothing but time: ask again in a minute"),
             evidence.options.cutover(),
             waits=True,
         )
     if work.left != 0:
         return _unfinished(evidence)
-    seen = t("Nothing is left, and it has done nothing for days")
+    text = t("Nothing is left, and it has done nothing for days")
     if work.busy:
-        seen = t("Nothing is left, and it has accepted nothing since {busy}", busy=timestamp(work.busy))
-    return _OMS_FINISHED(Result.PASSED, seen)
+        text = t("Nothing is left, and it has accepted nothing since {busy}", busy=timestamp(work.busy))
+    return _OMS_FINISHED(Result.PASSED, text)
 
 
 def _migrates(group: TaskGroup | Failure | None) -> Finding:
     """While a migration of the old objects is not over, which may still write."""
-    seen, step = t("A migration of the old objects is not over. How far it is, is not known."), LOOK
+    text, step = t("A migration of the old objects is not over. How far it is, is not known."), LOOK
     if isinstance(group, TaskGroup):
         step = group.step_of_others
-        seen = t(
+        text = t(
             "{how}: of {total:old object|old objects} {copied} copied, {skipped} skipped, {failed} failed",
             how=group.title,
             total=group.total,
@@ -144,7 +144,7 @@ def _migrates(group: TaskGroup | Failure | None) -> Finding:
         )
     return _OMS_FINISHED(
         Result.NOT_RUN,
-        seen,
+        text,
         t("Before the cutover the migration of the old objects has to be over, because it may still write"),
         step,
     )
@@ -169,14 +169,14 @@ def _unfinished(evidence: Evidence) -> Finding:
     work, why = evidence.oms, evidence.options.accept.get(OMS_UNFINISHED)
     if work.left is None:
         result = Result.NOT_RUN
-        seen = t("OMS does not report by five minutes what it has left")
+        text = t("OMS does not report by five minutes what it has left")
         following = t(
             "See the OMS console, and doctor for a missing permission. What OMS still copies after the cutover"
             " overwrites what applications have written; accept that by name if you can"
         )
     else:
         result = Result.NOT_PROVEN
-        seen = t(
+        text = t(
             "OMS has not finished {left:object|objects}, and finished nothing for an hour"
             " ({minutes:minute|minutes} more for the largest object)",
             left=work.left,
@@ -186,29 +186,29 @@ def _unfinished(evidence: Evidence) -> Finding:
             "It has lost them, or counts what came twice only once; if not, it may still write. Accept that by name"
         )
     if why is not None:
-        return _OMS_FINISHED(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=seen, why=why))
-    return _OMS_FINISHED(result, seen, following, evidence.options.accepting(OMS_UNFINISHED))
+        return _OMS_FINISHED(Result.PASSED, t("{seen}. Accepted by name: {why}", seen=text, why=why))
+    return _OMS_FINISHED(result, text, following, evidence.options.accepting(OMS_UNFINISHED))
 
 
 def stood_still(evidence: Evidence, scope: Finding) -> Finding:
     """Whether both buckets are what the comparison judged, after its last look and after OMS had finished."""
     if evidence.options.frozen is None:
         return _STOOD_STILL(Result.NOT_RUN, REHEARSED)
-    found, go_on = evidence.comparison, evidence.options.cutover()
-    if found is None or scope.result is Result.NOT_RUN:
+    comparison, go_on = evidence.comparison, evidence.options.cutover()
+    if comparison is None or scope.result is Result.NOT_RUN:
         return unseen(_STOOD_STILL, scope)
-    still, finished = found.standstill, evidence.oms.finished
+    still, finished = comparison.standstill, evidence.oms.finished
     if still is None:
         return _STOOD_STILL(
             Result.NOT_RUN,
-            t("No standstill pass has begun after {as_of}", as_of=found.state.as_of),
+            t("No standstill pass has begun after {as_of}", as_of=comparison.state.as_of),
             _GO_ON,
             go_on,
         )
     seen_then, began = still.state.tally, timestamp(still.began)
     sides = (
-        (t("the source"), found.tally.state, seen_then.state),
-        (t("OBS"), found.tally.twin, seen_then.twin),
+        (t("the source"), comparison.tally.state, seen_then.state),
+        (t("OBS"), comparison.tally.twin, seen_then.twin),
     )
     if changed := [name for name, judged, seen_now in sides if judged != seen_now]:
         return _STOOD_STILL(
@@ -245,44 +245,44 @@ def nothing_waits(evidence: Evidence) -> Finding:
             t(
                 "{n:object|objects} ({reasons}), of which OBS does not tell",
                 n=len(waiting.keys),
-                reasons=sorted({one.told_reason for one in waiting.keys}),
+                reasons=sorted({key.told_reason for key in waiting.keys}),
             ),
             t("See OBS_ENDPOINT, and what doctor says. Then go on with the cutover"),
             evidence.options.cutover(),
-            [one.key for one in waiting.keys][:MAX_KEYS],
+            [key.key for key in waiting.keys][:MAX_KEYS],
         )
     elif waiting.are_more:
         finding = _more_waits(evidence)
     else:
         finding = _lists(evidence)
     if accepted:
-        seen = t(
+        text = t(
             "{seen}. Accepted by name, because OMS takes none of them, and reading did not prove them:"
             " {accepted:object|objects}",
             seen=finding.seen,
             accepted=len(accepted),
         )
-        finding = replace(finding, seen=seen, keys=finding.keys or accepted[:MAX_KEYS])
-    seen = t(
+        finding = replace(finding, seen=text, keys=finding.keys or accepted[:MAX_KEYS])
+    text = t(
         "{seen} (besides, {needless:key needs|keys need} nothing: gone at the source, equal in OBS, or impossible to"
         " copy)",
         seen=finding.seen,
         needless=needless,
     )
-    return replace(finding, seen=seen) if needless else finding
+    return replace(finding, seen=text) if needless else finding
 
 
 def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     """Where something waits: what is `due`, and what cannot be read."""
     waiting, reasons = evidence.waiting, sorted({one.key.told_reason for one in due})
     number = AtLeast(len(due)) if waiting.are_more else len(due)
-    seen = t("{n:object|objects}", n=number)
+    text = t("{n:object|objects}", n=number)
     if reasons:
-        seen = t("{n:object|objects} ({reasons})", n=number, reasons=reasons)
+        text = t("{n:object|objects} ({reasons})", n=number, reasons=reasons)
     if waiting.unread:
         unread = t("{n:record or run file|records or run files} that cannot be read", n=waiting.unread)
-        seen = t("{parts}", parts=[seen, unread])
-    found, options = evidence.comparison, evidence.options
+        text = t("{parts}", parts=[text, unread])
+    comparison, options = evidence.comparison, evidence.options
     send = t(
         "Status says what to do about each reason. Then go on with the cutover, which opens the project and sends them"
         " again"
@@ -291,25 +291,25 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     what: tuple[Text, Step | None] = send, options.cutover()
     if evidence.stays_closed:
         what = staying_closed(evidence), None
-    if found and not waiting.unread:
+    if comparison and not waiting.unread:
         if all(one.can_be_accepted for one in due):
-            result, what = Result.NOT_PROVEN, (by_hand(found), evidence.accepting(found))
+            result, what = Result.NOT_PROVEN, (by_hand(comparison), evidence.accepting(comparison))
         elif all(one.is_same_size for one in due) and not all(one.was_tried for one in due):
-            what = perhaps_copied(found, options)
-    return _NOTHING_WAITS(result, seen, *what, [one.key.key for one in due][:MAX_KEYS])
+            what = perhaps_copied(comparison, options)
+    return _NOTHING_WAITS(result, text, *what, [one.key.key for one in due][:MAX_KEYS])
 
 
 def _more_waits(evidence: Evidence) -> Finding:
     """Report that there is more than could be checked: sending ends that, so a cutover opens what one has closed."""
-    seen = t("There are more failed records or run files than could be checked")
+    text = t("There are more failed records or run files than could be checked")
     if evidence.closed is None:
-        return _NOTHING_WAITS(Result.NOT_RUN, seen, t("Send them again, in each project of this task"), Step("replay"))
+        return _NOTHING_WAITS(Result.NOT_RUN, text, t("Send them again, in each project of this task"), Step("replay"))
     if evidence.waiting.has_more_records and not evidence.stays_closed:
-        return _NOTHING_WAITS(Result.FAILED, seen, _OPENS, evidence.options.cutover())
+        return _NOTHING_WAITS(Result.FAILED, text, _OPENS, evidence.options.cutover())
     send = t("In each project of this task, open it (python3 ops.py open), and send them again")
     if evidence.go_stands:
         send = staying_closed(evidence)
-    return _NOTHING_WAITS(Result.NOT_RUN, seen, send)
+    return _NOTHING_WAITS(Result.NOT_RUN, text, send)
 
 
 def _lists(evidence: Evidence) -> Finding:
@@ -332,21 +332,21 @@ def _lists(evidence: Evidence) -> Finding:
             evidence.options.cutover(),
             waits=True,
         )
-    seen = t("none, as of {looked}", looked=looked)
+    text = t("none, as of {looked}", looked=looked)
     if lists.unread:
-        seen = t(
+        text = t(
             "{seen}; {unread:line|lines} could not be read, but compare has checked each object",
-            seen=seen,
+            seen=text,
             unread=lists.unread,
         )
-    return _NOTHING_WAITS(Result.PASSED, seen)
+    return _NOTHING_WAITS(Result.PASSED, text)
 
 
 def _lists_count_from(evidence: Evidence) -> list[str]:
     """After when OMS's lists have to be read: what it has said since is in none that was read before. OMS may write
     them for ten minutes after it did something."""
-    found, finished = evidence.comparison, evidence.oms.finished
-    as_of = parse_time(found.state.as_of) if found else None
+    comparison, finished = evidence.comparison, evidence.oms.finished
+    as_of = parse_time(comparison.state.as_of) if comparison else None
     # A second later, because that may have been in the same one.
     after = timestamp(as_of + timedelta(seconds=1)) if as_of else ""
     is_closed = evidence.options.frozen is not None and evidence.closed is not None

@@ -55,8 +55,8 @@ _SETTLE_MINUTES, _AGAIN_MINUTES = 5, 5
 def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding], number: int) -> dict[str, object]:
     """The document, the `number`-th of the project and task: times do not tell which of two of one second came last,
     nor which of two that instances with different clocks made."""
-    settings, found = invocation.settings, evidence.comparison
-    still = found.standstill if found else None
+    settings, comparison = invocation.settings, evidence.comparison
+    still = comparison.standstill if comparison else None
     verdict, rehearsal = CutoverVerdict.of(checks), None
     if evidence.options.frozen is None:
         # What the others would say after a freeze, as far as is known now.
@@ -65,8 +65,8 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         rehearsal = Rehearsal(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
         verdict = CutoverVerdict.REHEARSAL
     counted = dict.fromkeys(("source", "destination", "last_written", "classes", "folders"))
-    if found:
-        counted = found.tally.shown(*NOT_IN_SCOPE)
+    if comparison:
+        counted = comparison.tally.shown(*NOT_IN_SCOPE)
     made = timestamp(evidence.now)
     mark = evidence.closed
     certificate = Certificate(
@@ -74,7 +74,7 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         kind="oss-oms-sync certificate",
         verdict=verdict,
         text=NOTHING,
-        as_of=found.state.as_of if found else None,
+        as_of=comparison.state.as_of if comparison else None,
         made=made,
         made_by=MadeBy(oss_oms_sync.VERSION, code_sha256(Path(oss_oms_sync.__file__).parents[1])),
         task=invocation.task_id,
@@ -91,7 +91,9 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         open_projects=evidence.open_projects,
         oms=evidence.oms,
         passes=CertifiedPasses(
-            CertifiedComparison(**_pass(found.state, evidence), amended=found.state.amended or None) if found else None,
+            CertifiedComparison(**_pass(comparison.state, evidence), amended=comparison.state.amended or None)
+            if comparison
+            else None,
             CertifiedStandstill(**_pass(still.state, evidence), began=timestamp(still.began)) if still else None,
         ),
         **counted,
@@ -142,14 +144,14 @@ def _pass(state: PassState, evidence: Evidence) -> dict[str, Any]:
 
 
 def _not_judged(evidence: Evidence) -> NotJudged:
-    task, found, reconciled = evidence.task, evidence.comparison, evidence.reconciled
+    task, comparison, reconciled = evidence.task, evidence.comparison, evidence.reconciled
     counts = reconciled.counts if reconciled else {}
     return NotJudged(
         task=task if isinstance(task, TaskInfo) else None,
         silence=silence(task, "get"),
         trigger=EventsLost(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
         migrations=evidence.migrated,
-        lag=found.tally.lags() if found else None,
+        lag=comparison.tally.lags() if comparison else None,
     )
 
 

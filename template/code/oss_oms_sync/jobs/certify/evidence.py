@@ -48,7 +48,11 @@ OMS_UNFINISHED = "oms_unfinished"
 # What of the objects' headers is not in OBS.
 METADATA = "metadata"
 # What may be accepted by name although nobody has proven it.
-ACCEPTABLE = (*(one.title for one in ObjectClass if one.can_be_accepted), OMS_UNFINISHED, METADATA)
+ACCEPTABLE = (
+    *(object_class.title for object_class in ObjectClass if object_class.can_be_accepted),
+    OMS_UNFINISHED,
+    METADATA,
+)
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
 # What a certificate counts nothing of: canaries, what the project does not cover, and OMS's own lists, which grow.
 NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
@@ -229,13 +233,21 @@ class Evidence:
     stays_closed: bool = False
     go_stands: bool = False
 
-    def accepting(self, found: Comparison) -> Step:
+    def accepting(self, comparison: Comparison) -> Step:
         """The command that accepts all of the objects for which nothing else is left after this comparison, each by the
         name of its class."""
-        left = [one for one in ObjectClass if one.can_be_accepted and not found.tally.of(one).is_empty]
-        waiting = (one.found for one in self.due or () if one.can_be_accepted)
+        left = [
+            object_class
+            for object_class in ObjectClass
+            if object_class.can_be_accepted and not comparison.tally.of(object_class).is_empty
+        ]
+        waiting = (due.found for due in self.due or () if due.can_be_accepted)
         return self.options.accepting(
-            *(one.title for one in (*left, *waiting) if found.state.scope.deep or one not in UNPROVEN)
+            *(
+                object_class.title
+                for object_class in (*left, *waiting)
+                if comparison.state.scope.deep or object_class not in UNPROVEN
+            )
         )
 
 
@@ -323,11 +335,11 @@ def _due(
             file_system = FileSystem.of(destination)
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
             for some in parts_of(waiting, _AT_ONCE):
-                looked = entries(invocation, destination, [one.key for one in some])
+                looked = entries(invocation, destination, [failed_key.key for failed_key in some])
                 for key, entry in zip(some, looked, strict=True):
-                    found = judge.judge_alone(entry.without_records()).found
-                    if entry.source and found not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
-                        written = max(one.modified for one in (entry.source, entry.destination) if one)
-                        due.append(Due(key, found, are_same_size(entry), was_tried=written < tried_until))
+                    object_class = judge.judge_alone(entry.without_records()).found
+                    if entry.source and object_class not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
+                        written = max(listed.modified for listed in (entry.source, entry.destination) if listed)
+                        due.append(Due(key, object_class, are_same_size(entry), was_tried=written < tried_until))
             return due
     return None

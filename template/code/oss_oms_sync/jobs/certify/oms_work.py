@@ -122,7 +122,7 @@ class _Recorded:
 
     def plus(self, page: Sequence[ObjectSummary], since: float) -> _Recorded:
         """With those of a page, too."""
-        times = [one.modified for one in page if one.modified >= since]
+        times = [listed.modified for listed in page if listed.modified >= since]
         steps = Counter(self.steps) + Counter(f"{time - time % 60:012}" for time in times)
         after = page[-1].name if page else self.after
         return replace(self, after=after, steps=dict(steps), newest=max([self.newest, *times]))
@@ -139,19 +139,19 @@ def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
     if invocation.clock.now() < mark + CLOSED_AFTER:
         return None
     state, since = JobState(invocation), _counted_from(mark)
-    found = state.recall(_Recorded, "recorded")
-    if found is None or found.mark != mark.isoformat():
-        found = _Recorded(mark.isoformat())
-    if found.is_all:
-        return found
+    recorded = state.recall(_Recorded, "recorded")
+    if recorded is None or recorded.mark != mark.isoformat():
+        recorded = _Recorded(mark.isoformat())
+    if recorded.is_all:
+        return recorded
     enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
     folder = f"{record_root(invocation.task_id)}success_object"
-    with invocation.log_bucket.pages(folder, found.after) as pages:
+    with invocation.log_bucket.pages(folder, recorded.after) as pages:
         for page in pages:
-            found = found.plus(page.objects, since)
+            recorded = recorded.plus(page.objects, since)
             if page.objects and enough.expired():
                 break
         else:
-            found = replace(found, is_all=True)
-    state.store("recorded", asdict(found))
-    return found
+            recorded = replace(recorded, is_all=True)
+    state.store("recorded", asdict(recorded))
+    return recorded

@@ -91,8 +91,8 @@ class Sample(Sampled):
         folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
         drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
         read, reading = _Read.load(invocation, folder), _Reading(invocation, destination, began)
-        known = JobState(invocation).back_to_source(destination.name)
-        problem: str | Text = BACK_TO_SOURCE if known and known.rules else ""
+        back_to_source = JobState(invocation).back_to_source(destination.name)
+        problem: str | Text = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
         # What turns out to be unreadable makes room for others.
         while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
             now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
@@ -117,8 +117,8 @@ class _Read:
         Raises StorageError.
         """
         read, bucket = cls(), invocation.log_bucket
-        for one in bucket.get_all([listed.name for listed in bucket.iter_folder(folder)]):
-            match jsontext.load(one.body) if one else None:
+        for stored in bucket.get_all([listed.name for listed in bucket.iter_folder(folder)]):
+            match jsontext.load(stored.body) if stored else None:
                 case {"outcomes": dict(outcomes), "sizes": dict(sizes)}:
                     read = read.merged(cls(outcomes, sizes))
         return read

@@ -37,8 +37,8 @@ def _has_arrived(context: CheckContext) -> bool:
 
 
 def _lists_were_read(context: CheckContext) -> bool:
-    found = JobState(context.invocation).recall(ListPositions, "failed_copies") or ListPositions()
-    return any(one.lines for one in found.listed.values()) and not found.unread
+    list_positions = JobState(context.invocation).recall(ListPositions, "failed_copies") or ListPositions()
+    return any(line_count.lines for line_count in list_positions.listed.values()) and not list_positions.unread
 
 
 # By the names in the table: what shows it, so that nobody has to confirm it any more, and that in words. What is not
@@ -61,21 +61,30 @@ _SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] =
 
 
 def _assumption(
-    one: Unconfirmed, settled: Callable[[CheckContext], object] | None, why: Text, context: CheckContext
+    unconfirmed: Unconfirmed, settled: Callable[[CheckContext], object] | None, why: Text, context: CheckContext
 ) -> Finding:
     if settled and settled(context):
         return ok(why)
     canary = context.canary
-    if canary and (value := one.seen_by_canary(canary.report)):
-        seen = t("the canary of {at} saw: {value}; assumed: {assumed}", at=canary.at, value=value, assumed=one.assumed)
-        if value in one.as_assumed:
-            return ok(seen)
-        return warning(seen, t("Know what rests on it: {rests}", rests=one.rests))
-    assumed = t("{assumed} ({setting})", assumed=one.assumed, setting=one.setting) if one.setting else one.assumed
+    if canary and (value := unconfirmed.seen_by_canary(canary.report)):
+        text = t(
+            "the canary of {at} saw: {value}; assumed: {assumed}",
+            at=canary.at,
+            value=value,
+            assumed=unconfirmed.assumed,
+        )
+        if value in unconfirmed.as_assumed:
+            return ok(text)
+        return warning(text, t("Know what rests on it: {rests}", rests=unconfirmed.rests))
+    assumed = (
+        t("{assumed} ({setting})", assumed=unconfirmed.assumed, setting=unconfirmed.setting)
+        if unconfirmed.setting
+        else unconfirmed.assumed
+    )
     shows = t("`python3 ops.py canary` shows it in your accounts")
-    if not one.as_assumed:
+    if not unconfirmed.as_assumed:
         shows = t("The first object that OMS fails to copy shows it: run doctor again after that")
-    return not_confirmed(t("{question}; assumed: {assumed}", question=one.question, assumed=assumed), shows)
+    return not_confirmed(t("{question}; assumed: {assumed}", question=unconfirmed.question, assumed=assumed), shows)
 
 
 _NEEDS = ("task", "right to list records", "right to read records", "log bucket versioning")
@@ -128,9 +137,12 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     _run_checks(_CHECKS, context, found)
     if context and context.probe_may_be_there:
         context.invocation.log_bucket.try_delete_all([context.probe.name])
-    results = {one.result for one in found.values()}
+    results = {finding.result for finding in found.values()}
     text = next((text for result, text in _TEXTS.items() if result in results), _WELL)
-    checks = [DoctorCheck(_TITLES[name], _STATES[one.result], one.seen, one.next) for name, one in found.items()]
+    checks = [
+        DoctorCheck(_TITLES[name], _STATES[finding.result], finding.seen, finding.next)
+        for name, finding in found.items()
+    ]
     return to_json(DoctorAnswer(text is _WELL, text, checks))  # type: ignore[no-any-return]
 
 
@@ -142,8 +154,8 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, 
     for check in checks:
         blocking = [need for need in check.needs if found[need].result not in (Result.PASSED, Result.WARNING)]
         if context is None or blocking:
-            seen = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
-            finding = (skipped if {found[need].result for need in blocking} == {Result.SKIPPED} else unknown)(seen)
+            text = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
+            finding = (skipped if {found[need].result for need in blocking} == {Result.SKIPPED} else unknown)(text)
         else:
             try:
                 finding = check.function(context)

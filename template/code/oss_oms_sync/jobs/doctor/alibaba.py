@@ -63,7 +63,7 @@ def source_names(context: CheckContext) -> Finding:
     if not (RECORD_ROOT.startswith(prefix) or prefix.startswith(RECORD_ROOT)):
         return ok(none)
     page = context.invocation.source_bucket.list_page(max(RECORD_ROOT, prefix, key=len), "")
-    mine = [one.name for one in page.objects if one.name.endswith(suffix)]
+    mine = [stored.name for stored in page.objects if stored.name.endswith(suffix)]
     if not mine and not page.more:
         return ok(none)
     number = len(page.objects)
@@ -88,7 +88,7 @@ def canaries(context: CheckContext) -> Finding:
     folder = context.settings.key_filter.canaries
     page = context.invocation.source_bucket.list_page(folder, "")
     latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
-    old = [one for one in page.objects if one.modified < latest]
+    old = [stored for stored in page.objects if stored.modified < latest]
     if not old:
         return ok(t("no canary has left objects in the source bucket"))
     return fault(
@@ -110,8 +110,8 @@ def right_to_write(context: CheckContext) -> Finding:
 
 def versioning(context: CheckContext) -> Finding:
     """Told by the version that OSS names with an object, "null" if suspended: the role has no right to ask for more."""
-    found = context.probe_read
-    if isinstance(found, StoredObject) and "x-oss-version-id" in found.headers:
+    stored = context.probe_read
+    if isinstance(stored, StoredObject) and "x-oss-version-id" in stored.headers:
         return fault(
             t(
                 "the log bucket has versioning, enabled or suspended, so OSS does not keep passes from being"
@@ -157,17 +157,17 @@ def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding
     role of its own may lack it all the same."""
     if not isinstance(answer, StorageError):
         return ok(t("doctor's role can {what}", what=what))
-    seen = same(str(answer))
+    text = same(str(answer))
     if answer.code == "AccessDenied":
         return fault(
-            seen,
+            text,
             t(
                 "Grant doctor's role {action} on the {where}, as policies/ in the project says",
                 action=action,
                 where=where,
             ),
         )
-    return fault(seen, t("See the message, and run doctor again in a minute"))
+    return fault(text, t("See the message, and run doctor again in a minute"))
 
 
 def in_scope(context: CheckContext) -> Finding:
@@ -188,7 +188,7 @@ def in_scope(context: CheckContext) -> Finding:
     )
     if last:
         looked_at = t("{looked_at}, the rest by the pass of {started}", looked_at=looked_at, started=last.started)
-    seen = t(
+    text = t(
         "no object is in scope (OBJECT_PREFIX {prefix!r}, OBJECT_SUFFIX {suffix!r}): with that prefix, {looked_at}",
         prefix=key_filter.prefix,
         suffix=key_filter.suffix,
@@ -196,11 +196,11 @@ def in_scope(context: CheckContext) -> Finding:
     )
     if not is_whole and last is None:
         return unknown(
-            seen,
+            text,
             t("Let a pass check the rest: `python3 ops.py reconcile`; then run doctor again"),
         )
     return warning(
-        seen,
+        text,
         t(
             "This looks like a typo: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s deploy`. If"
             " the bucket is just still empty, upload an object, and check again"
@@ -214,7 +214,7 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):
             names, is_whole = names + len(page.objects), not page.more
-            if any(key_filter.is_told(one.name) for one in page.objects):
+            if any(key_filter.is_told(stored.name) for stored in page.objects):
                 return names, is_whole, True
     return names, is_whole, False
 

@@ -19,8 +19,8 @@ def obs_connection(context: CheckContext) -> Finding:
         url = context.destination.url
     except ObsError as error:
         return fault(same(str(error)), error.fix)
-    found = connect_in_time(context, url, "OBS_ENDPOINT")
-    return found if found.result is Result.PASSED else warning(_not_compared(found.seen), found.next)
+    finding = connect_in_time(context, url, "OBS_ENDPOINT")
+    return finding if finding.result is Result.PASSED else warning(_not_compared(finding.seen), finding.next)
 
 
 def _not_compared(why: Text) -> Text:
@@ -36,13 +36,13 @@ def right_to_list(context: CheckContext) -> Finding:
 
 
 def right_to_read_lists(context: CheckContext) -> Finding:
-    found = context.oms_list
-    if found is None:
+    error = context.oms_list
+    if error is None:
         return skipped(t("OMS has written no list of what it copied yet"))
-    if isinstance(found, ObsError):
+    if isinstance(error, ObsError):
         return warning(
-            t("{found}: what OMS failed to copy is not resent automatically", found=found),
-            found.fix,
+            t("{found}: what OMS failed to copy is not resent automatically", found=error),
+            error.fix,
         )
     return ok(t("OMS's lists of what it copied and failed to copy can be read"))
 
@@ -66,21 +66,21 @@ def kind(context: CheckContext) -> Finding:
     return ok(t("the destination is an ordinary bucket"))
 
 
-def encryption(found: ObjectHead) -> Finding:
-    if found.encryption:
+def encryption(object_head: ObjectHead) -> Finding:
+    if object_head.encryption:
         return warning(
             t(
                 "OBS encrypts what is written there ({encryption}), so its ETags may be no MD5s: that contents are"
                 " equal is then not proven",
-                encryption=found.encryption,
+                encryption=object_head.encryption,
             ),
             t("Nothing needs to be done; without encryption compare proves more"),
         )
-    return ok(t("what OMS wrote there at {at} is not encrypted", at=timestamp(from_epoch(found.modified))))
+    return ok(t("what OMS wrote there at {at} is not encrypted", at=timestamp(from_epoch(object_head.modified))))
 
 
-def versioning(found: ObjectHead) -> Finding:
-    if found.version:
+def versioning(object_head: ObjectHead) -> Finding:
+    if object_head.version:
         return ok(t("the destination keeps older versions, which you pay for"))
     return ok(t("the destination keeps no older versions"))
 
@@ -89,8 +89,8 @@ def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckConte
     """A check of an object that OMS wrote there."""
 
     def run(context: CheckContext) -> Finding:
-        found, nothing = context.oms_list, t("no object could be checked")
-        return check(found) if isinstance(found, ObjectHead) else skipped(nothing)
+        object_head, nothing = context.oms_list, t("no object could be checked")
+        return check(object_head) if isinstance(object_head, ObjectHead) else skipped(nothing)
 
     return run
 

@@ -43,7 +43,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     if last is None:
         woken, installed = context.timers
         is_new = not woken[job] or not installed or installed.ago <= _TWO_TICKS
-        if is_new or any(one.ended or one.objects for one in passes):
+        if is_new or any(pass_.ended or pass_.objects for pass_ in passes):
             return skipped(
                 t("no whole pass of {job} has ended yet: check again in 10 minutes, then see `s {job} logs`", job=job)
             )
@@ -51,20 +51,20 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
             t("its timer triggers {job}, and no pass of it has come to any object", job=job),
             t("See in `s {job} logs` why. If it was just deployed or changed, check again in 10 minutes", job=job),
         )
-    seen = t("the last whole pass of {job} began at {started}", job=job, started=last.started)
+    text = t("the last whole pass of {job} began at {started}", job=job, started=last.started)
     if last.is_late(period, now):
-        if any(one.goes_on and one.scope.key_filter.prefix == prefix for one in open_passes(passes)):
-            return skipped(t("{seen}, and another is under way", seen=seen))
+        if any(open_pass.goes_on and open_pass.scope.key_filter.prefix == prefix for open_pass in open_passes(passes)):
+            return skipped(t("{seen}, and another is under way", seen=text))
         if context.opened and now - context.opened <= _TWO_TICKS:
-            return skipped(t("{seen}; the project was just opened: check again in 20 minutes", seen=seen))
+            return skipped(t("{seen}; the project was just opened: check again in 20 minutes", seen=text))
         return warning(
-            t("{seen}, and the next is long due", seen=seen),
+            t("{seen}, and the next is long due", seen=text),
             t("Check in the Function Compute console that {job}'s timer exists, and see `s {job} logs`", job=job),
         )
     if job == "compare" and context.answer and context.answer.has_obs_changed:
-        changed = t("{seen}; a standstill pass found that OBS has changed since, though the source has not", seen=seen)
+        changed = t("{seen}; a standstill pass found that OBS has changed since, though the source has not", seen=text)
         return warning(changed, t("Compare again: python3 ops.py compare"))
-    return ok(seen)
+    return ok(text)
 
 
 def timer(job: str, context: CheckContext) -> Finding:
@@ -86,22 +86,22 @@ def timer(job: str, context: CheckContext) -> Finding:
     last, late = woken[job], 2 * period + _STARTING
     every, again = (span // timedelta(minutes=1) for span in (period, late))
     if last is None:
-        seen = t("no timer has triggered {job} yet", job=job)
+        text = t("no timer has triggered {job} yet", job=job)
         if installed is None or installed.ago <= late:
             return skipped(
                 t(
                     "{seen}; it should do so every {every} min: check again in {again} min",
-                    seen=seen,
+                    seen=text,
                     every=every,
                     again=again,
                 )
             )
     else:
-        seen = t("the timer last triggered {job} at {at}", job=job, at=timestamp(last.at))
+        text = t("the timer last triggered {job} at {at}", job=job, at=timestamp(last.at))
         if last.ago <= late:
-            return ok(seen)
+            return ok(text)
     return fault(
-        t("{seen}; it should do so every {every} min", seen=seen, every=every),
+        t("{seen}; it should do so every {every} min", seen=text, every=every),
         t(
             "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores it),"
             " and see in `s {job} logs` whether its settings are refused. If it was just deployed or changed, check"

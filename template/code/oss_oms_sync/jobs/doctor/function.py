@@ -31,14 +31,14 @@ _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 
 def libraries(_: object) -> Finding:
     oss2 = import_oss2()
-    seen = same(f"Python {platform.python_version()}, oss2 {oss2.__version__}, requests {requests.__version__}")
+    text = same(f"Python {platform.python_version()}, oss2 {oss2.__version__}, requests {requests.__version__}")
     numbers = tuple(int(number) for number in re.findall(r"\d+", oss2.__version__)[:2])
     if numbers < _MIN_OSS2_FOR_V4:
         return fault(
-            seen,
+            text,
             t("oss2 before 2.16.0 makes no V4 signatures: set runtime to python3.12 or python3.10 in s.yaml"),
         )
-    return ok(seen)
+    return ok(text)
 
 
 def settings(invocation: Invocation | SettingsError) -> Finding:
@@ -79,13 +79,13 @@ def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, l
     if not told:
         return warning(silent, look)
     seconds = {name: skew.total_seconds() for name, skew in told.items()}
-    seen = t(
+    text = t(
         "{clocks}", clocks=[t("{off:.0f} s off {name}'s clock", off=off, name=name) for name, off in seconds.items()]
     )
     worst = max(told.values())
     if worst <= _WARNING_SKEW:
-        return ok(seen)
-    return (fault if worst > _FAULT_SKEW else warning)(seen, Reason.CLOCK.fix)
+        return ok(text)
+    return (fault if worst > _FAULT_SKEW else warning)(text, Reason.CLOCK.fix)
 
 
 def fix_unreachable(setting: str) -> Text:

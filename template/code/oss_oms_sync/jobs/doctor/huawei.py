@@ -139,7 +139,7 @@ def task_source(context: CheckContext) -> Finding:
     task, settings = context.task, context.settings
     bucket, region = task.src_bucket or "unknown", (task.src_region or "unknown").removeprefix("oss-")
     cloud = task.src_cloud_type or "unknown"
-    seen = t("the task reads from {bucket} in {region} ({cloud})", bucket=bucket, region=region, cloud=cloud)
+    text = t("the task reads from {bucket} in {region} ({cloud})", bucket=bucket, region=region, cloud=cloud)
     wrong = {
         "cloud": not cloud.lower().startswith("ali"),
         "region": region != settings.oss_region,
@@ -149,7 +149,7 @@ def task_source(context: CheckContext) -> Finding:
         # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
         return (warning if only_its_form else fault)(
-            seen,
+            text,
             t(
                 "Its {parts:and} should be that of {bucket} in {region} (Aliyun): copy the SYNC_URL of the right task",
                 parts=[_PARTS[what] for what, is_wrong in wrong.items() if is_wrong],
@@ -157,7 +157,7 @@ def task_source(context: CheckContext) -> Finding:
                 region=settings.oss_region,
             ),
         )
-    return ok(seen)
+    return ok(text)
 
 
 def overwrite_mode(context: CheckContext) -> Finding:
@@ -183,19 +183,19 @@ def overwrite_mode(context: CheckContext) -> Finding:
 def task_options(context: CheckContext) -> Finding:
     task = context.task
     archived, headers = _ARCHIVED[task.enable_restore], _HEADERS[task.enable_metadata_migration]
-    seen = t("{archived}; {headers}", archived=archived, headers=headers)
+    text = t("{archived}; {headers}", archived=archived, headers=headers)
     if task.enable_metadata_migration:
-        return ok(seen)
+        return ok(text)
     if task.enable_metadata_migration is None:
         return warning(
-            seen,
+            text,
             t(
                 "See the task in the OMS console. A cutover with --sample compares headers; without, it asks to accept"
                 " metadata by name"
             ),
         )
     return warning(
-        seen,
+        text,
         t(
             "If anybody needs Cache-Control, Content-Disposition or headers of their own, take a task that migrates"
             " metadata, best before anything is copied: delete this one in the OMS console, empty SYNC_URL in s.yaml,"

@@ -46,10 +46,10 @@ def right_to_submit(context: CheckContext) -> Finding:
     found = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
     failures = nlargest(_MAX_RECORDS_READ + 1, takewhile(_is_time(enough), found), key=lambda one: one.modified)
     all_failed = not enough.expired()
-    read = context.invocation.log_bucket.try_get_all([one.name for one in failures[:_MAX_RECORDS_READ]])
+    read = context.invocation.log_bucket.try_get_all([failure.name for failure in failures[:_MAX_RECORDS_READ]])
     reasons = [*map(_reasons_in, read), *[{""}] * (len(failures) - len(read))]
     explained = list(zip(failures, reasons, strict=True))
-    doubtful = [one.modified for one, why in explained if why & {Reason.FORBIDDEN.name, ""}]
+    doubtful = [listed.modified for listed, why in explained if why & {Reason.FORBIDDEN.name, ""}]
     doubt = max(doubtful, default=0) if all_failed else inf
 
     accepted, all_accepted = _last_accepted(context, doubt)
@@ -59,17 +59,17 @@ def right_to_submit(context: CheckContext) -> Finding:
     if not failures and all_seen:
         return skipped(t("no object key has been accepted yet: upload an object, and check again"))
     # Of the keys in a run file, only the time of the run is known.
-    last, why = next(((one, why) for one, why in explained if not one.name.startswith(folder)), (None, set()))
+    last, why = next(((listed, why) for listed, why in explained if not listed.name.startswith(folder)), (None, set()))
     if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
     if context.closed:
         return skipped(_CLOSED)
-    seen = t(
+    text = t(
         "no object key has been accepted since the last failures ({reasons})",
         reasons=sorted(set().union(*reasons) - {""}) or t("reason unknown"),
     )
     return unknown(
-        seen if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=seen),
+        text if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=text),
         t(
             "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python3 ops.py"
             " status` says about the failed keys; run doctor again once replay has resent them"
@@ -83,10 +83,11 @@ def records_flow(context: CheckContext) -> Finding:
         return skipped(_CLOSED)
     recent = _count_recent(context)
     accepted, failed, missing = (
-        recent.classes[one] for one in (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, ReconcileClass.UNRECORDED)
+        recent.classes[reconcile_class]
+        for reconcile_class in (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, ReconcileClass.UNRECORDED)
     )
     number = recent.classes.total()
-    seen = t(
+    text = t(
         "of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing:has|have} no record",
         names=t("{n:name|names}", n=number) if recent.all_seen else t("the first {n:name|names}", n=number),
         accepted=accepted,
@@ -95,16 +96,16 @@ def records_flow(context: CheckContext) -> Finding:
     )
     if missing:
         return (warning if accepted + failed else fault)(
-            seen,
+            text,
             t(
                 "See in the Function Compute console that forward's trigger is there (it is refused if it overlaps"
                 " with another of this bucket in events, prefix and suffix); reconcile sends the objects"
             ),
         )
     if failed:
-        return warning(seen, t("`python3 ops.py status` says why they failed"))
+        return warning(text, t("`python3 ops.py status` says why they failed"))
     if not accepted:
-        return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=seen))
+        return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=text))
     if not recent.events_came and not _events_came(context, recent.late):
         # Reconcile's own records must not make a dead trigger look healthy.
         key_filter = context.settings.key_filter
@@ -112,7 +113,7 @@ def records_flow(context: CheckContext) -> Finding:
             t(
                 "{seen}; all records came so late that reconcile may have written them, so it is not known whether"
                 " events arrive",
-                seen=seen,
+                seen=text,
             ),
             t(
                 "Upload an object, and check again: it should have a record within 15 minutes. If the source is frozen,"
@@ -120,7 +121,7 @@ def records_flow(context: CheckContext) -> Finding:
                 key=f"{key_filter.canaries}flow{key_filter.suffix}",
             ),
         )
-    return ok(seen)
+    return ok(text)
 
 
 class _Recent(NamedTuple):
@@ -178,8 +179,8 @@ def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
 def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
     """When a key was accepted: the last time, or any time after `after`; and whether there was enough time to look."""
     enough, accepted = _scan_deadline(context), 0
-    for one in takewhile(_is_time(enough), iter_records(context.invocation, "success")):
-        accepted = max(accepted, one.modified)
+    for listed in takewhile(_is_time(enough), iter_records(context.invocation, "success")):
+        accepted = max(accepted, listed.modified)
         if accepted > after:
             break
     return accepted, not enough.expired()

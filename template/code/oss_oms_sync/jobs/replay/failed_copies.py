@@ -127,13 +127,13 @@ class FailedCopies:
             while more:
                 self._check_time()
                 page = bucket.list_page(folder, positions.after if positions.after.startswith(folder) else "")
-                for one in page.objects:
-                    known = positions.lists.get(one.name)
+                for stored in page.objects:
+                    list_read = positions.lists.get(stored.name)
                     # A task group's may be older than its end, before which none of them is read.
-                    is_old = one.modified < read_before and not positions.is_of_group(one.name)
-                    if not (known.ended and known.etag == one.etag if known else is_old):
-                        self._read_unless_refused(bucket, one, page.objects)
-                    positions.after = one.name
+                    is_old = stored.modified < read_before and not positions.is_of_group(stored.name)
+                    if not (list_read.ended and list_read.etag == stored.etag if list_read else is_old):
+                        self._read_unless_refused(bucket, stored, page.objects)
+                    positions.after = stored.name
                 positions.pages += 1
                 more = page.more
         positions.looked, positions.after = positions.began, ""
@@ -147,43 +147,45 @@ class FailedCopies:
             folders.append(group.lists)
         return sorted(folders)
 
-    def _read_unless_refused(self, bucket: ObsBucket, one: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
+    def _read_unless_refused(self, bucket: ObsBucket, listed: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
         """Read a list. One that OBS refuses for what it is, because it is archived or another one of the page can be
         read, keeps no other from being read: it counts as an unread line until it can be read, which is tried every
         hour, and compare finds its objects."""
-        known, now = self._positions.lists.get(one.name, ListRead()), self._invocation.clock.now().timestamp()
-        if now < known.refused_until:
+        list_read, now = self._positions.lists.get(listed.name, ListRead()), self._invocation.clock.now().timestamp()
+        if now < list_read.refused_until:
             return
         try:
-            self._read(bucket, one)
+            self._read(bucket, listed)
         except ObsError as error:
-            of_others = (other for other in page if other.name != one.name)
+            of_others = (other for other in page if other.name != listed.name)
             can_others = (_can_read(bucket, other) for other in islice(of_others, _TRIED))
-            is_alone = error.code in NO_RIGHT and (known.refused_until > 0 or any(can_others))
+            is_alone = error.code in NO_RIGHT and (list_read.refused_until > 0 or any(can_others))
             if not is_alone and error.code != _ARCHIVED:
                 raise
-            known = self._positions.lists.get(one.name, ListRead())
-            if not known.refused_until:
-                self._note_unread(one.name, 1, str(error))
+            list_read = self._positions.lists.get(listed.name, ListRead())
+            if not list_read.refused_until:
+                self._note_unread(listed.name, 1, str(error))
             until = round(now) + _REFUSED_SECONDS
-            self._positions.move(one.name, known._replace(modified=one.modified, ended=False, refused_until=until))
+            self._positions.move(
+                listed.name, list_read._replace(modified=listed.modified, ended=False, refused_until=until)
+            )
 
-    def _read(self, bucket: ObsBucket, one: ObjectSummary) -> None:
+    def _read(self, bucket: ObsBucket, listed: ObjectSummary) -> None:
         """Read a list to its end, from where it was left unless what was before that has changed."""
         self._lists += 1
-        at = self._positions.lists.get(one.name, ListRead())._replace(ended=False)
+        at = self._positions.lists.get(listed.name, ListRead())._replace(ended=False)
         while not at.ended:
             self._check_time()
-            at = at if at.offset <= one.size else ListRead()
-            part = bucket.read(one.name, at.begin, _PART_BYTES)
+            at = at if at.offset <= listed.size else ListRead()
+            part = bucket.read(listed.name, at.begin, _PART_BYTES)
             if part is None:
                 return
             head = part.head
-            one = one._replace(size=head.size)
+            listed = listed._replace(size=head.size)
             if not at.goes_on(part.body[: at.offset - at.begin]):
                 at = ListRead()
                 continue
-            at = self._read_part(one.name, at._replace(etag=head.etag, modified=head.modified), part)
+            at = self._read_part(listed.name, at._replace(etag=head.etag, modified=head.modified), part)
 
     def _read_part(self, name: str, at: ListRead, part: ObjectPart) -> ListRead:
         """Deal with what lines behind `at` tell, group by group; return where it is then."""
@@ -214,9 +216,9 @@ class FailedCopies:
             raise _TimeIsUpError
 
 
-def _can_read(bucket: ObsBucket, one: ObjectSummary) -> bool:
+def _can_read(bucket: ObsBucket, listed: ObjectSummary) -> bool:
     try:
-        return bucket.read(one.name, 0, 1) is not None
+        return bucket.read(listed.name, 0, 1) is not None
     except ObsError:
         return False
 
@@ -238,29 +240,31 @@ class CopyRecords:
         Raises StorageError if one is not known to be written, or cannot be looked at.
         """
         key_filter = self._invocation.settings.key_filter
-        inside = [one for one in failures if key_filter.matches(one.key)]
-        mine, outside = {one.key: one for one in inside}, len(failures) - len(inside)
+        inside = [failure for failure in failures if key_filter.matches(failure.key)]
+        mine, outside = {copy_failure.key: copy_failure for copy_failure in inside}, len(failures) - len(inside)
         self.lines["outside"] += outside
         due = []
-        for one, source in zip(mine.values(), self._invocation.source_bucket.find_all(list(mine)), strict=True):
+        for copy_failure, source in zip(
+            mine.values(), self._invocation.source_bucket.find_all(list(mine)), strict=True
+        ):
             why = nothing_to_send(source)
             if source is None or why:
                 self.lines[why] += 1
             else:
-                due.append((one, source))
+                due.append((copy_failure, source))
         self._write(due, listed, of_group=of_group)
         return outside
 
     def _write(self, due: Sequence[tuple[CopyFailure, ObjectSummary]], listed: int, *, of_group: bool) -> None:
         task_id, bucket = self._invocation.task_id, self._invocation.log_bucket
-        success = bucket.get_all([record_name(task_id, "success", one.key) for one, _ in due])
-        failed = bucket.get_all([record_name(task_id, "failed", one.key) for one, _ in due])
+        success = bucket.get_all([record_name(task_id, "success", copy_failure.key) for copy_failure, _ in due])
+        failed = bucket.get_all([record_name(task_id, "failed", copy_failure.key) for copy_failure, _ in due])
         records = []
-        for (one, source), accepted, waiting in zip(due, success, failed, strict=True):
+        for (copy_failure, source), accepted, waiting in zip(due, success, failed, strict=True):
             # Of another version, it says nothing of this one: neither that it was accepted, nor how often.
-            if accepted and not is_covered(source, listed_record(accepted, one.key)):
+            if accepted and not is_covered(source, listed_record(accepted, copy_failure.key)):
                 accepted = None
-            if accepted and modified_at(accepted) > _failed_at(one, listed) + _RECORDED_WITHIN:
+            if accepted and modified_at(accepted) > _failed_at(copy_failure, listed) + _RECORDED_WITHIN:
                 self.lines["accepted_again"] += 1
             else:
                 self.lines["recorded"] += 1
@@ -268,12 +272,12 @@ class CopyRecords:
                 attempts = (copy_attempts(accepted) if accepted else 0) + (not of_group)
                 before = failed_key(task_id, waiting) if waiting else None
                 if not before or not before.may_not_be_sent:
-                    records.append(self._failed_record(one, source, accepted, before, attempts))
+                    records.append(self._failed_record(copy_failure, source, accepted, before, attempts))
         none_failed(bucket.try_put_all(records))
 
     def _failed_record(
         self,
-        one: CopyFailure,
+        copy_failure: CopyFailure,
         source: ObjectSummary,
         accepted: StoredObject | None,
         before: FailedKey | None,
@@ -284,17 +288,17 @@ class CopyRecords:
         invocation = self._invocation
         first = before.first_failure if before else ""
         key = FailedKey(version(source), first_failure=first, copy_attempts=attempt)
-        message = presentable(one.message, invocation.settings.secrets)
-        failure = Failure(Reason.COPY_FAILED, error_code=presentable(one.code) or None, message=message)
+        message = presentable(copy_failure.message, invocation.settings.secrets)
+        failure = Failure(Reason.COPY_FAILED, error_code=presentable(copy_failure.code) or None, message=message)
         pause = rest(attempt)
         not_before = timestamp(from_epoch(modified_at(accepted) + pause)) if accepted and pause else ""
         return failed_record(invocation.task_id, key, failure, invocation.clock.now(), not_before)
 
 
-def _failed_at(one: CopyFailure, listed: int) -> float:
+def _failed_at(copy_failure: CopyFailure, listed: int) -> float:
     """When OMS failed to copy an object, in seconds since 1970, or later; `listed`: when its list was written.
 
     Too early a time would let its last acceptance count as a later one, and the failure be dropped.
     """
-    at = one.at.timestamp() if one.at else listed
+    at = copy_failure.at.timestamp() if copy_failure.at else listed
     return at if listed - _LISTS_LATE_SECONDS <= at <= listed else listed

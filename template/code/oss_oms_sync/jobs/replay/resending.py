@@ -99,7 +99,9 @@ class Replay:
         """Name the versions that the source has, so that the success records cover these; a key that cannot be looked
         at names none."""
         sources = (
-            self._invocation.source_bucket.try_find_all([one.key for one in changes]) if self._can_look else changes
+            self._invocation.source_bucket.try_find_all([change.key for change in changes])
+            if self._can_look
+            else changes
         )
         return [
             version(source) if isinstance(source, ObjectSummary) else change
@@ -109,11 +111,11 @@ class Replay:
     def _named(self, changes: Sequence[ObjectChange]) -> list[tuple[FailedKey, bool]]:
         """Keys with what their failed records know of them, and whether they have one."""
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
-        found = {one.name: one for one in self._bucket.try_get_all(names) if isinstance(one, StoredObject)}
-        known = [failed_key(self._task_id, found[name]) if name in found else None for name in names]
+        found = {stored.name: stored for stored in self._bucket.try_get_all(names) if isinstance(stored, StoredObject)}
+        failed_keys = [failed_key(self._task_id, found[name]) if name in found else None for name in names]
         return [
             (one.of(change) if one else FailedKey(change), name in found)
-            for change, name, one in zip(changes, names, known, strict=True)
+            for change, name, one in zip(changes, names, failed_keys, strict=True)
         ]
 
     def send_records(self, asked: ReplayOptions) -> None:
@@ -214,7 +216,7 @@ class Replay:
                         self._all_read = False
                         return
                     page = self._bucket.list_page(part, after)
-                    listed = [one for one in page.objects if not end or one.name <= end]
+                    listed = [stored for stored in page.objects if not end or stored.name <= end]
                     more = page.more and len(listed) == len(page.objects)
                     if listed:
                         after = listed[-1].name
@@ -222,24 +224,24 @@ class Replay:
 
     def _read(self, page: Sequence[ObjectSummary], asked: ReplayOptions) -> list[FailedKey]:
         """Read a page of records; return the keys that this run has to send."""
-        due = [one for one in page if not (self._lets_rest and self._resting.holds(one))]
-        full = [one.name for one in due if one.size]
+        due = [listed for listed in page if not (self._lets_rest and self._resting.holds(listed))]
+        full = [listed.name for listed in due if listed.size]
         bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
         keys: list[FailedKey] = []
         resting: list[tuple[FailedKey, ObjectSummary]] = []
-        for one in due:
-            body = bodies.get(one.name, StoredObject(one.name, b""))
+        for listed in due:
+            body = bodies.get(listed.name, StoredObject(listed.name, b""))
             if isinstance(body, StorageError):
                 if body.code != "NoSuchKey":  # another run has it
-                    log.error({"record": one.name, "problem": str(body)})
+                    log.error({"record": listed.name, "problem": str(body)})
                     self._all_read = False
                 continue
             key = failed_key(self._task_id, body)
             if key is None:
-                log.error({"record": one.name, "problem": "names no key: look at it, and delete it when done"})
+                log.error({"record": listed.name, "problem": "names no key: look at it, and delete it when done"})
             elif self._matches(key, asked):
                 if self._lets_rest and key.not_before > timestamp(self._invocation.clock.now()):
-                    resting.append((key, one))
+                    resting.append((key, listed))
                 else:
                     keys.append(key)
         return keys + self._rested(resting)
@@ -249,11 +251,11 @@ class Replay:
         has: a late failure of one may be written over that of the next, which does not wait for it."""
         keys = []
         sources = self._invocation.source_bucket.try_find_all([key.key for key, _ in resting]) if resting else []
-        for (key, one), source in zip(resting, sources, strict=True):
+        for (key, listed), source in zip(resting, sources, strict=True):
             if isinstance(source, StorageError):
                 continue  # the next run looks again
             if source and key.change == version(source):
-                self._resting.until(key.not_before, one)
+                self._resting.until(key.not_before, listed)
             else:
                 keys.append(key)
         return keys
@@ -293,15 +295,17 @@ class Replay:
         OMS never accepted, and a success record of equal contents may be of another write. What failed once is sent
         without a look: OMS tells. An object that cannot be looked at is sent.
         """
-        asked = [one.key for one in keys if one.failed_again]
+        asked = [key.key for key in keys if key.failed_again]
         if not asked or not self._can_look:
             return set()
         found = self._invocation.source_bucket.try_find_all(asked)
-        failures = [one for one in found if isinstance(one, StorageError)]
+        failures = [error for error in found if isinstance(error, StorageError)]
         if failures:
             self._can_look = any(failure.code != "AccessDenied" for failure in failures)
             log.info({"not_looked_at": len(failures), "problem": str(failures[0])})
-        looked_at = ((key, one) for key, one in zip(asked, found, strict=True) if not isinstance(one, StorageError))
+        looked_at = (
+            (key, listed) for key, listed in zip(asked, found, strict=True) if not isinstance(listed, StorageError)
+        )
         return {key for key, source in looked_at if nothing_to_send(source)}
 
     def _delete(self, keys: Collection[str]) -> set[str]:

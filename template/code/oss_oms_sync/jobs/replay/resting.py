@@ -54,20 +54,20 @@ class Resting:
         self._clock = clock
         self._rests = dict(known)
 
-    def holds(self, one: ObjectSummary) -> bool:
+    def holds(self, listed: ObjectSummary) -> bool:
         """Whether this record has to wait."""
-        rest = self._rests.get(_short(one.name))
-        is_this = rest is not None and rest.etag == one.etag and rest.modified in (0, one.modified)
+        rest = self._rests.get(_short(listed.name))
+        is_this = rest is not None and rest.etag == listed.etag and rest.modified in (0, listed.modified)
         return is_this and rest is not None and rest.until > timestamp(self._clock.now())
 
     def reject(self, records: Iterable[StoredObject]) -> None:
         """Let the records of keys rest that were just rejected."""
         until = timestamp(self._clock.now() + _REJECTED_REST)
-        self._rests.update({_short(one.name): Rest(until, etag_of(one.body), 0) for one in records})
+        self._rests.update({_short(record.name): Rest(until, etag_of(record.body), 0) for record in records})
 
-    def until(self, due: str, one: ObjectSummary) -> None:
+    def until(self, due: str, listed: ObjectSummary) -> None:
         """Let this record rest until it is due."""
-        self._rests[_short(one.name)] = Rest(due, one.etag, one.modified)
+        self._rests[_short(listed.name)] = Rest(due, listed.etag, listed.modified)
 
     def kept(self) -> dict[str, Rest]:
         """Those that still rest, the longest ones if there are too many."""

@@ -192,9 +192,9 @@ class _StatusReport:
         """Store OMS's current counters in the log bucket, unless OMS does not show them."""
         if isinstance(task, Failure):
             return
-        known = None if isinstance(last_day, Failure) else last_day
+        statistics = None if isinstance(last_day, Failure) else last_day
         listed = lists.listed.get(month_name(self._now), LineCount())
-        if acknowledged := Acknowledged.up_to(self._now, task.month, known, listed):
+        if acknowledged := Acknowledged.up_to(self._now, task.month, statistics, listed):
             self._state.store("status", to_json(acknowledged))
 
     def _months(

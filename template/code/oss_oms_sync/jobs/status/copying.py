@@ -97,7 +97,7 @@ class Copying:
         if isinstance(months, Failure):
             return cls(task, months, last_day, acknowledged)
         counted = _subtract(acknowledged, months)
-        known = None if isinstance(last_day, Failure) else last_day
+        statistics = None if isinstance(last_day, Failure) else last_day
         begin = months[0].begin
         # What failed before the installation does not concern this project.
         mine = [month for month in counted if month.begin >= month_of(installed)]
@@ -106,8 +106,8 @@ class Copying:
             months,
             last_day,
             acknowledged,
-            failed=_failed(acknowledged, mine, known),
-            unfinished=_unfinished(acknowledged, counted, known, now) if known else None,
+            failed=_failed(acknowledged, mine, statistics),
+            unfinished=_unfinished(acknowledged, counted, statistics, now) if statistics else None,
             since=begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
             listed=_listed(acknowledged if acknowledged and acknowledged.at >= begin else None, mine, listed),
         )
@@ -197,9 +197,9 @@ def _failed(acknowledged: Acknowledged | None, months: Sequence[Month], last_day
 
 def _listed(acknowledged: Acknowledged | None, months: Sequence[Month], listed: Mapping[str, LineCount]) -> LineCount:
     """What OMS's lists told of in all `months`, without what was acknowledged in the first of them."""
-    told = [listed.get(month_name(month.begin), LineCount()) for month in months]
-    known = acknowledged.listed if acknowledged else LineCount()
-    lines, outside = (sum(one[place] for one in told) - known[place] for place in (0, 1))
+    line_counts = [listed.get(month_name(month.begin), LineCount()) for month in months]
+    line_count = acknowledged.listed if acknowledged else LineCount()
+    lines, outside = (sum(line_count[place] for line_count in line_counts) - line_count[place] for place in (0, 1))
     return LineCount(max(0, lines), max(0, outside))
 
 

@@ -139,9 +139,9 @@ class InObs:
         if answer is None:
             return cls(open=_open(states, now))
         last, mode = answer.of, task.object_overwrite_mode
-        found = CompareResult(last.tally, answer_of("compare", last, None, now), last, mode, answer.stood_still)
+        result = CompareResult(last.tally, answer_of("compare", last, None, now), last, mode, answer.stood_still)
         is_late = last.is_late(settings.compare_period, now)
-        return cls(found, _open(states, now), is_late, has_changed=answer.has_obs_changed)
+        return cls(result, _open(states, now), is_late, has_changed=answer.has_obs_changed)
 
     @property
     def began(self) -> str:
@@ -294,11 +294,11 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     records, runs = records_and_runs(invocation, _MAX_RECORDS_COUNTED, _MAX_RUN_FILES_READ)
     # The newest, because they tell what happens now.
     canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canaries}"
-    listed = [one for one in records.listed if not one.name.startswith(canaries)]
+    listed = [listed for listed in records.listed if not listed.name.startswith(canaries)]
     newest = sorted(listed, key=lambda one: one.modified, reverse=True)
-    late = sum(one.modified > after for one in newest)
+    late = sum(listed.modified > after for listed in newest)
     newest = newest[: max(_MAX_RECORDS_READ, min(late, _MAX_LATE_READ))]
-    read = {key: one.modified for key, one in zip(read_failed(invocation, newest), newest, strict=True) if key}
+    read = {key: listed.modified for key, listed in zip(read_failed(invocation, newest), newest, strict=True) if key}
     keys = [key for key in read if settings.key_filter.is_told(key.key)]
     # Only its record says which project a long key belongs to.
     foreign = len(read) - len(keys)
@@ -306,8 +306,8 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     # One that went from one to the other meanwhile counts once.
     recorded = {one.name for one in listed}
     in_hand = (key for key in runs.keys if record_name(invocation.task_id, "failed", key.key) not in recorded)
-    held = [key for key in in_hand if not settings.key_filter.is_canary(key.key)]
-    first_failures = [key.first_failure for key in (*held, *keys)]
+    failed_keys = [key for key in in_hand if not settings.key_filter.is_canary(key.key)]
+    first_failures = [key.first_failure for key in (*failed_keys, *keys)]
     if failed:
         earliest = min(record.modified for record in listed)
         first_failures.append(timestamp(from_epoch(earliest)))
@@ -320,10 +320,10 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
         by_reason=dict(Counter(key.told_reason for key in keys)),
         keys=[KeyWaiting(key.key, key.told_reason, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
         run_files=runs.files,
-        in_run_files=len(held),
+        in_run_files=len(failed_keys),
         unreadable_run_files=runs.unreadable,
         left_behind=_left_behind(invocation),
-        copies=[key for key in (*held, *keys) if key.copy_attempts],
+        copies=[key for key in (*failed_keys, *keys) if key.copy_attempts],
         newest=newest[0].modified if newest else 0,
         # Opened and closed again, it has not sent yet what came after the close before.
         after_close=[
@@ -343,7 +343,7 @@ def _left_behind(invocation: Invocation) -> list[LeftBehind]:
     ran = JobState(invocation).last_runs() if others else {}
     left = []
     for project, files in sorted(others.items()):
-        last = max(ran.get(project, 0), *(one.modified for one in files))
+        last = max(ran.get(project, 0), *(file.modified for file in files))
         if from_epoch(last) < invocation.clock.now() - _GONE:
             folder = files[0].name.rpartition("/")[0] + "/"
             left.append(LeftBehind(project, len(files), folder, timestamp(from_epoch(last))))

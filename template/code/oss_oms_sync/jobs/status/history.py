@@ -70,8 +70,8 @@ class KeyHistory:
             waiting = story if self._in_run_file else self._copy_failed(success)
             in_obs = waiting if isinstance(there, str) else self._conclude_in_obs(source, success, there, waiting)
             story = in_obs or story
-        told, (following, step) = story.told, self._next(story)
-        log.info({"key": self._key, "story": told.en, "next": following.en})
+        text, (following, step) = story.told, self._next(story)
+        log.info({"key": self._key, "story": text.en, "next": following.en})
         return StoryAnswer(
             key=self._key,
             accepted=accepted,
@@ -82,7 +82,7 @@ class KeyHistory:
             in_obs_unknown=there if isinstance(there, str) else None,
             seconds=_seconds(source, success if accepted else None, there if story.well else None),
             failed={**self._details, "modified": _time(modified_at(failed))} if failed else None,
-            story=told,
+            story=text,
             next=following,
             step=step,
         )
@@ -238,13 +238,13 @@ class KeyHistory:
         entry = Entry(self._key, source, listed_record(success, self._key), None, there, proven)
         # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
         # still have in hand.
-        found = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
-        if waiting and found is not ObjectClassInObs.EQUAL_CONTENTS:
+        object_class = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
+        if waiting and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
             return waiting
         task, suffix = self._invocation.oms.task(self._invocation.deadline), self._settings.key_filter.suffix
         mode = task.object_overwrite_mode if isinstance(task, TaskInfo) else None
         resent = COPY_ATTEMPTS_HEADER in success.headers
-        return story_in_obs(entry, found, remedy_of_key(entry, found, mode, suffix), was_resent=resent)
+        return story_in_obs(entry, object_class, remedy_of_key(entry, object_class, mode, suffix), was_resent=resent)
 
     def _next(self, story: Story) -> tuple[Text, Step | None]:
         """What happens next, and how to resend the key now, or that nothing is sent and which step changes that."""
@@ -276,8 +276,8 @@ class KeyHistory:
         return False if all(isinstance(run, RunFile) for run in runs) else None
 
 
-def _seen(one: ObjectSummary) -> ObjectSeen:
-    return ObjectSeen(one.etag, one.size, _time(one.modified))
+def _seen(listed: ObjectSummary) -> ObjectSeen:
+    return ObjectSeen(listed.etag, listed.size, _time(listed.modified))
 
 
 def _seconds(source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None) -> Seconds:

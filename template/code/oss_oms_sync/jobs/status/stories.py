@@ -50,12 +50,12 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
     )
 
 
-def story_in_obs(entry: Entry, found: ObjectClass, remedy: tuple[Text, Step], *, was_resent: bool) -> Story:
+def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: tuple[Text, Step], *, was_resent: bool) -> Story:
     """Return the story of an accepted version by its class in OBS; `remedy` is what puts it there in the place of
     another, and it `was_resent` after OMS failed to copy it."""
-    if found is ObjectClass.EQUAL_CONTENTS:
+    if object_class is ObjectClass.EQUAL_CONTENTS:
         return Story(t("It is in OBS, with the same contents."), NOTHING_TO_DO, None, well=True)
-    if found.is_equal and was_resent:
+    if object_class.is_equal and was_resent:
         return Story(
             t(
                 "OMS had failed to copy this version, and accepted it again since. OBS has an object of its size that"
@@ -63,15 +63,15 @@ def story_in_obs(entry: Entry, found: ObjectClass, remedy: tuple[Text, Step], *,
             ),
             t("To find out: python3 ops.py compare --deep."),
         )
-    if found.is_equal:
+    if object_class.is_equal:
         is_there = t("It is in OBS, with the same size and not older.")
         return Story(is_there, t("Nothing. Compare with deep proves more."), None, well=True)
-    if found is ObjectClass.IN_FLIGHT:
+    if object_class is ObjectClass.IN_FLIGHT:
         is_not_yet = t("OMS accepted this version, and it is not in OBS yet.")
         return Story(is_not_yet, t("Look again in a minute."), WITH_OMS, well=True)
     if entry.destination is None:
         is_missing = t("OMS accepted this version, but it is not in OBS.")
         return Story(is_missing, t("Compare sends it again."), WITH_OMS)
     following, step = remedy
-    is_another = t("OMS accepted this version, but OBS has another: {title}.", title=found.title)
+    is_another = t("OMS accepted this version, but OBS has another: {title}.", title=object_class.title)
     return Story(is_another, following, NOT_SENT, step=step)

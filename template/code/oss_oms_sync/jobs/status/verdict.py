@@ -40,7 +40,7 @@ _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 def reach_verdict(facts: Facts) -> Verdict:
     """The verdict on what matters most: what the first rule says that has something to say. Old objects on their way
     are named beside it."""
-    verdict = next(said for rule in _RULES for said in rule(facts))
+    verdict = next(verdict for rule in _RULES for verdict in rule(facts))
     also = on_their_way(facts)
     return replace(verdict, text=sentences(verdict.text, also)) if also else verdict
 
@@ -103,14 +103,14 @@ def broken(facts: Facts) -> Iterator[Verdict]:
 def waiting(facts: Facts) -> Iterator[Verdict]:
     """Keys that wait to be sent again."""
     backlog, number = facts.backlog, facts.backlog.how_many
-    told = t("{n:object|objects} waiting; replay resends automatically.", n=number)
+    text = t("{n:object|objects} waiting; replay resends automatically.", n=number)
     if backlog.oldest:
         # The first failure is known only of records that were read.
         is_first = backlog.read >= backlog.failed
         since = backlog.oldest if is_first else t("{time} or before", time=backlog.oldest)
-        told = t("{n:object|objects} waiting since {since}; replay resends automatically.", n=number, since=since)
+        text = t("{n:object|objects} waiting since {since}; replay resends automatically.", n=number, since=since)
     if backlog.waiting or backlog.at_least:
-        yield behind(told, Step("replay"))
+        yield behind(text, Step("replay"))
 
 
 def unreadable(facts: Facts) -> Iterator[Verdict]:

@@ -62,14 +62,14 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
     """What OMS reports as failures, and nobody knows what became of it."""
     copying, failures, earlier = facts.copying, facts.failures, None
     if isinstance(copying.months, Failure):
-        told = t(
+        text = t(
             "Nothing waits here, but OMS does not say what it copied, {reason}: {fix}",
             reason=copying.months.reason.name,
             fix=copying.months.remedy("get"),
         )
         if not isinstance(copying.task, Failure):
             earlier = t("It is about an earlier month: to count only from now on, {command}", command=ACKNOWLEDGE)
-        yield behind(sentences(told, earlier), Step("doctor"))
+        yield behind(sentences(text, earlier), Step("doctor"))
     elif failures is None:
         yield behind(_COUNTERS_MISSING, Step("status"))
     elif failures.unknown:
@@ -159,12 +159,12 @@ def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def _mend(found: CompareResult) -> tuple[Text, Step]:
+def _mend(result: CompareResult) -> tuple[Text, Step]:
     """What ends it: where sending does not, a rehearsal says what does."""
-    is_skipped = found.overwrite_mode == "NO_OVERWRITE" or ObjectClass.OLDER in found.remedies
+    is_skipped = result.overwrite_mode == "NO_OVERWRITE" or ObjectClass.OLDER in result.remedies
     sent = (ObjectClass.MISSING, *(() if is_skipped else (ObjectClass.OLDER,)))
-    if found.state and found.tally.objects(*sent):
-        return mend_missing(found.state)
+    if result.state and result.tally.objects(*sent):
+        return mend_missing(result.state)
     return _NOT_BY_SENDING, Step("cutover", {"rehearse": True})
 
 
@@ -183,9 +183,9 @@ def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def _reading(found: CompareResult) -> Step:
+def _reading(result: CompareResult) -> Step:
     """The step that shows whether these differ: reading, unless it was done, and no permission was missing."""
-    was_read = found.state and found.state.scope.deep and not missing_rights(found.tally)
+    was_read = result.state and result.state.scope.deep and not missing_rights(result.tally)
     return Step("cutover", {"rehearse": True}) if was_read else Step("compare", {"deep": True})
 
 
@@ -210,8 +210,8 @@ def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
             Step("migrate"),
         )
     if isinstance(group, TaskGroup) and group.step.options:
-        told = _RESENT if group.resent else _STOPPED[next(iter(group.step.options))]
-        yield behind(told.filled(failed=group.failed, total=group.total), group.step)
+        text = _RESENT if group.resent else _STOPPED[next(iter(group.step.options))]
+        yield behind(text.filled(failed=group.failed, total=group.total), group.step)
 
 
 def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
@@ -265,7 +265,7 @@ def seen_in_obs(in_obs: InObs) -> Text:
             began=in_obs.began,
         )
     watermark, unproven = in_obs.last.watermark, in_obs.equal - in_obs.proven
-    counts = {one.title: in_obs.count(one) for one in IN_SCOPE if not one.is_equal}
+    counts = {object_class.title: in_obs.count(object_class) for object_class in IN_SCOPE if not object_class.is_equal}
     others = [t("{n} {name}", n=number, name=name) for name, number in counts.items() if number]
     return sentences(
         t(
