@@ -24,8 +24,8 @@ _FLAGS = (
 _DARK = ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")
 
 
-def found() -> str | None:
-    """The program; None if it is not installed."""
+def program_path() -> str | None:
+    """Return the path of the program; None if it is not installed."""
     return shutil.which("chromium")
 
 
@@ -34,7 +34,7 @@ def run(page: Path, *options: str, dark: bool = False) -> subprocess.CompletedPr
 
     Raises RuntimeError if there is no Chromium or it fails.
     """
-    program = found()
+    program = program_path()
     if program is None:
         raise RuntimeError(MISSING)
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:

@@ -24,13 +24,13 @@ UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "uncon
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, LANES)
 _REQUIRED = ("required", "必填")
 # Before choices, and between two.
-_ONE_OF = ((" One of ", ", "), ("可选：", "、"))
+_CHOICES = ((" One of ", ", "), ("可选：", "、"))
 _MANY = 10
 _YES_NO = ("no / 否", "yes / 是")
 
 
 def questions(chinese: bool) -> str:
-    """What `s init` takes and does not ask: the tool itself says what it asks."""
+    """Return the table of variables for which `s init` does not ask."""
     rows = []
     for name, question in manifest()["Parameters"]["properties"].items():
         if question.get("input", True):
@@ -40,14 +40,14 @@ def questions(chinese: bool) -> str:
         meaning = in_chinese + stop if chinese else english.strip()
         choices = question.get("enum", [])
         if 2 < len(choices) < _MANY:
-            told, comma = _ONE_OF[chinese]
-            meaning += told + comma.join(f"`{choice}`" for choice in choices)
+            label, comma = _CHOICES[chinese]
+            meaning += label + comma.join(f"`{choice}`" for choice in choices)
         rows.append((f"`{name}`", _escaped(meaning), f"`{question['default']}`"))
     return _table(("变量", "含义", "默认值") if chinese else ("variable", "meaning", "default"), rows)
 
 
 def settings() -> str:
-    """docs/settings.md: the functions' environment, in both languages."""
+    """Return docs/settings.md: the functions' environment, in both languages."""
     rows = []
     for name, setting in SETTINGS.items():
         default = (
@@ -84,17 +84,17 @@ def reasons() -> str:
 
 
 def unconfirmed(chinese: bool) -> str:
-    """What is not confirmed, and what rests on it."""
+    """Return the table of unconfirmed facts, each with what depends on it."""
     language = "zh" if chinese else "en"
     rows = [
         (
-            one.question.of(language),
-            one.assumed.of(language),
-            f"`{one.setting}`" if one.setting else "",
-            one.rests.of(language),
-            _ONE_OF[chinese][1].join(f"`{field}`" for field in one.fields),
+            fact.question.of(language),
+            fact.assumed.of(language),
+            f"`{fact.setting}`" if fact.setting else "",
+            fact.rests.of(language),
+            _CHOICES[chinese][1].join(f"`{field}`" for field in fact.fields),
         )
-        for one in UNCONFIRMED.values()
+        for fact in UNCONFIRMED.values()
     ]
     english = (
         "what is not known",
@@ -107,7 +107,7 @@ def unconfirmed(chinese: bool) -> str:
 
 
 def freezes(chinese: bool) -> str:
-    """How long a freeze lasts, by the number of objects and of lanes."""
+    """Return the table of freeze durations by the number of objects and of lanes."""
     rows = [
         (f"{objects:,}", *(_minutes(freeze_minutes(objects, lanes)["total"], chinese) for lanes in _LANES))
         for objects in _OBJECTS
@@ -123,14 +123,17 @@ def _minutes(number: int, chinese: bool) -> str:
 
 
 def _with_parts(document: Path, *parts: tuple[str, str]) -> str:
-    """The text of a document with parts of these names made anew. Raises ValueError where it has no place for one."""
+    """Return the text of a document with new contents in the named parts.
+
+    Raises ValueError if the document has no place for a part.
+    """
     text = document.read_text(encoding="utf-8")
     for name, part in parts:
         begin, end = f"<!-- {name}: made by `make docs` -->\n", f"<!-- end of {name} -->\n"
         if text.count(begin) != 1 or text.count(end) != 1:
             raise ValueError(f"{document.name} does not hold these lines once: {begin}{end}")
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}{part}{end}{rest.partition(end)[2]}"
+        before, _, behind = text.partition(begin)
+        text = f"{before}{begin}{part}{end}{behind.partition(end)[2]}"
     return text
 
 

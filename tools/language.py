@@ -9,6 +9,7 @@ error as well, until the limit is lowered. `--list` prints the hits of the folde
 from __future__ import annotations
 
 import ast
+import builtins
 import io
 import re
 import sys
@@ -30,7 +31,16 @@ _DIRECTIVE = re.compile(r"#!|# (?:noqa|type:|pragma:)")
 
 
 def vague_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of each use of a vague identifier, except in names of tests, which are sentences."""
+    """Yield the line and the name of each use of a vague identifier, except in names of tests, which are sentences.
+
+    Names of Python and of Hypothesis are left out.
+    """
+    hypothesis = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "hypothesis"
+        for alias in node.names
+    }
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
@@ -40,6 +50,8 @@ def vague_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
                     continue
             case _:
                 continue
+        if name in hypothesis or name in vars(builtins):
+            continue
         if VAGUE & set(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_")):
             yield node.lineno, name
 

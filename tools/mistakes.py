@@ -1,8 +1,7 @@
-"""Mistakes, each an exact replacement of source text, with the test that notices it: those that were made once, and
-those that no test noticed before.
+"""Mistakes, each an exact replacement of source text, with the test that notices it.
 
-tests/test_mistakes.py puts them back into a copy, one by one. One that does not apply any more is a failure, because
-then it shows nothing.
+Each was made once, or was noticed by no test before. tests/test_mistakes.py puts them back into a copy, one by one. A
+mistake that no longer applies is a failure, because it shows nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ _UNIT = "tests/unit"
 _JOBS = f"{_UNIT}/jobs"
 _GO = "tests/test_law_of_go.py::test_a_go_stays_true[0]"
 _CLOSING = f"{_UNIT}/test_law_of_closing.py"
-_GIVEN_UP = f"{_UNIT}/clouds/test_given_up.py"
+_ABANDONED = f"{_UNIT}/clouds/test_given_up.py"
 _CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_the_pass_that_is_judged_again_is_the_one_that_is_certified"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
@@ -24,8 +23,10 @@ _VERSIONS = f"{_JOBS}/replay/test_law_of_versions.py"
 
 @dataclass(frozen=True)
 class Mistake:
-    """In `file`, `old` becomes `new`, and `test`, as pytest names it, notices. `more`: files with what else is changed,
-    and into what. `seeds`: of the worlds in which a law notices."""
+    """A replacement of `old` by `new` in `file`, which `test`, named as pytest does, notices.
+
+    `more` has further replacements: file, old, new. `seeds` are those of the worlds in which a law notices it.
+    """
 
     name: str
     test: str
@@ -37,7 +38,7 @@ class Mistake:
 
     @property
     def changes(self) -> tuple[tuple[str, str, str], ...]:
-        """All of them."""
+        """All replacements: file, old, new."""
         return (self.file, self.old, self.new), *self.more
 
 
@@ -82,28 +83,28 @@ MISTAKES = (
     ),
     Mistake(
         "the kernel delivers a call that was given up",
-        f"{_GIVEN_UP}::test_a_call_that_is_not_answered_in_time_resets_its_connection",
+        f"{_ABANDONED}::test_a_call_that_is_not_answered_in_time_resets_its_connection",
         f"{_CODE}/clouds/connection.py",
         '    (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),\n',
         "",
     ),
     Mistake(
         "an abandoned call is shut down, and its request delivered while its thread is frozen",
-        f"{_GIVEN_UP}::test_an_abandoned_call_is_reset_at_once_though_its_thread_is_frozen",
+        f"{_ABANDONED}::test_an_abandoned_call_is_reset_at_once_though_its_thread_is_frozen",
         f"{_CODE}/clouds/connection.py",
         "    CDLL(None).connect(opened.fileno(), bytes(16), 16)\n",
         "",
     ),
     Mistake(
         "the kernel never gives a call up by itself",
-        f"{_GIVEN_UP}::test_the_kernel_gives_up_by_itself_when_the_longest_call_would_have",
+        f"{_ABANDONED}::test_the_kernel_gives_up_by_itself_when_the_longest_call_would_have",
         f"{_CODE}/clouds/connection.py",
         "int(MAX_CALL_SECONDS * 1000)",
         "0",
     ),
     Mistake(
         "calls through a proxy are not reset",
-        f"{_GIVEN_UP}::test_an_idle_connection_is_reset[proxy]",
+        f"{_ABANDONED}::test_an_idle_connection_is_reset[proxy]",
         f"{_CODE}/clouds/connection.py",
         "super().proxy_manager_for(*args, **options, socket_options=_SOCKET_OPTIONS)",
         "super().proxy_manager_for(*args, **options)",

@@ -1,7 +1,7 @@
-"""Changes the core in one place after another, and tells which changes no test notices: `python -m tools.mutants`.
+"""Changes the core in one place after another, and prints the changes that no test notices: `python -m tools.mutants`.
 
 Arguments: how many changes are drawn, and the seed; without one it is drawn, too, and printed in any case. A tenth is
-drawn from each of GROUPS, and the rest from all. What is said and logged is left alone: other tests read that.
+drawn from each of GROUPS, the others from all. Messages and log lines are left alone: other tests read them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GROUPS = (
     f"{_CODE}/ledger",
     "ops",
 )
-# Of what is done as well: how keys come in, and how they go out.
+# Keys come in and go out here.
 _OTHERS = tuple(f"{_CODE}/{name}" for name in ("delivery", "clouds", "jobs/status", "jobs/forward.py", "events.py"))
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -57,31 +57,30 @@ _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Mod: ast.Mult,
 }
 _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
-# What calls of these are given is for people to read.
-_SAID = ("t", "log", "StorageError", "PayloadError", "UsageError", "CloudError")
+# Arguments of these calls are messages.
+_MESSAGES = ("t", "log", "StorageError", "PayloadError", "UsageError", "CloudError")
 _LARGE = 100
 _SECONDS, _SECONDS_A_TEST, _SCHEDULES = 600, 120, "20"
-# Of files that a copy does not have.
+# Tests of files that a copy does not have.
 _NOT_HERE = ("test_documents.py",)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A module, below template/, and the how manieth of its changes this is."""
+    """A module below template/, and the number of the change in it, from 0."""
 
     module: str
     number: int
 
     def source(self) -> tuple[str, str]:
-        """The module as it is, and with the change."""
+        """Return the source of the module before and after the change."""
         tree = ast.parse((ROOT / _TEMPLATE / self.module).read_text())
         before = ast.unparse(tree)
         list(changes(tree))[self.number]()
         return before, ast.unparse(ast.fix_missing_locations(tree))
 
     def tests(self) -> list[str]:
-        """The unit tests of the module and those that import it; those of the modules that do; and those that wake the
-        job that it is of."""
+        """Return the tests of the module and of its importers, those that import it, and those that wake its job."""
         files = (path for place in (_UNIT, _DOCTOR) for path in (ROOT / place).rglob("test_*.py"))
         every = [path for path in files if path.name not in _NOT_HERE]
         imports, folders = _import_of(self.module), Path(self.module).parts
@@ -94,8 +93,8 @@ class Mutant:
             *(path for user in users for path in _tests_of(user, every)),
             *(path for path in sorted(every) if wakes.search(path.read_text())),
         ]
-        found = list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some))
-        return found or [f"{_UNIT}/{Path(_name_of(self.module)).parts[0]}"]
+        names = list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some))
+        return names or [f"{_UNIT}/{Path(_name_of(self.module)).parts[0]}"]
 
 
 def _name_of(module: str) -> str:
@@ -108,25 +107,25 @@ def _import_of(module: str) -> re.Pattern[str]:
 
 
 def _tests_of(module: str, every: list[Path]) -> Iterator[Path]:
-    """Those that are named after it, and the folder of it, or of its package."""
+    """Yield the tests that are named after the module, and the folder of the module or of its package."""
     name = _name_of(module)
     yield from sorted(path for path in every if path.stem.startswith(f"test_{Path(name).name}"))
     folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
     folder = folder if folder.is_dir() else folder.parent
-    # What is directly in these is of many modules.
+    # Tests directly in these folders are of many modules.
     if folder.is_dir() and folder.name not in ("unit", "jobs", "ops"):
         yield folder
 
 
 def changes(tree: ast.AST) -> Iterator[Callable[[], None]]:
-    """All changes that are made to a tree, one at a time; none of whether a zip is strict, which never decides."""
+    """Yield all changes of a tree, each as a call that makes it. A `strict` of zip never decides, so it is left out."""
     if isinstance(tree, ast.keyword) and tree.arg == "strict":
         return
     for field, value in ast.iter_fields(tree):
         if field in ("annotation", "returns", "decorator_list", "type_params"):
             continue
         for place, node in enumerate(value) if isinstance(value, list) else ((None, value),):
-            if isinstance(node, ast.AST) and not _is_said(node):
+            if isinstance(node, ast.AST) and not _is_message(node):
                 yield from _changes_of(node, partial(_put, tree, field, place))
                 yield from changes(node)
 
@@ -138,25 +137,25 @@ def _put(parent: ast.AST, field: str, place: int | None, new: ast.AST) -> None:
         getattr(parent, field)[place] = new
 
 
-def _is_said(node: ast.AST) -> bool:
+def _is_message(node: ast.AST) -> bool:
     call = node.value if isinstance(node, ast.Expr) else node
     if not isinstance(call, ast.Call):
         return isinstance(call, ast.Constant | ast.JoinedStr) and not isinstance(
             getattr(call, "value", ""), int | float
         )
     function = call.func.value if isinstance(call.func, ast.Attribute) else call.func
-    return isinstance(function, ast.Name) and function.id in _SAID
+    return isinstance(function, ast.Name) and function.id in _MESSAGES
 
 
 def _changes_of(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Callable[[], None]]:
-    """The changes of one node; `put` puts another in its place."""
+    """Yield the changes of a node; `put` puts another in its place."""
     if type(node) in _SWAPPED:
         yield lambda: put(_SWAPPED[type(node)]())
     match node:
         case ast.Constant(value=bool(value)):
             yield lambda: put(ast.Constant(not value))
         case ast.Constant(value=int(number) | float(number)):
-            # By one more a large limit is hardly another.
+            # A large limit plus 1 is hardly another limit.
             yield lambda: put(ast.Constant(number + 1 if number < _LARGE else 2 * number))
         case ast.Name(id=name) if name in _NAMES:
             yield lambda: put(ast.Name(_NAMES[name]))
@@ -173,31 +172,33 @@ def _changes_of(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Calla
 
 
 def modules(place: str) -> Iterator[str]:
-    """The modules of a package, or the one that is named."""
+    """List the modules of a package, or the module of this name."""
     path = ROOT / _TEMPLATE / place
     paths = [path] if path.is_file() else sorted(path.rglob("*.py"))
     return (str(path.relative_to(ROOT / _TEMPLATE)) for path in paths)
 
 
 def mutants(place: str) -> list[Mutant]:
-    """All that there are of a package or module."""
+    """List all mutants of a package or module."""
     trees = ((module, ast.parse((ROOT / _TEMPLATE / module).read_text())) for module in modules(place))
     return [Mutant(module, number) for module, tree in trees for number, _ in enumerate(changes(tree))]
 
 
 def drawn(number: int, dice: random.Random) -> list[Mutant]:
-    """So many, a tenth of them of each group."""
+    """Draw `number` mutants, a tenth of them from each group."""
     every = {place: mutants(place) for place in (*GROUPS, *_OTHERS)}
     chosen = [mutant for place in GROUPS for mutant in dice.sample(every[place], -(-number // 10))]
-    rest = [mutant for some in every.values() for mutant in some if mutant not in chosen]
-    chosen += dice.sample(rest, number - len(chosen))
+    others = [mutant for some in every.values() for mutant in some if mutant not in chosen]
+    chosen += dice.sample(others, number - len(chosen))
     dice.shuffle(chosen)
     return chosen
 
 
 def outcome(mutant: Mutant, folder: Path) -> str:
-    """What became of a mutant in a copy of the project: which test failed first, or what else ended it; empty if it
-    lives."""
+    """Run the tests of a mutant in a copy of the project.
+
+    Return the first test that failed, or another reason why it ended; empty if the mutant lives.
+    """
     path = folder / _TEMPLATE / mutant.module
     kept = path.read_text()
     path.write_text(mutant.source()[1])
@@ -224,16 +225,16 @@ def outcome(mutant: Mutant, folder: Path) -> str:
 
 
 def shown(mutant: Mutant) -> str:
-    """The lines that it changes."""
+    """Return the changed lines as a unified diff."""
     before, after = (text.splitlines() for text in mutant.source())
     lines = difflib.unified_diff(before, after, mutant.module, mutant.module, lineterm="", n=1)
     return "\n".join(list(lines)[1:])
 
 
 def main() -> None:
-    """Draw, try, and tell."""
-    given = list(map(int, sys.argv[1:]))
-    number, seed = (*given, *(400, random.randrange(10**6))[len(given) :])
+    """Draw mutants, run their tests, and print the outcome of each."""
+    numbers = list(map(int, sys.argv[1:]))
+    number, seed = (*numbers, *(400, random.randrange(10**6))[len(numbers) :])
     print(f"{number} changes drawn with the seed {seed}", flush=True)
     folder = ROOT / "dist" / "mutants"
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,6 @@
-"""Builds the package that `s init` and the Serverless Devs registry take, as dist/oss-oms-sync-<version>.zip, and says
-in dist/SHA256SUMS what is in it.
+"""Builds the package that `s init` and the registry take, dist/oss-oms-sync-<version>.zip, and dist/SHA256SUMS.
 
-The names inside (publish.yaml, src/, hook/) are the tool's. The same sources give the same bytes.
+The names inside (publish.yaml, src/, hook/) are those of the Serverless Devs tool. Equal sources give equal bytes.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ DOCUMENTS = (
     "alarms",
     "unconfirmed",
 )
-# Those with a twin in Chinese: all but two, which have both languages in one.
+# Documents with a Chinese twin: all but two, which hold both languages.
 IN_CHINESE = tuple(name for name in DOCUMENTS if name not in ("reasons", "settings"))
 _NAMES = {
     "s.yaml": "src/s.yaml",
@@ -44,7 +43,7 @@ _NAMES = {
     "version.md": "version.md",
     **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
     **{f"docs/{name}.zh.md": f"src/docs/{name}.zh.md" for name in IN_CHINESE},
-    # The example that one of them is about.
+    # The example of the document on certificates.
     **{f"docs/certificate.{kind}": f"src/docs/certificate.{kind}" for kind in ("json", "png")},
 }
 # The registry is Chinese unless a name says otherwise.
@@ -55,19 +54,19 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
 def manifest() -> dict[str, Any]:
-    """publish.yaml: the version's one place, and the questions."""
-    found: dict[str, Any] = json.loads(_as_json((ROOT / "publish.yaml").read_text(encoding="utf-8")))
-    return found
+    """Return publish.yaml: the version, and the questions of `s init`."""
+    contents: dict[str, Any] = json.loads(_as_json((ROOT / "publish.yaml").read_text(encoding="utf-8")))
+    return contents
 
 
 @lru_cache
 def _as_json(text: str) -> str:
-    """Reading YAML takes most of the time that rendering takes."""
+    """Return YAML as JSON; kept, because reading YAML takes most of the time of rendering."""
     return json.dumps(yaml.safe_load(text))
 
 
 def contents() -> dict[str, bytes]:
-    """Every file of the package: its name in there, and its bytes."""
+    """Return the files of the package: names inside it, and contents."""
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
     for source, name in _READMES.items():
         readme = registry.for_the_console((ROOT / source).read_text(encoding="utf-8"))
@@ -87,7 +86,7 @@ def _files(folder: str) -> Iterator[Path]:
 
 
 def build(folder: Path) -> Path:
-    """Writes the zip into `folder` and returns its path."""
+    """Write the zip into `folder` and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"oss-oms-sync-{manifest()['Version']}.zip"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:
@@ -100,8 +99,10 @@ def build(folder: Path) -> Path:
 
 
 def write_checksums(package: Path) -> Path:
-    """Writes SHA256SUMS beside the package, as `sha256sum --check` reads it; a comment there has the hash of the code,
-    as certificates name it."""
+    """Write SHA256SUMS beside the package, in the form of `sha256sum --check`, and return its path.
+
+    A comment in it has the hash of the code, as certificates name it.
+    """
     # Only here, because others import this module without the function's code.
     from oss_oms_sync.jobs.certify.document import code_sha256
 

@@ -1,7 +1,9 @@
-"""Makes the pictures in docs/: `make pictures`. A run of the demo draws its last act and makes docs/certificate.json,
-which one page shows; the page of the status shows an answer in tests/answers.
+"""Makes the pictures in docs/: `make pictures`.
 
-They look best with the font Inter (Debian: apt install fonts-inter fonts-noto-cjk).
+A run of the demo draws its last act and makes docs/certificate.json, which the page of the certificate shows. The page
+of the status shows an answer in tests/answers.
+
+The pictures look best with the font Inter (Debian: apt install fonts-inter fonts-noto-cjk).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _WIDTH = 1120
 
 
 def main() -> None:
-    if not chromium.found():
+    if not chromium.program_path():
         sys.exit(f"The pictures are made by Chromium, and {chromium.MISSING}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -44,14 +46,14 @@ def _run_demo(folder: Path) -> None:
 
 
 def _draw(name: str, view: View, answer: Path, height: int, folder: Path) -> None:
-    """Write docs/<name>.png: the page of an answer, as far as it is seen in a window of this height."""
+    """Write docs/<name>.png: the page of an answer, cut at the height of the window in pixels."""
     file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
     shown = page.draw(view.report(view.read(json.loads(answer.read_text(encoding="utf-8"))), "en"))
     file.write_text(shown, encoding="utf-8")
     chromium.screenshot(file, picture, _WIDTH, height)
     # A page has few colours: with a palette it takes a third of the bytes.
-    with Image.open(picture) as seen:
-        few = seen.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    with Image.open(picture) as image:
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     few.save(picture, optimize=True)
     print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
 

@@ -84,21 +84,23 @@ _ENGLISH = _Words(
 
 
 def for_the_console(readme: str) -> str:
-    """A readme as the registry's page shows it, where nothing of the repository is: without pictures, without diagrams
-    in a language of their own, and with what relative links are called in their place."""
+    """Return a readme for the registry's page, where no file of the repository is.
+
+    Pictures and diagrams go; a relative link becomes its text.
+    """
     readme = re.sub(r"^```mermaid\n.*?^```\n\n", "", readme, flags=re.MULTILINE | re.DOTALL)
     readme = re.sub(r"^!?\[[^\]]*\]\((?!https:)[^)]*\)\n\n", "", readme, flags=re.MULTILINE)
     return re.sub(r"\[([^\]]*)\]\((?!https:)[^)]*\)", r"\1", readme)
 
 
 def page(readme: str, manifest: Mapping[str, Any], *, chinese: bool) -> str:
-    """The page that shows `readme`, whose first line is its title; the rest comes from publish.yaml."""
+    """Return the page that shows `readme`, whose first line is its title, with the blocks from publish.yaml."""
     words = _CHINESE if chinese else _ENGLISH
     title, _, detail = readme.partition("\n")
     name = manifest["Name"]
     # publish.yaml says both, in Chinese first.
     in_chinese, stop, english = manifest["Description"].partition("。")
-    services = [f"| {name} | {'；'.join(one['Authorities'])} |" for name, one in manifest["Service"].items()]
+    services = [f"| {name} | {'；'.join(service['Authorities'])} |" for name, service in manifest["Service"].items()]
     return "\n".join(
         [
             title,
@@ -126,10 +128,13 @@ def _block(tag: str, text: str, attributes: str = "") -> str:
 
 
 def readme_in(page: str) -> str:
-    """The readme that a page shows. Raises ValueError where there is none."""
-    title, begins, rest = page.partition("\n")
-    _, found, detail = rest.partition(_DETAIL)
+    """Return the readme that a page shows.
+
+    Raises ValueError if the page shows no readme.
+    """
+    title, begins, below = page.partition("\n")
+    _, opens, detail = below.partition(_DETAIL)
     detail, ends, _ = detail.rpartition(_DETAIL_ENDS)
-    if not (begins and found and ends):
+    if not (begins and opens and ends):
         raise ValueError("the page shows no readme")
     return f"{title}\n\n{detail}"

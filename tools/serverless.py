@@ -22,14 +22,14 @@ _COMMAND = ROOT / "node_modules" / ".bin" / "s"
 
 
 def available() -> bool:
-    """Whether `make setup` could install the tool: it needs Node.js and npm."""
+    """Return True if `make setup` could install the tool, which needs Node.js and npm."""
     return _COMMAND.exists() and shutil.which("node") is not None
 
 
 class Tool:
-    """`s` with a home of its own. `home` is a folder that need not exist yet, or a copy of another one's home.
+    """`s` with a home of its own. `home` is a folder that need not exist yet, or a copy of the home of another tool.
 
-    `also` is in the environment of each. `stumbles` counts how often `s init` was tried once more.
+    `also` is in the environment of each tool. `stumbles` counts the repeated runs of `s init`.
     """
 
     also: ClassVar[dict[str, str]] = {}
@@ -57,13 +57,13 @@ class Tool:
             self.run("config", "add", *access, "-a", "default", "-f")
 
     def command(self, *words: str) -> list[str]:
-        """The command line of `s words`."""
+        """Return the command line of `s words`."""
         return [str(_COMMAND), *words]
 
     def run(
         self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Runs `s words` without a terminal; `env` is added to the environment."""
+        """Run `s words` without a terminal; `env` is added to the environment."""
         return subprocess.run(
             self.command(*words),
             cwd=cwd or self.home,
@@ -79,7 +79,7 @@ class Tool:
     def init(
         self, package: Path, folder: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """`s init` from a package, as from the registry, into `folder`, with `answers` instead of questions."""
+        """Run `s init` from a package, as from the registry, into `folder`, with `answers` instead of questions."""
         with served(package) as url:
             words = ["--uri", url, "-d", folder.name, "-y", "-a", "default", "--parameters", json.dumps(dict(answers))]
             done = self.run("init", *words, cwd=folder.parent, env=env)
@@ -88,10 +88,12 @@ class Tool:
         return done
 
     @classmethod
-    def stumbled(cls, said: str, folder: Path) -> bool:
-        """Whether `s init` listed `folder` before it was there, as happens now and then on a loaded machine. What it
-        left there is removed then, and the command worth another try: one, and none with --no-overwrite."""
-        if not re.search(rf"ENOENT: no such file or directory, scandir '[^'\n]*/{re.escape(folder.name)}'", said):
+    def stumbled(cls, output: str, folder: Path) -> bool:
+        """Return True if `s init` listed `folder` before it existed, which happens on a loaded machine.
+
+        The folder is removed then, so that the command can be tried once more; not with --no-overwrite.
+        """
+        if not re.search(rf"ENOENT: no such file or directory, scandir '[^'\n]*/{re.escape(folder.name)}'", output):
             return False
         cls.stumbles += 1
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,9 +102,9 @@ class Tool:
 
 @contextmanager
 def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address at which `handler` answers meanwhile, on loopback."""
+    """Serve `handler` on loopback; yield the address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    # `shutdown` is noticed at the next poll, so long it waits.
+    # `shutdown` waits for the next poll.
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -113,11 +115,11 @@ def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @contextmanager
 def served(package: Path) -> Iterator[str]:
-    """The address at which `package` can be fetched meanwhile. (Given a path, the tool would delete the file.)"""
+    """Serve `package`; yield its address. The tool would delete a file of which it gets the path."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with serving(functools.partial(Handler, directory=str(package.parent))) as address:
         yield f"{address}/{package.name}"

@@ -74,7 +74,7 @@ def look(folder: Path, *, dark: bool) -> dict[str, Any]:
 @pytest.mark.long
 @pytest.mark.parametrize("theme", COLOURS)
 def test_each_page_fits_a_phone_follows_the_light_and_has_no_errors(tmp_path, theme):
-    if not chromium.found():
+    if not chromium.program_path():
         lack(chromium.MISSING)
     seen = look(tmp_path, dark=theme == "dark")
     assert seen.keys() == pages().keys()
