@@ -1,4 +1,4 @@
-"""What replay and reconcile cost in requests, counted by the simulated clouds, and how fast they go on loopback.
+"""The requests of replay and reconcile, counted by the simulated clouds, and how fast they go on loopback.
 
 Exit code 0 only when the bounds hold: a key costs at most one read of its failed record, one write and a tenth of an
 OMS call; a thousand keys a listing, a multi-delete and a run file written and deleted; a thousand objects of the

@@ -21,7 +21,7 @@ class KeySpace:
         return len(self._places)
 
     def up_to(self, key: str) -> int:
-        """How many keys there are up to and including `key`."""
+        """Return the number of keys up to and including `key`."""
         return bisect_right(self._places, key, key=self.key)
 
 
@@ -29,7 +29,7 @@ def key_spaces(size: int) -> list[KeySpace]:
     """`size` keys each, as buckets have them. `size` is a power of ten."""
     digits = len(str(size - 1))
     return [
-        _folders("one prefix has 70 %", size, _one_prefix()),
+        _folders("one prefix has 70 %", size, _same_prefix()),
         _folders("dates", size, _dates()),
         KeySpace("hashes", size, lambda place: f"{_spread(place, size, 40):040x}"),
         KeySpace("flat UUIDs", size, lambda place: _uuid(_spread(place, size, 30))),
@@ -38,7 +38,7 @@ def key_spaces(size: int) -> list[KeySpace]:
     ]
 
 
-def _one_prefix() -> dict[str, float]:
+def _same_prefix() -> dict[str, float]:
     others = ["archive/", "backup/2023/", "logs/", "models/v1/", "tmp/", "users/", "videos/", "www/static/"]
     return {"app/uploads/images/": 0.7, **{folder: 0.3 / len(others) for folder in others}}
 

@@ -1,4 +1,4 @@
-"""How long passes over many objects take with one lane and with many, over sockets: the project in the sandbox, whose
+"""Durations of passes over many objects with one lane and with many, over sockets: the project in the sandbox, whose
 listings take as long as they may in the cloud.
 
 Exit code 0 only if every total is exact, and the target holds.
@@ -32,7 +32,7 @@ HOUR = 3600
 
 
 class Pass(NamedTuple):
-    """How long one pass took, what it was made of, and how many cores the sandbox itself kept busy meanwhile."""
+    """The duration of a pass, its pieces, and how many cores the sandbox itself kept busy meanwhile."""
 
     lanes: int
     seconds: float

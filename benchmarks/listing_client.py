@@ -161,9 +161,9 @@ def main() -> None:
 
     def comparison() -> None:
         result = compare.run(json.dumps({"dry_run": True}), invocation())
-        found = result["classes"]
-        assert isinstance(found, dict)
-        assert found["equal_contents"]["destination"]["objects"] == OBJECTS, result
+        listing = result["classes"]
+        assert isinstance(listing, dict)
+        assert listing["equal_contents"]["destination"]["objects"] == OBJECTS, result
 
     def standstill() -> None:
         asked = compare._Comparison(invocation())
@@ -175,8 +175,8 @@ def main() -> None:
         bucket, after, listed = invocation().source_bucket, "", 0
         while listed < OBJECTS:
             call = partial(oss2.Bucket.list_objects_v2, prefix="", start_after=after, max_keys=PAGE_SIZE)
-            (found,) = none_failed(bucket._call_all("oss:ListObjects", [call]))
-            listed, after = listed + len(found.object_list), found.object_list[-1].key
+            (listing,) = none_failed(bucket._call_all("oss:ListObjects", [call]))
+            listed, after = listed + len(listing.object_list), listing.object_list[-1].key
 
     jobs = (reconciliation, baseline, comparison, standstill, oss2_lists)
     micros: dict[str, list[float]] = {who.__name__: [] for who in jobs}

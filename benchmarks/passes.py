@@ -1,4 +1,4 @@
-"""How long passes over many objects take and what they cost, with one lane and with many, in virtual time.
+"""Durations and costs of passes over many objects, with one lane and with many, in virtual time.
 
 Prints a verdict for each target; exit code 0 only if all of them hold.
 """
@@ -37,10 +37,10 @@ class Run(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A target, the worst that was seen on any key space, and whether that holds."""
+    """A target, the worst value on any key space, and True if the target holds."""
 
     target: str
-    seen: float
+    worst: float
     holds: bool
 
 
@@ -53,13 +53,15 @@ def main() -> int:
         soft_wrap=True,
     )
     spaces = [space for size in (HUNDRED_MILLION, BILLION) for space in key_spaces(size)]
-    runs = [run(space, lanes) for space in track(spaces, console=console, description="simulated") for lanes in LANES]
-    alone = {one.space: one for one in runs if one.lanes == 1}
+    runs = [
+        simulate(space, lanes) for space in track(spaces, console=console, description="simulated") for lanes in LANES
+    ]
+    alone = {run.space: run for run in runs if run.lanes == 1}
     show(console, runs, alone)
     verdicts = judge(runs, alone)
     table = Table("target", "worst seen", "")
     for verdict in verdicts:
-        table.add_row(verdict.target, f"{verdict.seen:.2f}", "[green]holds" if verdict.holds else "[red]missed")
+        table.add_row(verdict.target, f"{verdict.worst:.2f}", "[green]holds" if verdict.holds else "[red]missed")
     console.print(table)
     steps = ", ".join(f"{step} {minutes}" for step, minutes in freeze_minutes(HUNDRED_MILLION, DEFAULT).items())
     console.print(
@@ -77,25 +79,25 @@ def assumed(job: Job) -> str:
     )
 
 
-def run(space: KeySpace, lanes: int) -> Run:
+def simulate(space: KeySpace, lanes: int) -> Run:
     first = SimulatedPass(space, lanes)
     later = [SimulatedPass(space, lanes, first.marks, job) for job in (RECONCILE, COMPARE)]
     return Run(space, lanes, first, *later)
 
 
 def judge(runs: list[Run], alone: dict[KeySpace, Run]) -> list[Verdict]:
-    millions = [one for one in runs if len(one.space) == HUNDRED_MILLION and one.lanes == 16]
-    billion = [one.second for one in runs if len(one.space) == BILLION and one.lanes == 64]
+    millions = [run for run in runs if len(run.space) == HUNDRED_MILLION and run.lanes == 16]
+    billion = [run.second for run in runs if len(run.space) == BILLION and run.lanes == 64]
     first = min(alone[million.space].first.seconds / million.first.seconds for million in millions)
     second = min(alone[million.space].second.seconds / million.second.seconds for million in millions)
     minutes, dollars = (
         max(simulated_pass.seconds / 60 for simulated_pass in billion),
         max(simulated_pass.dollars() for simulated_pass in billion),
     )
-    usual = [one for one in runs if len(one.space) == HUNDRED_MILLION and one.lanes == DEFAULT]
-    compared = max(one.compare.seconds / 60 for one in usual)
-    instances = max(job.most_instances for one in usual for job in (one.second, one.compare))
-    dearer = max(one.compare.dollars() / alone[one.space].compare.dollars() for one in usual)
+    usual = [run for run in runs if len(run.space) == HUNDRED_MILLION and run.lanes == DEFAULT]
+    compared = max(run.compare.seconds / 60 for run in usual)
+    instances = max(job.most_instances for run in usual for job in (run.second, run.compare))
+    dearer = max(run.compare.dollars() / alone[run.space].compare.dollars() for run in usual)
     return [
         Verdict(
             f"100 million, {DEFAULT} lanes, a comparison: within {COMPARE_MINUTES} minutes",
@@ -131,22 +133,22 @@ def show(console: Console, runs: list[Run], alone: dict[KeySpace, Run]) -> None:
             "dollars",
         ):
             table.add_column(name, justify="right")
-        for one in (one for one in runs if len(one.space) == size):
-            table.add_row(*cells(one, alone[one.space]), end_section=one.lanes == LANES[-1])
+        for run in (run for run in runs if len(run.space) == size):
+            table.add_row(*cells(run, alone[run.space]), end_section=run.lanes == LANES[-1])
         console.print(table)
 
 
-def cells(one: Run, alone: Run) -> list[str]:
-    second = one.second
+def cells(run: Run, alone: Run) -> list[str]:
+    second = run.second
     return [
-        one.space.name,
-        str(one.lanes),
-        f"{one.first.seconds / 60:,.1f} min",
-        f"{alone.first.seconds / one.first.seconds:.1f}",
+        run.space.name,
+        str(run.lanes),
+        f"{run.first.seconds / 60:,.1f} min",
+        f"{alone.first.seconds / run.first.seconds:.1f}",
         f"{second.seconds / 60:,.1f} min",
         f"{alone.second.seconds / second.seconds:.1f}",
-        f"{one.compare.seconds / 60:,.1f} min",
-        str(max(second.most_instances, one.compare.most_instances)),
+        f"{run.compare.seconds / 60:,.1f} min",
+        str(max(second.most_instances, run.compare.most_instances)),
         f"{second.pieces:,}",
         f"{second.invocations:,}",
         f"{second.billed_seconds:,.0f}",

@@ -85,7 +85,7 @@ class Field:
         self._network.communicate(timeout=10)
 
     def counts(self) -> dict[str, int]:
-        """Connections and requests since the last time."""
+        """Return the connections and requests since the last call."""
         assert self._network.stdin
         assert self._network.stdout
         self._network.stdin.write("\n")
@@ -94,7 +94,7 @@ class Field:
         return counts
 
     def run(self, module: str, keys: int, times: int, compiled: bool = False, mark: str = "known") -> dict[str, Any]:
-        """What one process measured of itself, and `wall`, the seconds from its start to its last answer."""
+        """Return the measurements of a process, and `wall`, the seconds from its start to its last answer."""
         code = self._folder / ("compiled" if compiled else "plain")
         environment = {
             "SYNC_URL": f"{self._scheme}://127.0.0.1:{self.oms}/v2/0123456789abcdef/sync-tasks/0f7c9b1e-5a3d/events",
@@ -118,7 +118,7 @@ class Field:
         return {**json.loads(done.stdout), "wall": wall}
 
     def floor(self, times: int) -> float:
-        """The median of one OMS exchange and then one OSS exchange by bare sockets on open connections."""
+        """Return the median seconds of an OMS exchange and an OSS exchange by bare sockets on open connections."""
         request = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 300\r\n\r\n" + b"x" * 300
         connections = [self._connect(port) for port in (self.oms, self.oss)]
         seconds = []
@@ -142,24 +142,24 @@ class Field:
 
 
 @contextmanager
-def field(milliseconds: int, tls: bool) -> Iterator[Field]:
-    """A network, with the code in place twice: as Function Compute has it, and compiled."""
+def open_field(milliseconds: int, tls: bool) -> Iterator[Field]:
+    """Open a network, with the code in place twice: as Function Compute has it, and compiled."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         for kind in ("plain", "compiled"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / "template" / "code", folder / kind, ignore=ignored)
             shutil.copy(ROOT / "benchmarks" / "baseline.py", folder / kind)
-        one = Field(folder, milliseconds, tls)
+        field = Field(folder, milliseconds, tls)
         try:
-            yield one
+            yield field
         finally:
-            one.close()
+            field.close()
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The same measure of both, one value a round, taken in turns."""
+    """A measurement of both ways, a value for each round, taken in turns."""
 
     ours: list[float]
     baseline: list[float]
@@ -180,12 +180,12 @@ def main() -> int:
     results: dict[str, Any] = {"machine": machine(), "rounds": ROUNDS}
     steps = [(20, True), (0, False), (0, True), (20, False), (80, False), (80, True)]
     for milliseconds, tls in track(steps, console=console, description="measured"):
-        with field(milliseconds, tls) as one:
+        with open_field(milliseconds, tls) as field:
             name = f"{milliseconds} ms, {'TLS' if tls else 'plain'}"
-            results[name] = warm(one)
+            results[name] = warm(field)
             if name == "20 ms, TLS":
-                results["cold"], results["cold, compiled"] = cold(one), cold(one, compiled=True)
-                results["many keys"] = many_keys(one, results[name])
+                results["cold"], results["cold, compiled"] = cold(field), cold(field, compiled=True)
+                results["many keys"] = many_keys(field, results[name])
     targets = judge(results)
     show(console, results, targets)
     show_prices(console, results)
@@ -200,19 +200,19 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {RUNTIME.version}, {ssl.OPENSSL_VERSION}"
 
 
-def warm(one: Field) -> dict[str, Any]:
+def warm(field: Field) -> dict[str, Any]:
     """Seconds and CPU seconds of an event of one key on open connections; the first event opens them. `due`: seconds of
     ours where the mark of a closed project has to be asked for."""
     seconds, cpu, p99, floors = Pair([], []), Pair([], []), Pair([], []), []
     due: list[float] = []
-    times = WARM_EVENTS if one.milliseconds < 50 else WARM_EVENTS // 4
+    times = WARM_EVENTS if field.milliseconds < 50 else WARM_EVENTS // 4
     for _ in range(ROUNDS):
-        due.append(median(one.run(OURS, 1, times, mark="due")["seconds"][1:]))
+        due.append(median(field.run(OURS, 1, times, mark="due")["seconds"][1:]))
         for module, mine in ((OURS, True), (BASELINE, False)):
-            events = one.run(module, 1, times)
+            events = field.run(module, 1, times)
             for pair, name, of in ((seconds, "seconds", median), (p99, "seconds", worst), (cpu, "cpu", median)):
                 (pair.ours if mine else pair.baseline).append(of(events[name][1:]))
-        floors.append(one.floor(WARM_EVENTS))
+        floors.append(field.floor(WARM_EVENTS))
     return {
         "seconds": vars(seconds),
         "p99": vars(p99),
@@ -223,41 +223,41 @@ def warm(one: Field) -> dict[str, Any]:
 
 
 def worst(values: Sequence[float]) -> float:
-    """The 99th percentile, which of so few is the greatest."""
+    """Return the 99th percentile; of a few values it is the largest."""
     return max(values)
 
 
-def cold(one: Field, compiled: bool = False) -> dict[str, Any]:
-    """A new process and its first event: seconds from its start to its end, CPU seconds, peak memory."""
+def cold(field: Field, compiled: bool = False) -> dict[str, Any]:
+    """Measure a new process and its first event: seconds from start to end, CPU seconds, peak memory."""
     pairs = {name: Pair([], []) for name in ("wall", "total_cpu", "peak")}
     for module in (OURS, BASELINE):
-        one.run(module, 1, 1, compiled)  # so that all files are in memory, and compiled where that is asked for
+        field.run(module, 1, 1, compiled)  # so that all files are in memory, and compiled where that is asked for
     for _ in range(2 * ROUNDS):
         for module, mine in ((OURS, True), (BASELINE, False)):
-            process = one.run(module, 1, 1, compiled)
+            process = field.run(module, 1, 1, compiled)
             for name, pair in pairs.items():
                 (pair.ours if mine else pair.baseline).append(process[name])
     return {name: vars(pair) for name, pair in pairs.items()}
 
 
-def many_keys(one: Field, single: dict[str, Any]) -> dict[str, Any]:
+def many_keys(field: Field, single: dict[str, Any]) -> dict[str, Any]:
     """Events of ten and of a hundred keys: seconds, OMS calls, records and connections of each."""
-    found: dict[str, Any] = {"baseline, one key": median(single["seconds"]["baseline"])}
+    measured: dict[str, Any] = {"baseline, one key": median(single["seconds"]["baseline"])}
     for keys in (10, 100):
-        one.counts()
-        events = one.run(OURS, keys, ROUNDS + 1)
-        counts = one.counts()
-        found[str(keys)] = {
+        field.counts()
+        events = field.run(OURS, keys, ROUNDS + 1)
+        counts = field.counts()
+        measured[str(keys)] = {
             "seconds": median(events["seconds"][1:]),
             "OMS calls": counts["OMS requests"] / (ROUNDS + 1),
             "OSS requests": counts["OSS requests"] / (ROUNDS + 1),
             "connections": counts["OMS connections"] + counts["OSS connections"],
         }
-    one.counts()
-    one.run(BASELINE, 1, 10)
-    counted = one.counts().items()
-    found[CONNECTIONS] = sum(number for name, number in counted if name.endswith("connections"))
-    return found
+    field.counts()
+    field.run(BASELINE, 1, 10)
+    counted = field.counts().items()
+    measured[CONNECTIONS] = sum(number for name, number in counted if name.endswith("connections"))
+    return measured
 
 
 def judge(results: dict[str, Any]) -> list[Target]:
@@ -283,27 +283,27 @@ def judge(results: dict[str, Any]) -> list[Target]:
 
 
 def more_round_trips(warm: dict[str, Any], round_trip: float) -> float:
-    """How many of them an event takes where the mark is due, beyond what it takes where the mark is known."""
+    """Return the round trips that an event takes when the mark is due, more than when it is known."""
     pairs: Iterable[tuple[float, float]] = zip(warm["due"], warm["seconds"]["ours"], strict=True)
-    return median(due - known for due, known in pairs) / round_trip
+    return median(due - usual for due, usual in pairs) / round_trip
 
 
 def show(console: Console, results: dict[str, Any], targets: Sequence[Target]) -> None:
     console.print(results["machine"])
     table = Table("network", "p50", "ratio (spread)", "p99", "mark due", "CPU an event", "ratio", "floor")
-    for name, one in results.items():
-        if not isinstance(one, dict) or "floor" not in one:
+    for name, measured in results.items():
+        if not isinstance(measured, dict) or "floor" not in measured:
             continue
-        seconds, cpu, p99 = (Pair(**one[what]) for what in ("seconds", "cpu", "p99"))
+        seconds, cpu, p99 = (Pair(**measured[what]) for what in ("seconds", "cpu", "p99"))
         table.add_row(
             name,
             f"{1000 * median(seconds.ours):.1f} / {1000 * median(seconds.baseline):.1f} ms",
             f"{seconds.ratio:.2f} ({min(seconds.ratios):.2f}-{max(seconds.ratios):.2f})",
             f"{1000 * median(p99.ours):.0f} / {1000 * median(p99.baseline):.0f} ms",
-            f"{1000 * median(one['due']):.1f} ms",
+            f"{1000 * median(measured['due']):.1f} ms",
             f"{1000 * median(cpu.ours):.1f} / {1000 * median(cpu.baseline):.1f} ms",
             f"{cpu.ratio:.2f}",
-            f"{1000 * median(one['floor']):.1f} ms",
+            f"{1000 * median(measured['floor']):.1f} ms",
         )
     console.print(table)
     table = Table("cold start at 20 ms, TLS", "wall", "CPU", "peak memory")
@@ -318,11 +318,11 @@ def show(console: Console, results: dict[str, Any], targets: Sequence[Target]) -
     console.print(table)
     many = results["many keys"]
     for keys in ("10", "100"):
-        one = many[keys]
+        measured = many[keys]
         console.print(
-            f"An event of {keys} keys: {1000 * one['seconds']:.0f} ms, {one['OMS calls']:.0f} OMS calls,"
-            f" {one['OSS requests']:.0f} records; all such events on {one['connections']} connections. The vendor's way"
-            f" for ten keys: ten invocations, ten OMS calls, {many[CONNECTIONS]} connections.",
+            f"An event of {keys} keys: {1000 * measured['seconds']:.0f} ms, {measured['OMS calls']:.0f} OMS calls,"
+            f" {measured['OSS requests']:.0f} records; all such events on {measured['connections']} connections. The"
+            f" vendor's way for ten keys: ten invocations, ten OMS calls, {many[CONNECTIONS]} connections.",
             soft_wrap=True,
         )
     table = Table("target", "measured", "at most", "")
