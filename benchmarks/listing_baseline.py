@@ -46,10 +46,10 @@ class Baseline:
     def run(self) -> None:
         deadline = self._invocation.deadline
         keep_at = 0.0
-        for key, found in self._merged():
+        for key, summaries in self._merged():
             if deadline.remaining() < keep_at or deadline.remaining() < self._last_seconds:
                 return
-            self._count(key, found)
+            self._count(key, summaries)
 
     def _merged(self) -> Iterator[tuple[str, dict[str, Summary]]]:
         entries = merge(self._source(), self._records("failed"), self._records("success"))
@@ -91,17 +91,17 @@ class Baseline:
             yield [replace(summary, name=summary.name.removeprefix(root)) for summary in listed] if root else listed
             start = page[-1].name if more else ""
 
-    def _count(self, key: str, found: dict[str, Summary]) -> None:
-        object_class = self._classify(key, found)
-        came = None if found["source"].modified < self._settled else False
+    def _count(self, key: str, summaries: dict[str, Summary]) -> None:
+        object_class = self._classify(key, summaries)
+        came = None if summaries["source"].modified < self._settled else False
         if object_class:
             self.counts["scanned"] += object_class != "orphans"
             self.counts[object_class] += 1
         self.counts["new"] += came is not None
         self.counts["new_missing"] += came is False
 
-    def _classify(self, key: str, found: dict[str, Summary]) -> str | None:
-        source, success, failed = (found.get(kind) for kind in ("source", "success", "failed"))
+    def _classify(self, key: str, summaries: dict[str, Summary]) -> str | None:
+        source, success, failed = (summaries.get(kind) for kind in ("source", "success", "failed"))
         if source is None:
             gone = success and success.modified <= self._settled and self._invocation.settings.key_filter.matches(key)
             return "orphans" if gone else None
@@ -131,6 +131,6 @@ def _etag_of(body: str) -> str:
 
 
 def _list(prefix: str, after: str, bucket: Any) -> tuple[list[Summary], bool]:
-    found = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE_SIZE, continuation_token="")
-    listed = [Summary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
-    return listed, bool(found.is_truncated)
+    page = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE_SIZE, continuation_token="")
+    listed = [Summary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in page.object_list]
+    return listed, bool(page.is_truncated)

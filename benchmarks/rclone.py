@@ -97,8 +97,8 @@ def compare(*, has_proofs: bool = False) -> Took:
         names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
         role = {f"ALIBABA_CLOUD_{name}": value for name, value in zip(names, box.function_credentials, strict=True)}
         took, output = measure(words, {**box.environment(), **role, "FC_REGION": box.region})
-    differences = json.loads(output.splitlines()[-1])["classes"]["equal_contents"]["destination"]["objects"]
-    assert differences == OBJECTS, output
+    equal = json.loads(output.splitlines()[-1])["classes"]["equal_contents"]["destination"]["objects"]
+    assert equal == OBJECTS, output
     return took
 
 
@@ -111,11 +111,11 @@ def rclone_check(rclone: str) -> dict[str, Took]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(bytes(SIZE))
         check = [rclone, "check", "--size-only", f"{remote}source", f"{remote}destination"]
-        differences = {}
+        measurements = {}
         for title, words in (("rclone check", check), ("rclone check --fast-list", [*check, "--fast-list"])):
-            differences[title], output = measure(words, BARE)
+            measurements[title], output = measure(words, BARE)
             assert f"{OBJECTS} matching files" in output, output
-    return differences
+    return measurements
 
 
 @contextmanager
