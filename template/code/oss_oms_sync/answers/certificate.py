@@ -318,12 +318,8 @@ class Certificate:
         if self.verdict is not CutoverVerdict.GO or not (compared and still and self.closed and self.source):
             return t("Nothing is known to be wrong, but {left} did not pass.", left=left)
         looked = t("between {began} and {ended}", began=compared.started, ended=self.as_of)
-        accepted = (
-            object_class
-            for object_class, object_class in (self.classes or {}).items()
-            if object_class.title in self.accepted
-        )
-        if any(class_found.source.objects or class_found.destination.objects for class_found in accepted):
+        accepted = (counts for name, counts in (self.classes or {}).items() if name.title in self.accepted)
+        if any(counts.source.objects or counts.destination.objects for counts in accepted):
             looked = t("{when}, but for what was accepted by name", when=looked)
         oms = t("and OMS had finished")
         if self.oms.left != 0:

@@ -19,7 +19,7 @@ _TONES = {
 
 
 class ObjectClass(Enum):
-    """Classes by their names in answers, each with its sign in lists of differences (as in rclone), label and meaning."""
+    """Classes by their names in answers, each with its sign in lists of differences (as rclone), label and meaning."""
 
     # Written by a canary, on either side.
     CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes it again."))

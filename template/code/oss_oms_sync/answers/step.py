@@ -90,7 +90,7 @@ class Result(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Result of a check: `wanted` is the required state, `seen` the actual state, and `keys` are the first keys concerned.
+    """Result of a check: `wanted` is the required state, `seen` the actual state, `keys` the first keys concerned.
 
     `next` is the remedy, `step` its command. A check that does not gate is shown, but is not part of the verdict. A
     check that `waits` only needs time.
