@@ -778,7 +778,7 @@ MISTAKES = (
         "taking for resent what OMS tells nothing of",
         f"{_UNIT}/ops/migrate/test_migrate.py::test_one_that_has_not_told_of_all_objects_is_not_resent",
         f"{_CODE}/ledger/list_positions.py",
-        " and group.told_of >= group.total",
+        " and group.finished >= group.total",
         "",
     ),
     Mistake(

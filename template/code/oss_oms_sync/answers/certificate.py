@@ -11,7 +11,7 @@ from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.job_answers import Mark, Migrated
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Lags, LastWritten, ListedSource, ListingTotals
+from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, Lags, LastWritten, ListedSource, ListingTotals
 from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.task_group import Silence, TaskShown
 from oss_oms_sync.answers.text import Text, same, sentences, t
@@ -207,7 +207,7 @@ class Headers:
         return self.drawn + len(self.more)
 
     @property
-    def said(self) -> Text:
+    def summary(self) -> Text:
         """Summary of the headers for a GO."""
         if not self.compared:
             return t("Headers were not compared.")
@@ -284,7 +284,7 @@ class Certificate:
     source: ListedSource | None
     destination: ListingTotals | None
     last_written: Sequence[LastWritten] | None
-    classes: Mapping[ObjectClass, ClassFound] | None
+    classes: Mapping[ObjectClass, ClassCounts] | None
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]] | None
     sample: Sampled | None
     headers: Headers
@@ -306,7 +306,7 @@ class Certificate:
         return self.counted.judged if self.counted else (0, 0)
 
     @property
-    def said(self) -> Text:
+    def summary(self) -> Text:
         """Summary below the verdict, by the document's numbers: a forgery has to change all of them."""
         if self.rehearsal:
             return sentences(_rehearsed(self.rehearsal, self.checks, self.judged), *_not_sampled(self.checks))
@@ -332,7 +332,7 @@ class Certificate:
             "Each object of the source ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when it"
             " was checked, {when}. Both buckets were unchanged at {stood}; nothing has been submitted since two minutes"
             " after {closed}, {oms}. {headers}",
-            headers=self.headers.said,
+            headers=self.headers.summary,
             n=self.source.objects,
             bytes=self.source.bytes,
             when=looked,

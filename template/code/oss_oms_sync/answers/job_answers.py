@@ -98,7 +98,7 @@ class Migrated:
 
 
 @dataclass(frozen=True)
-class ObjectSeen:
+class ObjectInfo:
     """An object of a bucket: ETag, size in bytes, and time of its last write."""
 
     etag: str
@@ -134,9 +134,9 @@ class StoryAnswer:
     key: str
     accepted: bool
     well: bool
-    object: ObjectSeen | None
+    object: ObjectInfo | None
     success: Submitted | None
-    in_obs: ObjectSeen | None
+    in_obs: ObjectInfo | None
     in_obs_unknown: str | None
     seconds: Seconds
     failed: Mapping[str, Json] | None

@@ -66,11 +66,11 @@ class ObjectClass(Enum):
         object_class._value_ = title
         return object_class
 
-    def __init__(self, title: str, sign: str, text: Text, means: Text) -> None:
+    def __init__(self, title: str, sign: str, label: Text, means: Text) -> None:
         self.title = title
         self.sign = sign
         # Label and meaning; orphan records are in no report.
-        self.said = text
+        self.label = label
         self.means = means
         # True if lists of differences name such objects, because they need attention.
         self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")

@@ -173,7 +173,7 @@ class Digests:
 
 
 @dataclass(frozen=True)
-class ClassFound:
+class ClassCounts:
     """Counts of a class on both sides, and its first keys.
 
     `proven_different`: objects of equal sizes that were proven to differ. `in_vain`: objects that OMS accepted once
@@ -203,7 +203,7 @@ class BothBuckets:
     `folders`: for each folder and class, the objects and bytes of the source, then those of the destination.
     """
 
-    classes: Mapping[ObjectClass, ClassFound]
+    classes: Mapping[ObjectClass, ClassCounts]
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]]
     source: ObjectCount
     destination: ObjectCount

@@ -19,7 +19,7 @@ class VerdictState(Enum):
     IN_STEP = "in step"
     BEHIND = "behind"
     BROKEN = "broken"
-    NOT_KNOWN = "not known"
+    UNKNOWN = "not known"
     CLOSED = "closed"
 
 

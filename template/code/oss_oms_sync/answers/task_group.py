@@ -45,7 +45,7 @@ _TITLES = {
 }
 
 # If a group failed to copy at most this many objects, replay reads their keys in its lists and resends them.
-MOST_RESENT = 10_000
+MAX_RESENT = 10_000
 # States in which a group lists or copies.
 MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
 # Objects that a group lists a second, by OMS's page of assessing; it copies meanwhile.
@@ -148,10 +148,10 @@ class TaskGroup:
     @property
     def can_be_resent(self) -> bool:
         """True if replay resends the objects that the group failed to copy."""
-        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MOST_RESENT
+        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT
 
     @property
-    def told_of(self) -> int:
+    def finished(self) -> int:
         """Number of objects that are copied, skipped or failed."""
         return self.copied + self.skipped + self.failed
 
@@ -160,7 +160,7 @@ class TaskGroup:
         """Percentage of finished objects, 100 only if all are finished; None until the source is listed."""
         if not self.total:
             return None
-        return 100.0 if self.told_of >= self.total else min(99.9, 100 * self.told_of / self.total)
+        return 100.0 if self.finished >= self.total else min(99.9, 100 * self.finished / self.total)
 
     @property
     def will_copy(self) -> bool:
@@ -214,7 +214,7 @@ class TaskGroup:
             raise ValueError(f"no task group: {error}") from error
 
 
-def most_sent(keys_a_second: float) -> float:
+def max_submissions(keys_a_second: float) -> float:
     """Return the number of objects up to which sending them is faster than a task group, which takes a while to begin.
 
     With twenty calls of ten keys a second it is 370,000 objects, in 31 minutes. The price does not matter: copying

@@ -104,7 +104,9 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         shown=_not_judged(evidence),
         document=f"{certificates_folder(invocation)}{certificate_name(number, made, verdict)}",
     )
-    document: dict[str, object] = to_json(replace(certificate, text=sentences(same(verdict.value), certificate.said)))
+    document: dict[str, object] = to_json(
+        replace(certificate, text=sentences(same(verdict.value), certificate.summary))
+    )
     hashed = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     return {**document, "sha256": hashlib.sha256(hashed).hexdigest()}
 

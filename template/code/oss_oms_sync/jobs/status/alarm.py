@@ -47,7 +47,7 @@ _TOLD = {
             " python3 ops.py doctor, which says what to do about each fault."
         ),
     ),
-    VerdictState.NOT_KNOWN.value: (
+    VerdictState.UNKNOWN.value: (
         t("NOT KNOWN"),
         t(
             "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If"

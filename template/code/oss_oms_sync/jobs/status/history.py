@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.job_answers import ObjectSeen, Seconds, StoryAnswer, Submitted
+from oss_oms_sync.answers.job_answers import ObjectInfo, Seconds, StoryAnswer, Submitted
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, sentences, t
@@ -276,8 +276,8 @@ class KeyHistory:
         return False if all(isinstance(run, RunFile) for run in runs) else None
 
 
-def _seen(listed: ObjectSummary) -> ObjectSeen:
-    return ObjectSeen(listed.etag, listed.size, _time(listed.modified))
+def _seen(listed: ObjectSummary) -> ObjectInfo:
+    return ObjectInfo(listed.etag, listed.size, _time(listed.modified))
 
 
 def _seconds(source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None) -> Seconds:
