@@ -680,8 +680,8 @@ MISTAKES = (
         "a rest that does not double",
         f"{_JOBS}/replay/test_resting.py::test_the_first_attempt_follows_at_once_and_the_rest_doubles_up_to_a_day",
         f"{_CODE}/jobs/replay/resting.py",
-        "_FIRST_REST << min(attempt - 2, 30)",
-        "_FIRST_REST * min(attempt - 1, 30)",
+        "_FIRST_PAUSE_SECONDS << min(attempt - 2, 30)",
+        "_FIRST_PAUSE_SECONDS * min(attempt - 1, 30)",
     ),
     Mistake(
         "an ETag check that is inverted",
