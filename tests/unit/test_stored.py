@@ -34,7 +34,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs import replay
 from oss_oms_sync.jobs.certify.oms_work import _Recorded
 from oss_oms_sync.jobs.certify.sample import _Read
-from oss_oms_sync.jobs.replay.resting import ReplayState, Rest
+from oss_oms_sync.jobs.replay.resting import Pause, ReplayState
 from oss_oms_sync.jobs.status.alarm import _Watch
 from oss_oms_sync.jobs.status.copying import Acknowledged
 from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
@@ -101,7 +101,7 @@ FORMS = {
         folder="oms/task_group/0f0f/",
         of_group=3,
     ),
-    "replay": ReplayState("a", {"0f0f": Rest("2026-02-03T00:00:00Z", "ABC", 0)}, {"at": "2026-02-02T00:00:00Z"}),
+    "replay": ReplayState("a", {"0f0f": Pause("2026-02-03T00:00:00Z", "ABC", 0)}, {"at": "2026-02-02T00:00:00Z"}),
     "replay-busy": replay._Busy("2026-02-02T00:04:00Z"),
     "status": Acknowledged(SINCE, MonthCounts(9, 7, 1, None, 30), 1, LineCount(2, 1)),
     "watch": _Watch("behind", "2026-02-02T00:00:00Z", "broken", "2026-02-01T00:00:00Z", "2026-02-01T23:45:00Z", "no"),

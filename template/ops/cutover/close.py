@@ -134,7 +134,7 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
     for object_class in _OF_APPLICATIONS:
         if number := counts.get(object_class):
             keys = [repr(key) for key in compared.classes[object_class].keys[:_MAX_KEYS]]
-            yield t("  {n:object|objects} ({title}): {keys}", n=number, title=object_class.said, keys=keys)
+            yield t("  {n:object|objects} ({title}): {keys}", n=number, title=object_class.label, keys=keys)
     unproven = sum(
         counts.get(object_class, 0) for object_class in EQUAL if object_class is not ObjectClass.EQUAL_CONTENTS
     )

@@ -250,8 +250,8 @@ class ProjectMigration:
         session.screen.begin()
         first, began, seconds = group, session.clock.monotonic(), _FIRST_LOOK_SECONDS
         while group.state in states:
-            passed, ended = session.clock.monotonic() - began, group.told_of - first.told_of
-            left = (group.total - group.told_of) * passed / ended if ended > 0 else None
+            passed, ended = session.clock.monotonic() - began, group.finished - first.finished
+            left = (group.total - group.finished) * passed / ended if ended > 0 else None
             session.progress(messages.how_far(group, left))
             session.clock.sleep(seconds)
             seconds = min(2 * seconds, _LOOK_SECONDS)
@@ -272,8 +272,8 @@ class ProjectMigration:
     def _left(self, group: TaskGroup) -> float | None:
         """For how many seconds more it copies, by how long it took until now, pauses and all."""
         passed = self._session.clock.now().timestamp() - group.started
-        is_copying = group.state is GroupState.COPYING and group.told_of and group.started
-        return (group.total - group.told_of) * passed / group.told_of if is_copying else None
+        is_copying = group.state is GroupState.COPYING and group.finished and group.started
+        return (group.total - group.finished) * passed / group.finished if is_copying else None
 
     def _on_its_way(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
         """Raise UsageError unless there is one, in one of these states (if any are named)."""

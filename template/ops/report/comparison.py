@@ -29,7 +29,7 @@ from ops.report.blocks import (
 )
 from ops.report.words import SIDES, Words
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Compared, Lag, Lags, ObjectCount, PassAnswer
+from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, Compared, Lag, Lags, ObjectCount, PassAnswer
 from oss_oms_sync.answers.text import t
 
 # In the order in which a bar shows classes.
@@ -65,7 +65,7 @@ _NONE_APART: Apart = {"source": (), "destination": ()}
 _NOBODY: Mapping[str, str] = {}
 
 
-def held(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassFound]:
+def held(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassCounts]:
     """The classes that have objects on a side, in their order; none of what is no comparison at its end."""
     known = both_buckets.classes if isinstance(both_buckets, BothBuckets) else {}
     every = {object_class: known[object_class] for object_class in CLASSES if object_class in known}
@@ -126,7 +126,7 @@ def remedies(compared: Compared, say: Words) -> Blocks:
 def class_name(title: str, say: Words) -> Phrase:
     """A class in words; its own name is what commands take."""
     object_class = _BY_TITLE.get(title)
-    return say(object_class.said) if object_class else Span("outside", title)
+    return say(object_class.label) if object_class else Span("outside", title)
 
 
 def folders(both_buckets: BothBuckets, say: Words) -> Block:
@@ -207,7 +207,7 @@ def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
     return [*sides, *(units.number(folder.tones[tone], say, tone) for tone in ("bad", "way", "open"))]
 
 
-def _side(class_found: ClassFound, side: str) -> ObjectCount:
+def _side(class_found: ClassCounts, side: str) -> ObjectCount:
     return class_found.source if side == "source" else class_found.destination
 
 
@@ -217,7 +217,7 @@ def _added(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str, a
 
 
 def _side_bar(both_buckets: BothBuckets, names: Sequence[ObjectClass], side: str, say: Words) -> Picture:
-    parts = [(say(name.said), _side(both_buckets.classes[name], side).objects, name.tone) for name in names]
+    parts = [(say(name.label), _side(both_buckets.classes[name], side).objects, name.tone) for name in names]
     title = say(SIDES[side])
     return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, say)
 

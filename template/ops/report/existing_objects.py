@@ -8,7 +8,7 @@ from ops.report.blocks import Blocks, CommandBlock, FactList, Paragraph, Span
 from ops.report.words import MIGRATION_UNKNOWN, Words
 from ops.shell import Typed, command
 from oss_oms_sync.answers.status_answer import StatusAnswer
-from oss_oms_sync.answers.task_group import LOOK, MOST_RESENT, MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK, MAX_RESENT, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 _HOW_FAR = t(
@@ -68,7 +68,7 @@ def failures(group: TaskGroup) -> Iterator[Text]:
 def _resending(group: TaskGroup) -> Text | None:
     if group.can_be_resent:
         return RESENT if group.resent else _TO_BE_RESENT
-    return _TOO_MANY.filled(most=MOST_RESENT) if group.failed > MOST_RESENT else None
+    return _TOO_MANY.filled(most=MAX_RESENT) if group.failed > MAX_RESENT else None
 
 
 def failed(answer: StatusAnswer, say: Words) -> Blocks:

@@ -26,7 +26,7 @@ from oss_oms_sync.answers.job_answers import (
     DoctorAnswer,
     DoctorCheck,
     MarkAnswer,
-    ObjectSeen,
+    ObjectInfo,
     ReplayAnswer,
     StoryAnswer,
 )
@@ -138,7 +138,7 @@ def story(answer: StoryAnswer, language: str) -> Report:
     return Report(Hero("", "", lead, StepBlock(say(answer.next), command(answer.step))), language, [FactList(facts)])
 
 
-def _seen(object_seen: ObjectSeen | None, say: Words) -> str | None:
+def _seen(object_seen: ObjectInfo | None, say: Words) -> str | None:
     return (
         say(", ").join([units.exact(object_seen.size, say), say("written {time}", time=object_seen.modified)])
         if object_seen

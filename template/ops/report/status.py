@@ -49,7 +49,7 @@ _STATES = {
     VerdictState.IN_STEP: (t("In step"), "good"),
     VerdictState.BEHIND: (t("Behind"), "open"),
     VerdictState.BROKEN: (t("Broken"), "bad"),
-    VerdictState.NOT_KNOWN: (t("Not known"), "calm"),
+    VerdictState.UNKNOWN: (t("Not known"), "calm"),
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
 _WATERMARK = t(

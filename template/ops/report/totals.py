@@ -26,7 +26,7 @@ from ops.report.copying import counters, silent
 from ops.report.words import LOST_EVENTS, SIDES, Words
 from oss_oms_sync.answers.certificate import Certificate, ClosedMark, NotJudged, Sampled
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, ListingTotals, ObjectCount
+from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, ListingTotals, ObjectCount
 from oss_oms_sync.answers.text import t
 
 # What is accepted by name, and is no class.
@@ -112,7 +112,7 @@ def digests(certificate: Certificate, say: Words) -> Blocks:
     ]
 
 
-def _class_digests(name: ObjectClass, class_found: ClassFound, say: Words) -> Blocks:
+def _class_digests(name: ObjectClass, class_found: ClassCounts, say: Words) -> Blocks:
     sides = (
         ("source", class_found.source, class_found.digests.source),
         ("destination", class_found.destination, class_found.digests.destination),
@@ -166,7 +166,7 @@ def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks
                 (say("state"), units.name(task.status if task else None, say)),
                 (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
                 (say("events"), events),
-                (say(ObjectClass.DELETED_AT_SOURCE.said), say(", ").join(volume) or say("not known")),
+                (say(ObjectClass.DELETED_AT_SOURCE.label), say(", ").join(volume) or say("not known")),
                 *((say("old objects"), say(_MIGRATION, **vars(migration))) for migration in shown.migrations),
                 (say("project"), _closed(certificate.closed, say)),
             ]

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.answers.task_group import LISTED_A_SECOND, most_sent
+from oss_oms_sync.answers.task_group import LISTED_A_SECOND, max_submissions
 from oss_oms_sync.clock import timestamp
 from support.compare_world import CompareWorld, classes
 from support.task_group import DONE, FAILED, PAUSED, begun, over, says
@@ -125,7 +125,7 @@ def test_what_is_in_obs_alone_was_deleted_if_a_group_ran_when_it_came_and_nothin
 @pytest.mark.parametrize("job", ["compare", "reconcile"])
 def test_a_pass_that_has_sent_more_than_a_migration_would_beat_counts_on_and_says_what_is_quicker(job, mocker):
     # GIVEN 20 objects are sent in the time of a migration, and a piece sends more
-    mocker.patch("oss_oms_sync.passes.driver.most_sent", return_value=20)
+    mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=20)
     world = CompareWorld(OMS_RATE="0.5", PIECE_SECONDS="10", LANES="1")
     world.fill(90, minutes_ago=1500)
     result = ask(world, job)
@@ -145,7 +145,7 @@ def test_a_pass_that_has_sent_more_than_a_migration_would_beat_counts_on_and_say
 
 
 def test_a_paused_group_is_what_copies_too_many(mocker):
-    mocker.patch("oss_oms_sync.passes.driver.most_sent", return_value=0)
+    mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = CompareWorld()
     world.upload("old", minutes_ago=1500)
     begun(world, PAUSED)
@@ -153,13 +153,13 @@ def test_a_paused_group_is_what_copies_too_many(mocker):
 
 
 def test_what_no_group_could_copy_is_sent_however_much_it_is(mocker):
-    mocker.patch("oss_oms_sync.passes.driver.most_sent", return_value=0)
+    mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = CompareWorld(OBJECT_SUFFIX=".jpg")
     world.upload("old.jpg", minutes_ago=1500)
     assert (compare(world)["stop"], world.sent()) == (None, {"old.jpg"})
 
 
 def test_a_group_beats_what_takes_it_longer_to_begin_than_to_be_sent():
-    objects = most_sent(200)
+    objects = max_submissions(200)
     assert objects / 200 == pytest.approx(1800 + objects / LISTED_A_SECOND)
-    assert math.isinf(most_sent(LISTED_A_SECOND))
+    assert math.isinf(max_submissions(LISTED_A_SECOND))

@@ -98,7 +98,7 @@ def test_no_key_is_dropped_for_ever(seed):
     world = Beside(seed)
     dice, most = world.dice, [0, float("inf")][seed // 4 % 2]
     happenings = [world.put_one, world.begin_group, world.copy_one, world.copy_one, world.stand, world.ask_one]
-    with patch("oss_oms_sync.passes.driver.most_sent", return_value=most):
+    with patch("oss_oms_sync.passes.driver.max_submissions", return_value=most):
         for _ in range(30):
             dice.choice(happenings)()
             world.later(dice.choice([1, MINUTE, 20 * MINUTE]))

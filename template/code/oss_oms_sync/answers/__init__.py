@@ -1,1 +1,1 @@
-"""What jobs answer and store, as values of types that are the form of the JSON. Standard library only."""
+"""Answers and stored objects of the jobs: types whose fields are the form of the JSON. Standard library only."""

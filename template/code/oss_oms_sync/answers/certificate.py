@@ -1,4 +1,4 @@
-"""The certificate as a document, and what it says in a sentence. Times are as records have them."""
+"""The certificate as a document, and its summary in a sentence. Times are in the form of records."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.job_answers import Mark, Migrated
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import BothBuckets, ClassFound, Lags, LastWritten, ListedSource, ListingTotals
+from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, Lags, LastWritten, ListedSource, ListingTotals
 from oss_oms_sync.answers.step import Finding, Result
 from oss_oms_sync.answers.task_group import Silence, TaskShown
 from oss_oms_sync.answers.text import Text, same, sentences, t
 
 
 class CutoverVerdict(Enum):
-    """What a certificate says, by its name in the document."""
+    """Verdict of a certificate, by its name in the document."""
 
     GO = "GO"
     NO_GO = "NO-GO"
@@ -27,7 +27,7 @@ class CutoverVerdict(Enum):
 
     @classmethod
     def of(cls, checks: Sequence[Finding]) -> CutoverVerdict:
-        """What follows from checks: one that failed is a no; short of that, only what all passed is a go."""
+        """Return the verdict of `checks`: NO-GO if a check failed, GO if all passed, else NOT PROVEN."""
         results = {check.result for check in checks if check.gates}
         if Result.FAILED in results:
             return cls.NO_GO
@@ -36,7 +36,7 @@ class CutoverVerdict(Enum):
 
 @dataclass(frozen=True)
 class MadeBy:
-    """Which code made it."""
+    """Version and hash of the code that made the certificate."""
 
     version: str
     code_sha256: str
@@ -44,7 +44,7 @@ class MadeBy:
 
 @dataclass(frozen=True)
 class CertifiedScope:
-    """What the project covers."""
+    """Scope of the project: prefix and suffix of its keys."""
 
     prefix: str
     suffix: str
@@ -52,7 +52,10 @@ class CertifiedScope:
 
 @dataclass(frozen=True)
 class ClosedMark(Mark):
-    """The mark of the closed project, when it was `opened` before that, and `written` by OSS's clock."""
+    """The mark of the closed project, with the time at which the project was last opened before.
+
+    `written` is the time of the mark by OSS's clock.
+    """
 
     opened: str
     written: str
@@ -60,11 +63,14 @@ class ClosedMark(Mark):
 
 @dataclass(frozen=True)
 class OmsLeft:
-    """`left`: how many objects OMS has accepted and not finished; None if it does not tell, or only by the hour. It may
-    still finish them, as far as one can know, if it `may_finish`. It was `busy` until then: when it last accepted or
-    finished anything, by its counts or our records; None if it never was. It counted so many `accepted` in the hour
-    before the mark and since, and our records so many `recorded`; None while they are being counted. `largest` is the
-    size of the largest object."""
+    """Work that OMS has left at the time of the certificate.
+
+    `left`: objects that OMS accepted and has not finished; None if OMS does not report them, or only by the hour.
+    `may_finish`: OMS may still finish them. `busy`: the last time at which OMS accepted or finished an object, by its
+    counts or our records; None if there is none. `accepted`: objects that OMS counted from an hour before the mark on.
+    `recorded`: the number of our records of the same time; None while they are being counted. `largest`: size of the
+    largest object in bytes.
+    """
 
     left: int | None
     may_finish: bool
@@ -76,7 +82,7 @@ class OmsLeft:
 
 @dataclass(frozen=True)
 class CertifiedPass:
-    """A pass at its end, with the digests of both buckets."""
+    """A finished pass, with the digests of both buckets."""
 
     pass_: str
     started: str
@@ -88,21 +94,21 @@ class CertifiedPass:
 
 @dataclass(frozen=True)
 class CertifiedComparison(CertifiedPass):
-    """The comparison that answers, and when its keys were last judged again."""
+    """The comparison that answers, and the time at which its keys were last rechecked."""
 
     amended: str | None
 
 
 @dataclass(frozen=True)
 class CertifiedStandstill(CertifiedPass):
-    """The standstill pass after it, and when it began by OSS's clock."""
+    """The standstill pass after the comparison, and its begin by OSS's clock."""
 
     began: str
 
 
 @dataclass(frozen=True)
 class CertifiedPasses:
-    """Both; None where there is none."""
+    """The comparison and the standstill pass; None where there is none."""
 
     compare: CertifiedComparison | None
     standstill: CertifiedStandstill | None
@@ -110,7 +116,10 @@ class CertifiedPasses:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What reading showed: `keys` were drawn, and `read` without those that are `unread`, with all that differed."""
+    """Result of reading a sample of the objects that count as equal.
+
+    `keys` were drawn; `read` is the number without the `unread` keys, and includes those that differ.
+    """
 
     asked: int
     population: int
@@ -126,8 +135,11 @@ class Sampled:
 
     @property
     def bound(self) -> Text | None:
-        """What it shows if nothing differs; None if nothing was read, or something differs. With n objects read and
-        none differing, a share of 3/n or more would have shown with a probability of 95 %: of those that can be."""
+        """Statement about all objects if none differs; None if nothing was read, or an object differs.
+
+        With n objects read and none differing, a share of 3/n or more of the readable objects would have shown with a
+        probability of 95 %.
+        """
         if not self.read or self.differing:
             return None
         if self.read == self.population:
@@ -144,26 +156,28 @@ class Sampled:
 
     @property
     def passed_over(self) -> Text:
-        """Why more were drawn than it could take."""
+        """Note that some of the drawn objects could not be read."""
         return t("{n:drawn object|drawn objects} could not be read, or changed meanwhile", n=len(self.unreadable))
 
     @property
     def drawn_from(self) -> Text:
-        """What a bound holds for."""
+        """Name of the objects for which the bound holds."""
         all_equal = t("the {population:object|objects} of up to 1 GiB that count as equal", population=self.population)
         return t("those that can be read of {all_equal}", all_equal=all_equal) if self.unreadable else all_equal
 
 
 def bound_of(number: int) -> str:
-    """Fewer than this share of all are so with a confidence of 95 %, if none of so many that were drawn is. In
-    thousandths, rounded up: no float stands in a certificate."""
+    """Return the share of all objects that can differ if `number` were drawn and none differs, with 95 % confidence.
+
+    The share is in thousandths, rounded up, because a certificate has no floats.
+    """
     share = min(1000, -(-3000 // number))
     return f"{share // 10}.{share % 10} %"
 
 
 @dataclass(frozen=True)
 class HeaderLost:
-    """How many objects have a header that is not in OBS as it is in the source, and the first of them."""
+    """Number of objects with a header that OBS lacks or has differently, and the first of their keys."""
 
     objects: int
     keys: Sequence[str]
@@ -171,11 +185,12 @@ class HeaderLost:
 
 @dataclass(frozen=True)
 class Headers:
-    """`migrated`: whether the sync task migrates metadata; None if OMS does not tell. So many of the sample's objects
-    (`drawn`), and the objects `more`, one of each folder that has none in the sample, were compared; nothing was if
-    there is a `problem`, or no sample that was read wholly. `gone` are on one side only by now.
+    """Result of comparing headers.
 
-    By the names of headers: what OMS's documents say that it does not copy, and all else that differs.
+    `migrated`: the sync task migrates metadata; None if OMS does not report it. `drawn` objects of the sample were
+    compared, and the objects `more`, one from each folder without an object in the sample. Nothing was compared if
+    there is a `problem`, or no sample that was read completely. `gone`: objects that are on one side only by now.
+    `documented` and `unexpected`: losses by header: headers that OMS does not copy by its documents, and all others.
     """
 
     migrated: bool | None
@@ -188,12 +203,12 @@ class Headers:
 
     @property
     def compared(self) -> int:
-        """Of how many objects."""
+        """Number of objects whose headers were compared."""
         return self.drawn + len(self.more)
 
     @property
-    def said(self) -> Text:
-        """What a GO says of them."""
+    def summary(self) -> Text:
+        """Summary of the headers for a GO."""
         if not self.compared:
             return t("Headers were not compared.")
         what = t("all are the same in OBS")
@@ -204,8 +219,10 @@ class Headers:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """`minutes` has each step's, and the total; None where nothing tells. `failing` are the checks that would not
-    pass."""
+    """Forecast of a rehearsal.
+
+    `minutes`: duration of each step, and of all; None where unknown. `failing`: checks that would not pass.
+    """
 
     would_be: CutoverVerdict
     minutes: Mapping[str, int | None]
@@ -214,7 +231,7 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class EventsLost:
-    """How many `new` objects the last reconcile pass has seen, and how many of them no event told of."""
+    """Number of `new` objects in the last reconcile pass, and of those without an event."""
 
     new: int
     missing: int
@@ -222,8 +239,10 @@ class EventsLost:
 
 @dataclass(frozen=True)
 class NotJudged:
-    """What decides nothing. `migrations` are those of the old objects that are over. What OMS does not say is a Silence
-    beside None."""
+    """Facts that are not part of the verdict.
+
+    `migrations` are the finished migrations of the old objects. If OMS did not answer, a Silence stands beside None.
+    """
 
     task: TaskShown | None
     silence: Silence | None
@@ -234,10 +253,12 @@ class NotJudged:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """The document without its hash. `text` is for who reads the JSON: it says the verdict, and what `said` says.
-    `as_of` is when the comparison was last judged; `run` the run of a cutover that asked; `frozen_since` is None in a
-    rehearsal. `migration`: when one of the old objects began that is not over (empty if that is not known), or None.
-    What a comparison counts is None if there is none."""
+    """The document without its hash.
+
+    `text`: verdict and summary, for readers of the JSON. `as_of`: time at which the comparison was last judged. `run`:
+    the run of a cutover that asked for it. `frozen_since`: None in a rehearsal. `migration`: begin of an unfinished
+    migration of the old objects, empty if unknown, or None. Counts of a comparison are None if there is none.
+    """
 
     schema: int
     kind: str
@@ -263,7 +284,7 @@ class Certificate:
     source: ListedSource | None
     destination: ListingTotals | None
     last_written: Sequence[LastWritten] | None
-    classes: Mapping[ObjectClass, ClassFound] | None
+    classes: Mapping[ObjectClass, ClassCounts] | None
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]] | None
     sample: Sampled | None
     headers: Headers
@@ -274,19 +295,19 @@ class Certificate:
 
     @property
     def counted(self) -> BothBuckets | None:
-        """What the comparison found in both buckets."""
+        """Counts of the comparison in both buckets."""
         if self.source is None or self.destination is None or self.classes is None or self.folders is None:
             return None
         return BothBuckets(classes=self.classes, folders=self.folders, source=self.source, destination=self.destination)
 
     @property
     def judged(self) -> tuple[int, int]:
-        """How many objects of the source could be judged, and of how many."""
+        """Number of source objects that could be judged, and of all."""
         return self.counted.judged if self.counted else (0, 0)
 
     @property
-    def said(self) -> Text:
-        """What it says under its verdict, by its numbers: whoever forges those has to forge all of them."""
+    def summary(self) -> Text:
+        """Summary below the verdict, by the document's numbers: a forgery has to change all of them."""
         if self.rehearsal:
             return sentences(_rehearsed(self.rehearsal, self.checks, self.judged), *_not_sampled(self.checks))
         left = [check.id for check in causes(self.checks)]
@@ -297,8 +318,8 @@ class Certificate:
         if self.verdict is not CutoverVerdict.GO or not (compared and still and self.closed and self.source):
             return t("Nothing is known to be wrong, but {left} did not pass.", left=left)
         looked = t("between {began} and {ended}", began=compared.started, ended=self.as_of)
-        accepted = (object_class for one, object_class in (self.classes or {}).items() if one.title in self.accepted)
-        if any(class_found.source.objects or class_found.destination.objects for class_found in accepted):
+        accepted = (counts for name, counts in (self.classes or {}).items() if name.title in self.accepted)
+        if any(counts.source.objects or counts.destination.objects for counts in accepted):
             looked = t("{when}, but for what was accepted by name", when=looked)
         oms = t("and OMS had finished")
         if self.oms.left != 0:
@@ -311,7 +332,7 @@ class Certificate:
             "Each object of the source ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when it"
             " was checked, {when}. Both buckets were unchanged at {stood}; nothing has been submitted since two minutes"
             " after {closed}, {oms}. {headers}",
-            headers=self.headers.said,
+            headers=self.headers.summary,
             n=self.source.objects,
             bytes=self.source.bytes,
             when=looked,
@@ -322,7 +343,7 @@ class Certificate:
 
 
 def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
-    """Yield what a rehearsal without a sample says of one: that it could not be read, and what to do."""
+    """Yield, for a rehearsal without a sample, the reason and the next step."""
     for check in checks:
         if check.id == "SAMPLE" and not check.gates and check.next.en:
             yield from (check.seen, check.next)

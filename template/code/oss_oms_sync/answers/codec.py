@@ -1,13 +1,13 @@
-"""Values as JSON and back, by their type hints alone.
+"""Conversion of values to JSON and back, by their type hints alone.
 
-A dataclass is an object with the names of its fields; a NamedTuple is the list of its values, as any tuple, because
-thousands of them are stored at once. An enumeration is its value, a Digest 64 hex digits, a time ISO 8601 in UTC to
-the second; a mapping is by text, whole numbers or an enumeration. `object` is what is JSON already. What hints name has
-to be imported at runtime. A field's name is that of the JSON, without the line that ends a name like `from_`. A Text
-is {"en", "zh"}; one that an object has stands in it under its name, and in Chinese under the same with `_zh`.
+A dataclass is an object with the names of its fields. A NamedTuple is the list of its values, like any tuple, because
+thousands of them are stored at once. An enumeration is its value, a Digest 64 hex digits, a time ISO 8601 in UTC to the
+second. The names of a mapping are texts, whole numbers or an enumeration. `object` is a value that is JSON already.
+Types in hints have to be imported at runtime. A field has the name of the JSON, without the line that ends a name like
+`from_`. A Text is {"en", "zh"}; a Text in an object has its name there, and its Chinese the same name with `_zh`.
 
-What is read is exactly of that form, or an error: nothing is left out and filled in, and no 1.0 or True is a whole
-number. Only names that nobody asks for are passed over.
+Input has exactly this form, or is refused: no missing value is filled in, and neither 1.0 nor True is a whole number.
+Only unknown names are ignored.
 """
 
 from __future__ import annotations
@@ -26,21 +26,24 @@ from oss_oms_sync.answers.text import Text
 
 T = TypeVar("T")
 
-# A number below 2^256: too large for many who read JSON.
+# A number below 2^256: too large for many readers of JSON.
 Digest = Annotated[int, "64 hex digits"]
 
 
 class UnreadableError(ValueError):
-    """JSON that is not of the form that was asked for."""
+    """JSON of another form than the requested type."""
 
 
 def to_json(value: object, kind: object = None) -> Any:
-    """`value` as what json.dumps takes: by the hint `kind`, or else by its own type, a dataclass or NamedTuple."""
+    """Return `value` in the form that json.dumps takes, by the hint `kind` or else by its own type.
+
+    Without `kind`, `value` is a dataclass or NamedTuple.
+    """
     return _form(kind or type(value)).write(value)
 
 
 def from_json(kind: type[T], value: object) -> T:
-    """What `to_json` made such a `value` of.
+    """Return the value of which `to_json` made `value`.
 
     Raises UnreadableError.
     """
@@ -52,7 +55,7 @@ def from_json(kind: type[T], value: object) -> T:
 
 class _Form(NamedTuple):
     write: Callable[[Any], Any]
-    # Raises whatever reading raises that does not find what it expects.
+    # Raises any of the exceptions that `from_json` catches.
     read: Callable[[Any], Any]
 
 
@@ -75,7 +78,7 @@ def _text(value: Any) -> str:
 _FORMS: Mapping[object, _Form] = {
     object: _Form(lambda value: value, lambda value: value),
     **{kind: _Form(lambda value: value, partial(_exactly, kind)) for kind in (str, int, bool, NoneType)},
-    Text: _Form(Text.to_json, lambda one: Text(_text(one["en"]), _text(one["zh"]))),
+    Text: _Form(Text.to_json, lambda text: Text(_text(text["en"]), _text(text["zh"]))),
     float: _Form(float, lambda number: float(number if type(number) is int else _exactly(float, number))),
     Digest: _Form(lambda number: f"{number:064x}", _read_digest),
     datetime: _Form(
@@ -87,7 +90,6 @@ _FORMS: Mapping[object, _Form] = {
 
 @cache
 def _form(hint: Any) -> _Form:
-    """How values with this hint are written and read."""
     origin, args = get_origin(hint), get_args(hint)
     if hint in _FORMS:
         return _FORMS[hint]
@@ -109,7 +111,7 @@ def _form(hint: Any) -> _Form:
     if is_dataclass(hint):
         return _of_dataclass(hint)
     if issubclass(hint, Enum):
-        return _Form(lambda one: one.value, hint)
+        return _Form(lambda member: member.value, hint)
     return _of_tuple(hint._make, tuple(get_type_hints(hint, include_extras=True).values()))
 
 
@@ -132,7 +134,7 @@ def _of_mapping(make: Callable[[Any], Any], key: Any, value: Any) -> _Form:
         return {str(name.write(key)): form.write(value) for key, value in entries.items()}
 
     def read(entries: Any) -> Any:
-        # JSON has no names but texts.
+        # Names are always texts in JSON.
         names = {text: int(text) if key is int else text for text in entries}
         return make({name.read(names[text]): form.read(value) for text, value in entries.items()})
 
@@ -152,7 +154,7 @@ def _of_dataclass(kind: Any) -> _Form:
         return written
 
     def read(value: Any) -> Any:
-        found = {name: form.read(value[name.rstrip("_")]) for name, form in forms.items()}
-        return kind(**found, **{name: Text(_text(value[name]), _text(value[f"{name}_zh"])) for name in texts})
+        fields_by_name = {name: form.read(value[name.rstrip("_")]) for name, form in forms.items()}
+        return kind(**fields_by_name, **{name: Text(_text(value[name]), _text(value[f"{name}_zh"])) for name in texts})
 
     return _Form(write, read)

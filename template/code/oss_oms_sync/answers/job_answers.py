@@ -1,4 +1,4 @@
-"""What replay, doctor and certify answer, and status of one key. Times are as records have them."""
+"""Answers of replay, doctor and certify, and of status for one key. Times are in the form of records."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ UNREADABLE = t(
 
 @dataclass(frozen=True)
 class ReplayAnswer:
-    """What a run of replay did. `by_reason` covers what failed again, `oldest_failure` also what is left; in a
-    `dry_run`, both cover what waits, as `taken` does. Of `resolved` keys there is nothing to send any more. `copies`:
-    what was read in OMS's lists, None if this was no run to do so. `whole`: it was asked for all that waits.
-    `unreadable`: the run files of which nobody knows the keys."""
+    """Result of a run of replay.
+
+    `by_reason` covers keys that failed again, `oldest_failure` also the `left` keys; in a `dry_run`, both cover the
+    waiting keys, as `taken` does. `resolved` keys have nothing left to send. `copies`: the lines that this run read in
+    OMS's lists, None if it does not read them. `whole`: the run was for all waiting keys. `unreadable`: run files with
+    unknown keys.
+    """
 
     taken: int
     accepted: int
@@ -41,13 +44,13 @@ class ReplayAnswer:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing waits any more of what was asked for."""
+        """True if no key of the request waits any more."""
         return self.finished and not self.left and not self.failed and not (self.dry_run and self.taken)
 
 
 @dataclass(frozen=True)
 class ReplayRun:
-    """The last run over all records, and when it ended."""
+    """The last run over all records, and the time of its end."""
 
     at: str
     result: ReplayAnswer
@@ -55,8 +58,10 @@ class ReplayRun:
 
 @dataclass(frozen=True)
 class BackToSource:
-    """Back-to-source rules of the `bucket` in OBS, as `ops.py checklist` read them `at` that time: only an
-    administrator can. `rules` is their number; None if they could not be read."""
+    """Back-to-source rules of `bucket` in OBS, read by `ops.py checklist` at the time `at`.
+
+    Only an administrator can read them. `rules` is their number; None if they could not be read.
+    """
 
     bucket: str
     at: str
@@ -65,8 +70,10 @@ class BackToSource:
 
 @dataclass(frozen=True)
 class Migration:
-    """A migration of the old objects that is not over: when it began, OMS's id of its task group, and its access keys;
-    each is empty where that is not known."""
+    """An unfinished migration of the old objects: its begin, the id of its task group in OMS, and its access keys.
+
+    Each is empty if unknown.
+    """
 
     begun: str
     group: str
@@ -75,9 +82,10 @@ class Migration:
 
 @dataclass(frozen=True)
 class Migrated:
-    """One that is over: when it began and `ended`, `how` ("done", "removed", "refused", or "resent": ended, once replay
-    had the keys of all that failed), OMS's id of its task group, and how many objects there were in all, how many it
-    copied and skipped, and how many failed."""
+    """A finished migration: its begin and end, the id of its task group in OMS, and counts of objects.
+
+    `how` it ended: "done", "removed", "refused", or "resent" (it ended when replay had the keys of all failed objects).
+    """
 
     begun: str
     ended: str
@@ -90,8 +98,8 @@ class Migrated:
 
 
 @dataclass(frozen=True)
-class ObjectSeen:
-    """An object as it is, and when it was written."""
+class ObjectInfo:
+    """An object of a bucket: ETag, size in bytes, and time of its last write."""
 
     etag: str
     size: int
@@ -100,7 +108,7 @@ class ObjectSeen:
 
 @dataclass(frozen=True)
 class Submitted:
-    """Which version of an object OMS accepted, and when."""
+    """The version of an object that OMS accepted, by its ETag, and the time."""
 
     etag: str
     modified: str
@@ -108,7 +116,7 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Seconds:
-    """How long each step took since the object was written; None if it is not done, or not known."""
+    """Seconds from the write of the object to each step; None if the step is not done, or its time unknown."""
 
     accepted: int | None
     copied: int | None
@@ -116,16 +124,19 @@ class Seconds:
 
 @dataclass(frozen=True)
 class StoryAnswer:
-    """What became of one key, and what comes next: the object as it is in the source, its success record, the object in
-    OBS, or why that is not known; `failed` is what its failed record says, and `step` sends the key now. `well`: its
-    current version is in OBS, or OMS may still copy it."""
+    """History and state of one key, and the next step.
+
+    `object` is the object in the source, `success` its success record, `in_obs` the object in OBS; `in_obs_unknown` is
+    the reason why the latter is unknown. `failed` is the content of its failed record; `step` sends the key now.
+    `well`: its current version is in OBS, or OMS may still copy it.
+    """
 
     key: str
     accepted: bool
     well: bool
-    object: ObjectSeen | None
+    object: ObjectInfo | None
     success: Submitted | None
-    in_obs: ObjectSeen | None
+    in_obs: ObjectInfo | None
     in_obs_unknown: str | None
     seconds: Seconds
     failed: Mapping[str, Json] | None
@@ -136,7 +147,7 @@ class StoryAnswer:
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """What one rule found: "ok", "warning", "fault", "unknown" or "skipped"; and how to mend a fault."""
+    """Result of one rule: "ok", "warning", "fault", "unknown" or "skipped"; and the remedy of a fault."""
 
     name: Text
     state: str
@@ -146,7 +157,7 @@ class DoctorCheck:
 
 @dataclass(frozen=True)
 class DoctorAnswer:
-    """`ok`: everything could be looked at, and nothing is a fault; the same in words, and what each rule found."""
+    """Results of all rules; `ok`: every rule could be checked, and none has a fault."""
 
     ok: bool
     text: Text
@@ -155,7 +166,7 @@ class DoctorAnswer:
 
 @dataclass(frozen=True)
 class Mark:
-    """The mark of a closed project: since when, by whom, why, and which run set it; the last three may be empty."""
+    """The mark of a closed project: time, person, reason and run of the close; the last three may be empty."""
 
     since: str
     by: str
@@ -165,14 +176,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class ShownMark(Mark):
-    """The mark with the name of the GO that stands, empty if there is none."""
+    """The mark with the name of the current GO, empty if there is none."""
 
     go: str
 
 
 @dataclass(frozen=True)
 class MarkAnswer:
-    """Whether the project is closed now, and what comes next."""
+    """State of the project, closed or open, and the next step."""
 
     closed: ShownMark | None
     next: Text
@@ -180,8 +191,10 @@ class MarkAnswer:
 
 @dataclass(frozen=True)
 class LookAnswer(MarkAnswer):
-    """The same, with the GO that stands, as the document that it is, and the checks for which a cutover waits; and with
-    the migration of the old objects, while it is not over."""
+    """State of the project, with the current GO, and the checks for which a cutover waits.
+
+    `go` is the document of the GO. `migration` is the migration of the old objects until it is finished.
+    """
 
     go: Json
     checks: Sequence[Finding]
@@ -190,7 +203,7 @@ class LookAnswer(MarkAnswer):
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """What the last canary of a project saw in these accounts: its field report, and when. Doctor goes by it."""
+    """Field report of a project's last canary in these accounts, and its time. Doctor relies on it."""
 
     at: str
     report: Mapping[str, object]

@@ -1,4 +1,4 @@
-"""What an object can be to a comparison, and all that follows from that for who counts, sends, judges or tells."""
+"""Classes of objects in a comparison, and their properties for counting, sending, judging and reporting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 from oss_oms_sync.answers.text import NOTHING, Text, t
 
-# The signs of classes of which each key can be judged again by itself.
+# Signs of classes whose keys can each be rechecked alone.
 AGAIN = "+*~"
 
 
@@ -19,12 +19,11 @@ _TONES = {
 
 
 class ObjectClass(Enum):
-    """Classes, by their names in answers; each with its sign in lists of differences, which are those of rclone, with
-    what it is called, and what that means."""
+    """Classes by their names in answers, each with its sign in lists of differences (as rclone), label and meaning."""
 
-    # Of a canary, on either side: it deletes them again.
+    # Written by a canary, on either side.
     CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes it again."))
-    # Of objects in the source bucket.
+    # Objects in the source bucket.
     IMPOSSIBLE = (
         "impossible",
         "!",
@@ -47,7 +46,7 @@ class ObjectClass(Enum):
     SUSPICIOUS = ("suspicious", "*", t("suspicious"), t("Sizes agree, checksums do not."))
     EQUAL_VERSION = ("equal_version", "=", t("equal version"), t("Sizes agree, and OMS accepted this version."))
     EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("Sizes agree, and OBS's is not older."))
-    # Of objects that are only in the destination bucket.
+    # Objects that are only in the destination bucket.
     OMS_OWN = ("oms_own", "-", t("OMS's own lists"), t("Written to OBS by OMS itself."))
     ARRIVING = ("arriving", "~", t("arriving"), t("Only in OBS, for less than 15 minutes."))
     DELETED_AT_SOURCE = (
@@ -57,7 +56,7 @@ class ObjectClass(Enum):
         t("Only in OBS: the source has deleted it."),
     )
     UNKNOWN = ("unknown", "-", t("unknown origin"), t("Only in OBS, and not sent by this project."))
-    # Outside of the project's prefix and suffix, on either side.
+    # Objects outside the project's prefix and suffix, on either side.
     OUTSIDE = ("outside", "-", t("outside the scope"), t("Outside the prefix and suffix."))
     # Records without an object on either side.
     ORPHAN_RECORDS = ("orphan_records", "-", NOTHING, NOTHING)
@@ -67,34 +66,35 @@ class ObjectClass(Enum):
         object_class._value_ = title
         return object_class
 
-    def __init__(self, title: str, sign: str, text: Text, means: Text) -> None:
+    def __init__(self, title: str, sign: str, label: Text, means: Text) -> None:
         self.title = title
         self.sign = sign
-        # In words, and what that means; orphan records are in no report.
-        self.said = text
+        # Label and meaning; orphan records are in no report.
+        self.label = label
         self.means = means
-        # Whether the lists of differences name it: not where nobody has to do anything about it.
+        # True if lists of differences name such objects, because they need attention.
         self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
-        # Whether one key of it is judged again by itself: what is only in OBS, or impossible, stays what it is.
+        # True if one key can be rechecked alone: an object that is only in OBS, or impossible, keeps its class.
         self.is_judged_again = sign in AGAIN
-        # These are here, and not in sets, because a pass asks for millions of objects, and a class is slow to look up.
+        # These are attributes and not sets, because a pass reads them for millions of objects, and hashing a class is
+        # slow.
         self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
-        # How good or bad it is to find one, as reports show it: proven; not proven; on its way; lacking; not judged.
+        # Color in reports: good (proven), open (not proven), way (in progress), bad (lacking), calm (not judged).
         self.tone = _TONES.get(title, "calm")
-        # The current version of such an object is not known to be in the destination bucket.
+        # True if the destination bucket may lack the object's current version.
         self.is_lacking = title in ("failed_before", "in_flight", "migrating", "missing", "older", "overwritten")
-        # Whether its objects are in the destination bucket alone, and count there.
+        # True if the objects are in the destination bucket alone, and count there.
         self.is_only_there = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
-        # Whether somebody may accept it by its name, although nobody has proven it.
+        # True if the class can be accepted by name, although its objects are not proven.
         self.can_be_accepted = title in ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
 
 
 EQUAL = tuple(object_class for object_class in ObjectClass if object_class.is_equal)
-# What the classes are of objects that a project is for.
+# Classes of objects in the project's scope.
 IN_SCOPE = tuple(
     object_class for object_class in ObjectClass if object_class not in (ObjectClass.CANARY, ObjectClass.OUTSIDE)
 )
-# What was still on its way when it was looked at, so that nothing could be judged of it.
+# Classes of objects that were too new to be judged.
 LATE = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
-# What stays as it was when keys are judged again, by name.
+# Titles of classes that a recheck leaves unchanged.
 LASTING = frozenset(object_class.title for object_class in ObjectClass if not object_class.is_judged_again)

@@ -1,4 +1,4 @@
-"""What reconcile and compare answer. Times are as records have them."""
+"""Answers of reconcile and compare. Times are in the form of records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class Ranges:
-    """How many ranges of a pass are at their end, and how many are not."""
+    """Numbers of unfinished and finished ranges of a pass."""
 
     open: int
     done: int
@@ -21,8 +21,10 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a pass is, and how fast. `share` of the objects, 0 to 1, and `minutes_left` are None where no earlier
-    pass tells how many objects there are."""
+    """Progress and rate of a pass.
+
+    `share` of the objects, 0 to 1, and `minutes_left` are None if no earlier pass counted the objects.
+    """
 
     objects_per_minute: int
     share: float | None
@@ -31,12 +33,14 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class PassAnswer:
-    """How far a pass is, or a call without one, of which no more is told than the first four; `next` and `stopped` are
-    for people only. `objects` are those of the source that it has walked past. `share`, from 0 to 1, and `minutes_left`
-    are None where no earlier pass tells how many objects there are. `unsent`: how many it left, because they are too
-    many: `step` has them copied, and `all_the_same` sends them. `is_migration_unknown`: a migration of the old objects
-    had begun, and whether it copies was not known, so nothing was left to it. `found_nothing`: it is at its end, and no
-    object of the source was in scope."""
+    """Progress of a pass; a call without a pass has only the first four fields.
+
+    `next` and `stopped` are for people only. `objects`: source objects that the pass has walked past. `share`, from 0
+    to 1, and `minutes_left` are None if no earlier pass counted the objects. `unsent`: objects that the pass left
+    because they are too many; `step` has them copied, and `all_the_same` sends them. `is_migration_unknown`: a
+    migration of the old objects had begun, but its state was unknown, so no object was left to it. `found_nothing`: the
+    pass is finished, and no source object was in scope.
+    """
 
     finished: bool
     next: str
@@ -59,8 +63,10 @@ class PassAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciling:
-    """What a pass of reconcile counts. `migrating`: what it leaves to a migration of the old objects, or has been
-    copied by one."""
+    """Counts of a pass of reconcile.
+
+    `migrating`: objects that the pass leaves to a migration of the old objects, or that a migration has copied.
+    """
 
     scanned: int
     covered: int
@@ -75,14 +81,14 @@ class Reconciling:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAnswer(Reconciling, PassAnswer):
-    """What reconcile found; the first hundred keys that a dry run would send are `missing`."""
+    """Result of reconcile; `missing` are the first hundred keys that a dry run would send."""
 
     missing: Sequence[str] | None
 
 
 @dataclass(frozen=True)
 class Lag:
-    """How late objects arrived, in seconds: within so many seconds, `within` that many of them."""
+    """Delay of objects in seconds; `within` maps a limit in seconds to the number of objects within it."""
 
     objects: int
     not_yet: int
@@ -95,8 +101,10 @@ class Lag:
 
 @dataclass(frozen=True)
 class Lags:
-    """Until OMS accepted objects, and until they were in OBS; of `again` neither is told, because they were sent more
-    than once."""
+    """Delays until OMS accepted objects, and until they were in OBS.
+
+    Objects that were sent `again` are in neither, because their delays are ambiguous.
+    """
 
     accepted: Lag
     copied: Lag
@@ -105,8 +113,7 @@ class Lags:
 
 @dataclass(frozen=True)
 class Deep:
-    """How many objects reading showed to be what, how much was read, and the first keys of each kind that it did not
-    prove."""
+    """Result of reading objects: their numbers by outcome, bytes read, and the first unproven keys of each outcome."""
 
     equal: int
     different: int
@@ -122,7 +129,7 @@ class Deep:
     keys: Mapping[str, Sequence[str]]
 
 
-# By their names there, what is not proven because a right is missing: which, and what grants it.
+# Outcomes that are due to a missing permission, by field of Deep: the permission, and how to grant it.
 MISSING_RIGHTS = {
     "no_right_in_oss": t(
         "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the source"
@@ -137,7 +144,7 @@ MISSING_RIGHTS = {
 
 @dataclass(frozen=True)
 class ObjectCount:
-    """Objects of one bucket."""
+    """Number and bytes of objects of one bucket."""
 
     objects: int
     bytes: int
@@ -145,30 +152,33 @@ class ObjectCount:
 
 @dataclass(frozen=True)
 class ListingTotals(ObjectCount):
-    """All that a listing of one bucket brought, with the sum of its digests."""
+    """Count of all objects in the listing of one bucket, with the sum of their digests."""
 
     digest: Digest
 
 
 @dataclass(frozen=True)
 class ListedSource(ListingTotals):
-    """The same of the source bucket, with the digest of its versions."""
+    """Count of the source bucket's listing, with the digest of its versions."""
 
     state_digest: Digest
 
 
 @dataclass(frozen=True)
 class Digests:
-    """Of one class."""
+    """Digests of one class on both sides."""
 
     source: Digest
     destination: Digest
 
 
 @dataclass(frozen=True)
-class ClassFound:
-    """A class on both sides, the first of its keys, and how many objects of equal sizes were proven to differ, and were
-    accepted once more by OMS in vain."""
+class ClassCounts:
+    """Counts of a class on both sides, and its first keys.
+
+    `proven_different`: objects of equal sizes that were proven to differ. `in_vain`: objects that OMS accepted once
+    more without effect.
+    """
 
     source: ObjectCount
     destination: ObjectCount
@@ -180,7 +190,7 @@ class ClassFound:
 
 @dataclass(frozen=True)
 class LastWritten:
-    """An object of the source, and when it was written."""
+    """An object of the source, and the time at which it was written."""
 
     key: str
     at: str
@@ -188,17 +198,19 @@ class LastWritten:
 
 @dataclass(frozen=True, kw_only=True)
 class BothBuckets:
-    """What is in both buckets; of each folder, by class, the objects and bytes of the source, and of the
-    destination."""
+    """Contents of both buckets by class.
 
-    classes: Mapping[ObjectClass, ClassFound]
+    `folders`: for each folder and class, the objects and bytes of the source, then those of the destination.
+    """
+
+    classes: Mapping[ObjectClass, ClassCounts]
     folders: Mapping[str, Mapping[ObjectClass, Sequence[int]]]
     source: ObjectCount
     destination: ObjectCount
 
     @property
     def judged(self) -> tuple[int, int]:
-        """How many objects of the source in scope were not on their way when they were looked at, and of how many."""
+        """Number of source objects in scope that could be judged, and of all source objects in scope."""
         counts = {
             object_class: self.classes[object_class].source.objects
             for object_class in IN_SCOPE
@@ -210,8 +222,11 @@ class BothBuckets:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareAnswer(PassAnswer):
-    """How far a comparison is. `state` and `twin` are the digests of a pass at its end; `stood_still`: whether a
-    standstill pass has seen the same since, None if there was none."""
+    """Progress of a comparison.
+
+    `state` and `twin` are the digests of a finished pass. `stood_still`: True if a later standstill pass has the same
+    digests, None without such a pass.
+    """
 
     submitted: int
     accepted: int
@@ -229,8 +244,10 @@ class CompareAnswer(PassAnswer):
 
 @dataclass(frozen=True, kw_only=True)
 class Compared(BothBuckets, CompareAnswer):
-    """What a comparison at its end has found, with what to do about classes that sending again may not heal. All that
-    was written before the `watermark` was in the destination."""
+    """Result of a finished comparison, with remedies for classes that resending may not fix.
+
+    All objects written before the `watermark` were in the destination.
+    """
 
     source: ListedSource
     destination: ListingTotals

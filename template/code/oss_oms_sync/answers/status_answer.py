@@ -1,4 +1,4 @@
-"""What status answers. Times are as records have them."""
+"""Answers of status. Times are in the form of records."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from oss_oms_sync.answers.text import Text
 
 
 class VerdictState(Enum):
-    """The kinds of verdict, by their names in the answer."""
+    """Kinds of verdict, by their names in the answer."""
 
     IN_STEP = "in step"
     BEHIND = "behind"
     BROKEN = "broken"
-    NOT_KNOWN = "not known"
+    UNKNOWN = "not known"
     CLOSED = "closed"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One sentence on what matters most, its kind, and the one thing to do next (None after a GO); `alarm`: somebody
-    has to act now."""
+    """The most important fact in a sentence, its kind, and the next step (None after a GO).
+
+    `alarm`: the verdict needs action now.
+    """
 
     state: VerdictState
     text: Text
@@ -36,7 +38,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TaskNamed:
-    """The sync task, and the buckets on the side of OSS."""
+    """The sync task, and the buckets of OSS."""
 
     id: str
     source: str
@@ -45,8 +47,10 @@ class TaskNamed:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """The objects that OMS accepted, and has neither copied, failed nor skipped, at least. `overdue`: those accepted
-    over 15 minutes ago, at least; None if OMS counts too coarsely to show it."""
+    """Minimum number of objects that OMS accepted and has not copied, failed or skipped.
+
+    `overdue`: minimum number of those accepted over 15 minutes ago; None if OMS's counts are too coarse.
+    """
 
     objects: int
     overdue: int | None
@@ -54,8 +58,10 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class FailedForCode:
-    """How many objects OMS failed to copy for one of its codes, whether each of them passes by itself, and what to
-    do."""
+    """Number of objects that OMS failed to copy for one of its codes, and the remedy.
+
+    `passes`: the failure passes without action.
+    """
 
     objects: int
     passes: bool
@@ -64,8 +70,10 @@ class FailedForCode:
 
 @dataclass(frozen=True)
 class CopyFailuresShown:
-    """What became of the objects that OMS failed to copy: together they are `counted`, unless OMS's number is behind.
-    By OMS's codes, those that wait or are stuck."""
+    """Outcomes of the objects that OMS failed to copy; they add up to `counted`, unless OMS's number is behind.
+
+    `codes`: waiting and stuck objects by OMS's code.
+    """
 
     counted: int
     done: int
@@ -78,7 +86,7 @@ class CopyFailuresShown:
 
 @dataclass(frozen=True)
 class CopyingShown:
-    """What follows from OMS's counters; None is what they do not tell."""
+    """Conclusions from OMS's counters; None if the counters do not show it."""
 
     failed: int | None
     unfinished: Unfinished | None
@@ -88,7 +96,7 @@ class CopyingShown:
 
 @dataclass(frozen=True)
 class KeyWaiting:
-    """A failed record: its key, its reason, since when, and what was said at last; that may be empty."""
+    """A failed record: key, reason, time of the first failure, and last error message, which may be empty."""
 
     key: str
     reason: str
@@ -98,8 +106,10 @@ class KeyWaiting:
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """What a project that no longer runs has left: so many run files under `folder`. `last_run` is when one of its jobs
-    last ran, as far as is known."""
+    """Run files that an inactive project left, below `folder`.
+
+    `last_run`: the last time at which one of its jobs ran, as far as this is recorded.
+    """
 
     project: str
     run_files: int
@@ -109,9 +119,12 @@ class LeftBehind:
 
 @dataclass(frozen=True)
 class BacklogShown:
-    """What waits to be resent. `by_reason` and `keys` cover the `read` records. `at_least`: there are more than
-    `failed`. `outside`: records outside the trigger's filter, which no run of this project takes. `left_behind`: run
-    files of projects that no longer run; of those that are unreadable, the names."""
+    """Keys that wait to be resent.
+
+    `by_reason` and `keys` cover the `read` records. `at_least`: there are more than `failed` records. `outside`:
+    records outside the trigger's filter, which no run of this project takes. `left_behind`: run files of inactive
+    projects. `unreadable_run_files`: their names.
+    """
 
     failed: int
     at_least: bool
@@ -127,13 +140,13 @@ class BacklogShown:
 
     @property
     def more_may_wait(self) -> bool:
-        """Whether more keys may wait than are counted."""
+        """True if more keys may wait than are counted."""
         return bool(self.at_least or self.unreadable_run_files or self.left_behind)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PassShown(Reconciling):
-    """A pass of reconcile, and what it counted."""
+    """A pass of reconcile, with its scope and counts."""
 
     prefix: str
     since: str | None
@@ -149,19 +162,19 @@ class PassShown(Reconciling):
 
 @dataclass(frozen=True)
 class PassUnderWay(Progress, PassShown):
-    """One that is not at its end."""
+    """An unfinished pass of reconcile."""
 
 
 @dataclass(frozen=True)
 class CompareUnderWay(Progress):
-    """A comparison that is not at its end."""
+    """An unfinished comparison."""
 
     started: str
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """The last pass of reconcile at its end, and those under way."""
+    """The last finished pass of reconcile, and the unfinished passes."""
 
     last: PassShown | None
     open: Sequence[PassUnderWay]
@@ -169,7 +182,7 @@ class Reconciled:
 
 @dataclass(frozen=True)
 class InObsShown:
-    """The last whole comparison, and those under way."""
+    """The last comparison of all objects, and the unfinished comparisons."""
 
     last: Compared | None
     open: Sequence[CompareUnderWay]
@@ -177,7 +190,7 @@ class InObsShown:
 
 @dataclass(frozen=True)
 class ListsUnread:
-    """How many lines of OMS's lists of failures could not be read, one of them, and why none is read, if that is so."""
+    """Number of unreadable lines in OMS's lists of failures, an example, and the problem if no list can be read."""
 
     unread: int
     example: str
@@ -186,7 +199,7 @@ class ListsUnread:
 
 @dataclass(frozen=True)
 class Sum:
-    """Counts that have to agree: `left`, = or ≤, the sum of `right`. `meaning`: what it means if they do not."""
+    """A check of counts: `left` = or ≤ the sum of `right`. `meaning`: explanation if it fails."""
 
     claim: Text
     left: int
@@ -198,10 +211,13 @@ class Sum:
 
 @dataclass(frozen=True)
 class StatusAnswer:
-    """How far everything is. `migration`: that of the old objects, while it is not over; `old_objects`: how far it is,
-    if OMS has told its id. What OMS does not say is a Silence beside None. `overdue` names the jobs whose last pass is
-    too old to rely on; `fixes` say what to do about each reason in the backlog, and `lasting` are those of them that do
-    not pass by themselves. `alarm_not_taken`: why the webhook did not take the last alarm, empty if it did."""
+    """State of the synchronization.
+
+    `migration`: the unfinished migration of the old objects. `old_objects`: its progress, if its id in OMS is recorded.
+    If OMS did not answer, a Silence stands beside None. `overdue`: jobs whose last pass is too old to rely on. `fixes`:
+    the remedy of each reason in the backlog. `lasting`: reasons that do not pass without action. `alarm_not_taken`: why
+    the webhook refused the last alarm, empty if it took it.
+    """
 
     verdict: Verdict
     at: str

@@ -1,6 +1,7 @@
-"""What somebody who looked has found (a rule of doctor, or a check of a certificate), why a call ended before all was
-done, and the next step, a command of ops.py: that is what programs go by. The sentence beside a Stop is for people
-only."""
+"""Results of checks (rules of doctor, checks of a certificate), reasons for an early end of a call, and next steps.
+
+Programs go by these values; the sentence beside a Stop is for people only.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.text import NOTHING, Text
 
-# In the place of who accepts something, and why, until somebody says it.
+# Placeholder for the name and the reason of an acceptance.
 WHO_WHY = "<who, why>"
 
 
@@ -23,34 +24,34 @@ def names_who_and_why(text: str) -> bool:
 
 
 class Stop(Enum):
-    """By its name in answers."""
+    """Reason for the early end of a call, by its name in answers."""
 
-    # Nothing is wrong: the same call again goes on.
+    # Normal: repeating the call continues the work.
     TIME = "time"
     SUPERSEDED = "superseded"
     LIMIT = "limit"
-    # Nothing may be sent: the project is closed, or that is not known.
+    # Nothing may be sent: the project is closed, or its mark cannot be read.
     CLOSED = "closed"
     MARK_UNREAD = "mark_unread"
-    # OMS refuses every key, or took nothing.
+    # OMS refuses every key, or accepted none.
     REFUSED = "refused"
     NOTHING_TAKEN = "nothing_taken"
     # A bucket cannot be listed, read or written.
     STORAGE = "storage"
-    # A range came nowhere.
+    # A range made no progress.
     NO_PROGRESS = "no_progress"
-    # There is more than one pass can do.
+    # There are more objects than a pass can handle.
     TOO_LARGE = "too_large"
-    # More is missing than should be sent: a migration copies it sooner.
+    # More objects are missing than should be sent: a migration copies them sooner.
     TOO_MANY = "too_many"
-    # No pass is begun by itself, and none was by hand.
+    # The timer begins no pass, and none was begun by a manual call.
     PERIOD_OFF = "period_off"
-    # Another run is at it.
+    # Another run is at work.
     BUSY = "busy"
 
 
 class Stopped(NamedTuple):
-    """What ended a call early, and the same as a sentence."""
+    """Reason for the early end of a call, with a sentence."""
 
     stop: Stop
     why: str
@@ -61,36 +62,39 @@ LIMIT_REACHED = Stopped(Stop.LIMIT, "the limit is reached")
 
 
 def stop_json(stopped: Stopped | None) -> dict[str, object]:
-    """As answers show it."""
+    """Return the fields of an answer for `stopped`."""
     return {"stop": stopped and stopped.stop.value, "stopped": stopped and stopped.why}
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command, such as `compare`, and its options by their names in payloads; `deploy` is the tool's own."""
+    """A command, such as `compare`, with its options by their names in payloads; `deploy` is the tool's own command."""
 
     job: str
     options: Mapping[str, object] = field(default_factory=dict)
 
 
 class Result(Enum):
-    """How a look ended; certificates have these words."""
+    """Result of a check, in the words of certificates."""
 
     PASSED = "passed"
     FAILED = "failed"
     WARNING = "warning"
-    # Nobody has looked, or could.
+    # The check was not made, or could not be.
     NOT_RUN = "not run"
-    # Nobody knows of a difference, and nobody has shown that there is none.
+    # No difference is known, but equality is not proven.
     NOT_PROVEN = "not proven"
-    # There is nothing to look at: not yet, or because of the settings.
+    # There is nothing to check: not yet, or because of the settings.
     SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was `seen` where something is `wanted`, the first `keys` concerned, and what to do `next`, as a `step`. One
-    that does not gate is shown, and decides nothing; one that `waits` needs nothing but time."""
+    """Result of a check: `wanted` is the required state, `seen` the actual state, `keys` the first keys concerned.
+
+    `next` is the remedy, `step` its command. A check that does not gate is shown, but is not part of the verdict. A
+    check that `waits` only needs time.
+    """
 
     id: str
     wanted: Text

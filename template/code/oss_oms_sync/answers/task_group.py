@@ -1,4 +1,4 @@
-"""What OMS tells of the sync task, and of a migration task group, which copies what is there once.
+"""Answers of OMS about the sync task, and about a migration task group, which copies existing objects once.
 
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic, ShowTaskGroup, ListTaskGroup).
 """
@@ -17,7 +17,7 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class GroupState(Enum):
-    """How a group stands, in the order of OMS's numbers."""
+    """State of a task group, in the order of OMS's numbers."""
 
     WAITING = "waiting"
     CREATING = "creating"
@@ -44,17 +44,17 @@ _TITLES = {
     GroupState.DELETING: t("OMS deletes the task group"),
 }
 
-# Of so many objects that a group failed to copy, replay reads in its lists which they are, and resends them.
-MOST_RESENT = 10_000
-# What a group lists, or copies, until it rests.
+# If a group failed to copy at most this many objects, replay reads their keys in its lists and resends them.
+MAX_RESENT = 10_000
+# States in which a group lists or copies.
 MOVING = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
-# It lists, by OMS's page of assessing, so many objects a second, and copies meanwhile.
+# Objects that a group lists a second, by OMS's page of assessing; it copies meanwhile.
 LISTED_A_SECOND = 27_000_000 / 3600
-# Until then it has to be begun: what its new keys are granted takes up to half an hour.
+# Duration until a group begins: the permissions of its new keys take up to half an hour.
 _BEGINNING_SECONDS = 1800
-# Tells how far it is, and changes nothing.
+# Reports progress, and changes nothing.
 LOOK = Step("migrate", {"look": True})
-# What ends a state in which a group does not go on.
+# Option that ends a state in which a group makes no progress.
 _ENDS = {
     GroupState.PAUSED: "go_on",
     GroupState.NOT_CREATED: "remove",
@@ -66,7 +66,7 @@ _ENDS = {
 
 @dataclass(frozen=True)
 class Silence:
-    """What OMS, or the way to it, said instead of an answer, and what to do about it."""
+    """The error of OMS, or of the way to OMS, in place of an answer; and its remedy."""
 
     problem: str
     status: int | None
@@ -76,7 +76,7 @@ class Silence:
 
 @dataclass(frozen=True)
 class Counters:
-    """What OMS has counted; None if it does not say."""
+    """Counts of OMS; None if OMS does not report them."""
 
     requests: int | None
     copied: int | None
@@ -87,7 +87,7 @@ class Counters:
 
 @dataclass(frozen=True)
 class TaskShown:
-    """The sync task, by OMS's words, and its counters of this month."""
+    """The sync task, in OMS's words, and its counters of this month."""
 
     status: str | None
     src_bucket: str | None
@@ -100,9 +100,11 @@ class TaskShown:
 
 @dataclass(frozen=True)
 class StatisticsShown:
-    """OMS's counts in steps since a time: by its name for what is counted, when each step began (in milliseconds since
-    1970), and how many (of SIZE, bytes). `step` is its name for the length of a step. `unread` counts what could not be
-    read."""
+    """Counts of OMS in steps since a time.
+
+    `series` has, by OMS's name of the counted kind, the begin of each step in milliseconds since 1970, and the count
+    (of SIZE, bytes). `step` is OMS's name for the length of a step. `unread`: number of values that could not be read.
+    """
 
     from_: datetime
     step: str
@@ -112,11 +114,14 @@ class StatisticsShown:
 
 @dataclass(frozen=True)
 class TaskGroup:
-    """What OMS tells of a group. `total` is 0 until it has listed the source. `size`: bytes in all; `copied_size`: of
-    what it `copied`; `speed`: bytes a second. `started`: when, in seconds since 1970. `can_retry_failed`: whether it
-    can try again what failed, and nothing else. `lists`: where it lists that in the destination. `why` it failed.
-    `ended`: like `started`, where it rests. `resent`: replay has the keys of all that failed, so nothing of it is left
-    to be done."""
+    """State of a task group, as OMS reports it.
+
+    `total`: objects, 0 until the source is listed. `size`: bytes of all objects; `copied_size`: bytes of the copied
+    objects. `speed`: bytes a second. `started`, `ended`: seconds since 1970; `ended` is valid if the group rests.
+    `can_retry_failed`: OMS can retry the failed objects alone. `lists`: prefix of the lists of failed objects in the
+    destination. `why`: reason of the failure. `resent`: replay has the keys of all failed objects, so the group has no
+    work left.
+    """
 
     id: str
     state: GroupState
@@ -137,58 +142,61 @@ class TaskGroup:
 
     @property
     def title(self) -> Text:
-        """How it stands, in a few words."""
+        """A short description of the group's state."""
         return _TITLES[self.state]
 
     @property
     def can_be_resent(self) -> bool:
-        """Whether replay resends what it failed to copy."""
-        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MOST_RESENT
+        """True if replay resends the objects that the group failed to copy."""
+        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT
 
     @property
-    def told_of(self) -> int:
-        """How many objects have come to an end."""
+    def finished(self) -> int:
+        """Number of objects that are copied, skipped or failed."""
         return self.copied + self.skipped + self.failed
 
     @property
     def percent(self) -> float | None:
-        """How many of all objects those are, 100 only if they are all; None until it has listed them."""
+        """Percentage of finished objects, 100 only if all are finished; None until the source is listed."""
         if not self.total:
             return None
-        return 100.0 if self.told_of >= self.total else min(99.9, 100 * self.told_of / self.total)
+        return 100.0 if self.finished >= self.total else min(99.9, 100 * self.finished / self.total)
 
     @property
     def will_copy(self) -> bool:
-        """Whether it copies what is not there, unless somebody pauses it."""
+        """True if the group copies missing objects without further action."""
         return self.state in MOVING and self.state is not GroupState.PAUSING
 
     @property
     def step(self) -> Step:
-        """What comes next: without an option to follow it, or to delete its access keys once it is done."""
-        # What failed before anything was copied fails again.
+        """The next step: migrate without an option follows the group, or deletes its access keys once it is done."""
+        # A group that failed before it listed objects would fail again.
         is_in_vain = self.state is GroupState.FAILED and not self.total
         option = "remove" if is_in_vain or self.resent else _ENDS.get(self.state)
         return Step("migrate", {option: True} if option else {})
 
     @property
     def step_of_others(self) -> Step:
-        """The same for whoever reads of it elsewhere: while it goes on by itself, how far it is."""
+        """The step to print in other reports: `--look` while the group runs."""
         return LOOK if self.state in MOVING else self.step
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> TaskGroup:
-        """Raises ValueError for what is no group."""
-        # Where there is nothing to tell, OMS leaves these out, or says an empty text.
-        failed, why = told.get("failed_object_record") or {}, told.get("error_reason") or {}
+    def of(cls, group: Mapping[str, Any]) -> TaskGroup:
+        """Return the group of OMS's answer.
+
+        Raises ValueError if `group` is not a task group.
+        """
+        # OMS leaves these out, or returns an empty text, if there is no failure.
+        failed, why = group.get("failed_object_record") or {}, group.get("error_reason") or {}
 
         def number(name: str) -> int:
-            return int(told.get(name) or 0)
+            return int(group.get(name) or 0)
 
         try:
             return cls(
-                id=str(told["group_id"]),
-                state=_STATES[told["status"]],
-                note=str(told.get("description") or ""),
+                id=str(group["group_id"]),
+                state=_STATES[group["status"]],
+                note=str(group.get("description") or ""),
                 total=number("total_num"),
                 copied=number("success_num"),
                 skipped=number("skip_num"),
@@ -206,10 +214,12 @@ class TaskGroup:
             raise ValueError(f"no task group: {error}") from error
 
 
-def most_sent(keys_a_second: float) -> float:
-    """How many objects are sent, so many keys a second, by the time at which a group would have copied as many,
-    beginning and all: with twenty calls of ten keys a second 370,000, in 31 minutes. The price decides nothing: to copy
-    them costs the same in either way, and only what is sent has calls and records of its own."""
+def max_submissions(keys_a_second: float) -> float:
+    """Return the number of objects up to which sending them is faster than a task group, which takes a while to begin.
+
+    With twenty calls of ten keys a second it is 370,000 objects, in 31 minutes. The price does not matter: copying
+    costs the same either way, and only sent objects cause calls and records of this project.
+    """
     gained = 1 / keys_a_second - 1 / LISTED_A_SECOND
     return _BEGINNING_SECONDS / gained if gained > 0 else math.inf
 

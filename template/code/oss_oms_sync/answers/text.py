@@ -1,21 +1,21 @@
-"""What is said to people, in English or Chinese: a phrase, and the values in its places.
+"""Texts for people, in English or Chinese: a phrase, and the values of its places.
 
 A phrase is English and stands where it is used, `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json, beside
-this module, which nobody reads who speaks English. How values are shown:
+this module, which is read only for Chinese output. Formats of values:
 
     {n}           a whole number with its thousands: 12,345
-    {n:key|keys}  with what there are so many of: 1 key, 2 keys (Chinese has no plural, and {n} alone)
+    {n:key|keys}  a number with its noun: 1 key, 2 keys (Chinese has no plural, and {n} alone)
     {names}       a list: a, b, c; in Chinese a、b、c
-    {names:and}   a, b and c; {names:or}: a, b or c; the same in Chinese as without
-    {parts:sentences}  a list of sentences, with spaces between English ones; one that ends in a command, which has no
-                       full stop, gets one where another follows
+    {names:and}   a, b and c; {names:or}: a, b or c; Chinese has no such word
+    {parts:sentences}  a list of sentences, with spaces between English ones; a sentence that ends in a command, which
+                       has no full stop, gets one if another follows
     {text}        another Text, in the same language
     {n:size}      bytes, with three digits: 999 bytes, 1.24 TB; units are powers of 1000
-    {n:time}      seconds, in the one unit that a person would say: 90 s, 3 h
+    {n:time}      seconds, in the unit that fits best: 90 s, 3 h
 
-Of a size or time that is None it says that it is not known.
+A size or time that is None is shown as not known.
 
-Everything else is Python's: {share:.0%}, {name!r}. A phrase of places alone needs no translation.
+All other formats are Python's: {share:.0%}, {name!r}. A phrase of places alone needs no translation.
 """
 
 from __future__ import annotations
@@ -33,32 +33,32 @@ class Text:
     """A phrase of the catalogue with its values."""
 
     phrase: str
-    # Or the Chinese itself, of a text that was read from an answer.
+    # Or the Chinese text, if the Text was read from an answer.
     values: Mapping[str, object] | str = field(default_factory=dict)
 
     def filled(self, **values: object) -> Text:
-        """With these values, too, of which it may have no place for some."""
+        """Return the phrase with more values; those without a place are ignored."""
         return Text(self.phrase, {**self.values, **values} if isinstance(self.values, Mapping) else self.values)
 
     def __str__(self) -> str:
         return self.en
 
     def to_json(self) -> dict[str, str]:
-        """As answers have it."""
+        """Return the form in answers."""
         return {"en": self.en, "zh": self.zh}
 
     @property
     def en(self) -> str:
-        """In English."""
+        """The English text."""
         return self.of("en")
 
     @property
     def zh(self) -> str:
-        """In Chinese."""
+        """The Chinese text."""
         return self.of("zh")
 
     def of(self, language: str) -> str:
-        """In one of both: "en" or "zh"."""
+        """Return the text in `language`: "en" or "zh"."""
         if isinstance(self.values, str):
             return self.values if language == "zh" else self.phrase
         phrase = _chinese().get(self.phrase, self.phrase) if language == "zh" else self.phrase
@@ -66,34 +66,34 @@ class Text:
 
 
 class AtLeast(int):
-    """A number of which it is only known that it is no smaller."""
+    """A number that is only a lower bound."""
 
 
 def t(phrase: str, /, **values: object) -> Text:
-    """The phrase with these values; a test finds each such phrase in the catalogue."""
+    """Return the phrase with these values; a test compares all such phrases with the catalogue."""
     return Text(phrase, values)
 
 
 def same(text: str) -> Text:
-    """What has no language, such as the message of a program."""
+    """Return a Text without a language, such as the message of a program."""
     return Text("{text}", {"text": text})
 
 
 def sentences(*parts: Text | None) -> Text:
-    """One after the other, but those that are None."""
+    """Join sentences, without those that are None."""
     return Text("{parts:sentences}", {"parts": [part for part in parts if part is not None]})
 
 
 NOTHING = Text("")
 _SIZES = ("kB", "MB", "GB", "TB", "PB", "EB")
-# The seconds of each.
+# Units of time with their seconds, the longest first.
 _TIMES = ((86400, t("{n:,.0f}\u00a0d")), (3600, t("{n:,.0f}\u00a0h")), (60, t("{n:,.0f}\u00a0min")))
-# By what a sentence ends, or what follows it is about.
+# Characters that end a sentence, or introduce what follows.
 _ENDS = (*".!?:", *"。！？：")
 
 
 class _Shown:
-    """A value of a phrase, as `str.format` asks for it."""
+    """A value of a phrase, formatted by `str.format`."""
 
     def __init__(self, value: object, language: str) -> None:
         self._value = value
@@ -109,7 +109,7 @@ class _Shown:
         if isinstance(value, Text):
             return value.of(self._language)
         if isinstance(value, (list, tuple)):
-            return self._joined([f"{_Shown(one, self._language)}" for one in value], spec)
+            return self._joined([f"{_Shown(element, self._language)}" for element in value], spec)
         singular, _, plural = spec.partition("|")
         if plural:
             return f"{self} {singular if value == 1 else plural}"
@@ -120,7 +120,7 @@ class _Shown:
     def _joined(self, shown: Sequence[str], how: str) -> str:
         if how == "sentences":
             stop, between = ("。", "") if self._language == "zh" else (".", " ")
-            ended = [one if one.endswith(_ENDS) else f"{one}{stop}" for one in shown[:-1]]
+            ended = [sentence if sentence.endswith(_ENDS) else f"{sentence}{stop}" for sentence in shown[:-1]]
             return between.join([*ended, *shown[-1:]])
         if self._language == "zh":
             return "、".join(shown)
@@ -131,7 +131,7 @@ def _size(number: int) -> Text:
     if abs(number) < 1000:
         return t("{n:byte|bytes}", n=number)
     value, power = number / 1000, 0
-    # What would be rounded up to 1000 is one of the next unit.
+    # A number that would be rounded up to 1000 is shown in the next unit.
     while abs(value) >= 999.5 and power < len(_SIZES) - 1:
         value, power = value / 1000, power + 1
     digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
@@ -152,6 +152,5 @@ _QUANTITIES: Mapping[str, Callable[[Any], Text]] = {"size": _size, "time": _time
 
 @cache
 def _chinese() -> Mapping[str, str]:
-    """By phrase."""
-    found: Mapping[str, str] = json.loads(Path(__file__).with_name("zh.json").read_text(encoding="utf-8"))
-    return found
+    translations: Mapping[str, str] = json.loads(Path(__file__).with_name("zh.json").read_text(encoding="utf-8"))
+    return translations

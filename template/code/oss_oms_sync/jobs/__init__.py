@@ -1,1 +1,1 @@
-"""What the functions do. A job may import every other package, but no other job."""
+"""The functions' jobs. A job can import every other package, but no other job."""

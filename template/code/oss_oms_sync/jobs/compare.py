@@ -1,4 +1,4 @@
-"""Compare source bucket, destination and records: every object gets exactly one class, and what is lacking is sent."""
+"""Compare source bucket, destination and records: every object gets exactly one class, and lacking objects are sent."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 
-# For what comes after the last object that was read, and the last call of OBS: sending a batch, and writing the piece.
+# Time for the work after the last read object, and the last call of OBS: sending a batch, and writing the piece.
 _WRITING_SECONDS = 30.0
-# What of an answer is too long for a line in the logs.
+# Fields of the answer that are too long for a line in the logs.
 _NOT_LOGGED = ("classes", "folders", "last_written", "differences")
 
-# What goes with neither, and what they do: nobody shall think that it was done.
+# Options that exclude others, with the reason to print.
 _ALONE = {
     "standstill": (
         ("since", "again", "deep", "overwrite", "cutover", "dry_run"),
@@ -61,8 +61,11 @@ _ALONE = {
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """What a payload asks for. `frozen_since`: of the pass that answers for both buckets since then. `run`: who judges
-    `again`; of what has become due each key is sent once for each run, and none if that is empty."""
+    """Options of a payload.
+
+    `frozen_since`: with it, the call is about the pass that answers for both buckets since this time. `run`: the run
+    that rechecks keys with `again`; each key that has become due is sent once a run, and none if `run` is empty.
+    """
 
     prefix: str = ""
     since: str | None = None
@@ -88,26 +91,29 @@ class CompareOptions:
 
     @property
     def frozen_from(self) -> datetime | None:
-        """`frozen_since` as a time."""
+        """The time in `frozen_since`."""
         return parse_time(self.frozen_since) if self.frozen_since is not None else None
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or Options in a manual call. Return a
-    CompareAnswer as JSON; to an event of the log bucket, what is logged.
+    """Work on passes as `event` asks, and return a CompareAnswer as JSON.
 
-    An event names a piece: its range is gone on with. A timer event begins a pass if the last began at least
-    COMPARE_PERIOD ago, or else wakes what stands still. A manual call works on the pass of its scope, which it begins
-    if none is open, and waits for its end; `look` only looks. `dry_run` is one call without pieces that sends nothing.
+    The event is an event of the log bucket, a timer event, or CompareOptions in a manual call. For an event of the log
+    bucket, the return value is the logged answer.
 
-    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, also where OMS does not tell which
-    bucket is the destination: what was done until then is kept.
+    An event of the log bucket names a piece, whose range is continued. A timer event begins a pass if the last pass
+    began at least COMPARE_PERIOD ago; otherwise it wakes stalled ranges. A manual call works on the pass of its scope,
+    begins it if none is open, and waits for its end; `look` only reports. `dry_run` makes a single call without pieces
+    that sends nothing.
+
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, also if OMS does not report the
+    destination bucket: completed work is kept.
     """
     JobState(invocation).note_timer("compare", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
     woken = PassStore(invocation, "compare").hear(event)
-    if woken == []:  # OMS, which tells the destination, need not answer for that
+    if woken == []:  # an event without a piece needs no answer of OMS about the destination
         return {}
     comparison = _Comparison(invocation)
     answer = comparison.driver.by_event(woken) if woken else comparison.asked(event).to_json()
@@ -116,7 +122,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 
 class _Comparison:
-    """One invocation."""
+    """The comparison in one invocation."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -126,7 +132,7 @@ class _Comparison:
         self.driver = Driver(invocation, self.store, self._walk)
 
     def asked(self, event: bytes | str) -> CompareResult:
-        """What a timer's or a manual call asks for."""
+        """Return the result of a timer's or a manual call."""
         invocation, settings = self._invocation, self._invocation.settings
         asked = options.parse(event, CompareOptions)
         scope = Scope.asked(vars(asked), settings.key_filter)
@@ -144,7 +150,7 @@ class _Comparison:
             stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
             before = self.driver.before(state)
         elif is_timer_event(event):
-            # While nothing may be sent no tick begins a pass, but an open one is gone on with.
+            # While sending is refused, a tick begins no pass, but continues an open one.
             refused = refusal(invocation)
             scope = replace(scope, deep=scope.deep or settings.compare_deep)
             state, stopped = self.driver.by_timer(scope, None if refused else settings.compare_period)
@@ -155,7 +161,10 @@ class _Comparison:
         return CompareResult(state.tally if state else Tally(), answer, state, mode, stood_still)
 
     def _judged_again(self, asked: CompareOptions, pass_: Pass, total: Tally) -> Tally:
-        """The total of a pass with the keys in its lists judged once more, as it wished or as it is wished now."""
+        """Return the total of a pass after a recheck of the keys in its lists.
+
+        The recheck is deep, or for a cutover, if the pass or the call asked for it.
+        """
         invocation, scope = self._invocation, pass_.scope
         deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
         scope = replace(scope, deep=deep, cutover=cutover)
@@ -171,9 +180,9 @@ class _Comparison:
         walked = walk.run()
         tally = walked.piece.tally
         lines = walk.count.lines[: tally.lines - start.tally.lines]
-        # Where another has begun since, this pass may have been cleared away: nobody would delete its list any more.
+        # If a later pass has begun, this pass may have been deleted already, and its list would never be deleted.
         if lines and self.store.newest(pass_.name) == pass_.name:
-            # Under a name that nobody else gives: two workers of one range do not write each other's list.
+            # A unique name: two workers of one range do not overwrite each other's list.
             name = f"{self.store.differences}{pass_.name}/{uuid.uuid4().hex}.txt"
             written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
             self._invocation.log_bucket.put(written)
@@ -188,7 +197,7 @@ class _Comparison:
             listing = self._listing(pass_, start, kinds=())
             return RangeWalk(self._invocation, listing.steps(still.equal), start, still, share, seconds)
         judge = self._judge(pass_, keeps=not dry_run)
-        # A file whose name begins the prefix is in no listing of it.
+        # A listing with a prefix lacks a file whose name is the beginning of the prefix.
         if judge.file_system and (first := start.after or pass_.scope.key_filter.prefix):
             judge.file_system.begin_after(first)
         lag_since = parse_time(pass_.before_started) or parse_time(pass_.installed) or self._invocation.clock.now()
@@ -197,16 +206,16 @@ class _Comparison:
         return RangeWalk(self._invocation, steps, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
 
     def _judge(self, pass_: Pass, *, keeps: bool = True) -> Judge:
-        """How a pass judges keys now; `keeps`: what it proves is written down."""
+        """Return the judge of a pass as of now; with `keeps`, it records its proofs."""
         now = self._invocation.clock.now()
         installed = parse_time(pass_.installed) or now
-        # A closed project is compared to the end all the same: that is what a cutover is decided by.
+        # A closed project is compared completely all the same, because the cutover depends on the result.
         is_closed = Closing(self._invocation).state() is not None
-        # Who asks for `overwrite` has seen what differs, on cutover day as a rule, and wants it sent now.
+        # A caller of `overwrite` has checked the differences, usually on cutover day, and wants them sent now.
         settling = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
-        # In a cutover nobody waits for a copy that OMS rightly skips, nor is one sent again.
+        # In a cutover no time is lost on a copy that OMS rightly skips, and such an object is not resent.
         mode = self._task.object_overwrite_mode
-        # It compares contents, but only where both objects have a CRC64.
+        # This mode compares contents, but only if both objects have a CRC64.
         skips_equal = mode == "CRC64_COMPARISON_OVERWRITE"
         reads = PERHAPS_EQUAL if pass_.scope.deep else PERHAPS_SKIPPED if pass_.scope.cutover and skips_equal else ()
         return Judge(
@@ -223,7 +232,8 @@ class _Comparison:
 
     def _prover(self, *, keeps: bool) -> Prover:
         invocation, left = self._invocation, self._invocation.deadline.remaining()
-        # Who reads for longer than a piece may take counts as lost, and another would read the same.
+        # A worker that reads for longer than a piece may take counts as lost, and another worker would read the same
+        # objects.
         piece, room = invocation.settings.piece_seconds, left - min(_WRITING_SECONDS, left / 4)
         enough = Deadline(min(piece, room), invocation.clock)
         return Prover(invocation, self._destination, enough, has_whole_piece=room >= piece, keeps=keeps)
@@ -239,7 +249,7 @@ class _Comparison:
     def _listing(
         self, pass_: Pass, start: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
     ) -> MergedListing:
-        """What both buckets have after the piece `start`, and of records these kinds."""
+        """List both buckets after the piece `start`, and records of these kinds."""
         return MergedListing(
             self._invocation,
             lambda source: self._invocation.settings.key_filter.matches(source.name),
@@ -251,8 +261,10 @@ class _Comparison:
 
 
 def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequence[FailedKey]], None]:
-    """What judging again sends: of what has become due each key once for each `run`, as the object `name` remembers. It
-    raises StorageError: then some may be sent once more."""
+    """Return the function that submits due keys of a recheck, each once for each `run`.
+
+    The object `name` has the submitted keys. The function raises StorageError: then some keys may be sent once more.
+    """
     bucket, sender, sent = invocation.log_bucket, Sender(invocation), set[str]()
     match jsontext.load(bucket.get(name) or b"{}") if run else None:
         case {"run": before, "keys": list(keys)} if before == run:
@@ -261,7 +273,7 @@ def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequen
     def send(due: Sequence[FailedKey]) -> None:
         keys = [key for key in due if key.key not in sent] if run else []
         if keys:
-            # What is left is still what it was, so it is found again.
+            # A key that was not sent keeps its class, so the next recheck returns it again.
             left = {key.key for key in sender.send(keys)}
             sent.update({key.key for key in keys} - left)
             bucket.put(StoredObject.of_json(name, {"run": run, "keys": sorted(sent)}))
@@ -270,7 +282,7 @@ def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequen
 
 
 def _named(asked: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
-    """The pass that a call asks about."""
+    """Return the pass that a call asks about."""
     newest, frozen_from = newest_of(states, scope), asked.frozen_from
     if frozen_from is None or scope.standstill:
         return newest

@@ -1,4 +1,4 @@
-"""The main job: submits the keys of one event to OMS, and records the outcomes in the log bucket."""
+"""The main job: it submits the keys of an event to OMS, and records the outcomes in the log bucket."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from oss_oms_sync.errors import EventError, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
-# How long writing the records of a batch may take: the timeout of a call to OSS.
+# Maximum time to write the records of a batch: the timeout of a call to OSS.
 _RECORDING_SECONDS_PER_BATCH = 5.0
-# The share begins at twice the whole, so that a spike, of which an instance sees a throttled submission at most, leaves
-# it whole.
-_MOST = 2.0
-# Some events are always tried, or an instance would not see that OMS admits calls again.
-_LEAST = 1 / 64
-# How long the share takes from nothing to the whole.
+# The share can rise to twice the whole, so that a spike, of which an instance gets a throttled submission at most,
+# leaves it whole.
+_MAX_SHARE = 2.0
+# An instance always tries some events, or it would not notice that OMS admits calls again.
+_MIN_SHARE = 1 / 64
+# Time in which the share grows from nothing to the whole.
 _RECOVERY_SECONDS = 60.0
 
 _REMEMBERED_AS = "forward's share"
@@ -34,12 +34,12 @@ _LEFT_TO_REPLAY = Failure(Reason.THROTTLED, message="not sent: OMS throttled cal
 def run(event: bytes | str, invocation: Invocation) -> bool:
     """Forward the changes in `event`, any payload of the OSS trigger.
 
-    Return True if OMS accepted them all, and False if some are recorded as failed, as all are while the project is
-    closed, or it is not known whether it is. While OMS throttles, an instance records a share of its events so without
-    a call, and replay sends them in batches.
+    Return True if OMS accepted all keys, and False if some are recorded as failed. While the project is closed, or its
+    state is unknown, all keys are recorded as failed. While OMS throttles, an instance records a share of its events as
+    failed without a call, and replay sends them in batches.
 
-    Raises EventError if part of the payload cannot be read (the rest is forwarded and recorded first), and RecordError
-    if a failed key could not be recorded: after both, Function Compute keeps the event.
+    Raises EventError if part of the payload cannot be read (the other part is forwarded and recorded first), and
+    RecordError if a failed key could not be recorded: after both, Function Compute keeps the event.
     """
     deadline, clock = invocation.deadline, invocation.clock
     started = clock.monotonic()
@@ -49,11 +49,11 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     submission = _submit(invocation, keys, deadline.minus(recording))
     outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
     recorded = record(invocation, outcomes)
-    for one in recorded:
-        if failure := one.failure:
+    for outcome in recorded:
+        if failure := outcome.failure:
             log.warning(
                 {
-                    "key": one.key.key,
+                    "key": outcome.key.key,
                     "reason": failure.reason.name,
                     "status": failure.status,
                     "error_code": failure.error_code,
@@ -61,8 +61,8 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
                     "fix": failure.reason.fix.en,
                 }
             )
-    failures = [one.failure for one in recorded if one.failure]
-    unrecorded = [str(one.problem) for one in recorded if one.failure and one.problem]
+    failures = [outcome.failure for outcome in recorded if outcome.failure]
+    unrecorded = [str(outcome.problem) for outcome in recorded if outcome.failure and outcome.problem]
     log.info(
         {
             "keys": len(parsed.changes),
@@ -84,17 +84,17 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
 
 @dataclass(frozen=True)
 class _Throttled:
-    """When OMS last throttled a submission (on the monotonic clock), and the share after that."""
+    """The last submission that OMS throttled: its monotonic time, and the share after it."""
 
     at: float
     share: float
 
 
 def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
-    """Submit `keys`, or leave them to replay, by chance: while OMS throttles, and if the project is open.
+    """Submit `keys` if the project is open; while OMS throttles, leave a random share to replay.
 
     A call of forward's mostly carries one key, a call of replay's ten. So beyond the rate of calls that OMS admits,
-    every call that forward leaves to replay lets more keys through. No instance knows of the others, so each finds its
+    every call that forward leaves to replay lets more keys through. Instances do not communicate, so each finds its
     share as TCP finds its rate: it halves with each throttled submission, and grows evenly over time.
     """
     share = _share(invocation)
@@ -103,14 +103,14 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
     # If every event is tried, a throttled call is worth another attempt within seconds.
     submission = submit(invocation, keys, deadline, patient=share >= 1)
     if submission.throttled:
-        halved = max(_LEAST, _share(invocation) / 2)
+        halved = max(_MIN_SHARE, _share(invocation) / 2)
         invocation.oss.remembered[_REMEMBERED_AS] = _Throttled(invocation.clock.monotonic(), halved)
     return submission
 
 
 def _share(invocation: Invocation) -> float:
-    """How large a share of its events this instance submits itself; replay sends the rest."""
+    """Return the share of its events that this instance submits itself; replay sends the others."""
     last = invocation.oss.remembered.get(_REMEMBERED_AS)
     if not isinstance(last, _Throttled):
-        return _MOST
-    return min(_MOST, last.share + (invocation.clock.monotonic() - last.at) / _RECOVERY_SECONDS)
+        return _MAX_SHARE
+    return min(_MAX_SHARE, last.share + (invocation.clock.monotonic() - last.at) / _RECOVERY_SECONDS)

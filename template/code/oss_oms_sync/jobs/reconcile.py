@@ -1,4 +1,4 @@
-"""Find what no event reported: compare the source bucket with the records, and submit what has none."""
+"""Search for lost events: compare the source bucket with the records, and submit objects without a record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from oss_oms_sync.passes.work import Walked
 
 @dataclass(frozen=True)
 class ReconcileOptions:
-    """What a payload asks for. `dry_run` and `limit` are one call that is not continued."""
+    """Options of a payload. `dry_run` and `limit` make a single call that is not continued."""
 
     prefix: str = ""
     since: str | None = None
@@ -44,14 +44,17 @@ class ReconcileOptions:
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes, as `event` asks: an event of the log bucket, a timer event, or Options in a manual call. Return a
-    ReconcileAnswer as JSON; to an event of the log bucket, what is logged.
+    """Work on passes as `event` asks, and return a ReconcileAnswer as JSON.
 
-    An event names a piece: its range is gone on with. A timer event begins a pass if the last began at least
-    RECONCILE_PERIOD ago, or else wakes what stands still. A manual call works on the pass of its scope, which it begins
-    if none is open, and waits for its end; `look` only looks. `dry_run` and `limit` are one call without pieces.
+    The event is an event of the log bucket, a timer event, or ReconcileOptions in a manual call. For an event of the
+    log bucket, the return value is the logged answer.
 
-    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError: what was done until then is kept.
+    An event of the log bucket names a piece, whose range is continued. A timer event begins a pass if the last pass
+    began at least RECONCILE_PERIOD ago; otherwise it wakes stalled ranges. A manual call works on the pass of its
+    scope, begins it if none is open, and waits for its end; `look` only reports. `dry_run` and `limit` make a single
+    call without pieces.
+
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError: completed work is kept.
     """
     JobState(invocation).note_timer("reconcile", event)
     if not invocation.settings.source_bucket:
@@ -113,21 +116,24 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
 
 
 def _answer(answer: PassAnswer, tally: Tally, missing: Sequence[str] | None = None) -> ReconcileAnswer:
-    """`tally` is of all of a pass so far."""
-    known: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
-    known["found_nothing"] = answer.finished and tally.found_nothing
-    return ReconcileAnswer(**known, missing=missing)
+    """Return the answer with the counts of `tally`, which covers the pass up to now."""
+    fields: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
+    fields["found_nothing"] = answer.finished and tally.found_nothing
+    return ReconcileAnswer(**fields, missing=missing)
 
 
 class ReconcileCount(Count):
-    """Sends what has no record of its version: by the classes of `classifier`, which OBS has no part in."""
+    """Counts of reconcile; it submits objects without a record of their version.
+
+    The classes of `classifier` decide, without a look at OBS.
+    """
 
     def __init__(self, classifier: Classifier, key_filter: KeyFilter, start: Tally) -> None:
         super().__init__(key_filter, start)
         self._classifier = classifier
 
     def equal(self, run: KeyRun) -> int:
-        """See Count: those that are covered, and whose events nobody asks for."""
+        """See Count: objects whose version is covered, and whose event is not asked for."""
         return min(self._classifier.covered(run.source, run.twin), self._key_filter.tells(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
@@ -144,7 +150,7 @@ class ReconcileCount(Count):
                 due = FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
                 object_class = object_class if take(due) else ReconcileClass.UNSENT
             self._marks.add(entry.key)
-            # What has a class is the project's, and nearly all has.
+            # An object with a class belongs to the project, and nearly all objects have a class.
             counts[INSIDE] += object_class is not None or self._key_filter.is_told(entry.key)
         if object_class is None:
             return

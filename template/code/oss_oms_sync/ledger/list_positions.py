@@ -109,7 +109,7 @@ class ListPositions:
         it failed to copy, and it told of all objects. What it fails once more when it is retried was told before."""
         looked = parse_time(self.looked)
         is_read = self.group == group.id and looked is not None and looked.timestamp() >= group.ended
-        return group.can_be_resent and is_read and self.of_group >= group.failed and group.told_of >= group.total
+        return group.can_be_resent and is_read and self.of_group >= group.failed and group.finished >= group.total
 
     def begin_look(self, now: datetime) -> bool:
         """Go on with the look that was begun, or begin one; return False if it is too early for that."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
-from oss_oms_sync.answers.task_group import most_sent
+from oss_oms_sync.answers.task_group import max_submissions
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
@@ -157,7 +157,7 @@ class Driver:
     def _most(self, scope: Scope) -> int | None:
         """How many objects a pass sends of what is missing. No limit holds where somebody has said that it be sent, nor
         where no task group could copy it, because those take prefixes alone."""
-        most = most_sent(self._settings.oms_rate * KEYS_PER_CALL)
+        most = max_submissions(self._settings.oms_rate * KEYS_PER_CALL)
         is_unlimited = scope.everything or scope.overwrite or self._settings.key_filter.suffix or math.isinf(most)
         return None if is_unlimited else round(most)
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import (
-    ClassFound,
+    ClassCounts,
     Digests,
     Lag,
     Lags,
@@ -94,9 +94,9 @@ class ClassCount:
             self.in_vain + other.in_vain,
         )
 
-    def found(self) -> ClassFound:
+    def found(self) -> ClassCounts:
         """As answers and certificates have it."""
-        return ClassFound(
+        return ClassCounts(
             ObjectCount(self.source.objects, self.source.bytes),
             ObjectCount(self.destination.objects, self.destination.bytes),
             Digests(self.source.digest, self.destination.digest),

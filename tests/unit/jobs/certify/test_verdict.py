@@ -326,7 +326,7 @@ def test_what_was_deleted_at_the_source_is_reported_and_keeps_nothing_from_a_go(
 
 
 def test_what_is_too_much_to_be_sent_asks_for_a_migration(world, mocker):
-    mocker.patch("oss_oms_sync.passes.driver.most_sent", return_value=0)
+    mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world.put("late", "xy", fate="lost")
     world.get_ready()
     assert world.stopped_by("MISSING")["step"] == {"job": "migrate", "options": {}}

@@ -131,7 +131,7 @@ def test_of_two_samples_at_once_neither_loses_the_difference_that_the_other_foun
 
 def test_however_many_records_another_project_has_they_hide_none_and_keep_nothing_from_a_go(mocker):
     # GIVEN two projects of one task that differ in their suffixes, and more that one failed to send than is looked at
-    mocker.patch("oss_oms_sync.jobs.certify.evidence._MOST_RECORDS", 10)
+    mocker.patch("oss_oms_sync.jobs.certify.evidence._MAX_RECORDS", 10)
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.get_ready()

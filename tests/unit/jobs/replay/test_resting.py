@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.replay.resting import rest
+from oss_oms_sync.jobs.replay.resting import pause_seconds
 from sandbox.inprocess.instance import Killed
 from sandbox.oss.objects import etag_of
 from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED, event
@@ -59,7 +59,7 @@ def test_rejected_keys_with_no_good_ones_left_among_them_rest_again(world):
 
 def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mocker):
     # GIVEN room for two, and four that were rejected, two an hour after the others
-    mocker.patch("oss_oms_sync.jobs.replay.resting._MOST", 2)
+    mocker.patch("oss_oms_sync.jobs.replay.resting._MAX_PAUSES", 2)
     world.oms.refuse({"a1", "a2", "z1", "z2"}.__contains__)
     for keys in (("z1", "z2", "good"), ("a1", "a2", "good")):
         world.fail(*keys)
@@ -82,9 +82,9 @@ def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(worl
 
 
 def test_the_first_attempt_follows_at_once_and_the_rest_doubles_up_to_a_day():
-    minutes = [rest(attempt) / 60 for attempt in range(1, 11)]
+    minutes = [pause_seconds(attempt) / 60 for attempt in range(1, 11)]
     assert minutes == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]
-    assert rest(10**6) == 24 * 60 * 60
+    assert pause_seconds(10**6) == 24 * 60 * 60
 
 
 def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):

@@ -175,7 +175,7 @@ def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
         world.later(60)
         world.fail(str(number), reason)
     assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If none did: " in world.verdict()[1]
-    look = Replay(world.invocation(), lets_rest=False)
+    look = Replay(world.invocation(), skips_resting=False)
     look.send_records(ReplayOptions(dry_run=True))
     assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
 

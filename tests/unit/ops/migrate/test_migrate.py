@@ -458,7 +458,7 @@ def test_one_that_has_not_told_of_all_objects_is_not_resent(world):
 
 
 def test_too_many_for_replay_are_to_be_tried_again_by_the_migration(world, mocker):
-    mocker.patch("oss_oms_sync.answers.task_group.MOST_RESENT", 1)
+    mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT", 1)
     seen = failed_and_waited(world)
     assert seen["verdict"]["step"] == {"job": "migrate", "options": {"retry": True}}
     assert (seen["old_objects"]["resent"], world.copied(), world.oms.calls) == (False, 98, [])

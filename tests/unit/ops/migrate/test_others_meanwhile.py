@@ -128,7 +128,7 @@ def test_one_with_other_options_is_not_taken_for_the_one_that_is_on_its_way(worl
 
 def test_what_was_listed_before_a_retry_hides_nothing_that_failed_in_it(world, mocker):
     # GIVEN more failures than replay takes, and after a retry fewer, whose list comes behind the long one
-    mocker.patch("oss_oms_sync.answers.task_group.MOST_RESENT", 150)
+    mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT", 150)
     world.fill(500)
     often: Counter[str] = Counter()
 

@@ -138,7 +138,7 @@ def test_the_sentence_under_a_verdict_is_of_the_documents_numbers(certified, lan
         "zh": ["2 个，3 字节", "结论将为 GO。", "但 UNKNOWN 未通过", "未通过：MISSING。"],
     }
     for document, told in zip(made, words[lang], strict=True):
-        said = from_json(Certificate, document).said.of(lang)
+        said = from_json(Certificate, document).summary.of(lang)
         assert (told in said, document["text" if lang == "en" else "text_zh"].endswith(said)) == (True, True)
 
 

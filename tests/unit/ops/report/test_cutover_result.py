@@ -43,7 +43,7 @@ def given() -> dict[str, Any]:
 )
 def test_the_verdict_is_one_big_word_and_its_sentence(name, english, chinese, tone):
     given = answer(name)
-    text = from_json(Certificate, given).said
+    text = from_json(Certificate, given).summary
     for language, word in (("en", english), ("zh", chinese)):
         shown = page(given, language)
         assert (shown.word(), shown.one("p", class_="lead").text) == ((word, tone), text.of(language))
@@ -241,7 +241,7 @@ def test_what_was_accepted_and_is_no_class_has_words_and_only_the_number_that_is
 
 def test_one_object_of_one_byte_is_one(given):
     given["source"] |= {"objects": 1, "bytes": 1}
-    assert "(1 object, 1 byte)" in cutover_result.read(given).said.en
+    assert "(1 object, 1 byte)" in cutover_result.read(given).summary.en
 
 
 def test_digests_and_exact_numbers_are_there_for_a_stranger():

@@ -1,5 +1,7 @@
-"""GO, NO-GO or NOT PROVEN: says whether the cutover may be, in a document that a stranger can check. It also closes and
-opens the project, and says whether it is closed and whether a GO stands."""
+"""GO, NO-GO or NOT PROVEN: the verdict on a cutover, in a document that anybody can verify.
+
+The job also closes and opens the project, and reports its state and the current GO.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +27,18 @@ from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import write_once
 
 # A rehearsal closes nothing.
-_OF_CUTOVERS = [verdict for verdict in CutoverVerdict if verdict is not CutoverVerdict.REHEARSAL]
+_CUTOVER_VERDICTS = [verdict for verdict in CutoverVerdict if verdict is not CutoverVerdict.REHEARSAL]
 _MIGRATES = t("The project stays open: a migration of the old objects is not over, and OMS may still write")
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Certify, or close or open the project, or say whether it is closed, as CutoverOptions in a manual call ask.
+    """Certify, close or open the project, or report its state, as CutoverOptions in a manual call ask.
 
-    It begins no pass: where one is missing or too old, the check says so, with the command. Only a sample is read here,
-    and what was read is kept. The document is stored in the log bucket, and returned.
+    No pass is begun: if a pass is missing or too old, its check reports that, with the command. Only a sample is read
+    here, and its results are kept. The document is stored in the log bucket, and returned.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError if the log bucket or the listing of
-    the source cannot be read, or the document cannot be stored: then a project is not known to be closed, or open.
+    the source cannot be read, or the document cannot be stored: then the state of the project is unknown.
     """
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that is to be compared with the destination"])
@@ -57,44 +59,49 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     return document
 
 
-def _stored(invocation: Invocation, made: Callable[[int], dict[str, object]]) -> dict[str, object]:
-    """The document, stored behind the last one. It overwrites none: the second of two calls at once that come to the
-    same name takes the next number."""
+def _stored(invocation: Invocation, build_document: Callable[[int], dict[str, object]]) -> dict[str, object]:
+    """Store the document under the next number, and return it.
+
+    It overwrites no document: if two simultaneous calls choose the same name, the second takes the next number.
+    """
     number = number_of(Certificates(invocation).last_name()) + 1
     while True:
-        document = made(number)
-        one = StoredObject.of_json(str(document["document"]), document)
-        stored = write_once(invocation.log_bucket, one)
-        if stored and stored.body == one.body:
+        document = build_document(number)
+        certificate = StoredObject.of_json(str(document["document"]), document)
+        stored = write_once(invocation.log_bucket, certificate)
+        if stored and stored.body == certificate.body:
             return document
         number += 1
 
 
 def _close(invocation: Invocation, run: str) -> dict[str, object]:
-    """Close the project, or close it anew: from now on nothing is sent. `run` is the cutover's that closes it.
+    """Close the project, also if it is closed already: from now on nothing is sent. `run` is the cutover's run.
 
-    Not while a migration of the old objects is on its way. Who begins one writes that first, and then looks whether the
-    project is closed; here it is the other way round: so at least one of both sees the other.
+    A running migration of the old objects prevents the close. A migration is recorded before its check of the mark;
+    here the order is reversed, so at least one of the two notices the other.
     """
     certificates = Certificates(invocation)
-    last = certificates.read(certificates.last_name(_OF_CUTOVERS))
-    found = {name: last[name] for name in ("document", "verdict", "made")} if last else None
-    # A cutover closes first: what it comes to is not known yet, and what an earlier one came to is no reason.
-    said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
-    by, why = ("cutover", run) if run else ("close", said)
+    last = certificates.read(certificates.last_name(_CUTOVER_VERDICTS))
+    reason = {name: last[name] for name in ("document", "verdict", "made")} if last else None
+    # A cutover closes before its verdict is known, and the verdict of an earlier cutover is no reason.
+    description = f"{reason['document']}: {reason['verdict']}" if reason else "without a certificate"
+    by, why = ("cutover", run) if run else ("close", description)
     closing, mark = Closing(invocation), None
     if not migration.under_way(invocation):
         may_be_open, mark = closing.may_be_open(), closing.close(by, why, run)
-        # Of a project that was closed before, the migration sees that, and does not begin.
+        # If the project was closed before, the migration notices that, and does not begin.
         if may_be_open and migration.under_way(invocation):
             mark = closing.open(by)
     answer = MarkAnswer(*_answer(invocation, mark)) if mark else MarkAnswer(None, _MIGRATES)
-    return {**to_json(answer), "certificate": found}
+    return {**to_json(answer), "certificate": reason}
 
 
 def _open(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
-    """Open the project: after a GO only if that is asked for, because applications write to OBS; for the run of a
-    cutover only if the mark is its own."""
+    """Open the project.
+
+    After a GO this needs `after_go`, because applications write to OBS; for a cutover's run, the mark has to be its
+    own.
+    """
     closing = Closing(invocation)
     mark = None if options.after_go else closing.state()
     if mark is None or not shown_mark(invocation, mark).go:
@@ -103,8 +110,11 @@ def _open(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
 
 
 def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
-    """Whether the project is closed, and the GO that stands (None if none does). With the time of a freeze the GO is of
-    that one or a later one, and the checks for which a cutover waits before its standstill pass are there too."""
+    """Report the state of the project, and the current GO or None.
+
+    With the time of a freeze, the GO is of this freeze or a later one, and the answer has the checks for which a
+    cutover waits before its standstill pass.
+    """
     closed, checks = Closing(invocation).state(), []
     if closed and options.frozen:
         evidence = gather(invocation, options)
@@ -114,8 +124,11 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
 
 
 def _stays_closed(options: CutoverOptions, closed: Closed | None, *, has_go: bool) -> bool:
-    """Whether it is closed, and no cutover opens it: a rehearsal opens nothing, and no other what somebody has closed
-    by hand, unless it has closed that anew, or where a GO stands, of whatever freeze."""
+    """Return True if the project is closed and no cutover opens it.
+
+    A rehearsal opens nothing. A cutover leaves the project closed after a manual close, unless the cutover closed it
+    again, and after a GO of any freeze.
+    """
     if closed is None:
         return False
     is_by_hand = bool(options.run) and not closed.run
@@ -123,12 +136,14 @@ def _stays_closed(options: CutoverOptions, closed: Closed | None, *, has_go: boo
 
 
 def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
-    """The last GO, if the project was not opened since. With the time of a freeze it has to be of that one or a later
-    one, of what is set up today, and of no earlier time than the last NO-GO; None, too, where OMS does not tell that.
+    """Return the last GO, if the project was not opened since.
+
+    With the time of a freeze, the GO has to be of this freeze or a later one, of today's settings, and later than the
+    last NO-GO; None also if OMS does not report the task.
     """
     certificates = Certificates(invocation)
     go = certificates.standing_go(closed)
-    if go is None or options.frozen is None:  # whoever would open it asks: then any GO counts
+    if go is None or options.frozen is None:  # any GO counts against opening the project
         return go
     no_go = certificates.last_name([CutoverVerdict.NO_GO])
     if number_of(no_go) > number_of(str(go["document"])) and certificates.read_since(closed, no_go):
@@ -143,7 +158,7 @@ def _standing_go(invocation: Invocation, options: CutoverOptions, closed: Closed
 
 
 def _answer(invocation: Invocation, closed: Closed | None) -> tuple[ShownMark | None, Text]:
-    """What a MarkAnswer says."""
+    """Return the fields of a MarkAnswer."""
     if closed is None:
         return None, t("The project is open: what was recorded while it was closed is sent in minutes.")
     mark = shown_mark(invocation, closed)

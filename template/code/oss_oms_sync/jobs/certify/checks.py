@@ -1,4 +1,4 @@
-"""Whether anything speaks against the cutover: all checks of a certificate, in the order in which it shows them."""
+"""Checks of a certificate, in its order: each looks for a reason against the cutover."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CLOCK = partial(
     "CLOCK",
     t("All clouds' clocks are within {clocks_seconds} seconds of the function's", clocks_seconds=CLOCKS_SECONDS),
 )
-# So many objects show enough of what becomes of headers.
+# Sample size that shows enough of the headers.
 _SAMPLE_OF_HEADERS = 100
 _METADATA = partial(
     Finding,
@@ -54,7 +54,7 @@ _METADATA = partial(
 
 
 def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
-    """All checks."""
+    """Return the findings of all checks."""
     scope = _scope(evidence, settings)
     return [
         _frozen(evidence, scope),
@@ -73,7 +73,7 @@ def all_checks(evidence: Evidence, settings: Settings) -> list[Finding]:
 
 
 def _scope(evidence: Evidence, settings: Settings) -> Finding:
-    """Whether there is a comparison of everything that the project covers, made since the freeze, and not long ago."""
+    """Check for a recent comparison of the project's whole scope, begun after the freeze."""
     key_filter, comparison, frozen = settings.key_filter, evidence.comparison, evidence.options.frozen
     wanted = t(
         "A comparison of all that the project covers ({covered}), begun after the freeze, and at most 24 hours old",
@@ -94,7 +94,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     text = t("The comparison of {began}, as of {as_of}", began=began, as_of=comparison.state.as_of)
     if frozen and began < timestamp(frozen):
         return finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=text), following, begin)
-    # Judging some keys again does not make what was seen of all others any newer.
+    # A recheck of some keys does not make the results for all others any newer.
     if frozen and comparison.state.ended < timestamp(evidence.now - LATEST):
         return finding(Result.NOT_RUN, t("{seen}, too long ago", seen=text), following, begin)
     if not comparison.tally.found_nothing:
@@ -108,7 +108,7 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
 
 
 def _frozen(evidence: Evidence, scope: Finding) -> Finding:
-    """Whether nothing was written after the freeze."""
+    """Check that no object was written after the freeze."""
     frozen, comparison = evidence.options.frozen, evidence.comparison
     if frozen is None:
         return _FROZEN(Result.NOT_RUN, REHEARSED)
@@ -143,11 +143,11 @@ def _frozen(evidence: Evidence, scope: Finding) -> Finding:
 
 
 def _sums(evidence: Evidence, scope: Finding) -> Finding:
-    """Whether the classes are all that was listed, and equal on both sides where they say so."""
+    """Check that the classes add up to both listings, and that equal classes have equal digests."""
     comparison = evidence.comparison
     if comparison is None or scope.result is Result.NOT_RUN:
         return unseen(_SUMS, scope)
-    if wrong := list(_what_does_not_add_up(comparison)):
+    if wrong := list(_wrong_sums(comparison)):
         return _SUMS(
             Result.FAILED,
             t("Does not add up: {wrong}", wrong=wrong),
@@ -161,10 +161,10 @@ def _sums(evidence: Evidence, scope: Finding) -> Finding:
     )
 
 
-def _what_does_not_add_up(comparison: Comparison) -> Iterator[str]:
+def _wrong_sums(comparison: Comparison) -> Iterator[str]:
     tally = comparison.tally
-    # The marks count the source's objects on their own: those of the pass, because some may be gone when keys are
-    # judged again.
+    # The pass itself counts the source's objects separately: its original tally is used, because some objects may be
+    # gone at a recheck.
     if not tally.adds_up() or comparison.state.objects != comparison.state.passed.side("source").objects:
         yield "classes"
     yield from (
@@ -181,7 +181,7 @@ def _what_does_not_add_up(comparison: Comparison) -> Iterator[str]:
 
 
 def _sample(evidence: Evidence) -> Finding:
-    """Whether the objects that were drawn are equal, byte by byte."""
+    """Check that the drawn objects are equal, byte by byte."""
     sample, comparison, options = evidence.sample, evidence.comparison, evidence.options
     if sample is None:
         finding = partial(Finding, "SAMPLE", t("-"), Result.NOT_RUN, gates=False)
@@ -210,7 +210,7 @@ def _sample(evidence: Evidence) -> Finding:
     if sample.unread or not sample.seed:
         text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=read, drawn=sample.drawn)
         text = t("{seen}: {why}", seen=text, why=sample.problem) if sample.problem else text
-        # Where one was read, the next call reads others.
+        # If an object was read, the next call reads others.
         go_on = t("Go on with the cutover, which reads on")
         if sample.problem == BACK_TO_SOURCE:
             go_on = t(
@@ -245,11 +245,13 @@ def _sample(evidence: Evidence) -> Finding:
 
 
 def _metadata(evidence: Evidence) -> Finding:
-    """Check that the headers of what was drawn are the same in OBS. It counts if a sample was asked for, or if the sync
-    task is not known to migrate them."""
+    """Check that the headers of the sample are the same in OBS.
+
+    The check gates if a sample was requested, or if the sync task may not migrate headers.
+    """
     headers, options, comparison = evidence.headers, evidence.options, evidence.comparison
-    text, why = sentences(*_told_of_headers(evidence)), options.accept.get(METADATA)
-    is_known_to_lack = headers.migrated is False or bool(headers.documented)
+    text, why = sentences(*_describe_headers(evidence)), options.accept.get(METADATA)
+    is_lacking = headers.migrated is False or bool(headers.documented)
     is_unknown = headers.migrated is None and not headers.compared
     finding = partial(_METADATA, gates=options.sample > 0 or headers.migrated is not True)
     if options.sample and not headers.compared:
@@ -257,7 +259,7 @@ def _metadata(evidence: Evidence) -> Finding:
     if is_unknown and why is None:
         by_sample = t("Go on with a sample, which compares headers. Or accept metadata by name")
         return finding(Result.NOT_RUN, text, by_sample, options.cutover(sample=_SAMPLE_OF_HEADERS))
-    if not (headers.unexpected or is_known_to_lack or is_unknown):
+    if not (headers.unexpected or is_lacking or is_unknown):
         return finding(Result.PASSED if headers.compared else Result.NOT_RUN, text)
     if why is not None:
         return finding(Result.PASSED, sentences(text, t("Accepted by name: {why}", why=why)))
@@ -292,7 +294,7 @@ def _metadata(evidence: Evidence) -> Finding:
     )
 
 
-def _told_of_headers(evidence: Evidence) -> Iterator[Text]:
+def _describe_headers(evidence: Evidence) -> Iterator[Text]:
     headers, sample = evidence.headers, evidence.sample
     if headers.migrated is False:
         yield t("The sync task does not migrate metadata, so OMS copies Content-Type alone")
@@ -327,7 +329,7 @@ def _listed(lost: Mapping[str, HeaderLost]) -> list[Text]:
 
 
 def _task(evidence: Evidence, settings: Settings) -> Finding:
-    """Whether the sync task is the right one, and takes keys."""
+    """Check that the sync task is that of the source bucket, and accepts keys."""
     task = evidence.task
     finding = partial(
         Finding,
@@ -353,11 +355,11 @@ def _task(evidence: Evidence, settings: Settings) -> Finding:
 
 
 def _clock(evidence: Evidence) -> Finding:
-    """Whether the clocks agree as far as comparisons assume: they judge by times of three clouds."""
-    known = {name: round(skew.total_seconds()) for name, skew in evidence.clocks.items() if skew is not None}
+    """Check that the clocks agree as comparisons assume: these use the times of three clouds."""
+    seconds_by_cloud = {name: round(skew.total_seconds()) for name, skew in evidence.clocks.items() if skew is not None}
     unknown = [f"{name} ?" for name, skew in evidence.clocks.items() if skew is None]
-    text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in known.items()), *unknown])
-    if any(seconds > CLOCKS_SECONDS for seconds in known.values()):
+    text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in seconds_by_cloud.items()), *unknown])
+    if any(seconds > CLOCKS_SECONDS for seconds in seconds_by_cloud.values()):
         return _CLOCK(Result.FAILED, text, Reason.CLOCK.fix, DOCTOR)
     if unknown:
         return _CLOCK(Result.NOT_RUN, text, t("Doctor says why it is not reached"), DOCTOR)

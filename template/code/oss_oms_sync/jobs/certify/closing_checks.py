@@ -1,4 +1,4 @@
-"""Whether nothing changes any more: the project is closed, OMS has finished, both buckets stand still."""
+"""Checks that all changes have ended: the project is closed, OMS has finished, both buckets stand still."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _NOTHING_WAITS = partial(
 
 
 def closed(evidence: Evidence) -> Finding:
-    """Whether nothing is sent any more, by any project of the task, since two minutes before the standstill pass."""
+    """Check that no project of the task has sent keys since two minutes before the standstill pass."""
     if evidence.options.frozen is None:
         return _CLOSED(Result.NOT_RUN, REHEARSED)
     mark, not_run, go_on = evidence.closed, partial(_CLOSED, Result.NOT_RUN), evidence.options.cutover()
@@ -107,7 +107,7 @@ def closed(evidence: Evidence) -> Finding:
 
 
 def oms_finished(evidence: Evidence) -> Finding:
-    """Whether OMS has nothing left to do that it accepted before the project was closed. It needs no comparison."""
+    """Check that OMS has no work left from before the close; this needs no comparison."""
     work, frozen = evidence.oms, evidence.options.frozen
     if evidence.migration:
         return _migrates(evidence.old_objects)
@@ -130,7 +130,7 @@ def oms_finished(evidence: Evidence) -> Finding:
 
 
 def _migrates(group: TaskGroup | Failure | None) -> Finding:
-    """While a migration of the old objects is not over, which may still write."""
+    """Return the finding for an unfinished migration of the old objects, which may still write."""
     text, step = t("A migration of the old objects is not over. How far it is, is not known."), LOOK
     if isinstance(group, TaskGroup):
         step = group.step_of_others
@@ -151,7 +151,7 @@ def _migrates(group: TaskGroup | Failure | None) -> Finding:
 
 
 def _oms_is_busy(evidence: Evidence) -> Text | None:
-    """What only time ends; None if nothing does."""
+    """Return the reason to wait for OMS; None if waiting does not help."""
     work = evidence.oms
     if work.left is None:
         return None
@@ -165,7 +165,7 @@ def _oms_is_busy(evidence: Evidence) -> Text | None:
 
 
 def _unfinished(evidence: Evidence) -> Finding:
-    """What OMS does not tell, or will not finish: somebody may accept that by name."""
+    """Return the finding for work that OMS does not report, or will not finish; it can be accepted by name."""
     work, why = evidence.oms, evidence.options.accept.get(OMS_UNFINISHED)
     if work.left is None:
         result = Result.NOT_RUN
@@ -191,7 +191,7 @@ def _unfinished(evidence: Evidence) -> Finding:
 
 
 def stood_still(evidence: Evidence, scope: Finding) -> Finding:
-    """Whether both buckets are what the comparison judged, after its last look and after OMS had finished."""
+    """Check that both buckets are unchanged since the comparison's last look, and since OMS has finished."""
     if evidence.options.frozen is None:
         return _STOOD_STILL(Result.NOT_RUN, REHEARSED)
     comparison, go_on = evidence.comparison, evidence.options.cutover()
@@ -205,12 +205,12 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
             _GO_ON,
             go_on,
         )
-    seen_then, began = still.state.tally, timestamp(still.began)
+    still_tally, began = still.state.tally, timestamp(still.began)
     sides = (
-        (t("the source"), comparison.tally.state, seen_then.state),
-        (t("OBS"), comparison.tally.twin, seen_then.twin),
+        (t("the source"), comparison.tally.state, still_tally.state),
+        (t("OBS"), comparison.tally.twin, still_tally.twin),
     )
-    if changed := [name for name, judged, seen_now in sides if judged != seen_now]:
+    if changed := [name for name, judged, current in sides if judged != current]:
         return _STOOD_STILL(
             Result.FAILED,
             t("By {began} something has changed in {sides:and} since it was judged", began=began, sides=changed),
@@ -224,19 +224,19 @@ def stood_still(evidence: Evidence, scope: Finding) -> Finding:
             _GO_ON,
             go_on,
         )
-    digests = f"{seen_then.state:064x}, {seen_then.twin:064x}"
+    digests = f"{still_tally.state:064x}, {still_tally.twin:064x}"
     return _STOOD_STILL(Result.PASSED, t("The same digests at {began}: {digests}", began=began, digests=digests))
 
 
 def nothing_waits(evidence: Evidence) -> Finding:
-    """Whether nothing is to be sent any more that failed. It needs no comparison, but for what is accepted by name."""
+    """Check that no failed key has to be sent any more; this needs a comparison only for acceptance by name."""
     waiting, accepted, due = evidence.waiting, list[str](), list[Due]()
     needless = 0 if evidence.due is None else len(waiting.keys) - len(evidence.due)
-    for one in evidence.due or ():
-        if one.can_be_accepted and one.found.title in evidence.options.accept:
-            accepted.append(one.key.key)
+    for due_key in evidence.due or ():
+        if due_key.can_be_accepted and due_key.object_class.title in evidence.options.accept:
+            accepted.append(due_key.key.key)
         else:
-            due.append(one)
+            due.append(due_key)
     if due or waiting.unread:
         finding = _waits(evidence, due)
     elif evidence.due is None:
@@ -273,8 +273,8 @@ def nothing_waits(evidence: Evidence) -> Finding:
 
 
 def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
-    """Where something waits: what is `due`, and what cannot be read."""
-    waiting, reasons = evidence.waiting, sorted({one.key.told_reason for one in due})
+    """Return the finding for `due` keys and unreadable records."""
+    waiting, reasons = evidence.waiting, sorted({due_key.key.told_reason for due_key in due})
     number = AtLeast(len(due)) if waiting.are_more else len(due)
     text = t("{n:object|objects}", n=number)
     if reasons:
@@ -292,15 +292,16 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     if evidence.stays_closed:
         what = staying_closed(evidence), None
     if comparison and not waiting.unread:
-        if all(one.can_be_accepted for one in due):
+        if all(due_key.can_be_accepted for due_key in due):
             result, what = Result.NOT_PROVEN, (by_hand(comparison), evidence.accepting(comparison))
-        elif all(one.is_same_size for one in due) and not all(one.was_tried for one in due):
+        elif all(due_key.is_same_size for due_key in due) and not all(due_key.was_tried for due_key in due):
             what = perhaps_copied(comparison, options)
-    return _NOTHING_WAITS(result, text, *what, [one.key.key for one in due][:MAX_KEYS])
+    return _NOTHING_WAITS(result, text, *what, [due_key.key.key for due_key in due][:MAX_KEYS])
 
 
 def _more_waits(evidence: Evidence) -> Finding:
-    """Report that there is more than could be checked: sending ends that, so a cutover opens what one has closed."""
+    """Report that there is more than could be checked: sending ends that, so a cutover opens a project it has closed.
+    """
     text = t("There are more failed records or run files than could be checked")
     if evidence.closed is None:
         return _NOTHING_WAITS(Result.NOT_RUN, text, t("Send them again, in each project of this task"), Step("replay"))
@@ -313,7 +314,7 @@ def _more_waits(evidence: Evidence) -> Finding:
 
 
 def _lists(evidence: Evidence) -> Finding:
-    """Where no record waits: whether OMS's lists tell of nothing more."""
+    """Check, if no record waits, that OMS's lists have no new failures."""
     lists, looked = evidence.lists, evidence.lists.looked
     if lists.said:
         return _NOTHING_WAITS(
@@ -343,11 +344,13 @@ def _lists(evidence: Evidence) -> Finding:
 
 
 def _lists_count_from(evidence: Evidence) -> list[str]:
-    """After when OMS's lists have to be read: what it has said since is in none that was read before. OMS may write
-    them for ten minutes after it did something."""
+    """Return the times after which OMS's lists have to be read, so that all failures up to the checks are in them.
+
+    OMS may write lists for ten minutes after its last activity.
+    """
     comparison, finished = evidence.comparison, evidence.oms.finished
     as_of = parse_time(comparison.state.as_of) if comparison else None
-    # A second later, because that may have been in the same one.
+    # A second later, because it may have been in the same second.
     after = timestamp(as_of + timedelta(seconds=1)) if as_of else ""
     is_closed = evidence.options.frozen is not None and evidence.closed is not None
     return [after, timestamp(evidence.now - LATEST), timestamp(finished) if finished and is_closed else ""]

@@ -1,7 +1,7 @@
-"""The certificate as a document: JSON that says what was looked at, with a hash of its own.
+"""The certificate as a document: JSON with all evidence, and a hash of itself.
 
-The hash is SHA-256 over the document without `sha256`, as JSON with its names sorted, without spaces, and in ASCII. It
-shows that nothing was damaged, not who wrote it.
+The hash is SHA-256 over the document without `sha256`, as JSON with sorted names, without spaces, and in ASCII. It
+shows that the document was not damaged, but not its author.
 """
 
 from __future__ import annotations
@@ -44,22 +44,26 @@ from oss_oms_sync.passes.states import PassState, progress_of
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING, Side
 from oss_oms_sync.settings import Settings
 
-# These will be well once nothing is written any more: what they say today is not what they will say.
+# Checks that will pass after writing has ended; their results of today are not final.
 _OF_THE_FREEZE = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "MOVING", "IN_FLIGHT")
-# An instance reads so many bytes a second of both sides, at half a core; see docs/performance.md.
+# Bytes of both sides that an instance reads a second, at half a core; see docs/performance.md.
 _SAMPLE_BYTES_A_SECOND = 30_000_000
-# What is five minutes old is judged; judging the late keys again takes a minute, and OMS some before it.
+# Objects that are five minutes old can be judged; a recheck of late keys takes a minute, and OMS some minutes before
+# it.
 _SETTLE_MINUTES, _AGAIN_MINUTES = 5, 5
 
 
 def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding], number: int) -> dict[str, object]:
-    """The document, the `number`-th of the project and task: times do not tell which of two of one second came last,
-    nor which of two that instances with different clocks made."""
+    """Return the document with the number `number` in the project and task.
+
+    Numbers give the order of documents, because times are ambiguous: two documents may have the same second, or come
+    from instances with different clocks.
+    """
     settings, comparison = invocation.settings, evidence.comparison
     still = comparison.standstill if comparison else None
     verdict, rehearsal = CutoverVerdict.of(checks), None
     if evidence.options.frozen is None:
-        # What the others would say after a freeze, as far as is known now.
+        # The results of the other checks after a freeze, as far as they are predictable.
         lasting = list(_lasting(checks, evidence))
         failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
         rehearsal = Rehearsal(CutoverVerdict.of(lasting), _minutes(evidence, settings), failing)
@@ -104,13 +108,18 @@ def build(invocation: Invocation, evidence: Evidence, checks: Sequence[Finding],
         shown=_not_judged(evidence),
         document=f"{certificates_folder(invocation)}{certificate_name(number, made, verdict)}",
     )
-    document: dict[str, object] = to_json(replace(certificate, text=sentences(same(verdict.value), certificate.said)))
+    document: dict[str, object] = to_json(
+        replace(certificate, text=sentences(same(verdict.value), certificate.summary))
+    )
     hashed = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     return {**document, "sha256": hashlib.sha256(hashed).hexdigest()}
 
 
 def _lasting(checks: Sequence[Finding], evidence: Evidence) -> Iterator[Finding]:
-    """The checks that a rehearsal goes by. What is on its way keeps nothing from a GO, unless there is nothing else."""
+    """Yield the checks that decide a rehearsal.
+
+    Objects in progress prevent no GO, unless there are no others.
+    """
     is_judged = evidence.comparison and evidence.comparison.tally.side("source", *NOT_IN_SCOPE, *LATE).objects
     for check in checks:
         if check.id not in _OF_THE_FREEZE:
@@ -121,8 +130,11 @@ def _lasting(checks: Sequence[Finding], evidence: Evidence) -> Iterator[Finding]
 
 @cache  # no code changes while it runs
 def code_sha256(folder: Path) -> str:
-    """Which code made it: SHA-256 over the Python and JSON files in `folder`, sorted by path: of each its path in
-    there, a zero byte, the SHA-256 of its contents as hex digits, and a newline."""
+    """Return the hash of the code that made the certificate.
+
+    It is SHA-256 over the Python and JSON files in `folder`, sorted by path, with a line for each: its path in the
+    folder, a zero byte, the SHA-256 of its contents as hex digits, and a newline.
+    """
     lines = (
         f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
         for path in sorted(folder.rglob("*"))
@@ -132,7 +144,7 @@ def code_sha256(folder: Path) -> str:
 
 
 def _pass(state: PassState, evidence: Evidence) -> dict[str, Any]:
-    """What is told of any pass, by the names of CertifiedPass."""
+    """Return the fields of CertifiedPass."""
     return {
         "pass_": state.of.name,
         "started": state.started,
@@ -166,16 +178,16 @@ def _minutes(evidence: Evidence, settings: Settings) -> dict[str, int | None]:
         "again": _AGAIN_MINUTES,
         "close": CLOSED_AFTER // timedelta(minutes=1),
         "oms": QUIET // timedelta(minutes=1),
-        # It lists what the comparison lists, but for the records.
+        # It lists the same objects as the comparison, but no records.
         "standstill": compare,
         "sample": _sampling(evidence),
     }
-    known = [minutes for minutes in steps.values() if minutes is not None]
-    return {**steps, "total": sum(known) if len(known) == len(steps) else None}
+    durations = [minutes for minutes in steps.values() if minutes is not None]
+    return {**steps, "total": sum(durations) if len(durations) == len(steps) else None}
 
 
 def _sampling(evidence: Evidence) -> int:
-    """How long a sample takes, if its objects are as large as others."""
+    """Return the minutes to read a sample, if its objects are of average size."""
     if evidence.sample is None:
         return 0
     source = evidence.comparison.tally.side("source") if evidence.comparison else Side()
@@ -184,5 +196,5 @@ def _sampling(evidence: Evidence) -> int:
 
 
 def _rounded_up(seconds: float) -> int:
-    """Whole minutes, at least one."""
+    """Return whole minutes, at least one."""
     return max(1, -int(-seconds // 60))

@@ -1,5 +1,7 @@
-"""What a cutover is asked for, with the steps that ask for the same once more, and what is known of it: certify begins
-nothing, it looks at what passes and jobs have left."""
+"""Options and evidence of a cutover's checks, with the steps that repeat these options.
+
+Certify begins no work: it reads the results of passes and jobs.
+"""
 
 from __future__ import annotations
 
@@ -42,31 +44,33 @@ from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 
-_OF_ONE_KEY = {reason.name for reason in OF_ONE_KEY}
-# What OMS has not finished.
+_SINGLE_KEY_REASONS = {reason.name for reason in OF_ONE_KEY}
+# Name to accept unfinished work of OMS.
 OMS_UNFINISHED = "oms_unfinished"
-# What of the objects' headers is not in OBS.
+# Name to accept lost headers.
 METADATA = "metadata"
-# What may be accepted by name although nobody has proven it.
+# Names that can be accepted without proof.
 ACCEPTABLE = (
     *(object_class.title for object_class in ObjectClass if object_class.can_be_accepted),
     OMS_UNFINISHED,
     METADATA,
 )
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
-# What a certificate counts nothing of: canaries, what the project does not cover, and OMS's own lists, which grow.
+# Classes outside a certificate's counts: canaries, objects outside the scope, and OMS's own lists, which grow.
 NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
-# So many are looked at, as many as a comparison's keys are judged again; and so many of them side by side.
-_MOST_RECORDS = MAX_KEYS
-_MOST_RUN_FILES = 50
+# Number of checked records, the same as that of keys in a recheck; and number of parallel lookups.
+_MAX_RECORDS = MAX_KEYS
+_MAX_RUN_FILES = 50
 _AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """What a payload asks for: a certificate, unless it is to `close` or `open` the project (after a GO only with
-    `after_go`) or to `look` whether it is closed. `frozen_since` is None for a rehearsal; `accept` has who accepts
-    what, and why; `run` is the run of a cutover that asks."""
+    """Options of a payload: a certificate is made, unless `close`, `open` or `look` asks for another action.
+
+    `open` needs `after_go` after a GO; `look` reports the state of the project. `frozen_since` is None for a rehearsal;
+    `accept` has the person and the reason of each acceptance; `run` is the run of a cutover.
+    """
 
     frozen_since: str | None = None
     sample: int = 0
@@ -101,11 +105,11 @@ class CutoverOptions:
                 f"The payload's frozen_since is {since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z",
             ),
             (
-                # By the clock of whoever says so.
+                # By the clock of the caller.
                 frozen is not None and frozen > now + timedelta(seconds=CLOCKS_SECONDS),
                 f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC",
             ),
-            *(one for accepted in asked.accept.items() for one in _wrong_to_accept(*accepted)),
+            *(problem for accepted in asked.accept.items() for problem in _wrong_to_accept(*accepted)),
         )
         for is_so, problem in wrong:
             if is_so:
@@ -118,22 +122,21 @@ class CutoverOptions:
         return parse_time(self.frozen_since or "")
 
     def cutover(self, frozen: datetime | None = None, sample: int | None = None, **more: object) -> Step:
-        """What goes on with a cutover, or with its rehearsal: one that asks for the same, but for what is given."""
+        """Return the step that continues a cutover or a rehearsal, with these options or else the same."""
         since, number = frozen or self.frozen, self.sample if sample is None else sample
         when: dict[str, object] = {"frozen_since": timestamp(since)} if since else {"rehearse": True}
         asked = {"sample": number, "accept": self.accept, **more}
         return Step("cutover", {**when, **{name: value for name, value in asked.items() if value}})
 
     def accepting(self, *names: str) -> Step:
-        """The same, where somebody accepts these by their names as well."""
+        """Return the step to continue, with an acceptance of these names as well."""
         return self.cutover(accept={**dict.fromkeys(names, WHO_WHY), **self.accept})
 
     def comparing(self, scope: Scope | None, **what: object) -> Step:
-        """A comparison like one of `scope`, which is the usual one if there is none; in a cutover it is a part of that,
-        unless it needs what a cutover does not ask for.
+        """Return the step for a comparison like that of `scope`, or the usual comparison.
 
-        Only what looks at the same pass again asks for `overwrite` because that did: else compare sends what is newer
-        in OBS only if `what` asks for it.
+        In a cutover, the comparison is part of it, unless it needs options that a cutover does not have. Only a recheck
+        keeps the `overwrite` of its pass: otherwise compare overwrites newer objects in OBS only if `what` asks for it.
         """
         carried = ("deep", "overwrite") if "again" in what else ("deep",)
         asked: dict[str, object] = {name: True for name in carried if scope and getattr(scope, name)}
@@ -146,7 +149,7 @@ class CutoverOptions:
 
 
 def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
-    """What can be wrong where somebody accepts something by its name, and whether it is."""
+    """Return conditions that make an acceptance invalid, each with its problem."""
     return (
         (
             name not in ACCEPTABLE,
@@ -162,7 +165,7 @@ def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
 
 @dataclass(frozen=True)
 class Standstill:
-    """A standstill pass, which `began` then by OSS's clock."""
+    """A standstill pass, and the time of its begin by OSS's clock."""
 
     state: PassState
     began: datetime
@@ -170,46 +173,48 @@ class Standstill:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison that answers, and the standstill pass that was made after its last look; None if there is none."""
+    """The comparison that answers, and the standstill pass after its last look; None if there is none."""
 
     state: PassState
     standstill: Standstill | None
 
     @property
     def tally(self) -> Tally:
-        """What it found, and what that is since its keys were last judged again."""
+        """Counts of the comparison, including the last recheck of its keys."""
         return self.state.tally
 
 
 class Due(NamedTuple):
-    """A key that waits, and the class that its object is of without its records. `is_same_size`: OBS has one of the
-    same size. `was_tried`: the comparison would have read these very versions, which were there before it began."""
+    """A waiting key, and the class of its object without records.
+
+    `is_same_size`: OBS has an object of the same size. `was_tried`: the comparison would have read these very versions,
+    which are older than its begin.
+    """
 
     key: FailedKey
-    found: ObjectClass
+    object_class: ObjectClass
     is_same_size: bool
     was_tried: bool
 
     @property
     def can_be_accepted(self) -> bool:
-        """Whether nothing else is left than to accept it by the name of its class: reading did not prove it, and OMS
-        refuses this key again and again."""
-        is_refused = self.key.failed_again and self.key.reason in _OF_ONE_KEY
-        return self.was_tried and self.found in UNPROVEN and is_refused
+        """True if the key can only be accepted by its class: reading did not prove it, and OMS keeps refusing it."""
+        is_refused = self.key.failed_again and self.key.reason in _SINGLE_KEY_REASONS
+        return self.was_tried and self.object_class in UNPROVEN and is_refused
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that checks go by: what was asked for, and what was found.
+    """All facts for the checks: options and results.
 
-    `reconciled` is the last reconcile pass over everything that ended. `due`: those of the keys `waiting` that are to
-    be sent. A record of an object that is equal in OBS waits for nothing, nor does one of what cannot be copied: replay
-    keeps them for longer than a freeze lasts. None: OBS does not tell which these are. `lists`: how far replay has read
-    OMS's lists of failures. `clocks`: how far the function's clock is off each cloud's; None where that does not tell.
-    `open_projects`: others of the task that were not closed in time. `migration`: that of the old objects, while it is
-    not over; `old_objects`: how far it is; `migrated`: those that are over. `sample` is None if nothing was to be
-    sampled; `missing_permissions`: those that a rehearsal without a sample lacks to read one. `stays_closed`: the
-    project is closed, and no cutover opens it to send anything; `go_stands`: because a GO stands.
+    `reconciled`: the last finished reconcile pass over all objects. `due`: keys of `waiting` that have to be sent, or
+    None if OBS does not report their objects. The record of an object that is equal in OBS, or that cannot be copied,
+    is not due: replay keeps such records for longer than a freeze lasts. `lists`: replay's position in OMS's lists of
+    failures. `clocks`: difference between the function's clock and each cloud's; None if the cloud does not report its
+    time. `open_projects`: other projects of the task that were not closed in time. `migration`: the unfinished
+    migration of the old objects; `old_objects`: its progress; `migrated`: the finished migrations. `sample`: None if no
+    sample was requested. `missing_permissions`: the permissions to read a sample that a rehearsal without a sample
+    lacks. `stays_closed`: the project is closed, and no cutover opens it to send keys; `go_stands`: the reason is a GO.
     """
 
     options: CutoverOptions
@@ -234,14 +239,13 @@ class Evidence:
     go_stands: bool = False
 
     def accepting(self, comparison: Comparison) -> Step:
-        """The command that accepts all of the objects for which nothing else is left after this comparison, each by the
-        name of its class."""
+        """Return the command that accepts all objects which this comparison could not prove, each by its class."""
         left = [
             object_class
             for object_class in ObjectClass
             if object_class.can_be_accepted and not comparison.tally.of(object_class).is_empty
         ]
-        waiting = (due.found for due in self.due or () if due.can_be_accepted)
+        waiting = (due.object_class for due in self.due or () if due.can_be_accepted)
         return self.options.accepting(
             *(
                 object_class.title
@@ -252,7 +256,7 @@ class Evidence:
 
 
 def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
-    """Look at everything.
+    """Gather all facts.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
@@ -262,16 +266,17 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
             destination = invocation.obs().bucket(task, invocation.deadline)
     comparison = _comparison(invocation, destination, asked.frozen) if destination else None
     reconciled = answering(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
-    # Replay records what lists tell before it writes how far it has read them; so this is read before what waits.
+    # Replay writes records of listed failures before its position in the lists; so the position is read before the
+    # records.
     lists = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
-    waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
+    waiting = what_waits(invocation, _MAX_RECORDS, _MAX_RUN_FILES, reasons=True)
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
     urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
     under_way = migration.under_way(invocation)
     evidence = Evidence(
         options=asked,
-        # After the passes: a certificate tells of none that ended after it was made.
+        # After the passes: a certificate has no pass that ended after it was made.
         now=invocation.clock.now(),
         task=task,
         comparison=comparison,
@@ -281,7 +286,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         lists=lists,
         clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
-        # Two minutes before the standstill pass began they had to be closed, too: by OSS's clock, both.
+        # By OSS's clock, they had to be closed two minutes before the standstill pass began.
         open_projects=open_projects(invocation, (still.began - CLOSED_AFTER).timestamp() if still else math.inf),
         oms=OmsWork.ask(invocation, task, closed, largest),
         migration=under_way,
@@ -295,7 +300,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         sample = Sample.take(invocation, destination, comparison.state, asked.sample, is_frozen=is_frozen)
         missing, drawn_key = list[Text](), next(iter(drawn.keys), "")
         if not (is_frozen or asked.sample):
-            # A bucket that refuses for another reason leaves that to the checks of what they need.
+            # If a bucket refuses for another reason, the checks that need it report the problem.
             with suppress(StorageError):
                 missing = missing_permissions(invocation, destination, drawn_key, drawn_key)
         evidence = replace(
@@ -304,14 +309,14 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
             headers=compare_headers(invocation, destination, evidence.headers.migrated, sample, drawn),
             missing_permissions=missing,
         )
-    # Somebody may have opened it while all this was looked at.
+    # The project may have been opened in the meantime.
     return evidence if Closing(invocation).state() == closed else replace(evidence, closed=None)
 
 
 def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: datetime | None) -> Comparison | None:
     store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.states(), invocation.settings.key_filter.prefix, invocation.clock.now()
-    # Where none answers since the freeze, the last one tells why.
+    # If no comparison answers since the freeze, the last one shows the reason.
     answer = answering(states, prefix, frozen_since, now) or answering(states, prefix)
     if answer is None:
         return None
@@ -324,9 +329,9 @@ def _comparison(invocation: Invocation, destination: ObsBucket, frozen_since: da
 def _due(
     invocation: Invocation, destination: ObsBucket | None, comparison: Comparison | None, waiting: Sequence[FailedKey]
 ) -> list[Due] | None:
-    """Those of objects that are neither equal in OBS nor impossible to copy; None where OBS does not tell."""
+    """Return the keys whose objects are neither equal in OBS nor impossible to copy; None if OBS reports none."""
     due = list[Due]()
-    # Whatever its age: contents that are equal stay so.
+    # Equal contents of any age stay equal.
     moments = Moments(invocation.clock.now().timestamp(), settling=0)
     began = parse_time(comparison.state.started) if comparison and comparison.state.scope.deep else None
     tried_until = began.timestamp() - CLOCKS_SECONDS if began else -math.inf
@@ -334,9 +339,9 @@ def _due(
         if destination:
             file_system = FileSystem.of(destination)
             judge = Judge(invocation.settings.key_filter, moments, file_system=file_system)
-            for some in parts_of(waiting, _AT_ONCE):
-                looked = entries(invocation, destination, [failed_key.key for failed_key in some])
-                for key, entry in zip(some, looked, strict=True):
+            for part in parts_of(waiting, _AT_ONCE):
+                looked = entries(invocation, destination, [failed_key.key for failed_key in part])
+                for key, entry in zip(part, looked, strict=True):
                     object_class = judge.judge_alone(entry.without_records()).found
                     if entry.source and object_class not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
                         written = max(listed.modified for listed in (entry.source, entry.destination) if listed)

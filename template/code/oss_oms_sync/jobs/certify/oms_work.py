@@ -1,9 +1,9 @@
-"""What OMS has left to do, and whether its counts tell of all that our records say it accepted.
+"""Work that OMS has left, and a comparison of OMS's counts with our records of accepted keys.
 
-Nothing is sent two minutes after the project was closed, so no record is written later than that, and they are counted
-once for a mark. What does not fit into one call is gone on with by the next:
+Nothing is sent two minutes after the project was closed, so no record is written later than that, and records are
+counted once for a mark. If a call does not suffice, the next call continues the count:
 
-oms_source_record/{task}/state/recorded.json    {"mark", "after", "steps", "newest", "is_all"}
+oms_source_record/{task}/state/recorded.json {"mark", "after", "steps", "newest", "is_all"}
 """
 
 from __future__ import annotations
@@ -25,53 +25,53 @@ from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import record_root
 from oss_oms_sync.ledger.state import JobState
 
-# After this nothing is sent in a closed project.
+# After this time nothing is sent in a closed project.
 CLOSED_AFTER = timedelta(minutes=2)
-# OMS may still be at something, or about to count it, until so long after the last that it counted.
+# Time after OMS's last counted activity for which it may still be active, or have uncounted activity.
 QUIET = timedelta(minutes=10)
-# What it has not finished it has lost, if it finished nothing for so many seconds (and a minute for each GB).
-_PATIENCE = 3600.0
-# How long before the mark OMS's counts have to tell of all that our records do.
+# Objects count as lost if OMS finished none for this many seconds (and a minute for each GB).
+_PATIENCE_SECONDS = 3600.0
+# Time before the mark from which on OMS's counts have to cover our records.
 _COUNTED_BEFORE = timedelta(hours=1)
-# The statistics of so many days are asked for; of fewer, where OMS does not tell that many by five minutes.
+# Days of the requested statistics; fewer if OMS does not report that many by five minutes.
 _DAYS = (7, 1)
-# So many months before this one are asked for at most.
-_MOST_MONTHS = 24
+# Maximum number of earlier months that are requested.
+_MAX_MONTHS = 24
 _STEP = 300
-# For what comes after the last record: the other checks, and the document.
+# For the work after the last record: the other checks, and the document.
 _WRITING_SECONDS = 60.0
 
 
 class OmsWork(OmsLeft):
-    """What is left, by OMS's counts and our records."""
+    """Work that OMS has left, by its counts and our records."""
 
     @property
     def finished(self) -> datetime | None:
-        """From when on nothing that OMS does can change what is in OBS, if nothing is left."""
+        """Time from which on OMS cannot change OBS any more, if it has no work left."""
         return self.busy and self.busy + QUIET
 
     @classmethod
     def ask(cls, invocation: Invocation, task: TaskInfo | Failure, closed: Closed | None, largest: int) -> OmsWork:
-        """Ask OMS, and count records where the project is `closed`.
+        """Ask OMS, and count records if the project is `closed`.
 
         Raises StorageError if they cannot be listed.
         """
-        found, months, recorded = in_hand(invocation, *_DAYS), _left_in_months(invocation, task), None
+        counts, months, recorded = in_hand(invocation, *_DAYS), _left_in_months(invocation, task), None
         mark = parse_time(closed.written) if closed else None
         if mark:
             recorded = _recorded(invocation, mark)
-        accepted = found.accepted_since(_counted_from(mark)) if mark else 0
-        if found.left is None or months is None:
+        accepted = counts.accepted_since(_counted_from(mark)) if mark else 0
+        if counts.left is None or months is None:
             number = recorded.number if recorded else None
             return cls(None, may_finish=True, busy=None, accepted=accepted, recorded=number, largest=largest)
-        uncounted = recorded.missing_in(found) if recorded and recorded.is_all else 0
-        if (left := max(months, uncounted)) > found.left:
-            found = replace(found, left=left, oldest=-math.inf)
-        # Its counts of the last minutes may not be complete yet.
-        busy = max(found.busy, recorded.newest if recorded else 0)
+        uncounted = recorded.missing_in(counts) if recorded and recorded.is_all else 0
+        if (left := max(months, uncounted)) > counts.left:
+            counts = replace(counts, left=left, oldest=-math.inf)
+        # Its counts of the last minutes may be incomplete.
+        busy = max(counts.busy, recorded.newest if recorded else 0)
         return cls(
-            found.left,
-            may_finish=found.may_have(busy, largest, _PATIENCE),
+            counts.left,
+            may_finish=counts.may_have(busy, largest, _PATIENCE_SECONDS),
             busy=from_epoch(int(busy)) if busy > 0 else None,
             accepted=accepted,
             recorded=recorded.number if recorded and recorded.is_all else None,
@@ -80,11 +80,13 @@ class OmsWork(OmsLeft):
 
 
 def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | None:
-    """How many more objects OMS has accepted than finished, by the counters of all months until one before this in
-    which it did nothing; None if it does not tell."""
+    """Return the number of objects that OMS accepted and has not finished; None if OMS does not report it.
+
+    It is the sum over the months back to the first earlier month without activity.
+    """
     this = month = month_of(invocation.clock.now())
     left = 0
-    for _ in range(_MOST_MONTHS):
+    for _ in range(_MAX_MONTHS):
         difference = None if isinstance(task, Failure) else task.month.difference
         if isinstance(task, Failure) or difference is None:
             return None
@@ -98,8 +100,10 @@ def _left_in_months(invocation: Invocation, task: TaskInfo | Failure) -> int | N
 
 @dataclass(frozen=True)
 class _Recorded:
-    """How many records were written in each minute since an hour before a mark, by its beginning; the
-    last was at `newest`. `after` is the last that was looked at, and `is_all` whether there are no more."""
+    """Number of records by the minute in which they were written, from an hour before a mark on.
+
+    `newest`: time of the last record. `after`: name of the last counted record. `is_all`: all records are counted.
+    """
 
     mark: str
     after: str = ""
@@ -109,19 +113,22 @@ class _Recorded:
 
     @property
     def number(self) -> int:
-        """All of them."""
+        """Number of all records."""
         return sum(self.steps.values())
 
     def missing_in(self, counts: InHand) -> int:
-        """How many OMS has not counted yet: what it accepted more than once, or earlier, makes up for none of later."""
-        rest = missing = 0
+        """Return the number of records that OMS has not counted yet.
+
+        Objects that OMS accepted more than once, or earlier, do not make up for later ones.
+        """
+        recorded = missing = 0
         for begin, number in sorted(self.steps.items(), reverse=True):
-            rest += number
-            missing = max(missing, rest - counts.accepted_since(float(begin)))
+            recorded += number
+            missing = max(missing, recorded - counts.accepted_since(float(begin)))
         return missing
 
     def plus(self, page: Sequence[ObjectSummary], since: float) -> _Recorded:
-        """With those of a page, too."""
+        """Return the counts with those of a page."""
         times = [listed.modified for listed in page if listed.modified >= since]
         steps = Counter(self.steps) + Counter(f"{time - time % 60:012}" for time in times)
         after = page[-1].name if page else self.after
@@ -129,13 +136,13 @@ class _Recorded:
 
 
 def _counted_from(mark: datetime) -> int:
-    """From the beginning of which step on OMS's counts have to tell of all that our records do."""
+    """Return the begin of the step from which on OMS's counts have to cover our records."""
     time = int((mark - _COUNTED_BEFORE).timestamp())
     return time - time % _STEP
 
 
 def _recorded(invocation: Invocation, mark: datetime) -> _Recorded | None:
-    """Go on with counting; None before the last record may have been written."""
+    """Continue to count; None before the last record may have been written."""
     if invocation.clock.now() < mark + CLOSED_AFTER:
         return None
     state, since = JobState(invocation), _counted_from(mark)

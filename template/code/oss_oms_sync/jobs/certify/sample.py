@@ -1,14 +1,14 @@
-"""A sample: objects that count as equal are read wholly on both sides, and what besides the bytes arrived is asked.
+"""A sample: objects that count as equal are read completely on both sides, and their headers are compared.
 
-Which ones was drawn when the comparison counted (passes/digests.py). What a call has read is kept beside the
-comparison's lists, so a sample that takes longer than one call goes on in the next. Each call writes an object of its
-own, so that two at once do not lose what the other has found:
+The keys were drawn when the comparison counted (passes/digests.py). Results of reading are stored beside the
+comparison's lists, so the next call continues a long sample. Each call writes an object of its own, so that two
+simultaneous calls do not lose each other's results:
 
 oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
 
-Headers are compared of the objects that were drawn, and of one of each first-level folder. OMS's FAQ on metadata: the
-content's type is copied always; other headers only if the task migrates metadata, and then values of Chinese and
-English letters, digits and hyphens.
+Headers are compared for the drawn objects, and for an object of each first-level folder. OMS's FAQ on metadata:
+Content-Type is copied always; other headers only if the task migrates metadata, and then values of Chinese and English
+letters, digits and hyphens.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import MAX_KEYS
 
-# For what comes after the last byte: writing down what was read, and the certificate.
+# For the work after the last byte: storing the results, and the certificate.
 _WRITING_SECONDS = 30.0
 BACK_TO_SOURCE = t("OBS has back-to-source rules, by which reading a missing object creates it")
 OUT_OF_TIME = "the time is up: the next call goes on"
@@ -48,28 +48,30 @@ _CARRIED = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 @dataclass(frozen=True)
 class Sample(Sampled):
-    """What reading showed, and the `problem` that ended it before all were read. The keys were drawn, in the order in
-    which they are taken, from a `population` of so many. The `differing` were read wholly on both sides, or were gone
-    on one side or changed: all that any call has found in this comparison, also beyond the `asked`. The `unreadable`
-    are passed over: a cloud does not let them be read, such as archived ones, or, where nothing is frozen, the source's
-    applications have changed them since."""
+    """Result of reading a sample, and the `problem` that ended it early.
+
+    `keys` were drawn from a `population` of this size, and are read in this order. `differing` keys were read
+    completely on both sides and differed, or were gone on one side or changed: all that any call has detected in this
+    comparison, also beyond the `asked`. `unreadable` keys are skipped: a cloud refuses to read them, for example
+    archived objects, or, without a freeze, the source's applications have changed them since.
+    """
 
     problem: str | Text = ""
 
     @classmethod
     def of(cls, asked: int, drawn: Drawn | None = None, read: _Read | None = None, problem: str | Text = "") -> Sample:
-        """What `read` shows of the first `asked` that were `drawn`; without them, nothing."""
+        """Return the result of `read` for the first `asked` keys of `drawn`; without them, an empty result."""
         drawn, read = drawn or Drawn(), read or _Read()
         keys = read.taken(drawn, asked)
-        # Whoever asks for fewer, or for none, does not make what differed equal.
+        # A smaller sample, or none, does not make differing objects equal.
         differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
-        known = [*(key for key in keys if read.outcomes.get(key)), *differing]
+        read_keys = [*(key for key in keys if read.outcomes.get(key)), *differing]
         return cls(
             asked=asked,
             population=drawn.population,
             drawn=len(keys),
-            read=len(known),
-            bytes=sum(read.sizes.get(key, 0) for key in known),
+            read=len(read_keys),
+            bytes=sum(read.sizes.get(key, 0) for key in read_keys),
             seed=drawn.seed,
             keys=keys,
             largest=LARGEST,
@@ -83,17 +85,18 @@ class Sample(Sampled):
     def take(
         cls, invocation: Invocation, destination: ObsBucket, comparison: PassState, asked: int, *, is_frozen: bool
     ) -> Sample:
-        """Read the first `asked` of the keys that a comparison has drawn, as far as there is time. With none asked for,
-        it only tells what earlier calls have read.
+        """Read the first `asked` keys that a comparison has drawn, within the available time.
 
-        Raises StorageError if the log bucket cannot be read, or does not take what was read.
+        With `asked` 0, the result only has the readings of earlier calls.
+
+        Raises StorageError if the log bucket cannot be read, or does not accept the results.
         """
         folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
         drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
         read, reading = _Read.load(invocation, folder), _Reading(invocation, destination, began)
         back_to_source = JobState(invocation).back_to_source(destination.name)
         problem: str | Text = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
-        # What turns out to be unreadable makes room for others.
+        # Unreadable keys are replaced by others.
         while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
             now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
             if now.outcomes:
@@ -104,15 +107,14 @@ class Sample(Sampled):
 
 @dataclass
 class _Read:
-    """What was read: whether each key was equal, None if it cannot be read; and how many bytes of each side that
-    took."""
+    """Results of reading: equality of each key, None if it cannot be read; and bytes read of each side."""
 
     outcomes: dict[str, bool | None] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, invocation: Invocation, folder: str) -> _Read:
-        """All that was stored in a folder.
+        """Load all results in a folder.
 
         Raises StorageError.
         """
@@ -124,36 +126,38 @@ class _Read:
         return read
 
     def store(self, invocation: Invocation, folder: str) -> None:
-        """Write it into a folder, under a name that nobody else gives.
+        """Store the results in a folder, under a unique name.
 
         Raises StorageError.
         """
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
     def merged(self, other: _Read) -> _Read:
-        """What both have read; what one of them saw to differ does."""
-        outcomes = [one for read in (self, other) for one in read.outcomes.items()]
+        """Return the results of both; a key that differs in one of them differs."""
+        outcomes = [outcome for read in (self, other) for outcome in read.outcomes.items()]
         differing = {key: False for key, is_equal in outcomes if is_equal is False}
         return _Read({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
 
     def taken(self, drawn: Drawn, asked: int) -> list[str]:
-        """The first keys that were drawn and are not known to be unreadable."""
+        """Return the first drawn keys that are not marked unreadable."""
         return list(islice((key for key in drawn.keys if self.outcomes.get(key, True) is not None), asked))
 
 
 class _Reading:
-    """Reads objects on both sides."""
+    """Reader of objects on both sides."""
 
     def __init__(self, invocation: Invocation, destination: ObsBucket, live_since: datetime | None) -> None:
         self._source = invocation.source_bucket
         self._destination = destination
-        # None where nothing may change.
+        # None if no object may change.
         self._live_since = live_since
         self._enough = invocation.deadline.minus(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
     def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_Read, str]:
-        """Read objects. Return what that showed, and why it went no further, or nothing. Unless it `may_read` others, a
-        right that is missing for one is missing for all."""
+        """Read objects; return the results, and the reason for an early end, or an empty text.
+
+        Unless it `may_read` other objects, a permission that is missing for one object is missing for all.
+        """
         read = _Read()
         try:
             sides = zip(self._source.find_all(keys), self._destination.find_all(keys), strict=True)
@@ -177,11 +181,11 @@ class _Reading:
         return read, ""
 
     def _compare(self, source: ObjectSummary | None, there: ObjectSummary | None) -> bool | None:
-        """Whether both sides have the same contents; None if there is no time for it.
+        """Return True if both sides have the same contents; None if the time is up.
 
         Raises StorageError.
         """
-        # One that is too large was written by somebody since it was drawn.
+        # An object that is too large was written after it was drawn.
         if source is None or there is None or source.size != there.size or source.size > LARGEST:
             return False
         digests = set[bytes]()
@@ -200,8 +204,9 @@ class _Reading:
         return len(digests) == 1
 
     def _has_changed(self, key: str) -> bool:
-        """Whether an object was deleted or written at the source since it was drawn, as applications do that nobody has
-        stopped.
+        """Return True if an object was deleted or written at the source since it was drawn.
+
+        Without a freeze, applications still run.
 
         Raises StorageError.
         """
@@ -214,16 +219,16 @@ class _Reading:
 def compare_headers(
     invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: Sample, drawn: Drawn
 ) -> Headers:
-    """Ask for the headers of what was sampled. Each certificate asks anew: that costs no more than to remember."""
+    """Compare the headers of the sample. Each certificate queries them again: storing them would cost as much."""
     if not sample.asked or sample.unread:
         return Headers(migrated)
     firsts = drawn.firsts_beside(sample.keys)
     gone: list[str] = []
-    # By whether OMS's documents say so, and by the header's name.
+    # Lost headers with their keys, by: True if OMS's documents explain the loss; the header's name.
     lost: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
     keys = [*sample.keys, *firsts]
     try:
-        # By a back-to-source rule, asking for an object that is missing creates it.
+        # With a back-to-source rule, a HEAD request for a missing object creates it.
         listed = invocation.source_bucket.find_all(keys), destination.find_all(keys)
     except StorageError as error:
         return Headers(migrated, problem=str(error))
@@ -231,9 +236,9 @@ def compare_headers(
     keys_there = [key for key in keys if key not in gone]
     answers = invocation.source_bucket.try_metadata_of_all(keys_there), destination.try_head_all(keys_there)
     for key, source, there in zip(keys_there, *answers, strict=True):
-        for one in (source, there):
-            if isinstance(one, StorageError) and one.code != "NoSuchKey":
-                return Headers(migrated, problem=str(one))
+        for answer in (source, there):
+            if isinstance(answer, StorageError) and answer.code != "NoSuchKey":
+                return Headers(migrated, problem=str(answer))
         if isinstance(source, StorageError) or not isinstance(there, ObjectHead):
             gone.append(key)
             continue
@@ -249,12 +254,14 @@ def compare_headers(
 def _differing(
     source: Mapping[str, str], there: Mapping[str, str], *, migrated: bool | None
 ) -> Iterator[tuple[str, bool]]:
-    """Iterate over the headers that are not the same, and of each whether OMS's documents explain it, also by a task
-    that may migrate none."""
+    """Yield the names of differing headers, each with True if OMS's documents explain the difference.
+
+    A task with unknown settings may migrate no headers.
+    """
     for name in sorted({*source, *there}):
-        told, found = source.get(name), there.get(name)
-        # The vendor's SDK of OBS writes letters beyond ASCII in percent-encoding; not so a standard header.
-        is_encoded = found is not None and name.startswith("meta-") and unquote(found) == told
-        if told != found and not is_encoded:
-            is_carried = name == "content-type" or (migrated and _CARRIED.fullmatch(told or ""))
+        source_text, there_text = source.get(name), there.get(name)
+        # The vendor's SDK of OBS percent-encodes letters beyond ASCII, except in standard headers.
+        is_encoded = there_text is not None and name.startswith("meta-") and unquote(there_text) == source_text
+        if source_text != there_text and not is_encoded:
+            is_carried = name == "content-type" or (migrated and _CARRIED.fullmatch(source_text or ""))
             yield name, name not in there and not is_carried

@@ -1,5 +1,8 @@
-"""Is everything set up right? One small check per rule; each reports what it saw, and how to fix a fault. And what
-nobody has confirmed and this project rests on, until what is there shows it: that decides nothing."""
+"""Check of the setup: a small check per rule, which reports the state and the remedy of a fault.
+
+It also reports the unconfirmed assumptions on which the project relies, until facts confirm them; these are not part of
+the verdict.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _SHOWN = t("what this project has done so far shows it")
 
 
 def _objects(context: CheckContext, *classes: ObjectClass) -> int:
-    """How many objects of the source are of these classes, by the last whole comparison."""
+    """Return the number of source objects of these classes in the last comparison of all objects."""
     return context.compared.tally.objects(*classes) if context.compared else 0
 
 
@@ -41,8 +44,8 @@ def _lists_were_read(context: CheckContext) -> bool:
     return any(line_count.lines for line_count in list_positions.listed.values()) and not list_positions.unread
 
 
-# By the names in the table: what shows it, so that nobody has to confirm it any more, and that in words. What is not
-# here decides no GO, or has a check of its own.
+# For each assumption of the table: the facts that confirm it, and their description. Other assumptions are not part of
+# a GO, or have a check of their own.
 _SETTLED: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
     (t("doubles"), None, NOTHING),
     (t("lag of counts"), None, NOTHING),
@@ -92,7 +95,7 @@ _ASSUMPTIONS: Sequence[Check[CheckContext]] = [
     Check(title, _NEEDS, partial(_assumption, UNCONFIRMED[title.en], settled, why)) for title, settled, why in _SETTLED
 ]
 
-# In the order in which they run and are reported: no check needs a later one.
+# In the order of running and reporting: no check needs a later one.
 _CHECKS: Sequence[Check[CheckContext]] = (
     *function.CHECKS,
     *huawei.CHECKS,
@@ -103,7 +106,7 @@ _CHECKS: Sequence[Check[CheckContext]] = (
 )
 _ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
 _TITLES = {check.name: check.title for check in _ALL}
-# The words that doctor has for results.
+# Doctor's words for results.
 _STATES = {
     Result.PASSED: "ok",
     Result.WARNING: "warning",
@@ -112,7 +115,7 @@ _STATES = {
     Result.SKIPPED: "skipped",
     Result.NOT_PROVEN: "not confirmed",
 }
-# What all of it comes to: the first of these results that there is.
+# Summary by the first of these results that occurs.
 _TEXTS = {
     Result.FAILED: t("Setup has faults"),
     Result.NOT_RUN: t("Some checks could not run"),
@@ -121,10 +124,10 @@ _WELL = t("Setup OK")
 
 
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
-    """Run every check, except those that depend on one that did not pass: these report which one.
+    """Run every check, except those that depend on a check that did not pass: these report the latter.
 
-    Nothing that counts as a sync request is sent to OMS. If the role can delete there, nothing is left in the log
-    bucket but the note of the installation, where there was none.
+    OMS receives nothing that counts as a sync request. If the role can delete in the log bucket, the only object left
+    there is the note of the installation, if there was none.
 
     Return a DoctorAnswer, as JSON.
 
@@ -132,30 +135,30 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     """
     options.parse(event, object)
     context = None if isinstance(invocation, SettingsError) else CheckContext(invocation)
-    found: dict[str, Finding] = {}
-    _run_checks(function.FIRST_CHECKS, invocation, found)
-    _run_checks(_CHECKS, context, found)
+    findings: dict[str, Finding] = {}
+    _run_checks(function.FIRST_CHECKS, invocation, findings)
+    _run_checks(_CHECKS, context, findings)
     if context and context.probe_may_be_there:
         context.invocation.log_bucket.try_delete_all([context.probe.name])
-    results = {finding.result for finding in found.values()}
+    results = {finding.result for finding in findings.values()}
     text = next((text for result, text in _TEXTS.items() if result in results), _WELL)
     checks = [
         DoctorCheck(_TITLES[name], _STATES[finding.result], finding.seen, finding.next)
-        for name, finding in found.items()
+        for name, finding in findings.items()
     ]
     return to_json(DoctorAnswer(text is _WELL, text, checks))  # type: ignore[no-any-return]
 
 
-def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, Finding]) -> None:
-    """Add to `found` what each check finds.
+def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[str, Finding]) -> None:
+    """Add the finding of each check to `findings`.
 
-    `context` is None if the settings are invalid: then each of these checks depends on one that did not pass.
+    `context` is None if the settings are invalid: then each of these checks depends on a check that did not pass.
     """
     for check in checks:
-        blocking = [need for need in check.needs if found[need].result not in (Result.PASSED, Result.WARNING)]
+        blocking = [need for need in check.needs if findings[need].result not in (Result.PASSED, Result.WARNING)]
         if context is None or blocking:
             text = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
-            finding = (skipped if {found[need].result for need in blocking} == {Result.SKIPPED} else unknown)(text)
+            finding = (skipped if {findings[need].result for need in blocking} == {Result.SKIPPED} else unknown)(text)
         else:
             try:
                 finding = check.function(context)
@@ -163,7 +166,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, found: dict[str, 
                 finding = fault(
                     same(str(error)), t("See the message; if it says nothing to do, run doctor again in a minute")
                 )
-        found[check.name] = replace(finding, id=check.name)
+        findings[check.name] = replace(finding, id=check.name)
         log.info(
             {"check": check.name, "state": _STATES[finding.result], "seen": finding.seen.en, "fix": finding.next.en}
         )

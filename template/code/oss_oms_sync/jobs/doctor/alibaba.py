@@ -1,4 +1,4 @@
-"""Alibaba Cloud's side: the function's role, OSS itself, both buckets, and the role's permissions on them."""
+"""Checks of Alibaba Cloud's side: the function's role, OSS itself, both buckets, and the role's permissions on them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import answering
 
 _LOG_BUCKET = t("log bucket")
-# How many pages of the source are looked at for an object in scope: a rare suffix may have none in thousands.
+# Maximum number of source pages that are searched for an object in scope: a rare suffix may have none in thousands.
 _MAX_PAGES = 10
-# A canary deletes what it wrote within the hour.
+# A canary deletes its objects within the hour.
 _CANARY_AGE = timedelta(days=1)
 _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 
@@ -57,7 +57,7 @@ def source_bucket(context: CheckContext) -> Finding:
 
 
 def source_names(context: CheckContext) -> Finding:
-    """Whether the source has objects that are never forwarded, because they would be taken for records."""
+    """Check for objects in the source that are never forwarded, because they look like records."""
     prefix, suffix = context.settings.key_filter.prefix, context.settings.key_filter.suffix
     none = t("the project has no object under {record_root} in the source bucket", record_root=RECORD_ROOT)
     if not (RECORD_ROOT.startswith(prefix) or prefix.startswith(RECORD_ROOT)):
@@ -84,7 +84,7 @@ def source_names(context: CheckContext) -> Finding:
 
 
 def canaries(context: CheckContext) -> Finding:
-    """Whether a canary has left objects in the source: it deletes them, or whoever ran it was cut off."""
+    """Check for objects of a canary in the source: a canary deletes them, unless it was interrupted."""
     folder = context.settings.key_filter.canaries
     page = context.invocation.source_bucket.list_page(folder, "")
     latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
@@ -102,14 +102,14 @@ def canaries(context: CheckContext) -> Finding:
 
 
 def right_to_write(context: CheckContext) -> Finding:
-    # Set even if OSS does not confirm it.
+    # Set even if OSS does not confirm the write.
     context.probe_may_be_there = True
     (problem,) = context.invocation.log_bucket.try_put_all([context.probe])
     return _role_right(t("write records"), "oss:PutObject", _LOG_BUCKET, problem)
 
 
 def versioning(context: CheckContext) -> Finding:
-    """Told by the version that OSS names with an object, "null" if suspended: the role has no right to ask for more."""
+    """Check for versioning by the version of an object, "null" if suspended: the role cannot ask for more."""
     stored = context.probe_read
     if isinstance(stored, StoredObject) and "x-oss-version-id" in stored.headers:
         return fault(
@@ -153,8 +153,10 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
 
 
 def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding:
-    """Whether doctor's role is allowed to do `what`, judged by what came of it when it was tried. A function that has a
-    role of its own may lack it all the same."""
+    """Judge by an attempt's `answer` if doctor's role is allowed to do `what`.
+
+    A function with another role may lack the permission all the same.
+    """
     if not isinstance(answer, StorageError):
         return ok(t("doctor's role can {what}", what=what))
     text = same(str(answer))
@@ -171,15 +173,15 @@ def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding
 
 
 def in_scope(context: CheckContext) -> Finding:
-    """Whether there is anything to send: where a typo leaves out every object, all else looks well."""
+    """Check for any object in scope: if a typo excludes every object, all other checks pass."""
     key_filter = context.settings.key_filter
-    names, is_whole, is_found = _look_for_objects(context)
-    # The last pass over everything has walked past what is not looked at here.
-    answer = None if is_found or is_whole else answering(context.reconciles, key_filter.prefix)
+    names, is_whole, has_object = _look_for_objects(context)
+    # The last pass over all objects has covered the names that are not checked here.
+    answer = None if has_object or is_whole else answering(context.reconciles, key_filter.prefix)
     last = answer.of if answer else None
     if last and not last.tally.found_nothing:
         return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
-    if is_found:
+    if has_object:
         return ok(t("there are objects in scope"))
     looked_at = (
         t("all {n:name was|names were} checked", n=names)
@@ -209,7 +211,7 @@ def in_scope(context: CheckContext) -> Finding:
 
 
 def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
-    """How many names with the prefix were looked at, whether these are all, and whether one is in scope."""
+    """Return the number of checked names, True if these are all, and True if an object is in scope."""
     key_filter, names, is_whole = context.settings.key_filter, 0, False
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):
@@ -220,10 +222,10 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
 
 
 def back_to_source(context: CheckContext) -> Finding:
-    """Deduced from what an administrator's checklist has read: the functions' key may not."""
+    """Judge by the rules that an administrator's checklist has read: the functions' key cannot read them."""
     name = context.destination.name
-    known = JobState(context.invocation).back_to_source(name)
-    if known is None:
+    rules = JobState(context.invocation).back_to_source(name)
+    if rules is None:
         return warning(
             t(
                 "unknown whether {name} has back-to-source rules, by which reading a missing object creates it",
@@ -231,23 +233,25 @@ def back_to_source(context: CheckContext) -> Finding:
             ),
             t("An administrator can read them: python3 ops.py checklist"),
         )
-    if known.rules:
+    if rules.rules:
         return warning(
             t(
                 "{name} has {n:back-to-source rule|back-to-source rules}, as of {at}: reading a missing object creates"
                 " it, so no sample is read",
                 name=name,
-                n=known.rules,
-                at=known.at,
+                n=rules.rules,
+                at=rules.at,
             ),
             t("Delete them until after the GO. Then run the checklist again: python3 ops.py checklist"),
         )
-    return ok(t("{name} has no back-to-source rules, as of {at}", name=name, at=known.at))
+    return ok(t("{name} has no back-to-source rules, as of {at}", name=name, at=rules.at))
 
 
 def right_to_read(context: CheckContext) -> Finding:
-    """Check the permission to read objects on both sides, which a sample and `--deep` need. Compare and certify can
-    have other roles than doctor: what the last comparison could not read comes first."""
+    """Check the permission to read objects on both sides, which a sample and `--deep` need.
+
+    Compare and certify can have other roles than doctor, so objects that the last comparison could not read come first.
+    """
     last = context.compared
     if last and (missing := missing_rights(last.tally)):
         return warning(

@@ -1,4 +1,4 @@
-"""The destination in OBS: whether it is reached, listed and read, and what is special about it."""
+"""Checks of the destination in OBS: connection, listing, reading, and properties of the bucket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 
-# Nothing but comparing needs the destination, so what is wrong there is a warning.
+# Only comparing needs the destination, so a problem with it is a warning.
 
 
 def obs_connection(context: CheckContext) -> Finding:
@@ -86,7 +86,7 @@ def versioning(object_head: ObjectHead) -> Finding:
 
 
 def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
-    """A check of an object that OMS wrote there."""
+    """Return a check of an object that OMS wrote to the destination."""
 
     def run(context: CheckContext) -> Finding:
         object_head, nothing = context.oms_list, t("no object could be checked")

@@ -1,5 +1,4 @@
-"""Both clouds together: whether timers and triggers wake the jobs, and whether the project is open; with the checks of
-its records."""
+"""Checks of both clouds together: timers, triggers, and the state of the project; with the checks of its records."""
 
 from __future__ import annotations
 
@@ -20,18 +19,19 @@ from oss_oms_sync.ledger.closing import open_projects
 from oss_oms_sync.passes.states import last_usual, open_passes
 from oss_oms_sync.passes.store import PassStore
 
-# An event of OSS usually comes within a second or two; the instance that it wakes may have to start first.
+# An event of OSS usually comes within a second or two; the instance for it may have to start first.
 _PING_SECONDS = 20.0
 _PING_POLL_SECONDS = 0.25
-# How often s.yaml has reconcile and compare woken, whatever their periods: a pass that stands still is gone on with.
+# Period of the timers of reconcile and compare in s.yaml, at which stalled passes continue, whatever the settings.
 _TICK = timedelta(minutes=10)
-# So much later than twice its period a timer has missed two strikes: an instance starts, and writes the time down.
+# Twice the period and this time after the last call, a timer has missed two ticks: an instance has to start and record
+# the time.
 _STARTING = timedelta(minutes=1)
 _TWO_TICKS = 2 * _TICK + _STARTING
 
 
 def whole_pass(job: str, context: CheckContext) -> Finding:
-    """Whether the last whole pass is as recent as status wants it, and the first comes on."""
+    """Check that the last pass over all objects is as recent as status requires, and that the first pass proceeds."""
     settings, now, prefix = context.settings, context.invocation.clock.now(), context.settings.key_filter.prefix
     name, period = f"{job.upper()}_PERIOD", getattr(settings, f"{job}_period")
     if period is None:
@@ -68,10 +68,10 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
 
 
 def timer(job: str, context: CheckContext) -> Finding:
-    """Whether a job's timer woke it within two periods, because one strike may fail. Calls by hand are no sign of it.
+    """Check that a job's timer called it within two periods, because one tick may fail; manual calls do not count.
 
-    Nobody tells when a function was deployed. So one that never woke is measured by when the installation was noted, by
-    a pass or by doctor's first look.
+    The time of a deployment is unknown. So for a job that was never called, the time counts from the note of the
+    installation, by a pass or by the first run of doctor.
     """
     settings = context.settings
     name, period = {
@@ -122,7 +122,7 @@ def is_open(context: CheckContext) -> Finding:
 
 
 def others_open(context: CheckContext) -> Finding:
-    """Which other projects have to be closed for a cutover: who learns that only then, learns it in the freeze."""
+    """List other projects that have to be closed for a cutover, so that this is known before the freeze."""
     names = open_projects(context.invocation)
     if not names:
         return ok(t("no other project of the sync task is open"))
@@ -133,25 +133,24 @@ def others_open(context: CheckContext) -> Finding:
 
 
 def old_objects(context: CheckContext) -> Finding:
-    """A migration of them that does not go on by itself, and the access keys that are there as long."""
-    found = migration.under_way(context.invocation)
-    if found is None:
+    """Check for a migration that does not proceed without action, and for its remaining access keys."""
+    under_way = migration.under_way(context.invocation)
+    if under_way is None:
         return ok(t("no migration of the old objects is on its way"))
-    group = migration.how_far(context.invocation, found)
+    group = migration.how_far(context.invocation, under_way)
     if isinstance(group, TaskGroup) and group.state in MOVING:
         return ok(group.title)
     how = (
         group.title if isinstance(group, TaskGroup) else t("How far the migration of the old objects is, is not known")
     )
     return warning(
-        t("{how}; its access keys are still there: {keys}", how=how, keys=found.keys) if found.keys else how,
+        t("{how}; its access keys are still there: {keys}", how=how, keys=under_way.keys) if under_way.keys else how,
         t("What ends it: python3 ops.py migrate --look"),
     )
 
 
 def pass_triggers(context: CheckContext) -> Finding:
-    """Whether what is written under passes/ in the log bucket wakes reconcile and compare, which then delete a ping
-    each."""
+    """Check that objects under passes/ in the log bucket trigger reconcile and compare, which each delete a ping."""
     bucket, clock = context.invocation.log_bucket, context.invocation.clock
     pings = {job: PassStore(context.invocation, job).ping() for job in ("reconcile", "compare")}
     names = [ping.name for ping in pings.values()]

@@ -1,4 +1,4 @@
-"""The function itself: libraries, settings, region, its path to both clouds, and the clock that signatures need."""
+"""Checks of the function itself: libraries, settings, region, connections to both clouds, and the clock."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, warni
 
 _MIN_OSS2_FOR_V4 = (2, 16)
 _CONNECT_SECONDS = 5.0
-# How long one attempt may take, including what the connection's timeouts do not limit.
+# Maximum time of an attempt, including phases that the connection's timeouts do not limit.
 _ATTEMPT_SECONDS = 15.0
-# Huawei Cloud refuses signatures that are off by more than 15 minutes, and so does OSS.
+# Huawei Cloud and OSS refuse signatures that are off by more than 15 minutes.
 _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 
 
@@ -61,7 +61,7 @@ def region(context: CheckContext) -> Finding:
 
 
 def clock(context: CheckContext) -> Finding:
-    # Not UNKNOWN: a cloud that accepts a signature proves that the clock is right, and later checks try that.
+    # Not UNKNOWN: a cloud that accepts a signature proves that the clock is right, and later checks test that.
     return judge_clocks(
         context,
         {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint},
@@ -71,30 +71,33 @@ def clock(context: CheckContext) -> Finding:
 
 
 def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, look: Text) -> Finding:
-    """How far the clock is off those of the clouds at `urls`, by the Date headers of their responses to an unsigned
-    request, which they refuse. If none tells, that is a warning, `silent`, with where to `look`."""
-    told = {
+    """Compare the clock with those of the clouds at `urls`.
+
+    Their time is in the Date headers of the responses to an unsigned request, which they refuse. If no cloud reports
+    its time, the result is a warning with the texts `silent` and `look`.
+    """
+    skew_by_cloud = {
         name: skew for name, skew in skews(urls, context.invocation.clock, context.pool).items() if skew is not None
     }
-    if not told:
+    if not skew_by_cloud:
         return warning(silent, look)
-    seconds = {name: skew.total_seconds() for name, skew in told.items()}
+    seconds = {name: skew.total_seconds() for name, skew in skew_by_cloud.items()}
     text = t(
         "{clocks}", clocks=[t("{off:.0f} s off {name}'s clock", off=off, name=name) for name, off in seconds.items()]
     )
-    worst = max(told.values())
+    worst = max(skew_by_cloud.values())
     if worst <= _WARNING_SKEW:
         return ok(text)
     return (fault if worst > _FAULT_SKEW else warning)(text, Reason.CLOCK.fix)
 
 
 def fix_unreachable(setting: str) -> Text:
-    """What to do if nothing answers at the address in `setting`."""
+    """Return the remedy if no server answers at the address in `setting`."""
     return t("Check the host in {setting}, and that the function has internetAccess: true", setting=setting)
 
 
 def connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
-    """Whether connections to the address `url` can be made; `setting` is what names it."""
+    """Check that connections to the address `url`, from the setting `setting`, can be made."""
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     host = urlsplit(url).hostname
     return finding or fault(
@@ -104,7 +107,7 @@ def connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
 
 
 def _connect(url: str, setting: str) -> Finding:
-    """Try the name, TCP and TLS separately, because each has a different fix."""
+    """Try the name, TCP and TLS separately, because each has a different remedy."""
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     if proxy:
         url, setting = proxy if "://" in proxy else f"http://{proxy}", "HTTP_PROXY or HTTPS_PROXY"
@@ -151,7 +154,15 @@ FIRST_CHECKS: Sequence[Check[Invocation | SettingsError]] = (
 )
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("region"), ("settings",), region),
-    Check(t("OMS connection"), ("settings",), lambda it: connect_in_time(it, it.settings.task.url, "SYNC_URL")),
-    Check(t("OSS connection"), ("region",), lambda it: connect_in_time(it, it.settings.oss_endpoint, "OSS_ENDPOINT")),
+    Check(
+        t("OMS connection"),
+        ("settings",),
+        lambda context: connect_in_time(context, context.settings.task.url, "SYNC_URL"),
+    ),
+    Check(
+        t("OSS connection"),
+        ("region",),
+        lambda context: connect_in_time(context, context.settings.oss_endpoint, "OSS_ENDPOINT"),
+    ),
     Check(t("clock"), ("settings",), clock),
 )

@@ -1,4 +1,4 @@
-"""OMS: itself, the access key and its permissions, and the sync task."""
+"""Checks of OMS: itself, the access key and its permissions, and the sync task."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from oss_oms_sync.errors import PERMANENT, Failure, Reason, grant
 from oss_oms_sync.jobs.doctor.function import fix_unreachable
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 
-# OMS, "Constraints": the regions that offer synchronization tasks, and their names in the console.
+# Regions that offer synchronization tasks (OMS, "Constraints"), with their names in the console.
 _OMS_REGIONS = {
     "cn-north-4": t("CN North-Beijing4"),
     "cn-east-3": t("CN East-Shanghai1"),
     "cn-southwest-2": t("CN Southwest-Guiyang1"),
 }
 _OMS_HOST = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
-# What a task may read from the wrong one of.
+# Parts of a task's source that may be wrong.
 _PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
-# By a task's options, which are None where OMS does not report them.
+# Texts by a task's options, which are None if OMS does not report them.
 _ARCHIVED = {
     True: t("archived objects are restored and copied"),
     False: t("archived objects fail"),
@@ -59,7 +59,7 @@ def right_to_statistics(context: CheckContext) -> Finding:
 
 
 def right_to_groups(context: CheckContext) -> Finding:
-    """Whoever may ask is told that there is no such group."""
+    """Check the permission with a query for a missing group, to which OMS answers that there is none."""
     answer = context.invocation.oms.group("none", context.invocation.deadline)
     if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
         return warning(
@@ -146,7 +146,7 @@ def task_source(context: CheckContext) -> Finding:
         "bucket": settings.source_bucket not in ("", bucket),
     }
     if any(wrong.values()):
-        # OMS does not document how it names a region of Alibaba Cloud: another form is not another region.
+        # OMS does not document its names of Alibaba Cloud's regions: another form is not another region.
         only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_ID.fullmatch(region)
         return (warning if only_its_form else fault)(
             text,
@@ -221,7 +221,7 @@ def oms_region(context: CheckContext) -> Finding:
 
 
 def _user_right(action: str, answer: object, without: Text) -> Finding:
-    """Whether `answer` shows that HW_AK's user is allowed `action`; `without` says what does not work otherwise."""
+    """Judge by `answer` if HW_AK's user is allowed `action`; `without` describes the effect of its absence."""
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
         return fault(_describe(answer), sentences(grant(action), without))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:

@@ -1,4 +1,4 @@
-"""The project's records: whether OMS accepts keys, and whether objects get records of their events."""
+"""Checks of the project's records: OMS accepts keys, and objects get records of their events."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from oss_oms_sync.passes.pieces import Scope
 
 # The maximum age of objects that are checked for records.
 _RECENT = timedelta(days=1)
-# How long a check looks through records, because there may be millions, and how many it reads.
+# Limits of a check of records, of which there may be millions: its duration, and the number of records that it reads.
 _SCAN_SECONDS = 20.0
 _MAX_RECORDS_READ = 200
-# The function's clock may be behind OSS's by so much.
+# Maximum lag of the function's clock behind OSS's, in seconds.
 _CLOCKS_SECONDS = 60
 _CLOSED = t("the project is closed: until it is opened no object key is submitted")
 
 
 def right_to_submit(context: CheckContext) -> Finding:
-    """Deduced from the records, because testing the permission would be a sync request.
+    """Judge the permission by the records, because testing it would be a sync request.
 
-    A key that was accepted after the last failure for lack of the permission proves it. A failure whose reason was not
-    read may have been one of these.
+    A key that was accepted after the last failure for lack of the permission proves it. A failure with an unread reason
+    may have been such a failure.
     """
     enough = _scan_deadline(context)
     # Keys that replay has in hand may have no record.
     folder = RunFiles(context.invocation).folder
-    found = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
-    failures = nlargest(_MAX_RECORDS_READ + 1, takewhile(_is_time(enough), found), key=lambda one: one.modified)
+    objects = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
+    failures = nlargest(_MAX_RECORDS_READ + 1, takewhile(_is_time(enough), objects), key=lambda listed: listed.modified)
     all_failed = not enough.expired()
     read = context.invocation.log_bucket.try_get_all([failure.name for failure in failures[:_MAX_RECORDS_READ]])
     reasons = [*map(_reasons_in, read), *[{""}] * (len(failures) - len(read))]
@@ -55,12 +55,12 @@ def right_to_submit(context: CheckContext) -> Finding:
     accepted, all_accepted = _last_accepted(context, doubt)
     if accepted > doubt:
         return ok(t("an object key was accepted at {time} UTC", time=f"{from_epoch(accepted):%Y-%m-%d %H:%M}"))
-    all_seen = all_failed and all_accepted
-    if not failures and all_seen:
+    is_complete = all_failed and all_accepted
+    if not failures and is_complete:
         return skipped(t("no object key has been accepted yet: upload an object, and check again"))
-    # Of the keys in a run file, only the time of the run is known.
+    # The keys in a run file have only the time of the run.
     last, why = next(((listed, why) for listed, why in explained if not listed.name.startswith(folder)), (None, set()))
-    if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and all_seen:
+    if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and is_complete:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
     if context.closed:
         return skipped(_CLOSED)
@@ -69,7 +69,7 @@ def right_to_submit(context: CheckContext) -> Finding:
         reasons=sorted(set().union(*reasons) - {""}) or t("reason unknown"),
     )
     return unknown(
-        text if all_seen else t("{seen}, as far as known: there are more records than could be checked", seen=text),
+        text if is_complete else t("{seen}, as far as known: there are more records than could be checked", seen=text),
         t(
             "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what `python3 ops.py"
             " status` says about the failed keys; run doctor again once replay has resent them"
@@ -78,7 +78,7 @@ def right_to_submit(context: CheckContext) -> Finding:
 
 
 def records_flow(context: CheckContext) -> Finding:
-    """Whether objects written in the last day, and since the installation, have records."""
+    """Check that objects written in the last day, and since the installation, have records."""
     if context.closed:
         return skipped(_CLOSED)
     recent = _count_recent(context)
@@ -89,7 +89,7 @@ def records_flow(context: CheckContext) -> Finding:
     number = recent.classes.total()
     text = t(
         "of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing:has|have} no record",
-        names=t("{n:name|names}", n=number) if recent.all_seen else t("the first {n:name|names}", n=number),
+        names=t("{n:name|names}", n=number) if recent.is_complete else t("the first {n:name|names}", n=number),
         accepted=accepted,
         failed=failed,
         missing=missing,
@@ -107,7 +107,7 @@ def records_flow(context: CheckContext) -> Finding:
     if not accepted:
         return skipped(t("{seen}: upload an object, and check again in 15 minutes", seen=text))
     if not recent.events_came and not _events_came(context, recent.late):
-        # Reconcile's own records must not make a dead trigger look healthy.
+        # Records that reconcile wrote do not prove that the trigger works.
         key_filter = context.settings.key_filter
         return unknown(
             t(
@@ -125,19 +125,22 @@ def records_flow(context: CheckContext) -> Finding:
 
 
 class _Recent(NamedTuple):
-    """The objects of the last day by class; True if the event of any is known to have come; the accepted objects with
-    `late` records; True if the time sufficed for all names."""
+    """Result of checking the objects of the last day.
+
+    `classes`: number of objects by class. `events_came`: an event has certainly arrived. `late`: accepted objects with
+    late records. `is_complete`: the time sufficed for all names.
+    """
 
     classes: Counter[ReconcileClass | None]
     events_came: bool
     late: Sequence[ObjectSummary]
-    all_seen: bool
+    is_complete: bool
 
 
 def _count_recent(context: CheckContext) -> _Recent:
     settings, now = context.settings, context.invocation.clock.now()
     installed = JobState(context.invocation).installed(note=False)
-    # What was written while the project was closed may have had no event.
+    # Objects written while the project was closed may have had no event.
     since = max(now - _RECENT, installed, context.opened + SETTLED if context.opened else installed)
     scope = Scope(settings.key_filter, since, everything=False)
     classifier = Classifier(settings, scope, installed, now)
@@ -161,8 +164,10 @@ def _count_recent(context: CheckContext) -> _Recent:
 
 
 def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
-    """Return True if an object had its first record in time, which only forward writes: one of those whose records of
-    acceptance are late (replay resent it), or an object in the folder of canaries."""
+    """Return True if an object had its first record in time, which only forward writes.
+
+    The objects are those with late records of acceptance (replay resent them), and those in the folder of canaries.
+    """
     begin = (context.invocation.clock.now() - _RECENT).timestamp()
     canaries = context.invocation.source_bucket.list_page(context.settings.key_filter.canaries, "").objects
     sources = [source for source in (*late, *canaries) if source.modified >= begin]
@@ -177,7 +182,7 @@ def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
 
 
 def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
-    """When a key was accepted: the last time, or any time after `after`; and whether there was enough time to look."""
+    """Return the time of the last acceptance, or of any after `after`; and True if there was enough time to look."""
     enough, accepted = _scan_deadline(context), 0
     for listed in takewhile(_is_time(enough), iter_records(context.invocation, "success")):
         accepted = max(accepted, listed.modified)
@@ -187,7 +192,7 @@ def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
 
 
 def _reasons_in(failure: StoredObject | StorageError) -> set[str]:
-    """The reasons in a failed record or a run file; "" for one that is missing or could not be read."""
+    """Return the reasons in a failed record or a run file; "" if it is missing or could not be read."""
     match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:
             return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
@@ -197,7 +202,7 @@ def _reasons_in(failure: StoredObject | StorageError) -> set[str]:
 
 
 def _scan_deadline(context: CheckContext) -> Deadline:
-    """The deadline by which one check stops looking through records."""
+    """Return the deadline of one check for searching records."""
     return Deadline(min(_SCAN_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
 
 

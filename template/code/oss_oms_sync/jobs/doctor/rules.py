@@ -1,4 +1,4 @@
-"""What a rule is, what it finds, and what it is given."""
+"""Rules of doctor: their checks, findings and context."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from oss_oms_sync.passes.store import PassStore
 C = TypeVar("C")
 
 
-# What a rule has found, which those who call it give its name.
+# Constructors of findings; the caller adds the name of the check.
 ok, warning, fault, unknown, skipped, not_confirmed = (
     partial(Finding, "", NOTHING, result)
     for result in (
@@ -46,8 +46,7 @@ ok, warning, fault, unknown, skipped, not_confirmed = (
 
 @dataclass(frozen=True)
 class Check(Generic[C]):
-    """One rule: its title, the names of the checks that have to pass first, and the function that looks at its
-    context."""
+    """One rule: its title, the names of the checks that have to pass first, and its function."""
 
     title: Text
     needs: Sequence[str]
@@ -55,31 +54,32 @@ class Check(Generic[C]):
 
     @property
     def name(self) -> str:
-        """What answers, and other checks, call it."""
+        """The name in answers, and in `needs` of other checks."""
         return self.title.en
 
 
 class CheckContext:
-    """What the checks after "settings" are given. What several of them look at is queried once."""
+    """Context of the checks after "settings"; a fact that several checks need is queried once."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.invocation = invocation
         self.settings = invocation.settings
-        # A name that does not resolve, or a response that drips in, must not take all the time there is.
+        # A name that does not resolve, or a slow response, must not use up all the time.
         self.pool = CallPool(2)
-        # Written into the log bucket to see whether that is allowed, then deleted.
+        # Written to the log bucket to test the permission, then deleted.
         self.probe = StoredObject(
             f"{record_root(invocation.task_id)}doctor/{uuid.uuid4().hex}",
             b"written by doctor, to be deleted at once",
         )
         self.probe_may_be_there = False
 
-    # Not before it is asked for: without credentials there is no bucket.
+    # Evaluated on demand: without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
-        """When a timer last woke each job, and since when the project is known to be installed; None if it was not.
+        """The last timer call of each job, and the time at which the installation was noted; None if there is none.
 
-        Then it is noted now. A job that never woke is measured by that, and passes, which note it too, begin by timers.
+        If the installation was not noted, it is noted now. The age of a job that was never called counts from it, and
+        passes, which note it as well, are begun by timers.
         """
         state = JobState(self.invocation)
         woken, installed = state.timers(["replay", "reconcile", "compare", "status"])
@@ -94,37 +94,55 @@ class CheckContext:
 
     @property
     def task(self) -> TaskInfo:
-        """The same, for checks that need it to be shown."""
+        """The task, for checks that need OMS's response to be a task."""
         return self.task_answer if isinstance(self.task_answer, TaskInfo) else TaskInfo.parse({})
 
     @cached_property
     def destination(self) -> ObsBucket:
-        """The bucket in OBS. Raises ObsError if the task names none, or is not shown."""
+        """The bucket in OBS.
+
+        Raises ObsError if the task names none, or is not shown.
+        """
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
 
     @cached_property
     def closed(self) -> Closed | None:
-        """The mark of the project if it is closed. Raises StorageError."""
+        """The mark of the project if it is closed.
+
+        Raises StorageError.
+        """
         return Closing(self.invocation).state()
 
     @cached_property
     def opened(self) -> datetime | None:
-        """When the project was opened, if it was closed before that. Raises StorageError."""
+        """The time at which the project was opened, if it was closed before that.
+
+        Raises StorageError.
+        """
         return Closing(self.invocation).opened()
 
     @cached_property
     def canary(self) -> CanaryResult | None:
-        """What the last canary saw; None if there was none. Raises StorageError."""
+        """Result of the last canary; None if there was none.
+
+        Raises StorageError.
+        """
         return JobState(self.invocation).canary()
 
     @cached_property
     def reconciles(self) -> Sequence[PassState]:
-        """The passes of reconcile. Raises StorageError."""
+        """The passes of reconcile.
+
+        Raises StorageError.
+        """
         return PassStore(self.invocation, "reconcile").states()
 
     @cached_property
     def comparisons(self) -> Sequence[PassState]:
-        """Those of compare with the task's destination. Raises StorageError."""
+        """The passes of compare with the task's destination.
+
+        Raises StorageError.
+        """
         return PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
 
     @property
@@ -137,32 +155,39 @@ class CheckContext:
 
     @property
     def compared(self) -> PassState | None:
-        """The comparison alone. Raises StorageError."""
+        """The comparison alone.
+
+        Raises StorageError.
+        """
         return self.answer.of if self.answer else None
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
-        """The latest of the first lists that OMS wrote into the destination; None if there is none."""
+        """The latest of the first lists that OMS wrote to the destination; None if there is none."""
         try:
             listed = self.destination.list_page(task_folder(self.invocation.task_id), "").objects
-            return self.destination.head(max(listed, key=lambda one: one.modified).name) if listed else None
+            return (
+                self.destination.head(max(listed, key=lambda listed_object: listed_object.modified).name)
+                if listed
+                else None
+            )
         except ObsError as error:
             return error
 
     @cached_property
     def probe_read(self) -> StoredObject | StorageError:
-        """The probe as the log bucket returns it, once it is written."""
-        (found,) = self.invocation.log_bucket.try_get_all([self.probe.name])
-        return found
+        """The probe as the log bucket returns it, after it is written."""
+        (answer,) = self.invocation.log_bucket.try_get_all([self.probe.name])
+        return answer
 
     @cached_property
     def log_bucket_error(self) -> StorageError | None:
-        """Why the records cannot be listed; None if they can."""
+        """The error of listing the records; None if they can be listed."""
         return _listing_error(self.invocation.log_bucket, record_root(self.invocation.task_id))
 
     @cached_property
     def source_bucket_error(self) -> StorageError | None:
-        """Why the source bucket cannot be listed; None if it can."""
+        """The error of listing the source bucket; None if it can be listed."""
         return _listing_error(self.invocation.source_bucket, self.settings.key_filter.prefix)
 
 

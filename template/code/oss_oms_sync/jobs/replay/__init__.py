@@ -1,6 +1,6 @@
-"""Resends every key in `failed_object/`, and never loses one that fails again in the meantime.
+"""Resend every key in `failed_object/` without losing a newer failure.
 
-The timer's runs first read OMS's lists of what it failed to copy, which gives failed records.
+The timer's runs first read OMS's lists of objects that it failed to copy, and write failed records for them.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ _STATE = "turn"
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Make one run, as `event` asks: a timer event, Options in a manual call, or an `onFailure` envelope of `forward`;
-    return a ReplayAnswer as JSON.
+    """Make one run, as `event` asks, and return a ReplayAnswer as JSON.
 
-    Raises PayloadError, EventError if an envelope is partly unreadable (the rest is sent first), and StorageError if
-    the log bucket does not let it work: every key is then where it was, or in a run file.
+    The event is a timer event, ReplayOptions in a manual call, or an `onFailure` envelope of `forward`.
+
+    Raises PayloadError, EventError if an envelope is partly unreadable (its other keys are sent first), and
+    StorageError if the log bucket cannot be used: every key then keeps its record, or is in a run file.
     """
     JobState(invocation).note_timer("replay", event)
     by_timer = events.is_timer_event(event)
     if by_timer:
         Closing(invocation).establish()
-    # Whoever calls by hand, or for a cutover, does so to have everything sent.
-    this = Replay(invocation, lets_rest=by_timer)
+    # A manual call, or a cutover's, is meant to send all keys.
+    this = Replay(invocation, skips_resting=by_timer)
     problems = _dispatch(event, this, invocation)
     answer: dict[str, object] = to_json(this.answer())
     log.info(answer)
@@ -46,7 +47,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 
 def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Sequence[str]:
-    """Send what `event` asks for; return what could not be read of it."""
+    """Send the keys of `event`; return the problems of unreadable parts."""
     if events.is_failure_envelope(event):
         parsed = events.parse(event, invocation.settings)
         replay.send_named(parsed.changes, only_copies=True)
@@ -64,11 +65,11 @@ def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Seq
 
 
 def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
-    """Do what the timer is for, unless an earlier run is still at it: record failed copies, and send all records.
+    """Record failed copies and send all records, unless an earlier run still does.
 
-    Raises StorageError before anything is lost.
+    Raises StorageError before a key is lost.
     """
-    # Here, because no other call needs it, nor the client of OBS.
+    # Imported here, because no other call needs the module, nor the client of OBS.
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
     if not take_turn(invocation):
@@ -82,7 +83,7 @@ def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
 
 
 def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
-    """The keys of a manual call as changes, each once.
+    """Return the keys of a manual call as changes, each once.
 
     Raises PayloadError.
     """
@@ -97,15 +98,16 @@ def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange
 
 @dataclass(frozen=True)
 class _Busy:
-    """What says that a run is at work: `until` when at the latest, or empty."""
+    """The lease of a running replay; `until` is empty if none runs."""
 
     until: str = ""
 
 
 def take_turn(invocation: Invocation) -> bool:
-    """Take the turn to work for the timer, until this run's end: a run may take longer than the timer's period, and two
-    send twice as fast. Return False if an earlier run still has it. Two that begin at the same moment may both take it,
-    which is harmless.
+    """Take the lease for the timer's work until the end of this run; return False if an earlier run has it.
+
+    A run may take longer than the timer's period, and two runs would send twice as fast. Two runs that begin at the
+    same moment may both take the lease, which is harmless.
 
     Raises StorageError.
     """
@@ -118,6 +120,6 @@ def take_turn(invocation: Invocation) -> bool:
 
 
 def give_turn_back(invocation: Invocation) -> None:
-    """Let the next tick send."""
-    # Otherwise it waits until this run would have been over.
+    """End the lease, so that the next tick sends."""
+    # Otherwise it would wait until the planned end of this run.
     JobState(invocation).try_store(_STATE, to_json(_Busy()))

@@ -1,14 +1,18 @@
-"""Reads OMS's lists of what it failed to copy, for replay's timer: all of the sync task that are new, and those of the
-task group that copied the old objects, if it has ended and failed few; and writes a failed record for each object in
-them that has to be sent again.
+"""Failed records for objects that OMS failed to copy, written from OMS's lists by replay's timer.
 
-The position moves past a line after its key is dealt with, and in one of these states:
-- resolved: the source has nothing to send of it (see `resting`);
-- OMS's: it accepted this very version again after it had failed;
-- failed: it has a failed record, which is written here, whether or not one was there, but for one that says what came
-  to a closed project: status looks for these; replay sends it.
-After any failure to look or to write, it is before the line, which the next run reads again: harmless, because that
-looks again, too. What cannot be read is counted and said; compare finds the object.
+It reads the new lists of the sync task, and those of the task group that copied the existing objects, if the group has
+ended and failed few. It writes a failed record for each listed object that has to be resent.
+
+The position moves past a line after its key has reached one of these states:
+
+- resolved: the source has nothing to send for the key (see `resting`);
+- with OMS: OMS accepted this very version again after the failure;
+- failed: the key has a failed record, which replay sends. It is written here, even over an existing record, unless that
+  records a change to a closed project, because status looks for these.
+
+After a failed look or write, the position stays before the line, which the next run reads again. This is harmless,
+because the next run also checks the object again. Unreadable lines are counted and reported; compare covers their
+objects.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
 from oss_oms_sync.comparison.judge import OMS_LISTS
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
-from oss_oms_sync.jobs.replay.resting import nothing_to_send, rest, version
+from oss_oms_sync.jobs.replay.resting import nothing_to_send, pause_seconds, version
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.list_positions import MARGIN, LineCount, ListPositions, ListRead
 from oss_oms_sync.ledger.records import FailedKey, copy_attempts, failed_key, failed_record, modified_at, record_name
@@ -36,18 +40,19 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.classify import is_covered, listed_record
 
 _STATE = "failed_copies"
-# Of a run's time, so that sending gets its share however many lists there are.
+# Share of a run's time, so that sending gets its share with any number of lists.
 _SHARE = 1 / 4
-# Read at once; longer than any line.
+# Bytes of one read; longer than any line.
 _PART_BYTES = 256 * 1024
-# Looked at, and recorded, side by side.
+# Number of objects that are checked and recorded in parallel.
 _GROUP = 100
-# Why OBS refuses to let a list be read: a right that is missing for it or for all, or its storage class. For the former
-# so many others are tried.
+# OBS refuses to read a list if a permission is missing, for this list or for all, or because of its storage class. To
+# tell the former two apart, up to three others are tried.
 _ARCHIVED, _TRIED = "InvalidObjectState", 3
-# How long a refused list is left alone. A grant takes half an hour, in which some requests are refused and some not.
+# Time for which a refused list is left alone. A permission takes effect within half an hour, during which some requests
+# are refused and some not.
 _REFUSED_SECONDS = 60 * 60
-# Lists come within minutes. A line's time that differs more than this from its list's is not to be relied on.
+# Lists come within minutes. A line's time that differs by more than this from its list's is not reliable.
 _LISTS_LATE_SECONDS = 60 * 60
 # A success record is written after OMS accepted the key, so OMS may have failed to copy it before; and the clouds'
 # clocks may differ.
@@ -55,11 +60,11 @@ _RECORDED_WITHIN = 2 * 60
 
 
 class _TimeIsUpError(Exception):
-    """The rest of the run's time is for sending."""
+    """End of the time for reading: the run needs the remaining time for sending."""
 
 
 class FailedCopies:
-    """What OMS failed to copy, as far as one run reads of it."""
+    """Reader of OMS's lists of failed objects, for one run."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -70,11 +75,13 @@ class FailedCopies:
         self._lists = self._unread = 0
 
     def record(self) -> dict[str, object]:
-        """Go on reading, and write failed records; return how many lists were read, the lines in them by what became of
-        their objects, those outside of the project's filter, and unreadable ones, in this run and in all. Whatever
-        ends that early is said as `stopped`, because failed records can be sent without it.
+        """Continue to read lists and write failed records; return counts for the answer.
 
-        Raises StorageError if the log bucket does not tell how far the lists were read.
+        The counts are: lists read, lines by the outcome of their objects, lines outside the project's filter, and
+        unreadable lines, in this run and in all. The reason for an early end is in `stopped` and is not raised, because
+        failed records can be sent without it.
+
+        Raises StorageError if the position in the lists cannot be read from the log bucket.
         """
         positions = self._positions = self._state.recall(ListPositions, _STATE) or ListPositions()
         before = to_json(positions)
@@ -87,12 +94,12 @@ class FailedCopies:
             problem = str(error)
             stopped = Stopped(Stop.STORAGE, problem)
         if problem != positions.said:
-            # Once, and not in each run: it may be meant to be so.
+            # Logged once, and not in each run: it may be intended.
             log.info({"failed_copies": problem or "OMS's lists can be read"})
             positions.said = problem
         after = to_json(positions.kept())
         if after != before:
-            # If it is not stored, the next run reads the same lines again.
+            # If it is not stored, the next run reads these lines again.
             self._state.try_store(_STATE, after)
         return {
             "lists": self._lists,
@@ -107,17 +114,17 @@ class FailedCopies:
         }
 
     def _look(self) -> None:
-        """Go on through the names of all lists, and read those that are new or have changed.
+        """Go through the names of all lists, and read new and changed ones.
 
-        Raises StorageError, and _TimeIsUpError; the positions say what was done until then.
+        Raises StorageError, and _TimeIsUpError; the positions then include the completed work.
         """
         if not self._invocation.settings.source_bucket:
             raise StorageError(
                 "SOURCE_BUCKET is empty, so what OMS failed to copy cannot be looked at. Name the bucket"
             )
         positions, bucket = self._positions, self._invocation.destination()
-        # Lists that were modified earlier, and that are not in the map, the last complete look saw; before there was
-        # one, they are from before the installation, which is noted here: maybe no timer ever begins a pass.
+        # The last complete look covered all older lists that are not in the map. Before the first look, older lists
+        # date from before the installation, whose time is noted here, because a timer may never begin a pass.
         looked = parse_time(positions.looked) or self._state.installed(note=True)
         read_before = (looked - MARGIN).timestamp()
         if not positions.begin_look(self._invocation.clock.now()):
@@ -129,7 +136,8 @@ class FailedCopies:
                 page = bucket.list_page(folder, positions.after if positions.after.startswith(folder) else "")
                 for stored in page.objects:
                     list_read = positions.lists.get(stored.name)
-                    # A task group's may be older than its end, before which none of them is read.
+                    # A task group's list may be older than the end of the group, before which none of its lists is
+                    # read.
                     is_old = stored.modified < read_before and not positions.is_of_group(stored.name)
                     if not (list_read.ended and list_read.etag == stored.etag if list_read else is_old):
                         self._read_unless_refused(bucket, stored, page.objects)
@@ -139,7 +147,7 @@ class FailedCopies:
         positions.looked, positions.after = positions.began, ""
 
     def _folders(self) -> list[str]:
-        """What the names of the lists begin with, in the order of names."""
+        """Return the prefixes of the lists, sorted."""
         positions, folders = self._positions, [lists_folder(self._invocation.task_id)]
         group = migration.how_far(self._invocation, migration.under_way(self._invocation))
         if isinstance(group, TaskGroup) and group.can_be_resent and group.lists.startswith(OMS_LISTS):
@@ -148,9 +156,11 @@ class FailedCopies:
         return sorted(folders)
 
     def _read_unless_refused(self, bucket: ObsBucket, listed: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
-        """Read a list. One that OBS refuses for what it is, because it is archived or another one of the page can be
-        read, keeps no other from being read: it counts as an unread line until it can be read, which is tried every
-        hour, and compare finds its objects."""
+        """Read a list; a list that OBS refuses alone does not stop the others.
+
+        A list is refused alone if it is archived, or if another list of the page can be read. It counts as an unread
+        line until it can be read, which is retried every hour, and compare covers its objects.
+        """
         list_read, now = self._positions.lists.get(listed.name, ListRead()), self._invocation.clock.now().timestamp()
         if now < list_read.refused_until:
             return
@@ -171,7 +181,7 @@ class FailedCopies:
             )
 
     def _read(self, bucket: ObsBucket, listed: ObjectSummary) -> None:
-        """Read a list to its end, from where it was left unless what was before that has changed."""
+        """Read a list to its end, from the last position unless the text before it has changed."""
         self._lists += 1
         at = self._positions.lists.get(listed.name, ListRead())._replace(ended=False)
         while not at.ended:
@@ -188,7 +198,7 @@ class FailedCopies:
             at = self._read_part(listed.name, at._replace(etag=head.etag, modified=head.modified), part)
 
     def _read_part(self, name: str, at: ListRead, part: ObjectPart) -> ListRead:
-        """Deal with what lines behind `at` tell, group by group; return where it is then."""
+        """Process the lines behind `at`, group by group; return the new position."""
         body, start, of_group = part.body, at.offset - part.start, self._positions.is_of_group(name)
         ends = part.start + len(body) == part.head.size
         while True:
@@ -224,9 +234,9 @@ def _can_read(bucket: ObsBucket, listed: ObjectSummary) -> bool:
 
 
 class CopyRecords:
-    """Looks at the source objects and the records of what OMS failed to copy.
+    """Writer of failed records for objects that OMS failed to copy, after a look at source and records.
 
-    `lines` counts what became of the objects, by the names in answers.
+    `lines` counts the outcomes of the objects, by their names in answers.
     """
 
     def __init__(self, invocation: Invocation) -> None:
@@ -234,10 +244,11 @@ class CopyRecords:
         self.lines: Counter[str] = Counter()
 
     def record(self, failures: Sequence[CopyFailure], listed: int, *, of_group: bool) -> int:
-        """Deal with failures of a list that was written at `listed`, in seconds since 1970, of the sync task or of a
-        task group; return how many are outside of the project's filter.
+        """Process failures of a list that was written at `listed`; return the number outside the project's filter.
 
-        Raises StorageError if one is not known to be written, or cannot be looked at.
+        `listed` is in seconds since 1970. With `of_group`, the list is a task group's, and not the sync task's.
+
+        Raises StorageError if a record may not be written, or an object cannot be checked.
         """
         key_filter = self._invocation.settings.key_filter
         inside = [failure for failure in failures if key_filter.matches(failure.key)]
@@ -261,14 +272,14 @@ class CopyRecords:
         failed = bucket.get_all([record_name(task_id, "failed", copy_failure.key) for copy_failure, _ in due])
         records = []
         for (copy_failure, source), accepted, waiting in zip(due, success, failed, strict=True):
-            # Of another version, it says nothing of this one: neither that it was accepted, nor how often.
+            # A success record of another version shows neither that this version was accepted, nor how often.
             if accepted and not is_covered(source, listed_record(accepted, copy_failure.key)):
                 accepted = None
             if accepted and modified_at(accepted) > _failed_at(copy_failure, listed) + _RECORDED_WITHIN:
                 self.lines["accepted_again"] += 1
             else:
                 self.lines["recorded"] += 1
-                # The sync task did not fail where a group did.
+                # A group's failure is not an attempt of the sync task.
                 attempts = (copy_attempts(accepted) if accepted else 0) + (not of_group)
                 before = failed_key(task_id, waiting) if waiting else None
                 if not before or not before.may_not_be_sent:
@@ -283,22 +294,26 @@ class CopyRecords:
         before: FailedKey | None,
         attempt: int,
     ) -> StoredObject:
-        """`accepted`: the success record of this very version; `before`: the failed record that is there; `attempt`:
-        the how manieth it is of the sync task because that failed."""
+        """Return the failed record of a failed copy.
+
+        `accepted`: the success record of this very version; `before`: the existing failed record; `attempt`: the number
+        of this attempt of the sync task after a failed copy, from 1.
+        """
         invocation = self._invocation
         first = before.first_failure if before else ""
         key = FailedKey(version(source), first_failure=first, copy_attempts=attempt)
         message = presentable(copy_failure.message, invocation.settings.secrets)
         failure = Failure(Reason.COPY_FAILED, error_code=presentable(copy_failure.code) or None, message=message)
-        pause = rest(attempt)
+        pause = pause_seconds(attempt)
         not_before = timestamp(from_epoch(modified_at(accepted) + pause)) if accepted and pause else ""
         return failed_record(invocation.task_id, key, failure, invocation.clock.now(), not_before)
 
 
 def _failed_at(copy_failure: CopyFailure, listed: int) -> float:
-    """When OMS failed to copy an object, in seconds since 1970, or later; `listed`: when its list was written.
+    """Return the time in seconds since 1970 at which OMS failed to copy an object, or a later one.
 
-    Too early a time would let its last acceptance count as a later one, and the failure be dropped.
+    `listed` is the time at which its list was written. With too early a time, its last acceptance would count as later,
+    and the failure would be dropped.
     """
     at = copy_failure.at.timestamp() if copy_failure.at else listed
     return at if listed - _LISTS_LATE_SECONDS <= at <= listed else listed

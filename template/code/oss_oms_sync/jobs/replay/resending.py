@@ -1,8 +1,8 @@
-"""One run of replay: sends keys of failed records, run files and envelopes, and never loses one meanwhile.
+"""One run of replay: it resends keys of failed records, run files and envelopes without losing a newer failure.
 
-A page of failed records is written into a run file; then the records are deleted; then the keys are submitted. A
-failure recorded before the delete is covered by the submission after it; one recorded after the delete survives. A key
-leaves the run file only when it is accepted, has a failed record again, or is resolved: there is nothing to send of it.
+A page of failed records is copied to a run file, then deleted, then submitted. A failure recorded before the delete is
+covered by the submission; a failure recorded after it survives. A key leaves the run file only when OMS accepted it,
+its failed record is back, or it is resolved: it has nothing left to send.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from oss_oms_sync.ledger.records import FailedKey, failed_key, is_long, record_n
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 
-# With less time left than this, no page is begun: it has to be read, written down and deleted first.
+# With less time left than this, no page is begun, because a page has to be read, copied and deleted first.
 _PAGE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """What a payload asks for: `keys`, as they are; or failed records, which a `dry_run` only counts."""
+    """Options of a payload: `keys` to send unconditionally; or failed records, which a `dry_run` only counts."""
 
     prefix: str = ""
     reason: str = ""
@@ -40,22 +40,25 @@ class ReplayOptions:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        """Raises PayloadError."""
+        """Check the reason.
+
+        Raises PayloadError.
+        """
         reasons = (*Reason.__members__, UNKNOWN)
         if self.reason and self.reason not in reasons:
-            known = ", ".join(reasons)
-            raise PayloadError(f"The payload's reason is {self.reason!r}, which is none. There are {known}")
+            reason_names = ", ".join(reasons)
+            raise PayloadError(f"The payload's reason is {self.reason!r}, which is none. There are {reason_names}")
 
     @property
     def is_whole(self) -> bool:
-        """Whether that is all records there are."""
+        """True if the run is for all records."""
         return replace(self, dry_run=False) == ReplayOptions()
 
 
 class Replay:
-    """One run. `lets_rest`: it passes over the failed records that rest."""
+    """One run. With `skips_resting`, it skips resting records."""
 
-    def __init__(self, invocation: Invocation, *, lets_rest: bool) -> None:
+    def __init__(self, invocation: Invocation, *, skips_resting: bool) -> None:
         self._invocation = invocation
         self._task_id = invocation.task_id
         self._bucket = invocation.log_bucket
@@ -64,40 +67,44 @@ class Replay:
         self._state = JobState(invocation)
         self._runs = RunFiles(invocation)
         self._resting = Resting({}, invocation.clock)
-        self._lets_rest = lets_rest
+        self._skips_resting = skips_resting
         self._can_look = bool(invocation.settings.source_bucket)
-        # Keys that are named are sent without a look.
+        # Named keys are sent without a check of the source.
         self._looks = False
         self._needless = 0
-        # What was read in OMS's lists.
+        # Counts of the lines read in OMS's lists.
         self.copies: dict[str, object] | None = None
         self._taken: set[str] = set()
         self._left: set[str] = set()
         self._all_read = True
         self._unreadable: list[str] = []
         self._asked = ReplayOptions()
-        # What a dry run would take, by reason; the oldest failure of that, and of what is left.
+        # In a dry run, the keys to take, by reason; and the oldest failure of these and of the keys that are left.
         self._by_reason: Counter[str] = Counter()
         self._oldest = ""
 
     def send_named(self, changes: Sequence[ObjectChange], *, only_copies: bool) -> None:
-        """Send exactly these keys, with or without failed records. If nothing may be sent, those of an envelope are
-        recorded as failed, because they stand nowhere else: they are `only_copies`.
+        """Send exactly these keys, with or without failed records.
 
-        Raises StorageError before anything is lost, and RecordError: then Function Compute keeps the envelope.
+        If sending is refused, keys with `only_copies` (those of an envelope) are recorded as failed, because they are
+        recorded nowhere else.
+
+        Raises StorageError before a key is lost, and RecordError: then Function Compute keeps the envelope.
         """
         self._asked = ReplayOptions(keys=[])
-        # Asked once: whoever was told yes has keys in hand that may stand nowhere else.
+        # Checked once: keys in hand after a positive answer may be recorded nowhere else.
         if not self.sender.may_send():
             if only_copies:
                 self.sender.record_unsent([key for key, _ in self._named(changes)])
             return
-        for some in parts_of(self._named(changes if only_copies else self._current(changes)), PAGE_SIZE):
-            self._take([key for key, _ in some], [key.key for key, is_recorded in some if is_recorded])
+        for part in parts_of(self._named(changes if only_copies else self._current(changes)), PAGE_SIZE):
+            self._take([key for key, _ in part], [key.key for key, is_recorded in part if is_recorded])
 
     def _current(self, changes: Sequence[ObjectChange]) -> list[ObjectChange]:
-        """Name the versions that the source has, so that the success records cover these; a key that cannot be looked
-        at names none."""
+        """Return the changes with the versions in the source, so that the success records cover these.
+
+        A key that cannot be looked up names no version.
+        """
         sources = (
             self._invocation.source_bucket.try_find_all([change.key for change in changes])
             if self._can_look
@@ -109,22 +116,24 @@ class Replay:
         ]
 
     def _named(self, changes: Sequence[ObjectChange]) -> list[tuple[FailedKey, bool]]:
-        """Keys with what their failed records know of them, and whether they have one."""
+        """Return the keys with the facts of their failed records, each with True if it has such a record."""
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
-        found = {stored.name: stored for stored in self._bucket.try_get_all(names) if isinstance(stored, StoredObject)}
-        failed_keys = [failed_key(self._task_id, found[name]) if name in found else None for name in names]
+        records = {
+            stored.name: stored for stored in self._bucket.try_get_all(names) if isinstance(stored, StoredObject)
+        }
+        failed_keys = [failed_key(self._task_id, records[name]) if name in records else None for name in names]
         return [
-            (one.of(change) if one else FailedKey(change), name in found)
-            for change, name, one in zip(changes, names, failed_keys, strict=True)
+            (failed.of(change) if failed else FailedKey(change), name in records)
+            for change, name, failed in zip(changes, names, failed_keys, strict=True)
         ]
 
     def send_records(self, asked: ReplayOptions) -> None:
-        """Send the keys of the failed records, all or those that are `asked` for.
+        """Send the keys of the failed records that `asked` selects, by default all.
 
-        A run over all continues after the last such run, starts over at the end, and takes over what earlier runs left
-        in their run files.
+        A run over all records continues after the last such run, starts over at the end, and takes over the keys that
+        earlier runs left in their run files.
 
-        Raises StorageError before anything is lost.
+        Raises StorageError before a key is lost.
         """
         self._asked = asked
         stored = self._state.recall(ReplayState, "replay") or ReplayState()
@@ -138,7 +147,7 @@ class Replay:
             self._remember(after)
 
     def answer(self) -> ReplayAnswer:
-        """What the run did so far."""
+        """Return the result of the run so far."""
         sender = self.sender
         return ReplayAnswer(
             taken=len(self._taken),
@@ -158,10 +167,10 @@ class Replay:
         )
 
     def _send_pages(self, asked: ReplayOptions, start: str) -> str:
-        """Process page after page of failed records; return the last name handled, or empty after a full round."""
+        """Process page after page of failed records; return the last processed name, or empty after a full round."""
         after, limit = start, asked.limit
         for page, last in self._pages(asked.prefix, start):
-            # Nothing is taken while it cannot be sent: people look for failed keys in the records, not in run files.
+            # Keys are taken only while they can be sent: people look for failed keys in the records, not in run files.
             is_stopped = not asked.dry_run and not self.sender.may_send()
             if is_stopped or (limit is not None and len(self._taken) >= limit):
                 self._all_read = False
@@ -178,9 +187,9 @@ class Replay:
         return "" if self._all_read else after
 
     def _leftovers(self, dry: bool) -> None:
-        """Send what earlier runs left, or what another run has in hand: sending twice is harmless.
+        """Send keys in run files of earlier runs, also of runs in progress: sending twice is harmless.
 
-        That includes keys outside this project's filter, which may have changed: the keys were inside when they were
+        This includes keys outside the project's filter, which may have changed: the keys were inside when they were
         taken, and are recorded nowhere else.
         """
         for run_file in self._runs.leftovers():
@@ -192,7 +201,7 @@ class Replay:
             elif not self.sender.may_send():
                 self._leave(run_file.keys)
             elif run_file.lease_expired:
-                # First in a file of this run's own, because two runs may take over the same one.
+                # First copied to a file of this run, because two runs may take over the same file.
                 mine = self._runs.new(run_file.keys, run_file.in_doubt, self._lifetime)
                 self._runs.remove(run_file)
                 self._settle(mine, run_file.keys, run_file.in_doubt)
@@ -200,7 +209,7 @@ class Replay:
                 self._leave(self._send(run_file.keys, in_doubt=()))
 
     def _pages(self, prefix: str, start: str) -> Iterator[tuple[list[ObjectSummary], str]]:
-        """Pages of failed records after `start`, then those before it, each with the last name on it."""
+        """Yield pages of failed records after `start`, then those before it, each with its last name."""
         by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
         # OSS refuses to list a prefix longer than a name; all keys with such a prefix have records named by hash.
         parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
@@ -208,7 +217,7 @@ class Replay:
         rounds = [(start, "")] + ([("", start)] if start else [])
         for begin, end in rounds:
             for root, part in parts:
-                # After the folder marker, which consoles create, and which is not a record.
+                # Skips the folder marker, which consoles create, and which is not a record.
                 after = begin if begin.startswith(part) else root
                 more = begin.startswith(part) or begin < part
                 while more:
@@ -224,7 +233,7 @@ class Replay:
 
     def _read(self, page: Sequence[ObjectSummary], asked: ReplayOptions) -> list[FailedKey]:
         """Read a page of records; return the keys that this run has to send."""
-        due = [listed for listed in page if not (self._lets_rest and self._resting.holds(listed))]
+        due = [listed for listed in page if not (self._skips_resting and self._resting.holds(listed))]
         full = [listed.name for listed in due if listed.size]
         bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
         keys: list[FailedKey] = []
@@ -232,7 +241,7 @@ class Replay:
         for listed in due:
             body = bodies.get(listed.name, StoredObject(listed.name, b""))
             if isinstance(body, StorageError):
-                if body.code != "NoSuchKey":  # another run has it
+                if body.code != "NoSuchKey":  # another run has taken it
                     log.error({"record": listed.name, "problem": str(body)})
                     self._all_read = False
                 continue
@@ -240,20 +249,22 @@ class Replay:
             if key is None:
                 log.error({"record": listed.name, "problem": "names no key: look at it, and delete it when done"})
             elif self._matches(key, asked):
-                if self._lets_rest and key.not_before > timestamp(self._invocation.clock.now()):
+                if self._skips_resting and key.not_before > timestamp(self._invocation.clock.now()):
                     resting.append((key, listed))
                 else:
                     keys.append(key)
         return keys + self._rested(resting)
 
     def _rested(self, resting: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
-        """Let records rest that say when they are due; return the keys of those about another version than the source
-        has: a late failure of one may be written over that of the next, which does not wait for it."""
+        """Let records rest until they are due; return the keys whose record is not about the source's version.
+
+        A late failure of one version may overwrite the record of the next version, which does not wait for it.
+        """
         keys = []
         sources = self._invocation.source_bucket.try_find_all([key.key for key, _ in resting]) if resting else []
         for (key, listed), source in zip(resting, sources, strict=True):
             if isinstance(source, StorageError):
-                continue  # the next run looks again
+                continue  # the next run checks again
             if source and key.change == version(source):
                 self._resting.until(key.not_before, listed)
             else:
@@ -261,16 +272,16 @@ class Replay:
         return keys
 
     def _matches(self, key: FailedKey, asked: ReplayOptions) -> bool:
-        """Whether `key` is selected, passes the trigger's filter, and was not sent by this run before."""
+        """Return True if `asked` and the trigger's filter match `key`, and this run has not sent it before."""
         chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.told_reason)
         return chosen and self._invocation.settings.key_filter.matches(key.key) and key.key not in self._taken
 
     def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
-        """Write the keys into a run file, delete their records, then send: in this order, nothing is lost."""
+        """Write the keys to a run file, delete their records, then send: in this order, no key is lost."""
         self._settle(self._runs.new(keys, recorded, self._lifetime), keys, recorded)
 
     def _settle(self, run_file: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
-        """Delete the failed records of the keys `recorded`, send all `keys`, and keep in the run file what is left."""
+        """Delete the failed records of the keys `recorded`, send all `keys`, and keep unsent keys in the run file."""
         in_doubt = self._delete(recorded)
         left = self._send(keys, in_doubt)
         self._runs.finish(run_file, left, in_doubt)
@@ -280,36 +291,38 @@ class Replay:
         needless = self._needless_among(keys) if self._looks else set()
         self._needless += len(needless)
         left = self.sender.send([key for key in keys if key.key not in needless], in_doubt)
-        # A delete that may still land would take a record of a later failure with it.
+        # A delete that still arrives would remove the record of a later failure.
         left += [key for key in keys if key.key in needless and key.key in in_doubt]
         unsent = {key.key for key in left} - set(in_doubt)
         self._taken.update(key.key for key in keys if key.key not in unsent)
         return left
 
     def _needless_among(self, keys: Sequence[FailedKey]) -> set[str]:
-        """The keys of failed records of which there is nothing to send. Their records have to be deleted before: a
-        failure that is recorded later survives, and one that was recorded earlier has its object looked at here.
+        """Return the keys that have nothing left to send. Their failed records have to be deleted before.
 
-        There is one case only: the source has no such object, or a symbolic link in its place. Neither what is in OBS
-        nor a success record closes a failed record: a late copy of the version before looks newer than the version that
-        OMS never accepted, and a success record of equal contents may be of another write. What failed once is sent
-        without a look: OMS tells. An object that cannot be looked at is sent.
+        After the delete, a failure that is recorded later survives, and the object of an earlier failure is checked
+        here.
+
+        A key has nothing to send only if the source has no such object, or a symbolic link in its place. Neither the
+        object in OBS nor a success record closes a failed record: a late copy of the version before looks newer than
+        the version that OMS never accepted, and a success record of equal contents may be of another write. A key that
+        failed once is sent without a check, because OMS checks it. An object that cannot be checked is sent.
         """
         asked = [key.key for key in keys if key.failed_again]
         if not asked or not self._can_look:
             return set()
-        found = self._invocation.source_bucket.try_find_all(asked)
-        failures = [error for error in found if isinstance(error, StorageError)]
+        sources = self._invocation.source_bucket.try_find_all(asked)
+        failures = [error for error in sources if isinstance(error, StorageError)]
         if failures:
             self._can_look = any(failure.code != "AccessDenied" for failure in failures)
             log.info({"not_looked_at": len(failures), "problem": str(failures[0])})
         looked_at = (
-            (key, listed) for key, listed in zip(asked, found, strict=True) if not isinstance(listed, StorageError)
+            (key, listed) for key, listed in zip(asked, sources, strict=True) if not isinstance(listed, StorageError)
         )
         return {key for key, source in looked_at if nothing_to_send(source)}
 
     def _delete(self, keys: Collection[str]) -> set[str]:
-        """Delete failed records; return the keys in doubt, whose delete may still land."""
+        """Delete failed records; return the keys in doubt, whose delete may still arrive."""
         key_of = {record_name(self._task_id, "failed", key): key for key in keys}
         problems = self._bucket.try_delete_all(list(key_of)) if key_of else {}
         counts = Counter(str(problem) for problem in problems.values() if problem)
@@ -318,10 +331,10 @@ class Replay:
         return {key_of[name] for name, problem in problems.items() if problem and not problem.answered}
 
     def _remember(self, after: str) -> None:
-        """Store where the next run continues, which keys rest, and how this run ended."""
+        """Store the position for the next run, the resting keys, and the result of this run."""
         self._resting.reject(self.sender.rejected)
         last = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
-        # If it is not, the next run starts where this one did: some keys are sent twice.
+        # If it is not stored, the next run starts where this run did, and sends some keys twice.
         self._state.try_store("replay", to_json(ReplayState(after, self._resting.kept(), last)))
 
     def _would_take(self, keys: Sequence[FailedKey]) -> None:

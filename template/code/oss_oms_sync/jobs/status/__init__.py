@@ -1,4 +1,4 @@
-"""How far is it, what is stuck, and why? Combines what OMS shows of the task with what is in the log bucket."""
+"""Report on the synchronization: progress, waiting keys and their reasons, by OMS's data and the log bucket."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from oss_oms_sync.passes.tally import COUNTS, PARTS
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
-# The window of the verdict, and of what is shown unless another one is asked for.
+# The window of the verdict, and the default window of the displayed statistics.
 DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
@@ -52,7 +52,7 @@ _INEXACT_COUNTS = t("two invocations went on with the same pass at once: its cou
 
 @dataclass(frozen=True)
 class StatusOptions:
-    """What a payload asks for."""
+    """Options of a payload."""
 
     key: str | None = None
     hours: int = DAY // _HOUR
@@ -62,7 +62,7 @@ class StatusOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Report on the synchronization, or with {"key": ...} on the history of one key.
 
-    The timer's calls also tell the webhook (ALERT_WEBHOOK) when the verdict changes.
+    The timer's calls also notify the webhook (ALERT_WEBHOOK) when the verdict changes.
 
     Return a StatusAnswer or a StoryAnswer, as JSON.
 
@@ -85,13 +85,13 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class _Replayed:
-    """How the last run of replay over all records ended."""
+    """Result of the last run of replay over all records."""
 
     last: ReplayRun
 
 
 class _StatusReport:
-    """The report on everything, as of now."""
+    """The report on the whole synchronization, as of now."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -100,13 +100,13 @@ class _StatusReport:
         self._state = JobState(invocation)
 
     def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Verdict, Facts, StatusAnswer]:
-        """Build the report, which shows the statistics of the last `window`; with its verdict, and by which facts.
+        """Build the report with the statistics of the last `window`; return it with its verdict and facts.
 
         Raises StorageError.
         """
         task = self._invocation.oms.task(self._invocation.deadline)
         installed = self._state.installed(note=False)
-        # The verdict does not depend on the window that is shown.
+        # The verdict does not depend on the displayed window.
         last_day = task if isinstance(task, Failure) else self._statistics(DAY)
         shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
         lists = self._state.recall(ListPositions, "failed_copies") or ListPositions()
@@ -114,7 +114,7 @@ class _StatusReport:
         mark = shown_mark(self._invocation, closed) if closed else None
         backlog = self._backlog(closed, acknowledge=acknowledge)
         acknowledged, in_obs = self._state.recall(Acknowledged, "status"), InObs.read(self._invocation, task)
-        # Of a closed project nothing is told but what came after the close, so nobody can mean more than that.
+        # A closed project reports only changes after the close, so an acknowledgement covers only these.
         if (acknowledge and closed is None) or _closes_failures(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
             acknowledged = self._state.recall(Acknowledged, "status")
@@ -135,12 +135,12 @@ class _StatusReport:
             go=mark.go if mark else "",
             migration=under_way,
             old_objects=group,
-            # Whoever began it has forgotten it.
+            # The migration is done, but its access keys were not deleted for a day.
             keys_left=under_way.keys if under_way and rests < (self._now - DAY).timestamp() else (),
         )
         verdict, failures = reach_verdict(facts), facts.failures
         replayed = self._state.recall(_Replayed, "replay")
-        # A record may name one that is unknown here.
+        # A record may have a reason that is unknown here.
         reasons = [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
         report = StatusAnswer(
             verdict=verdict,
@@ -173,15 +173,17 @@ class _StatusReport:
         return verdict, facts, report
 
     def _backlog(self, closed: Closed | None, *, acknowledge: bool) -> Backlog:
-        """What waits; of what came after the close not what somebody has acknowledged, now or before."""
+        """Return the waiting keys, without acknowledged changes after the close."""
         if closed is None:
             return read_backlog(self._invocation)
-        known = self._state.load("after_close").get("acknowledged")
-        backlog = read_backlog(self._invocation, closed, known if isinstance(known, int) else 0)
+        acknowledged_until = self._state.load("after_close").get("acknowledged")
+        backlog = read_backlog(
+            self._invocation, closed, acknowledged_until if isinstance(acknowledged_until, int) else 0
+        )
         if acknowledge and (backlog.after_close or backlog.may_be_more):
-            # What comes while this looks, or in this very second, nobody has seen.
-            seen = min(backlog.newest, int(self._now.timestamp()) - 1)
-            self._state.store("after_close", {"acknowledged": seen})
+            # Changes that arrive while this reads, or in this very second, are in no report yet.
+            shown_until = min(backlog.newest, int(self._now.timestamp()) - 1)
+            self._state.store("after_close", {"acknowledged": shown_until})
             return self._backlog(closed, acknowledge=False)
         return backlog
 
@@ -189,7 +191,7 @@ class _StatusReport:
         return self._invocation.oms.statistics(DATA_TYPES, self._now - window, self._now, self._invocation.deadline)
 
     def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure, lists: ListPositions) -> None:
-        """Store OMS's current counters in the log bucket, unless OMS does not show them."""
+        """Store OMS's current counters in the log bucket, unless OMS does not report them."""
         if isinstance(task, Failure):
             return
         statistics = None if isinstance(last_day, Failure) else last_day
@@ -200,7 +202,7 @@ class _StatusReport:
     def _months(
         self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledged | None
     ) -> list[Month] | Failure:
-        """Query the counters of the latest months that count, the current one last."""
+        """Query the counters of the relevant months, the current month last."""
         if isinstance(task, Failure):
             return task
         first = first_month(installed, acknowledged)
@@ -209,7 +211,7 @@ class _StatusReport:
             last_day = months[0].begin - timedelta(days=1)
             earlier = self._invocation.oms.task(self._invocation.deadline, last_day)
             if isinstance(earlier, Failure):
-                # There may have been no task before the installation.
+                # Before the installation, the task may not have existed.
                 if last_day < month_of(installed) and earlier.reason in (Reason.REFUSED, Reason.NO_TASK):
                     break
                 return earlier
@@ -218,18 +220,18 @@ class _StatusReport:
 
 
 def _closes_failures(in_obs: InObs, acknowledged: Acknowledged | None, last_day: Statistics | Failure) -> bool:
-    """Whether a comparison has seen everything in OBS since OMS last failed to copy anything."""
+    """Return True if a comparison has checked all objects in OBS since OMS last failed to copy an object."""
     began = parse_time(in_obs.began)
     if not in_obs.is_clean or began is None or isinstance(last_day, Failure) or last_day.unread:
         return False
     is_new = acknowledged is None or acknowledged.at < began
-    # What failed later than this may have counted as in flight.
+    # A later failure may have counted as in flight.
     since = began - _IN_FLIGHT - last_day.step_length
     return is_new and since >= last_day.from_ and not last_day.count_after(since, "FAILURE")
 
 
 def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> Iterator[Sum]:
-    """The sums of a pass's counts, of what OMS failed to copy, and of a month's counts, as far as they are known."""
+    """Yield checks of a pass's counts, of OMS's failures, and of a month's counts, as far as they are reported."""
     if last:
         count = {name: last.counts.get(name, 0) for name in COUNTS}
         yield _sum(
@@ -263,5 +265,5 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
 
 
 def _sum(claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text) -> Sum:
-    """`meaning`: what it means if the counts do not do what is claimed."""
+    """Return the check that `left` and the sum of `right` agree; `meaning` is the explanation if they do not."""
     return Sum(claim, left, "=" if holds is eq else "≤", right, holds(left, sum(right)), meaning)

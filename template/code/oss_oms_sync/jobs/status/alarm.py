@@ -1,12 +1,12 @@
-"""Tells the webhook, in the project's language, when the verdict changes, or is an alarm for a day and each day after.
+"""Alarms: messages to the webhook, in the project's language, when the verdict changes or an alarm lasts for a day.
 
-Alarms (broken; keys that came after the close) and closed are told as soon as they are seen. The others are told when
-they have lasted for 10 minutes, so at the second tick of the timer: a backlog that replay clears by itself disturbs
-nobody, nor does a state that flaps. Behind and not known last together: what is never in step is told. A closed
-project says that it is closed, and then nothing but what comes after.
+Alarms (broken; keys that came after the close) and closed are sent at once. Other verdicts are sent when they have
+lasted for 10 minutes, so at the second tick of the timer: neither a backlog that replay clears by itself nor an
+unstable state causes a message. Behind and not known count together, so a project that is never in step is reported. A
+closed project is reported once, and then only changes after the close.
 
-What was told is kept only once the webhook took it, so what it did not take is told at the next tick, as it is then. An
-alarm that comes twice, because two instances were at it or one died, is better than one that never comes.
+A verdict counts as sent only when the webhook accepted it; otherwise the then current verdict is sent at the next tick.
+An alarm may be sent twice if two instances run at once or one stops early, which is better than a lost alarm.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 
-# Closed with an alarm is another thing than closed.
+# Closed with an alarm is a state of its own.
 CLOSED_ALARM = "closed, alarm"
-_LASTING = timedelta(minutes=10)
-_TOLD_AGAIN = timedelta(days=1)
+_LASTING_AGE = timedelta(minutes=10)
+_REPEAT_AGE = timedelta(days=1)
 
-# What each is called, and where to look, and what to do there.
-_TOLD = {
+# Label of each verdict, and the next step.
+_WORDS = {
     VerdictState.IN_STEP.value: (t("in step"), t("Nothing to do.")),
     VerdictState.BEHIND.value: (
         t("BEHIND"),
@@ -47,7 +47,7 @@ _TOLD = {
             " python3 ops.py doctor, which says what to do about each fault."
         ),
     ),
-    VerdictState.NOT_KNOWN.value: (
+    VerdictState.UNKNOWN.value: (
         t("NOT KNOWN"),
         t(
             "Nothing is known to be wrong, but nobody has looked. Run what is named above, in the project's folder. If"
@@ -70,9 +70,12 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class _Watch:
-    """The verdict that the timer saw last, since when it saw no other, and which it told last, and when; `lasting`:
-    since when it has been in step, or out of step, and not what was told. Times are as in records, and all are empty at
-    the beginning. `problem`: why the webhook did not take what it was to be told last; empty if it did."""
+    """State of the messages; times are in the form of records, and all fields are empty at the beginning.
+
+    `seen`: the timer's last verdict; `since`: the begin of this verdict. `told`, `told_at`: the verdict of the last
+    message, and its time. `lasting`: the begin of being in step, or out of step, in contrast to the last message.
+    `problem`: why the webhook did not accept the last message; empty if it did.
+    """
 
     seen: str = ""
     since: str = ""
@@ -82,20 +85,20 @@ class _Watch:
     problem: str = ""
 
     def is_due(self, verdict: Verdict, now: datetime) -> bool:
-        """Whether the webhook has to hear of the verdict that is seen."""
+        """Return True if a message on the current verdict is due."""
         if self.told == name_of(verdict):
-            return verdict.alarm and _ago(self.told_at, now) >= _TOLD_AGAIN
+            return verdict.alarm and _ago(self.told_at, now) >= _REPEAT_AGE
         at_once = verdict.alarm or verdict.state is VerdictState.CLOSED
-        return at_once or _ago(self.lasting, now) >= _LASTING
+        return at_once or _ago(self.lasting, now) >= _LASTING_AGE
 
 
 def name_of(verdict: Verdict) -> str:
-    """What a webhook is told of."""
+    """Return the name of the verdict in messages."""
     return CLOSED_ALARM if verdict.state is VerdictState.CLOSED and verdict.alarm else verdict.state.value
 
 
 def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> None:
-    """Tell the webhook of the verdict if it has to hear of it, and log what came of that; without a webhook do nothing.
+    """Send a message on the verdict if it is due, and log the result; without a webhook do nothing.
 
     Raises StorageError.
     """
@@ -112,31 +115,34 @@ def tell_of_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> No
         watch = replace(watch, problem=_tell(invocation, name_of(verdict), *message))
         if not watch.problem:
             watch = replace(watch, told=name_of(verdict), told_at=timestamp(now))
-    elif watch.told == name_of(verdict):  # it is again as people have heard
+    elif watch.told == name_of(verdict):  # the verdict is that of the last message again
         watch = replace(watch, problem="")
     if watch != before:
         memory.store("watch", asdict(watch))
 
 
 def not_taken(invocation: Invocation) -> str:
-    """Why the webhook did not take the last alarm; empty if it did, or there is none. Raises StorageError."""
+    """Return the reason why the webhook did not accept the last alarm; empty if it did, or there is none.
+
+    Raises StorageError.
+    """
     watch = JobState(invocation).recall(_Watch, "watch") if invocation.settings.alert_webhook else None
     return watch.problem if watch else ""
 
 
 def _tell(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> str:
-    """Why the webhook did not take it; empty if it did."""
+    """Send the message; return the reason why the webhook did not accept it, or an empty text."""
     kind, problem = post(invocation, text, fields)
-    told = {"alert": name, "webhook": kind}
+    entry = {"alert": name, "webhook": kind}
     if problem:
-        log.error({**told, "alert_problem": problem})
+        log.error({**entry, "alert_problem": problem})
     else:
-        log.info(told)
+        log.info(entry)
     return problem
 
 
 def _ago(time: str, now: datetime) -> timedelta:
-    """How long ago that was; an unreadable time is long ago, so that it is told rather than not."""
+    """Return the age of `time`; an unreadable time counts as very old, so that a message is sent."""
     at = parse_time(time)
     return now - at if at else timedelta.max
 
@@ -144,9 +150,9 @@ def _ago(time: str, now: datetime) -> timedelta:
 def _alert(
     settings: Settings, verdict: Verdict, facts: Facts, watch: _Watch, now: datetime
 ) -> tuple[str, Mapping[str, object]]:
-    """The message that the verdict changed from the one that was told last, or lasts."""
-    (name, following), since, language = _TOLD[name_of(verdict)], watch.since, settings.alert_language
-    last, _ = _TOLD.get(watch.told, (None, None))
+    """Return the message that the verdict changed since the last message, or lasts."""
+    (name, following), since, language = _WORDS[name_of(verdict)], watch.since, settings.alert_language
+    last, _ = _WORDS.get(watch.told, (None, None))
     headline = t("{name} (was {last})", name=name, last=last) if last else name
     if watch.told == name_of(verdict):
         headline = t("still {name}", name=name)

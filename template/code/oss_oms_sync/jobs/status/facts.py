@@ -1,5 +1,8 @@
-"""What a verdict goes by: what waits in the log bucket to be resent, and what passes have looked at. Only what
-reconcile has can be called in step, and without a comparison an object is accepted, and no more is known."""
+"""Facts for a verdict: keys in the log bucket that wait to be resent, and the coverage of passes.
+
+Only objects in the coverage of reconcile can be called in step, and without a comparison it is only known that objects
+were accepted.
+"""
 
 from __future__ import annotations
 
@@ -49,23 +52,26 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
 from oss_oms_sync.settings import Settings
 
-# Counting is limited: beyond these, the backlog is "at least".
+# Limits of counting: beyond these, the backlog is "at least".
 _MAX_RECORDS_COUNTED = 10_000
 _MAX_RECORDS_READ = 200
-# Of what came after the close, because each may be an alarm.
+# Limit for records after the close, because each may be an alarm.
 _MAX_LATE_READ = 1_000
 _MAX_RUN_FILES_READ = 50
 _MAX_KEYS_SHOWN = 20
-# A project none of whose jobs ran for so long does not run any more.
+# A project counts as inactive if none of its jobs ran for this time.
 _GONE = timedelta(days=1)
 OpenPasses = Sequence[tuple[PassState, Progress]]
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What reconcile has looked at. `last`: the last pass of its usual scope that ended. `recent`: the same, or None if
-    the next one is long overdue: then it is not known whether events were lost. `since`: objects written before were
-    not looked at. `open`: the progress of each pass that is not at its end."""
+    """Coverage of reconcile.
+
+    `last`: the last finished pass of its usual scope. `recent`: this pass, or None if the next pass is long overdue, so
+    that lost events may be undetected. `since`: objects written earlier were not checked. `open`: progress of each
+    unfinished pass.
+    """
 
     last: PassState | None
     recent: PassState | None
@@ -74,47 +80,51 @@ class Coverage:
 
     @classmethod
     def of(cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime) -> Coverage:
-        """The coverage of all stored `passes`."""
-        whole = [each for each in passes if each.ended and each.scope.key_filter.prefix == settings.key_filter.prefix]
+        """Return the coverage of all stored `passes`."""
+        whole = [
+            state for state in passes if state.ended and state.scope.key_filter.prefix == settings.key_filter.prefix
+        ]
         last = last_usual(passes, settings.key_filter.prefix)
         return cls(
             last=last,
             recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
-            since=min((each.scope.begin(installed) for each in whole), default=installed),
+            since=min((state.scope.begin(installed) for state in whole), default=installed),
             open=_open(passes, now),
         )
 
     def shown(self) -> Reconciled:
-        """As the answer has it."""
-        under_way = [PassUnderWay(**_shown(each), **vars(progress)) for each, progress in self.open]
+        """Return the form for the answer."""
+        under_way = [PassUnderWay(**_shown(state), **vars(progress)) for state, progress in self.open]
         return Reconciled(PassShown(**_shown(self.last)) if self.last else None, under_way)
 
 
 def _open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
-    return [(each, progress_of(each, last_ended(passes, each.scope), now)) for each in open_passes(passes)]
+    return [(state, progress_of(state, last_ended(passes, state.scope), now)) for state in open_passes(passes)]
 
 
-def _shown(each: PassState) -> dict[str, Any]:
-    """What a PassShown has."""
+def _shown(state: PassState) -> dict[str, Any]:
+    """Return the fields of a PassShown."""
     return {
-        "prefix": each.scope.key_filter.prefix,
-        "since": timestamp(each.scope.since) if each.scope.since else None,
-        "all": each.scope.everything,
-        "started": each.started,
-        "ended": each.ended or None,
-        "pass_": each.of.name,
-        "ranges": Ranges(each.ranges_open, each.ranges_done),
-        **{name: each.counts.get(name, 0) for name in (*COUNTS, NEW, NEW_MISSING)},
+        "prefix": state.scope.key_filter.prefix,
+        "since": timestamp(state.scope.since) if state.scope.since else None,
+        "all": state.scope.everything,
+        "started": state.started,
+        "ended": state.ended or None,
+        "pass_": state.of.name,
+        "ranges": Ranges(state.ranges_open, state.ranges_done),
+        **{name: state.counts.get(name, 0) for name in (*COUNTS, NEW, NEW_MISSING)},
     }
 
 
 @dataclass(frozen=True)
 class InObs:
-    """`last`: result of the last whole comparison, with what was judged again since; `open`: those not at their end.
+    """State of OBS by comparisons.
 
-    `overdue`: it is too old to tell of what was written since. Without any, nothing is claimed of OBS, and nothing can
-    be overdue. `is_unknown`: OMS does not say to which bucket it copies, so it is not known which comparisons count.
-    `has_changed`: a standstill pass found that OBS changed since, although the source stood still.
+    `last`: result of the last comparison of all objects, with rechecks; `open`: unfinished comparisons.
+
+    `overdue`: the comparison is too old to cover recent objects. Without a comparison, OBS's state is not reported, and
+    `overdue` is False. `is_unknown`: OMS does not report its destination bucket, so it is unknown which comparisons
+    count. `has_changed`: a standstill pass detected a change of OBS since, although the source was unchanged.
     """
 
     last: CompareResult | None = None
@@ -125,7 +135,7 @@ class InObs:
 
     @classmethod
     def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> InObs:
-        """What the log bucket keeps of comparisons with the destination of `task`.
+        """Return the state of OBS by the stored comparisons with the destination of `task`.
 
         Raises StorageError.
         """
@@ -145,18 +155,21 @@ class InObs:
 
     @property
     def began(self) -> str:
-        """When the last whole comparison began; empty if there was none."""
+        """Begin of the last comparison of all objects; empty if there was none."""
         return self.last.state.started if self.last and self.last.state else ""
 
     @property
     def lacking(self) -> int:
-        """How many objects were not in the destination in their current version, though nobody had them in hand."""
+        """Number of objects that are missing or outdated in the destination, and not in hand of replay or OMS."""
         return self.count(ObjectClass.MISSING, ObjectClass.OLDER, ObjectClass.OVERWRITTEN)
 
     @property
     def is_clean(self) -> bool:
-        """Whether everything was there that could be judged, as far as that is proven: what merely has the size of an
-        object may be a version before the one that OMS failed to copy, and what replay had in hand may never come."""
+        """True if OBS had every object that could be judged, and all of them are proven equal.
+
+        An object of equal size may be a version before the one that OMS failed to copy, and a key in hand of replay may
+        never arrive.
+        """
         waiting = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
         differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, *waiting)
         is_believed = self.last is not None and not self.last.is_contradicted
@@ -164,35 +177,37 @@ class InObs:
 
     @property
     def equal(self) -> int:
-        """How many objects were equal, however well that is proven."""
+        """Number of equal objects, proven or not."""
         return self.count(*EQUAL)
 
     @property
     def proven(self) -> int:
-        """How many of those are proven to be equal."""
+        """Number of objects that are proven equal."""
         return self.count(ObjectClass.EQUAL_CONTENTS)
 
     @property
     def total(self) -> int:
-        """How many objects the source bucket had, within the project's filter."""
+        """Number of objects of the source bucket within the project's filter."""
         return self.count(*IN_SCOPE)
 
     def shown(self) -> InObsShown:
-        """As the answer has it."""
-        under_way = [CompareUnderWay(started=each.started, **vars(progress)) for each, progress in self.open]
+        """Return the form for the answer."""
+        under_way = [CompareUnderWay(started=state.started, **vars(progress)) for state, progress in self.open]
         return InObsShown(self.last.compared() if self.last else None, under_way)
 
     def count(self, *classes: ObjectClass) -> int:
-        """How many objects of the source are of these classes."""
+        """Return the number of source objects of these classes."""
         return self.last.tally.objects(*classes) if self.last else 0
 
 
 @dataclass(frozen=True)
 class Backlog(BacklogShown):
-    """What waits to be resent. `copies`: those keys of records and run files that were read and that OMS had failed to
-    copy. `newest`: when the last record was written, in seconds since 1970; `after_close`: when each was that was not
-    sent because the project was closed, or nobody knew whether it was; `may_be_more`: not all that may be such a one
-    could be read."""
+    """Keys that wait to be resent.
+
+    `copies`: keys of the read records and run files that OMS had failed to copy. `newest`: the time of the last record,
+    in seconds since 1970. `after_close`: the times of records that were not sent because the project was closed, or its
+    state unknown. `may_be_more`: not all records that may be such could be read.
+    """
 
     copies: Sequence[FailedKey] = ()
     newest: int = 0
@@ -201,26 +216,28 @@ class Backlog(BacklogShown):
 
     @property
     def waiting(self) -> int:
-        """How many keys wait, at least."""
+        """Minimum number of waiting keys."""
         return self.failed + self.in_run_files
 
     @property
     def how_many(self) -> int:
-        """The same, to be told."""
+        """The number for texts, with "at least" where it is a minimum."""
         return AtLeast(self.waiting) if self.more_may_wait else self.waiting
 
     @property
     def unread(self) -> float:
-        """How many more keys there may be whose records were not read."""
+        """Maximum number of further keys in unread records."""
         return math.inf if self.at_least or self.unreadable_run_files else self.failed - self.read
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that was found. `closed`: the mark of a closed project, in which nothing matters but what came after the
-    close; `go`: the name of the GO that stands, or empty. `migration`: that of the old objects, while it is not over;
-    `old_objects`: how far it is, None where OMS was not asked; `keys_left`: its access keys, if it has been done for a
-    day."""
+    """All facts for a verdict.
+
+    `closed`: the mark of a closed project, in which only changes after the close matter. `go`: the name of the current
+    GO, or empty. `migration`: the unfinished migration of the old objects. `old_objects`: its progress, None if OMS was
+    not asked. `keys_left`: its access keys, if it has been done for a day.
+    """
 
     copying: Copying
     backlog: Backlog
@@ -234,7 +251,7 @@ class Facts:
 
     @cached_property
     def failures(self) -> CopyFailures | None:
-        """What became of what OMS failed to copy; None if it does not say how much that is."""
+        """Outcomes of the objects that OMS failed to copy; None if OMS does not report their number."""
         copying, backlog = self.copying, self.backlog
         if copying.failed is None:
             return None
@@ -243,7 +260,7 @@ class Facts:
         return CopyFailures.of(copying.failed, copying.listed, waiting, backlog.unread)
 
     def lasts(self, reason: Reason) -> bool:
-        """Whether what failed for this reason waits for somebody to do something."""
+        """Return True if keys that failed for this reason wait for an action."""
         if reason in MAY_NOT_SEND:
             return bool(self.backlog.after_close)
         if reason is Reason.COPY_FAILED:
@@ -251,13 +268,13 @@ class Facts:
         return reason in PERMANENT or reason is Reason.REJECTED
 
     def numbers(self, now: datetime) -> dict[str, object]:
-        """The facts in a few numbers; ages and lags are in seconds, and None is what is not known.
+        """Return the facts in a few numbers; ages and lags are in seconds, and None is unknown.
 
-        `waiting`: how many keys wait to be sent again (at least so many, with `at_least`), `oldest` since when, and
-        `backlog_age` how long that is. `copy_failures`: what OMS failed to copy and is not known to be dealt with.
-        `overdue`: what OMS should have worked on by now. `lag_p50`, `lag_p99`: how long after it was written an object
-        was in OBS, by the last comparison. `reconcile_age`, `compare_age`: how long ago the last whole pass began;
-        `open_passes`: how many are under way.
+        `waiting`: number of keys that wait to be resent (a minimum, with `at_least`), `oldest` the time of the first
+        failure, and `backlog_age` its age. `copy_failures`: copy failures that may not be dealt with. `overdue`:
+        accepted objects that OMS should have finished by now. `lag_p50`, `lag_p99`: delay from the write of an object
+        until it was in OBS, by the last comparison. `reconcile_age`, `compare_age`: age of the begin of the last pass
+        over all objects; `open_passes`: number of unfinished passes.
         """
         last, in_obs, unfinished = self.coverage.last, self.in_obs, self.copying.unfinished
         lag = in_obs.last.tally.copied_lag if in_obs.last else None
@@ -282,29 +299,30 @@ def _age(since: str | None, now: datetime) -> int | None:
 
 
 def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowledged: float = math.inf) -> Backlog:
-    """Read the current backlog from the log bucket; in a closed project with what came after the close and after the
-    time up to which somebody has `acknowledged` that.
+    """Read the current backlog from the log bucket.
+
+    In a closed project, it includes changes after the close that are newer than the time `acknowledged`.
 
     Raises StorageError.
     """
-    # A mark that was set anew is younger than what came after the one before.
+    # A new mark is younger than changes after the close before.
     settings, written = invocation.settings, parse_time(closed.first) if closed else None
-    # In the very second of the close it may have come after that.
+    # A change in the very second of the close may have come after it.
     after = max(acknowledged, written.timestamp() - 1) if written else acknowledged
     records, runs = records_and_runs(invocation, _MAX_RECORDS_COUNTED, _MAX_RUN_FILES_READ)
-    # The newest, because they tell what happens now.
+    # The newest records, because they show the current state.
     canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canaries}"
     listed = [listed for listed in records.listed if not listed.name.startswith(canaries)]
-    newest = sorted(listed, key=lambda one: one.modified, reverse=True)
+    newest = sorted(listed, key=lambda listed_record: listed_record.modified, reverse=True)
     late = sum(listed.modified > after for listed in newest)
     newest = newest[: max(_MAX_RECORDS_READ, min(late, _MAX_LATE_READ))]
     read = {key: listed.modified for key, listed in zip(read_failed(invocation, newest), newest, strict=True) if key}
     keys = [key for key in read if settings.key_filter.is_told(key.key)]
-    # Only its record says which project a long key belongs to.
+    # A long key's project is only in its record.
     foreign = len(read) - len(keys)
     failed = len(listed) - foreign
-    # One that went from one to the other meanwhile counts once.
-    recorded = {one.name for one in listed}
+    # A key that moved from a record to a run file meanwhile counts once.
+    recorded = {listed_record.name for listed_record in listed}
     in_hand = (key for key in runs.keys if record_name(invocation.task_id, "failed", key.key) not in recorded)
     failed_keys = [key for key in in_hand if not settings.key_filter.is_canary(key.key)]
     first_failures = [key.first_failure for key in (*failed_keys, *keys)]
@@ -325,7 +343,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
         left_behind=_left_behind(invocation),
         copies=[key for key in (*failed_keys, *keys) if key.copy_attempts],
         newest=newest[0].modified if newest else 0,
-        # Opened and closed again, it has not sent yet what came after the close before.
+        # A project that was opened and closed again has not yet sent the changes after the first close.
         after_close=[
             read[key]
             for key in keys
@@ -336,10 +354,10 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
 
 
 def _left_behind(invocation: Invocation) -> list[LeftBehind]:
-    """The run files of other projects of the task that no longer run: nobody takes them over."""
+    """Return the run files of inactive projects of the task, which no run takes over."""
     others = by_project(invocation)
     others.pop(invocation.settings.project, None)
-    # Most tasks have none, and then nobody asks who runs.
+    # Most tasks have no such files, and then the last runs are not read.
     ran = JobState(invocation).last_runs() if others else {}
     left = []
     for project, files in sorted(others.items()):

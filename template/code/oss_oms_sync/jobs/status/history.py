@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 
 from oss_oms_sync import jsontext
-from oss_oms_sync.answers.job_answers import ObjectSeen, Seconds, StoryAnswer, Submitted
+from oss_oms_sync.answers.job_answers import ObjectInfo, Seconds, StoryAnswer, Submitted
 from oss_oms_sync.answers.object_class import ObjectClass as ObjectClassInObs
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, same, sentences, t
@@ -49,12 +49,12 @@ class KeyHistory:
         self._invocation = invocation
         self._settings = invocation.settings
         self._key = key
-        # As listings show it, because that needs no right on objects.
+        # By a listing, because that needs no permission on objects.
         listed = invocation.source_bucket.find_all([key]) if self._settings.source_bucket else [None]
         self._source: ObjectSummary | None = listed[0]
         self._success, self._failed, self._proof = (self._record(kind) for kind in ("success", "failed", "proven"))
         body = jsontext.load(self._failed.body) if self._failed else None
-        # What the failed record says.
+        # Content of the failed record.
         self._details = body if isinstance(body, dict) else {}
         self._in_run_file = self._is_in_run_file()
 
@@ -76,9 +76,9 @@ class KeyHistory:
             key=self._key,
             accepted=accepted,
             well=story.well,
-            object=_seen(source) if source else None,
+            object=_object_info(source) if source else None,
             success=Submitted(success_etag(success), _time(modified_at(success))) if success else None,
-            in_obs=None if isinstance(there, str) else there and _seen(there),
+            in_obs=None if isinstance(there, str) else there and _object_info(there),
             in_obs_unknown=there if isinstance(there, str) else None,
             seconds=_seconds(source, success if accepted else None, there if story.well else None),
             failed={**self._details, "modified": _time(modified_at(failed))} if failed else None,
@@ -88,7 +88,7 @@ class KeyHistory:
         )
 
     def _in_obs(self) -> ObjectSummary | str | None:
-        """The object as a listing of OBS shows it, or why that is not known."""
+        """Return the object as a listing of OBS shows it, or the reason why it is unknown."""
         try:
             return self._invocation.destination().find_all([self._key])[0]
         except StorageError as error:
@@ -98,7 +98,7 @@ class KeyHistory:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
     def _conclude(self, *, accepted: bool) -> Story:
-        """The story, and what happens next: the first of these that is so."""
+        """Return the story by the first condition that is true."""
         source, success, failed, details = self._source, self._success, self._failed, self._details
         key_filter, is_gone = self._settings.key_filter, self._source is None
         reason = Reason.__members__.get(str(details.get("reason")))
@@ -171,16 +171,16 @@ class KeyHistory:
                 NOT_SENT,
             ),
         )
-        found = next((Story(*story) for is_so, *story in stories if is_so), None)
-        return found or self._conclude_unrecorded()
+        first = next((Story(*first) for is_so, *first in stories if is_so), None)
+        return first or self._conclude_unrecorded()
 
     def _conclude_unrecorded(self) -> Story:
-        """The same for a version without a record: whether reconcile finds it."""
+        """Return the story of a version without a record, which depends on reconcile's scope."""
         installed, opened = JobState(self._invocation).installed(note=False), None
         usual = Scope(self._settings.key_filter, None, everything=False)
-        with suppress(StorageError):  # what comes next says that it is not known
+        with suppress(StorageError):  # the next step reports the failure to read it
             opened = Closing(self._invocation).opened()
-        # Of what was written since, the event may be on its way, although reconcile does not wait for it.
+        # The event of an object written since may still arrive, although reconcile does not wait for it.
         if opened and self._source and self._source.modified >= opened.timestamp():
             opened = None
         classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now(), opened=opened)
@@ -204,13 +204,13 @@ class KeyHistory:
                     ),
                 )
         return Story(
-            self._told_of_record(),
+            self._describe_record(),
             t("Reconcile sends it in its next pass."),
             t("Nobody has it in hand: reconcile finds and sends it once the project is open."),
         )
 
-    def _told_of_record(self) -> Text:
-        """Return the story of a version that no success record names."""
+    def _describe_record(self) -> Text:
+        """Return the sentence on a version that no success record names."""
         source, success = self._source, self._success
         if success is None:
             return t("It has no record: its event was lost.")
@@ -221,7 +221,7 @@ class KeyHistory:
         return t("OMS accepted an older version.")
 
     def _copy_failed(self, success: StoredObject) -> Story | None:
-        """The story of an accepted version that OMS failed to copy since, as its list said; None for any other."""
+        """Return the story of an accepted version that OMS failed to copy since, by its list; None if it did not."""
         failed = self._failed
         is_failed = self._details.get("reason") == Reason.COPY_FAILED.name
         if not failed or not is_failed or modified_at(failed) < modified_at(success):
@@ -231,13 +231,15 @@ class KeyHistory:
     def _conclude_in_obs(
         self, source: ObjectSummary, success: StoredObject, there: ObjectSummary | None, waiting: Story | None
     ) -> Story:
-        """The same for an accepted version, by what OBS has; `waiting` if OMS failed to copy it, and it waits to be
-        sent again: then only equal contents show that it is there, because what has its size may be the version before.
+        """Return the story of an accepted version, by the object in OBS.
+
+        `waiting` is the story if OMS failed to copy the version, and it waits to be resent: then only equal contents
+        prove that OBS has it, because an object of its size may be the version before.
         """
         proven = listed_record(self._proof, self._key) if self._proof else None
         entry = Entry(self._key, source, listed_record(success, self._key), None, there, proven)
-        # Nothing is too young here, where somebody asks for one key; but what OMS accepted within the last hour it may
-        # still have in hand.
+        # Age does not exclude an object here, because the call is for one key; but OMS may still have a version in hand
+        # that it accepted within the last hour.
         object_class = classify(entry, Moments(math.inf, InHand.assumed(self._invocation.clock.now().timestamp())))
         if waiting and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
             return waiting
@@ -247,7 +249,7 @@ class KeyHistory:
         return story_in_obs(entry, object_class, remedy_of_key(entry, object_class, mode, suffix), was_resent=resent)
 
     def _next(self, story: Story) -> tuple[Text, Step | None]:
-        """What happens next, and how to resend the key now, or that nothing is sent and which step changes that."""
+        """Return the next event, and the step that resends the key now, or the reason why sending is refused."""
         if refusal := self._refusal():
             following = story.closed or story.following
             return sentences(following, refusal), None
@@ -257,7 +259,7 @@ class KeyHistory:
         return following, Step("replay", {"key": self._key})
 
     def _refusal(self) -> Text | None:
-        """Why nothing is sent; None if the project is open."""
+        """Return the reason why sending is refused; None if the project is open."""
         try:
             closed = Closing(self._invocation).state()
         except StorageError as error:
@@ -269,21 +271,21 @@ class KeyHistory:
         return describe(closed, shown_mark(self._invocation, closed).go) if closed else None
 
     def _is_in_run_file(self) -> bool | None:
-        """Whether a run file has the key; None if unknown, because one that could not be read may have it."""
+        """Return True if a run file has the key; None if an unreadable run file may have it."""
         runs = list(RunFiles(self._invocation).leftovers())
         if any(key.key == self._key for run in runs if isinstance(run, RunFile) for key in run.keys):
             return True
         return False if all(isinstance(run, RunFile) for run in runs) else None
 
 
-def _seen(listed: ObjectSummary) -> ObjectSeen:
-    return ObjectSeen(listed.etag, listed.size, _time(listed.modified))
+def _object_info(listed: ObjectSummary) -> ObjectInfo:
+    return ObjectInfo(listed.etag, listed.size, _time(listed.modified))
 
 
 def _seconds(source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None) -> Seconds:
     if source is None:
         return Seconds(None, None)
-    # What is well may be on its way, and OBS have the version before.
+    # A key that is well may not have arrived yet, so OBS may have the version before.
     is_there = isinstance(there, ObjectSummary) and there.size == source.size
     copied = there.modified - source.modified if isinstance(there, ObjectSummary) and is_there else -1
     accepted = max(0, modified_at(success) - source.modified) if success else None

@@ -1,4 +1,4 @@
-"""The verdict: whether everything is in step, and if not, what matters most."""
+"""The verdict: in step, or else the most important deviation."""
 
 from __future__ import annotations
 
@@ -38,15 +38,14 @@ _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
 def reach_verdict(facts: Facts) -> Verdict:
-    """The verdict on what matters most: what the first rule says that has something to say. Old objects on their way
-    are named beside it."""
+    """Return the verdict of the first rule that applies, with a note on a running migration of old objects."""
     verdict = next(verdict for rule in _RULES for verdict in rule(facts))
     also = on_their_way(facts)
     return replace(verdict, text=sentences(verdict.text, also)) if also else verdict
 
 
 def closed(facts: Facts) -> Iterator[Verdict]:
-    """In a closed project nothing matters but what came after the close."""
+    """Yield the verdict of a closed project, in which only changes after the close matter."""
     if facts.closed is None:
         return
     backlog, late, after, waiting, hidden = facts.backlog, facts.backlog.after_close, None, None, None
@@ -70,8 +69,8 @@ def closed(facts: Facts) -> Iterator[Verdict]:
         after = sentences(after, None if facts.go else too_many)
     if backlog.waiting or backlog.at_least:
         waiting = t("Recorded and not submitted: {n:object key|object keys}.", n=backlog.how_many)
-    if files := [*backlog.unreadable_run_files, *(one.folder for one in backlog.left_behind)]:
-        # Compare sends nothing now, so that no file may be deleted after it, as the other rules say.
+    if files := [*backlog.unreadable_run_files, *(project.folder for project in backlog.left_behind)]:
+        # Compare sends nothing now, so no file may be deleted after it, in contrast to other rules.
         hidden = t(
             "Keys may wait in run files of replay that cannot be read, or whose project no longer runs: {files}. To see"
             " what is missing in OBS: python3 ops.py compare.",
@@ -85,7 +84,7 @@ def closed(facts: Facts) -> Iterator[Verdict]:
 
 
 def broken(facts: Facts) -> Iterator[Verdict]:
-    """What keeps every key from OMS, and does not pass by itself."""
+    """Yield a lasting failure that keeps every key from OMS."""
     task, permanent = facts.copying.task, {reason.name for reason in PERMANENT}
     names = [name for name in facts.backlog.by_reason if name in permanent]
     # Keys are accepted even without the permission to look at the task.
@@ -101,11 +100,11 @@ def broken(facts: Facts) -> Iterator[Verdict]:
 
 
 def waiting(facts: Facts) -> Iterator[Verdict]:
-    """Keys that wait to be sent again."""
+    """Yield a verdict on keys that wait to be resent."""
     backlog, number = facts.backlog, facts.backlog.how_many
     text = t("{n:object|objects} waiting; replay resends automatically.", n=number)
     if backlog.oldest:
-        # The first failure is known only of records that were read.
+        # The first failure is only known if all records were read.
         is_first = backlog.read >= backlog.failed
         since = backlog.oldest if is_first else t("{time} or before", time=backlog.oldest)
         text = t("{n:object|objects} waiting since {since}; replay resends automatically.", n=number, since=since)
@@ -114,16 +113,16 @@ def waiting(facts: Facts) -> Iterator[Verdict]:
 
 
 def unreadable(facts: Facts) -> Iterator[Verdict]:
-    """Keys in hand of which nobody knows the names."""
+    """Yield a verdict on unreadable run files, whose keys are unknown."""
     if facts.backlog.unreadable_run_files:
         yield behind(UNREADABLE.filled(names=facts.backlog.unreadable_run_files), Step("compare"))
 
 
 def left_behind(facts: Facts) -> Iterator[Verdict]:
-    """Keys in hand of projects that no longer run."""
+    """Yield a verdict on run files of inactive projects."""
     names = [
-        t("{project} ({folder}: {n})", project=one.project, folder=one.folder, n=one.run_files)
-        for one in facts.backlog.left_behind
+        t("{project} ({folder}: {n})", project=run_files.project, folder=run_files.folder, n=run_files.run_files)
+        for run_files in facts.backlog.left_behind
     ]
     if names:
         yield behind(
@@ -138,7 +137,7 @@ def left_behind(facts: Facts) -> Iterator[Verdict]:
 
 
 def events_lost(facts: Facts) -> Iterator[Verdict]:
-    """Objects of which no event told."""
+    """Yield a verdict on lost events, if most new objects had none."""
     last = facts.coverage.recent
     new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
     if missing * 2 > new:
@@ -156,7 +155,7 @@ def events_lost(facts: Facts) -> Iterator[Verdict]:
 
 
 def not_looked(facts: Facts) -> Iterator[Verdict]:
-    """What no recent pass has looked at, and which command ends that: one sentence each."""
+    """Yield a verdict on gaps of the recent passes, with a sentence and a command for each."""
     coverage, in_obs, left = facts.coverage, facts.in_obs, facts.in_obs.count(ObjectClass.MIGRATING)
     kinds = (
         (
@@ -203,16 +202,16 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             ),
         ),
     )
-    found = [(step, text) for is_so, step, text in kinds if is_so]
-    if found:
-        step, told = found[0]
-        for _, text in found[1:]:
-            told = t("{one} And {other}", one=told, other=text)
-        yield unknown(sentences(t("Nothing waits, but {why}", why=told), _under_way(coverage.open)), step)
+    reasons = [(step, text) for is_so, step, text in kinds if is_so]
+    if reasons:
+        step, reason = reasons[0]
+        for _, text in reasons[1:]:
+            reason = t("{one} And {other}", one=reason, other=text)
+        yield unknown(sentences(t("Nothing waits, but {why}", why=reason), _under_way(coverage.open)), step)
 
 
 def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
-    """Where there is nothing that could be in step."""
+    """Yield a verdict if no object is in scope, so that nothing can be in step."""
     last = facts.coverage.recent
     if last and last.tally.found_nothing:
         yield unknown(
@@ -229,10 +228,10 @@ def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
 
 
 def in_step(facts: Facts) -> Iterator[Verdict]:
-    """What was looked at, and what was not."""
+    """Yield the verdict in step, with the checked and the unchecked parts."""
     coverage, copying = facts.coverage, facts.copying
     began, counts = (coverage.recent.started, coverage.recent.counts) if coverage.recent else ("", {})
-    is_limited = coverage.since.timestamp() > 0  # OSS is younger than that
+    is_limited = coverage.since.timestamp() > 0  # True for any real time, because OSS is younger
     since, month = timestamp(coverage.since), copying.since and copying.since.strftime("%Y-%m")
     unfinished = copying.unfinished.objects if copying.unfinished else 0
     text = sentences(
@@ -255,7 +254,7 @@ def in_step(facts: Facts) -> Iterator[Verdict]:
     yield Verdict(VerdictState.IN_STEP, text, step)
 
 
-# In the order in which it matters.
+# In order of importance.
 _RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
     closed,
     broken,
@@ -278,7 +277,7 @@ _RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
 
 
 def _under_way(passes: OpenPasses) -> Text | None:
-    """The newest of the open passes, and how many others there are; None if there is none."""
+    """Return a sentence on the newest open pass, with the number of the others; None if there is none."""
     if not passes:
         return None
     newest, progress = max(passes, key=lambda each: each[0].started)

@@ -18,7 +18,7 @@ from oss_oms_sync.jobs.status.facts import Facts, InObs
 
 ACKNOWLEDGE = "python3 ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
-unknown = partial(Verdict, VerdictState.NOT_KNOWN)
+unknown = partial(Verdict, VerdictState.UNKNOWN)
 _COUNTERS_MISSING = t(
     "Nothing waits here, but OMS's answer lacks some of its counters: see the task in the OMS console."
 )
