@@ -128,7 +128,7 @@ class ReconcileCount(Count):
 
     def equal(self, run: KeyRun) -> int:
         """See Count: those that are covered, and whose events nobody asks for."""
-        return min(self._classifier.covered(run.source, run.twin), self._key_filter.tells(run.keys))
+        return min(self._classifier.covered(run.source, run.twin), self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
         """See Count."""
@@ -145,7 +145,7 @@ class ReconcileCount(Count):
                 object_class = object_class if take(due) else ReconcileClass.UNSENT
             self._marks.add(entry.key)
             # What has a class is the project's, and nearly all has.
-            counts[INSIDE] += object_class is not None or self._key_filter.is_told(entry.key)
+            counts[INSIDE] += object_class is not None or self._key_filter.is_reported(entry.key)
         if object_class is None:
             return
         counts[object_class.count] += 1

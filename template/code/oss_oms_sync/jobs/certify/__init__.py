@@ -83,10 +83,10 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     said = f"{found['document']}: {found['verdict']}" if found else "without a certificate"
     by, why = ("cutover", run) if run else ("close", said)
     closing, mark = Closing(invocation), None
-    if not migration.under_way(invocation):
+    if not migration.current_migration(invocation):
         may_be_open, mark = closing.may_be_open(), closing.close(by, why, run)
         # Of a project that was closed before, the migration sees that, and does not begin.
-        if may_be_open and migration.under_way(invocation):
+        if may_be_open and migration.current_migration(invocation):
             mark = closing.open(by)
     answer = MarkAnswer(*_answer(invocation, mark)) if mark else MarkAnswer(None, _MIGRATES)
     return {**to_json(answer), "certificate": found}
@@ -110,7 +110,7 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
         evidence = gather(invocation, options)
         checks = [check(evidence) for check in (oms_finished, nothing_waits)]
     go = _standing_go(invocation, options, closed) if closed else None
-    return to_json(LookAnswer(*_answer(invocation, closed), go, checks, migration.under_way(invocation)))  # type: ignore[no-any-return]
+    return to_json(LookAnswer(*_answer(invocation, closed), go, checks, migration.current_migration(invocation)))  # type: ignore[no-any-return]
 
 
 def _stays_closed(options: CutoverOptions, closed: Closed | None, *, has_go: bool) -> bool:

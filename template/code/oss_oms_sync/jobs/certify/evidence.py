@@ -19,7 +19,7 @@ from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.clocks import skews
+from oss_oms_sync.clouds.clocks import clock_skews
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -27,7 +27,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import MAX_KEYS, entries
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, UNPROVEN, FileSystem, Judge, Moments, are_same_size
 from oss_oms_sync.comparison.proof import missing_permissions
-from oss_oms_sync.errors import OF_ONE_KEY, Failure, PayloadError, StorageError
+from oss_oms_sync.errors import KEY_REASONS, Failure, PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample, compare_headers
 from oss_oms_sync.ledger import migration
@@ -35,14 +35,14 @@ from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
+from oss_oms_sync.ledger.waiting import WaitingKeys, list_waiting_keys
 from oss_oms_sync.passes.digests import MAX_DRAWN
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 
-_OF_ONE_KEY = {reason.name for reason in OF_ONE_KEY}
+_OF_ONE_KEY = {reason.name for reason in KEY_REASONS}
 # What OMS has not finished.
 OMS_UNFINISHED = "oms_unfinished"
 # What of the objects' headers is not in OBS.
@@ -264,11 +264,11 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     reconciled = answering(PassStore(invocation, "reconcile").states(), invocation.settings.key_filter.prefix)
     # Replay records what lists tell before it writes how far it has read them; so this is read before what waits.
     lists = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
-    waiting = what_waits(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
+    waiting = list_waiting_keys(invocation, _MOST_RECORDS, _MOST_RUN_FILES, reasons=True)
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
     urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
-    under_way = migration.under_way(invocation)
+    under_way = migration.current_migration(invocation)
     evidence = Evidence(
         options=asked,
         # After the passes: a certificate tells of none that ended after it was made.
@@ -279,14 +279,14 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         waiting=waiting,
         due=_due(invocation, destination, comparison, waiting.keys) if waiting.keys else [],
         lists=lists,
-        clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
+        clocks=clock_skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
         # Two minutes before the standstill pass began they had to be closed, too: by OSS's clock, both.
         open_projects=open_projects(invocation, (still.began - CLOSED_AFTER).timestamp() if still else math.inf),
         oms=OmsWork.ask(invocation, task, closed, largest),
         migration=under_way,
-        old_objects=migration.how_far(invocation, under_way),
-        migrated=migration.over(invocation),
+        old_objects=migration.query_task_group(invocation, under_way),
+        migrated=migration.finished_migrations(invocation),
         sample=Sample.of(asked.sample) if asked.sample else None,
         headers=Headers(task.enable_metadata_migration if isinstance(task, TaskInfo) else None),
     )

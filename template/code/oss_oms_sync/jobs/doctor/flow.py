@@ -134,10 +134,10 @@ def others_open(context: CheckContext) -> Finding:
 
 def old_objects(context: CheckContext) -> Finding:
     """A migration of them that does not go on by itself, and the access keys that are there as long."""
-    found = migration.under_way(context.invocation)
+    found = migration.current_migration(context.invocation)
     if found is None:
         return ok(t("no migration of the old objects is on its way"))
-    group = migration.how_far(context.invocation, found)
+    group = migration.query_task_group(context.invocation, found)
     if isinstance(group, TaskGroup) and group.state in MOVING:
         return ok(group.title)
     how = (

@@ -35,7 +35,7 @@ from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_name, record_prefix
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import by_project, read_failed, records_and_runs
+from oss_oms_sync.ledger.waiting import read_failed, records_and_runs, run_files_by_project
 from oss_oms_sync.passes.states import (
     PassState,
     answer_of,
@@ -299,7 +299,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     late = sum(listed.modified > after for listed in newest)
     newest = newest[: max(_MAX_RECORDS_READ, min(late, _MAX_LATE_READ))]
     read = {key: listed.modified for key, listed in zip(read_failed(invocation, newest), newest, strict=True) if key}
-    keys = [key for key in read if settings.key_filter.is_told(key.key)]
+    keys = [key for key in read if settings.key_filter.is_reported(key.key)]
     # Only its record says which project a long key belongs to.
     foreign = len(read) - len(keys)
     failed = len(listed) - foreign
@@ -317,8 +317,8 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
         outside=records.outside + foreign,
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
-        by_reason=dict(Counter(key.told_reason for key in keys)),
-        keys=[KeyWaiting(key.key, key.told_reason, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
+        by_reason=dict(Counter(key.reason_name for key in keys)),
+        keys=[KeyWaiting(key.key, key.reason_name, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
         run_files=runs.files,
         in_run_files=len(failed_keys),
         unreadable_run_files=runs.unreadable,
@@ -337,7 +337,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
 
 def _left_behind(invocation: Invocation) -> list[LeftBehind]:
     """The run files of other projects of the task that no longer run: nobody takes them over."""
-    others = by_project(invocation)
+    others = run_files_by_project(invocation)
     others.pop(invocation.settings.project, None)
     # Most tasks have none, and then nobody asks who runs.
     ran = JobState(invocation).last_runs() if others else {}
