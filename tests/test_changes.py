@@ -181,11 +181,11 @@ CHANGES = {
         (
             (
                 f"{CODE}/ledger/migration.py",
-                "def under_way(",
+                "def current_migration(",
                 "def noted(invocation: Invocation) -> Migration | None:\n"
                 '    """What somebody has noted of the last one."""\n'
                 '    return JobState(invocation).recall(Migration, "noted")\n\n\n'
-                "def under_way(",
+                "def current_migration(",
             ),
         ),
         ("tests/unit/test_stored.py", "tests/unit/jobs/status/test_in_obs.py"),

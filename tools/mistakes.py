@@ -447,7 +447,7 @@ MISTAKES = (
         "what is sent again counted as the first time",
         f"{_UNIT}/comparison/test_result.py::test_what_was_sent_again_counts_apart",
         f"{_CODE}/comparison/judge.py",
-        "again(source.etag) if is_again else source.etag",
+        "repeated_etag(source.etag) if is_again else source.etag",
         "source.etag",
     ),
     Mistake(

@@ -18,7 +18,7 @@ import yaml
 
 from oss_oms_sync.jobs import compare, reconcile, replay, status
 from oss_oms_sync.jobs.certify import evidence as of_certify
-from oss_oms_sync.options import known
+from oss_oms_sync.options import option_types
 from package.tool import arguments
 from support.answers import ANSWERS
 from support.documents import Document
@@ -33,11 +33,11 @@ OF_THE_PROJECT = [ROOT / "template" / "readme.md", ROOT / "template" / "readme.z
 IN_CHINESE = [path for path in (*DOCUMENTS, *OF_THE_PROJECT) if path.name.endswith(".zh.md")]
 PAIRS = [(path.with_name(path.name.replace(".zh.", ".")), path) for path in IN_CHINESE]
 OPTIONS = {
-    "replay": known(replay.ReplayOptions),
-    "reconcile": known(reconcile.ReconcileOptions),
-    "compare": known(compare.CompareOptions),
-    "certify": known(of_certify.CutoverOptions),
-    "status": known(status.StatusOptions),
+    "replay": option_types(replay.ReplayOptions),
+    "reconcile": option_types(reconcile.ReconcileOptions),
+    "compare": option_types(compare.CompareOptions),
+    "certify": option_types(of_certify.CutoverOptions),
+    "status": option_types(status.StatusOptions),
     "doctor": {},
     "forward": {},
 }

@@ -176,7 +176,7 @@ class Failure:
 # Reasons that concern every key, and do not pass by themselves.
 PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT, Reason.NO_TASK}
 # Reasons that lie in a key or its object: they may never pass.
-OF_ONE_KEY = {Reason.REJECTED, Reason.REFUSED, Reason.COPY_FAILED}
+KEY_REASONS = {Reason.REJECTED, Reason.REFUSED, Reason.COPY_FAILED}
 # Reasons for which OMS is not called.
 MAY_NOT_SEND = {Reason.CLOSED, Reason.MARK_UNREAD}
 # Reasons that neither bisecting nor another batch would change.

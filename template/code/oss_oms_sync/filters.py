@@ -33,17 +33,17 @@ class KeyFilter:
         """Whether `key`, which passes the filter, is that of a canary."""
         return key.startswith(self.canaries)
 
-    def is_told(self, key: str) -> bool:
+    def is_reported(self, key: str) -> bool:
         """Whether `key` passes the filter, and is not that of a canary: what reports tell of, and verdicts go by."""
         return self.matches(key) and not key.startswith(self.canaries)
 
-    def tells(self, keys: Sequence[str]) -> int:
+    def count_reported(self, keys: Sequence[str]) -> int:
         """How many of the first of these keys, which rise, it tells of."""
-        if self.suffix or not all(map(self.is_told, (keys[0], keys[-1]))):
-            return next((place for place, key in enumerate(keys) if not self.is_told(key)), len(keys))
+        if self.suffix or not all(map(self.is_reported, (keys[0], keys[-1]))):
+            return next((place for place, key in enumerate(keys) if not self.is_reported(key)), len(keys))
         # Those with one beginning are neighbours.
         places = (bisect_left(keys, untold) for untold in (RECORD_ROOT, self.canaries))
-        return min((at for at in places if at < len(keys) and not self.is_told(keys[at])), default=len(keys))
+        return min((at for at in places if at < len(keys) and not self.is_reported(keys[at])), default=len(keys))
 
     def withholds(self, key: str) -> bool:
         """Whether an object of the source would pass the filter, but has the name of a record: it is never sent."""

@@ -14,7 +14,7 @@ from oss_oms_sync.filters import prefix_problem
 T = TypeVar("T")
 
 
-def known(kind: type) -> dict[str, type]:
+def option_types(kind: type) -> dict[str, type]:
     """The options that are the fields of a dataclass, with their types, but for None."""
     hints = get_type_hints(kind).items()
     # Of `list[str] | None` the first.
@@ -28,7 +28,7 @@ def parse(payload: bytes | str, kind: type[T]) -> T:
 
     Raises PayloadError for anything else.
     """
-    given, types = _object(payload), known(kind)
+    given, types = _object(payload), option_types(kind)
     if is_timer_event(given):
         given = _object(str(given.get("payload") or ""))
     for name, value in given.items():

@@ -22,7 +22,7 @@ class Unconfirmed:
     setting: str = ""
     as_assumed: tuple[str, ...] = ()
 
-    def seen_by_canary(self, report: Mapping[str, object]) -> str:
+    def canary_observation(self, report: Mapping[str, object]) -> str:
         """Return the value in a field report; empty if the canary did not see it, or the report cannot settle it."""
         if not self.as_assumed:
             return ""
@@ -32,11 +32,11 @@ class Unconfirmed:
             # Of lists the first one.
             value = value[0] if isinstance(value, list) and value else value
             value = value.get(name) if isinstance(value, Mapping) else None
-        return value if isinstance(value, str) and value != NOT_SEEN else ""
+        return value if isinstance(value, str) and value != NOT_OBSERVED else ""
 
 
 # Words of field reports (ops/canary/field_report.py).
-NOT_SEEN = "not seen"
+NOT_OBSERVED = "not seen"
 _WITHIN_MINUTES = ("under 5 s", "under 30 s", "under 1 min", "under 5 min", "under 10 min")
 # A canary waits for twenty minutes at most.
 _WITHIN_THE_HOUR = (*_WITHIN_MINUTES, "longer")

@@ -11,7 +11,7 @@ from ops.clock import WallClock
 from ops.clouds.buckets import ObsBucketClient
 from ops.clouds.wire import RefusedError
 
-NOT_SEEN, YES, NO = "", "yes", "no"
+NOT_OBSERVED, YES, NO = "", "yes", "no"
 # How long the URL holds, and how long after that it is used once more: times are in whole seconds.
 _VALID_SECONDS, _LATE_SECONDS = 10, 5.0
 # What is changed; of whatever object of a canary, neither value is its own.
@@ -22,10 +22,10 @@ class InPlace(NamedTuple):
     """Each is "yes", "no", or empty if it was not seen: whether a change moves LastModified, or the ETag; whether OBS
     honours a URL that expires, and whether it still does afterwards."""
 
-    moves_time: str = NOT_SEEN
-    moves_etag: str = NOT_SEEN
-    url: str = NOT_SEEN
-    expired_url: str = NOT_SEEN
+    moves_time: str = NOT_OBSERVED
+    moves_etag: str = NOT_OBSERVED
+    url: str = NOT_OBSERVED
+    expired_url: str = NOT_OBSERVED
 
 
 def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPlace:
@@ -43,7 +43,7 @@ def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPl
     after = bucket.head(key)
     if after is None or after.headers.get(_HEADER.lower()) != _FIRST:
         return InPlace()
-    late = NOT_SEEN
+    late = NOT_OBSERVED
     if by_url:
         clock.sleep(_VALID_SECONDS + _LATE_SECONDS)
         late = _word(_is_done(lambda: bucket.change_headers(key, {_HEADER: _SECOND}, expires)))

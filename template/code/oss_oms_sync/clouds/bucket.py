@@ -110,9 +110,9 @@ class Bucket(ABC):
         Raises StorageError if it cannot.
         """
         # Here, because forward lists nothing.
-        from oss_oms_sync.clouds.listings import rises
+        from oss_oms_sync.clouds.listings import can_follow
 
-        if not rises(page, after):
+        if not can_follow(page, after):
             raise self._disorder(after)
         return page
 
@@ -186,7 +186,7 @@ class Bucket(ABC):
         return result
 
 
-def if_found(result: T | StorageError) -> T | None:
+def none_if_missing(result: T | StorageError) -> T | None:
     """The result of a call; None if it failed because there is no such object.
 
     Raises StorageError if it failed otherwise.

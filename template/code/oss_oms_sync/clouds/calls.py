@@ -120,13 +120,13 @@ class CallPool:
         begun = [self.begin(call, seconds) for call in calls]
         return [one.result() for one in begun]
 
-    def begin(self, call: Callable[[], T], seconds: float) -> Begun[T]:
+    def begin(self, call: Callable[[], T], seconds: float) -> RunningCall[T]:
         """Let `call` run while its caller does something else; it is abandoned after `seconds`."""
         # One that was abandoned by another thread takes no more calls.
         with self._lock:
             pool = self._pool
             future = pool.submit(call)
-        return Begun(future, seconds, lambda: self._abandon(pool))
+        return RunningCall(future, seconds, lambda: self._abandon(pool))
 
     def _abandon(self, pool: ThreadPoolExecutor) -> None:
         # A stuck thread would keep its place for the life of the instance, so it is abandoned with its pool.
@@ -137,7 +137,7 @@ class CallPool:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-class Begun(Generic[T]):
+class RunningCall(Generic[T]):
     """A call that is running, or waits for its turn."""
 
     def __init__(self, future: Future[T], seconds: float, abandon: Callable[[], None]) -> None:
@@ -215,7 +215,7 @@ class PendingCall(Generic[T]):
 
     def __init__(
         self,
-        begun: Begun[T | StorageError],
+        begun: RunningCall[T | StorageError],
         session: Connections,
         budget: RetryBudget,
         no_answer: Callable[[], StorageError],

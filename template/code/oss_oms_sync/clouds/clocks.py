@@ -15,7 +15,7 @@ _SECONDS = 5.0
 _ATTEMPT_SECONDS = 15.0
 
 
-def skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[str, timedelta | None]:
+def clock_skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[str, timedelta | None]:
     """How far `clock` is off those of the clouds at `urls`, by name; None where one has no address, or does not say."""
     dates = {name: _date_at(url, clock, pool) if url else None for name, url in urls.items()}
     return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}

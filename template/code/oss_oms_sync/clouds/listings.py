@@ -262,7 +262,7 @@ def _minute(text: str) -> int:
 OSS = Dialect(_unquote, _seconds, r"\.000Z", tells_types=True, has_token=True)
 
 
-def rises(page: ListPage, after: str) -> bool:
+def can_follow(page: ListPage, after: str) -> bool:
     """Whether a page can follow the name `after`: its names rise from there on in the order of their UTF-8 bytes, and
     it has some if there are more. What merges listings would pass over objects otherwise, and paging on never end."""
     names = [after, *page.columns.names]

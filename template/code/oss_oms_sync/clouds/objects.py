@@ -22,7 +22,7 @@ _STANDARD = ("cache-control", "content-disposition", "content-encoding", "conten
 # https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
 MAX_NAME_BYTES = 1023
 # What a status means where there is no body that would say which: in answers to HEAD, of either cloud.
-OF_HEAD = {403: "AccessDenied", 404: "NoSuchKey"}
+HEAD_ERROR_CODES = {403: "AccessDenied", 404: "NoSuchKey"}
 # The pages on error codes of both clouds: faults of the access key itself, not of its permissions.
 BAD_CREDENTIALS = {
     "InvalidAccessKeyId",
@@ -33,7 +33,7 @@ BAD_CREDENTIALS = {
     "SignatureDoesNotMatch",
 }
 # The pages on error codes of both clouds: a permission that is missing, for one object or for all.
-NO_RIGHT = {"AccessDenied", "AccessForbidden"}
+NO_PERMISSION = {"AccessDenied", "AccessForbidden"}
 # What else is refused for whatever object: by a clock, for an account, of a bucket.
 _OF_ALL = {
     "AccountProblem",

@@ -22,11 +22,11 @@ from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 import requests
 
 from oss_oms_sync.clock import Clock, Deadline, parse_retry_after
-from oss_oms_sync.clouds.bucket import Bucket, if_found
+from oss_oms_sync.clouds.bucket import Bucket, none_if_missing
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import MAX_LONG_BODY, MAX_SHORT_BODY, NETWORK_ERRORS, Connections, read_body
 from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
-from oss_oms_sync.clouds.objects import OF_HEAD, ListPage, ObjectSummary, refuses_object
+from oss_oms_sync.clouds.objects import HEAD_ERROR_CODES, ListPage, ObjectSummary, refuses_object
 from oss_oms_sync.clouds.obs_answers import (
     DEADLINE,
     NETWORK,
@@ -161,7 +161,7 @@ class ObsBucket(Bucket):
         Raises ObsError.
         """
         (found,) = self.try_head_all([name])
-        return if_found(found)
+        return none_if_missing(found)
 
     def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY) -> ObjectPart | None:
         """Read `length` bytes (at most MAX_LONG_BODY) of an object from `start` on, or less if it ends before that.
@@ -175,7 +175,7 @@ class ObsBucket(Bucket):
             # An empty object has no range that could be read.
             head = self.head(name)
             return ObjectPart(head, 0, b"") if head else None
-        return if_found(error)
+        return none_if_missing(error)
 
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
         return self._page_call(prefix, after, size, UnreadPage.read)
@@ -263,7 +263,7 @@ class ObsBucket(Bucket):
         # That to HEAD has no body that would say which, nor whether it is OBS that answers.
         is_obs = "x-obs-request-id" in response.headers if method == "HEAD" else bool(code)
         if method == "HEAD" and is_obs:
-            code = OF_HEAD.get(status, "")
+            code = HEAD_ERROR_CODES.get(status, "")
         said = f"OBS answered {status} {code}: {message}"
         code = _RETRIED.get(status) or (code if is_obs else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:

@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from oss_oms_sync.clock import Clock, Deadline
-from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, if_found
+from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, none_if_missing
 from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, not_oss
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 from oss_oms_sync.clouds.objects import (
     BAD_CREDENTIALS,
+    HEAD_ERROR_CODES,
     MAX_NAME_BYTES,
-    OF_HEAD,
     ListPage,
     ObjectSummary,
     StoredObject,
@@ -137,7 +137,7 @@ class OssBucket(Bucket):
 
         Raises StorageError for any other failure.
         """
-        return [if_found(result) for result in self.try_get_all(names)]
+        return [none_if_missing(result) for result in self.try_get_all(names)]
 
     def get(self, name: str) -> bytes | None:
         """Read an object's body; None if the object does not exist.
@@ -297,6 +297,6 @@ def _code_of(error: oss2.exceptions.OssError) -> str:
     by_signature = code == "InvalidArgument" and "region" in message
     if says_so or by_signature or code == "PermanentRedirect":
         return "OtherRegion"
-    if not code and error.status in OF_HEAD:
-        return OF_HEAD[error.status]
+    if not code and error.status in HEAD_ERROR_CODES:
+        return HEAD_ERROR_CODES[error.status]
     return "Redirect" if 300 <= error.status < 400 else str(code)

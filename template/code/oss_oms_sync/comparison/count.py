@@ -19,7 +19,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, first
 from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
-from oss_oms_sync.ledger.records import again
+from oss_oms_sync.ledger.records import repeated_etag
 from oss_oms_sync.passes.classify import Entry, is_covered
 from oss_oms_sync.passes.digests import digest, first_folder, told_as
 from oss_oms_sync.passes.listing import KeyRun
@@ -186,7 +186,7 @@ class CompareCount(Count):
             tally.oldest_not_there = written if oldest is None else min(oldest, written)
         if is_old or object_class is ObjectClass.IMPOSSIBLE:
             return
-        if success and success.etag == etag_of(again(source.etag)):
+        if success and success.etag == etag_of(repeated_etag(source.etag)):
             tally.again += 1
             return
         if success and is_covered(source, success):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.clouds.objects import NO_RIGHT, Columns, ObjectSummary, etag_of, first, first_difference
+from oss_oms_sync.clouds.objects import NO_PERMISSION, Columns, ObjectSummary, etag_of, first, first_difference
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.in_hand import InHand
 from oss_oms_sync.comparison.proof import IN_VAIN, Proof, Prover, kept
@@ -17,7 +17,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.migration import NONE, Migrations
-from oss_oms_sync.ledger.records import FailedKey, again
+from oss_oms_sync.ledger.records import FailedKey, repeated_etag
 from oss_oms_sync.passes.classify import SETTLED, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
 
@@ -167,7 +167,7 @@ class FileSystem:
         try:
             return cls(destination) if destination.is_file_system() else None
         except StorageError as error:
-            if error.code in NO_RIGHT:
+            if error.code in NO_PERMISSION:
                 return None
             raise
 
@@ -254,7 +254,7 @@ class Judge:
         # A file system is walked through key by key.
         if self.file_system:
             return 0
-        return min(equal_contents(run.source, run.twin, self.moments), self.key_filter.tells(run.keys))
+        return min(equal_contents(run.source, run.twin, self.moments), self.key_filter.count_reported(run.keys))
 
     def judge_alone(self, entry: Entry) -> Judged:
         """The same for a key whose neighbours are not judged before it.
@@ -284,7 +284,7 @@ class Judge:
             return None
         # What is sent over something that is there is no first time either.
         is_again = is_overwritten or is_covered(source, entry.success)
-        return FailedKey(ObjectChange(entry.key, etag=again(source.etag) if is_again else source.etag))
+        return FailedKey(ObjectChange(entry.key, etag=repeated_etag(source.etag) if is_again else source.etag))
 
     def _is_skipped(self, entry: Entry) -> bool:
         """Whether OMS would skip an object that differs in the same size, as far as is known."""
@@ -301,6 +301,6 @@ def are_same_size(entry: Entry) -> bool:
 def is_in_vain(entry: Entry) -> bool:
     """Whether OMS accepted this version once more after what is in OBS was written, and did not copy it."""
     source, success, destination = entry.source, entry.success, entry.destination
-    if not source or not success or not destination or success.etag != etag_of(again(source.etag)):
+    if not source or not success or not destination or success.etag != etag_of(repeated_etag(source.etag)):
         return False
     return success.modified > max(source.modified, destination.modified)

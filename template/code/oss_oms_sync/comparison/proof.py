@@ -25,7 +25,7 @@ from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.bucket import CHANGED
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import NO_RIGHT, ObjectSummary, StoredObject, etag_of
+from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.records import record_name
@@ -87,7 +87,7 @@ def missing_permissions(invocation: Invocation, destination: ObsBucket, source_k
     missing = []
     for action, place, ask, key in checked:
         for answer in ask([key]) if key else ():
-            if isinstance(answer, StorageError) and answer.code in NO_RIGHT:
+            if isinstance(answer, StorageError) and answer.code in NO_PERMISSION:
                 missing.append(t("{actions} on {places}", actions=same(action), places=same(place)))
             elif isinstance(answer, StorageError) and answer.code != "NoSuchKey":
                 raise answer
@@ -148,7 +148,7 @@ class Prover:
             if error.code in CHANGED:
                 return Proof.CHANGED
             if error.is_refusal:
-                return Proof.NO_RIGHT_IN_OSS if error.code in NO_RIGHT else Proof.UNREADABLE
+                return Proof.NO_RIGHT_IN_OSS if error.code in NO_PERMISSION else Proof.UNREADABLE
             raise
         if destination.etag in [digest.etag() for digest in digests]:
             return Proof.EQUAL
@@ -172,7 +172,7 @@ class Prover:
         """
         (head,) = self._destination.try_head_all([destination.name])
         if isinstance(head, StorageError):
-            if head.code in NO_RIGHT:
+            if head.code in NO_PERMISSION:
                 return Proof.NO_RIGHT_IN_OBS
             if head.code == "NoSuchKey":
                 return Proof.CHANGED

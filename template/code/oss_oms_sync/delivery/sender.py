@@ -11,13 +11,13 @@ from functools import partial
 
 from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.clock import Deadline
-from oss_oms_sync.clouds.calls import Begun
+from oss_oms_sync.clouds.calls import RunningCall
 from oss_oms_sync.clouds.connection import POOL_WIDTH
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, parts_of
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
-from oss_oms_sync.errors import MAY_NOT_SEND, OF_ONE_KEY, STOPS_RUN, Failure, Reason, RecordError, log
+from oss_oms_sync.errors import KEY_REASONS, MAY_NOT_SEND, STOPS_RUN, Failure, Reason, RecordError, log
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
@@ -99,7 +99,7 @@ class Sender:
         Keys `in_doubt` get no failed record, because a delete may be on its way to it, and are always returned.
         """
         left: list[FailedKey] = []
-        begun: deque[tuple[Sequence[FailedKey], Begun[Submission]]] = deque()
+        begun: deque[tuple[Sequence[FailedKey], RunningCall[Submission]]] = deque()
         for batch in self._batches(keys):
             if len(begun) == self._lanes:
                 left += self._finish(*begun.popleft(), in_doubt)
@@ -114,7 +114,7 @@ class Sender:
     def _batches(self, keys: Sequence[FailedKey]) -> Iterable[Sequence[FailedKey]]:
         """`keys` in batches. Where some failed again with whole batches, these are cut otherwise in each run, and the
         first has few: else a key that OMS never takes would hold back the same nine for ever."""
-        if not any(key.failed_again and Reason.__members__.get(key.reason) not in OF_ONE_KEY for key in keys):
+        if not any(key.failed_again and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
             return parts_of(keys, KEYS_PER_CALL)
         draw = random.Random(self._clock.now().timestamp())
         start, few = draw.randrange(len(keys)), draw.randint(1, max(1, min(len(keys), KEYS_PER_CALL) // 2))
@@ -135,7 +135,7 @@ class Sender:
             self._clock.sleep(wait)
         return self.may_send()
 
-    def _begin(self, batch: Sequence[FailedKey]) -> Begun[Submission]:
+    def _begin(self, batch: Sequence[FailedKey]) -> RunningCall[Submission]:
         self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
         keys = [key.key for key in batch]
         bisect = self._bisect or _says_something(batch)
@@ -144,7 +144,7 @@ class Sender:
         return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
 
     def _finish(
-        self, batch: Sequence[FailedKey], begun: Begun[Submission], in_doubt: Collection[str]
+        self, batch: Sequence[FailedKey], begun: RunningCall[Submission], in_doubt: Collection[str]
     ) -> list[FailedKey]:
         submission = begun.result() or Submission(dict.fromkeys((key.key for key in batch), _CANCELLED))
         self._pace(submission)

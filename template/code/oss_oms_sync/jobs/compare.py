@@ -34,7 +34,7 @@ from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, Kind
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import what_waits
+from oss_oms_sync.ledger.waiting import list_waiting_keys
 from oss_oms_sync.passes.driver import Driver, refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
@@ -168,9 +168,9 @@ class _Comparison:
         invocation, scope = self._invocation, pass_.scope
         deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
         scope = replace(scope, deep=deep, cutover=cutover)
-        judge = self._judge(replace(pass_, scope=scope, migrations=migration.known(invocation)))
+        judge = self._judge(replace(pass_, scope=scope, migrations=migration.load_migrations(invocation)))
         send = _sends_once(invocation, f"{self.store.differences}{pass_.name}/sent.json", asked.run)
-        waiting = what_waits(invocation, MAX_KEYS, MAX_KEYS, reasons=False).keys if deep else ()
+        waiting = list_waiting_keys(invocation, MAX_KEYS, MAX_KEYS, reasons=False).keys if deep else ()
         return judge_again(
             invocation, self._destination, total, judge, send, [failed_key.key for failed_key in waiting]
         )

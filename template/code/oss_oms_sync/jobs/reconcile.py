@@ -134,7 +134,7 @@ class ReconcileCount(Count):
 
     def equal(self, run: KeyRun) -> int:
         """See Count: objects whose version is covered, and whose event is not asked for."""
-        return min(self._classifier.covered(run.source, run.twin), self._key_filter.tells(run.keys))
+        return min(self._classifier.covered(run.source, run.twin), self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
         """See Count."""
@@ -151,7 +151,7 @@ class ReconcileCount(Count):
                 object_class = object_class if take(due) else ReconcileClass.UNSENT
             self._marks.add(entry.key)
             # An object with a class belongs to the project, and nearly all objects have a class.
-            counts[INSIDE] += object_class is not None or self._key_filter.is_told(entry.key)
+            counts[INSIDE] += object_class is not None or self._key_filter.is_reported(entry.key)
         if object_class is None:
             return
         counts[object_class.count] += 1

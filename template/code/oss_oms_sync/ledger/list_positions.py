@@ -59,7 +59,7 @@ class ListRead(NamedTuple):
         """From where on it has to be read to see whether what was read is still there."""
         return max(0, self.offset - _TAIL_BYTES)
 
-    def goes_on(self, before: bytes) -> bool:
+    def can_resume(self, before: bytes) -> bool:
         """Whether `before` is what was there from `begin` up to the offset, so that reading goes on behind it."""
         return self.tail == _hash(before)
 
@@ -94,7 +94,7 @@ class ListPositions:
     folder: str = ""
     of_group: int = 0
 
-    def read_too(self, group: TaskGroup) -> None:
+    def follow_group(self, group: TaskGroup) -> None:
         """Whose lists are read from now on."""
         if group.id != self.group:
             self.group, self.of_group = group.id, 0

@@ -82,7 +82,7 @@ class Migrations:
 NONE = Migrations()
 
 
-def under_way(invocation: Invocation) -> Migration | None:
+def current_migration(invocation: Invocation) -> Migration | None:
     """The migration that has begun and is not over; None if there is none. What cannot be read is one, too.
 
     Raises StorageError.
@@ -91,7 +91,7 @@ def under_way(invocation: Invocation) -> Migration | None:
     return None if body is None else _migration(body)
 
 
-def over(invocation: Invocation) -> list[Migrated]:
+def finished_migrations(invocation: Invocation) -> list[Migrated]:
     """Those that are over and can be read, in the order in which they began.
 
     Raises StorageError.
@@ -103,7 +103,7 @@ def over(invocation: Invocation) -> list[Migrated]:
     return sorted(migrateds, key=lambda migrated: migrated.begun)
 
 
-def known(invocation: Invocation) -> Migrations:
+def load_migrations(invocation: Invocation) -> Migrations:
     """All that are known now.
 
     Raises StorageError.
@@ -112,7 +112,7 @@ def known(invocation: Invocation) -> Migrations:
     reaches = [_reach(body, now) for body in _over(invocation)]
     if begun is None:
         return Migrations(tuple(filter(None, reaches)))
-    task_group = how_far(invocation, _migration(begun))
+    task_group = query_task_group(invocation, _migration(begun))
     group = task_group if isinstance(task_group, TaskGroup) else None
     reaches.append(_reach(begun, now, group))
     is_unknown = group is None or reaches[-1] is None
@@ -120,7 +120,7 @@ def known(invocation: Invocation) -> Migrations:
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)
 
 
-def how_far(invocation: Invocation, migration: Migration | None) -> TaskGroup | Failure | None:
+def query_task_group(invocation: Invocation, migration: Migration | None) -> TaskGroup | Failure | None:
     """Its task group as OMS tells of it now, or why that does not tell; None where there is none, or none is known.
 
     Raises StorageError.

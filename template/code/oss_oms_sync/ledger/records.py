@@ -60,7 +60,7 @@ def record_name(task_id: str, kind: Kind, key: str) -> str:
     return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def again(etag: str) -> str:
+def repeated_etag(etag: str) -> str:
     """What a success record names where a version is accepted once more: so a listing tells it from the first time."""
     return f"{etag}{_AGAIN}"
 
@@ -74,7 +74,7 @@ def success_record(task_id: str, key: FailedKey) -> StoredObject:
     if key.first_failure:
         details[_FIRST_FAILURE_HEADER] = key.first_failure
     if key.copy_attempts:
-        etag, details[COPY_ATTEMPTS_HEADER] = again(etag.removesuffix(_AGAIN)), str(key.copy_attempts)
+        etag, details[COPY_ATTEMPTS_HEADER] = repeated_etag(etag.removesuffix(_AGAIN)), str(key.copy_attempts)
     if not is_long(task_id, "success", change.key):
         return StoredObject(name, etag.encode(), {"Content-Type": "text/plain", **details})
     headers = {"Content-Type": "text/plain; charset=utf-8", ETAG_HEADER: etag, **details}
@@ -150,7 +150,7 @@ class FailedKey:
         return self.change.key
 
     @property
-    def told_reason(self) -> str:
+    def reason_name(self) -> str:
         """The reason as it is told and asked for, also where the record has none."""
         return self.reason or UNKNOWN
 

@@ -131,7 +131,7 @@ class RunFiles:
         return None
 
 
-def by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
+def run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
     """The run files of all projects of the sync task.
 
     Raises StorageError.
@@ -197,7 +197,7 @@ def records_and_runs(
     seen = set[str]()
 
     def run_files() -> Iterator[RunFile | str]:
-        for project in by_project(invocation) if of_all else [""]:
+        for project in run_files_by_project(invocation) if of_all else [""]:
             yield from RunFiles(invocation, project).leftovers(seen)
 
     files = list(islice(run_files(), most_run_files + 1))
@@ -241,7 +241,7 @@ class WaitingKeys:
     has_more_records: bool
 
 
-def what_waits(invocation: Invocation, most: int, most_run_files: int, *, reasons: bool) -> WaitingKeys:
+def list_waiting_keys(invocation: Invocation, most: int, most_run_files: int, *, reasons: bool) -> WaitingKeys:
     """Look at so many records and run files at most. Why a key failed is only known where `reasons` are asked for: each
     record is read for that.
 
@@ -257,8 +257,8 @@ def what_waits(invocation: Invocation, most: int, most_run_files: int, *, reason
     read = dict(zip((listed.name for listed in asked), read_failed(invocation, asked), strict=True))
     named = {name: FailedKey(ObjectChange(key)) for name, key in names.items()}
     failed_keys = [read.get(listed.name) or named.get(listed.name) for listed in records.listed]
-    is_told = invocation.settings.key_filter.is_told
-    keys = {one.key: one for one in (*runs.keys, *filter(None, failed_keys)) if is_told(one.key)}
+    is_reported = invocation.settings.key_filter.is_reported
+    keys = {one.key: one for one in (*runs.keys, *filter(None, failed_keys)) if is_reported(one.key)}
     unread, are_more = failed_keys.count(None) + len(runs.unreadable), records.are_more or runs.are_more
     has_more_records = records.are_more and len(records.listed) == most
     return WaitingKeys([*keys.values()], unread, are_more, has_more_records)

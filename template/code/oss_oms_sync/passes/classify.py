@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from oss_oms_sync.clouds.objects import Columns, ObjectSummary, StoredObject, etag_of, etags_of, first, first_difference
 from oss_oms_sync.ledger.migration import NONE, Migrations
-from oss_oms_sync.ledger.records import again, modified_at, success_etag
+from oss_oms_sync.ledger.records import modified_at, repeated_etag, success_etag
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.settings import Settings
 
@@ -91,7 +91,7 @@ class Classifier:
         key, source, success, failed, *_ = entry
         if source is None:
             # The object of a younger record may have been written after its page was listed.
-            gone = success and success.modified <= self._recorded and self._key_filter.is_told(key)
+            gone = success and success.modified <= self._recorded and self._key_filter.is_reported(key)
             return ReconcileClass.ORPHAN if gone else None
         if not self._matches(source):
             return None
@@ -134,14 +134,14 @@ class Classifier:
     def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.
         is_object = source.type != _LINK
-        return is_object and source.modified >= self._since and self._key_filter.is_told(source.name)
+        return is_object and source.modified >= self._since and self._key_filter.is_reported(source.name)
 
 
 def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
     """Whether a success record is for this very version. Contents may go A, B, A, so the time counts as well."""
     if success is None or success.modified < source.modified:
         return False
-    return success.etag == etag_of(source.etag) or success.etag == etag_of(again(source.etag))
+    return success.etag == etag_of(source.etag) or success.etag == etag_of(repeated_etag(source.etag))
 
 
 def listed_record(record: StoredObject, key: str) -> ObjectSummary:

@@ -115,8 +115,8 @@ def first_folder(key: str) -> str:
 def told_as(folder: str, known: Collection[str]) -> str:
     """How what comes next of a folder is told where these are `known`: by its name, or under OTHERS if they are as many
     as are told one by one."""
-    is_told = not folder or folder in known or len(known) - ("" in known) - (OTHERS in known) < MAX_FOLDERS
-    return folder if is_told else OTHERS
+    is_reported = not folder or folder in known or len(known) - ("" in known) - (OTHERS in known) < MAX_FOLDERS
+    return folder if is_reported else OTHERS
 
 
 def kept_folders(names: Iterable[str]) -> set[str]:

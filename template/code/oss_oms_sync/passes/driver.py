@@ -150,7 +150,7 @@ class Driver:
             before_started=last.of.started if last else "",
             destination_bucket=self._store.destination_bucket,
             seed=secrets.token_hex(16),
-            migrations=migration.NONE if scope.standstill else migration.known(self._invocation),
+            migrations=migration.NONE if scope.standstill else migration.load_migrations(self._invocation),
             most=self._most(scope),
         )
 

@@ -62,7 +62,7 @@ class Count:
         """
         if entry.source:
             self._marks.add(entry.key)
-            if self._key_filter.is_told(entry.key):
+            if self._key_filter.is_reported(entry.key):
                 self._add_version(entry.source, entry.destination)
 
     def equal(self, run: KeyRun) -> int:
@@ -70,7 +70,7 @@ class Count:
         `add_run`: of a standstill pass, those of which both buckets hold the same."""
         source, twin = run.source, run.twin
         same = min(first_difference(source.sizes, twin.sizes), first_difference(source.etags, twin.etags))
-        return min(same, self._key_filter.tells(run.keys))
+        return min(same, self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
         """Count the keys of a run, as many as `equal` has said."""

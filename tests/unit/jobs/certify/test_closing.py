@@ -273,7 +273,9 @@ def test_while_old_objects_are_on_their_way_no_project_is_closed(world, written)
 def test_one_that_begins_while_a_project_is_closed_opens_it_again_unless_it_was_closed_before(world, mocker):
     # GIVEN a migration that is written down between the two looks for one
     migrations = [None, Migration("2026-03-06T00:00:00Z", "")]
-    mocker.patch("oss_oms_sync.jobs.certify.migration.under_way", lambda _: migrations.pop(0) if migrations else None)
+    mocker.patch(
+        "oss_oms_sync.jobs.certify.migration.current_migration", lambda _: migrations.pop(0) if migrations else None
+    )
     assert world.call(close=True)["closed"] is None
     assert world.call(look=True)["closed"] is None
 

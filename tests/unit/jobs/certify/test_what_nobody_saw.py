@@ -65,7 +65,7 @@ def test_oms_lists_that_were_read_before_the_comparison_ended_prove_nothing(worl
 
 def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_told_of_it(world, mocker):
     world.get_ready()
-    seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], evidence.what_waits
+    seen, really = check(world.certify(), "NOTHING_WAITS")["seen"], evidence.list_waiting_keys
 
     def looked(*asked, **how):
         waiting_keys = really(*asked, **how)
@@ -74,7 +74,7 @@ def test_what_replay_reads_after_a_certificate_has_looked_at_what_waits_is_not_t
             world.tick_replay()
         return waiting_keys
 
-    mocker.patch.object(evidence, "what_waits", looked)
+    mocker.patch.object(evidence, "list_waiting_keys", looked)
     assert check(world.certify(), "NOTHING_WAITS")["seen"] == seen
     mocker.stopall()
     assert check(world.certify(), "NOTHING_WAITS")["seen"] > seen

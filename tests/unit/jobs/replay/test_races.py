@@ -10,7 +10,7 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.status.facts import read_backlog
-from oss_oms_sync.ledger.waiting import what_waits
+from oss_oms_sync.ledger.waiting import list_waiting_keys
 from sandbox.inprocess.instance import Killed
 from support.world import MINUTE, OK, ROOT, UNAUTHORIZED, World, oms_error, oss_error
 from unit.jobs.replay.replay_world import ReplayWorld, at_each_step, at_step, many
@@ -116,7 +116,7 @@ def taken_or_given_back(world: ReplayWorld) -> None:
     "look",
     [
         lambda invocation: read_backlog(invocation).waiting,
-        lambda invocation: len(what_waits(invocation, 9, 9, reasons=True).keys),
+        lambda invocation: len(list_waiting_keys(invocation, 9, 9, reasons=True).keys),
     ],
     ids=["status", "certify"],
 )

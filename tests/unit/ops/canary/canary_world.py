@@ -76,7 +76,7 @@ class CanaryWorld(Administrator, Migration):
             yield file
 
     @property
-    def seen_by_canary(self) -> str:
+    def canary_observation(self) -> str:
         """The name of what the last canary saw."""
         return f"oms_source_record/{self.task_id}/state/canary-{self.function_name}.json"
 
@@ -90,7 +90,7 @@ class CanaryWorld(Administrator, Migration):
         self.later(after)
         source, there = self.oss.buckets[self.source_bucket], self.obs.bucket(self.destination_bucket)
         # What it saw stays, for doctor.
-        records = [one for one in self.oss.objects(self.log_bucket).items() if one[0] != self.seen_by_canary]
+        records = [one for one in self.oss.objects(self.log_bucket).items() if one[0] != self.canary_observation]
         return [
             *(key for key in self.oss.objects(self.source_bucket) if "canary" in key),
             *(f"upload of {upload.key}" for upload in source.uploads.values() if "canary" in upload.key),

@@ -438,12 +438,12 @@ def test_no_signed_url_is_shown_whatever_comes_of_it(world, fault):
 
 def test_what_it_saw_is_kept_for_doctor_after_all_else_is_deleted(world):
     answer = ends(world.canary(), 0)
-    seen = json.loads(world.oss.objects(world.log_bucket)[world.seen_by_canary].data)
+    seen = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)
     assert (seen["report"], world.left()) == (answer["report"], [])
 
 
 def test_what_it_saw_that_cannot_be_kept_is_no_reason_to_leave_anything(world):
-    world.oss.deny("oss:PutObject", world.log_bucket, lambda key: key == world.seen_by_canary)
+    world.oss.deny("oss:PutObject", world.log_bucket, lambda key: key == world.canary_observation)
     said = world.canary()
     assert (said.code, world.left()) == (0, [])
     assert ("Doctor does not learn what this canary saw" in said.text, "Doctor goes by" in said.text) == (True, False)

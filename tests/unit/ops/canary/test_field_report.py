@@ -14,7 +14,7 @@ from ops.canary.field_report import SEPARATORS
 from ops.canary.in_place import InPlace
 from ops.canary.objects import items
 from ops.clouds.wire import Response
-from oss_oms_sync.unconfirmed import NOT_SEEN, UNCONFIRMED
+from oss_oms_sync.unconfirmed import NOT_OBSERVED, UNCONFIRMED
 from support.documents import Document
 from support.law import SCHEDULES, seeds_of
 from tools.package import ROOT
@@ -133,7 +133,7 @@ def test_the_report_of_a_world_names_nothing_of_it_and_tells_what_it_is_like(blo
 
 def test_what_doctor_takes_for_confirmed_are_words_of_reports():
     for unconfirmed in UNCONFIRMED.values():
-        assert {*unconfirmed.as_assumed, NOT_SEEN} <= {*allowed(), "not seen"}
+        assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed(), "not seen"}
         assert not unconfirmed.as_assumed or len(unconfirmed.fields) == 1
 
 

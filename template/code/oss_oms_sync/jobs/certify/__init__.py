@@ -87,10 +87,10 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     description = f"{reason['document']}: {reason['verdict']}" if reason else "without a certificate"
     by, why = ("cutover", run) if run else ("close", description)
     closing, mark = Closing(invocation), None
-    if not migration.under_way(invocation):
+    if not migration.current_migration(invocation):
         may_be_open, mark = closing.may_be_open(), closing.close(by, why, run)
         # If the project was closed before, the migration notices that, and does not begin.
-        if may_be_open and migration.under_way(invocation):
+        if may_be_open and migration.current_migration(invocation):
             mark = closing.open(by)
     answer = MarkAnswer(*_answer(invocation, mark)) if mark else MarkAnswer(None, _MIGRATES)
     return {**to_json(answer), "certificate": reason}
@@ -120,7 +120,7 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
         evidence = gather(invocation, options)
         checks = [check(evidence) for check in (oms_finished, nothing_waits)]
     go = _standing_go(invocation, options, closed) if closed else None
-    return to_json(LookAnswer(*_answer(invocation, closed), go, checks, migration.under_way(invocation)))  # type: ignore[no-any-return]
+    return to_json(LookAnswer(*_answer(invocation, closed), go, checks, migration.current_migration(invocation)))  # type: ignore[no-any-return]
 
 
 def _stays_closed(options: CutoverOptions, closed: Closed | None, *, has_go: bool) -> bool:

@@ -245,7 +245,7 @@ def nothing_waits(evidence: Evidence) -> Finding:
             t(
                 "{n:object|objects} ({reasons}), of which OBS does not tell",
                 n=len(waiting.keys),
-                reasons=sorted({key.told_reason for key in waiting.keys}),
+                reasons=sorted({key.reason_name for key in waiting.keys}),
             ),
             t("See OBS_ENDPOINT, and what doctor says. Then go on with the cutover"),
             evidence.options.cutover(),
@@ -274,7 +274,7 @@ def nothing_waits(evidence: Evidence) -> Finding:
 
 def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     """Return the finding for `due` keys and unreadable records."""
-    waiting, reasons = evidence.waiting, sorted({due_key.key.told_reason for due_key in due})
+    waiting, reasons = evidence.waiting, sorted({due_key.key.reason_name for due_key in due})
     number = AtLeast(len(due)) if waiting.are_more else len(due)
     text = t("{n:object|objects}", n=number)
     if reasons:

@@ -21,7 +21,7 @@ from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.clocks import skews
+from oss_oms_sync.clouds.clocks import clock_skews
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -29,7 +29,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.again import MAX_KEYS, entries
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, UNPROVEN, FileSystem, Judge, Moments, are_same_size
 from oss_oms_sync.comparison.proof import missing_permissions
-from oss_oms_sync.errors import OF_ONE_KEY, Failure, PayloadError, StorageError
+from oss_oms_sync.errors import KEY_REASONS, Failure, PayloadError, StorageError
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER, OmsWork
 from oss_oms_sync.jobs.certify.sample import Sample, compare_headers
 from oss_oms_sync.ledger import migration
@@ -37,14 +37,14 @@ from oss_oms_sync.ledger.closing import Closed, Closing, open_projects
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import WaitingKeys, what_waits
+from oss_oms_sync.ledger.waiting import WaitingKeys, list_waiting_keys
 from oss_oms_sync.passes.digests import MAX_DRAWN
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 
-_SINGLE_KEY_REASONS = {reason.name for reason in OF_ONE_KEY}
+_SINGLE_KEY_REASONS = {reason.name for reason in KEY_REASONS}
 # Name to accept unfinished work of OMS.
 OMS_UNFINISHED = "oms_unfinished"
 # Name to accept lost headers.
@@ -269,7 +269,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     # Replay writes records of listed failures before its position in the lists; so the position is read before the
     # records.
     lists = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
-    waiting = what_waits(invocation, _MAX_RECORDS, _MAX_RUN_FILES, reasons=True)
+    waiting = list_waiting_keys(invocation, _MAX_RECORDS, _MAX_RUN_FILES, reasons=True)
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
     urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
@@ -284,14 +284,14 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
         waiting=waiting,
         due=_due(invocation, destination, comparison, waiting.keys) if waiting.keys else [],
         lists=lists,
-        clocks=skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
+        clocks=clock_skews({**urls, "OBS": destination.url if destination else ""}, invocation.clock, CallPool(1)),
         closed=closed,
         # By OSS's clock, they had to be closed two minutes before the standstill pass began.
         open_projects=open_projects(invocation, (still.began - CLOSED_AFTER).timestamp() if still else math.inf),
         oms=OmsWork.ask(invocation, task, closed, largest),
         migration=under_way,
-        old_objects=migration.how_far(invocation, under_way),
-        migrated=migration.over(invocation),
+        old_objects=migration.query_task_group(invocation, under_way),
+        migrated=migration.finished_migrations(invocation),
         sample=Sample.of(asked.sample) if asked.sample else None,
         headers=Headers(task.enable_metadata_migration if isinstance(task, TaskInfo) else None),
     )

@@ -28,7 +28,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.bucket import CHANGED
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import NO_RIGHT, ObjectSummary, StoredObject
+from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
@@ -165,7 +165,7 @@ class _Reading:
                 try:
                     is_equal = self._compare(source, there)
                 except StorageError as error:
-                    if not error.is_refusal or (error.code in NO_RIGHT and not may_read):
+                    if not error.is_refusal or (error.code in NO_PERMISSION and not may_read):
                         raise
                     read.outcomes[key] = None
                     continue

@@ -69,7 +69,7 @@ def _assumption(
     if settled and settled(context):
         return ok(why)
     canary = context.canary
-    if canary and (value := unconfirmed.seen_by_canary(canary.report)):
+    if canary and (value := unconfirmed.canary_observation(canary.report)):
         text = t(
             "the canary of {at} saw: {value}; assumed: {assumed}",
             at=canary.at,

@@ -216,7 +216,7 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):
             names, is_whole = names + len(page.objects), not page.more
-            if any(key_filter.is_told(stored.name) for stored in page.objects):
+            if any(key_filter.is_reported(stored.name) for stored in page.objects):
                 return names, is_whole, True
     return names, is_whole, False
 

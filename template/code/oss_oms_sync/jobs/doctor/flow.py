@@ -134,17 +134,17 @@ def others_open(context: CheckContext) -> Finding:
 
 def old_objects(context: CheckContext) -> Finding:
     """Check for a migration that does not proceed without action, and for its remaining access keys."""
-    under_way = migration.under_way(context.invocation)
-    if under_way is None:
+    current_migration = migration.current_migration(context.invocation)
+    if current_migration is None:
         return ok(t("no migration of the old objects is on its way"))
-    group = migration.how_far(context.invocation, under_way)
+    group = migration.query_task_group(context.invocation, current_migration)
     if isinstance(group, TaskGroup) and group.state in MOVING:
         return ok(group.title)
     how = (
         group.title if isinstance(group, TaskGroup) else t("How far the migration of the old objects is, is not known")
     )
     return warning(
-        t("{how}; its access keys are still there: {keys}", how=how, keys=under_way.keys) if under_way.keys else how,
+        t("{how}; its access keys are still there: {keys}", how=how, keys=current_migration.keys) if current_migration.keys else how,
         t("What ends it: python3 ops.py migrate --look"),
     )
 

@@ -15,7 +15,7 @@ import requests
 from oss_oms_sync.answers.step import Finding
 from oss_oms_sync.answers.text import Text, same, t
 from oss_oms_sync.clouds.by_oss2 import import_oss2
-from oss_oms_sync.clouds.clocks import skews
+from oss_oms_sync.clouds.clocks import clock_skews
 from oss_oms_sync.clouds.connection import tls_context
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import Reason, SettingsError, presentable
@@ -77,7 +77,7 @@ def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, l
     its time, the result is a warning with the texts `silent` and `look`.
     """
     skew_by_cloud = {
-        name: skew for name, skew in skews(urls, context.invocation.clock, context.pool).items() if skew is not None
+        name: skew for name, skew in clock_skews(urls, context.invocation.clock, context.pool).items() if skew is not None
     }
     if not skew_by_cloud:
         return warning(silent, look)

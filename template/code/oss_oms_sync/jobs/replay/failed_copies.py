@@ -26,7 +26,7 @@ from oss_oms_sync.answers.step import TIME_IS_UP, Stop, Stopped, stop_json
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import NO_RIGHT, ObjectSummary, StoredObject, none_failed
+from oss_oms_sync.clouds.objects import NO_PERMISSION, ObjectSummary, StoredObject, none_failed
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
@@ -149,9 +149,9 @@ class FailedCopies:
     def _folders(self) -> list[str]:
         """Return the prefixes of the lists, sorted."""
         positions, folders = self._positions, [lists_folder(self._invocation.task_id)]
-        group = migration.how_far(self._invocation, migration.under_way(self._invocation))
+        group = migration.query_task_group(self._invocation, migration.current_migration(self._invocation))
         if isinstance(group, TaskGroup) and group.can_be_resent and group.lists.startswith(OMS_LISTS):
-            positions.read_too(group)
+            positions.follow_group(group)
             folders.append(group.lists)
         return sorted(folders)
 
@@ -169,7 +169,7 @@ class FailedCopies:
         except ObsError as error:
             of_others = (other for other in page if other.name != listed.name)
             can_others = (_can_read(bucket, other) for other in islice(of_others, _TRIED))
-            is_alone = error.code in NO_RIGHT and (list_read.refused_until > 0 or any(can_others))
+            is_alone = error.code in NO_PERMISSION and (list_read.refused_until > 0 or any(can_others))
             if not is_alone and error.code != _ARCHIVED:
                 raise
             list_read = self._positions.lists.get(listed.name, ListRead())
@@ -192,7 +192,7 @@ class FailedCopies:
                 return
             head = part.head
             listed = listed._replace(size=head.size)
-            if not at.goes_on(part.body[: at.offset - at.begin]):
+            if not at.can_resume(part.body[: at.offset - at.begin]):
                 at = ListRead()
                 continue
             at = self._read_part(listed.name, at._replace(etag=head.etag, modified=head.modified), part)

@@ -273,7 +273,7 @@ class Replay:
 
     def _matches(self, key: FailedKey, asked: ReplayOptions) -> bool:
         """Return True if `asked` and the trigger's filter match `key`, and this run has not sent it before."""
-        chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.told_reason)
+        chosen = key.key.startswith(asked.prefix) and asked.reason in ("", key.reason_name)
         return chosen and self._invocation.settings.key_filter.matches(key.key) and key.key not in self._taken
 
     def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
@@ -339,7 +339,7 @@ class Replay:
 
     def _would_take(self, keys: Sequence[FailedKey]) -> None:
         self._taken.update(key.key for key in keys)
-        self._by_reason.update(key.told_reason for key in keys)
+        self._by_reason.update(key.reason_name for key in keys)
         self._oldest = earliest(self._oldest, *(key.first_failure for key in keys))
 
     def _leave(self, keys: Sequence[FailedKey]) -> None:

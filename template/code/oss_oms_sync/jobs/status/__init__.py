@@ -123,8 +123,8 @@ class _StatusReport:
             task, months, last_day, acknowledged, installed=installed, now=self._now, listed=lists.listed
         )
         coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
-        under_way = migration.under_way(self._invocation)
-        group = migration.how_far(self._invocation, under_way)
+        under_way = migration.current_migration(self._invocation)
+        group = migration.query_task_group(self._invocation, under_way)
         rests = group.ended if isinstance(group, TaskGroup) and group.state is GroupState.DONE else inf
         facts = Facts(
             copying=copying,

@@ -317,7 +317,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     late = sum(listed.modified > after for listed in newest)
     newest = newest[: max(_MAX_RECORDS_READ, min(late, _MAX_LATE_READ))]
     read = {key: listed.modified for key, listed in zip(read_failed(invocation, newest), newest, strict=True) if key}
-    keys = [key for key in read if settings.key_filter.is_told(key.key)]
+    keys = [key for key in read if settings.key_filter.is_reported(key.key)]
     # A long key's project is only in its record.
     foreign = len(read) - len(keys)
     failed = len(listed) - foreign
@@ -335,8 +335,8 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
         outside=records.outside + foreign,
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
-        by_reason=dict(Counter(key.told_reason for key in keys)),
-        keys=[KeyWaiting(key.key, key.told_reason, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
+        by_reason=dict(Counter(key.reason_name for key in keys)),
+        keys=[KeyWaiting(key.key, key.reason_name, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
         run_files=runs.files,
         in_run_files=len(failed_keys),
         unreadable_run_files=runs.unreadable,
