@@ -137,7 +137,7 @@ def _other_than_s_yaml(file: Path | None) -> str:
 
 
 def _tell(session: Session, error: OpsError) -> int:
-    for line in error.said:
+    for line in error.output:
         session.screen.say(f"| {line}")
     session.say(error.happened, "bad")
     session.screen.say(f"-> {error.fix.of(session.lang)}")

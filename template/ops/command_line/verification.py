@@ -17,7 +17,7 @@ from ops.certificate.form import KIND, SCHEMA
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
 from ops.errors import UntrustedError, UsageError
-from ops.functions.tool_output import of_one_meaning
+from ops.functions.tool_output import object_without_duplicates
 from ops.report import cutover_result
 from ops.report.words import Words
 from ops.session import Session
@@ -129,7 +129,7 @@ def _read(file: Path) -> Any:
         raise UsageError(same(str(error)), t("Name the JSON file")) from None
     try:
         # Of bytes it finds out itself which Unicode they are: PowerShell writes UTF-16.
-        document = json.loads(text, object_pairs_hook=of_one_meaning)
+        document = json.loads(text, object_pairs_hook=object_without_duplicates)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
     if isinstance(document, dict) and (document.get("kind"), document.get("schema")) == (KIND, SCHEMA):
