@@ -34,7 +34,7 @@ class UsageError(OpsError):
 
 
 class ToolError(OpsError):
-    """A call without an answer: the function's result is unknown, as is if it ran at all."""
+    """A call without an answer; it is unknown if the function ran."""
 
 
 class CloudError(OpsError):

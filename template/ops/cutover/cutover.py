@@ -21,7 +21,7 @@ from ops.errors import CloudError, FunctionError
 from ops.functions import tool_output
 from ops.functions.call import Payload
 from ops.report import jobs
-from ops.report.comparison import COMING, LACKING, UNPROVEN, held
+from ops.report.comparison import COMING, LACKING, UNPROVEN, counted_classes
 from ops.session import Session, pause, run_pass
 from ops.shell import Typed
 from ops.show.lines import draw
@@ -180,7 +180,9 @@ class Cutover:
             self._end(False, _STOPPED.filled(why=answer.stopped or answer.next))
             return answer
         class_founds = [
-            class_found for name, class_found in held(answer).items() if name.title not in NOT_COUNTED["destination"]
+            class_found
+            for name, class_found in counted_classes(answer).items()
+            if name.title not in NOT_COUNTED["destination"]
         ]
         counts = t(
             "{source} objects in the source, {destination} in OBS",
@@ -257,7 +259,7 @@ class Cutover:
         """Whether nothing is left that sending could mend, or that has to be proven while it can be mended; there is
         something in scope, and nothing of it was written after the freeze; and somebody agrees. Certify says which step
         helps."""
-        dict_keys, written = held(compared).keys(), compared.last_written
+        dict_keys, written = counted_classes(compared).keys(), compared.last_written
         unproven = {object_class for object_class in UNPROVEN if object_class.title not in self._plan.accept}
         if dict_keys & (LACKING | COMING | unproven) or not written or written[0].at > timestamp(frozen + CLOCKS):
             self._session.say(_NOT_ANEW if self._is_closed else _NOT_YET)
@@ -347,7 +349,7 @@ class Cutover:
 
 def _on_its_way(answer: CompareAnswer) -> dict[ObjectClass, int]:
     """How many objects of each class may yet be equal."""
-    found = held(answer)
+    found = counted_classes(answer)
     return {
         object_class: max(found[object_class].source.objects, found[object_class].destination.objects)
         for object_class in _ON_ITS_WAY
