@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.cost.estimate import Estimate, Expense, Workload, known
+from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
 from ops.cost.quantities import in_bytes
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
 from ops.report.words import CUTOVER_STEPS, Words
@@ -86,7 +86,7 @@ def copying(items: list[Expense], about: str, language: str) -> Report:
 
 def _costs(title: Text, items: list[Expense], say: Words) -> Table:
     columns = [Column(say("for")), Column(say("amount")), Column(say("dollars"), "n")]
-    total = f"{known([expense for expense in items if expense.name != _OPTIONAL]):,.2f}"
+    total = f"{total_dollars([expense for expense in items if expense.name != _OPTIONAL]):,.2f}"
     return Table(
         columns,
         [_row(expense, say) for expense in items],

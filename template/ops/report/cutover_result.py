@@ -162,7 +162,7 @@ def exit_code(document: Mapping[str, Any]) -> int:
 def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Words) -> Hero:
     """List the claims that do not hold."""
     listed = [
-        (doubt.claim.of(say.language), Span("note", Span("outside", doubt.seen)) if doubt.seen else None)
+        (doubt.claim.of(say.language), Span("note", Span("outside", doubt.detail)) if doubt.detail else None)
         for doubt in wrong
     ]
     word, claim = say("NOT VALID"), say(VERDICTS[certificate.verdict.value][0]) if certificate else say("not known")
