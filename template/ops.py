@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Everything there is to do with the deployed project: python3 ops.py --help"""
+"""Commands that operate the deployed project: python3 ops.py --help."""
 
 import sys
 
-if sys.version_info < (3, 10):  # noqa: UP036 (who has an older one is told so, even Python 2)
+if sys.version_info < (3, 10):  # noqa: UP036 (older versions print the reason, even Python 2)
     sys.exit("This needs Python 3.10 or newer; this one is " + sys.version.split()[0])
 
 from pathlib import Path
 
-# No folders of bytecode in a project that is in git.
+# A project in git gets no folders of bytecode.
 sys.dont_write_bytecode = True
-# The package `ops` beside this file, wherever this is called from.
+# The package `ops` is beside this file, in whichever folder this starts.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 if __name__ == "__main__":
@@ -18,5 +18,5 @@ if __name__ == "__main__":
         from ops.command_line.cli import program
 
         sys.exit(program())
-    except KeyboardInterrupt:  # before any command runs: these say what goes on without them
+    except KeyboardInterrupt:  # before a command runs, which would report the work that continues
         sys.exit(130)

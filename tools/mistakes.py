@@ -723,7 +723,7 @@ MISTAKES = (
         "why a pass stopped, untold on the terminal",
         f"{_UNIT}/ops/test_text.py::test_what_matters_of_an_answer_is_said_in_the_language_that_is_asked_for",
         f"{_OPS}/report/passes.py",
-        'stopped = (say("stopped"), units.stopped(found, say))',
+        'stopped = (say("stopped"), units.stopped(answer, say))',
         'stopped = (say("stopped"), None)',
     ),
     Mistake(
@@ -744,15 +744,15 @@ MISTAKES = (
         "a count of what lacks that is pale",
         f"{_UNIT}/ops/report/test_cutover_result.py::test_a_folder_has_the_objects_and_bytes_of_both_sides_and_what_lacks_is_red",
         f"{_OPS}/report/units.py",
-        'tone if given else "nil")',
+        'tone if amount else "nil")',
         '"nil")',
     ),
     Mistake(
         "closing over what arrives",
         f"{_UNIT}/ops/cutover/test_cutover.py::test_what_may_differ_is_not_closed_over[it may yet come to OBS]",
         f"{_OPS}/cutover/cutover.py",
-        "dict_keys & (LACKING | COMING | unproven)",
-        "dict_keys & (LACKING | unproven)",
+        "classes & (LACKING | COMING | unproven)",
+        "classes & (LACKING | unproven)",
     ),
     Mistake(
         "closing over what was written after the freeze",

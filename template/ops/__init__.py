@@ -1,8 +1,8 @@
-"""What `python3 ops.py` does: everything there is to do with the deployed project, by one command."""
+"""Commands of `python3 ops.py`, which operate the deployed project."""
 
 import sys
 from pathlib import Path
 
-# What the functions answer is written and read by the same package, in the code beside this that is deployed. Nothing
-# else of it is imported here.
+# The functions write their answers, and the commands read them, with one package of the deployed code beside this
+# folder: `oss_oms_sync.answers`. No other part of that code is imported here.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "code"))

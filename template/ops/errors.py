@@ -1,10 +1,10 @@
-"""What can go wrong between a command and its answer: each error says in both languages what happened and what to do.
+"""Errors of a command: each says in both languages what happened and what to do.
 
 OpsError
-├── UsageError       the command asks for something that cannot be done
-├── ToolError        the Serverless Devs tool, or what stands in for it, gave no answer
+├── UsageError       the command asks for something impossible
+├── ToolError        the Serverless Devs tool or the sandbox gave no answer
 ├── CloudError       Function Compute did not run the function to its end
-├── FunctionError    the function ran, and raised an error
+├── FunctionError    the function raised an error
 └── UntrustedError   a document is not what it claims to be
 """
 
@@ -16,33 +16,33 @@ from oss_oms_sync.answers.text import Text
 
 
 class OpsError(Exception):
-    """What happened, what to do about it, and what others said of it, line by line."""
+    """An error with its remedy, `fix`, and the lines of another program's `output` about it."""
 
     exit_code = 1
 
-    def __init__(self, happened: Text, fix: Text, said: Sequence[str] = ()) -> None:
+    def __init__(self, happened: Text, fix: Text, output: Sequence[str] = ()) -> None:
         self.happened = happened
         self.fix = fix
-        self.said = said
+        self.output = output
         super().__init__(happened.en)
 
 
 class UsageError(OpsError):
-    """Nothing was done."""
+    """A command that was refused before it did anything."""
 
     exit_code = 2
 
 
 class ToolError(OpsError):
-    """It is not known what the function did, if it was called at all."""
+    """A call without an answer; it is unknown if the function ran."""
 
 
 class CloudError(OpsError):
-    """The function did not begin, or not end."""
+    """A function that did not start, or did not end."""
 
 
 class FunctionError(OpsError):
-    """An error that the function raised, of a type `kind`; a refusal of its payload is wrong use."""
+    """An error of type `kind` that the function raised; refusing its payload counts as wrong use."""
 
     REFUSAL = "PayloadError"
 
@@ -54,6 +54,6 @@ class FunctionError(OpsError):
 
 
 class UntrustedError(OpsError):
-    """Nobody may go by it."""
+    """A document that must not be relied on."""
 
     exit_code = 4

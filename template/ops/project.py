@@ -1,4 +1,4 @@
-"""What s.yaml says of the project, for programs on the user's machine."""
+"""Reader of s.yaml for programs on the user's machine."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from pathlib import Path
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import same, t
 
-# Control characters, and what YAML takes for the end of a line besides: no name has one, and a comment would end there.
+# Control characters, and YAML's other line ends: no name contains them, and a comment would end there.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
-    """The texts under `vars` in the file and in that which it extends; as `access` the tool's alias.
-    Raises UsageError if it cannot be read, or lacks one that is `needed`."""
+    """Return the variables of the file and of the file that it extends; the tool's alias is `access`.
+
+    Raises UsageError if a file cannot be read, or a `needed` variable is missing or empty.
+    """
     texts = [as_it_stands(file)]
     try:
-        # As the tool does, which follows no further one.
+        # The tool follows one `extend` only.
         if base := _texts(texts[0], "", "extend").get("extend"):
             texts.insert(0, as_it_stands(file.parent / base))
-        given = {**variables(*texts), "access": "default"}
+        values = {**variables(*texts), "access": "default"}
         for text in texts:
-            given |= _texts(text, "", "access")
+            values |= _texts(text, "", "access")
     except ValueError as error:
         happened, fix = str(error).rsplit(": ", 1)
         raise UsageError(same(happened), same(fix)) from None
     for name in needed:
-        if not given.get(name):
+        if not values.get(name):
             raise UsageError(t("{file} says no {name} under vars", name=name, file=file.name), t("Fill it in there"))
-    return given
+    return values
 
 
 def as_it_stands(file: Path) -> str:
-    """The text of s.yaml. Raises UsageError if there is none."""
+    """Return the text of s.yaml. Raises UsageError if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError:
@@ -47,35 +49,36 @@ def as_it_stands(file: Path) -> str:
 
 
 def variables(*texts: str) -> dict[str, str]:
-    """The texts under `vars` in s.yaml, with what they refer to among themselves; of several files, the last that has
-    one counts.
+    """Return the texts under `vars` in s.yaml, with references among them resolved; later files win.
 
-    Raises ValueError for what cannot be read, with what to do about it.
+    Raises ValueError, with the remedy, for a form that this reader does not support.
     """
-    given: dict[str, str] = {}
+    values: dict[str, str] = {}
     for text in texts:
         ((head, block),) = re.findall(r"^vars:(.*)\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [("", "")]
         (indent,) = re.findall(r"\A(?: *(?:#.*)?\n)*( +)", block) or [""]
-        given |= _texts(block, indent, r"\w+")
+        values |= _texts(block, indent, r"\w+")
         if re.match(r"\s*[^\s#]", head) or re.search(rf"^{indent}(?!\w+:)[^ #\n]", block, re.MULTILINE):
             raise ValueError("vars in s.yaml holds a line that is not read here: write each as a name and its value")
-    for _ in range(len(given)):  # no chain is longer
-        for name, value in given.items():
-            given[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda other: given.get(other[1], other[0]), value)
-    if (prefix := given.get("objectPrefix", "")).startswith("/"):
+    for _ in range(len(values)):  # no chain of references is longer
+        for name, value in values.items():
+            values[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda other: values.get(other[1], other[0]), value)
+    if (prefix := values.get("objectPrefix", "")).startswith("/"):
         right = json.dumps(prefix.lstrip("/"))
         raise ValueError(f'vars.objectPrefix is {prefix!r} in s.yaml, but no object key begins with "/": write {right}')
     for name in ("objectPrefix", "objectSuffix"):
-        if re.search(r"\$\{|<%", given.get(name, "")):
+        if re.search(r"\$\{|<%", values.get(name, "")):
             raise ValueError(f"vars.{name} is an expression in s.yaml, which is not read here: write it out")
-    return given
+    return values
 
 
 def _texts(block: str, indent: str, names: str) -> dict[str, str]:
-    """What stands so far indented under these names; maps and lists are left out. Raises ValueError for what YAML takes
-    for something else than stands there."""
+    """Return the one-line texts at this indentation under these names; maps and lists are left out.
+
+    Raises ValueError for a text that YAML reads as another value than the characters written.
+    """
     line = rf"""^{indent}({names}): *("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*).*((?:\n+{indent} .*)*)"""
-    found = {}
+    texts = {}
     for name, written, more in re.findall(line, block, re.MULTILINE):
         value = written if written[:1] in ('"', "'") else re.split(r"(?:^|[ \t])#", written)[0].strip(" \t")
         below = re.sub(r"^ *#.*", "", more, flags=re.MULTILINE).strip()
@@ -85,12 +88,12 @@ def _texts(block: str, indent: str, names: str) -> dict[str, str]:
             raise ValueError(
                 f"vars.{name} in s.yaml is not read here as it is written: write it in quotes, on one line"
             )
-        found[name] = _unquoted(name, value)
-    return found
+        texts[name] = _unquoted(name, value)
+    return texts
 
 
 def _unquoted(name: str, value: str) -> str:
-    """A text of YAML. What is refused is not shown, because it may be a secret."""
+    """Return the text of a YAML scalar. Errors never show it, because it may be a secret."""
     plain = value[1:-1].replace("''", "'") if value[0] == "'" else value
     try:
         text: str = json.loads(value, strict=False) if value[0] == '"' else plain

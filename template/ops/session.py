@@ -1,4 +1,4 @@
-"""What commands work with; and waiting for passes, which go on in the cloud by themselves."""
+"""The session of a command, and waiting for passes, which run in the cloud on their own."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from oss_oms_sync.answers.text import Text, same, t
 
 T = TypeVar("T")
 
-# The first lines of a status: the verdict, the next step, the backlog and its first reasons.
+# First lines of a status: the verdict, the next step, the backlog and its first reasons.
 _BRIEF_LINES = 20
 _MORE = t("{n:more line|more lines}: {command}")
 
-# How often somebody looks how far a pass is.
+# Time between two requests for a pass's progress.
 _LOOK_SECONDS = 15.0
 _REDRAW_SECONDS = 1.0
-# A pass that stopped is called again so often, before whoever waits gives up.
+# Calls of a stopped pass before the command gives up, and the pause before each.
 _ATTEMPTS = 3
-_REST_SECONDS = 30.0
-# What no other call would change.
-_FINAL = (Stop.CLOSED, Stop.TOO_LARGE)
+_RETRY_SECONDS = 30.0
+# Another call would stop for these reasons as well.
+_FINAL_STOPS = (Stop.CLOSED, Stop.TOO_LARGE)
 
 
 @dataclass
 class Session:
-    """What commands work with. `hint`: what to do if somebody presses Ctrl-C now; None: nothing goes on."""
+    """Dependencies of a command. `hint`: advice to print after Ctrl-C; None if no work continues."""
 
     caller: Caller
     screen: Screen
@@ -51,32 +51,37 @@ class Session:
     hint: Text | None = None
 
     def ask(self, kind: type[T], job: str, payload: Payload) -> T:
-        """What the function of a job answers; raises what calls raise, and ToolError for another form."""
+        """Call the function of a job and return its answer.
+
+        Raises the errors of calls, and ToolError for an answer of another form.
+        """
         return tool_output.of(kind, self.caller.ask(job, payload))
 
     def say(self, text: Text, tone: str = "") -> None:
-        """Tell whoever waits, in their language."""
+        """Print a sentence in the user's language."""
         self.screen.say(Marked("", with_file(text.of(self.lang)), tone))
 
     def progress(self, text: Text) -> None:
-        """Tell whoever waits how far it is, in a line that goes away."""
+        """Print progress in a line that the next line overwrites."""
         self.screen.progress(text.of(self.lang))
 
     def agrees(self, question: Text) -> bool:
-        """Whether somebody who is there says yes."""
+        """Ask a question and return True if a user answers yes."""
         return self.screen.agrees(question.of(self.lang))
 
     def insist(self, question: Text, word: str, refused: Text, otherwise: Text) -> None:
-        """Raise UsageError, `refused`, unless somebody who is there types just this word. `otherwise`: what to do where
-        nobody is."""
+        """Raise UsageError, `refused`, unless a user types exactly this word.
+
+        `otherwise`: the remedy without a terminal.
+        """
         if self.screen.interactive and self.screen.ask(question.of(self.lang)) == word:
             return
-        # Where nothing more came, nobody was there.
+        # Input that ended means that no user is there.
         again = t("If you want it, run this again, and type {word} in full", word=word)
         raise UsageError(refused, again if self.screen.interactive else otherwise)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
-        """Write a page of a report, if that is asked for; then print the report, or as JSON its `value`.
+        """Write the report as a page, if requested; then print it, or its `value` as JSON.
 
         Raises UsageError if the page or the output cannot be written.
         """
@@ -90,7 +95,7 @@ class Session:
         )
 
     def write(self, file: Path, text: str) -> None:
-        """Write a file, and say so. Raises UsageError if that cannot be done."""
+        """Write a file and report its name. Raises UsageError if that fails."""
         try:
             file.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
@@ -115,11 +120,14 @@ def _unwritable(error: OSError) -> UsageError:
 
 
 def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
-    """Work on a pass until it has ended, does not move by itself, or others have begun a newer one again and again;
-    return the last answer."""
+    """Call a pass until it ends, and return its last answer.
+
+    It gives up if the pass stops without progress several times, for a reason that a call cannot change, or because
+    others keep starting newer passes.
+    """
     scope = {name: value for name, value in payload.items() if name != "restart"}
     before = session.hint
-    # A longer work has one already.
+    # A longer command has set its own hint.
     session.hint = before or t(
         "{job} goes on in the cloud. See how far it is: {look}",
         job=job,
@@ -130,12 +138,12 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
     answer = _call(session, job, payload, began)
     attempts, superseded = 1, 0
     while not answer.finished:
-        # That the time was up says nothing against the pass.
+        # A pass whose time was up is healthy.
         is_moving = answer.stop is Stop.TIME
         attempts = 1 if is_moving else attempts + 1
-        # A call with other wishes than theirs would take the pass away from them again.
+        # Calls with other options than theirs would supersede their pass in turn.
         superseded += answer.stop is Stop.SUPERSEDED
-        if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer.stop in _FINAL:
+        if attempts > _ATTEMPTS or superseded == _ATTEMPTS or answer.stop in _FINAL_STOPS:
             break
         if not is_moving:
             session.say(
@@ -143,23 +151,23 @@ def run_pass(session: Session, job: str, payload: Payload) -> ReconcileAnswer | 
                     "{job} rests: {why}. It is tried again in {seconds:.0f} seconds",
                     job=job,
                     why=answer.stopped or answer.next,
-                    seconds=_REST_SECONDS,
+                    seconds=_RETRY_SECONDS,
                 )
             )
-            session.clock.sleep(_REST_SECONDS)
+            session.clock.sleep(_RETRY_SECONDS)
         answer = _call(session, job, scope, began)
     session.hint = before
     return answer
 
 
 def call_once(session: Session, job: str, payload: Payload) -> ReconcileAnswer | CompareAnswer:
-    """One call for a pass, which may go on in the cloud after it; return what it answers."""
+    """Call a pass once and return its answer; the pass may continue in the cloud."""
     session.screen.begin()
     return _call(session, job, payload, session.clock.monotonic())
 
 
 def pause(session: Session, seconds: float, countdown: Text) -> None:
-    """Wait, and say how long it will be; in the sandbox the time goes by at once."""
+    """Wait and count down; the sandbox skips the time."""
     if seconds <= 0 or session.caller.let_pass(seconds):
         return
     end = session.clock.monotonic() + seconds
@@ -169,24 +177,24 @@ def pause(session: Session, seconds: float, countdown: Text) -> None:
 
 
 def _call(session: Session, job: str, payload: Payload, began: float) -> ReconcileAnswer | CompareAnswer:
-    """One call, which works and waits; meanwhile others look how far it is."""
+    """Call a pass and wait for its answer; meanwhile ask for its progress in other calls."""
     call = in_background(lambda: session.caller.ask(job, payload))
     look = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}
-    seen: PassAnswer | None = None
-    looked = session.clock.monotonic()
+    state: PassAnswer | None = None
+    last_look = session.clock.monotonic()
     while not wait([call], _REDRAW_SECONDS).done:
         now = session.clock.monotonic()
-        if now - looked >= _LOOK_SECONDS:
-            seen = _look(session, job, look) or seen
-            looked = session.clock.monotonic()
-        how_far = passes.how_far(seen, session.lang)
+        if now - last_look >= _LOOK_SECONDS:
+            state = _look(session, job, look) or state
+            last_look = session.clock.monotonic()
+        how_far = passes.how_far(state, session.lang)
         session.progress(t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far))
     answer = call.result()
     return tool_output.of(ReconcileAnswer, answer) if job == "reconcile" else tool_output.of_compare(answer)
 
 
 def in_background(ask: Callable[[], Any]) -> Future[Any]:
-    """What somebody asks who has something else to do meanwhile."""
+    """Start a call and return; the caller polls the result."""
     call = Future[Any]()
 
     def work() -> None:
@@ -195,13 +203,13 @@ def in_background(ask: Callable[[], Any]) -> Future[Any]:
         except BaseException as error:
             call.set_exception(error)
 
-    # A daemon, because nobody waits for it any more after Ctrl-C.
+    # A daemon, because no caller waits for it after Ctrl-C.
     threading.Thread(target=work, daemon=True).start()
     return call
 
 
 def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
-    """How far it is; None if that is not known, which changes nothing."""
+    """Return the state of a pass; None if it is unknown, which changes nothing."""
     try:
         return session.ask(PassAnswer, job, payload)
     except OpsError:
@@ -209,7 +217,7 @@ def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
 
 
 def duration(seconds: float) -> str:
-    """As on a stop watch."""
-    minutes, rest = divmod(int(seconds), 60)
+    """Format a duration as on a stop watch: 1:02:03 or 2:03."""
+    minutes, whole_seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{hours}:{minutes:02}:{whole_seconds:02}" if hours else f"{minutes}:{whole_seconds:02}"

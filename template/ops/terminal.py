@@ -1,6 +1,6 @@
-"""What is printed: the answer on standard output, and what happens meanwhile on standard error.
+"""Output: the answer on standard output, progress and messages on standard error.
 
-Nothing that is printed comes from a key, or from anybody else's text, but by way of `escaped`.
+Keys, and any text from outside, are printed only through `escaped`.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from ops.errors import UsageError
 from ops.shell import IN_TEXT
 from oss_oms_sync.answers.text import t
 
-# How often a line says how far it is where there is no terminal.
+# Time between two lines of progress without a terminal.
 _LINE_SECONDS = 60.0
 _AGREED = ("y", "yes", "是")
-# What a terminal itself shows behind the line if somebody presses that.
+# The terminal's own output behind the line when the user presses Ctrl-C.
 _CTRL_C = "^C"
-_USUAL_COLUMNS = 80
-# Where nothing is broken, because it is read by a program or from a file.
+_DEFAULT_COLUMNS = 80
+# Lines for a program or a file are not wrapped.
 _UNLIMITED = 1_000_000
-# Tones, as pages have them too: proven; not proven, or behind; failed; on its way; not judged.
+# Tones, shared with pages: proven; not proven, or behind; failed; in progress; not judged.
 COLOURS = {"good": 32, "open": 33, "bad": 31, "way": 34, "calm": 2}
 
 
 class Marked(NamedTuple):
-    """A line with a part in the colour of a tone."""
+    """A line of which a part has the colour of a tone."""
 
     before: str
     marked: str
@@ -44,7 +44,7 @@ class Marked(NamedTuple):
 
 
 class Whole(str):
-    """A line that is not broken, because it is a command to be copied, or a row of a table."""
+    """A line that is not wrapped: a command to copy, or a row of a table."""
 
     __slots__ = ()
 
@@ -57,31 +57,34 @@ class Fitted(NamedTuple):
 
 Line = str | Marked | Fitted
 
-# A line is not broken within: a command, as the function's sentences have them; a sign of two columns; a word. No line
-# begins with a closing mark of Chinese, and none ends with an opening one.
+# A line is not wrapped within a command of a function's sentence, a sign of two columns, or a word. No line begins with
+# a closing mark of Chinese, and none ends with an opening mark.
 _WORD = re.compile(
     rf"\s*[（「《“]*(?:{IN_TEXT}[^\s\u2e80-\uffef]*|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)[）」》”，。、；：！？]*"
 )
 
 
 def escaped(text: str) -> str:
-    r"""`text` in one line without anything that a terminal would act on: escape sequences, control characters,
-    characters without width, and those that turn the direction of writing, become \x1b or \u202e."""
-    # Pages keep numbers and units on one line by it.
+    r"""Return `text` in one line without characters that a terminal would act on.
+
+    Escape sequences, control characters, characters without width, and those that change the direction of writing,
+    become \x1b or \u202e.
+    """
+    # Pages use it to keep a number and its unit on one line.
     text = text.replace("\u00a0", " ")
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 class Screen:
-    """Where lines go. `interactive`: whether somebody can be asked."""
+    """Output streams and input. `interactive`: True if a user can be asked."""
 
     def __init__(
         self, clock: WallClock, out: TextIO | None = None, err: TextIO | None = None, text_io: TextIO | None = None
     ) -> None:
         self._clock = clock
-        # Python has None where a stream is closed.
+        # Python sets a closed stream to None.
         self._out, self._err = (stream or io.StringIO() for stream in (out or sys.stdout, err or sys.stderr))
         self._in = text_io or sys.stdin
         self._colours = {stream: _takes_colours(stream) for stream in (self._out, self._err)}
@@ -92,8 +95,8 @@ class Screen:
         self._last_line = -_LINE_SECONDS
 
     def answer(self, lines: Iterable[Line], limit: int | None = None, more: Callable[[int], str] = str) -> None:
-        """Print the answer. Of more lines than `limit`, print the beginning, then `more` of the number left out."""
-        pieces = [self._pieces(each, self._out) for line in lines for each in self._fitted(line, self._out)]
+        """Print the answer. If it exceeds `limit` lines, print its beginning, then `more` of the number left out."""
+        pieces = [self._pieces(part, self._out) for line in lines for part in self._fitted(line, self._out)]
         total = sum(map(len, pieces))
         if limit and total > limit:
             shown = 0
@@ -101,20 +104,20 @@ class Screen:
                 shown += len(pieces[0])
                 self._print(pieces.pop(0), self._out)
             pieces = [[more(total - shown)]]
-        for each in pieces:
-            self._print(each, self._out)
+        for part in pieces:
+            self._print(part, self._out)
 
     def say(self, line: Line) -> None:
-        """Print what happens meanwhile."""
-        for each in self._fitted(line, self._err):
-            self._print(self._pieces(each, self._err), self._err)
+        """Print a message about the running command."""
+        for part in self._fitted(line, self._err):
+            self._print(self._pieces(part, self._err), self._err)
 
     def progress(self, text: str) -> None:
-        """Say how far it is: on a terminal in a line that the next one overwrites, elsewhere at most once a minute."""
+        """Print progress: on a terminal in a line that the next one overwrites, elsewhere once a minute at most."""
         if self._rewrites:
             line = _cut(escaped(text), _columns(self._err) - 1 - len(_CTRL_C))
             columns, before = width(line), self._shown
-            # First, because somebody may press Ctrl-C while it is written.
+            # Set first, because the user may press Ctrl-C during the write.
             self._shown = max(columns, before)
             self._write(self._err, f"\r{line}{' ' * (before - columns)}")
             self._shown = columns
@@ -123,12 +126,12 @@ class Screen:
             self.say(text)
 
     def begin(self) -> None:
-        """From now on progress is that of something else, of which the first line comes after a minute."""
+        """Start the progress of another task, whose first line comes after a minute."""
         self._clear()
         self._last_line = self._clock.monotonic()
 
     def ask(self, question: str) -> str:
-        """What somebody types; empty where nothing more comes: then nobody can be asked any more."""
+        """Return the user's input; empty at the end of input: then no user can be asked any more."""
         self._clear()
         self._write(self._err, f"{escaped(question)} ")
         line = self._in.readline()
@@ -136,11 +139,11 @@ class Screen:
         return line.strip()
 
     def agrees(self, question: str) -> bool:
-        """Whether somebody who is there says yes."""
+        """Ask a question and return True if a user answers yes."""
         return self.interactive and self.ask(question).lower() in _AGREED
 
     def ask_secret(self, question: str) -> str:
-        """What somebody types, which is not shown; empty where nothing more comes."""
+        """Return input that is not echoed; empty at the end of input."""
         self._clear()
         try:
             return getpass.getpass(f"{escaped(question)} ", self._err).strip()
@@ -155,7 +158,7 @@ class Screen:
         return line.lines(_columns(stream)) if isinstance(line, Fitted) else [line]
 
     def _pieces(self, line: str | Marked, stream: TextIO) -> list[str]:
-        """Break a line into those that fit the terminal, in their colours."""
+        """Wrap a line to the terminal's width, and colour the pieces."""
         before, marked, tone, after = Marked(line, "", "") if isinstance(line, str) else line
         before, marked, after = map(escaped, (before, marked, after))
         text = f"{before}{marked}{after}"
@@ -175,10 +178,10 @@ class Screen:
     def _write(self, stream: TextIO, text: str) -> None:
         """Write to a stream. Raises UsageError if that is impossible.
 
-        The output is dropped if its reader is gone (a closed terminal, `| head`): the command still writes its files,
-        and puts in order what is left.
+        The output is dropped if its reader is gone (a closed terminal, `| head`): the command still writes its files
+        and cleans up.
         """
-        # What the terminal's encoding lacks is shown as Python would write it.
+        # Characters that the terminal's encoding lacks are shown as Python escapes.
         encoding = stream.encoding or "utf-8"
         try:
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -187,7 +190,7 @@ class Screen:
             if error.errno == errno.EPIPE or (error.errno == errno.EIO and stream in self._terminals):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
                 return
-            # Python would try to write the rest at its end.
+            # Python would try to write the buffer when it exits.
             with contextlib.suppress(OSError):
                 stream.close()
             raise UsageError(
@@ -203,12 +206,14 @@ def _takes_colours(stream: TextIO) -> bool:
 
 def _columns(stream: TextIO) -> int:
     # Some terminals report no columns.
-    return (shutil.get_terminal_size().columns or _USUAL_COLUMNS) if stream.isatty() else _UNLIMITED
+    return (shutil.get_terminal_size().columns or _DEFAULT_COLUMNS) if stream.isatty() else _UNLIMITED
 
 
 def wrapped(text: str, columns: int, hanging: int = 2) -> list[str]:
-    """Break a line into lines of at most `columns`, between words, or between signs that take two columns each; lines
-    after the first are indented by `hanging` more columns."""
+    """Wrap a line to at most `columns`, between words, or between signs that take two columns each.
+
+    Lines after the first are indented by `hanging` more columns.
+    """
     if width(text) <= columns:
         return [text]
     indent = " " * min(len(text) - len(text.lstrip()) + hanging, columns // 2)
@@ -229,7 +234,11 @@ def longest_word(text: str) -> int:
 
 def width(text: str) -> int:
     """Return the number of columns that `text` takes."""
-    return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+    return (
+        len(text)
+        if text.isascii()
+        else sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    )
 
 
 def _cut(text: str, columns: int) -> str:

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Shows the rights that the project needs, and the commands that grant them or take them away again.
+"""Print the project's permissions, and the commands that grant or remove them.
 
     python3 policies/show.py                  the `aliyun ram` commands that make roles and policies
     python3 policies/show.py | bash           runs them
     python3 policies/show.py --remove         the commands that undo this
     python3 policies/show.py --json FOLDER    writes the policies into files, for the RAM console
-    python3 policies/show.py --canary         what an administrator needs for `python3 ops.py canary`, and nobody else
-    python3 policies/show.py --migrate        the same for `python3 ops.py migrate`
-    python3 policies/show.py --checklist      the same for `python3 ops.py checklist`
+    python3 policies/show.py --canary         the permissions that only an administrator of `ops.py canary` needs
+    python3 policies/show.py --migrate        the permissions for `python3 ops.py migrate`
+    python3 policies/show.py --checklist      the permissions for `python3 ops.py checklist`
 
-It goes by what s.yaml says now: after a change there, run the commands again. It changes nothing itself, and needs
-Python 3.10 and nothing else.
+The output follows the current s.yaml: after a change there, run the commands again. This program changes nothing
+itself, and needs only Python 3.10.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# The package `ops` beside this folder, wherever this is called from; and no folders of bytecode in it.
+# The package `ops` is beside this folder, in whichever folder this starts; it gets no folders of bytecode.
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
@@ -32,7 +32,7 @@ from ops.accounts.statements import Role, by_name, rights, trust_of  # noqa: E40
 from ops.errors import UsageError  # noqa: E402
 from ops.project import read  # noqa: E402
 
-# What lets the commands run as a script, and run again.
+# Shell code that lets the commands run as a script, and run again.
 SHELL = r"""
 # The first failure ends this, but not a terminal into which it is pasted.
 case $- in *i*) ;; *) set -e ;; esac
@@ -67,7 +67,7 @@ def main() -> int:
         print("\n".join(shown(read(settings, ()), options)), flush=True)
     except UsageError as error:
         sys.exit(f"{error.happened.en}: {error.fix.en}")
-    except BrokenPipeError:  # who reads this has seen enough
+    except BrokenPipeError:  # the reader closed the pipe
         sys.stderr.close()
         return 1
     except OSError as error:
@@ -75,60 +75,60 @@ def main() -> int:
     return 0
 
 
-def shown(given: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
-    """What was asked for, line by line. Raises UsageError where s.yaml lacks a name."""
+def shown(settings: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
+    """Return the requested lines. Raises UsageError if s.yaml lacks a name."""
     if options.canary:
-        return of_canary(given)
+        return of_canary(settings)
     if options.migrate:
-        return of_both(statements.migration(given))
+        return of_both(statements.migration(settings))
     if options.checklist:
-        return of_both(statements.checklist(given))
-    found = statements.roles(given)
+        return of_both(statements.checklist(settings))
+    roles = statements.roles(settings)
     if options.json:
-        return written(found, options.json)
-    return removal(found) if options.remove else creation(found, given)
+        return written(roles, options.json)
+    return removal(roles) if options.remove else creation(roles, settings)
 
 
-def of_canary(given: Mapping[str, str]) -> Iterator[str]:
-    """The rights of the administrator who runs a canary, on both clouds: in no everyday policy."""
-    alibaba, huawei = statements.canary(given)
+def of_canary(settings: Mapping[str, str]) -> Iterator[str]:
+    """Yield the permissions that running a canary needs in both clouds, which no everyday policy has."""
+    alibaba, huawei = statements.canary(settings)
     yield "# Alibaba Cloud, a RAM user or role"
     yield json.dumps(alibaba, indent=2)
-    for where, document in by_roles(huawei, given):
+    for where, document in by_roles(huawei, settings):
         yield f"# Huawei Cloud, {where}"
         yield json.dumps(document, indent=2)
     yield "# Functions are called with the tool's own access, as by every other command of ops.py."
 
 
 def of_both(documents: tuple[statements.Document, statements.Document]) -> Iterator[str]:
-    """The rights of an administrator in one cloud and in the other."""
+    """Yield an administrator's permissions in either cloud."""
     places = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
     for where, document in zip(places, documents, strict=True):
         yield f"# {where}"
         yield json.dumps(document, indent=2)
 
 
-def by_roles(document: statements.Document, given: Mapping[str, str]) -> Iterator[tuple[str, statements.Document]]:
-    """The same rights as custom policies of IAM's roles, which all accounts have, with where each is granted."""
-    for where, policy in statements.by_roles(document, given.get("destinationRegion", "")):
+def by_roles(document: statements.Document, settings: Mapping[str, str]) -> Iterator[tuple[str, statements.Document]]:
+    """Yield the permissions as custom policies of IAM's roles, which all accounts have, and where to grant each."""
+    for where, policy in statements.by_roles(document, settings.get("destinationRegion", "")):
         yield f"a custom policy of a user group, {where.en}", policy
 
 
-def creation(found: list[Role], given: Mapping[str, str]) -> Iterator[str]:
-    """Commands that make what is not there, and bring up to date what is."""
+def creation(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
+    """Yield commands that create missing roles and policies, and update existing ones."""
     yield "# Huawei Cloud: what the IAM user may do whose AK/SK the functions use. Without the rights in OBS, nothing"
     yield "# here sees what is there and what OMS failed to copy."
-    in_huawei = statements.functions_in_huawei(given)
-    for where, policy in by_roles(in_huawei, given):
+    in_huawei = statements.functions_in_huawei(settings)
+    for where, policy in by_roles(in_huawei, settings):
         yield f"# {where[0].upper()}{where[1:]}:"
         yield f"#   {json.dumps(policy)}"
     yield "\n# Alibaba Cloud: pipe this to bash, as somebody who may make RAM roles and policies. It may run again."
     yield SHELL
-    for name, held in by_name(found):
-        yield f"\n# The role of {purposes(held)}. One that is there already stays as it is."
-        trust = json.dumps(trust_of(held))
+    for name, members in by_name(roles):
+        yield f"\n# The role of {purposes(members)}. One that is there already stays as it is."
+        trust = json.dumps(trust_of(members))
         yield ram("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
-        for role in held:
+        for role in members:
             yield f"\n# What {purposes([role])} may do. RAM keeps five versions of a policy: the oldest makes room."
             yield from (f"#   {right.en}" for right in rights(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
@@ -139,24 +139,24 @@ def creation(found: list[Role], given: Mapping[str, str]) -> Iterator[str]:
             yield ram("EntityAlreadyExist", "AttachPolicyToRole", **attachment(role))
 
 
-def removal(found: list[Role]) -> Iterator[str]:
-    """Commands that take all away, but for a role to which something else is attached."""
+def removal(roles: list[Role]) -> Iterator[str]:
+    """Yield commands that remove roles and policies; a role with other policies stays."""
     yield "# After `s remove`: pipe this to bash. It may run again."
     yield SHELL
-    for name, held in by_name(found):
-        yield f"\n# The role of {purposes(held)}. It stays while it has other policies, such as another project's."
-        for role in held:
+    for name, members in by_name(roles):
+        yield f"\n# The role of {purposes(members)}. It stays while it has other policies, such as another project's."
+        for role in members:
             yield ram("EntityNotExist", "DetachPolicyFromRole", **attachment(role))
             yield ram("EntityNotExist", "DeletePolicy", PolicyName=role.policy, CascadingDelete="true")
         yield ram("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=name)
 
 
-def purposes(held: list[Role]) -> str:
-    return ", ".join(purpose for role in held for purpose in role.purposes)
+def purposes(roles: list[Role]) -> str:
+    return ", ".join(purpose for role in roles for purpose in role.purposes)
 
 
 def ram(tolerated: str, action: str, **parameters: str) -> str:
-    """A command of Alibaba's `aliyun`; the API's documents (RAM, version 2015-05-01) have its parameters and errors."""
+    """Return a command of Alibaba's `aliyun`; parameters and errors are those of RAM's API, version 2015-05-01."""
     words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
     return shlex.join(["tolerate", tolerated, "aliyun", "ram", action, *words])
 
@@ -165,10 +165,10 @@ def attachment(role: Role) -> dict[str, str]:
     return {"PolicyName": role.policy, "RoleName": role.name, "PolicyType": "Custom"}
 
 
-def written(found: list[Role], folder: Path) -> Iterator[str]:
-    """Writes a file for each policy, called as the policy, and says which role it is for."""
+def written(roles: list[Role], folder: Path) -> Iterator[str]:
+    """Write a file for each policy, named after it, and yield its path and role."""
     folder.mkdir(parents=True, exist_ok=True)
-    for role in found:
+    for role in roles:
         path = folder / f"{role.policy}.json"
         path.write_text(json.dumps(role.document, indent=2) + "\n", encoding="utf-8")
         yield f"{path}: for the role {role.name}"

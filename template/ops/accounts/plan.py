@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ops.accounts.needs import OURS, Line, Need, Standing
 from ops.report.blocks import Block, FindingBlock, Hero, Items, Paragraph, Report, Span
 from ops.report.blocks import StepBlock as BlockStep
-from ops.shell import COST, one_after_another
+from ops.shell import COST, chained
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -27,7 +27,7 @@ class After(NamedTuple):
     @property
     def command(self) -> str:
         """What comes next, as it is typed; empty if nothing does."""
-        return one_after_another(*self.steps)
+        return chained(*self.steps)
 
 
 _DEPLOY = After(

@@ -1,1 +1,1 @@
-"""The certificate of a cutover: its form, its sums, the rules of `check`, and listings to compare it with."""
+"""Certificates of a cutover: their form, sums and rules, and the comparison with listings."""

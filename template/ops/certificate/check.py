@@ -1,4 +1,4 @@
-"""Checks a certificate without trusting who made it: whether what it says follows from its own numbers."""
+"""Rules of `check`, which trust nothing but a certificate's own numbers: each claim has to follow from them."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from ops.certificate.form import (
 from ops.clock import moment, timestamp
 
 _RESULTS = {"passed", "failed", "not run", "not proven"}
-# What a comparison saw longer ago than this does not decide about a cutover.
-_LATEST = timedelta(hours=24)
-# So far the clock of the machine that checks may be behind.
-_CLOCKS = timedelta(minutes=10)
-# So far those of the clouds and of the function's instances may be apart (CLOCK).
-_APART = timedelta(minutes=1)
-# What a comparison has counted.
-_COUNTED = ("source", "destination", "last_written", "classes", "folders")
+# An older comparison cannot decide a cutover.
+_MAX_COMPARISON_AGE = timedelta(hours=24)
+# Tolerance for the clock of the machine that checks.
+_MACHINE_TOLERANCE = timedelta(minutes=10)
+# Tolerance between the clocks of the clouds and of the function's instances (CLOCK).
+_CLOUD_TOLERANCE = timedelta(minutes=1)
+# Fields that only a comparison fills.
+_COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folders")
 _COMMANDS = {"close", "compare", "cutover", "deploy", "doctor", "migrate", "reconcile", "replay", "status"}
 _STEPS = {"settle", "replay", "compare", "again", "close", "oms", "standstill", "sample"}
-# After this nothing is sent in a closed project, and OMS changes nothing after it has been quiet for so long.
-_CLOSED_AFTER, _QUIET = timedelta(minutes=2), timedelta(minutes=10)
-# What OMS has not finished it has lost, if it finished nothing for so long, and a minute for each GB.
+# Time until a closed project submits nothing, and time of OMS's inactivity after which it changes nothing.
+_CLOSING_TIME, _IDLE_TIME = timedelta(minutes=2), timedelta(minutes=10)
+# OMS has lost its unfinished objects if it finishes none for this time plus a minute for each GB.
 _PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
-# What a document without it raises is a form that certificates do not have.
+# Errors that a document without the form of a certificate raises.
 FORMLESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 NO_FORM = Doubt(Wording("It has the form of a certificate", "文件具有证书的格式"), holds=False)
 
 
 def doubts(document: Document) -> list[Doubt]:
-    """What does not hold of a document; nothing if it is sound."""
+    """Return the claims of a document that do not hold; none if it is sound."""
     try:
         return [finding for finding in findings(document) if not finding.holds]
     except FORMLESS:
@@ -49,21 +49,21 @@ def doubts(document: Document) -> list[Doubt]:
 
 
 def findings(document: Document) -> Iterator[Doubt]:
-    """What can be seen in a document alone.
+    """Yield every claim that a document alone can prove or disprove.
 
-    Raises those of FORMLESS where it has another form than certificates have.
+    Raises an error of FORMLESS if it has another form than certificates have.
     """
     if whole(document["schema"]) != SCHEMA or document["kind"] != KIND:
         raise ValueError("not a certificate of this form")
     is_compared = document["passes"]["compare"] is not None
-    if any((document[name] is not None) is not is_compared for name in _COUNTED):
+    if any((document[name] is not None) is not is_compared for name in _COMPARISON_FIELDS):
         raise ValueError("counts without a comparison, or a comparison without counts")
     if document["passes"]["standstill"] is not None and not is_compared:
         raise ValueError("a standstill pass without a comparison")
     made = sha256(document)
     yield Doubt(Wording("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
-    for looked_at in (_all_checks, _verdict, _results, _in_order, _accepted, _name, _oms, _steps):
-        yield looked_at(document)
+    for rule in (_all_checks, _verdict, _results, _in_order, _accepted, _name, _oms, _steps):
+        yield rule(document)
     if document["sample"] is not None:
         yield sample_fits(document)
     yield headers_fit(document)
@@ -74,32 +74,37 @@ def findings(document: Document) -> Iterator[Doubt]:
 
 
 def not_yet(document: Document, now: datetime) -> Doubt:
-    """Whether the document was made before `now`, which this machine says that it is."""
+    """Compare the document's time with `now`, the time of this machine."""
     claim = Wording("It was made before now", "证书的生成时间不晚于现在")
-    return Doubt(claim, moment(document["made"]) <= now + _CLOCKS, f"{document['made']}, {timestamp(now)}")
+    return Doubt(claim, moment(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}")
 
 
 def _all_checks(document: Document) -> Doubt:
-    """The checks are those that there are, and each counts; that of a sample where there is one, that of headers there
-    too and where the sync task is not known to migrate any."""
-    ids = [one["id"] for one in document["checks"]]
+    """Require every check once, each of them part of the verdict.
+
+    Exceptions: SAMPLE counts if there is a sample; METADATA counts with a sample, and unless the sync task is known to
+    migrate headers.
+    """
+    ids = [check["id"] for check in document["checks"]]
     wrong = [name for name in CHECKS if ids.count(name) != 1] + [name for name in ids if name not in CHECKS]
     sample = document["sample"]
     is_about_headers = document["headers"]["migrated"] is not True or (sample is not None and sample["asked"] > 0)
     counts_if = {"SAMPLE": sample is not None, "METADATA": is_about_headers}
-    wrong += [one["id"] for one in document["checks"] if one["gates"] is not counts_if.get(one["id"], True)]
+    wrong += [check["id"] for check in document["checks"] if check["gates"] is not counts_if.get(check["id"], True)]
     return Doubt.unless(Wording("It has all checks, and each counts", "检查项齐全，且每项都计入结论"), wrong)
 
 
 def _verdict(document: Document) -> Doubt:
-    """The verdict follows from the checks; that of a rehearsal from those that are not about the freeze, and proves
-    nothing where all is on its way."""
+    """Derive the verdict from the checks.
+
+    A rehearsal leaves out the checks of the freeze, and proves nothing if every object is on its way.
+    """
     is_rehearsal = document["frozen_since"] is None
-    counted = [one for one in document["checks"] if gates(one)]
-    results = {one["result"] for one in counted}
+    gating = [check for check in document["checks"] if gates(check)]
+    results = {check["result"] for check in gating}
     if is_rehearsal:
-        late = {"not proven"} if any(_is_all_there_is(document, one) for one in counted) else set()
-        results = {one["result"] for one in counted if not _is_of_freeze(one)} | late
+        late = {"not proven"} if any(_is_all_there_is(document, check) for check in gating) else set()
+        results = {check["result"] for check in gating if not _is_of_freeze(check)} | late
     follows = "NO-GO" if "failed" in results else "GO" if results == {"passed"} else "NOT PROVEN"
     stated, rehearsal = document["verdict"], document["rehearsal"]
     if is_rehearsal or rehearsal is not None:
@@ -109,27 +114,33 @@ def _verdict(document: Document) -> Doubt:
 
 
 def _is_of_freeze(check: Document) -> bool:
-    """Whether a rehearsal leaves it out."""
+    """Return True if a rehearsal leaves the check out."""
     return check["id"] in CHECKS and CHECKS[check["id"]].of_freeze
 
 
 def _is_all_there_is(document: Document, check: Document) -> bool:
-    """Whether it is about what is on its way, and the source has nothing else: then a rehearsal proves nothing."""
+    """Return True if the check is about objects on their way, and the source has no others."""
     left_out = (*NOT_COUNTED["source"], *CHECKS["MOVING"].classes, *CHECKS["IN_FLIGHT"].classes)
     if not _is_of_freeze(check) or check["result"] != "failed":
         return False
-    return not any(whole(one["source"]["objects"]) for name, one in document["classes"].items() if name not in left_out)
+    return not any(
+        whole(object_class["source"]["objects"])
+        for name, object_class in document["classes"].items()
+        if name not in left_out
+    )
 
 
 def _results(document: Document) -> Doubt:
-    """Each check ended as the document's numbers say, as far as they say it."""
+    """Compare the result of each check with the document's numbers, as far as they decide it."""
     scope = _scope(document)
-    wrong = [one["id"] for one in document["checks"] if one["result"] not in _can_be(document, one["id"], scope)]
+    wrong = [
+        check["id"] for check in document["checks"] if check["result"] not in _can_be(document, check["id"], scope)
+    ]
     return Doubt.unless(Wording("Each check ended as the numbers say", "各项检查的结果与数字相符"), wrong)
 
 
 def _can_be(document: Document, name: str, scope: str) -> set[str]:
-    """How a check may have ended, where that of the scope ended so."""
+    """Return the possible results of a check, given the result of SCOPE."""
     is_of_classes = name in CHECKS and bool(CHECKS[name].classes)
     if (is_of_classes or name in ("STOOD_STILL", "SUMS")) and scope == "not run":
         return {"not run"}
@@ -143,37 +154,42 @@ def _can_be(document: Document, name: str, scope: str) -> set[str]:
 
 
 def _scope(document: Document) -> str:
-    """A comparison counts if it found anything, began after the freeze and was not too long ago; in a rehearsal it may
-    be of any time."""
+    """Return the result of SCOPE: a comparison counts if it is not empty, began after the freeze, and is recent.
+
+    In a rehearsal it may be of any time.
+    """
     compared, frozen = document["passes"]["compare"], document["frozen_since"]
     if compared is None:
         return "not run"
     if frozen is not None:
-        is_recent = moment(compared["ended"]) >= moment(document["made"]) - _LATEST
+        is_recent = moment(compared["ended"]) >= moment(document["made"]) - _MAX_COMPARISON_AGE
         if not is_recent or moment(compared["started"]) < moment(frozen):
             return "not run"
     return "passed" if document["last_written"] else "not proven"
 
 
 def _of_freeze(document: Document) -> str:
-    """Whether nothing was written after the freeze."""
+    """Return the result of FROZEN: no write after the freeze."""
     if document["frozen_since"] is None or _scope(document) != "passed":
         return "not run"
-    frozen = moment(document["frozen_since"]) + _APART
+    frozen = moment(document["frozen_since"]) + _CLOUD_TOLERANCE
     return "passed" if moment(document["last_written"][0]["at"]) <= frozen else "failed"
 
 
 def _of_mark(document: Document) -> str:
-    """Whether this run closed the project, two minutes or more before the standstill pass began, and no other project
-    of the task is open. Both times are OSS's."""
+    """Return the result of CLOSED, by OSS's times.
+
+    This run closed the project at least two minutes before the standstill pass began, and no other project of the task
+    is open.
+    """
     closed, still = document["closed"], document["passes"]["standstill"]
     if closed is None or closed["run"] != document["run"] or document["open_projects"] or still is None:
         return "not run"
-    return "passed" if moment(closed["written"]) + _CLOSED_AFTER <= moment(still["began"]) else "not run"
+    return "passed" if moment(closed["written"]) + _CLOSING_TIME <= moment(still["began"]) else "not run"
 
 
 def _of_oms(document: Document) -> str:
-    """Whether OMS had finished when the document was made, or what it had not was accepted by name."""
+    """Return the result of OMS_FINISHED: no unfinished object, or acceptance by name."""
     oms, is_accepted = document["oms"], OMS_UNFINISHED in document["accepted"]
     if document["closed"] is None or document["migration"] is not None:
         return "not run"
@@ -183,27 +199,29 @@ def _of_oms(document: Document) -> str:
         return "not run"
     if oms["left"]:
         return "passed" if is_accepted else "not proven"
-    return "passed" if moment(document["made"]) >= _quiet_from(oms) else "not run"
+    return "passed" if moment(document["made"]) >= _idle_from(oms) else "not run"
 
 
-def _quiet_from(oms: Document) -> datetime:
-    """From when on nothing that OMS does can change what is in OBS, if nothing is left."""
-    return moment(oms["busy"]) + _QUIET if oms["busy"] is not None else datetime.min.replace(tzinfo=timezone.utc)
+def _idle_from(oms: Document) -> datetime:
+    """Return the time from which OMS can no longer change OBS, if nothing is left."""
+    return moment(oms["busy"]) + _IDLE_TIME if oms["busy"] is not None else datetime.min.replace(tzinfo=timezone.utc)
 
 
 def _of_standstill(document: Document) -> str:
-    """Whether both buckets were what the comparison had judged, after its last look and after OMS had finished."""
+    """Return the result of STOOD_STILL: after OMS finished, both buckets equal the comparison's state."""
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
     if still is None:
         return "not run"
     if any(compared[digest] != still[digest] for digest in ("state", "twin")):
         return "failed"
-    return "passed" if moment(still["began"]) >= _quiet_from(document["oms"]) else "not run"
+    return "passed" if moment(still["began"]) >= _idle_from(document["oms"]) else "not run"
 
 
 def _oms(document: Document) -> Doubt:
-    """What is said of OMS can be so: all that the records tell of is counted or left, and it may finish what is left as
-    long as it has done something lately."""
+    """Require possible numbers of OMS.
+
+    Every recorded object is counted or left, and OMS may finish the objects left only while it was active recently.
+    """
     oms = document["oms"]
     left, accepted, recorded, largest = (oms[name] for name in ("left", "accepted", "recorded", "largest"))
     wrong = [name for name in ("accepted", "largest") if whole(oms[name]) < 0]
@@ -212,13 +230,13 @@ def _oms(document: Document) -> Doubt:
     if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
         quiet = moment(document["made"]) - moment(oms["busy"])
         patience = _PATIENCE + timedelta(minutes=largest / _BYTES_A_MINUTE)
-        if abs(quiet - patience) > _CLOSED_AFTER and oms["may_finish"] is not (quiet < patience):
+        if abs(quiet - patience) > _CLOSING_TIME and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
     return Doubt.unless(Wording("What is said of OMS can be so", "有关 OMS 的说明合理"), wrong)
 
 
 def _of_classes(document: Document, name: str) -> str:
-    """How a check of classes ends."""
+    """Return the result of a check of classes."""
     rule = CHECKS[name]
     if not any(numbers(document["classes"][title]) != [0] * 4 for title in rule.classes):
         return "passed"
@@ -228,22 +246,24 @@ def _of_classes(document: Document, name: str) -> str:
 
 
 def _of_sample(document: Document) -> str:
-    """How the check of the sample ends."""
+    """Return the result of SAMPLE."""
     sample = document["sample"]
     if sample is None:
         return "not run"
     if sample["differing"]:
         return "failed"
-    is_there = any(numbers(one)[0] for one in (document["classes"] or {}).values())
+    is_there = any(numbers(object_class)[0] for object_class in (document["classes"] or {}).values())
     if not sample["seed"] or sample["unread"] or (is_there and not sample["read"]):
         return "not run"
-    # Where not as many as were asked for can be read, the bound is one that nobody asked for.
+    # With fewer objects than requested, the bound is weaker than requested.
     return "passed" if sample["read"] >= min(sample["asked"], sample["population"]) else "not proven"
 
 
 def _of_headers(document: Document) -> str:
-    """Return the result of METADATA: documented losses are not proven, other losses are a no, and without a comparison
-    nothing is known; each unless it is accepted by name."""
+    """Return the result of METADATA; acceptance by name makes it pass.
+
+    Documented losses are not proven, other losses fail, and without a comparison nothing is known.
+    """
     headers, sample = document["headers"], document["sample"]
     is_compared = headers["drawn"] + len(headers["more"]) > 0
     if sample is not None and sample["asked"] > 0 and not is_compared:
@@ -268,10 +288,12 @@ _OF_CLOSING = ("CLOSED", "OMS_FINISHED", "STOOD_STILL")
 
 
 def _in_order(document: Document) -> Doubt:
-    """Nothing was over before it began, or after the document was made, and OSS's clock says the same of a beginning as
-    the instance's."""
+    """Require times in order: start, end, document.
+
+    OSS's clock and the instance's agree about the start of the standstill pass.
+    """
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
-    made, frozen, closed = moment(document["made"]) + _APART, document["frozen_since"], document["closed"]
+    made, frozen, closed = moment(document["made"]) + _CLOUD_TOLERANCE, document["frozen_since"], document["closed"]
     amended = [compared["amended"]] if compared and compared["amended"] is not None else []
     rows = {
         "frozen_since": [frozen] if frozen is not None else [],
@@ -280,8 +302,12 @@ def _in_order(document: Document) -> Doubt:
         "began": [still["began"]] if still else [],
         **{name: [closed[name]] if closed and closed[name] else [] for name in ("opened", "since", "written")},
     }
-    wrong = [name for name, times in rows.items() if (known := [*map(moment, times), made]) != sorted(known)]
-    if still and abs(moment(still["began"]) - moment(still["started"])) > _APART:
+    wrong = [
+        name
+        for name, times in rows.items()
+        if (times_until_made := [*map(moment, times), made]) != sorted(times_until_made)
+    ]
+    if still and abs(moment(still["began"]) - moment(still["started"])) > _CLOUD_TOLERANCE:
         wrong.append("began by OSS's clock")
     if document["as_of"] != (rows["compare"][-1] if compared else None):
         wrong.append("as_of")
@@ -291,14 +317,16 @@ def _in_order(document: Document) -> Doubt:
 
 
 def _accepted(document: Document) -> Doubt:
-    """Only what can be accepted was accepted, and by somebody."""
+    """Require that only acceptable names were accepted, each by somebody."""
     wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE or not who.strip()]
     return Doubt.unless(Wording("Only what can be accepted by name was accepted", "只接受了可具名认可的对象"), wrong)
 
 
 def _name(document: Document) -> Doubt:
-    """The document is stored by the name that its project, task, number, time and verdict give it. Nothing else in it
-    tells the number."""
+    """Derive the document's name from its project, task, number, time and verdict.
+
+    No other field has the number.
+    """
     folder = f"{RECORDS}certificates/{document['project']}/{document['task']}/"
     number = document["document"].removeprefix(folder).partition("-")[0]
     made, verdict = document["made"].replace("-", "").replace(":", ""), document["verdict"].lower().replace(" ", "-")
@@ -310,39 +338,39 @@ def _name(document: Document) -> Doubt:
 
 
 def _steps(document: Document) -> Doubt:
-    """What somebody may do next is a command of this project, and none opens it."""
-    wrong = [one["id"] for one in document["checks"] if one["step"] is not None and not _is_step(one["step"])]
+    """Require that each next step is a command of this project, and that none opens it."""
+    wrong = [check["id"] for check in document["checks"] if check["step"] is not None and not _is_step(check["step"])]
     return Doubt.unless(Wording("Its next steps are this project's", "其中的下一步都属于本项目"), wrong)
 
 
 def _is_step(step: Document) -> bool:
-    is_known = step.keys() == {"job", "options"} and step["job"] in _COMMANDS
-    return is_known and all(map(str.isidentifier, step["options"]))
+    is_command = step.keys() == {"job", "options"} and step["job"] in _COMMANDS
+    return is_command and all(map(str.isidentifier, step["options"]))
 
 
 def _rehearsal(document: Document) -> Doubt:
-    """A rehearsal names what would not pass, and its minutes add up."""
+    """Require that a rehearsal lists the checks that would not pass, and that its minutes add up."""
     rehearsal, passes = document["rehearsal"], document["passes"]
     failing = [
-        one["id"]
-        for one in document["checks"]
-        if gates(one) and one["result"] != "passed"
-        if not _is_of_freeze(one) or _is_all_there_is(document, one)
+        check["id"]
+        for check in document["checks"]
+        if gates(check) and check["result"] != "passed"
+        if not _is_of_freeze(check) or _is_all_there_is(document, check)
     ]
-    minutes = {name: None if one is None else whole(one) for name, one in rehearsal["minutes"].items()}
+    minutes = {name: None if number is None else whole(number) for name, number in rehearsal["minutes"].items()}
     total = minutes.pop("total")
-    known = [minute for minute in minutes.values() if minute is not None]
+    present = [minute for minute in minutes.values() if minute is not None]
     holds = {
         "failing": rehearsal["failing"] == failing,
-        "minutes": minutes.keys() == _STEPS and total == (sum(known) if len(known) == len(_STEPS) else None),
+        "minutes": minutes.keys() == _STEPS and total == (sum(present) if len(present) == len(_STEPS) else None),
         **{name: minutes.get(name) == _minutes(passes["compare"]) for name in ("compare", "standstill")},
     }
     claim = Wording("The rehearsal adds up", "预演数字相符")
     return Doubt.unless(claim, [name for name, fits in holds.items() if not fits])
 
 
-def _minutes(one: Document | None) -> int | None:
-    """How long a pass took, in whole minutes, rounded up."""
-    if one is None:
+def _minutes(certified_pass: Document | None) -> int | None:
+    """Return the duration of a pass in whole minutes, rounded up."""
+    if certified_pass is None:
         return None
-    return max(1, -int(-(moment(one["ended"]) - moment(one["started"])).total_seconds() // 60))
+    return max(1, -int(-(moment(certified_pass["ended"]) - moment(certified_pass["started"])).total_seconds() // 60))

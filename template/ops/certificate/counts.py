@@ -1,5 +1,4 @@
-"""What is counted in a certificate: whether it adds up, and whether each class has objects only where it can; and what
-listings of the buckets add up to."""
+"""Counts of a certificate: sums, the possible sides of each class, and the totals of listings."""
 
 from __future__ import annotations
 
@@ -11,17 +10,17 @@ from ops.certificate.form import CANARY, CLASSES, NOT_COUNTED, OMS_LISTS, RECORD
 from ops.clock import moment
 
 _MODULUS = 2**256
-# As in code/oss_oms_sync: where only the destination has them, copies of records are not in scope, and OMS's own lists
-# are there for ever.
-_OWN = tuple(one.encode() for one in (RECORDS, *OMS_LISTS))
-# Both, as they are called in Chinese.
+# As in code/oss_oms_sync: if only the destination has them, copies of records are out of scope, and OMS's own lists
+# stay there permanently.
+_RESERVED = tuple(prefix.encode() for prefix in (RECORDS, *OMS_LISTS))
+# Both sides, with their Chinese names.
 _SIDES = {"source": "源端", "destination": "目的端"}
 _NOTHING = {side: {"objects": 0, "bytes": 0} for side in _SIDES}
-# So many of the objects that were written last are told.
+# Maximum number of last-written objects in a document.
 _MAX_WRITTEN = 20
-# A sample has at most so many objects, of at most so many bytes each.
-_MAX_SAMPLE, _LARGEST = 300, 2**30
-# So many first-level folders are told one by one.
+# Maximum objects of a sample, and maximum bytes of each.
+_MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
+# Maximum number of first-level folders that a document lists individually.
 _MAX_FOLDERS = 200
 Document = Mapping[str, Any]
 Objects = Iterable[tuple[bytes, int]]
@@ -29,31 +28,31 @@ Keep = Callable[[bytes], object]
 
 
 class Wording(NamedTuple):
-    """What is said, in English and in Chinese. The judge has words of its own."""
+    """A sentence in English and in Chinese. The judge has its own sentences."""
 
     en: str
     zh: str
 
     def of(self, lang: str) -> str:
-        """In one of them: "en" or "zh"."""
+        """Return the sentence in "en" or "zh"."""
         return self.zh if lang == "zh" else self.en
 
 
 class Doubt(NamedTuple):
-    """What was looked at, and whether it holds; `seen` says what does not."""
+    """A claim, and if it holds; `detail` has the actual value, or the names that are wrong."""
 
     claim: Wording
     holds: bool
-    seen: str = ""
+    detail: str = ""
 
     @classmethod
     def unless(cls, claim: Wording, wrong: Sequence[str]) -> Doubt:
-        """Whether nothing is wrong."""
+        """Return the claim, which holds if nothing is wrong."""
         return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
 
 
 class Totals(NamedTuple):
-    """What a listing, or a part of a document, adds up to; `digest` in hexadecimal."""
+    """The totals of a listing, or of a part of a document; `digest` is hexadecimal."""
 
     objects: int
     bytes: int
@@ -63,14 +62,17 @@ class Totals(NamedTuple):
 def in_listing(
     document: Document, side: str, objects: Objects, own: Collection[bytes], keep: Keep | None = None
 ) -> Doubt:
-    """Whether the listing of a bucket has what the document states of it. `own`: keys like those of records and OMS's
-    lists that are in the source as well, so that the destination's count. `keep` is given the digest of each object."""
+    """Compare the listing of a bucket with the document's totals.
+
+    `own`: keys like those of records and of OMS's lists that the source has as well, so that the destination's count.
+    `keep` receives the digest of each object.
+    """
     counted = count(document["scope"], objects, None if side == "source" else own, keep)
     stated = _stated(document[side]) if document[side] else None
     return Doubt(
         Wording(f"The listing of the {side} has what the document states", f"{_SIDES[side]}清单与文档一致"),
         counted == stated,
-        _told(counted),
+        _in_words(counted),
     )
 
 
@@ -80,15 +82,18 @@ def count(
     own: Collection[bytes] | None = None,
     keep: Keep | None = None,
 ) -> Totals:
-    """What the objects of a listing add up to that are in scope; of those like records and OMS's own lists only `own`,
-    if that is given. `keep` is given the digest of each."""
+    """Return the totals of a listing's objects in scope.
+
+    With `own`, keys like those of records and of OMS's lists count only if they are in it. `keep` receives the digest
+    of each object.
+    """
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
     canaries = prefix + CANARY.encode()
     number = total = summed = 0
     for key, size in objects:
         if not (key.startswith(prefix) and key.endswith(suffix)) or key.startswith(canaries):
             continue
-        if own is not None and key.startswith(_OWN) and key not in own:
+        if own is not None and key.startswith(_RESERVED) and key not in own:
             continue
         digest = hashlib.sha256(b"%b\0%d" % (key, size)).digest()
         number, total, summed = number + 1, total + size, summed + int.from_bytes(digest, "big")
@@ -98,16 +103,16 @@ def count(
 
 
 def in_both(document: Document, shared: Iterable[bytes]) -> Doubt:
-    """Compare the objects that both listings have, by their `shared` digests, with the classes whose objects are equal.
+    """Compare the objects in both listings, by their `shared` digests, with the classes of equal objects.
 
-    Objects of other classes with both sides may have equal sizes as well: the document does not tell how many.
+    Objects of other classes with both sides may have equal sizes as well; the document does not have their number.
     """
     number = summed = 0
     for digest in shared:
         number, summed = number + 1, summed + int.from_bytes(digest, "big")
     equal, others = (_in_classes(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.PERHAPS)))
     more = number - equal.objects
-    # Of none of the others, or of all, the digest follows.
+    # The digest is determined for none or all of the other objects.
     digests = {0: int(equal.digest, 16), others.objects: int(equal.digest, 16) + int(others.digest, 16)}
     is_digest = (digests.get(more, summed) - summed) % _MODULUS == 0
     return Doubt(
@@ -120,21 +125,23 @@ def in_both(document: Document, shared: Iterable[bytes]) -> Doubt:
 
 
 def _in_classes(document: Document, kinds: Collection[Sides]) -> Totals:
-    """What the classes of these kinds add up to in the destination."""
-    classes = {title: one for title, one in document["classes"].items() if CLASSES.get(title) in kinds}
+    """Return the destination's totals of the classes of these kinds."""
+    classes = {
+        title: object_class for title, object_class in document["classes"].items() if CLASSES.get(title) in kinds
+    }
     return _summed(classes, "destination")
 
 
 def noting(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Objects on their way, of which the keys are noted that look like records or OMS's lists."""
+    """Yield objects unchanged, and note keys like those of records or of OMS's lists."""
     for key, size in objects:
-        if key.startswith(_OWN):
+        if key.startswith(_RESERVED):
             noted.add(key)
         yield key, size
 
 
 def counts(document: Document) -> Iterator[Doubt]:
-    """The classes are those that there are, each where it can be, and they add up to all that is stated."""
+    """Yield the claims that the classes are complete, each on its possible sides, and add up to every total."""
     classes, accepted = document["classes"], document["accepted"]
     adds_up = does_add_up(document)
     wrong = [title for title in classes if title not in CLASSES] + [title for title in CLASSES if title not in classes]
@@ -146,7 +153,7 @@ def counts(document: Document) -> Iterator[Doubt]:
     for side, in_chinese in _SIDES.items():
         stated, summed = _stated(document[side]), _summed(classes, side)
         claim = Wording(f"The classes add up to the {side}", f"各类别之和等于{in_chinese}")
-        yield Doubt(claim, stated == summed, _told(summed))
+        yield Doubt(claim, stated == summed, _in_words(summed))
     yield _written_last(document)
     if not _is_hexadecimal(document["source"]["state_digest"], 64):
         raise ValueError("no state digest")
@@ -168,44 +175,49 @@ def counts(document: Document) -> Iterator[Doubt]:
 
 
 def does_add_up(document: Document) -> bool:
-    """True unless the check SUMS says that the comparison does not add up: then nothing is a GO."""
-    return not any(one["id"] == "SUMS" and one["result"] == "failed" for one in document["checks"])
+    """Return True unless SUMS says that the comparison does not add up: then there is no GO."""
+    return not any(check["id"] == "SUMS" and check["result"] == "failed" for check in document["checks"])
 
 
 def _written_last(document: Document) -> Doubt:
-    """What was written last is in scope, the latest first, and not too few; judging again leaves in it what is gone."""
-    told = [(moment(one["at"]), one["key"]) for one in document["last_written"]]
-    keys = [key for _, key in told]
-    # A key that looks like a record's is impossible, and not told.
-    known = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]
-    is_possible = min(_MAX_WRITTEN, known) <= len(told) <= _MAX_WRITTEN and told == sorted(told, reverse=True)
+    """Require last-written objects in scope, latest first, as many as there must be.
+
+    A recheck leaves deleted objects in the list.
+    """
+    written = [(moment(last_object["at"]), last_object["key"]) for last_object in document["last_written"]]
+    keys = [key for _, key in written]
+    # A key like a record's is impossible, and not listed.
+    population = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]
+    is_possible = min(_MAX_WRITTEN, population) <= len(written) <= _MAX_WRITTEN and written == sorted(
+        written, reverse=True
+    )
     never = (RECORDS, document["scope"]["prefix"] + CANARY)
-    are_objects = all(_is_in_scope(document, key) and not key.startswith(never) for key in _different(keys))
+    are_objects = all(_is_in_scope(document, key) and not key.startswith(never) for key in _distinct(keys))
     return Doubt(Wording("What was written last can be so", "最后写入的对象合理"), is_possible and are_objects)
 
 
-def _is_possible(title: str, one: Document, document: Document) -> bool:
-    """Whether a class has objects only where it can, and names no more of them than it has."""
-    four, keys = numbers(one), _different(one["keys"])
-    source, destination = (_side(one, side) for side in _SIDES)
+def _is_possible(title: str, object_class: Document, document: Document) -> bool:
+    """Return True if a class has objects only on its possible sides, and lists no more keys than objects."""
+    totals, keys = numbers(object_class), _distinct(object_class["keys"])
+    source, destination = (_side(object_class, side) for side in _SIDES)
     are_zero = all(bool(side.objects) == bool(int(side.digest, 16)) for side in (source, destination))
     is_equal = source == destination or CLASSES[title] is not Sides.EQUAL
-    different = whole(one["proven_different"])
-    is_named = len(keys) <= four[0] + four[2] and (
+    different = whole(object_class["proven_different"])
+    is_named = len(keys) <= totals[0] + totals[2] and (
         title == "outside" or all(_is_in_scope(document, key) for key in keys)
     )
     is_lists = title != "oms_own" or all(key.startswith(OMS_LISTS) for key in keys)
-    # Every key of a canary that is in scope is of its class, and no other.
+    # Every key of a canary in scope is of its class, and no other key.
     canaries = [key for key in keys if key.startswith(document["scope"]["prefix"] + CANARY)]
     is_lists &= title == "outside" or len(canaries) == (len(keys) if title == "canary" else 0)
-    is_read = different <= (four[0] if title == "overwritten" else 0)
-    is_read &= whole(one["in_vain"]) <= (four[0] if title in ("overwritten", "older") else 0)
-    return _fits(title, four) and are_zero and is_equal and is_named and is_lists and is_read
+    is_read = different <= (totals[0] if title == "overwritten" else 0)
+    is_read &= whole(object_class["in_vain"]) <= (totals[0] if title in ("overwritten", "older") else 0)
+    return _fits(title, totals) and are_zero and is_equal and is_named and is_lists and is_read
 
 
-def _fits(title: str, four: Sequence[int]) -> bool:
-    """Whether objects and bytes of a class on both sides can be so, of a folder or of all."""
-    source, of_source, destination, of_destination = four
+def _fits(title: str, totals: Sequence[int]) -> bool:
+    """Return True if a class can have these objects and bytes on both sides, in a folder or in total."""
+    source, of_source, destination, of_destination = totals
     fits = {
         Sides.EQUAL: (source, of_source) == (destination, of_destination),
         Sides.BOTH: source == destination,
@@ -218,21 +230,21 @@ def _fits(title: str, four: Sequence[int]) -> bool:
 
 
 def _folders(document: Document) -> Doubt:
-    """The folders add up to each class."""
+    """Require that the folders add up to each class."""
     summed = {title: [0] * 4 for title in document["classes"]}
     wrong = []
     for folder, classes in document["folders"].items():
         for title, object_class in classes.items():
-            four = [whole(one) for one in object_class]
+            four = [whole(number) for number in object_class]
             if title not in CLASSES or not _fits(title, four) or not _may_be_in(document, folder, title):
                 wrong.append(f"{title} in {folder!r}")
-            summed[title] = [one + another for one, another in zip(summed.get(title, [0] * 4), four, strict=True)]
+            summed[title] = [number + another for number, another in zip(summed.get(title, [0] * 4), four, strict=True)]
     wrong += [title for title, four in summed.items() if four != numbers(document["classes"].get(title, _NOTHING))]
     return Doubt.unless(Wording("The folders add up to the classes", "各目录之和等于各类别"), wrong)
 
 
 def _may_be_in(document: Document, folder: str, title: str) -> bool:
-    """Whether a folder may have keys of a class: those in scope begin with the prefix."""
+    """Return True if a folder can have keys of a class: keys in scope begin with the prefix."""
     prefix = document["scope"]["prefix"]
     if title == "canary":
         mine = prefix + CANARY
@@ -249,22 +261,22 @@ def _is_in_scope(document: Document, key: str) -> bool:
 
 
 def _summed(classes: Document, side: str) -> Totals:
-    """What the classes in scope add up to on a side."""
+    """Return the totals of the classes in scope on a side."""
     counted = [_side(object_class, side) for title, object_class in classes.items() if title not in NOT_COUNTED[side]]
     digest = sum(int(totals.digest, 16) for totals in counted) % _MODULUS
     return Totals(sum(totals.objects for totals in counted), sum(totals.bytes for totals in counted), f"{digest:064x}")
 
 
 def sample_fits(document: Document) -> Doubt:
-    """The numbers of a sample fit each other, and what counts as equal."""
+    """Require that the numbers of a sample agree with each other and with the classes that count as equal."""
     sample, classes = document["sample"], document["classes"] or {}
     asked, population, drawn, read, size = (
         whole(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
     )
-    keys, differing, unread = (_different(sample[name]) for name in ("keys", "differing", "unread"))
-    unreadable = _different(sample["unreadable"])
+    keys, differing, unread = (_distinct(sample[name]) for name in ("keys", "differing", "unread"))
+    unreadable = _distinct(sample["unreadable"])
     equal = [numbers(classes[title]) for title in SAMPLED] if classes else []
-    # Of what counts as equal, only larger objects than the largest are not drawn from.
+    # The sample draws from all objects that count as equal, except larger objects than the largest.
     larger = sum(four[0] for four in equal) - population
     holds = {
         "asked": asked <= _MAX_SAMPLE and (asked > 0 or bool(differing)),
@@ -272,9 +284,9 @@ def sample_fits(document: Document) -> Doubt:
         "unreadable": not unreadable & keys,
         "read": read == drawn - len(unread) + len(differing - keys),
         "unread": unread <= keys - differing,
-        "population": larger >= 0 and sum(four[1] for four in equal) >= larger * (_LARGEST + 1),
-        "bytes": size <= read * _LARGEST or bool(differing),
-        "largest": whole(sample["largest"]) == _LARGEST,
+        "population": larger >= 0 and sum(four[1] for four in equal) >= larger * (_MAX_SAMPLED_BYTES + 1),
+        "bytes": size <= read * _MAX_SAMPLED_BYTES or bool(differing),
+        "largest": whole(sample["largest"]) == _MAX_SAMPLED_BYTES,
         "keys": all(_is_in_scope(document, key) for key in keys | unreadable),
         "seed": sample["seed"] == "" or _is_hexadecimal(sample["seed"], 32),
     }
@@ -284,16 +296,19 @@ def sample_fits(document: Document) -> Doubt:
 
 
 def headers_fit(document: Document) -> Doubt:
-    """Headers were compared of what was sampled, and of one object of each first-level folder; none is lost of more
-    than were compared, and none by OMS's documents that these say it copies."""
+    """Require possible numbers of headers.
+
+    Headers are compared for sampled objects and for one object of each first-level folder; losses do not exceed the
+    compared objects, and no loss is a header that OMS's documents say it copies.
+    """
     headers, sample = document["headers"], document["sample"] or {"keys": [], "asked": 0, "unread": []}
-    drawn, more, gone = whole(headers["drawn"]), _different(headers["more"]), _different(headers["gone"])
-    keys, is_compared = _different(sample["keys"]), bool(drawn or more)
-    lost = [(name, one) for kind in ("documented", "unexpected") for name, one in headers[kind].items()]
-    counts = [(whole(one["objects"]), len(_different(one["keys"]))) for _, one in lost]
+    drawn, more, gone = whole(headers["drawn"]), _distinct(headers["more"]), _distinct(headers["gone"])
+    keys, is_compared = _distinct(sample["keys"]), bool(drawn or more)
+    lost = [(name, loss) for kind in ("documented", "unexpected") for name, loss in headers[kind].items()]
+    counts = [(whole(loss["objects"]), len(_distinct(loss["keys"]))) for _, loss in lost]
     folders = document["folders"] or {}
     equal = {name for name, of in folders.items() if of.keys() & {*SAMPLED}}
-    # As folders are told: those that are not told one by one are one.
+    # Folders by their name in the document, which combines those that it does not list individually.
     firsts = {key[: key.find("/") + 1] for key in (*keys, *more, *gone)}
     holds = {
         "drawn": drawn == (len(keys - gone) if is_compared else 0),
@@ -311,13 +326,13 @@ def headers_fit(document: Document) -> Doubt:
     )
 
 
-def numbers(one: Document) -> list[int]:
-    """Objects and bytes of a class in the source, and in the destination."""
-    return [whole(one[side][unit]) for side in _SIDES for unit in ("objects", "bytes")]
+def numbers(object_class: Document) -> list[int]:
+    """Return objects and bytes of a class in the source, and in the destination."""
+    return [whole(object_class[side][unit]) for side in _SIDES for unit in ("objects", "bytes")]
 
 
-def _side(one: Document, side: str) -> Totals:
-    return _stated({**one[side], "digest": one["digests"][side]})
+def _side(object_class: Document, side: str) -> Totals:
+    return _stated({**object_class[side], "digest": object_class["digests"][side]})
 
 
 def _stated(side: Document) -> Totals:
@@ -327,14 +342,14 @@ def _stated(side: Document) -> Totals:
 
 
 def whole(value: object) -> int:
-    """A count: true is none, although Python adds it up."""
+    """Return a count; refuse a bool, which Python would add up."""
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
 
 
-def _different(keys: object) -> frozenset[str]:
-    """A list of keys, none of which is there twice."""
+def _distinct(keys: object) -> frozenset[str]:
+    """Return a list of keys as a set; refuse a repeated key."""
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
         raise ValueError("not a list of keys")
     return frozenset(keys)
@@ -344,5 +359,5 @@ def _is_hexadecimal(value: str, digits: int) -> bool:
     return len(value) == digits and set(value) <= set("0123456789abcdef")
 
 
-def _told(counted: Totals) -> str:
+def _in_words(counted: Totals) -> str:
     return f"{counted.objects:,} objects, {counted.bytes:,} bytes, {counted.digest}"

@@ -1,7 +1,7 @@
-"""What all that read certificates go by: which checks and classes there are, and the hash.
+"""The form of certificates for all readers: checks, classes and the hash.
 
-The two tables stand here a second time, because who is judged must not be the judge: nothing of the function's code is
-imported. A test compares them with the function's.
+Both tables also exist in the function's code, which this module does not import: the judge must be independent of the
+judged. A test compares the tables.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-# Of the format.
+# Version of the format.
 SCHEMA = 2
 KIND = "oss-oms-sync certificate"
-# What the names of records begin with.
+# Prefix of the names of records.
 RECORDS = "oms_source_record/"
-# What the keys of a canary begin with, after the prefix.
+# Beginning of a canary's keys, after the project's prefix.
 CANARY = ".oss-oms-sync-canary/"
-# What the names of OMS's own lists in the destination begin with.
+# Prefixes of OMS's own lists in the destination.
 OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 
 class Sides(Enum):
-    """How many objects a class may have in the destination, for those that it has in the source."""
+    """Possible numbers of a class's objects in the destination, compared with the source."""
 
     EQUAL = "as many, of the same keys and sizes"
     BOTH = "as many"
@@ -35,16 +35,18 @@ class Sides(Enum):
 
 
 class CheckRule(NamedTuple):
-    """What a check is told by: it passes where its classes are empty, or accepted by name, if that `accepts` makes up
-    for them. Without classes the document's numbers do not decide it. `of_freeze`: a rehearsal leaves it out, because
-    nothing is frozen yet."""
+    """The rule of a check: it passes if its classes are empty, or accepted by name if `accepts` is True.
+
+    Without classes the document's numbers do not decide it. `of_freeze`: a rehearsal leaves it out, because nothing is
+    frozen yet.
+    """
 
     classes: tuple[str, ...] = ()
     accepts: bool = False
     of_freeze: bool = False
 
 
-# All of them, in the order in which certify has them.
+# All checks, in certify's order.
 CHECKS = {
     "FROZEN": CheckRule(of_freeze=True),
     "CLOSED": CheckRule(of_freeze=True),
@@ -90,19 +92,19 @@ CLASSES = {
     "unknown": Sides.DESTINATION,
     "outside": Sides.ANY,
 }
-# What is in the buckets, and is not what they are compared by.
+# Classes in the buckets that are outside the comparison.
 NOT_COUNTED = {"source": ("outside", "canary"), "destination": ("outside", "canary", "oms_own")}
-# Of these a sample is drawn.
+# Classes from which a sample is drawn.
 SAMPLED = ("equal_contents", "equal_version", "equal_size")
-# What OMS has not finished, by its counts.
+# The name for objects that OMS has not finished, by its counts.
 OMS_UNFINISHED = "oms_unfinished"
-# What of the objects' headers is not in OBS.
+# The name for headers that OBS lacks.
 METADATA = "metadata"
 ACCEPTABLE = (*(rule.classes[0] for rule in CHECKS.values() if rule.accepts), OMS_UNFINISHED, METADATA)
 
 
 def gates(check: object) -> bool:
-    """Whether a check counts. Only those of a sample and of its headers may not, where nothing was to be sampled."""
+    """Return True if a check counts. Only SAMPLE and METADATA may not, if no sample was requested."""
     if not isinstance(check, Mapping):
         return True
     is_left_out = (check.get("gates"), check.get("result")) == (False, "not run")
@@ -110,7 +112,6 @@ def gates(check: object) -> bool:
 
 
 def sha256(document: Mapping[str, Any]) -> str:
-    """The hash that a document has to state: of its other names and values as JSON in ASCII, the names sorted, without
-    spaces."""
-    rest = {name: value for name, value in document.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """Return the hash that a document has to state: SHA-256 of its other fields as sorted ASCII JSON without spaces."""
+    hashed = {name: value for name, value in document.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,11 +1,11 @@
-"""Listings of a bucket as people have them, read line by line or value by value: they may be larger than any memory.
+"""Listings of a bucket in common formats, read item by item, because they may exceed any memory.
 
     rclone lsjson -R --files-only REMOTE:BUCKET     [{"Path": "a/b.txt", "Size": 5, ...}, ...]
     one JSON object a line                          {"key": "a/b.txt", "size": 5}
     tab-separated                                   5<TAB>a/b.txt
 
-Keys are those of the whole bucket, in UTF-8, or in UTF-16 with its mark. rclone sorts them by folders, others by bytes,
-so the objects that two listings share are found without any order.
+Keys are those of the whole bucket, in UTF-8, or in UTF-16 with its mark. rclone sorts keys by folders, other programs
+by bytes, so the comparison of two listings depends on no order.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ops.errors import UsageError
 from oss_oms_sync.answers.text import Text, same, t
 
 _CHUNK = 1 << 20
-# No value of a listing is longer.
+# Maximum characters of a value in a listing.
 _MAX_VALUE = 1 << 24
-# The digests of a listing are in so many files, of which one at a time is in memory; macOS lets a process have 256.
-_PARTS = 64
+# Number of files for a listing's digests; a single file is in memory at a time. macOS lets a process open 256.
+_FILES = 64
 _DIGEST_BYTES = 32
 _KEYS, _SIZES = ("Path", "Key", "key"), ("Size", "size")
 _FORMATS = t(
@@ -36,15 +36,12 @@ _FORMATS = t(
 
 
 def read(file: Path) -> Iterator[tuple[bytes, int]]:
-    """Key, in UTF-8, and size of each object in a listing.
-
-    Raises UsageError where it is unreadable.
-    """
+    """Yield the key, in UTF-8, and the size of each object in a listing. Raises UsageError if it is unreadable."""
     try:
         with file.open("rb") as listing:
-            # Not by seeking: it may come through a pipe.
+            # Peeking works for a pipe as well, seeking does not.
             head = listing.peek(8)[:8]
-            # PowerShell writes UTF-16, and ends its lines in its own way.
+            # PowerShell writes UTF-16, with its own line ends.
             is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             encoding = "utf-16" if is_wide else "utf-8-sig"
             text = io.TextIOWrapper(listing, encoding=encoding, newline=None if is_wide else "\n")
@@ -59,17 +56,17 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
 
 
 class PairDigests:
-    """The SHA-256 digests of a listing's objects, in temporary files."""
+    """SHA-256 digests of a listing's objects, in temporary files."""
 
     def __init__(self, files: Sequence[IO[bytes]]) -> None:
         self._files = files
 
     def add(self, digest: bytes) -> None:
-        """Keep a digest."""
-        self._files[digest[0] % _PARTS].write(digest)
+        """Store a digest."""
+        self._files[digest[0] % _FILES].write(digest)
 
     def shared_with(self, other: PairDigests) -> Iterator[bytes]:
-        """Iterate over the digests that both have, each once."""
+        """Yield the digests that both have, each once."""
         for mine, others in zip(self._files, other._files, strict=True):
             left = set(_digests(mine))
             for digest in _digests(others):
@@ -80,13 +77,10 @@ class PairDigests:
 
 @contextmanager
 def two_digests() -> Iterator[tuple[PairDigests, PairDigests]]:
-    """Give room for the digests of two listings; afterwards it is free again.
-
-    Raises UsageError where there is too little.
-    """
+    """Provide temporary files for the digests of two listings. Raises UsageError if there is too little room."""
     try:
         with ExitStack() as files:
-            source, destination = ([files.enter_context(TemporaryFile()) for _ in range(_PARTS)] for _ in range(2))
+            source, destination = ([files.enter_context(TemporaryFile()) for _ in range(_FILES)] for _ in range(2))
             yield PairDigests(source), PairDigests(destination)
     except OSError as error:
         raise UsageError(
@@ -104,7 +98,7 @@ def _digests(file: IO[bytes]) -> Iterator[bytes]:
 def _of_lines(lines: TextIO) -> Iterator[tuple[bytes, int]]:
     for number, line in enumerate(lines, 1):
         size, tab, key = line.removesuffix("\n").partition("\t")
-        # Only ASCII digits: int() takes more than those for a number.
+        # int() also accepts digits outside ASCII.
         if not (tab and key and size.isascii() and size.isdigit()):
             raise ValueError(f"line {number}: {line[:80]!r}")
         yield key.encode(), int(size)
@@ -125,7 +119,7 @@ def _first(value: Any, names: tuple[str, ...]) -> Any:
 
 
 def _values(text: TextIO) -> Iterator[Any]:
-    """The values of an array, or one after the other."""
+    """Yield the values of an array, or of consecutive JSON texts."""
     decode, buffer, at_end = json.JSONDecoder().raw_decode, "", False
     while not at_end or buffer:
         chunk = text.read(_CHUNK)
@@ -144,7 +138,7 @@ def _values(text: TextIO) -> Iterator[Any]:
 
 
 def _value_at(text: str, start: int) -> int:
-    """Where the next value begins, after what is between values."""
+    """Return the position of the next value, after separators."""
     while start < len(text) and text[start] in " \t\r\n,[]":
         start += 1
     return start

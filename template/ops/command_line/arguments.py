@@ -1,4 +1,4 @@
-"""Which commands there are, and what each takes."""
+"""The commands and their options."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class Option(NamedTuple):
-    """An option, or a value without one, as argparse takes it, but for its help, which is a text."""
+    """An option or a positional argument: argparse's settings, and its help as a Text."""
 
     names: Sequence[str]
     help: Text
-    how: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
 
-def option(names: str, text: Text, **how: Any) -> Option:
-    """One with a value; it may have several names."""
-    return Option(names.split(), text, how)
+def option(names: str, text: Text, **settings: Any) -> Option:
+    """Return an option with a value; `names` may have several names."""
+    return Option(names.split(), text, settings)
 
 
 def flag(name: str, text: Text) -> Option:
-    """One that is given or not."""
+    """Return an option without a value."""
     return Option([name], text, {"action": "store_true"})
 
 
 class Command(NamedTuple):
-    """A command and its options; of those in a list of their own at most one is given. `page`: it makes a web page,
-    `asks`: it calls a function."""
+    """A command and its options; options in an inner list exclude each other.
+
+    `page`: it can write a web page. `asks`: it calls a function.
+    """
 
     about: Text
     options: Sequence[Option | list[Option]] = ()

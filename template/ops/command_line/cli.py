@@ -1,4 +1,4 @@
-"""Runs one command of the command line."""
+"""The program: it runs a command of the command line."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ from oss_oms_sync.answers.text import t
 
 FOLDER = Path(__file__).resolve().parents[2]
 _INTERRUPTED = 130
-# How many lines are shown of input in which there is no answer.
+# Lines shown of input without an answer.
 _TAIL = 15
 
 
 class View(NamedTuple):
-    """What an answer of one kind has, at least; how it is read, what it says, and which exit code it is; whether there
-    is a `page` of it."""
+    """A kind of answer: the names that identify it, its parser, its report, and its exit code.
+
+    `page`: True if it has a web page.
+    """
 
     names: set[str]
     read: Callable[[Any], Any]
@@ -54,7 +56,7 @@ class View(NamedTuple):
 VIEWS = {
     "certificate": View(
         {"kind", "verdict", "checks", "sha256"},
-        dict,  # a document is judged as it is
+        dict,  # the judge needs the unchanged document
         cutover_result.report,
         cutover_result.exit_code,
         page=True,
@@ -83,14 +85,16 @@ VIEWS = {
         lambda answer: 0 if answer.is_well else 1,
     ),
 }
-# Options that are not of what a function is asked, and those with which a pass is one call.
-_OF_EACH_COMMAND = {"command", "json", "lang", "html", "template", "in_full"}
-_OF_ONE_CALL = {"look", "dry_run", "limit", "again"}
+# Options that are not part of a payload, and options with which a pass is a single call.
+_SHARED_OPTIONS = {"command", "json", "lang", "html", "template", "in_full"}
+_SINGLE_CALL_OPTIONS = {"look", "dry_run", "limit", "again"}
 
 
 def program() -> int:
-    """`main` as a process of its own: a terminal that is closed, or whoever ends it, stops it as Ctrl-C does, so that
-    nothing stays that it has only while it runs."""
+    """Run `main` as a process: a closed terminal or SIGTERM stops it as Ctrl-C does.
+
+    Resources that exist only during a run are removed.
+    """
     for name in ("SIGHUP", "SIGTERM"):  # Windows has no SIGHUP, and nohup ignores it
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) is signal.SIG_DFL:
@@ -99,25 +103,25 @@ def program() -> int:
 
 
 def _stop(number: int, _: object) -> None:
-    # A shell may say it twice, and once is enough.
+    # A shell may send the signal twice.
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> int:
-    """Run the command that `words` name, and return its exit code."""
+    """Run the command in `words`, and return its exit code."""
     options = parser.parse(words)
     named = TEMPLATE.set(_other_than_s_yaml(options.template))
     caller = call.caller(options.template, FOLDER)
     clock = clock or WallClock(caller.ahead)
     session = Session(caller, Screen(clock), clock, options.lang)
     try:
-        # Now, and not after an hour.
+        # Checked at the start, because a command may take an hour.
         for file in filter(None, map(vars(options).get, ("html", "out", "report"))):
             check_writable(file)
         return _COMMANDS[options.command](session, options)
     except OpsError as error:
-        return _tell(session, error)
+        return _report_error(session, error)
     except KeyboardInterrupt:
         session.say(t("Stopped."))
         if session.hint:
@@ -129,32 +133,31 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
 
 
 def _other_than_s_yaml(file: Path | None) -> str:
-    """A file as it is named in the project's folder; empty for the one that the tool takes there by itself."""
+    """Return the file's name in the project's folder; empty for the tool's default."""
     if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
         return ""
     whole = file.parent.resolve() / file.name
     return str(whole.relative_to(FOLDER) if whole.is_relative_to(FOLDER) else whole)
 
 
-def _tell(session: Session, error: OpsError) -> int:
-    for line in error.said:
+def _report_error(session: Session, error: OpsError) -> int:
+    for line in error.output:
         session.screen.say(f"| {line}")
     session.say(error.happened, "bad")
     session.screen.say(f"-> {error.fix.of(session.lang)}")
     return error.exit_code
 
 
-def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: object) -> int:
-    """Show an answer, as text or JSON, and as a page if that is asked for; return the exit code. `known`: what else its
-    report is told."""
+def _show(session: Session, options: Namespace, answer: Any, kind: str, *details: object) -> int:
+    """Show an answer as text, JSON or page, and return the exit code; `details` are further arguments of its report."""
     view = VIEWS[kind]
     if options.html and not view.page:
         raise UsageError(t("There is no web page of this answer"), t("Leave --html out"))
     if kind_of(answer) != kind:
         raise ToolError(tool_output.ANOTHER_FORM, tool_output.DEPLOY)
-    found = view.read(answer)
+    parsed = view.read(answer)
     try:
-        report, code = view.report(found, session.lang, *known), view.exit_code(found)
+        report, code = view.report(parsed, session.lang, *details), view.exit_code(parsed)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         error = UntrustedError if kind == "certificate" else ToolError
         raise error(tool_output.ANOTHER_FORM, tool_output.DEPLOY) from None
@@ -163,28 +166,28 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *known: 
 
 
 def kind_of(answer: Any) -> str:
-    """Which job answers like that; empty for none."""
+    """Return the kind of an answer; empty if no job answers in this form."""
     if not isinstance(answer, Mapping):
         return ""
     return next((kind for kind, view in VIEWS.items() if view.names <= answer.keys()), "")
 
 
 def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
-    """One call of a job, which answers as one of this kind."""
+    """Call a job once and show its answer of this kind."""
     return _show(session, options, session.caller.ask(job, _payload(options)), kind)
 
 
 def _pass(session: Session, options: Namespace, job: str) -> int:
     payload = _payload(options)
-    is_one_call = payload.keys() & _OF_ONE_CALL
-    answer = session.caller.ask(job, payload) if is_one_call else to_json(run_pass(session, job, payload))
+    is_single_call = payload.keys() & _SINGLE_CALL_OPTIONS
+    answer = session.caller.ask(job, payload) if is_single_call else to_json(run_pass(session, job, payload))
     return _show(session, options, answer, job)
 
 
 def _payload(options: Namespace) -> dict[str, Any]:
-    """What is given of a command's own options, as the function takes it: by the same names."""
-    given = {name: value for name, value in vars(options).items() if name not in _OF_EACH_COMMAND}
-    return {name: value for name, value in given.items() if value is not None and value is not False}
+    """Return a command's own options with a value, under the names of the function's payload."""
+    own = {name: value for name, value in vars(options).items() if name not in _SHARED_OPTIONS}
+    return {name: value for name, value in own.items() if value is not None and value is not False}
 
 
 def _cutover(session: Session, options: Namespace) -> int:
@@ -211,19 +214,19 @@ def _open(session: Session, options: Namespace) -> int:
 def _cost(session: Session, options: Namespace) -> int:
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price)
     plan = estimate.Workload(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
-    found = estimate.estimate(plan)
-    session.show(options, cost_table.report(plan, found, session.lang), found.to_json(plan))
+    costs = estimate.estimate(plan)
+    session.show(options, cost_table.report(plan, costs, session.lang), costs.to_json(plan))
     return 0
 
 
 def _show_input(session: Session, options: Namespace) -> int:
     data = sys.stdin.buffer.read()
     # PowerShell writes UTF-16.
-    given = data.decode(json.detect_encoding(data), "replace")
-    answer = tool_output.read(given)
+    text = data.decode(json.detect_encoding(data), "replace")
+    answer = tool_output.read(text)
     kind = kind_of(answer)
     if not kind:
-        # What the tool or the function said instead.
+        # The error shows the input, which may have an error of the tool or the function.
         raise UsageError(
             t("The input contains no answer that is known here"),
             t(
@@ -231,7 +234,7 @@ def _show_input(session: Session, options: Namespace) -> int:
                 status=Typed("status", json=True),
                 show=Typed("show"),
             ),
-            given.splitlines()[-_TAIL:],
+            text.splitlines()[-_TAIL:],
         )
     if kind == "certificate":
         verification.check_time(answer, session.clock.now())

@@ -1,4 +1,4 @@
-"""Reads the command line, and says in one language what is wrong with it."""
+"""The parser of the command line, and its errors in the user's language."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from oss_oms_sync.answers.text import Text, same, sentences, t
 
 _Say = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
-# The least share of letters that a mistyped name has in common with the one that was meant.
+# Minimum similarity of a mistyped name to the suggested name, from 0 to 1.
 _MIN_SIMILARITY = 0.75
 
 _CODES = t(
@@ -32,7 +32,7 @@ _ABOUT = t(
     " answer."
 )
 _OF_ARGUMENT = t("argument %(argument_name)s: %(message)s")
-# What argparse says itself, in its own phrases.
+# argparse's own phrases.
 _OF_ARGPARSE = {
     text.phrase: text
     for text in (
@@ -52,14 +52,14 @@ _OF_ARGPARSE = {
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
-    """The command and its options; ends the program where they are not as they should be."""
+    """Return the command and its options; end the program if they are wrong."""
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     say = _in_language_of(words)
-    # It asks gettext for each of its phrases, by this name of its own.
+    # argparse translates each of its phrases with gettext, under this name.
     vars(argparse)["_"] = lambda phrase: say(_OF_ARGPARSE.get(phrase, same(phrase)))
-    _in_its_errors(say)
+    _translate_option_errors(say)
     parser = argparse.ArgumentParser(prog="ops.py", description=say(sentences(_ABOUT, _CODES)), allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help=say(t("show the version of this project")))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -91,7 +91,7 @@ def _add(
     short = say(command.about)
     long = say(t("{about}. {codes}", about=f"{short[0].upper()}{short[1:]}", codes=_CODES))
     parser = commands.add_parser(name, help=short, description=long, allow_abbrev=False)
-    if not is_asked:  # then its options are nobody's business, and to add those of all takes a while
+    if not is_asked:  # adding the options of every command takes too long
         return
     parser.set_defaults(html=None, template=None)
     shared = [
@@ -104,21 +104,25 @@ def _add(
         shared.append(option("--html", t("also write a web page, in one file"), metavar="FILE", type=Path))
     if command.asks:
         shared.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
-    for one in (*shared, *command.options):
-        into = parser.add_mutually_exclusive_group() if isinstance(one, list) else parser
-        for each in one if isinstance(one, list) else [one]:
-            how = {**each.how, "type": _told(each.how["type"], say)} if "type" in each.how else each.how
-            into.add_argument(*each.names, help=say(each.help), **how)
+    for group in (*shared, *command.options):
+        into = parser.add_mutually_exclusive_group() if isinstance(group, list) else parser
+        for argument in group if isinstance(group, list) else [group]:
+            settings = (
+                {**argument.settings, "type": _converter(argument.settings["type"], say)}
+                if "type" in argument.settings
+                else argument.settings
+            )
+            into.add_argument(*argument.names, help=say(argument.help), **settings)
 
 
-def _told(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
-    """A reader of values, as argparse wants it."""
+def _converter(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
+    """Return a parser of values in the form that argparse needs."""
 
     def convert(text: str) -> Any:
         try:
             return read(text)
         except (ValueError, OverflowError) as error:
-            # Python itself has no Text for a number with more digits than it reads.
+            # Python's error for a number with too many digits has no Text.
             raise argparse.ArgumentTypeError(
                 say(error.args[0] if isinstance(error.args[0], Text) else t("{text!r} is too large", text=text))
             ) from None
@@ -126,25 +130,25 @@ def _told(read: Callable[[str], Any], say: _Say) -> Callable[[str], Any]:
     return convert
 
 
-def _in_its_errors(say: _Say) -> None:
-    """Python 3.10 asks for none of the words that an error has for an option."""
+def _translate_option_errors(say: _Say) -> None:
+    """Translate errors of options, which Python 3.10 does not pass to gettext."""
 
-    def said(error: Any) -> str:
+    def describe(error: Any) -> str:
         return say(_OF_ARGUMENT) % vars(error) if error.argument_name else str(error.message)
 
-    argparse.ArgumentError.__str__ = said  # type: ignore[method-assign]
+    argparse.ArgumentError.__str__ = describe  # type: ignore[method-assign]
 
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """The version of the code beside this, which is deployed from here."""
+        """Print the version of the code beside this package, which is deployed from here."""
         code = Path(__file__).parents[2] / "code" / "oss_oms_sync" / "__init__.py"
         sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
         parser.exit()
 
 
 def _unknown_option(command: str, word: str, names: Iterable[str]) -> Text:
-    """Return the error for an option that a command does not take: a mistyped one, or one of other commands."""
+    """Return the error for an unknown option: mistyped, or of other commands."""
     option = word.partition("=")[0]
     wrong = t("{command} takes no {name!r}", command=command, name=option)
     others = [name for name, other in COMMANDS.items() if option in _option_names(other)]
@@ -155,11 +159,13 @@ def _unknown_option(command: str, word: str, names: Iterable[str]) -> Text:
 
 def _option_names(command: Command) -> set[str]:
     groups = [group if isinstance(group, list) else [group] for group in command.options]
-    return {name for group in groups for each in group for name in each.names} | ({"--html"} if command.page else set())
+    return {name for group in groups for argument in group for name in argument.names} | (
+        {"--html"} if command.page else set()
+    )
 
 
 def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
-    """Return the error with the name that was probably meant: a similar one that begins with the same letter."""
+    """Return the error with the name probably meant: a similar name with the same first letter."""
     initial = word.lstrip("-")[:1]
     near = get_close_matches(word, [name for name in names if name.lstrip("-")[:1] == initial], 1, _MIN_SIMILARITY)
     if near:
@@ -168,14 +174,14 @@ def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
 
 
 def usual() -> str:
-    """The language that this machine speaks, "zh" or "en": as the environment says, or else the system."""
-    named = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), None)
-    known = named or locale.getlocale()[0] or ""
-    return "zh" if known.lower().startswith(("zh", "chinese")) else "en"
+    """Return the language of this machine, "zh" or "en", by the environment, or else by the system."""
+    variable = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), None)
+    locale_name = variable or locale.getlocale()[0] or ""
+    return "zh" if locale_name.lower().startswith(("zh", "chinese")) else "en"
 
 
 def _in_language_of(words: Sequence[str]) -> _Say:
-    """How a text is said before anybody has read the command line."""
+    """Return the translator for `words`, before the command line is parsed."""
     asked = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
     asked += [word for option, word in pairwise(words) if option == "--lang"]
     language = asked[-1] if asked and asked[-1] in _LANGUAGES else usual()

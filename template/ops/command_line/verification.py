@@ -1,4 +1,4 @@
-"""Runs `check`: what holds of a certificate, and what does not."""
+"""The command `check`: claims of a certificate that hold, and claims that do not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ops.certificate.form import KIND, SCHEMA
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
 from ops.errors import UntrustedError, UsageError
-from ops.functions.tool_output import of_one_meaning
+from ops.functions.tool_output import object_without_duplicates
 from ops.report import cutover_result
 from ops.report.words import Words
 from ops.session import Session
@@ -29,18 +29,18 @@ _HOLDS, _FAILS = t("holds"), t("does not hold")
 
 
 def check(session: Session, options: Namespace) -> int:
-    """Tell what holds of a certificate, and of listings against it; return the exit code. Raises OpsError."""
+    """Print the claims of a certificate, and of listings against it; return the exit code. Raises OpsError."""
     document, doubts = findings(options.certificate, options.source, options.destination, session.clock.now())
-    told = [Whole(json.dumps(_to_json(document, doubts)))] if options.json else _lines(document, doubts, session.lang)
-    session.screen.answer(told)
+    lines = [Whole(json.dumps(_to_json(document, doubts)))] if options.json else _lines(document, doubts, session.lang)
+    session.screen.answer(lines)
     return exit_code(document, doubts)
 
 
 def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Doubt]]:
-    """A certificate, and what was looked at in it at the time `now`.
+    """Return a certificate, and its claims at the time `now`.
 
-    Raises UntrustedError if it is not a certificate, and UsageError where a file is unreadable, or the destination's
-    listing alone shows nothing.
+    Raises UntrustedError if the file is not a certificate, and UsageError if a file is unreadable, or if the
+    destination's listing proves nothing without the source's.
     """
     document = _read(file)
     try:
@@ -55,18 +55,18 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
 def _in_listings(
     document: Any, source: Path | None, destination: Path | None, digests: tuple[PairDigests, PairDigests] | None
 ) -> Iterator[Doubt]:
-    """Compare listings with a document; `digests` are for what both have.
+    """Compare listings with a document; `digests` are for the objects in both.
 
-    Raises UsageError where a file is unreadable, or the destination's listing alone shows nothing.
+    Raises UsageError if a file is unreadable, or if the destination's listing proves nothing without the source's.
     """
     own: set[bytes] = set()
     keep = [digest.add for digest in digests] if digests else [None, None]
     if source:
         yield in_listing(document, "source", noting(listings.read(source), own), own, keep[0])
     if destination:
-        there: set[bytes] = set()
-        finding = in_listing(document, "destination", noting(listings.read(destination), there), own, keep[1])
-        may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in there)
+        reserved: set[bytes] = set()
+        finding = in_listing(document, "destination", noting(listings.read(destination), reserved), own, keep[1])
+        may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in reserved)
         if may_count and not source and not finding.holds:
             raise UsageError(
                 t(
@@ -81,8 +81,8 @@ def _in_listings(
 
 
 def check_time(document: Any, now: datetime) -> None:
-    """Raise UntrustedError if a certificate was made after `now`, which this machine says that it is."""
-    with suppress(*judge.FORMLESS):  # of which its report says that it is not valid
+    """Raise UntrustedError if a certificate was made after `now`, the time of this machine."""
+    with suppress(*judge.FORMLESS):  # its report says that it is not valid
         if not judge.not_yet(document, now).holds:
             text = t("The certificate was made at {made}, and this machine's clock says {now}")
             raise UntrustedError(
@@ -92,16 +92,16 @@ def check_time(document: Any, now: datetime) -> None:
 
 
 def exit_code(document: Any, doubts: list[Doubt]) -> int:
-    """4 if something does not hold; else what the verdict is, of which a rehearsal proves nothing."""
+    """Return 4 if a claim does not hold, otherwise the verdict's code; a rehearsal proves nothing (3)."""
     return cutover_result.CODES.get(document["verdict"], 3) if all(doubt.holds for doubt in doubts) else 4
 
 
 def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
-    """What holds, what does not, and what that means."""
+    """Yield the claims, and the conclusion."""
     for doubt in doubts:
         word, state = (_HOLDS, "good") if doubt.holds else (_FAILS, "bad")
-        seen = "" if doubt.holds or not doubt.seen else f" ({doubt.seen})"
-        yield Marked("  ", word.of(lang), state, f"{Words(lang)(': ')}{doubt.claim.of(lang)}{seen}")
+        detail = "" if doubt.holds or not doubt.detail else f" ({doubt.detail})"
+        yield Marked("  ", word.of(lang), state, f"{Words(lang)(': ')}{doubt.claim.of(lang)}{detail}")
     if all(doubt.holds for doubt in doubts):
         _, tone = cutover_result.VERDICTS[document["verdict"]]
         yield Marked(
@@ -114,12 +114,12 @@ def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
 
 
 def _to_json(document: Any, doubts: list[Doubt]) -> dict[str, Any]:
-    """The same for programs."""
-    told = [
-        {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "seen": doubt.seen}
+    """Return the claims for programs."""
+    claims = [
+        {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "seen": doubt.detail}
         for doubt in doubts
     ]
-    return {"sound": all(doubt.holds for doubt in doubts), "verdict": document["verdict"], "findings": told}
+    return {"sound": all(doubt.holds for doubt in doubts), "verdict": document["verdict"], "findings": claims}
 
 
 def _read(file: Path) -> Any:
@@ -128,8 +128,8 @@ def _read(file: Path) -> Any:
     except OSError as error:
         raise UsageError(same(str(error)), t("Name the JSON file")) from None
     try:
-        # Of bytes it finds out itself which Unicode they are: PowerShell writes UTF-16.
-        document = json.loads(text, object_pairs_hook=of_one_meaning)
+        # json detects the encoding of bytes: PowerShell writes UTF-16.
+        document = json.loads(text, object_pairs_hook=object_without_duplicates)
     except (ValueError, RecursionError):
         raise _no_certificate(file) from None
     if isinstance(document, dict) and (document.get("kind"), document.get("schema")) == (KIND, SCHEMA):

@@ -1,7 +1,7 @@
-"""What each job takes: calls and seconds of its function, and requests to both clouds.
+"""Effort of each job: calls and seconds of its function, and requests to both clouds.
 
-The benchmarks count and simulate the same things; a test compares both, so that neither goes its own way. Nothing here
-was measured in the clouds: a rehearsal of the cutover measures yours.
+The benchmarks count and simulate the same effort, and a test compares both. None of it was measured in the clouds; a
+rehearsal of the cutover measures yours.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from oss_oms_sync.answers.task_group import LISTED_A_SECOND
 DAYS_A_MONTH = 30
 _PAGE = 1000
 _KEYS_A_CALL = 10
-# The settings' defaults, and how many lanes a pass has at most that sends everything (passes.work).
+# The settings' defaults, and the maximum number of lanes of a pass that sends everything (passes.work).
 LANES, _OMS_RATE = 32, 20
 _SENDING_LANES = 4
-# The functions' sizes in s.yaml, as vCPU and MB; compare's and replay's are whole.
+# The functions' sizes in s.yaml, as vCPU and MB; compare and replay have a whole vCPU.
 _SMALL, _LARGE, _WHOLE = (0.1, 256), (0.5, 512), (1.0, 1024)
 # A round trip to OMS and one to OSS, and computing at a tenth of a core.
 _EVENT_SECONDS = 0.05
-# A lane's seconds for an object: as fast as OSS answers with one page after the other, 600,000 a minute. Of compare
-# 500,000, because OBS's listings come over the internet.
+# A lane's seconds for an object: OSS lists 600,000 objects a minute, page after page. Compare reads 500,000, because
+# OBS's listings come over the internet.
 RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 600_000, 60 / 500_000
-# What compare reads of an object in OBS's listings.
+# Bytes of an object in OBS's listings, which compare reads.
 _LISTED_BYTES = 300
-# `deep` reads over TLS and digests so many bytes a second in a lane: half of what a core was measured to
-# (benchmarks.comparing). An account may read 20 Gbit/s or more in most regions of mainland China, if nobody else does
-# (OSS, "Limits and performance": https://help.aliyun.com/document_detail/283216.htm).
+# Bytes a second that `deep` reads over TLS and digests in a lane: half of a core's measured rate
+# (benchmarks.comparing). An account may read 20 Gbit/s or more in most regions of mainland China, all its readers
+# together (OSS, "Limits and performance": https://help.aliyun.com/document_detail/283216.htm).
 _DEEP_BYTES_A_SECOND, _OSS_BYTES_A_SECOND = 140_000_000, 2_500_000_000
-# A sample reads so many from both sides.
+# Bytes a second that a sample reads from both sides.
 _SAMPLE_BYTES_A_SECOND = 30_000_000
-# Larger objects are in no sample.
+# Maximum bytes of a sampled object.
 SAMPLED_BYTES = 2**30
-# Beside a sample the headers of one object of each first-level folder are compared, of at most so many.
+# Maximum number of first-level folders, of each of which the headers of an object are compared beside a sample.
 _SAMPLED_FOLDERS = 200
-# OMS reads and writes parts of so many bytes.
+# OMS's part size.
 _OMS_PART_BYTES = 50_000_000
 # 500 Mbit/s.
 _OMS_BYTES_A_SECOND = 62_500_000
-# What `ops.py migrate` asks of both clouds once, and how often it then looks.
+# Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
 _GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 60, 10
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
-# Steps of a freeze that do not depend on the number of objects: what waits is sent again; what is younger may still be
-# on its way; late keys are judged again; what was begun before the closing ends; OMS has to do nothing for a while.
+# Steps of a freeze that do not depend on the number of objects: resending waiting keys; letting the last writes settle;
+# rechecking late keys; ending the calls that began before the close; waiting until OMS is idle.
 _REPLAY_MINUTES, _SETTLE_MINUTES, _AGAIN_MINUTES, _CLOSE_MINUTES, _OMS_MINUTES = 1, 5, 5, 2, 10
-# Beginning to spread, and coming to an end.
+# Start and end of a pass with several lanes.
 _SPREADING_SECONDS = 10
 
 
 class Timer(NamedTuple):
-    """Its minutes, its requests to OSS when there is nothing to do, and the size of its function."""
+    """A timer: its interval in minutes, its requests to OSS while idle, and the size of its function."""
 
     minutes: int
     oss: int
@@ -69,7 +69,7 @@ TIMERS = {
 
 
 class Effort(NamedTuple):
-    """`calls` of a function and `seconds` of it at a `size` (vCPU, MB); requests to OSS and OBS; bytes out of OBS."""
+    """`calls` of a function and their `seconds` at a `size` (vCPU, MB); requests to OSS and OBS; bytes out of OBS."""
 
     calls: float = 0
     seconds: float = 0
@@ -79,24 +79,24 @@ class Effort(NamedTuple):
     obs_bytes: float = 0
 
     def dollars(self, prices: Prices) -> float:
-        """What it costs."""
+        """Return the cost."""
         requests = (self.oss + self.obs) * DOLLARS_A_REQUEST
         traffic = self.obs_bytes / GIGABYTE * prices.obs_egress
         return dollars_for_function(self.calls, self.seconds, *self.size) + requests + traffic
 
     def times(self, number: float) -> Effort:
-        """The same, so many times."""
-        more = (number * one for one in (self.oss, self.obs, self.obs_bytes))
+        """Return `number` times this effort."""
+        more = (number * amount for amount in (self.oss, self.obs, self.obs_bytes))
         return Effort(number * self.calls, number * self.seconds, self.size, *more)
 
 
 def event() -> Effort:
-    """One object written: a call of `forward`, and a record."""
+    """Return the effort for a written object: a call of `forward`, and a record."""
     return Effort(1, _EVENT_SECONDS, _SMALL, oss=1)
 
 
 def idle_month() -> list[Effort]:
-    """The timers of a month in which nothing happens, one by one."""
+    """Return the effort of each timer in an idle month."""
     minutes = DAYS_A_MONTH * 24 * 60
     return [
         Effort(1, _IDLE_SECONDS, timer.size, oss=timer.oss).times(minutes / timer.minutes) for timer in TIMERS.values()
@@ -104,17 +104,17 @@ def idle_month() -> list[Effort]:
 
 
 def reconcile_pass(objects: int) -> Effort:
-    """The source and the records listed."""
+    """Return the effort of listing the source and the records."""
     return _pass(objects, RECONCILE_SECONDS)
 
 
 def compare_pass(objects: int) -> Effort:
-    """The same, the kept proofs listed too, and OBS."""
+    """Return the effort of listing the source, the records, the stored proofs, and OBS."""
     return _beside_obs(objects)._replace(oss=3 * objects / _PAGE)
 
 
 def standstill_pass(objects: int) -> Effort:
-    """Both buckets listed, and nothing else."""
+    """Return the effort of listing both buckets."""
     return _beside_obs(objects)._replace(oss=objects / _PAGE)
 
 
@@ -128,59 +128,69 @@ def _pass(objects: int, seconds_an_object: float) -> Effort:
 
 
 def backfill(objects: int, lanes: int) -> Effort:
-    """All objects sent by a pass of reconcile: its lanes share the rate of calls, and each waits for its turn."""
+    """Return the effort of a pass of reconcile that sends all objects.
+
+    Its lanes share the rate of calls, and each waits for its turn.
+    """
     seconds = backfill_seconds(objects) * min(lanes, _SENDING_LANES)
     return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE + objects)
 
 
 def backfill_seconds(objects: int) -> float:
-    """How long that takes."""
+    """Return the duration of `backfill`."""
     return objects / (_OMS_RATE * _KEYS_A_CALL)
 
 
 def group_seconds(objects: int, size: int) -> float:
-    """How long a task group takes at least, once it has begun: OMS copies while it lists, no faster than an account's
-    usual quota."""
+    """Return the minimum duration of a task group after its start.
+
+    OMS copies while it lists, no faster than an account's usual quota.
+    """
     return max(objects / LISTED_A_SECOND, size / _OMS_BYTES_A_SECOND)
 
 
 def sent_seconds(objects: int, size: int) -> float:
-    """The same where the project itself sends them, ten keys a call, and OMS copies them meanwhile."""
+    """Return the minimum duration if the project submits the objects, ten keys a call, while OMS copies."""
     return max(backfill_seconds(objects), size / _OMS_BYTES_A_SECOND)
 
 
 def group_requests(objects: int, size: int) -> int:
-    """What a task group takes of requests to both clouds, without OMS's own, if somebody follows it to its end."""
+    """Return the requests to both clouds for a task group watched to its end, without OMS's own."""
     return _GROUP_REQUESTS + round(group_seconds(objects, size) / _GROUP_LOOK_SECONDS)
 
 
 def sent_requests(objects: int) -> int:
-    """The same where the project itself sends them: a call for ten keys, a record for each, and listings."""
+    """Return the requests if the project submits: a call for ten keys, a record for each key, listings."""
     return math.ceil(objects / _KEYS_A_CALL + backfill(objects, 1).oss)
 
 
 def oms_requests(objects: int, size: int) -> Effort:
-    """What OMS asks of both buckets to copy them, by Huawei's page of its billing: of an object up to 50 MB two HEADs
-    and a GET at the source, two HEADs and two PUTs at the destination; a larger one is read and written in parts."""
+    """Return OMS's requests to both buckets for a copy, by Huawei's page of its billing.
+
+    An object up to 50 MB takes two HEADs and a GET at the source, two HEADs and two PUTs at the destination; OMS reads
+    and writes a larger object in parts.
+    """
     parts = size / _OMS_PART_BYTES
     return Effort(oss=3 * objects + parts, obs=4 * objects + parts)
 
 
 def sample(number: int, bytes_: float) -> Effort:
-    """So many objects of together `bytes_` found, read and asked for their headers on both sides, and the headers of
-    one of each folder."""
+    """Return the effort of finding and reading `number` objects of `bytes_` in total on both sides, with headers.
+
+    The headers of an object of each folder come on top.
+    """
     requests = 3 * number + (_SAMPLED_FOLDERS if number else 0)
     return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_A_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
 
 
 def deep(objects: int, size: int, lanes: int) -> Effort:
-    """The whole source read inside its region, as if nothing else proved any object to be equal; each proof is kept."""
+    """Return the effort of reading the whole source in its region, if nothing is proven yet; proofs are stored."""
     seconds = deep_hours(size, lanes) * 3600 * lanes
     return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE, oss=2 * objects)
 
 
 def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[str, int]:
-    """How long each step of a cutover takes, and all of them, in whole minutes."""
+    """Return the duration of each step of a cutover, and of all steps, in whole minutes."""
     compared = _minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
     steps = {
         "replay": _REPLAY_MINUTES,
@@ -196,13 +206,15 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
 
 
 def deep_hours(size: int, lanes: int) -> float:
-    """How long `deep` takes for a whole source, if computing decides, or what OSS lets an account read."""
+    """Return the duration of `deep` for a whole source, limited by computing or by OSS's rate for an account."""
     return size / min(_DEEP_BYTES_A_SECOND * lanes, _OSS_BYTES_A_SECOND) / 3600
 
 
 def pass_seconds(objects: int, seconds_an_object: float, lanes: int) -> float:
-    """How long a later pass over a bucket takes, which knows where the keys lie; the first one takes up to half as long
-    again. Many lanes are seldom all busy: 32 do the work of 30, 64 that of 56."""
+    """Return the duration of a pass that knows where the keys lie; a first pass takes up to half as long again.
+
+    Many lanes are seldom all busy: 32 do the work of 30, 64 the work of 56.
+    """
     return objects * seconds_an_object * (1 + lanes / 500) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
 
 

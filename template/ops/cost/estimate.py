@@ -1,4 +1,4 @@
-"""What a migration costs: once, in a month and on cutover day; and how long the freeze lasts."""
+"""Estimate of a migration's costs (initial, monthly, on cutover day), and of the freeze's length."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from ops.cost import effort
 from ops.cost.effort import DAYS_A_MONTH, Effort
 from ops.cost.prices import GIGABYTE, Prices
 
-# As s.yaml has them unless somebody changes it.
+# The defaults of s.yaml.
 _RECONCILES_A_MONTH, _COMPARES_A_MONTH = DAYS_A_MONTH, DAYS_A_MONTH / 7
 
 
 class Workload(NamedTuple):
-    """What somebody wants to migrate: objects and bytes that are there, objects that are written a day, lanes of a
-    pass, objects of a sample; and at which prices."""
+    """The planned migration.
+
+    Existing objects and their bytes, objects written a day, lanes of a pass, objects of a sample, and prices.
+    """
 
     objects: int
     size: int
@@ -25,13 +27,15 @@ class Workload(NamedTuple):
 
     @property
     def object_bytes(self) -> float:
-        """An object's size, on average."""
+        """Average size of an object."""
         return self.size / self.objects if self.objects else 0.0
 
 
 class Expense(NamedTuple):
-    """One cost. `name` is a key of the texts; `objects` and `size` are how much it is of; `dollars` is None where
-    nobody knows."""
+    """A cost, of `objects` and `size`; `name` is a key of the texts.
+
+    `dollars` is None if the price is unknown.
+    """
 
     name: str
     dollars: float | None
@@ -40,9 +44,11 @@ class Expense(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The costs, in the order in which they come; how many seconds the old objects take at least, by a task group and
-    sent by the project, and how many requests (without OMS's own); how long the freeze lasts, step by step, and how
-    long `deep` would take."""
+    """The costs in order of time; minimum seconds and requests for the existing objects; the freeze's minutes.
+
+    `old_seconds` and `old_requests` are by the task group and by the project, without OMS's own requests;
+    `freeze_minutes` is by step; `deep_hours` is the duration of `deep`.
+    """
 
     once: list[Expense]
     month: list[Expense]
@@ -53,39 +59,39 @@ class Estimate(NamedTuple):
     deep_hours: float
 
     def to_json(self, plan: Workload) -> dict[str, Any]:
-        """For `--json`."""
-        costs = {name: [item._asdict() for item in getattr(self, name)] for name in ("once", "month", "cutover")}
+        """Return the estimate for `--json`."""
+        costs = {name: [expense._asdict() for expense in getattr(self, name)] for name in ("once", "month", "cutover")}
         asked = {**plan._asdict(), "prices": plan.prices._asdict()}
         times = {name: getattr(self, name) for name in ("old_seconds", "old_requests", "freeze_minutes", "deep_hours")}
         return {"plan": asked, **costs, **times}
 
 
 def estimate(plan: Workload) -> Estimate:
-    """What it costs by the list prices of `plan`."""
+    """Return the costs at the list prices of `plan`."""
     drawn = min(plan.sample, plan.objects)
     sampled = drawn * min(plan.object_bytes, effort.SAMPLED_BYTES)
 
-    def item(name: str, taken: Effort, objects: float = 0, size: float = 0) -> Expense:
-        return Expense(name, taken.dollars(plan.prices), objects, size)
+    def expense(name: str, needed: Effort, objects: float = 0, size: float = 0) -> Expense:
+        return Expense(name, needed.dollars(plan.prices), objects, size)
 
     new = plan.a_day * DAYS_A_MONTH
     return Estimate(
         once=[
             *copying(plan.prices, plan.objects, plan.size),
-            item("backfill", effort.backfill(plan.objects, plan.lanes), plan.objects),
+            expense("backfill", effort.backfill(plan.objects, plan.lanes), plan.objects),
         ],
         month=[
             *copying(plan.prices, new, round(new * plan.object_bytes)),
-            item("events", effort.event().times(new), new),
-            item("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_A_MONTH), plan.objects),
-            item("compares", effort.compare_pass(plan.objects).times(_COMPARES_A_MONTH), plan.objects),
-            Expense("timers", sum(one.dollars(plan.prices) for one in effort.idle_month())),
+            expense("events", effort.event().times(new), new),
+            expense("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_A_MONTH), plan.objects),
+            expense("compares", effort.compare_pass(plan.objects).times(_COMPARES_A_MONTH), plan.objects),
+            Expense("timers", sum(timer.dollars(plan.prices) for timer in effort.idle_month())),
         ],
         cutover=[
-            item("compare", effort.compare_pass(plan.objects), plan.objects),
-            item("standstill", effort.standstill_pass(plan.objects), plan.objects),
-            item("sample", effort.sample(drawn, sampled), drawn, sampled),
-            item("deep", effort.deep(plan.objects, plan.size, plan.lanes), plan.objects, plan.size),
+            expense("compare", effort.compare_pass(plan.objects), plan.objects),
+            expense("standstill", effort.standstill_pass(plan.objects), plan.objects),
+            expense("sample", effort.sample(drawn, sampled), drawn, sampled),
+            expense("deep", effort.deep(plan.objects, plan.size, plan.lanes), plan.objects, plan.size),
         ],
         old_seconds={
             "group": effort.group_seconds(plan.objects, plan.size),
@@ -101,7 +107,7 @@ def estimate(plan: Workload) -> Estimate:
 
 
 def copying(prices: Prices, objects: int, size: int) -> list[Expense]:
-    """What OMS reads and writes."""
+    """Return the costs of OMS's reads and writes."""
     gigabytes = size / GIGABYTE
     return [
         Expense("egress", gigabytes * prices.egress, size=size),
@@ -110,6 +116,6 @@ def copying(prices: Prices, objects: int, size: int) -> list[Expense]:
     ]
 
 
-def known(items: list[Expense]) -> float:
-    """The sum of what is known."""
-    return sum(item.dollars for item in items if item.dollars is not None)
+def total_dollars(items: list[Expense]) -> float:
+    """Return the sum of the expenses with a price."""
+    return sum(expense.dollars for expense in items if expense.dollars is not None)

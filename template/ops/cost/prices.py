@@ -1,7 +1,7 @@
-"""List prices, in US dollars: what `python3 ops.py cost` reckons with, and the benchmarks.
+"""List prices in US dollars, for `python3 ops.py cost` and the benchmarks.
 
-Alibaba Cloud's and Huawei Cloud's price pages are in yuan for regions in mainland China; docs/costs.md says where each
-figure was read, and when. Prices elsewhere differ: the command takes them as options.
+Alibaba Cloud's and Huawei Cloud's price pages are in yuan for regions in mainland China; docs/costs.md has the source
+and date of each figure. Prices elsewhere differ: the command takes them as options.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 YUAN_A_DOLLAR = 7.0
-# Both clouds bill a gigabyte of so many bytes.
+# Bytes of a gigabyte in both clouds' bills.
 GIGABYTE = 1024**3
 
 # Function Compute bills units of 0.00002 dollars ("billing", "specifications").
@@ -29,8 +29,10 @@ RESTORE = 0.06 / YUAN_A_DOLLAR
 
 
 class Prices(NamedTuple):
-    """What depends on the region and the contract: dollars a gigabyte of traffic out of OSS, of traffic out of OBS, and
-    of what OMS copies (None where it is not known)."""
+    """Prices by region and contract, in dollars a gigabyte: traffic out of OSS, traffic out of OBS, and OMS's copies.
+
+    OMS's price is None if it is unknown.
+    """
 
     egress: float = OSS_EGRESS
     obs_egress: float = OBS_EGRESS
@@ -38,6 +40,6 @@ class Prices(NamedTuple):
 
 
 def dollars_for_function(calls: float, seconds: float, cpu: float, megabytes: int) -> float:
-    """What `calls` of a function that last `seconds` in all cost, at a size of `cpu` cores and `megabytes`."""
+    """Return the cost of `calls` that last `seconds` in total, at `cpu` cores and `megabytes`."""
     units_a_second = cpu * UNITS_A_CPU_SECOND + megabytes / 1024 * UNITS_A_GB_SECOND + DISK_GB * UNITS_A_DISK_GB_SECOND
     return UNIT * (calls * UNITS_A_CALL + seconds * units_a_second)

@@ -1,5 +1,7 @@
-"""Values of the command line: 10M objects, 200TB, 50/s, a prefix, a time. An unreadable value raises ValueError with a
-Text, a value beyond all limits OverflowError."""
+"""Values of the command line: 10M objects, 200TB, 50/s, a prefix, a time.
+
+An unreadable value raises ValueError with a Text, a value beyond all limits OverflowError.
+"""
 
 from __future__ import annotations
 
@@ -14,31 +16,31 @@ from oss_oms_sync.answers.text import Text, t
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "b": 3, "t": 4, "p": 5}
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "day": 86400}
 _DAY = 86400
-_MOST = 1e21
+_MAX_NUMBER = 1e21
 
 
 def count(text: str) -> int:
-    """A number of objects: 250000, 250,000, 10M. Raises ValueError, of a Text, for anything else."""
+    """Parse a number of objects: 250000, 250,000, 10M. Raises ValueError with a Text for another form."""
     return round(_scaled(text, 1000, r"([kmbgt]?)", t("a number of objects, such as 10M")))
 
 
 def size(text: str) -> int:
-    """A number of bytes: 500GB, 1.5 TB, 200TiB, of 1024 bytes a kilobyte, as both clouds bill. Raises ValueError."""
+    """Parse bytes: 500GB, 1.5 TB, 200TiB, with 1024 bytes a kilobyte, as both clouds bill. Raises ValueError."""
     return round(_scaled(text, 1024, r"([kmgtp]i?b?|b)", t("a size with its unit, such as 200TB")))
 
 
 def a_day(text: str) -> int:
-    """A number of objects a day: 1M, 1M/day, 40000/h, 50/s. Raises ValueError."""
+    """Parse a number of objects a day: 1M, 1M/day, 40000/h, 50/s. Raises ValueError."""
     number, _, unit = text.partition("/")
     unit = unit.strip().lower() or "day"
-    wanted = t("a number in a time, such as 1M/day or 50/s")
+    form = t("a number in a time, such as 1M/day or 50/s")
     if unit not in _SECONDS:
-        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=wanted))
-    return round(_scaled(number, 1000, r"([kmbgt]?)", wanted) * _DAY / _SECONDS[unit])
+        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
+    return round(_scaled(number, 1000, r"([kmbgt]?)", form) * _DAY / _SECONDS[unit])
 
 
 def prefix(text: str) -> str:
-    """A prefix as the functions take it (`prefix_problem`): said before anything is called. Raises ValueError."""
+    """Return a prefix that the functions accept (`prefix_problem`), before any call. Raises ValueError."""
     if text.startswith("/"):
         raise ValueError(
             t('{text!r}: no object key begins with "/". Give {better!r}', text=text, better=text.lstrip("/"))
@@ -47,18 +49,20 @@ def prefix(text: str) -> str:
 
 
 def since(text: str) -> str:
-    """Return a time as the functions take it: a day, or a time of UTC if it names no zone. Raises ValueError."""
+    """Return a time for the functions: a day, or a time, in UTC unless it names a zone. Raises ValueError."""
     try:
         datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
     except ValueError:
-        wanted = t("{text!r} is no time: give one such as 2026-01-31 or 2026-01-31T08:00:00Z", text=text)
-        raise ValueError(wanted) from None
+        problem = t("{text!r} is no time: give one such as 2026-01-31 or 2026-01-31T08:00:00Z", text=text)
+        raise ValueError(problem) from None
     return text.strip()
 
 
 def unescaped(text: str) -> str:
-    r"""A key that is given as JSON has it, such as `a\u0000b`: what printed commands hold where a key has characters
-    that nobody sees, or that a shell loses. Raises ValueError."""
+    """Decode a key in JSON's escapes, such as `a\u0000b`. Raises ValueError.
+
+    Printed commands use them for keys with invisible characters, or with characters that a shell loses.
+    """
     try:
         return str(json.loads(f'"{text}"'))
     except ValueError:
@@ -66,7 +70,7 @@ def unescaped(text: str) -> str:
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """A reader of whole numbers within limits, which raises ValueError."""
+    """Return a parser of whole numbers within limits, which raises ValueError."""
 
     def read(text: str) -> int:
         number = int(text) if text.strip().isascii() and text.strip().isdigit() else -1
@@ -80,7 +84,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def dollars(text: str) -> float:
-    """A price. Raises ValueError."""
+    """Parse a price. Raises ValueError."""
     try:
         price = float(text)
     except ValueError:
@@ -90,19 +94,19 @@ def dollars(text: str) -> float:
     return price
 
 
-def _scaled(text: str, thousand: int, unit: str, wanted: Text) -> float:
+def _scaled(text: str, thousand: int, unit: str, form: Text) -> float:
     match = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
     if not match:
-        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=wanted))
+        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
     exponent = _THOUSANDS[match[2].lower().removesuffix("b" if thousand == 1024 else "").removesuffix("i")]
     number = float(match[1].replace(",", "").replace("_", "")) * float(thousand**exponent)
-    if number > _MOST:
+    if number > _MAX_NUMBER:
         raise OverflowError(text)
     return number
 
 
 def in_bytes(number: float) -> str:
-    """As `size` reads it, in the largest unit that has a digit before the point."""
+    """Format bytes as `size` reads them, in the largest unit with a digit before the point."""
     for unit in ("B", "KB", "MB", "GB", "TB"):
         if number < 1024:
             return f"{number:.3g} {unit}" if number < 1000 else f"{number:,.0f} {unit}"

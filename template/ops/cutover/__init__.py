@@ -1,1 +1,1 @@
-"""A cutover: its freeze, its steps, closing and opening the project."""
+"""Cutover: its freeze, its steps, closing and opening the project."""

@@ -1,4 +1,4 @@
-"""Closes the project, so that nothing here touches what the users' applications write to OBS, and opens it again."""
+"""Closing the project, so that it leaves the applications' writes to OBS alone, and opening it again."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from oss_oms_sync.answers.pass_answers import Compared
 from oss_oms_sync.answers.step import Result
 from oss_oms_sync.answers.text import Text, sentences, t
 
-# What wakes forward when an object is written (s.yaml).
+# The function and its trigger for written objects (s.yaml).
 FORWARD, TRIGGER = "forward", "oss-content"
-# After these nothing is sent any more, by anything (oss_oms_sync/ledger/closing.py, `refusal`).
+# Time after which no function submits anything (oss_oms_sync/ledger/closing.py, `refusal`).
 CLOSE_SECONDS = 120.0
 _AFTER_GO = t(
     "A GO stands ({go}): applications write to OBS. If you open the project, OMS copies what was written to OSS since,"
@@ -30,15 +30,15 @@ _NOT_COMPARED = t(
     " submits nothing while the project is closed: {command}",
     command=Typed("compare"),
 )
-# So often a mark that somebody else's late write has undone is set again.
+# Attempts to set a mark that another late write undoes.
 _ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
 HOW_FAR = t("See how far it is: {command}", command=Typed("migrate", look=True))
 
-# The right to stop a task is the one to start it too, with any keys: a key that lies with a function for months does
-# not have it, nor does this project ask for an administrator's for one click. What a stopped task does with what it has
-# accepted is not documented, so no GO rests on it (OMS, "StopSyncTask", action oms:synctask:update).
+# The permission to stop a task also allows starting it with any keys: a key that a function stores for months does not
+# have it, and this project asks for no administrator's key for a single click. OMS does not document if a stopped task
+# drops accepted objects, so no GO depends on it (OMS, "StopSyncTask", action oms:synctask:update).
 _STOP_TASK = t(
     "Now stop the sync task {task} in the OMS console, so that nobody's call makes OMS copy anything any more. The"
     " keys of this project may not, on purpose. It is no help against what OMS has accepted already: whether a stopped"
@@ -47,22 +47,24 @@ _STOP_TASK = t(
 _OPEN_AGAIN = t("The project is open again, because something has to be sent ({checks}). Then run the cutover again.")
 _STAYS = t("The project stays closed: run the cutover again after that step, and it goes on from there.")
 _GIVE_UP = t("To give up: {command}", command=Typed("open"))
-# What only OBS has, or has newer, by a comparison since the GO.
+# Classes of objects that are newer in OBS, or only there, by a comparison since the GO.
 _OF_APPLICATIONS = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
 _MAX_KEYS = 5
 _YES = "yes"
-# The one table of what becomes of a project that a cutover has closed, this one or one before: what these checks want
-# sent, if they failed, opens it. After any other it stays closed, and the next call goes on from there.
+# Checks whose failure opens a project that this or an earlier cutover has closed, because objects have to be submitted.
+# After any other failure the project stays closed, and the next call continues from there.
 _OPENS = {"FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED", "NOTHING_WAITS"}
 
 
 def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:
-    """Set the mark, for a `run` of a cutover or by hand; wait until nothing is sent any more; and read it again. Return
-    what certify says of it then, asked about `since` (the freeze), which may be the mark of another run.
+    """Set the mark, wait until nothing is submitted any more, and read the mark again.
 
-    The trigger is left as it is: with it, later writes become failed records, so that they are submitted if the project
-    is opened, and noticed if not. Raises CloudError if the project does not stay closed, or may not be closed while a
-    migration of the old objects is on its way, and what calls raise.
+    The mark is for a `run` of a cutover, or set by hand. Return certify's state after that, for the freeze in `since`;
+    its mark may be another run's. The trigger stays: with it, later writes become failed records, which are submitted
+    if the project is opened, and reported otherwise.
+
+    Raises CloudError if the project does not stay closed, or cannot be closed during a migration of the existing
+    objects, and the errors of calls.
     """
     session.hint = session.hint or t(
         "The project is closed already, and what was begun before ends within two minutes. What to do next: {command}",
@@ -74,10 +76,10 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         if mark is None:
             raise CloudError(answer.next, HOW_FAR)
         pause(session, CLOSE_SECONDS, t("closing: what was begun comes to its end, {left} to go"))
-        seen = session.ask(LookAnswer, "certify", {**since, "look": True})
-        # Since a mark that somebody else has set meanwhile, two minutes have not gone by.
-        if seen.closed and (run or (seen.closed.since, seen.closed.run) == (mark.since, mark.run)):
-            return seen
+        state = session.ask(LookAnswer, "certify", {**since, "look": True})
+        # The two minutes have not passed since a mark that another caller has set meanwhile.
+        if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
+            return state
         session.say(
             t("Somebody has opened the project or closed it anew meanwhile, or a late write has. It is closed again"),
             "open",
@@ -86,10 +88,10 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
 
 
 def open_again(session: Session, run: str = "", *, after_go: bool = False) -> MarkAnswer:
-    """Open the project, a `run` of a cutover only if the mark is its own, and after a GO only with `after_go`; put the
-    trigger back, and begin a reconcile pass for what was written without one. Return what certify says.
+    """Open the project, restore the trigger, and start a reconcile pass for writes without a trigger.
 
-    Raises what calls raise.
+    A `run` of a cutover opens only its own mark; after a GO opening needs `after_go`. Return certify's answer. Raises
+    the errors of calls.
     """
     wishes = {**({"run": run} if run else {}), **({"after_go": True} if after_go else {})}
     answer = session.ask(MarkAnswer, "certify", {"open": True, **wishes})
@@ -101,9 +103,9 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
 
 
 def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
-    """Open the project; after a GO show first what OBS may lose, and ask, unless the user agreed by `after_go`.
+    """Open the project; after a GO first show the objects at risk in OBS, and ask unless `after_go` is set.
 
-    Raises UsageError without agreement, and what calls raise.
+    Raises UsageError without agreement, and the errors of calls.
     """
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:
@@ -122,7 +124,7 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
 
 
 def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
-    """Yield what OBS has newer or alone, by the last comparison if it began after the GO."""
+    """Yield the objects that are newer in OBS, or only there, by a comparison since the GO."""
     compared = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no punctuation.
     made = go.rpartition("/")[2].split("-")[1]
@@ -130,7 +132,7 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
         yield _NOT_COMPARED
         return
     yield t("The comparison of {began} found in OBS:", began=compared.started)
-    counts = {one: object_class.destination.objects for one, object_class in compared.classes.items()}
+    counts = {name: object_class.destination.objects for name, object_class in compared.classes.items()}
     for object_class in _OF_APPLICATIONS:
         if number := counts.get(object_class):
             keys = [repr(key) for key in compared.classes[object_class].keys[:_MAX_KEYS]]
@@ -145,15 +147,17 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
 
 
 def opening_step(closed: ShownMark) -> Text:
-    """Return what to do about a closed project in which a command needs an open one."""
+    """Return the remedy if a command needs an open project and it is closed."""
     if closed.go:
         return t("Nothing: a GO stands, and applications write to OBS")
     return t("Open it first, if that is meant: {command}", command=Typed("open"))
 
 
 def afterwards(session: Session, certificate: Certificate, mark: Mark | None) -> None:
-    """After a cutover's certificate: GO takes the trigger away; if something has to be sent, the project is opened
-    whose `mark` this cutover or one before has set (None: it has to stay). Waiting opens nothing."""
+    """Act on a cutover's certificate: a GO removes the trigger, and objects to submit open the project.
+
+    `mark` is the mark that this or an earlier cutover has set; None keeps the project closed. Waiting opens nothing.
+    """
     failed = [check.id for check in certificate.checks if check.result is Result.FAILED and check.id in _OPENS]
     if certificate.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, TRIGGER)
@@ -173,8 +177,10 @@ def _staying_closed(state: MarkAnswer) -> Text:
 
 
 def _open_to_send(session: Session, mark: Mark, names: str) -> None:
-    """Open it, unless the `mark` is of somebody's hand, or not there any more, or a GO stands, of whatever freeze:
-    after one, the users' applications write to OBS."""
+    """Open the project, unless its `mark` was set by hand or has changed, or a GO stands, of any freeze.
+
+    After a GO, applications write to OBS.
+    """
     answer = session.ask(LookAnswer, "certify", {"look": True})
     if answer.go:
         text = t(
@@ -183,7 +189,7 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
             checks=names,
             command=Typed("compare"),
         )
-    elif not answer.closed:  # somebody has opened it meanwhile
+    elif not answer.closed:  # opened meanwhile
         return
     elif answer.closed != mark:
         text = _staying_closed(answer)

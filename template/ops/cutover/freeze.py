@@ -1,5 +1,4 @@
-"""What a cutover is asked for; above all since when nobody writes to the source any more, as the command says, or as
-somebody answers."""
+"""Options of a cutover; the freeze's time comes from the command line, or from the user's answer."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from ops.errors import UsageError
 from ops.session import Session
 from oss_oms_sync.answers.text import t
 
-# This machine's clock may be behind by so much.
+# Tolerance for this machine's clock.
 _CLOCKS = timedelta(minutes=1)
 
 _HOW = t("Give --rehearse, or since when nobody writes: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z")
@@ -21,57 +20,57 @@ _HOW = t("Give --rehearse, or since when nobody writes: --frozen-since now, or -
 
 @dataclass(frozen=True)
 class CutoverPlan:
-    """What was asked for; `frozen` is None for a rehearsal. `close`: without asking."""
+    """The options of a cutover; `frozen` is None for a rehearsal. `close`: close without asking."""
 
     frozen: datetime | None
     sample: int | None = None
     accept: Mapping[str, str] = field(default_factory=dict)
     deep: bool = False
-    # Whether to compare anew, even if a comparison has begun since the freeze.
+    # Compare again, even if a comparison has started since the freeze.
     restart: bool = False
     close: bool = False
 
     @property
     def again(self) -> str:
-        """How one goes on with it."""
+        """The options with which the same cutover continues."""
         return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
 
 
 def plan(session: Session, options: Namespace) -> CutoverPlan:
-    """As the command line has it. Raises UsageError where it is not said since when nobody writes."""
+    """Return the options of the command line. Raises UsageError if the freeze's time is missing."""
     wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
     return CutoverPlan(_moment(session, options), *wishes)
 
 
 def _moment(session: Session, options: Namespace) -> datetime | None:
-    """The moment of the freeze; None for a rehearsal."""
+    """Return the time of the freeze; None for a rehearsal."""
     if options.rehearse:
         return None
     if options.frozen_since:
         return _read(options.frozen_since, session)
     while session.screen.interactive:
-        given = session.screen.ask(
+        time_text = session.screen.ask(
             t(
                 "Since when has nobody written to the source? [now, a time such as 2026-01-31T08:00:00Z, or r to"
                 " rehearse]"
             ).of(session.lang)
         )
-        if given.lower() in ("r", "rehearse"):
+        if time_text.lower() in ("r", "rehearse"):
             return None
         try:
-            return _read(given, session)
+            return _read(time_text, session)
         except UsageError as error:
             session.say(error.happened)
     raise UsageError(t("It is not said since when nobody writes to the source"), _HOW)
 
 
-def _read(given: str, session: Session) -> datetime:
+def _read(time_text: str, session: Session) -> datetime:
     now = session.clock.now()
-    if given == "now":
+    if time_text == "now":
         return now
-    frozen = parse_time(given)
+    frozen = parse_time(time_text)
     if frozen is None:
-        raise UsageError(t("{given!r} is not a time with its zone", given=given), _HOW)
+        raise UsageError(t("{given!r} is not a time with its zone", given=time_text), _HOW)
     if frozen > now + _CLOCKS:
         raise UsageError(t("{frozen} is yet to come", frozen=timestamp(frozen)), _HOW)
     return frozen

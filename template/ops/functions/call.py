@@ -1,4 +1,4 @@
-"""Calls the functions: by the Serverless Devs tool, or in the sandbox of this project's repository.
+"""Calls of the functions: by the Serverless Devs tool, or in the sandbox of this project's repository.
 
 Both raise ToolError, CloudError and FunctionError.
 """
@@ -27,63 +27,66 @@ from ops.functions import failures, tool_output
 from oss_oms_sync.answers.text import t
 
 SANDBOX = "OSS_OMS_SYNC_SANDBOX"
-# A function takes up to 570 seconds, and the tool waits 5 more for it.
+# A function runs up to 570 seconds, and the tool waits 5 more.
 CALL_SECONDS = 660.0
-# What is longer may not fit into a command line: Windows' takes 32,767 characters, an argument of Linux 131,071 bytes.
-_LONGEST_ARGUMENT = 30_000
+# In characters. A command line of Windows takes 32,767 characters, an argument of Linux 131,071 bytes.
+_MAX_ARGUMENT = 30_000
 _ARGUMENTS = Path(__file__).with_name("arguments.js")
 Payload = Mapping[str, Any]
 
 
 class Caller(Protocol):
-    """Calls the functions of a deployed project. Where it does not say otherwise, all is as it is in the clouds."""
+    """Access to the functions of a deployed project. The defaults are those of the clouds."""
 
     def ask(self, job: str, payload: Payload) -> Any:
-        """What the function of a job answers."""
+        """Call the function of a job and return its answer."""
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
-        """Take a trigger of a function away ("remove"), or put it back as s.yaml has it ("deploy"); nothing changes if
-        that is so already."""
+        """Remove a trigger of a function ("remove"), or deploy it as in s.yaml ("deploy").
+
+        It is not an error if that is done already.
+        """
 
     def keep_secret(self, key: str, value: str) -> None:
-        """Put a secret into the tool's store, instead of what is there under that key."""
+        """Store a secret in the tool's store, and replace the secret under that key."""
 
     def secrets(self) -> Collection[str]:
-        """The keys of what the tool's store has."""
+        """Return the keys of the tool's store."""
 
     def forget_secret(self, key: str) -> None:
-        """Take it out of the tool's store; not an error if it is not there."""
+        """Delete a secret from the tool's store; not an error if it is absent."""
 
     def account(self, alias: str) -> str:
-        """The account of Alibaba Cloud of the keys that the tool has under this alias, with `*` in the place of most
-        digits; empty if it has none."""
+        """Return the Alibaba Cloud account of the keys under this alias, most digits masked with `*`.
+
+        It is empty if the tool has no such account.
+        """
 
     def endpoints(self) -> Mapping[str, str]:
-        """Where the buckets are, by the names of the functions' settings, where that is not where the clouds have
-        them."""
+        """Return the buckets' endpoints that differ from the clouds', by the names of the functions' settings."""
         return {}
 
-    def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (it takes as long as it takes)
-        """Whether so much time has gone by at once, as it does in the sandbox."""
+    def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (real time cannot be skipped)
+        """Skip this time and return True, which only the sandbox can."""
         return False
 
     def ahead(self) -> float:
-        """How many seconds the functions' clock is ahead of this machine's."""
+        """Return the seconds that the functions' clock is ahead of this machine's."""
         return 0.0
 
     def stop(self) -> None:
-        """Wait for nothing any more. What goes on in the cloud goes on."""
+        """Stop waiting for calls, which continue in the cloud."""
         return
 
 
 def caller(template: Path | None, folder: Path) -> Caller:
-    """The one that the environment asks for. `folder` is the project's, `template` another file than its s.yaml."""
+    """Return the caller that the environment selects, for the project in `folder` (`template`: another s.yaml)."""
     address = os.environ.get(SANDBOX)
     return Sandbox(address) if address else Tool(template, folder)
 
 
 class Tool(Caller):
-    """`s`, run in the project's folder, with a list of arguments and not through a shell."""
+    """The Serverless Devs tool `s`, run in the project's folder with a list of arguments, without a shell."""
 
     def __init__(self, template: Path | None, folder: Path, seconds: float = CALL_SECONDS) -> None:
         self._template = ["-t", str(template.absolute())] if template else []
@@ -94,10 +97,10 @@ class Tool(Caller):
     def ask(self, job: str, payload: Payload) -> Any:
         with _event(self._program, json.dumps(payload)) as words:
             output, errors, code = self._run([job, "invoke", *words, *self._template])
-        found = tool_output.find(output)
-        if found is None:
+        invocation = tool_output.find(output)
+        if invocation is None:
             raise failures.of_tool(job, output, errors, code)
-        return failures.checked(job, found)
+        return failures.checked(job, invocation)
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
         output, errors, code = self._run([job, action, "--trigger", trigger, "-y", *self._template])
@@ -105,7 +108,7 @@ class Tool(Caller):
             raise failures.of_tool(job, output, errors, code)
 
     def keep_secret(self, key: str, value: str) -> None:
-        # The value goes by the environment, because everybody on a machine can read a command line.
+        # The environment carries the value, because every user of a machine can read a command line.
         words = ["secret", "add", "--key", key, "--value", value, "--force"]
         options = f'{os.environ.get("NODE_OPTIONS", "")} --require "{_ARGUMENTS.as_posix()}"'.strip()
         output, errors, code = self._run([], {"NODE_OPTIONS": options, "OSS_OMS_SYNC_ARGUMENTS": json.dumps(words)})
@@ -130,7 +133,7 @@ class Tool(Caller):
         return match[1] if match else ""
 
     def _lock_store(self) -> None:
-        """Let nobody else read the tool's store, which is encrypted with what everybody can find out."""
+        """Restrict the tool's store to its owner, because its encryption key is derivable by any user."""
         home = re.search(r"s-home: (.*?),", self._run(["-v"])[0])
         with contextlib.suppress(OSError):
             Path(home[1] if home else "", "secrets.yaml").chmod(0o600)
@@ -149,17 +152,17 @@ class Tool(Caller):
             )
         return program
 
-    def _run(self, words: Sequence[str], given: Mapping[str, str] | None = None) -> tuple[str, str, int]:
-        """What the tool prints on both ways, and its exit code. `given` is added to the environment."""
+    def _run(self, words: Sequence[str], variables: Mapping[str, str] | None = None) -> tuple[str, str, int]:
+        """Run the tool with `variables` added to the environment; return output, errors and exit code."""
         command = [self._program, *words]
         if _is_batch(self._program):
             _check_for_batch(command)
         try:
-            # In a group of its own, so that it can be killed with all that it has started.
+            # In its own process group, so that it can be killed with its children.
             process = subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
                 command,
                 cwd=self._folder,
-                env={**os.environ, **(given or {})},
+                env={**os.environ, **(variables or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -191,8 +194,8 @@ class Tool(Caller):
 
 @contextlib.contextmanager
 def _event(program: str, payload: str) -> Iterator[list[str]]:
-    """The arguments that give the tool an event."""
-    if len(payload) <= _LONGEST_ARGUMENT and not _is_batch(program):
+    """Yield the arguments that pass an event to the tool."""
+    if len(payload) <= _MAX_ARGUMENT and not _is_batch(program):
         yield ["-e", payload]
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -202,13 +205,13 @@ def _event(program: str, payload: str) -> Iterator[list[str]]:
 
 
 def _is_batch(program: str) -> bool:
-    """Whether Windows runs `program` through its shell, which takes quotes in arguments for its own."""
+    """Return True if Windows runs `program` through its shell, which interprets quotes in arguments."""
     return program.lower().endswith((".cmd", ".bat"))
 
 
 def _check_for_batch(words: Sequence[str]) -> None:
     for word in words:
-        if any(one in word for one in '"%!^&|<>'):
+        if any(character in word for character in '"%!^&|<>'):
             raise UsageError(
                 t("Windows' shell would change {word!r}", word=word),
                 t("Use a path without special characters"),
@@ -216,7 +219,7 @@ def _check_for_batch(words: Sequence[str]) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it has started; not an error if it has ended."""
+    """End a process and its children; not an error if it has ended."""
     if process.poll() is not None:
         return
     if sys.platform == "win32":
@@ -229,17 +232,19 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 class Sandbox(Caller):
-    """The functions in `make sandbox`, by HTTP on this machine."""
+    """The functions in `make sandbox`, called by HTTP on this machine."""
 
     def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
-        # No proxy stands between a machine and itself.
+        # Requests to this machine must not use a proxy.
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
     def ask(self, job: str, payload: Payload) -> Any:
         answer = self._post(f"invoke/{job}", json.dumps(payload).encode())
         if "error" in answer:
-            return failures.checked(job, tool_output.Found(str(answer["error"].get("errorType")), "", answer["error"]))
+            return failures.checked(
+                job, tool_output.Invocation(str(answer["error"].get("errorType")), "", answer["error"])
+            )
         return answer["answer"]
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
@@ -265,13 +270,13 @@ class Sandbox(Caller):
         return True
 
     def ahead(self) -> float:
-        # Where nothing answers, the next call says so, if there is one.
+        # Without an answer the clocks count as equal; the next call reports the problem.
         with contextlib.suppress(ToolError):
             return float(self._post("ahead")["ahead"])
         return 0.0
 
     def _post(self, path: str, body: bytes = b"") -> dict[str, Any]:
-        request = urllib.request.Request(f"{self._address}/{path}", body)  # noqa: S310 (what the user names)
+        request = urllib.request.Request(f"{self._address}/{path}", body)  # noqa: S310 (the address is the user's)
         try:
             with self._open(request, timeout=CALL_SECONDS) as response:
                 answer = json.load(response)

@@ -1,4 +1,4 @@
-"""Why a call brought no answer: what the tool, Function Compute or the function say, and what to do about it."""
+"""Errors of calls without an answer: messages of the tool, Function Compute or the function, and their remedies."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ops.functions import tool_output
 from ops.shell import Typed
 from oss_oms_sync.answers.text import Text, t
 
-# How many lines of what the tool printed are shown.
+# Lines of the tool's output that are shown.
 _TAIL = 15
 
-# How Function Compute's own types of errors are called, which it gives where it ended a function.
-_ENDED = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
-# What the function raises on purpose (code/oss_oms_sync/errors.py): its message says more.
-_RAISED = {
+# Names of Function Compute's own error types, for a function that it ended.
+_ENDED_BY_PLATFORM = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
+# Errors that the function raises on purpose (code/oss_oms_sync/errors.py); their messages are specific.
+_REMEDIES = {
     "PayloadError": t("Change what the command asks for"),
     "SettingsError": t("Change s.yaml, then: {command}", command=Typed("deploy")),
     "CredentialsError": t("See which role s.yaml names: python3 policies/show.py"),
@@ -25,9 +25,8 @@ _RAISED = {
     "RecordError": t("See what doctor says: {command}", command=Typed("doctor")),
     "EventError": t("Change what the command asks for"),
 }
-# What is found in the output of a tool that gave no answer, and what it means; the first that matches. The first few
-# are Function Compute's.
-_SAID: list[tuple[str, type[OpsError], Text, Text]] = [
+# Patterns in the output of a tool that gave no answer, with their errors; the first match counts.
+_TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
@@ -92,51 +91,48 @@ _SAID: list[tuple[str, type[OpsError], Text, Text]] = [
 
 
 def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
-    """The tool printed no answer, or ended with an error."""
+    """Return the error for a tool that printed no answer, or failed."""
     plain = [tool_output.plain(text).strip() for text in (output, errors)]
-    said = [line for text in plain for line in text.splitlines()[-_TAIL:]]
+    tail = [line for text in plain for line in text.splitlines()[-_TAIL:]]
     by_tool = "\n".join(map(tool_output.without_logs, plain))
-    for pattern, kind, happened, fix in _SAID:
+    for pattern, kind, happened, fix in _TOOL_ERRORS:
         if re.search(pattern, by_tool):
-            return kind(happened, fix, said)
+            return kind(happened, fix, tail)
     return ToolError(
         t("`s {job}` gave no answer (exit code {code})", job=job, code=code),
         t("See above what it says"),
-        said,
+        tail,
     )
 
 
-def checked(job: str, found: tool_output.Found) -> Any:
-    """The answer that was found.
-
-    Raises CloudError and FunctionError if it is none.
-    """
-    error = found.answer if isinstance(found.answer, dict) and "errorMessage" in found.answer else None
-    if error is None and not found.error_type:
-        if found.answer is None:
+def checked(job: str, invocation: tool_output.Invocation) -> Any:
+    """Return the function's answer. Raises CloudError or FunctionError for a failure, ToolError without JSON."""
+    error = invocation.answer if isinstance(invocation.answer, dict) and "errorMessage" in invocation.answer else None
+    if error is None and not invocation.error_type:
+        if invocation.answer is None:
             raise ToolError(
                 t("The answer of {job} is not JSON", job=job),
                 t("Run the command again"),
-                found.body.splitlines()[-_TAIL:],
+                invocation.body.splitlines()[-_TAIL:],
             )
-        return found.answer
-    raise _of_function(job, *_kind_and_message(error, found))
+        return invocation.answer
+    raise _of_function(job, *_kind_and_message(error, invocation))
 
 
-def _kind_and_message(error: dict[str, Any] | None, found: tool_output.Found) -> tuple[str, str]:
-    if error is None:  # as it is where the answer is only the message
-        return found.error_type, found.body
+def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.Invocation) -> tuple[str, str]:
+    if error is None:  # the answer is only the message
+        return invocation.error_type, invocation.body
     message = error["errorMessage"]
     return str(error.get("errorType") or ""), message if isinstance(message, str) else json.dumps(message)
 
 
 def _of_function(job: str, kind: str, message: str) -> OpsError:
     log = t("See its log: s {job} logs", job=job)
-    if kind in _RAISED:
+    if kind in _REMEDIES:
         raised = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)
         refused = t("{job} refused the command: {message}", job=job, message=message)
-        return FunctionError(kind, refused if kind == FunctionError.REFUSAL else raised, _RAISED[kind])
-    if not kind or _ENDED.search(kind):
+        return FunctionError(kind, refused if kind == FunctionError.REFUSAL else raised, _REMEDIES[kind])
+    if not kind or _ENDED_BY_PLATFORM.search(kind):
         return CloudError(
             t("Function Compute ended {job} before it answered: {message}", job=job, message=message),
             log,

@@ -1,4 +1,4 @@
-"""Finds a function's answer in what the Serverless Devs tool prints, and reads it."""
+"""Reader of a function's answer in the output of the Serverless Devs tool."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oss_oms_sync.answers.codec import UnreadableError, from_json
 from oss_oms_sync.answers.pass_answers import CompareAnswer, Compared
 from oss_oms_sync.answers.text import t
 
-# As the component prints it (devsapp/fc3, src/subCommands/invoke): what follows is the function's answer.
+# The component prints this before the function's answer (devsapp/fc3, src/subCommands/invoke).
 _RESULT = "\nInvoke Result:\n"
 _LOGS_END = "========= FC invoke Logs end ========="
 _LOGS = re.compile(rf"========= FC invoke Logs begin =========.*?({_LOGS_END}|\Z)", re.DOTALL)
@@ -25,9 +25,12 @@ ANOTHER_FORM = t("The answer has another form than this ops.py knows")
 DEPLOY = t("Deploy this project, so that both are of one version: {command}", command=Typed("deploy"))
 
 
-class Found(NamedTuple):
-    """What the tool printed of a call. `error_type`: what Function Compute says of a function that failed; empty if it
-    returned. `body`: its answer as text; `answer`: the same, read as JSON, or None."""
+class Invocation(NamedTuple):
+    """The result of a call, as the tool prints it.
+
+    `error_type`: Function Compute's type of a failure, empty if the function returned. `body`: the answer as text;
+    `answer`: the body as JSON, or None.
+    """
 
     error_type: str
     body: str
@@ -35,40 +38,36 @@ class Found(NamedTuple):
 
 
 def plain(output: str) -> str:
-    """What the tool printed, without its colours."""
+    """Return the tool's output without colours."""
     return _COLOURS.sub("", output)
 
 
 def without_logs(output: str) -> str:
-    """The same without what the function logged, which says nothing of the call."""
+    """Return the output without the function's log, which does not concern the call."""
     return _LOGS.sub("", output)
 
 
-def find(output: str) -> Found | None:
-    """What the tool printed of a call; None if it printed no answer.
+def find(output: str) -> Invocation | None:
+    """Return the result of a call in the tool's output; None if it has no answer.
 
-    No key can pass for it: in logs and answers keys are in JSON strings, which have no line of their own, and logs come
-    before the answer.
+    An object key cannot imitate the mark before the answer: logs and answers contain keys in JSON strings, never on a
+    line of their own, and logs precede the answer.
     """
     head, mark, body = ("\n" + plain(output).replace("\r\n", "\n")).rpartition(_RESULT)
     if not mark:
         return None
     failed = _ERROR_TYPE.search(head.rpartition(_LOGS_END)[2])
-    return Found(failed[1].strip() if failed else "", body.strip(), _load(body))
+    return Invocation(failed[1].strip() if failed else "", body.strip(), _load(body))
 
 
 def read(text: str) -> Any:
-    """An answer that somebody has piped here: what the tool prints, or the answer and nothing else; None if it is
-    neither."""
-    found = find(text)
-    return found.answer if found else _load(text, is_all=True)
+    """Parse piped text: output of the tool, or the answer alone; None for other text."""
+    invocation = find(text)
+    return invocation.answer if invocation else _load(text, is_all=True)
 
 
 def of(kind: type[T], answer: object) -> T:
-    """The answer as what it has to be.
-
-    Raises ToolError if it has another form, as that of another version has.
-    """
+    """Convert an answer to `kind`. Raises ToolError for another form, such as another version's."""
     try:
         return from_json(kind, answer)
     except UnreadableError:
@@ -76,13 +75,16 @@ def of(kind: type[T], answer: object) -> T:
 
 
 def of_compare(answer: object) -> CompareAnswer:
-    """What compare answers: of a comparison at its end, Compared. Raises ToolError."""
-    found = of(CompareAnswer, answer)
-    return found if found.standstill or not found.finished else of(Compared, answer)
+    """Convert an answer of compare; that of a finished comparison is Compared.
+
+    Raises ToolError for another form.
+    """
+    converted = of(CompareAnswer, answer)
+    return converted if converted.standstill or not converted.finished else of(Compared, answer)
 
 
-def of_one_meaning(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; of a name that it has twice, others would read another value than this program."""
+def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; refuse a repeated name, which other readers resolve differently."""
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a name is there twice")
@@ -90,10 +92,10 @@ def of_one_meaning(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _load(text: str, *, is_all: bool = False) -> Any:
-    """The value that a text begins with, or that it is; None if there is none."""
+    """Return the JSON value at the start of a text (`is_all`: the whole text); None if there is none."""
     text = text.strip()
     try:
-        value, end = json.JSONDecoder(object_pairs_hook=of_one_meaning).raw_decode(text)
+        value, end = json.JSONDecoder(object_pairs_hook=object_without_duplicates).raw_decode(text)
     except (ValueError, RecursionError):
         return None
     return None if is_all and end < len(text) else value

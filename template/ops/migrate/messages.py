@@ -9,7 +9,7 @@ from ops.cost import effort, estimate
 from ops.cost.prices import RESTORE, Prices
 from ops.intention import Intention
 from ops.report import cost_table, existing_objects
-from ops.report.comparison import held
+from ops.report.comparison import counted_classes
 from ops.shell import COST, Typed, command
 from ops.show import lines
 from ops.terminal import Line, Marked, Whole
@@ -118,7 +118,7 @@ def _folders_of(prefixes: Sequence[str], folders: Collection[str], own: str) -> 
 
 def found_without(found: CompareAnswer) -> str:
     """The digest of the destination, if a comparison found nothing that is there alone; else it is empty."""
-    if not isinstance(found, Compared) or held(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}:
+    if not isinstance(found, Compared) or counted_classes(found).keys() & {ObjectClass.UNKNOWN, ObjectClass.ARRIVING}:
         return ""
     return f"{found.destination.digest:064x}"
 

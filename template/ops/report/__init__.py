@@ -1,1 +1,1 @@
-"""What an answer says, as blocks; how they look is up to `ops.show`."""
+"""Answers as blocks of a report; `ops.show` draws the blocks."""

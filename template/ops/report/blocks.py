@@ -1,4 +1,4 @@
-"""What a report is made of, whoever draws it: blocks, in which phrases are."""
+"""Blocks of a report, made of phrases, independent of terminal or page."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import NamedTuple, TypeAlias
 
 
 class Span(NamedTuple):
-    """A part of a phrase. `kind`: an object "key"; "code", a name or command that is the same in every language; a
-    "digest"; what somebody wrote "outside"; "prose" of the function, in which commands stand out; a "mark", which is a
-    result, or a "swatch" beside words, each of a tone; "strong" or "small"; a "note", or one "below" what is said; an
-    "aside", which a terminal has no room for. Without a kind it is a text of a tone."""
+    """A part of a phrase.
+
+    Kinds: "key", an object key; "code", a name or command that is not translated; "digest"; "outside", text from
+    outside this project; "prose" of a function, with its commands set off; "mark", a result, and "swatch", a colour
+    beside words, each with a tone; "strong" and "small"; "note", and "below", a note on its own line; "aside", omitted
+    on a terminal. The empty kind is text with a tone.
+    """
 
     kind: str
     content: Phrase = None
@@ -19,29 +22,29 @@ class Span(NamedTuple):
 
 
 class Time(NamedTuple):
-    """A time of an answer as it stands there, what people read, and how long ago that was."""
+    """A time as the answer has it (`written`), as readers see it, and its age."""
 
-    given: str
+    written: str
     shown: str
     age: str | None
 
 
 class Rounded(NamedTuple):
-    """What a page shows, where more is beside it, and the same in full."""
+    """A text for a page, which shows the details elsewhere, and the same text in full."""
 
     shown: str
     exact: str
 
 
 class Part(NamedTuple):
-    """A part of a bar: how much it is, and its tone."""
+    """A part of a bar: its number and its tone."""
 
     number: int
     tone: str
 
 
 class Bar(NamedTuple):
-    """A bar whose parts add up; `label` says so in words."""
+    """A bar whose parts add up; `label` describes it in words."""
 
     parts: Sequence[Part]
     label: str
@@ -49,7 +52,7 @@ class Bar(NamedTuple):
 
 
 class Track(NamedTuple):
-    """How much a number is of another, beside the number itself; with the percentage, if it stands nowhere else."""
+    """A number as a share of another, drawn beside it; `percent` only if it is printed nowhere else."""
 
     number: int
     of: int
@@ -61,7 +64,7 @@ Phrase: TypeAlias = "str | Span | Time | Rounded | Bar | Track | Sequence[Phrase
 
 
 class Figure(NamedTuple):
-    """A number with what it counts; `note` says more, `tone` is that of the number."""
+    """A number with its label; `note` adds details, and `tone` colours the number."""
 
     label: str
     number: Phrase
@@ -70,9 +73,9 @@ class Figure(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Numbers side by side; `within` a section they are smaller."""
+    """Numbers side by side; smaller `within` a section."""
 
-    given: Sequence[Figure]
+    numbers: Sequence[Figure]
     within: bool = False
 
 
@@ -84,26 +87,26 @@ class Paragraph(NamedTuple):
 
 
 class Heading(NamedTuple):
-    """Of what follows in the section."""
+    """A heading of the following blocks of a section."""
 
     content: Phrase
 
 
 class FactList(NamedTuple):
-    """Names and values, one under the other; without those that are None."""
+    """Names and values, one below the other; values that are None are omitted."""
 
     rows: Sequence[tuple[str, Phrase]]
 
 
 class Column(NamedTuple):
-    """A column of a table; `kind` is "n" if it has numbers, "wide" or "half" if it has sentences."""
+    """A column of a table; `kind` is "n" for numbers, "wide" or "half" for sentences."""
 
     title: str
     kind: str | None = None
 
 
 class Cell(NamedTuple):
-    """A cell with a tone of its own; "nil" of what is nothing."""
+    """A cell with its own tone; "nil" for nothing."""
 
     content: Phrase
     kind: str
@@ -119,7 +122,7 @@ class Table(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A bar under what it is of, and the total."""
+    """A bar below its caption and total."""
 
     caption: Phrase
     total: Phrase
@@ -127,8 +130,11 @@ class Picture(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Counts from `start` to `end` in equal spans, `asked` on the scale of `done`, `failed` on one of their own; each
-    with its title and its peak. `label` says it in words."""
+    """Counts from `start` to `end` in equal spans.
+
+    `asked` is on the scale of `done`, `failed` on its own scale; each has its title and its peak. `label` describes the
+    chart in words.
+    """
 
     label: str
     start: datetime
@@ -142,33 +148,33 @@ class Chart(NamedTuple):
 
 
 class Items(NamedTuple):
-    """A list; the first of it is enough on a terminal if it is one of "keys"."""
+    """A list; a terminal shows only the beginning of a list of "keys"."""
 
     rows: Sequence[Phrase]
     kind: str | None = None
 
 
 class StepBlock(NamedTuple):
-    """What to do next: a sentence and a command, either of which may be empty."""
+    """The next step: a sentence and a command, either of which may be empty."""
 
     text: str
     command: str = ""
 
 
 class CommandBlock(NamedTuple):
-    """A command to be copied."""
+    """A command to copy."""
 
     line: str
 
 
 class Document(NamedTuple):
-    """A text to be copied as it stands, over lines."""
+    """A text of several lines to copy unchanged."""
 
     text: str
 
 
 class FindingBlock(NamedTuple):
-    """What is not as it has to be, and what to do about it."""
+    """A check that has not passed, with its remedy."""
 
     title: Phrase
     result: Span
@@ -179,7 +185,7 @@ class FindingBlock(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """What a terminal has no room for."""
+    """Blocks that a terminal omits."""
 
     blocks: Blocks
 
@@ -188,7 +194,7 @@ Block: TypeAlias = (
     "Figures | Paragraph | Heading | FactList | Table | Picture | Chart | Items | CommandBlock | Document"
     " | FindingBlock | Detail"
 )
-# One below the other; None is none.
+# Blocks below each other; None is omitted.
 Blocks: TypeAlias = "Sequence[Block | None]"
 
 
@@ -202,8 +208,10 @@ class Section(NamedTuple):
 
 
 class Hero(NamedTuple):
-    """The one word, the sentence that explains it, and the next step. A
-    terminal has it by its `name`, unless the sentence says it too."""
+    """The verdict in one word, its explanation, and the next step.
+
+    A terminal prints the verdict's `name`, unless the explanation contains it.
+    """
 
     word: str
     tone: str
@@ -214,7 +222,7 @@ class Hero(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A report in one language. A page needs a `title` and what is said `about` it."""
+    """A report in one language. A page needs a `title` and a line `about` the report."""
 
     hero: Hero
     language: str
@@ -225,5 +233,5 @@ class Report(NamedTuple):
 
 
 def keys(names: Sequence[object]) -> Items:
-    """Object keys, as a list."""
+    """Return object keys as a list."""
     return Items([Span("key", str(name)) for name in names], "keys")

@@ -1,4 +1,4 @@
-"""What a comparison found, in whichever answer it is: classes, folders, lag."""
+"""The result of a comparison, from any answer that has it: classes, folders, lag."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, Compared, Lag, Lags, ObjectCount, PassAnswer
 from oss_oms_sync.answers.text import t
 
-# In the order in which a bar shows classes.
+# Tones of classes, in the order of a bar.
 _TONES = {
     "good": t("equal, proven"),
     "open": t("not proven"),
@@ -42,7 +42,7 @@ _TONES = {
 }
 _ORDER = [*_TONES]
 _RESENT = t("{number:object that was resent is|objects that were resent are} not in these figures.")
-# Of an object that was late, within so many seconds.
+# Ranges of an object's lag, by their upper limit in seconds.
 _WITHIN = {
     60: t("up to 1 min"),
     300: t("1 to 5 min"),
@@ -54,36 +54,32 @@ _BY_TITLE = {object_class.title: object_class for object_class in ObjectClass}
 CLASSES = sorted(ObjectClass, key=lambda object_class: _ORDER.index(object_class.tone))
 _IN_FOLDER = {"source": 0, "destination": 2}
 
-# Of these a key is not in OBS in its current version; may yet come there by itself; is not known to be equal.
+# Classes of keys whose current version is not in OBS; may still arrive; is not proven equal.
 LACKING, COMING, UNPROVEN = (
     frozenset(object_class for object_class in CLASSES if object_class.tone == tone) for tone in ("bad", "way", "open")
 )
 
-# The classes that do not count on each side, because they are outside of what is compared.
+# Classes that do not count on each side, because they are outside the comparison.
 Apart: TypeAlias = Mapping[str, Sequence[str]]
 _NONE_APART: Apart = {"source": (), "destination": ()}
-_NOBODY: Mapping[str, str] = {}
+_NO_ACCEPTANCES: Mapping[str, str] = {}
 
 
-def held(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassCounts]:
-    """The classes that have objects on a side, in their order; none of what is no comparison at its end."""
-    known = both_buckets.classes if isinstance(both_buckets, BothBuckets) else {}
-    every = {object_class: known[object_class] for object_class in CLASSES if object_class in known}
-    return {
-        name: class_found
-        for name, class_found in every.items()
-        if class_found.source.objects or class_found.destination.objects
-    }
+def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassCounts]:
+    """Return the classes with objects on a side, in order; none unless the answer is a finished comparison."""
+    class_counts = both_buckets.classes if isinstance(both_buckets, BothBuckets) else {}
+    every = {object_class: class_counts[object_class] for object_class in CLASSES if object_class in class_counts}
+    return {name: counts for name, counts in every.items() if counts.source.objects or counts.destination.objects}
 
 
-def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] = _NOBODY) -> Blocks:
-    """The classes that have objects, as a bar for each side and as a table; `accepted`: by whom, by their names."""
-    every = held(both_buckets)
+def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] = _NO_ACCEPTANCES) -> Blocks:
+    """Return the classes with objects, as a bar for each side and as a table; `accepted`: names by class title."""
+    every = counted_classes(both_buckets)
     counted = {
         side: [
             name
-            for name, class_found in every.items()
-            if _side(class_found, side).objects and name.title not in NOT_COUNTED[side]
+            for name, counts in every.items()
+            if _side(counts, side).objects and name.title not in NOT_COUNTED[side]
         ]
         for side in SIDES
     }
@@ -105,7 +101,7 @@ def classes(both_buckets: BothBuckets, say: Words, accepted: Mapping[str, str] =
 
 
 def sums(both_buckets: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, adds_up: bool = True) -> Paragraph:
-    """Whether the classes are what is said of both buckets; `adds_up`: whether the job says so itself."""
+    """Compare the classes' sums with both buckets' totals; `adds_up`: the job's own result."""
     for side, whole in (("source", both_buckets.source), ("destination", both_buckets.destination)):
         adds_up = adds_up and _added(both_buckets, both_buckets.classes, side, apart) == ObjectCount(
             whole.objects, whole.bytes
@@ -116,7 +112,7 @@ def sums(both_buckets: BothBuckets, say: Words, apart: Apart = _NONE_APART, *, a
 
 
 def remedies(compared: Compared, say: Words) -> Blocks:
-    """What to do about classes that sending again may not heal."""
+    """Return the remedies for classes that another submission may not repair."""
     return [
         Paragraph((Span("strong", class_name(name.title, say)), say(": "), Span("prose", say(remedy))))
         for name, remedy in compared.remedies.items()
@@ -124,13 +120,13 @@ def remedies(compared: Compared, say: Words) -> Blocks:
 
 
 def class_name(title: str, say: Words) -> Phrase:
-    """A class in words; its own name is what commands take."""
+    """Return a class in words; commands take its title."""
     object_class = _BY_TITLE.get(title)
     return say(object_class.label) if object_class else Span("outside", title)
 
 
 def folders(both_buckets: BothBuckets, say: Words) -> Block:
-    """Each folder's objects on both sides, with a bar of its classes; those with differences first."""
+    """Return each folder's objects on both sides, with a bar of its classes; differences first."""
     every = {name: _Folder.of(folder) for name, folder in both_buckets.folders.items()}
     counts = {name: folder for name, folder in every.items() if any(folder.counts)}
     order = sorted(counts, key=lambda name: (*(-counts[name].tones[tone] for tone in ("bad", "open", "way")), name))
@@ -147,39 +143,41 @@ def folders(both_buckets: BothBuckets, say: Words) -> Block:
 
 
 def lag(lags: Lags, amended: str | None, say: Words) -> Blocks:
-    """How long objects took until OMS accepted them, and until they were in OBS. `amended`: when keys were judged
-    again, which changes none of it."""
+    """Return the time until OMS accepted the objects, and until they were in OBS.
+
+    `amended`: the time of the last recheck, which leaves these figures unchanged.
+    """
     late = "open" if amended else "bad"
     return [
-        *_one_lag(lags.accepted, say("Written until accepted by OMS"), late, say),
-        *_one_lag(lags.copied, say("Written until in OBS"), late, say),
+        *_lag_of_step(lags.accepted, say("Written until accepted by OMS"), late, say),
+        *_lag_of_step(lags.copied, say("Written until in OBS"), late, say),
         Paragraph(say(_RESENT, number=lags.again), "note") if lags.again else None,
         Paragraph(say("As of the comparison itself, before keys were judged again."), "note") if amended else None,
     ]
 
 
 def lag_section(blocks: Blocks, say: Words) -> Section:
-    """Where the lag is told."""
+    """Return the section for the lag."""
     about = say("Of the current versions written since the pass before the last.")
     return Section("lag", say("How late objects were"), about, blocks)
 
 
 def folder_section(block: Block, say: Words) -> Section:
-    """Where folders are told, for which a terminal has no room."""
+    """Return the section for the folders, which a terminal omits."""
     return Section(
         "folders", say("Folders"), say("First-level folders; those with differences first."), [Detail([block])]
     )
 
 
 class _Folder(NamedTuple):
-    """A folder's objects and bytes on both sides, and its objects by tone."""
+    """Objects and bytes of a folder on both sides, and its objects by tone."""
 
     counts: Sequence[int]
     tones: Counter[str]
 
     @classmethod
-    def of(cls, given: Mapping[ObjectClass, Sequence[int]]) -> _Folder:
-        quads, tones = {name: list(one) for name, one in given.items()}, Counter[str]()
+    def of(cls, class_counts: Mapping[ObjectClass, Sequence[int]]) -> _Folder:
+        quads, tones = {name: list(counts) for name, counts in class_counts.items()}, Counter[str]()
         for name, quad in quads.items():
             for side, place in _IN_FOLDER.items():
                 if name.title in NOT_COUNTED[side]:
@@ -196,8 +194,8 @@ def _columns(quads: Iterable[Sequence[int]]) -> list[int]:
 def _folder_name(name: str, folder: _Folder, say: Words) -> Phrase:
     special = {"": say("(in no folder)"), "*": say("(all other folders)")}.get(name)
     parts = [Part(folder.tones[tone], tone) for tone in _ORDER if folder.tones[tone]]
-    said = say(", ").join(say("{name} {number}", name=say(_TONES[part.tone]), number=part.number) for part in parts)
-    return special or Span("key", name), Bar(parts, said, thin=True)
+    label = say(", ").join(say("{name} {number}", name=say(_TONES[part.tone]), number=part.number) for part in parts)
+    return special or Span("key", name), Bar(parts, label, thin=True)
 
 
 def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
@@ -207,8 +205,8 @@ def _folder_cells(folder: _Folder, say: Words) -> list[Phrase | Cell]:
     return [*sides, *(units.number(folder.tones[tone], say, tone) for tone in ("bad", "way", "open"))]
 
 
-def _side(class_found: ClassCounts, side: str) -> ObjectCount:
-    return class_found.source if side == "source" else class_found.destination
+def _side(counts: ClassCounts, side: str) -> ObjectCount:
+    return counts.source if side == "source" else counts.destination
 
 
 def _added(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str, apart: Apart) -> ObjectCount:
@@ -246,23 +244,23 @@ def _counts(
     return cells
 
 
-def _one_lag(one: Lag, title: str, late_tone: str, say: Words) -> Blocks:
-    every = one.objects + one.not_yet
+def _lag_of_step(step_lag: Lag, title: str, late_tone: str, say: Words) -> Blocks:
+    every = step_lag.objects + step_lag.not_yet
     if not every:
         return [Heading(title), Paragraph(say("No object was written in that time."), "note")]
     rows, before = [], 0
-    for limit, number in sorted(one.within.items()):
+    for limit, number in sorted(step_lag.within.items()):
         rows.append((_WITHIN[limit], number - before, ""))
         before = number
-    rows += [(t("over a day"), one.objects - before, "open"), (t("not yet"), one.not_yet, late_tone)]
+    rows += [(t("over a day"), step_lag.objects - before, "open"), (t("not yet"), step_lag.not_yet, late_tone)]
     body = [
         (say(name), Track(count, every, tone or "way", units.share(count, every)), units.number(count, say, tone))
         for name, count, tone in rows
     ]
     columns = [Column(say("time")), Column(say("share"), "wide"), Column(say("objects"), "n")]
-    shares = (say("half within"), one.p50), (say("90 % within"), one.p90), (say("99 % within"), one.p99)
-    late = [Figure(name, units.duration(seconds, say)) for name, seconds in (*shares, (say("longest"), one.max))]
-    late.append(Figure(say("not yet"), f"{one.not_yet:,}", None, late_tone if one.not_yet else None))
+    shares = (say("half within"), step_lag.p50), (say("90 % within"), step_lag.p90), (say("99 % within"), step_lag.p99)
+    late = [Figure(name, units.duration(seconds, say)) for name, seconds in (*shares, (say("longest"), step_lag.max))]
+    late.append(Figure(say("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
     return [
         Heading(title),
         Figures(late, within=True),

@@ -1,4 +1,4 @@
-"""What became of the objects that OMS failed to copy: parts that add up to the number that OMS counts."""
+"""Objects that OMS failed to copy, in parts that add up to OMS's number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ops.report.words import Words
 from oss_oms_sync.answers.status_answer import CopyingShown, FailedForCode
 from oss_oms_sync.answers.text import t
 
-# In the order in which a bar shows them.
+# Parts of the failures, in the order of a bar.
 _PARTS = {
     "done": ("good", t("resolved"), t("In OBS by now, gone at the source, or sent again, which OMS counts anew.")),
     "waiting": ("way", t("waiting"), t("Replay sends them again.")),
@@ -20,7 +20,7 @@ _PARTS = {
     "unknown": ("open", t("not known"), t("In no list of OMS's that replay has read.")),
     "outside": ("calm", t("another project's"), t("Outside the prefix and suffix.")),
 }
-# Groups of causes: what lasts apart from what passes by itself.
+# Groups of causes: lasting causes apart from passing causes.
 _GROUPS = {
     "lasting": ("bad", t("Lasting: they need you")),
     "passing": ("way", t("Passing: resent automatically")),
@@ -29,8 +29,10 @@ _GROUPS = {
 
 
 class Cause(NamedTuple):
-    """A cause by its name, of how many objects it is, and what to do about it; `group` is "lasting", "passing" or
-    "unknown"."""
+    """A cause, the number of its objects, and its remedy.
+
+    `group` is "lasting", "passing" or "unknown".
+    """
 
     name: str
     objects: int
@@ -39,14 +41,14 @@ class Cause(NamedTuple):
 
 
 def tables(title: str, causes: Iterable[Cause], say: Words) -> Blocks:
-    """A table for each group that has causes, whose first column has this title; the most frequent first."""
+    """Return a table for each group with causes, most frequent first; `title` heads the first column."""
     ordered = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
     grouped = {group: [cause for cause in ordered if cause.group == group] for group in _GROUPS}
     return [_table(title, group, members, say) for group, members in grouped.items() if members]
 
 
 def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
-    # Each group has a scale of its own: a few that last are not to vanish beside many that pass.
+    # Each group has its own scale, so that a few lasting causes stay visible beside many passing causes.
     most, (tone, title_of_group) = causes[0].objects, _GROUPS[group]
     columns = [Column(title), Column(say("what to do"), "wide"), Column(say("objects"), "n")]
     body = [
@@ -62,7 +64,7 @@ def _table(title: str, group: str, causes: list[Cause], say: Words) -> Block:
 
 
 def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
-    """The section's contents."""
+    """Return the contents of the section."""
     copy_failures_shown, acknowledged = copying.failures, copying.acknowledged
     since = FactList([(say("acknowledged up to"), units.time(acknowledged, now, say))]) if acknowledged else None
     if copy_failures_shown is None:
@@ -74,7 +76,7 @@ def failures(copying: CopyingShown, now: datetime, say: Words) -> Blocks:
 
 
 def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
-    """A bar of the parts, and a table that says what they are."""
+    """Return a bar of the parts, and a table that explains them."""
     title, total = say("counted by OMS"), units.count(counted, say)
     named = [(*_PARTS[name], objects) for name, objects in parts.items()]
     body = [
@@ -95,7 +97,7 @@ def _parts(counted: int, parts: Mapping[str, int], say: Words) -> Blocks:
 
 
 def _codes(codes: Mapping[str, FailedForCode], say: Words) -> Blocks:
-    """What OMS says of those that are still to be copied, by its codes."""
+    """Return the causes of objects still to be copied, by OMS's codes."""
     causes = []
     for code, failed_for_code in codes.items():
         fix = (

@@ -1,4 +1,4 @@
-"""What OMS says of its work: how fast it copies, how long the rest takes, its counts over time."""
+"""OMS's report of its work: its speed, the time left, its counts over time."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import Silence, TaskShown
 from oss_oms_sync.answers.text import t
 
-# How long OMS's steps are, in seconds, by their names; and over how many of them its speed is taken.
+# OMS's steps by name: their length in seconds, and the window in which the speed is measured.
 _STEPS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
 _RECENT = {"FIVE_MINUTES": timedelta(hours=1), "ONE_HOUR": timedelta(hours=3)}
-# What OMS counts, by its names and by those of the month's counters, in the order in which they come about.
-_COUNTED = {
+# OMS's counters, with their names among the month's counters, in the order of a copy.
+_COUNTERS = {
     "REQUEST": ("requests", t("requested")),
     "SUCCESS": ("copied", t("copied")),
     "FAILURE": ("failed", t("failures")),
     "SKIP": ("skipped", t("skipped")),
 }
 _UNREAD = t("{number} parts of OMS's statistics could not be read: the picture may lack something.")
-# How many spans a picture has at most.
-_BINS = 100
+# Maximum number of spans in a chart.
+_MAX_SPANS = 100
 
 
 def throughput(answer: StatusAnswer, say: Words) -> Figure:
-    """OMS's speed lately."""
+    """Return OMS's recent speed."""
     statistics, end = answer.statistics, moment(answer.at)
     window = _RECENT.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
@@ -51,8 +51,10 @@ def throughput(answer: StatusAnswer, say: Words) -> Figure:
 
 
 def drain(answer: StatusAnswer, say: Words) -> Figure:
-    """How long it takes OMS to copy all that waits, by what it has shown to be capable of: what it does where there is
-    little to do says nothing of that."""
+    """Estimate the time to copy all waiting objects at OMS's highest rate of the period.
+
+    A low rate while little waits says nothing about its capability.
+    """
     backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished is None:
         return Figure(say("Time to drain"), say("not known"), say("OMS does not say"), "open")
@@ -69,13 +71,13 @@ def drain(answer: StatusAnswer, say: Words) -> Figure:
 
 
 def copying(answer: StatusAnswer, say: Words) -> Blocks:
-    """The section's contents: the task, the picture, the counts."""
+    """Return the contents of the section: the task, the chart, the counts."""
     task = [_task(answer.oms, say)] if answer.oms else silent(answer.oms_silence, say)
     return [*under_way(answer, say), *task, *_over_time(answer, say), *_counts(answer, say)]
 
 
 def silent(silence: Silence | None, say: Words) -> Blocks:
-    """What OMS said instead of an answer, and what to do about it."""
+    """Return OMS's error in place of an answer, and its remedy."""
     if silence is None:
         return []
     return [
@@ -98,13 +100,13 @@ def _task(task: TaskShown, say: Words) -> Block:
 
 
 def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
-    """What OMS copied and was asked to, on one scale, and below what it failed to copy, on another."""
+    """Return objects requested and copied on one scale, and failures below on another."""
     statistics, end = answer.statistics, moment(answer.at)
     if statistics is None:
-        # The task's silence is told already.
+        # The report has this error already, for the task.
         return [] if answer.oms_silence == answer.statistics_silence else silent(answer.statistics_silence, say)
     line = Timeline(statistics.from_, end, _STEPS.get(statistics.step, 3600))
-    sums = {name: line.sums(statistics.series[name]) for name in _COUNTED}
+    sums = {name: line.sums(statistics.series[name]) for name in _COUNTERS}
     peak = max(*sums["SUCCESS"], *sums["REQUEST"]) * 60 / line.span
     return [
         Chart(
@@ -136,8 +138,10 @@ def _over_time(answer: StatusAnswer, say: Words) -> Blocks:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Equal spans of time from `start` to `end`, each of whole steps of `step` seconds. The first may begin earlier
-    than `start`: the last, which is what people look at, has to be a whole one."""
+    """Equal spans of time from `start` to `end`, each of whole steps of `step` seconds.
+
+    The first span may begin before `start`, because the last span, which readers look at, has to be complete.
+    """
 
     start: datetime
     end: datetime
@@ -145,11 +149,11 @@ class Timeline:
 
     @property
     def span(self) -> int:
-        """Seconds in each of the spans."""
-        return self.step * max(1, -(-self._steps // _BINS))
+        """Length of a span, in seconds."""
+        return self.step * max(1, -(-self._steps // _MAX_SPANS))
 
     def sums(self, points: Iterable[tuple[float, int]]) -> list[int]:
-        """The counts of each span, given counts and when they began, in milliseconds since 1970."""
+        """Add up counts, each with its start in milliseconds since 1970, for each span."""
         sums = [0] * max(1, -(-self._steps * self.step // self.span))
         begin = self._end - len(sums) * self.span
         for at, number in points:
@@ -159,7 +163,7 @@ class Timeline:
 
     @property
     def _end(self) -> int:
-        """When the step ends that is under way at `end`: OMS counts in steps of the clock."""
+        """End of the step in progress at `end`: OMS counts in steps of the clock."""
         return -(-int(self.end.timestamp()) // self.step) * self.step
 
     @property
@@ -168,10 +172,10 @@ class Timeline:
 
 
 def _counts(answer: StatusAnswer, say: Words) -> Blocks:
-    """The month's counters beside those of the picture, and what is left of them."""
+    """Return the month's counters beside those of the chart, and the objects left."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
-    shown = {name: sums.get(counted) for counted, (name, _) in _COUNTED.items()} | {"bytes": sums.get("SIZE")}
+    shown = {name: sums.get(counter) for counter, (name, _) in _COUNTERS.items()} | {"bytes": sums.get("SIZE")}
     month = vars(answer.oms.month) if answer.oms else {}
     unfinished = answer.copying.unfinished
     left = [
@@ -185,13 +189,13 @@ def _counts(answer: StatusAnswer, say: Words) -> Blocks:
 
 
 def counters(windows: Mapping[str, Mapping[str, int | None]], say: Words, caption: str | None = None) -> Table:
-    """OMS's counters of one or more windows of time, each with its title."""
+    """Return OMS's counters of one or more periods, each with its title."""
     body = [
         (
             say(title),
             *(units.number(window.get(name), say, "bad" if name == "failed" else "") for window in windows.values()),
         )
-        for name, title in _COUNTED.values()
+        for name, title in _COUNTERS.values()
     ]
     return Table(
         [Column(say("count")), *(Column(title, "n") for title in windows)],

@@ -1,8 +1,8 @@
-"""What a migration costs, section by section, and how long the freeze lasts."""
+"""Costs of a migration, section by section, and the length of the freeze."""
 
 from __future__ import annotations
 
-from ops.cost.estimate import Estimate, Expense, Workload, known
+from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
 from ops.cost.quantities import in_bytes
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
 from ops.report.words import CUTOVER_STEPS, Words
@@ -24,12 +24,12 @@ _ITEMS = {
     "sample": t("a sample read on both sides"),
     "deep": t("if asked for: --deep, at most (all objects read at the source)"),
 }
-# Only if it is asked for.
+# An expense only on request.
 _OPTIONAL = "deep"
 
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
-    """The costs, and the freeze."""
+    """Return the costs and the freeze."""
     say, size = Words(language), in_bytes(plan.size)
     asked = say(
         "{objects:object|objects} of {size}, {a_day} new ones a day, {lanes:lane|lanes}; list prices in US dollars",
@@ -80,22 +80,22 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
 
 
 def copying(items: list[Expense], about: str, language: str) -> Report:
-    """What it costs to copy something once."""
+    """Return the cost of copying something once."""
     return Report(Hero("", "", about, None), language, [_costs(_ONCE, items, Words(language))])
 
 
 def _costs(title: Text, items: list[Expense], say: Words) -> Table:
     columns = [Column(say("for")), Column(say("amount")), Column(say("dollars"), "n")]
-    total = f"{known([item for item in items if item.name != _OPTIONAL]):,.2f}"
+    total = f"{total_dollars([expense for expense in items if expense.name != _OPTIONAL]):,.2f}"
     return Table(
         columns,
-        [_row(item, say) for item in items],
+        [_row(expense, say) for expense in items],
         [(say("total of what is known, without --deep"), "", total)],
         say(title),
     )
 
 
-def _row(item: Expense, say: Words) -> tuple[Phrase, ...]:
-    objects = say("{number:object|objects}", number=round(item.objects)) if item.objects else None
-    amount = say(", ").join(filter(None, (objects, in_bytes(item.size) if item.size else None)))
-    return say(_ITEMS[item.name]), amount, say("not known") if item.dollars is None else f"{item.dollars:,.2f}"
+def _row(expense: Expense, say: Words) -> tuple[Phrase, ...]:
+    objects = say("{number:object|objects}", number=round(expense.objects)) if expense.objects else None
+    amount = say(", ").join(filter(None, (objects, in_bytes(expense.size) if expense.size else None)))
+    return say(_ITEMS[expense.name]), amount, say("not known") if expense.dollars is None else f"{expense.dollars:,.2f}"

@@ -1,4 +1,4 @@
-"""The answer of certify: the certificate of a cutover, or a rehearsal of one."""
+"""The answer of certify: the certificate of a cutover or of its rehearsal."""
 
 from __future__ import annotations
 
@@ -64,9 +64,11 @@ _MEASURED = t("From the times that the passes took.")
 
 
 def report(document: Mapping[str, Any], language: str, file: Path | None = None) -> Report:
-    """`document` is what certify answers; `language` is "en" or "zh". One that was changed, or whose verdict does not
-    rest on its checks, is not valid; of one that has another form nothing else is said. `file`: where it is written, if
-    that is known."""
+    """Return the report on `document`, the answer of certify, in "en" or "zh".
+
+    A document that was changed, or whose verdict contradicts its checks, is not valid; of a document in another form
+    only that is reported. `file`: its path, if it is known.
+    """
     say, certificate, wrong = Words(language), read(document), doubts(document)
     if certificate is None:
         stated = _not_valid(wrong or [NO_FORM], None, say) if document else Hero(say("NOT KNOWN"), "calm", "", None)
@@ -137,7 +139,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
 
 
 def read(document: Mapping[str, Any]) -> Certificate | None:
-    """The document as certify makes it; None if it has another form."""
+    """Parse certify's document; None if it has another form."""
     try:
         certificate = from_json(Certificate, document)
         compared, closed = certificate.passes.compare, certificate.closed
@@ -150,8 +152,7 @@ def read(document: Mapping[str, Any]) -> Certificate | None:
 
 
 def exit_code(document: Mapping[str, Any]) -> int:
-    """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN, of a rehearsal what it would be; 4 for a document that is not
-    sound."""
+    """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN (a rehearsal: its expected verdict), 4 if invalid."""
     certificate = read(document)
     if certificate is None or doubts(document):
         return UntrustedError.exit_code
@@ -159,9 +160,9 @@ def exit_code(document: Mapping[str, Any]) -> int:
 
 
 def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Words) -> Hero:
-    """Which of what has to hold does not."""
+    """List the claims that do not hold."""
     listed = [
-        (doubt.claim.of(say.language), Span("note", Span("outside", doubt.seen)) if doubt.seen else None)
+        (doubt.claim.of(say.language), Span("note", Span("outside", doubt.detail)) if doubt.detail else None)
         for doubt in wrong
     ]
     word, claim = say("NOT VALID"), say(VERDICTS[certificate.verdict.value][0]) if certificate else say("not known")
@@ -198,7 +199,7 @@ def _figures(certificate: Certificate, say: Words) -> list[Figure]:
 
 
 def _bucket(label: str, listed: ListingTotals | None, gone: ObjectCount | None, say: Words) -> Figure:
-    """Return the objects of a bucket. `gone`: those of them that are not in the source any more."""
+    """Return the objects of a bucket. `gone`: those that the source no longer has."""
     size = units.size(listed.bytes if listed else None, say)
     if gone and gone.objects:
         size = say("{size}, {n:object|objects} deleted at the source", size=size, n=gone.objects)
@@ -206,7 +207,7 @@ def _bucket(label: str, listed: ListingTotals | None, gone: ObjectCount | None, 
 
 
 def _freeze(certificate: Certificate, say: Words) -> Figure:
-    """Since when writes are stopped, or how long they will be."""
+    """Return the start of the freeze, or the expected length of a rehearsed freeze."""
     minutes = certificate.rehearsal.minutes.get("total") if certificate.rehearsal else None
     if minutes is not None:
         return Figure(say("Freeze"), say("about {duration:time}", duration=60 * minutes), say(_MEASURED))
@@ -216,7 +217,7 @@ def _freeze(certificate: Certificate, say: Words) -> Figure:
 
 
 def _as_of(certificate: Certificate, say: Words) -> Figure:
-    """As of when the document says what it says."""
+    """Return the time to which the document's claims apply."""
     if certificate.as_of is None:
         return Figure(say("As of"), say("not known"), None, "open")
     note = ""
@@ -226,14 +227,14 @@ def _as_of(certificate: Certificate, say: Words) -> Figure:
     return _at(say("As of"), certificate.as_of, note)
 
 
-def _at(label: str, given: str, note: str) -> Figure:
-    """A time of the document as a figure."""
-    at = moment(given)
-    return Figure(label, Time(given, f"{at:%H:%M}", None), f"{at:%Y-%m-%d} UTC{note}")
+def _at(label: str, time_text: str, note: str) -> Figure:
+    """Return a time of the document as a figure."""
+    at = moment(time_text)
+    return Figure(label, Time(time_text, f"{at:%H:%M}", None), f"{at:%Y-%m-%d} UTC{note}")
 
 
 def _rehearsal(rehearsal: Rehearsal, judged: tuple[int, int], say: Words) -> Section:
-    """How long the freeze will last, step by step, and what would not pass."""
+    """Return the expected length of each step of the freeze, and the checks that would not pass."""
     minutes = {name: rehearsal.minutes.get(name) for name in CUTOVER_STEPS}
     total, (_, tone) = rehearsal.minutes.get("total"), VERDICTS[rehearsal.would_be.value]
     long = {name: units.duration(None if minute is None else 60 * minute, say) for name, minute in minutes.items()}
@@ -241,7 +242,7 @@ def _rehearsal(rehearsal: Rehearsal, judged: tuple[int, int], say: Words) -> Sec
     parts = say(", ").join(
         say("{name} {number}", name=say(CUTOVER_STEPS[name]), number=long[name]) for name in CUTOVER_STEPS
     )
-    # Two in turn, so that the parts can be told apart.
+    # Two alternating tones separate the parts.
     tones = dict(zip(CUTOVER_STEPS, ("way", "calm") * 4, strict=True))
     body = [
         ((Span("swatch", tone=tones[name]), say(CUTOVER_STEPS[name])), Cell(long[name], "" if minutes[name] else "nil"))
@@ -286,7 +287,7 @@ def _looked_at(certificate: Certificate, say: Words) -> Blocks:
     )
     version = say("version {version}", version=certificate.made_by.version)
     digest = (Span("below", say("SHA-256 of its code")), " ", Span("digest", certificate.made_by.code_sha256))
-    # When the source was last written to, and which object.
+    # Time and key of the last write to the source.
     last = [
         (units.time(last_written.at, made, say), Span("below", Span("key", last_written.key)))
         for last_written in certificate.last_written or ()
@@ -301,7 +302,7 @@ def _looked_at(certificate: Certificate, say: Words) -> Blocks:
                 (say("writes stopped"), frozen),
                 (say("comparison"), _pass(compared, compared.amended if compared else None, say)),
                 (say("standstill pass"), _pass(still, None, say)),
-                (say("last write"), next(iter(last), units.not_known(say))),
+                (say("last write"), next(iter(last), units.unknown(say))),
                 (say("made"), units.time(certificate.made, None, say)),
                 (say("made by"), (Span("code", certificate.project), " ", version, digest)),
             ]
@@ -311,7 +312,7 @@ def _looked_at(certificate: Certificate, say: Words) -> Blocks:
 
 def _scope(scope: CertifiedScope, say: Words) -> Phrase:
     parts: list[Phrase] = []
-    # The key is put in afterwards, because it is quoted.
+    # The key is a part of its own, because it is quoted.
     named = (say("prefix {prefix}", prefix=""), scope.prefix), (say("suffix {suffix}", suffix=""), scope.suffix)
     for name, value in named:
         if value:
@@ -320,7 +321,7 @@ def _scope(scope: CertifiedScope, say: Words) -> Phrase:
 
 
 def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words) -> Phrase:
-    """When a pass took place, and how fast it was."""
+    """Return the time of a pass and its speed."""
     if certified_pass is None:
         return Span("", say("there is none"), "open")
     again = Span("below", say("late keys judged again {time}", time=units.clock(moment(amended)))) if amended else None
@@ -328,7 +329,7 @@ def _pass(certified_pass: CertifiedPass | None, amended: str | None, say: Words)
 
 
 def file_name(document: Mapping[str, Any]) -> str:
-    """The name that the document has in the log bucket, without its folders."""
+    """Return the document's name in the log bucket, without its folders."""
     name = str(document["document"]).rpartition("/")[2]
     return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
 

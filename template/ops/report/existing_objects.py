@@ -1,4 +1,4 @@
-"""The migration of the old objects, as far as its task group tells."""
+"""The migration of the existing objects, as its task group reports it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ _TOO_MANY = t(
 
 
 def tone(group: TaskGroup) -> str:
-    """How good or bad it is."""
     return _TONES.get(group.state, "open")
 
 
 def how_far(group: TaskGroup) -> Text:
-    """How much of it has come to an end, and what became of that."""
+    """Describe the progress of a task group, and the results of its finished objects."""
     if group.percent is None and group.state not in MOVING:
         return t("Nothing was copied")
     if group.percent is None:
@@ -56,7 +55,7 @@ def how_far(group: TaskGroup) -> Text:
 
 
 def failures(group: TaskGroup) -> Iterator[Text]:
-    """What OMS says of them, where it lists them, and who tries them again."""
+    """Yield OMS's reason for the failures, the place of its lists, and who resends the objects."""
     if group.why:
         yield t("OMS says: {why}", why=group.why)
     if group.lists:
@@ -72,27 +71,27 @@ def _resending(group: TaskGroup) -> Text | None:
 
 
 def failed(answer: StatusAnswer, say: Words) -> Blocks:
-    """That some of them did, beside what the sync task failed to copy."""
+    """Report failures of the migration, beside those of the sync task."""
     group = answer.old_objects
     if group is None or not group.failed:
         return []
-    told = (
+    texts = (
         t("Of {total:old object|old objects} {failed} failed.", total=group.total, failed=group.failed),
         _resending(group),
     )
-    return [Paragraph(say(text), "open") for text in told if text]
+    return [Paragraph(say(text), "open") for text in texts if text]
 
 
 def under_way(answer: StatusAnswer, say: Words) -> Blocks:
-    """The migration while it is not over, and what comes next."""
+    """Report the current migration and its next step."""
     migration, group, silence = answer.migration, answer.old_objects, answer.old_objects_silence
     if migration is None:
         return []
-    began, known = migration.begun, migration.group
+    began, group_id = migration.begun, migration.group
     facts = FactList(
         [
             (say("began"), began or None),
-            (say("task group"), Span("code", known) if known else None),
+            (say("task group"), Span("code", group_id) if group_id else None),
             (say("access keys"), ", ".join(migration.keys) or None),
         ]
     )

@@ -1,4 +1,4 @@
-"""The checks of a certificate: what has not passed comes first, with what to do about it."""
+"""The checks of a certificate: first the checks that have not passed, with their remedies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oss_oms_sync.answers.causes import causes
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.text import t
 
-# What each shows if it passes.
+# The claim of each check that passes.
 NAMES = {
     "FROZEN": t("Nothing was written after the freeze"),
     "CLOSED": t("The project is closed"),
@@ -38,7 +38,7 @@ NAMES = {
     "TASK": t("The sync task is right"),
     "CLOCK": t("The clocks agree"),
 }
-# Results, the worst first: their words and tones.
+# Results, worst first, with their words and tones.
 _RESULTS = {
     answered.Result.FAILED: (t("failed"), "bad"),
     answered.Result.NOT_PROVEN: (t("not proven"), "open"),
@@ -48,10 +48,10 @@ _RESULTS = {
 
 
 def following(certificate: Certificate, say: Words) -> StepBlock:
-    """What to do next."""
+    """Return the next step."""
     if certificate.verdict is CutoverVerdict.GO:
         return StepBlock(say("Switch over: the project is closed already."))
-    # What failed comes before what takes time.
+    # Failures come before waiting.
     failed = [check for check in certificate.checks if check.gates and check.result is answered.Result.FAILED]
     for finding in [*failed, *causes(certificate.checks)]:
         if finding.next.en:
@@ -63,12 +63,12 @@ def following(certificate: Certificate, say: Words) -> StepBlock:
 
 
 def name_of(name: str, say: Words) -> str:
-    """A check in words."""
+    """Return a check in words."""
     return say(NAMES.get(name, t("A check not known here")))
 
 
 def checks(certificate: Certificate, say: Words) -> Blocks:
-    """Those that have not passed at length, and the others as a table."""
+    """Return the checks that have not passed in detail, and the others as a table."""
     every = _by_result(certificate)
     if not every:
         return [Paragraph(say("There are no checks: not known."), "bad")]
@@ -114,12 +114,12 @@ def _trouble(certificate: Certificate, check: answered.Finding, say: Words) -> F
 
 
 def _counted(certificate: Certificate, check: str, say: Words) -> str | None:
-    """What a check of classes is about, as the document counts it; None for another."""
+    """Return the objects of a check's classes, as the document counts them; None for another check."""
     sides = [totals.of_class(certificate, title) for title in (CHECKS[check].classes if check in CHECKS else ())]
     return totals.objects_and_bytes(sides, say) if sides else None
 
 
 def _by_result(certificate: Certificate) -> list[answered.Finding]:
-    """The checks, the worst first, and otherwise in their order."""
+    """Return the checks, worst first, otherwise in their order."""
     order = [*_RESULTS]
     return sorted(certificate.checks, key=lambda check: order.index(check.result))

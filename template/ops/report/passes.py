@@ -1,4 +1,4 @@
-"""The answers of reconcile and compare: what a pass found, or how far it is."""
+"""The answers of reconcile and compare: the result of a pass, or its progress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ops.certificate.form import NOT_COUNTED
 from ops.report import comparison, units
 from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items, Paragraph, Phrase, Report, Span, keys
-from ops.report.comparison import COMING, LACKING, UNPROVEN, held
+from ops.report.comparison import COMING, LACKING, UNPROVEN, counted_classes
 from ops.report.words import MIGRATION_UNKNOWN, PASS_COUNTS, Words
 from ops.shell import command
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, PassAnswer, ReconcileAnswer
@@ -29,51 +29,55 @@ _UNREAD = {
 
 
 def exit_code(answer: ReconcileAnswer | CompareAnswer) -> int:
-    """0 if a pass has ended and all is well; 3 if nothing lacks and not all is proven: neither is what is on its way,
-    nor where nothing is in scope; else 1."""
+    """Return 0 if a pass has ended well, 3 if nothing is missing but not all is proven, otherwise 1.
+
+    Objects on their way are not proven, and neither is an empty scope.
+    """
     if not answer.finished and answer.stop is not Stop.LIMIT:
         return 1
     if isinstance(answer, ReconcileAnswer):
         is_left, is_open = bool(answer.failed or answer.missing or answer.unsent), False
     else:
-        classes = held(answer).keys()
+        classes = counted_classes(answer).keys()
         is_left, is_open = bool(classes & LACKING), bool(classes & (COMING | UNPROVEN))
     return 1 if is_left else 3 if is_open or answer.found_nothing else 0
 
 
-def report(found: ReconcileAnswer | CompareAnswer, language: str) -> Report:
-    """What either answers."""
+def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
+    """Report an answer of reconcile or compare."""
     say = Words(language)
-    lead, tone = _title(found)
-    ran: Phrase = units.ran(found.started, found.ended, None, say, found.objects_per_minute) if found.pass_ else None
-    stopped = (say("stopped"), units.stopped(found, say))
-    # It sent nothing, and tells what a pass would send.
-    is_trial = found.missing is not None if isinstance(found, ReconcileAnswer) else _is_one_call(found)
-    would_send = (say("would be sent"), units.count(found.submitted, say))
-    resent = would_send if is_trial else (say("sent again"), say(_SENT, **vars(found)))
+    lead, tone = _title(answer)
+    ran: Phrase = (
+        units.ran(answer.started, answer.ended, None, say, answer.objects_per_minute) if answer.pass_ else None
+    )
+    stopped = (say("stopped"), units.stopped(answer, say))
+    # A trial sends nothing, and reports the objects that a pass would send.
+    is_trial = answer.missing is not None if isinstance(answer, ReconcileAnswer) else _is_single_call(answer)
+    would_send = (say("would be sent"), units.count(answer.submitted, say))
+    resent = would_send if is_trial else (say("sent again"), say(_SENT, **vars(answer)))
     below: Blocks = []
     facts: list[tuple[str, Phrase]]
-    if isinstance(found, ReconcileAnswer):
+    if isinstance(answer, ReconcileAnswer):
         counts = [
-            (say(called), f"{getattr(found, name):,}")
-            for name, called in PASS_COUNTS.items()
+            (say(label), f"{getattr(answer, name):,}")
+            for name, label in PASS_COUNTS.items()
             if name != "submitted" or not is_trial
         ]
         facts = [*counts, resent, (say("pass"), ran), stopped]
-        # Each of them: whoever tries it wants to see what it would send.
-        first = Items([Span("key", one) for one in found.missing or ()])
-        below = [Paragraph(say("It would send, first:")), first] if found.missing else []
+        # Every key, because a trial is for seeing them.
+        first = Items([Span("key", key) for key in answer.missing or ()])
+        below = [Paragraph(say("It would send, first:")), first] if answer.missing else []
     else:
-        facts = [resent, (say("pass"), ran), (say("keys judged again"), found.amended), stopped]
-        if found.finished and found.standstill:
-            facts += [(say("source, with times and ETags"), found.state), (say("twin digest of OBS"), found.twin)]
-        if isinstance(found, Compared):
-            below = _compared(found, say)
-    return Report(Hero("", tone, say(lead), None), language, [FactList(facts), *_left(found, say), *below])
+        facts = [resent, (say("pass"), ran), (say("keys judged again"), answer.amended), stopped]
+        if answer.finished and answer.standstill:
+            facts += [(say("source, with times and ETags"), answer.state), (say("twin digest of OBS"), answer.twin)]
+        if isinstance(answer, Compared):
+            below = _compared(answer, say)
+    return Report(Hero("", tone, say(lead), None), language, [FactList(facts), *_left(answer, say), *below])
 
 
 def _left(answer: PassAnswer, say: Words) -> Iterator[Block]:
-    """What was not sent, and how it gets to OBS."""
+    """Yield the objects that were not sent, and their way to OBS."""
     if answer.is_migration_unknown:
         yield Paragraph(say(MIGRATION_UNKNOWN), "open")
     if answer.step and answer.all_the_same:
@@ -90,7 +94,7 @@ def _left(answer: PassAnswer, say: Words) -> Iterator[Block]:
         yield CommandBlock(command(answer.all_the_same))
 
 
-def _is_one_call(answer: PassAnswer) -> bool:
+def _is_single_call(answer: PassAnswer) -> bool:
     return answer.pass_ is None and (answer.finished or answer.stop is not None)
 
 
@@ -98,9 +102,9 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     code = exit_code(answer)
     tone = "open" if code or not answer.finished else "good"
     if answer.found_nothing:
-        is_in_obs = any(name.title not in NOT_COUNTED["destination"] for name in held(answer))
+        is_in_obs = any(name.title not in NOT_COUNTED["destination"] for name in counted_classes(answer))
         return (_EMPTIED if is_in_obs else _NOTHING), tone
-    if _is_one_call(answer) and not isinstance(answer, Compared):
+    if _is_single_call(answer) and not isinstance(answer, Compared):
         return t("One call without a pass, which is not continued."), tone
     if not answer.finished:
         return t("The pass has not ended.") if answer.pass_ else t("No pass of this scope has begun."), "open"
@@ -110,7 +114,7 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
         return t("Both buckets were listed, and nothing was judged."), "good"
     if code == 1:
         return t("Not all is in OBS."), "bad"
-    classes = held(answer).keys()
+    classes = counted_classes(answer).keys()
     if not classes & COMING:
         unproven = t("Nothing is known to lack, but not all is proven to be equal.")
         return (unproven, tone) if code else (t("All is in OBS, with equal contents."), tone)
@@ -120,34 +124,34 @@ def _title(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
 
 
 def _compared(compared: Compared, say: Words) -> Blocks:
-    """What compare found, class by class, and what reading did not prove."""
+    """Return compare's classes, and the objects that reading did not prove equal."""
     blocks = [*comparison.classes(compared, say), comparison.sums(compared, say, adds_up=compared.adds_up)]
-    for name, class_found in held(compared).items():
-        if class_found.keys and name in LACKING | COMING | UNPROVEN:
-            blocks += [Paragraph(Span("code", name.title)), keys(class_found.keys)]
+    for name, counts in counted_classes(compared).items():
+        if counts.keys and name in LACKING | COMING | UNPROVEN:
+            blocks += [Paragraph(Span("code", name.title)), keys(counts.keys)]
     blocks += comparison.remedies(compared, say)
     for kind, names in compared.deep.keys.items() if compared.deep else ():
         blocks += [Paragraph(say(_UNREAD[kind], number=getattr(compared.deep, kind))), keys(names)]
     if compared.watermark:
-        unproven = sum(class_found.source.objects for name, class_found in held(compared).items() if name in UNPROVEN)
-        beside = (
+        unproven = sum(counts.source.objects for name, counts in counted_classes(compared).items() if name in UNPROVEN)
+        note = (
             Span("note", say("{number:object is|objects are} not proven to be equal", number=unproven))
             if unproven
             else None
         )
-        blocks.append(FactList([(say("In OBS up to"), (compared.watermark, beside))]))
+        blocks.append(FactList([(say("In OBS up to"), (compared.watermark, note))]))
     return [*blocks, *comparison.lag(compared.lag, compared.amended, say)]
 
 
 def how_far(answer: PassAnswer | None, language: str) -> str:
-    """How far an open pass is, in one line; None: nobody has looked yet."""
+    """Return the progress of an open pass in one line; None: no state has been read yet."""
     say = Words(language)
     if answer is None or answer.finished or answer.pass_ is None:
         return say("begins")
-    known = (
+    parts = (
         None if answer.share is None else f"{answer.share:.0%}",
         None if answer.objects is None else say("{number:object|objects}", number=answer.objects),
         say("{number} objects a minute", number=answer.objects_per_minute or 0),
         None if answer.minutes_left is None else say("{left:time} left", left=60 * answer.minutes_left),
     )
-    return say(", ").join(filter(None, known))
+    return say(", ").join(filter(None, parts))

@@ -71,14 +71,16 @@ _PASS_PARTS = {
 
 
 def exit_code(answer: StatusAnswer) -> int:
-    """0 only if all is in step, or closed without an alarm, as it stays for weeks after a GO, and all that waits is
-    counted."""
+    """Return 0 if all is in step and all waiting keys are counted, otherwise 1.
+
+    A project that is closed without an alarm, as for weeks after a GO, also counts as in step.
+    """
     is_calm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
     return 0 if {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state) else 1
 
 
 def report(answer: StatusAnswer, language: str) -> Report:
-    """`language` is "en" or "zh"."""
+    """Return the report in `language`, "en" or "zh"."""
     say, now, last = Words(language), moment(answer.at), answer.compare.last
     failing = [*failed(answer, say), *failures(answer.copying, now, say)]
     return Report(
@@ -143,15 +145,15 @@ def _figures(answer: StatusAnswer, now: datetime, say: Words) -> list[Figure]:
     since = _since(backlog.oldest, t("the oldest failed {age}"), now, say) if backlog.oldest else None
     waits = Figure(say("Waiting to be resent"), shown, since, "open" if here or backlog.more_may_wait else None)
     mark = last.watermark if last else None
-    found = last.classes if last else {}
+    class_counts = last.classes if last else {}
     counts = {
-        name: class_found.source.objects
-        for name, class_found in found.items()
+        name: class_count.source.objects
+        for name, class_count in class_counts.items()
         if name.title not in NOT_COUNTED["source"]
     }
-    rest = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
+    unproven = sum(counts.values()) - counts.get(ObjectClass.EQUAL_CONTENTS, 0)
     until = units.age(moment(mark), now, say) if mark else say("not known")
-    about = say(_WATERMARK, total=sum(counts.values()), rest=rest) if mark else say(NEVER_COMPARED)
+    about = say(_WATERMARK, total=sum(counts.values()), rest=unproven) if mark else say(NEVER_COMPARED)
     watermark = Figure(say("In OBS up to"), until, about, None if mark else "open")
     late = last.lag.copied if last else None
     p99, longest = (late.p99, late.max) if late else (None, None)
@@ -173,7 +175,7 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
         ),
     ]
     is_empty = not any(number for _, number in counts) and not backlog.at_least
-    # The first two, of which there may be more, are always shown, unless there is nothing at all.
+    # The first two, whose numbers may be minimums, are always shown unless all are empty.
     if backlog.at_least:
         counts[:2] = [(name, AtLeast(number) if number else 0) for name, number in counts[:2]]
     shown = [Figure(name, say("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2]
@@ -187,7 +189,7 @@ def _backlog(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
 
 
 def _reasons(answer: StatusAnswer, say: Words) -> Blocks:
-    """Reasons in three groups: those that last, those that pass, those that are not known here."""
+    """Return the reasons in three groups: lasting, passing, unknown."""
     if not answer.backlog.by_reason:
         return []
     causes = []
@@ -224,14 +226,14 @@ def _replay(answer: StatusAnswer, now: datetime, say: Words) -> Block | None:
     return Paragraph(_since(answer.replay.at, _LAST_REPLAY.filled(**vars(answer.replay.result)), now, say), "note")
 
 
-def _since(given: str, text: Text, now: datetime, say: Words) -> Rounded:
-    """Words that say since when something is, or how long ago it was."""
-    return Rounded(say(text, age=units.age(moment(given), now, say)), say(text, age=given))
+def _since(started: str, text: Text, now: datetime, say: Words) -> Rounded:
+    """Return a text with the age of a time, and in full with the time."""
+    return Rounded(say(text, age=units.age(moment(started), now, say)), say(text, age=started))
 
 
 def _lists(answer: StatusAnswer, say: Words) -> Blocks:
     lists = answer.oms_lists
-    said = (say("What OMS failed to copy is not read"), say(": "), Span("outside", lists.problem))
+    problem = (say("What OMS failed to copy is not read"), say(": "), Span("outside", lists.problem))
     unread = (
         say("Lines of OMS's lists of failures that could not be read"),
         say(": "),
@@ -239,13 +241,13 @@ def _lists(answer: StatusAnswer, say: Words) -> Blocks:
         " ",
         Span("key", lists.example),
     )
-    return [Paragraph(said, "open") if lists.problem else None, Paragraph(unread, "open") if lists.unread else None]
+    return [Paragraph(problem, "open") if lists.problem else None, Paragraph(unread, "open") if lists.unread else None]
 
 
 def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     last = answer.compare.last
     under_way = [
-        _under_way(compare_under_way, t("A comparison is under way since {age}"), now, say)
+        _open_pass(compare_under_way, t("A comparison is under way since {age}"), now, say)
         for compare_under_way in answer.compare.open
     ]
     if not last:
@@ -268,7 +270,7 @@ def _compared(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
 def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     last = answer.reconcile.last
     under_way = [
-        _under_way(pass_under_way, t("A pass is under way since {age}"), now, say)
+        _open_pass(pass_under_way, t("A pass is under way since {age}"), now, say)
         for pass_under_way in answer.reconcile.open
     ]
     if not last:
@@ -288,20 +290,20 @@ def _passes(answer: StatusAnswer, now: datetime, say: Words) -> Blocks:
     ]
 
 
-def _under_way(pass_under_way: PassUnderWay | CompareUnderWay, text: Text, now: datetime, say: Words) -> Block:
-    """A pass that is not at its end: how much of it is done, how fast it is, how long the rest takes."""
+def _open_pass(pass_under_way: PassUnderWay | CompareUnderWay, text: Text, now: datetime, say: Words) -> Block:
+    """Return the progress of an open pass, its speed, and the time left."""
     since = Span("mark", _since(pass_under_way.started, text, now, say), "way")
-    known = (
+    scanned = (
         [say("{scanned} so far", scanned=pass_under_way.scanned)] if isinstance(pass_under_way, PassUnderWay) else []
     )
     rate = units.a_minute(pass_under_way.objects_per_minute, say)
     if pass_under_way.share is None or pass_under_way.minutes_left is None:
-        return Paragraph((since, say(": "), say(", ").join([*known, rate, say("end not known")])))
+        return Paragraph((since, say(": "), say(", ").join([*scanned, rate, say("end not known")])))
     done = round(pass_under_way.share * 1000)
-    said = say(", ").join(
-        [units.share(done, 1000), *known, rate, say("{left:time} left", left=60 * pass_under_way.minutes_left)]
+    label = say(", ").join(
+        [units.share(done, 1000), *scanned, rate, say("{left:time} left", left=60 * pass_under_way.minutes_left)]
     )
-    return Picture(since, said, Bar([Part(done, "way"), Part(1000 - done, "rest")], said))
+    return Picture(since, label, Bar([Part(done, "way"), Part(1000 - done, "rest")], label))
 
 
 def _sums(sums: Sequence[Sum], say: Words) -> Blocks:
@@ -311,6 +313,6 @@ def _sums(sums: Sequence[Sum], say: Words) -> Blocks:
     for sum_ in sums:
         meaning = None if sum_.holds else Span("note", say(sum_.meaning))
         result = Span("mark", say("adds up"), "good") if sum_.holds else Span("mark", say("does not add up"), "open")
-        numbers = f"{sum_.left:,} {sum_.sign} {' + '.join(f'{each:,}' for each in sum_.right)}"
+        numbers = f"{sum_.left:,} {sum_.sign} {' + '.join(f'{number:,}' for number in sum_.right)}"
         body.append(((say(sum_.claim), meaning), numbers, result))
     return [Table([Column(say("what has to hold"), "half"), Column(say("numbers"), "n"), Column(say("result"))], body)]

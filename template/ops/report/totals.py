@@ -1,4 +1,4 @@
-"""What a certificate counts: its classes, what was accepted by name, digests, the sample, and what was not judged."""
+"""Totals of a certificate: classes, objects accepted by name, digests, the sample, and unjudged facts."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import BothBuckets, ClassCounts, ListingTotals, ObjectCount
 from oss_oms_sync.answers.text import t
 
-# What is accepted by name, and is no class.
+# Names that can be accepted and are not classes.
 _NO_CLASSES = {OMS_UNFINISHED: t("what OMS has not finished"), METADATA: t("headers that are not in OBS")}
 _MIGRATION = t("a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed")
 
 
 def of_class(certificate: Certificate, title: str) -> ObjectCount | None:
-    """A class where its objects count; None if that is not known."""
+    """Return a class's objects on the side where they count; None if they are unknown."""
     for object_class, counted in (certificate.classes or {}).items():
         if object_class.title == title:
             return counted.destination if object_class.is_only_there else counted.source
@@ -43,7 +43,7 @@ def of_class(certificate: Certificate, title: str) -> ObjectCount | None:
 
 
 def objects_and_bytes(sides: Sequence[ObjectCount | None], say: Words) -> str:
-    """The sum of what is counted; not known if one is not."""
+    """Return the sum of the counts; "not known" if a count is missing."""
     object_counts = [side for side in sides if side]
     if len(object_counts) < len(sides):
         return say("not known")
@@ -55,13 +55,13 @@ def objects_and_bytes(sides: Sequence[ObjectCount | None], say: Words) -> str:
 
 
 def waivers(certificate: Certificate, say: Words) -> Blocks:
-    """What was accepted by name, and by whom."""
+    """Return the classes accepted by name, and by whom."""
     if not certificate.accepted:
         return [Paragraph(say("Nothing was accepted by name."))]
     body = []
     for name, who in certificate.accepted.items():
-        said = say(_NO_CLASSES[name]) if name in _NO_CLASSES else comparison.class_name(name, say)
-        body.append(((said, " ", Span("code", name)), Span("outside", who), *_accepted(certificate, name, say)))
+        label = say(_NO_CLASSES[name]) if name in _NO_CLASSES else comparison.class_name(name, say)
+        body.append(((label, " ", Span("code", name)), Span("outside", who), *_accepted(certificate, name, say)))
     columns = [
         Column(say("class")),
         Column(say("by whom, and why")),
@@ -72,7 +72,7 @@ def waivers(certificate: Certificate, say: Words) -> Blocks:
 
 
 def _accepted(certificate: Certificate, name: str, say: Words) -> list[Phrase | Cell]:
-    """How many objects, and how many bytes; a dash where nobody counts that."""
+    """Return objects and bytes; a dash for uncounted names."""
     if name in _NO_CLASSES:
         return [units.number(certificate.oms.left, say) if name == OMS_UNFINISHED else "–", "–"]
     counted = of_class(certificate, name)
@@ -83,23 +83,23 @@ def _accepted(certificate: Certificate, name: str, say: Words) -> list[Phrase | 
 
 
 def classes(certificate: Certificate, both: BothBuckets | None, say: Words) -> Blocks:
-    """Each class that has objects, and whether they add up."""
+    """Return each class with objects, and the comparison of the sums."""
     if both is None:
         return [Paragraph(say("What was found is not known."), "open")]
     return [*comparison.classes(both, say, certificate.accepted), comparison.sums(both, say, NOT_COUNTED)]
 
 
 def digests(certificate: Certificate, say: Words) -> Blocks:
-    """The digests that a stranger recomputes, with the exact numbers that belong to them."""
+    """Return the digests that a third party can recompute, with their exact numbers."""
     if certificate.source is None or certificate.destination is None:
         return [Paragraph(say("Digests are not known."), "open")]
     sides: list[tuple[str, ListingTotals]] = [("source", certificate.source), ("destination", certificate.destination)]
-    given: list[tuple[str, Phrase]] = [
+    bucket_digests: list[tuple[str, Phrase]] = [
         (say(SIDES[name]), (_digest(listing_totals.digest), Span("below", objects_and_bytes([listing_totals], say))))
         for name, listing_totals in sides
     ]
     return [
-        FactList([*given, (say("source, with times and ETags"), _digest(certificate.source.state_digest))]),
+        FactList([*bucket_digests, (say("source, with times and ETags"), _digest(certificate.source.state_digest))]),
         Detail(
             [
                 *(
@@ -112,17 +112,17 @@ def digests(certificate: Certificate, say: Words) -> Blocks:
     ]
 
 
-def _class_digests(name: ObjectClass, class_found: ClassCounts, say: Words) -> Blocks:
+def _class_digests(name: ObjectClass, class_counts: ClassCounts, say: Words) -> Blocks:
     sides = (
-        ("source", class_found.source, class_found.digests.source),
-        ("destination", class_found.destination, class_found.digests.destination),
+        ("source", class_counts.source, class_counts.digests.source),
+        ("destination", class_counts.destination, class_counts.digests.destination),
     )
-    held = {side: digest for side, counted, digest in sides if counted.objects}
-    if not held:
+    side_digests = {side: digest for side, counted, digest in sides if counted.objects}
+    if not side_digests:
         return []
-    pairs = [(say(SIDES[side]), _digest(digest)) for side, digest in held.items()]
-    if len(pairs) == 2 and class_found.digests.source == class_found.digests.destination:
-        pairs = [(say("the same on both sides"), _digest(class_found.digests.source))]
+    pairs = [(say(SIDES[side]), _digest(digest)) for side, digest in side_digests.items()]
+    if len(pairs) == 2 and class_counts.digests.source == class_counts.digests.destination:
+        pairs = [(say("the same on both sides"), _digest(class_counts.digests.source))]
     return [Heading((comparison.class_name(name.title, say), " ", Span("code", name.title))), FactList(pairs)]
 
 
@@ -131,7 +131,7 @@ def _digest(digest: int) -> Span:
 
 
 def sample(sample: Sampled | None, say: Words) -> Blocks:
-    """What was read, and what that shows."""
+    """Return the objects read, and the result."""
     if sample is None:
         return [Paragraph(say("Nothing was sampled."))]
     trouble = {say("differing"): sample.differing, say("not read"): sample.unread}
@@ -150,12 +150,12 @@ def sample(sample: Sampled | None, say: Words) -> Blocks:
         Figures(figures, within=True),
         Paragraph(say(sample.bound)) if sample.bound else None,
         *(block for name, names in trouble.items() if names for block in (Heading(name), keys(names))),
-        FactList([(say("seed"), Span("digest", sample.seed) if sample.seed else units.not_known(say))]),
+        FactList([(say("seed"), Span("digest", sample.seed) if sample.seed else units.unknown(say))]),
     ]
 
 
 def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks:
-    """What is known besides, and was not judged."""
+    """Return facts outside the verdict."""
     gone, lost = of_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), shown.trigger
     volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
     events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("not known")

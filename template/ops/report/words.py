@@ -1,4 +1,4 @@
-"""Says phrases in one language; and those by which more than one report calls the same, or an answer chooses."""
+"""Phrases in one language, and the phrases that several reports share or that an answer selects."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class Words:
-    """What is said in one language, "en" or "zh"."""
+    """The phrases in one language, "en" or "zh"."""
 
     def __init__(self, language: str) -> None:
         self.language = language
 
-    def __call__(self, said: str | Text, /, **values: object) -> str:
-        """A phrase of the catalogue, which stands where it is said, or a text, with `values` where it has places for
-        them."""
-        text = Text(said) if isinstance(said, str) else said
+    def __call__(self, phrase: str | Text, /, **values: object) -> str:
+        """Return a phrase of the catalogue, which is written where it is used, or a text, with its `values`."""
+        text = Text(phrase) if isinstance(phrase, str) else phrase
         return with_file(text.filled(**values).of(self.language))
 
     def before(self, sentence: str, command: str | None) -> str:
-        """`sentence` as it stands before a command: it need not have a full stop."""
+        """Return `sentence` with a colon before a command, if it has no full stop."""
         return f"{sentence}{self(': ').rstrip()}" if command and sentence[-1:].isalnum() else sentence
 
 
@@ -29,7 +28,7 @@ NEVER_COMPARED = t("Nothing has been compared with OBS yet: not known.")
 MIGRATION_UNKNOWN = t("A migration of the old objects is not over. How far it is, is not known.")
 LOST_EVENTS = t("Of {new:new object|new objects}, the events of {missing} did not arrive.")
 SIDES = {"source": t("source (OSS)"), "destination": t("destination (OBS)")}
-# What a pass of reconcile counts, by its names.
+# Counts of a pass of reconcile, by field.
 PASS_COUNTS = {
     "scanned": t("scanned"),
     "covered": t("accepted by OMS"),
@@ -40,7 +39,7 @@ PASS_COUNTS = {
     "unsent": t("left: too many"),
     "orphans": t("deleted at the source since"),
 }
-# The steps of a cutover, in their order.
+# Steps of a cutover, in order.
 CUTOVER_STEPS = {
     "replay": t("resend what failed"),
     "settle": t("let the last writes settle"),
@@ -51,7 +50,7 @@ CUTOVER_STEPS = {
     "standstill": t("show that both buckets stand still"),
     "sample": t("read the sample"),
 }
-# What the next step of a status is for, by its job and options.
+# Purpose of a status's next step, by job and options.
 NEXT_STEPS = {
     "open": t("Only to undo the cutover, or to send what came after the close. This opens the project:"),
     "status acknowledge": t("Once each change is resolved, acknowledge them:"),
@@ -72,7 +71,7 @@ NEXT_STEPS = {
     "migrate remove": t("End the migration:"),
     "cutover rehearse": t("This rehearses the cutover, and says what is to be done before it:"),
 }
-# Why a call ended early.
+# Reasons why a call ended early.
 STOPS = {
     Stop.TIME: t("its time is up"),
     Stop.SUPERSEDED: t("others have begun a newer pass"),

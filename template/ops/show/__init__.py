@@ -1,2 +1,1 @@
-"""Reports as somebody sees them: lines on a terminal, or a web page in one file, without a script, and nothing is
-fetched."""
+"""Reports as lines on a terminal, or as a web page in one file, without scripts or other requests."""

@@ -1,4 +1,4 @@
-"""HTML, element by element. Whatever is not Markup is text: it is escaped, and shows what it cannot print."""
+"""HTML, element by element. Any text that is not Markup is escaped, with its unprintable characters made visible."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterable
 
 from ops.shell import IN_TEXT
 
-# Characters that are not seen, or that reorder or hide others: controls, formats (bidi overrides, zero-width ones),
-# lone surrogates (which no file can hold), separators of lines and paragraphs.
-_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# Invisible characters, and characters that reorder or hide others: controls, formats (bidi overrides, zero width),
+# lone surrogates (which no file can contain), separators of lines and paragraphs.
+_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _VOID = ("link", "meta")
-# A command that a text names.
+# A command in a text.
 _COMMAND = re.compile(f"`?({IN_TEXT})`?")
-# A key is shown in full up to so many characters; OSS allows 1023 bytes.
+# Maximum characters of a key that is shown in full, and the end of a longer key. OSS allows 1023 bytes.
 _MAX_KEY, _TAIL = 240, 60
 
 
@@ -27,58 +27,66 @@ class Markup(str):
 
 
 def visible(text: str) -> str:
-    """`text` with each character that cannot be seen written as in JSON, such as \\u202e."""
+    r"""Return `text` with each invisible character written as in JSON, such as \u202e."""
     if text.isprintable():
         return text
-    return "".join(json.dumps(one)[1:-1] if unicodedata.category(one) in _UNSEEN else one for one in text)
+    return "".join(
+        json.dumps(character)[1:-1] if unicodedata.category(character) in _INVISIBLE else character
+        for character in text
+    )
 
 
 def element(name: str, /, *children: str | None, **attributes: str | None) -> Markup:
-    """An element; `class_` stands for class, `aria_label` for aria-label. What is None is left out."""
-    given = "".join(
+    """Return an element; `class_` is class, `aria_label` is aria-label. Children that are None are omitted."""
+    written = "".join(
         f' {attribute.rstrip("_").replace("_", "-")}="{_escaped(value)}"'
         for attribute, value in attributes.items()
         if value is not None
     )
     if name in _VOID:
-        return Markup(f"<{name}{given}>")
-    return Markup(f"<{name}{given}>{join(children)}</{name}>")
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{join(children)}</{name}>")
 
 
 def join(children: Iterable[str | None]) -> Markup:
-    """All of them, one after the other."""
+    """Concatenate the children that are not None."""
     return Markup("".join(_escaped(child) for child in children if child is not None))
 
 
 def key(name: str) -> Markup:
-    """An object key. What could be mistaken is in quotation marks, as a JSON string; what is too long lacks a part of
-    its middle, and says so."""
+    """Return an object key.
+
+    An ambiguous key is in quotation marks, as a JSON string; a long key is shortened in its middle, visibly.
+    """
     shown = name
     if len(name) > _MAX_KEY:
         shown = f"{name[: _MAX_KEY - _TAIL]} […] {name[-_TAIL:]}"
     if name != visible(name) or name != " ".join(name.split()) or name[:1] == '"':
-        quoted = (one if one.isprintable() and one not in '"\\' else json.dumps(one)[1:-1] for one in shown)
+        quoted = (
+            character if character.isprintable() and character not in '"\\' else json.dumps(character)[1:-1]
+            for character in shown
+        )
         shown = f'"{"".join(quoted)}"'
     return element("code", shown, class_="key", dir="ltr", translate="no", title=name if len(name) > _MAX_KEY else None)
 
 
 def code(text: str) -> Markup:
-    """A name or a command, which is the same in every language."""
+    """Return a name or a command, which is not translated."""
     return element("code", text, dir="ltr", translate="no")
 
 
 def prose(text: str) -> Markup:
-    """A text of the function, in which commands stand out."""
+    """Return a function's text, with its commands set off."""
     return join(code(part) if place % 2 else part for place, part in enumerate(_COMMAND.split(text)))
 
 
 def outside(text: str) -> Markup:
-    """What somebody wrote elsewhere, in whatever language and direction."""
+    """Return text from outside this project, in any language and direction."""
     return element("bdi", text, translate="no")
 
 
 def document(title: str, language: str, style: str, *body: str | None) -> str:
-    """A page of its own. `language` is "en" or "zh"."""
+    """Return a complete page in `language`, "en" or "zh"."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     head = (
         element("meta", charset="utf-8"),
@@ -86,7 +94,7 @@ def document(title: str, language: str, style: str, *body: str | None) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="referrer", content="no-referrer"),
         element("title", title),
-        # Or the browser asks for favicon.ico.
+        # Without it the browser requests favicon.ico.
         element("link", rel="icon", href="data:,"),
         element("style", Markup(style)),
     )

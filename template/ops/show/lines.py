@@ -37,12 +37,12 @@ from ops.terminal import Fitted, Line, Marked, Whole, escaped
 
 _SHOWN_KEYS = 5
 _INDENT = "  "
-# Columns of sentences, which get lines of their own.
+# Columns of sentences, which get their own lines.
 _SENTENCES = ("wide", "half")
 
 
 def draw(report: Report) -> Iterator[Line]:
-    """The lines, the verdict first."""
+    """Yield the lines, the verdict first."""
     say, hero = Words(report.language), report.hero
     if hero.name:
         yield Marked("", hero.name, hero.tone)
@@ -80,8 +80,8 @@ def _block(block: Block, say: Words) -> Iterator[Line]:
             yield from _paragraph(content)
         case FactList(rows):
             yield from (f"{_INDENT}{name}{colon}{_flat(value)}" for name, value in rows if value is not None)
-        case Figures(given):
-            yield from (_figure(figure, colon) for figure in given)
+        case Figures(figures):
+            yield from (_figure(figure, colon) for figure in figures)
         case Table():
             yield from _table(block, say)
         case Picture(caption, total):
@@ -121,7 +121,7 @@ def _finding(finding_block: FindingBlock, say: Words) -> Iterator[Line]:
 
 
 def _paragraph(content: Phrase) -> Iterator[Line]:
-    # Of a phrase that is a mark as a whole.
+    # The tone of a phrase that is a single mark.
     tone = content.tone if isinstance(content, Span) else None
     yield Marked(_INDENT, _flat(content), tone or "")
 
@@ -147,7 +147,7 @@ def _grid(table: Table) -> Grid:
 
 
 def _is_name(cell: Phrase | Cell) -> bool:
-    """True if the cell is an object key or a name, which is copied as it stands."""
+    """Return True if the cell is an object key or a name, which is copied unchanged."""
     return isinstance(cell, Span) and cell.kind in ("key", "code")
 
 
@@ -167,8 +167,8 @@ def _flat(phrase: Phrase | Cell) -> str:
             return _flat(content)
         case Rounded(_, exact):
             return _flat(exact)
-        case Time(given, _, age):
-            return f"{given} ({_flat(age)})" if age else given
+        case Time(written, _, age):
+            return f"{written} ({_flat(age)})" if age else written
         case None | Bar() | Track():
             return ""
         case _:

@@ -38,7 +38,7 @@ from ops.show import html
 from ops.show.html import Markup, element, join
 from ops.show.style import STYLE
 
-# What is in an element of its own by what it is, and the class of that element.
+# Kinds of spans with their own element, and the element's class.
 _ELEMENTS = {
     "note": ("span", "note"),
     "aside": ("span", "note"),
@@ -49,7 +49,7 @@ _ELEMENTS = {
 
 
 def draw(report: Report) -> str:
-    """The page."""
+    """Return the page."""
     say = Words(report.language)
     name = element("p", element("b", "oss-oms-sync"), " · ", report.title)
     content = element(
@@ -114,7 +114,7 @@ def _block(block: Block, say: Words) -> Markup:
         case Table():
             return _table(block)
         case Picture(caption, total, shares):
-            parts = (element("span", _phrase(one)) for one in (caption, total))
+            parts = (element("span", _phrase(phrase)) for phrase in (caption, total))
             return element("figure", element("figcaption", *parts), bar(shares))
         case Chart():
             return _chart(block, say)
@@ -138,8 +138,10 @@ def _phrase(phrase: Phrase | Cell) -> Markup:
             return _span(phrase)
         case Rounded(shown, _):
             return join((shown,))
-        case Time(given, shown, age):
-            return join((element("time", shown, datetime=given), element("span", age, class_="note") if age else None))
+        case Time(written, shown, age):
+            return join(
+                (element("time", shown, datetime=written), element("span", age, class_="note") if age else None)
+            )
         case Bar():
             return bar(phrase)
         case Track(percent=None):
@@ -172,14 +174,14 @@ def _span(span: Span) -> Markup:
     return element(name, _phrase(content), class_=own)
 
 
-def _pairs(given: Iterable[tuple[str, Markup]]) -> Markup:
+def _pairs(pairs: Iterable[tuple[str, Markup]]) -> Markup:
     return element(
-        "dl", *(join((element("dt", name), element("dd", markup))) for name, markup in given), class_="facts"
+        "dl", *(join((element("dt", name), element("dd", markup))) for name, markup in pairs), class_="facts"
     )
 
 
 def _figures(figures: Figures) -> Markup:
-    return element("dl", *map(_figure, figures.given), class_="figures within" if figures.within else "figures")
+    return element("dl", *map(_figure, figures.numbers), class_="figures within" if figures.within else "figures")
 
 
 def _figure(figure: Figure) -> Markup:
@@ -197,7 +199,7 @@ def _finding(finding_block: FindingBlock, say: Words) -> Markup:
 
 
 def _table(table: Table) -> Markup:
-    """On a phone each row is a card of its own, and still a row to those who hear it."""
+    """Draw a table whose rows become cards on a phone, and stay rows for screen readers."""
     columns = table.columns
     head = [element("th", column.title, class_=column.kind, scope="col", role="columnheader") for column in columns]
     foot = [_row(columns, row) for row in table.foot]
@@ -207,7 +209,7 @@ def _table(table: Table) -> Markup:
         element("thead", element("tr", *head, role="row"), role="rowgroup"),
         element("tbody", *(_row(columns, row) for row in table.rows), role="rowgroup"),
         element("tfoot", *foot, role="rowgroup") if foot else None,
-        # Two columns fit on a phone as they are.
+        # Two columns fit on a phone.
         class_="cards" if len(columns) > 2 else None,
         role="table",
     )
@@ -248,26 +250,26 @@ def _chart(chart: Chart, say: Words) -> Markup:
     )
 
 
-def bar(given: Bar) -> Markup:
-    """A bar of which each part has its share; what is not 0 can be seen, however small."""
+def bar(shares: Bar) -> Markup:
+    """Draw a bar in which each part has its share; every part above 0 is visible."""
     pieces = [
-        element("i", class_=part.tone, style=f"flex-grow:{part.number}") for part in given.parts if part.number > 0
+        element("i", class_=part.tone, style=f"flex-grow:{part.number}") for part in shares.parts if part.number > 0
     ]
-    return element("div", *pieces, class_="bar thin" if given.thin else "bar", role="img", aria_label=given.label)
+    return element("div", *pieces, class_="bar thin" if shares.thin else "bar", role="img", aria_label=shares.label)
 
 
-def track(given: Track) -> Markup:
-    """How much a number is of another, beside the number itself."""
-    width = f"width:{100 * given.number / max(1, given.of):.3f}%"
-    fill = element("span", class_=f"fill {given.tone}", style=width) if given.number > 0 else None
+def track(share: Track) -> Markup:
+    """Draw a number as a share of another, beside the number itself."""
+    width = f"width:{100 * share.number / max(1, share.of):.3f}%"
+    fill = element("span", class_=f"fill {share.tone}", style=width) if share.number > 0 else None
     return element("span", fill, class_="track", aria_hidden="true")
 
 
 def columns(values: Sequence[int], kind: str, over: Sequence[int] = ()) -> Markup:
-    """Columns of the class `kind` side by side, and a line over them on the same scale."""
+    """Draw columns of the class `kind` side by side, and a line over them on the same scale."""
     highest = max(1, *values, *over)
     shown = [
-        # So that a single one can be seen.
+        # A minimum height keeps a count of 1 visible.
         element("rect", class_=kind, x=f"{place + 0.06:.2f}", y=_y(max(value, highest * 0.04), highest), width="0.88",
                 height=f"{100 - float(_y(max(value, highest * 0.04), highest)):.2f}")
         for place, value in enumerate(values)

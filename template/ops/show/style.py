@@ -1,7 +1,7 @@
-"""How pages look: in light and dark, on a phone, on paper.
+"""Style of pages: in light and dark, on a phone, on paper.
 
-Colours have meanings. good: proven; open: not proven, or behind; bad: differs, failed; way: on its way; calm: not
-judged. Each is said in words, too.
+Colours have meanings, which the text states as well. good: proven; open: not proven, or behind; bad: differs, failed;
+way: on its way; calm: not judged.
 """
 
 from __future__ import annotations

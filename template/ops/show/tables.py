@@ -1,4 +1,4 @@
-"""A table on a terminal: with a line for each row if it fits, else with broken cells, else a paragraph for each row."""
+"""Tables on a terminal: a line for each row if it fits, else wrapped cells, else a paragraph for each row."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from ops.terminal import Whole, longest_word, width, wrapped
 
 _INDENT = "  "
 _MARGIN = _INDENT * 2
-# A wider cell pushes aside the cells behind it: an object key may take a thousand columns.
-_WIDEST = 76
+# Maximum width in columns; a wider cell pushes later cells aside, because an object key may take a thousand columns.
+_MAX_WIDTH = 76
 
 
 class Grid(NamedTuple):
-    """The cells of a table as text. Columns of `numbers` are aligned to the right; their cells and those of `names` are
-    not broken. `sentences` stand below each row."""
+    """The cells of a table as text.
+
+    Columns of `numbers` are right-aligned; cells of `numbers` and `names` are not wrapped. `sentences` follow each row.
+    """
 
     titles: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -27,14 +29,14 @@ class Grid(NamedTuple):
 
 
 def table_lines(grid: Grid, say: Words, columns: int) -> Iterator[str]:
-    """Draw a table for a terminal of so many columns."""
+    """Draw a table for a terminal of `columns` columns."""
     places = range(len(grid.titles))
-    wanted = [max(map(width, (grid.titles[place], *(row[place] for row in grid.rows)))) for place in places]
-    room = columns - len(_MARGIN) - len(_INDENT) * (len(wanted) - 1)
-    if sum(wanted) <= room:
-        natural = [min(_WIDEST, number) for number in wanted]
-        rows = [[_joined(row, natural, grid.numbers)] for row in (grid.titles, *grid.rows)]
-    elif widths := _narrowed(grid, wanted, room):
+    natural_widths = [max(map(width, (grid.titles[place], *(row[place] for row in grid.rows)))) for place in places]
+    room = columns - len(_MARGIN) - len(_INDENT) * (len(natural_widths) - 1)
+    if sum(natural_widths) <= room:
+        limited_widths = [min(_MAX_WIDTH, number) for number in natural_widths]
+        rows = [[_joined(row, limited_widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
+    elif widths := _narrowed(grid, natural_widths, room):
         rows = [[*_broken(row, widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
     else:
         rows = [[], *([*_paragraph(row, grid.titles, say)] for row in grid.rows)]
@@ -44,9 +46,9 @@ def table_lines(grid: Grid, say: Words, columns: int) -> Iterator[str]:
         yield from (f"{_INDENT * 4}{sentence}" for sentence in sentences)
 
 
-def _narrowed(grid: Grid, wanted: Sequence[int], room: int) -> list[int] | None:
+def _narrowed(grid: Grid, natural_widths: Sequence[int], room: int) -> list[int] | None:
     """Return a width for each column, as narrow as its longest word at least; None if the words do not fit."""
-    places = range(len(wanted))
+    places = range(len(natural_widths))
     is_whole = [place in grid.numbers | grid.names for place in places]
     widths = [
         max(
@@ -58,7 +60,7 @@ def _narrowed(grid: Grid, wanted: Sequence[int], room: int) -> list[int] | None:
     if sum(widths) > room:
         return None
     for _ in range(room - sum(widths)):
-        tightest = max(places, key=lambda place: wanted[place] - widths[place])
+        tightest = max(places, key=lambda place: natural_widths[place] - widths[place])
         widths[tightest] += 1
     return widths
 

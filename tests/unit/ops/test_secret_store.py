@@ -113,4 +113,4 @@ def test_a_tool_that_does_not_take_it_is_an_error_that_does_not_repeat_it(stand_
     stand_in.plan({"*": {"out": "unknown option SK0002", "err": "SK0002", "code": 1}})
     with pytest.raises(ToolError) as raised:
         Tool(None, tmp_path).keep_secret("sync_HW_SK", "SK0002")
-    assert "SK0002" not in "".join([raised.value.happened.en, *raised.value.said])
+    assert "SK0002" not in "".join([raised.value.happened.en, *raised.value.output])

@@ -132,4 +132,4 @@ def test_what_is_not_escaped_is_refused(capsys):
 def test_the_second_of_two_commands_runs_if_the_first_went_well(monkeypatch, windows, shown):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     monkeypatch.setattr(shell, "interpreter", lambda: "py" if windows else "python3")
-    assert shell.one_after_another(Step("deploy"), Step("doctor")) == shown
+    assert shell.chained(Step("deploy"), Step("doctor")) == shown

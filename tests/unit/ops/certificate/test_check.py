@@ -124,7 +124,7 @@ def with_class(title: str, document: dict | None = None, **changes: object) -> d
 
 def seen_of(document: dict) -> dict[str, str]:
     """What was seen of each claim that does not hold."""
-    return {finding.claim.en: finding.seen for finding in findings(document) if not finding.holds}
+    return {finding.claim.en: finding.detail for finding in findings(document) if not finding.holds}
 
 
 @pytest.mark.parametrize(("name", "title"), [*TOLD_BY.items(), ("MOVING", "arriving")])

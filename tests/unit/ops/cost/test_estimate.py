@@ -122,7 +122,7 @@ def test_the_traffic_out_of_oss_is_the_largest_cost_and_what_nobody_knows_is_no_
     once = priced(found.once)
     dollars = [one for one in once.values() if one is not None]
     assert (once["egress"], once["oms"]) == (pytest.approx(200 * 1024 * 0.5 / 7), None)
-    assert (max(dollars), estimate.known(found.once)) == (once["egress"], pytest.approx(sum(dollars)))
+    assert (max(dollars), estimate.total_dollars(found.once)) == (once["egress"], pytest.approx(sum(dollars)))
 
 
 def test_prices_can_be_given():
@@ -139,7 +139,7 @@ def test_a_function_is_billed_by_calls_and_by_what_it_holds_while_it_runs():
 
 def test_nothing_to_migrate_costs_nothing_but_the_timers():
     found = estimate.estimate(Workload(0, 0, 0, 1, 0, Prices(oms=1.0)))
-    assert estimate.known(found.once) == 0
+    assert estimate.total_dollars(found.once) == 0
     assert {name for name, dollars in priced(found.month).items() if dollars} == {"timers"}
     assert not any(expense.objects or expense.size for expense in found.month)
 

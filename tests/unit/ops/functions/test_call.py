@@ -86,7 +86,7 @@ def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path,
     with pytest.raises(error) as raised:
         Tool(None, tmp_path).ask("doctor", {})
     told = f"{raised.value.happened.en}\n{raised.value.fix.en}"
-    assert (fix in told, [*raised.value.said]) == (True, output.splitlines())
+    assert (fix in told, [*raised.value.output]) == (True, output.splitlines())
 
 
 def test_what_the_function_logged_is_not_taken_for_why_the_tool_gave_no_answer(stand_in, tmp_path):
@@ -101,7 +101,7 @@ def test_of_an_answer_that_was_cut_the_end_is_shown(stand_in, tmp_path):
     stand_in.answers(call.json.dumps({"keys": [*range(1000)]}, indent=1)[:-1])
     with pytest.raises(ToolError, match="is not JSON") as raised:
         Tool(None, tmp_path).ask("status", {})
-    assert (len(raised.value.said), raised.value.said[-1]) == (15, " ]")
+    assert (len(raised.value.output), raised.value.output[-1]) == (15, " ]")
 
 
 def test_a_tool_that_cannot_be_run_is_told(stand_in, tmp_path):

@@ -107,4 +107,4 @@ def test_an_error_without_json_is_one_all_the_same():
 def test_an_answer_that_is_cut_off_is_none():
     with pytest.raises(ToolError, match="not JSON") as raised:
         checked("compare", tool_output.find(printed('{"finished": tr')))
-    assert raised.value.said == ['{"finished": tr']
+    assert raised.value.output == ['{"finished": tr']

@@ -273,7 +273,7 @@ def gather(invocation: Invocation, asked: CutoverOptions) -> Evidence:
     closed, largest = Closing(invocation).state(), comparison.tally.largest if comparison else 0
     still = comparison.standstill if comparison else None
     urls = {"OMS": invocation.settings.task.url, "OSS": invocation.settings.oss_endpoint}
-    under_way = migration.under_way(invocation)
+    under_way = migration.current_migration(invocation)
     evidence = Evidence(
         options=asked,
         # After the passes: a certificate has no pass that ended after it was made.

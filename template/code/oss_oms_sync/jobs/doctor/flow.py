@@ -134,17 +134,17 @@ def others_open(context: CheckContext) -> Finding:
 
 def old_objects(context: CheckContext) -> Finding:
     """Check for a migration that does not proceed without action, and for its remaining access keys."""
-    current_migration = migration.current_migration(context.invocation)
-    if current_migration is None:
+    under_way = migration.current_migration(context.invocation)
+    if under_way is None:
         return ok(t("no migration of the old objects is on its way"))
-    group = migration.query_task_group(context.invocation, current_migration)
+    group = migration.query_task_group(context.invocation, under_way)
     if isinstance(group, TaskGroup) and group.state in MOVING:
         return ok(group.title)
     how = (
         group.title if isinstance(group, TaskGroup) else t("How far the migration of the old objects is, is not known")
     )
     return warning(
-        t("{how}; its access keys are still there: {keys}", how=how, keys=current_migration.keys) if current_migration.keys else how,
+        t("{how}; its access keys are still there: {keys}", how=how, keys=under_way.keys) if under_way.keys else how,
         t("What ends it: python3 ops.py migrate --look"),
     )
 

@@ -76,9 +76,8 @@ def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, l
     Their time is in the Date headers of the responses to an unsigned request, which they refuse. If no cloud reports
     its time, the result is a warning with the texts `silent` and `look`.
     """
-    skew_by_cloud = {
-        name: skew for name, skew in clock_skews(urls, context.invocation.clock, context.pool).items() if skew is not None
-    }
+    skews = clock_skews(urls, context.invocation.clock, context.pool)
+    skew_by_cloud = {name: skew for name, skew in skews.items() if skew is not None}
     if not skew_by_cloud:
         return warning(silent, look)
     seconds = {name: skew.total_seconds() for name, skew in skew_by_cloud.items()}

@@ -38,7 +38,7 @@ from oss_oms_sync.jobs.status.copying import CopyFailures, Copying
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.records import FailedKey, record_name, record_prefix
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import by_project, read_failed, records_and_runs
+from oss_oms_sync.ledger.waiting import read_failed, records_and_runs, run_files_by_project
 from oss_oms_sync.passes.states import (
     PassState,
     answer_of,
@@ -355,7 +355,7 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
 
 def _left_behind(invocation: Invocation) -> list[LeftBehind]:
     """Return the run files of inactive projects of the task, which no run takes over."""
-    others = by_project(invocation)
+    others = run_files_by_project(invocation)
     others.pop(invocation.settings.project, None)
     # Most tasks have no such files, and then the last runs are not read.
     ran = JobState(invocation).last_runs() if others else {}
