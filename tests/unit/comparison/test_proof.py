@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.comparison.result import remedies
@@ -299,7 +300,7 @@ def test_the_folders_of_what_differs_are_named_to_the_task_group_unless_a_shell_
             classes={"overwritten": counts},
             folders={"fine/": other, **{folder: {**other, "overwritten": [1, 9, 1, 9]} for folder in folders}},
         )
-        return str(remedies(tally, SIZE, "", deep=True)[ObjectClass.OVERWRITTEN])
+        return str(remedies(tally, OverwriteMode(SIZE), "", deep=True)[ObjectClass.OVERWRITTEN])
 
     assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in printed("a/", "b/")
     for folders in (("a/", ""), ("a/", "*"), ("it's/",), (OTHERS,), [f"{n}/" for n in range(11)]):

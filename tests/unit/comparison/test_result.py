@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.comparison.result import overwriting, remedies
 from oss_oms_sync.errors import StorageError
@@ -134,7 +135,7 @@ def test_before_the_total_is_there_nothing_is_said_of_what_it_found(world):
 def test_a_migration_that_overwrites_names_ten_folders_at_most(number, named):
     titles = ("overwritten", "suspicious", "older")
     folders = {f"{one}/": {titles[one % 3]: [1, 1, 1, 1]} for one in range(number)}
-    step = overwriting(Tally(folders=folders), "FULL_OVERWRITE", "", ObjectClass.OVERWRITTEN)
+    step = overwriting(Tally(folders=folders), OverwriteMode.ALWAYS, "", ObjectClass.OVERWRITTEN)
     assert step.options == {"overwrite": True, **({"prefix": [*folders]} if named else {})}
 
 
@@ -160,7 +161,7 @@ def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
     ],
 )
 def test_a_migration_that_overwrites_has_the_narrowest_prefixes(keys, more, prefixes):
-    step = overwriting(a_tally(*keys, more=more), "FULL_OVERWRITE", "", ObjectClass.OVERWRITTEN)
+    step = overwriting(a_tally(*keys, more=more), OverwriteMode.ALWAYS, "", ObjectClass.OVERWRITTEN)
     assert step.options == {"overwrite": True, **({"prefix": prefixes} if prefixes else {})}
 
 
@@ -173,7 +174,7 @@ def test_a_remedy_in_a_sentence_quotes_the_prefix_for_any_shell():
 @pytest.mark.parametrize("title", ["suspicious", "older"])
 def test_a_deep_comparison_advises_the_missing_permission_and_not_itself(title):
     tally = Tally(classes={title: ClassCount(Side(1), keys=["a"], in_vain=1)})
-    mode = "CRC64_COMPARISON_OVERWRITE"
+    mode = OverwriteMode.CRC64
     deep = "python3 ops.py compare --deep"
     assert deep in remedies(tally, mode, "", deep=False)[ObjectClass(title)].en
     # Reading was in vain, and would be again.

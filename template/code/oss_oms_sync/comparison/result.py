@@ -16,6 +16,7 @@ from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, Deep, PassAnswer
 from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.judge import are_same_size
@@ -37,7 +38,6 @@ _SEND = "python3 ops.py compare --deep --overwrite"
 _MAX_PREFIXES = 10
 _PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
 _NOT_QUOTABLE = re.compile("^-|[\"'\u2018\u2019\u201a\u201b]")
-_USUAL_MODE = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
 DELETE = t("delete each in OBS and compare again: what is missing is sent")
 
 
@@ -50,7 +50,7 @@ class CompareResult:
     tally: Tally
     answer: PassAnswer
     state: PassState | None = None
-    overwrite_mode: str | None = None
+    overwrite_mode: OverwriteMode | None = None
     stood_still: bool | None = None
 
     @property
@@ -121,7 +121,7 @@ def missing_rights(tally: Tally) -> list[Text]:
     return [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
 
 
-def remedies(tally: Tally, overwrite_mode: str | None, suffix: str, *, deep: bool) -> dict[ObjectClass, Text]:
+def remedies(tally: Tally, overwrite_mode: OverwriteMode | None, suffix: str, *, deep: bool) -> dict[ObjectClass, Text]:
     """What to do about what is known or thought to differ, by its class; `overwrite_mode` is that of the sync task,
     None if OMS does not tell; `suffix` the project's. A comparison that was `deep` is not advised again, unless a
     permission was missing."""
@@ -136,7 +136,7 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str, *, deep: boo
     )
     heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
     found = {}
-    if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
+    if older and overwrite_mode is OverwriteMode.CRC64:
         skipped = t(
             "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal.",
             older=older,
@@ -152,7 +152,7 @@ def remedies(tally: Tally, overwrite_mode: str | None, suffix: str, *, deep: boo
             heal=heal,
         )
     if suspicious:
-        if overwrite_mode == "FULL_OVERWRITE":
+        if overwrite_mode is OverwriteMode.ALWAYS:
             heal = t("{heal}. If they cannot be read, {otherwise}", heal=heal, otherwise=overwrite)
         differ = t(
             "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one.",
@@ -191,11 +191,11 @@ def mend_missing(state: PassState) -> tuple[Text, Step]:
     return again, Step("compare", {"again": True})
 
 
-def overwriting(tally: Tally, overwrite_mode: str | None, suffix: str, of: ObjectClass) -> Step | None:
+def overwriting(tally: Tally, overwrite_mode: OverwriteMode | None, suffix: str, of: ObjectClass) -> Step | None:
     """The migration that overwrites what is of a class, what may differ as that does or is older, and as little else as
     prefixes allow; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and none
     begins beside a sync task that overwrites nothing, which doctor refuses."""
-    if suffix or overwrite_mode == "NO_OVERWRITE":
+    if suffix or overwrite_mode is OverwriteMode.NEVER:
         return None
     also = (ObjectClass.SUSPICIOUS, ObjectClass.OLDER) if of is ObjectClass.OVERWRITTEN else ()
     prefixes = _narrowest_prefixes(tally, (of, *also))
@@ -228,25 +228,27 @@ def _without_nested(prefixes: Sequence[str]) -> list[str]:
 
 
 def remedy_of_key(
-    entry: Entry, object_class: ObjectClass, overwrite_mode: str | None, suffix: str
+    entry: Entry, object_class: ObjectClass, overwrite_mode: OverwriteMode | None, suffix: str
 ) -> tuple[Text, Step]:
     """Return what puts the source's version of one key into OBS in the place of another, and the step for it."""
     wanted, resend = t("If OBS is to have the source's version, resend it:"), Step("replay", {"key": entry.key})
-    mode = overwrite_mode or _USUAL_MODE
-    takes_any = object_class is ObjectClass.OLDER or not are_same_size(entry) or mode == "FULL_OVERWRITE"
-    if takes_any and mode != "NO_OVERWRITE":
+    mode = overwrite_mode or OverwriteMode.DEFAULT
+    takes_any = object_class is ObjectClass.OLDER or not are_same_size(entry) or mode is OverwriteMode.ALWAYS
+    if takes_any and mode is not OverwriteMode.NEVER:
         return wanted, resend
     tally = Tally(classes={object_class.title: ClassCount(Side(1), keys=[entry.key])})
     overwrite = overwriting(tally, mode, suffix, object_class)
     if overwrite is None:
         skips = t(
-            "OMS skips a resend ({mode}). If OBS is to have the source's version: {remedy}", mode=mode, remedy=DELETE
+            "OMS skips a resend ({mode}). If OBS is to have the source's version: {remedy}",
+            mode=mode.value,
+            remedy=DELETE,
         )
         return skips, Step("compare", {"restart": True})
-    if mode == "CRC64_COMPARISON_OVERWRITE":
+    if mode is OverwriteMode.CRC64:
         otherwise = t("OMS skips it if one of both objects has no CRC64; then: {command}", command=typed(overwrite))
         return sentences(otherwise, wanted), resend
-    return t("OMS skips a resend ({mode}). If OBS is to have the source's version:", mode=mode), overwrite
+    return t("OMS skips a resend ({mode}). If OBS is to have the source's version:", mode=mode.value), overwrite
 
 
 def _typed(migration: Step | None) -> Text:
@@ -273,22 +275,22 @@ def _quoted(value: str) -> str:
     return value if _PLAIN.fullmatch(value) else f"'{value}'"
 
 
-def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:
+def _heal(overwrite_mode: OverwriteMode | None, overwrite: Text, *, is_in_vain: bool) -> Text:
     match overwrite_mode:
-        case "FULL_OVERWRITE":
+        case OverwriteMode.ALWAYS:
             return same(_SEND)
-        case "CRC64_COMPARISON_OVERWRITE" if is_in_vain:
+        case OverwriteMode.CRC64 if is_in_vain:
             return t(
                 "OMS skipped what was sent again, because one of both objects has no CRC64, so {otherwise}",
                 otherwise=overwrite,
             )
-        case "CRC64_COMPARISON_OVERWRITE":
+        case OverwriteMode.CRC64:
             return t(
                 "{send}. OMS skips it if one of both objects has no CRC64; then {otherwise}",
                 send=_SEND,
                 otherwise=overwrite,
             )
-        case "NO_OVERWRITE":
+        case OverwriteMode.NEVER:
             return overwrite
-    mode = overwrite_mode or _USUAL_MODE
-    return t("OMS skips what is sent again ({mode}), so {otherwise}", mode=mode, otherwise=overwrite)
+    mode = overwrite_mode or OverwriteMode.DEFAULT
+    return t("OMS skips what is sent again ({mode}), so {otherwise}", mode=mode.value, otherwise=overwrite)

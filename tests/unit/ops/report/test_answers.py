@@ -13,6 +13,7 @@ from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.comparison import judge
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
@@ -91,7 +92,7 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
 
 
 def test_the_example_of_a_comparison_has_the_functions_remedies():
-    last, mode = answer("status")["compare"]["last"], answer("status")["oms"]["object_overwrite_mode"]
+    last, mode = answer("status")["compare"]["last"], OverwriteMode(answer("status")["oms"]["object_overwrite_mode"])
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Finding, Result, Step
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.judge import UNPROVEN
@@ -192,7 +193,7 @@ def _mend(check: _ClassCheck, comparison: Comparison, task: TaskInfo, evidence: 
             return text, options.comparing(scope, deep=True, restart=True)
         case "MISSING" | "OLDER" | "OVERWRITTEN" if evidence.stays_closed:
             return staying_closed(evidence), None
-        case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
+        case "OLDER" | "OVERWRITTEN" if mode is OverwriteMode.NEVER:
             return nothing_over, options.comparing(scope, restart=True)
         case "MISSING" | "OLDER":
             text, step = mend_missing(comparison.state)
@@ -208,7 +209,9 @@ def _mend(check: _ClassCheck, comparison: Comparison, task: TaskInfo, evidence: 
 def _mend_overwritten(comparison: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
     scope, count = comparison.state.scope, comparison.tally.of(ObjectClass.OVERWRITTEN)
     mode = task.object_overwrite_mode
-    skipped = {"FULL_OVERWRITE": 0, "CRC64_COMPARISON_OVERWRITE": count.in_vain}.get(mode or "", count.proven_different)
+    skipped = {OverwriteMode.ALWAYS: 0, OverwriteMode.CRC64: count.in_vain}.get(
+        mode or OverwriteMode.DEFAULT, count.proven_different
+    )
     of_same_size = remedies(comparison.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(
         ObjectClass.OVERWRITTEN
     )
@@ -220,7 +223,7 @@ def _mend_overwritten(comparison: Comparison, task: TaskInfo, options: CutoverOp
     return text, options.comparing(scope, overwrite=True, restart=True)
 
 
-def _overwriting(comparison: Comparison, mode: str | None, options: CutoverOptions, of: ObjectClass) -> Step:
+def _overwriting(comparison: Comparison, mode: OverwriteMode | None, options: CutoverOptions, of: ObjectClass) -> Step:
     """What overwrites objects that OMS skips. Where a task group cannot, they are deleted, and compared again."""
     scope = comparison.state.scope
     return overwriting(comparison.tally, mode, scope.key_filter.suffix, of) or options.comparing(scope, restart=True)

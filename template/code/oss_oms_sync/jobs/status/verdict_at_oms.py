@@ -9,7 +9,7 @@ from functools import partial
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, OverwriteMode, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.comparison.result import CompareResult, mend_missing, missing_rights, typed
 from oss_oms_sync.copy_codes import copy_code
@@ -161,7 +161,7 @@ def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
 
 def _mend(result: CompareResult) -> tuple[Text, Step]:
     """What ends it: where sending does not, a rehearsal says what does."""
-    is_skipped = result.overwrite_mode == "NO_OVERWRITE" or ObjectClass.OLDER in result.remedies
+    is_skipped = result.overwrite_mode is OverwriteMode.NEVER or ObjectClass.OLDER in result.remedies
     sent = (ObjectClass.MISSING, *(() if is_skipped else (ObjectClass.OLDER,)))
     if result.state and result.tally.objects(*sent):
         return mend_missing(result.state)
