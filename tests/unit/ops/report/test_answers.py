@@ -26,6 +26,7 @@ from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
+from oss_oms_sync.rules.remedy import Tried
 from support.answers import answer
 from support.certify_world import CertifyWorld
 from support.ops import lacks
@@ -96,7 +97,7 @@ def test_the_example_of_a_comparison_has_the_functions_remedies():
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {
-        object_class.title: text.to_json() for object_class, text in remedies(tally, mode, "", deep=False).items()
+        object_class.title: text.to_json() for object_class, text in remedies(tally, mode, "", Tried()).items()
     }
 
 
