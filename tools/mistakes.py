@@ -595,10 +595,17 @@ MISTAKES = (
     Mistake(
         "a command for what OMS skips that changes nothing",
         "tests/test_law_of_liveness.py::test_whoever_follows_the_printed_step_comes_to_go_and_accepts_only_what_cannot_be_proven[0]",
-        f"{_CODE}/jobs/certify/class_checks.py",
-        "return of_same_size, _overwriting(comparison, mode, options, ObjectClass.OVERWRITTEN)",
-        "return of_same_size, options.comparing(scope, restart=True)",
+        f"{_CODE}/rules/remedy.py",
+        "return Remedy(differing if proven else heal, _migration(counts, mode) or _RESTART, is_special=True)",
+        "return Remedy(differing if proven else heal, _RESTART, is_special=True)",
         seeds="21",
+    ),
+    Mistake(
+        "a remedy in a closed project that only an open one takes",
+        f"{_UNIT}/rules/test_remedy.py::test_no_step_in_a_closed_project_submits_or_overwrites",
+        f"{_CODE}/rules/remedy.py",
+        " and (tried.can_read or is_open):",
+        ":",
     ),
     Mistake(
         "a range that is stuck for ever",

@@ -14,18 +14,14 @@ from typing import Any
 from ops.canary.hops import Followed, Watch, first_accepted
 from ops.canary.in_place import NO, YES, InPlace
 from ops.canary.objects import PARTS
+from oss_oms_sync.answers.task_group import OverwriteMode
 
 SCHEMA = 1
 KIND = "oss-oms-sync field report"
 
 _SECONDS = {"under 5 s": 5, "under 30 s": 30, "under 1 min": 60, "under 5 min": 300, "under 10 min": 600}
 DURATIONS = (*_SECONDS, "longer", "not seen")
-_MODES = (
-    "NO_OVERWRITE",
-    "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
-    "CRC64_COMPARISON_OVERWRITE",
-    "FULL_OVERWRITE",
-)
+_MODES = tuple(mode.value for mode in OverwriteMode)
 _CHECKS = ("size_last_modified", "crc64", "transmission", "no_check")
 _STEPS = ("FIVE_MINUTES", "ONE_HOUR")
 _ORDERS = ("bytes", "utf-16", "regardless of case")

@@ -19,7 +19,7 @@ from ops.clouds.keys import Keys
 from ops.clouds.services import Service, listed
 from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import UsageError
-from oss_oms_sync.answers.task_group import TaskGroup
+from oss_oms_sync.answers.task_group import OverwriteMode, TaskGroup
 from oss_oms_sync.answers.text import t
 
 _PAGE = 100
@@ -78,7 +78,7 @@ class TaskGroups:
             "enable_metadata_migration": True,
             "enable_failed_object_recording": True,
             "enable_restore": wanted.restore,
-            "object_overwrite_mode": "FULL_OVERWRITE" if wanted.overwrite else "CRC64_COMPARISON_OVERWRITE",
+            "object_overwrite_mode": (OverwriteMode.ALWAYS if wanted.overwrite else OverwriteMode.CRC64).value,
             "consistency_check": "crc64",
         }
         return str(self._oms.call("POST", self._path, body=given, attempts=1)["group_id"])

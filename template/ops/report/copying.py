@@ -94,7 +94,7 @@ def _task(task: TaskShown, say: Words) -> Block:
         [
             (say("from and to"), (source, " → ", destination)),
             (say("state"), Span("code", task.status) if task.status else say("not known")),
-            (say("overwrite mode"), Span("code", mode) if mode else None),
+            (say("overwrite mode"), Span("code", mode.value) if mode else None),
         ]
     )
 

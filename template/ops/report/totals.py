@@ -160,11 +160,12 @@ def not_judged(certificate: Certificate, shown: NotJudged, say: Words) -> Blocks
     volume = [say("{number:object|objects}", number=gone.objects), units.size(gone.bytes, say)] if gone else []
     events = say(LOST_EVENTS, new=lost.new, missing=lost.missing) if lost else say("not known")
     task = shown.task
+    mode = task.object_overwrite_mode if task else None
     return [
         FactList(
             [
                 (say("state"), units.name(task.status if task else None, say)),
-                (say("overwrite mode"), units.name(task.object_overwrite_mode if task else None, say)),
+                (say("overwrite mode"), units.name(mode.value if mode else None, say)),
                 (say("events"), events),
                 (say(ObjectClass.DELETED_AT_SOURCE.label), say(", ").join(volume) or say("not known")),
                 *((say("old objects"), say(_MIGRATION, **vars(migration))) for migration in shown.migrations),

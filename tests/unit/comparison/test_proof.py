@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
 from oss_oms_sync.comparison.result import remedies
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.digests import OTHERS
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from oss_oms_sync.rules.remedy import Tried
 from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, classes, once
@@ -299,7 +301,7 @@ def test_the_folders_of_what_differs_are_named_to_the_task_group_unless_a_shell_
             classes={"overwritten": counts},
             folders={"fine/": other, **{folder: {**other, "overwritten": [1, 9, 1, 9]} for folder in folders}},
         )
-        return str(remedies(tally, SIZE, "", deep=True)[ObjectClass.OVERWRITTEN])
+        return str(remedies(tally, OverwriteMode(SIZE), "", Tried(deep=True))[ObjectClass.OVERWRITTEN])
 
     assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in printed("a/", "b/")
     for folders in (("a/", ""), ("a/", "*"), ("it's/",), (OTHERS,), [f"{n}/" for n in range(11)]):

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.comparison.result import overwriting, remedies
+from oss_oms_sync.comparison.result import counts_of, missing_rights, remedies
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from oss_oms_sync.rules.remedy import Tried
 from support.compare_world import CompareWorld, classes
 from support.reconcile_world import refusing
 from support.world import HOUR
@@ -134,8 +136,8 @@ def test_before_the_total_is_there_nothing_is_said_of_what_it_found(world):
 def test_a_migration_that_overwrites_names_ten_folders_at_most(number, named):
     titles = ("overwritten", "suspicious", "older")
     folders = {f"{one}/": {titles[one % 3]: [1, 1, 1, 1]} for one in range(number)}
-    step = overwriting(Tally(folders=folders), "FULL_OVERWRITE", "", ObjectClass.OVERWRITTEN)
-    assert step.options == {"overwrite": True, **({"prefix": [*folders]} if named else {})}
+    counts = counts_of(Tally(folders=folders), ObjectClass.OVERWRITTEN, "")
+    assert counts.prefixes == ([*folders] if named else [])
 
 
 def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
@@ -160,26 +162,26 @@ def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
     ],
 )
 def test_a_migration_that_overwrites_has_the_narrowest_prefixes(keys, more, prefixes):
-    step = overwriting(a_tally(*keys, more=more), "FULL_OVERWRITE", "", ObjectClass.OVERWRITTEN)
-    assert step.options == {"overwrite": True, **({"prefix": prefixes} if prefixes else {})}
+    counts = counts_of(a_tally(*keys, more=more), ObjectClass.OVERWRITTEN, "")
+    assert counts.prefixes == (prefixes if prefixes else [])
 
 
 def test_a_remedy_in_a_sentence_quotes_the_prefix_for_any_shell():
     tally = Tally(classes={"suspicious": ClassCount(Side(1), keys=["照片/a b.jpg"])})
-    text = remedies(tally, None, "", deep=False)[ObjectClass.SUSPICIOUS]
+    text = remedies(tally, None, "", Tried())[ObjectClass.SUSPICIOUS]
     assert "(python3 ops.py migrate --overwrite --prefix '照片/a b.jpg')" in text.en
 
 
 @pytest.mark.parametrize("title", ["suspicious", "older"])
 def test_a_deep_comparison_advises_the_missing_permission_and_not_itself(title):
     tally = Tally(classes={title: ClassCount(Side(1), keys=["a"], in_vain=1)})
-    mode = "CRC64_COMPARISON_OVERWRITE"
+    mode = OverwriteMode.CRC64
     deep = "python3 ops.py compare --deep"
-    assert deep in remedies(tally, mode, "", deep=False)[ObjectClass(title)].en
+    assert deep in remedies(tally, mode, "", Tried())[ObjectClass(title)].en
     # Reading was in vain, and would be again.
-    told = remedies(tally, mode, "", deep=True)[ObjectClass(title)].en
+    told = remedies(tally, mode, "", Tried(deep=True))[ObjectClass(title)].en
     assert ("Reading did not prove" in told, f"{deep}." in told) == (True, False)
     # WHEN a permission was missing, THEN it comes first
     unread = replace(tally, counts={"deep_no_right_in_oss": 1})
-    told = remedies(unread, mode, "", deep=True)[ObjectClass(title)].en
+    told = remedies(unread, mode, "", Tried(deep=True, missing_rights=missing_rights(unread)))[ObjectClass(title)].en
     assert 0 < told.index("lacks oss:GetObject") < told.index(f"read them: {deep}")

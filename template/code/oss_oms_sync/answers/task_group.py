@@ -16,6 +16,29 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 
+class OverwriteMode(Enum):
+    """Overwrite modes of a sync task or a task group, by OMS's names. A mode that OMS adds later keeps its name and is
+    no member: callers treat it, like a mode that OMS does not report, as DEFAULT.
+
+    Source: OMS, "Creating a sync task". By default OMS skips an object that OBS has in the same size and not older;
+    with CRC64 only where one of the two objects has no CRC64.
+    """
+
+    NEVER = "NO_OVERWRITE"
+    DEFAULT = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
+    CRC64 = "CRC64_COMPARISON_OVERWRITE"
+    ALWAYS = "FULL_OVERWRITE"
+
+    @classmethod
+    def _missing_(cls, value: object) -> OverwriteMode | None:
+        if not isinstance(value, str):
+            return None
+        mode = object.__new__(cls)
+        mode._name_ = mode._value_ = value
+        # So that the same name is the same mode from now on.
+        return cls._value2member_map_.setdefault(value, mode)  # type: ignore[return-value]
+
+
 class GroupState(Enum):
     """State of a task group, in the order of OMS's numbers."""
 
@@ -94,7 +117,7 @@ class TaskShown:
     src_region: str | None
     dst_bucket: str | None
     dst_region: str | None
-    object_overwrite_mode: str | None
+    object_overwrite_mode: OverwriteMode | None
     month: Counters
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from oss_oms_sync.answers.task_group import Counters, Silence, StatisticsShown, TaskShown
+from oss_oms_sync.answers.task_group import Counters, OverwriteMode, Silence, StatisticsShown, TaskShown
 from oss_oms_sync.errors import Failure
 
 # What ListSyncTaskStatistic counts: objects, and beside them bytes.
@@ -157,12 +157,11 @@ class TaskInfo(TaskShown):
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
         """The task in any JSON object that OMS returned."""
+        mode = answer.get("object_overwrite_mode")
         buckets = ("src_cloud_type", "src_region", "src_bucket", "dst_region", "dst_bucket")
         return cls(
-            **{
-                name: None if answer.get(name) is None else str(answer[name])
-                for name in ("status", *buckets, "object_overwrite_mode")
-            },
+            **{name: None if answer.get(name) is None else str(answer[name]) for name in ("status", *buckets)},
+            object_overwrite_mode=None if mode is None else OverwriteMode(str(mode)),
             enable_restore=_switch(answer.get("enable_restore")),
             enable_metadata_migration=_switch(answer.get("enable_metadata_migration")),
             month=MonthCounts.parse(answer),

@@ -69,13 +69,11 @@ class CompareCount(Count):
             tally.counts["orphan_records"] += object_class is ObjectClass.ORPHAN_RECORDS
             return
         self._count_sides(entry, object_class)
-        if object_class in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) and are_same_size(entry):
+        if object_class in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER):
             into = tally.classes[object_class.title]
-            # Nothing but a proof shows that objects of one size differ; what is older and may be equal has none.
-            is_proven = object_class is ObjectClass.OVERWRITTEN
-            may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
-            into.proven_different += is_proven
-            into.in_vain += (is_proven or may_be_equal) and is_in_vain(entry)
+            proven_different, in_vain = same_size_counts(entry, object_class, proof)
+            into.proven_different += proven_different
+            into.in_vain += in_vain
         if object_class in (ObjectClass.OUTSIDE, ObjectClass.CANARY):
             return
         if source and is_inside:
@@ -222,3 +220,14 @@ def key_of(text: str) -> str:
     """The key of a line, without its end."""
     key = text[2:]
     return str(json.loads(key)) if key[:1] == '"' else key
+
+
+def same_size_counts(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
+    """Return whether an overwritten or older object of the same size was proven to differ, and whether OMS accepted it
+    once more in vain: 1 or 0."""
+    if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
+        return 0, 0
+    # Nothing but a proof shows that objects of one size differ; what is older and may be equal has none.
+    is_proven = object_class is ObjectClass.OVERWRITTEN
+    may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
+    return int(is_proven), int((is_proven or may_be_equal) and is_in_vain(entry))

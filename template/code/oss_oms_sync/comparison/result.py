@@ -1,44 +1,27 @@
-"""What compare answers, with what to do about objects of the same size that differ, which sending them again may not
-heal: those that OMS would skip, a task group overwrites under a mode of its own.
-
-Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips what is in OBS in the same size and not
-older. CRC64_COMPARISON_OVERWRITE does so where one of both objects has no CRC64.
-"""
+"""The answer of compare, with the facts that decide the remedies of what it found."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, Compared, Deep, PassAnswer
-from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.text import Text, same, sentences, t
+from oss_oms_sync.answers.task_group import OverwriteMode
+from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
+from oss_oms_sync.comparison.count import same_size_counts
 from oss_oms_sync.comparison.judge import are_same_size
-from oss_oms_sync.comparison.proof import Proof
+from oss_oms_sync.comparison.proof import Proof, kept
 from oss_oms_sync.passes.classify import Entry
 from oss_oms_sync.passes.digests import OTHERS
 from oss_oms_sync.passes.states import PassState
-from oss_oms_sync.passes.tally import ClassCount, Side, Tally
+from oss_oms_sync.passes.tally import Tally
+from oss_oms_sync.rules.remedy import Counts, Remedy, Tried, narrowest_prefixes, remedy
 
 # What a pass can be asked for besides (passes/pieces.py).
 _WISHES = ("since", "deep", "overwrite", "cutover")
-_DEEP = "python3 ops.py compare --deep"
-_ANEW = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
-_NEVER_SENT = t(
-    "Compare sent nothing: the project was closed, or that was not known. Start a new comparison, which sends them"
-)
-_SEND = "python3 ops.py compare --deep --overwrite"
-# So many prefixes are named to a task group, if any shell takes them: as they stand, or in single quotes.
-_MAX_PREFIXES = 10
-_PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
-_NOT_QUOTABLE = re.compile("^-|[\"'\u2018\u2019\u201a\u201b]")
-_USUAL_MODE = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
-DELETE = t("delete each in OBS and compare again: what is missing is sent")
 
 
 @dataclass(frozen=True)
@@ -50,7 +33,7 @@ class CompareResult:
     tally: Tally
     answer: PassAnswer
     state: PassState | None = None
-    overwrite_mode: str | None = None
+    overwrite_mode: OverwriteMode | None = None
     stood_still: bool | None = None
 
     @property
@@ -100,10 +83,21 @@ class CompareResult:
 
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
-        """What to do about what differs, or may."""
-        scope = self.state.scope if self.state else None
-        suffix, deep = (scope.key_filter.suffix, scope.deep) if scope else ("", False)
-        return remedies(self.tally, self.overwrite_mode, suffix, deep=deep)
+        """The remedies of classes that a plain submission does not mend."""
+        return remedies(self.tally, self.overwrite_mode, self._suffix, self._tried)
+
+    def remedy(self, object_class: ObjectClass) -> Remedy:
+        """Return the remedy of a class in an open project."""
+        counts = counts_of(self.tally, object_class, self._suffix)
+        return remedy(object_class, counts, self.overwrite_mode, self._tried, is_open=True)
+
+    @property
+    def _suffix(self) -> str:
+        return self.state.scope.key_filter.suffix if self.state else ""
+
+    @property
+    def _tried(self) -> Tried:
+        return tried_of(self.state) if self.state else Tried()
 
     @property
     def watermark(self) -> str | None:
@@ -121,174 +115,82 @@ def missing_rights(tally: Tally) -> list[Text]:
     return [MISSING_RIGHTS[name].filled(number=number) for name, number in counts.items() if number]
 
 
-def remedies(tally: Tally, overwrite_mode: str | None, suffix: str, *, deep: bool) -> dict[ObjectClass, Text]:
-    """What to do about what is known or thought to differ, by its class; `overwrite_mode` is that of the sync task,
-    None if OMS does not tell; `suffix` the project's. A comparison that was `deep` is not advised again, unless a
-    permission was missing."""
-    missing = missing_rights(tally)
-    can_read = not deep or missing
-    proven, in_vain = (getattr(tally.of(ObjectClass.OVERWRITTEN), one) for one in ("proven_different", "in_vain"))
-    older = tally.of(ObjectClass.OLDER).in_vain
-    suspicious = tally.objects(ObjectClass.SUSPICIOUS)
-    overwrite, over_older = (
-        _typed(overwriting(tally, overwrite_mode, suffix, object_class))
-        for object_class in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
+def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Tried) -> dict[ObjectClass, Text]:
+    """Return the remedies of objects that a plain submission does not mend, or may not, by class."""
+    class_remedies = {
+        object_class: remedy(object_class, counts_of(tally, object_class, suffix), mode, tried, is_open=True)
+        for object_class in (ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
+        if tally.objects(object_class)
+    }
+    return {
+        object_class: class_remedy.text
+        for object_class, class_remedy in class_remedies.items()
+        if class_remedy.is_special
+    }
+
+
+def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
+    """Return the counts that decide the remedy of a class; `suffix` is the project's."""
+    count = tally.of(object_class)
+    return Counts(
+        count.source.objects,
+        count.proven_different,
+        count.in_vain,
+        are_same_size=count.source == count.destination,
+        prefixes=None if suffix else _prefixes(tally, object_class),
     )
-    heal = _heal(overwrite_mode, overwrite, is_in_vain=in_vain > 0)
-    found = {}
-    if older and overwrite_mode == "CRC64_COMPARISON_OVERWRITE":
-        skipped = t(
-            "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal.",
-            older=older,
-        )
-        read = t("To see it, read them: {deep}. What cannot be read: {otherwise}.", deep=_DEEP, otherwise=over_older)
-        unread = t("Reading did not prove it: {otherwise}.", otherwise=over_older)
-        found[ObjectClass.OLDER] = sentences(skipped, *missing, read if can_read else unread)
-    if proven:
-        found[ObjectClass.OVERWRITTEN] = t(
-            "{proven:object of the same size was read and differs|objects of the same size were read and differ}. If"
-            " OBS is to have what the source has: {heal}.",
-            proven=proven,
-            heal=heal,
-        )
-    if suspicious:
-        if overwrite_mode == "FULL_OVERWRITE":
-            heal = t("{heal}. If they cannot be read, {otherwise}", heal=heal, otherwise=overwrite)
-        differ = t(
-            "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one.",
-            suspicious=suspicious,
-        )
-        read = t("To see which differ, read them: {deep}. If one does: {heal}.", deep=_DEEP, heal=heal)
-        unread = t("Reading did not prove them: compare them by hand. If one differs: {heal}.", heal=heal)
-        found[ObjectClass.SUSPICIOUS] = sentences(differ, *missing, read if can_read else unread)
-    return found
 
 
-def mend_missing(state: PassState) -> tuple[Text, Step]:
-    """What to do about what is missing in OBS or older there, by a comparison that has ended; and the next one, or the
-    migration that copies as many sooner."""
+def _prefixes(tally: Tally, object_class: ObjectClass) -> list[str]:
+    """Return the prefixes of a migration that overwrites a class: that of overwritten objects mends suspicious and
+    older ones as well."""
+    classes: tuple[ObjectClass, ...] = (object_class,)
+    if object_class is ObjectClass.OVERWRITTEN:
+        classes = (object_class, ObjectClass.SUSPICIOUS, ObjectClass.OLDER)
+    keys = [key for each_class in classes for key in tally.of(each_class).keys]
+    folders = [
+        "" if folder == OTHERS else folder
+        for folder, counts in tally.folders.items()
+        if any(counts.get(each_class.title, [0])[0] for each_class in classes)
+    ]
+    return narrowest_prefixes(keys, tally.objects(*classes), folders)
+
+
+def tried_of(state: PassState, *, frozen: bool = False, go_stands: bool = False) -> Tried:
+    """Return the attempts of a comparison that has ended."""
     scope, oldest, installed = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
-    if state.unsent:
-        too_many = t(
-            "Compare has not sent {n:object|objects}, because a migration copies as many sooner: let it, then compare"
-            " again",
-            n=state.unsent,
-        )
-        return too_many, state.of.migrations.step
-    sent, begin = state.passed.counts.get("submitted", 0), scope.begin(installed) if installed else None
+    submitted, begin = state.passed.counts.get("submitted", 0), scope.begin(installed) if installed else None
     # The oldest may be of a class that is not sent.
-    is_left = sent < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
+    is_left = submitted < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
+    earlier = ""
     if begin and oldest is not None and oldest < begin.timestamp() and is_left:
-        earlier = t(
-            "Compare sends what was written since {since}, and some are older. Compare again since an earlier time",
-            since=timestamp(begin),
-        )
-        return earlier, Step("compare", {"restart": True, "since": timestamp(from_epoch(oldest))})
-    if state.amended or not sent:  # judging again sends each key once for a run of a cutover, and else nothing
-        since = {"since": timestamp(scope.since)} if scope.since else {}
-        return (_ANEW if state.amended else _NEVER_SENT), Step("compare", {"restart": True, **since})
-    again = t("Compare has sent {sent:object|objects}. Some minutes later, judge them again", sent=sent)
-    return again, Step("compare", {"again": True})
-
-
-def overwriting(tally: Tally, overwrite_mode: str | None, suffix: str, of: ObjectClass) -> Step | None:
-    """The migration that overwrites what is of a class, what may differ as that does or is older, and as little else as
-    prefixes allow; the rest is as for `remedies`. None where there can be none: a task group takes no suffix, and none
-    begins beside a sync task that overwrites nothing, which doctor refuses."""
-    if suffix or overwrite_mode == "NO_OVERWRITE":
-        return None
-    also = (ObjectClass.SUSPICIOUS, ObjectClass.OLDER) if of is ObjectClass.OVERWRITTEN else ()
-    prefixes = _narrowest_prefixes(tally, (of, *also))
-    return Step("migrate", {"overwrite": True, **({"prefix": prefixes} if prefixes else {})})
-
-
-def _narrowest_prefixes(tally: Tally, classes: Sequence[ObjectClass]) -> list[str]:
-    """Return the narrowest prefixes of all objects of these classes, at most ten: their keys or the folders of these,
-    if the tally has all keys; else their first-level folders. Empty if some cannot be named."""
-    keys = sorted(key for object_class in classes for key in tally.of(object_class).keys)
-    prefixes = [
-        name
-        for name, counts in tally.folders.items()
-        if any(counts.get(object_class.title, [0])[0] for object_class in classes)
-    ]
-    if keys and len(keys) == tally.objects(*classes):
-        prefixes = _without_nested(keys)
-        if len(prefixes) > _MAX_PREFIXES:
-            prefixes = _without_nested(sorted({key[: key.rfind("/") + 1] or key for key in keys}))
-    can_be_named = all(
-        prefix and prefix != OTHERS and prefix.isprintable() and not _NOT_QUOTABLE.search(prefix) for prefix in prefixes
-    )
-    return prefixes if len(prefixes) <= _MAX_PREFIXES and can_be_named else []
-
-
-def _without_nested(prefixes: Sequence[str]) -> list[str]:
-    return [
-        prefix for prefix in prefixes if not any(prefix != other and prefix.startswith(other) for other in prefixes)
-    ]
-
-
-def remedy_of_key(
-    entry: Entry, object_class: ObjectClass, overwrite_mode: str | None, suffix: str
-) -> tuple[Text, Step]:
-    """Return what puts the source's version of one key into OBS in the place of another, and the step for it."""
-    wanted, resend = t("If OBS is to have the source's version, resend it:"), Step("replay", {"key": entry.key})
-    mode = overwrite_mode or _USUAL_MODE
-    takes_any = object_class is ObjectClass.OLDER or not are_same_size(entry) or mode == "FULL_OVERWRITE"
-    if takes_any and mode != "NO_OVERWRITE":
-        return wanted, resend
-    tally = Tally(classes={object_class.title: ClassCount(Side(1), keys=[entry.key])})
-    overwrite = overwriting(tally, mode, suffix, object_class)
-    if overwrite is None:
-        skips = t(
-            "OMS skips a resend ({mode}). If OBS is to have the source's version: {remedy}", mode=mode, remedy=DELETE
-        )
-        return skips, Step("compare", {"restart": True})
-    if mode == "CRC64_COMPARISON_OVERWRITE":
-        otherwise = t("OMS skips it if one of both objects has no CRC64; then: {command}", command=typed(overwrite))
-        return sentences(otherwise, wanted), resend
-    return t("OMS skips a resend ({mode}). If OBS is to have the source's version:", mode=mode), overwrite
-
-
-def _typed(migration: Step | None) -> Text:
-    """What to do, with that migration or without any."""
-    if migration is None:
-        return DELETE
-    return t(
-        "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare"
-        " again: what is missing is sent",
-        command=typed(migration),
+        earlier = timestamp(from_epoch(oldest))
+    return Tried(
+        deep=scope.deep,
+        missing_rights=missing_rights(state.tally),
+        overwrite=scope.overwrite and not state.amended,
+        submitted=submitted,
+        since=timestamp(scope.since) if scope.since else "",
+        begins=timestamp(begin) if begin else "",
+        earlier=earlier,
+        amended=bool(state.amended),
+        unsent=state.unsent,
+        migration=state.of.migrations.step,
+        frozen=frozen,
+        go_stands=go_stands,
     )
 
 
-def typed(step: Step) -> str:
-    """A step as it is typed, where any shell takes all that it names as it stands or in single quotes."""
-    words = [f"python3 ops.py {step.job}"]
-    for name, value in step.options.items():
-        values = value if isinstance(value, list) else [value]
-        words += [f"--{name}" if one is True else f"--{name} {_quoted(str(one))}" for one in values]
-    return " ".join(words)
-
-
-def _quoted(value: str) -> str:
-    return value if _PLAIN.fullmatch(value) else f"'{value}'"
-
-
-def _heal(overwrite_mode: str | None, overwrite: Text, *, is_in_vain: bool) -> Text:
-    match overwrite_mode:
-        case "FULL_OVERWRITE":
-            return same(_SEND)
-        case "CRC64_COMPARISON_OVERWRITE" if is_in_vain:
-            return t(
-                "OMS skipped what was sent again, because one of both objects has no CRC64, so {otherwise}",
-                otherwise=overwrite,
-            )
-        case "CRC64_COMPARISON_OVERWRITE":
-            return t(
-                "{send}. OMS skips it if one of both objects has no CRC64; then {otherwise}",
-                send=_SEND,
-                otherwise=overwrite,
-            )
-        case "NO_OVERWRITE":
-            return overwrite
-    mode = overwrite_mode or _USUAL_MODE
-    return t("OMS skips what is sent again ({mode}), so {otherwise}", mode=mode, otherwise=overwrite)
+def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode | None, suffix: str) -> Remedy:
+    """Return the remedy of a single key in an open project."""
+    proven_different, in_vain = same_size_counts(entry, object_class, None)
+    counts = Counts(
+        1,
+        proven_different,
+        in_vain,
+        are_same_size=are_same_size(entry),
+        prefixes=None if suffix else narrowest_prefixes([entry.key], 1, ()),
+        key=entry.key,
+    )
+    # A kept proof says what reading showed.
+    return remedy(object_class, counts, mode, Tried(deep=kept(entry) is not None), is_open=True)

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property, partial
 
 from oss_oms_sync import jsontext, options
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
@@ -216,7 +217,7 @@ class _Comparison:
         # In a cutover no time is lost on a copy that OMS rightly skips, and such an object is not resent.
         mode = self._task.object_overwrite_mode
         # This mode compares contents, but only if both objects have a CRC64.
-        skips_equal = mode == "CRC64_COMPARISON_OVERWRITE"
+        skips_equal = mode is OverwriteMode.CRC64
         reads = PERHAPS_EQUAL if pass_.scope.deep else PERHAPS_SKIPPED if pass_.scope.cutover and skips_equal else ()
         return Judge(
             self._invocation.settings.key_filter,
@@ -226,8 +227,8 @@ class _Comparison:
             prover=self._prover(keeps=keeps) if reads else None,
             reads=reads,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
-            copies_same_size=skips_equal or mode == "FULL_OVERWRITE",
-            always_copies=mode == "FULL_OVERWRITE",
+            copies_same_size=skips_equal or mode is OverwriteMode.ALWAYS,
+            always_copies=mode is OverwriteMode.ALWAYS,
         )
 
     def _prover(self, *, keeps: bool) -> Prover:

@@ -243,25 +243,23 @@ def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
     assert not world.status(key="a")["well"]
 
 
-SKIPS = "OMS skips a resend (SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE). If OBS is to have the source's version:"
-OVERWRITE = {"overwrite": True, "prefix": ["a"]}
+SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"
+READ = ("compare", {"deep": True, "prefix": "a"})
+OVERWRITES = (
+    "have a task group of OMS overwrite them, whatever it finds (python3 ops.py migrate --overwrite --prefix a)"
+)
 
 
 @pytest.mark.parametrize(
     ("mode", "data", "told", "step"),
     [
-        # Another object of the same size.
-        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "b", SKIPS, ("migrate", OVERWRITE)),
-        ("FULL_OVERWRITE", "b", "resend it:", ("replay", {"key": "a"})),
-        (
-            "CRC64_COMPARISON_OVERWRITE",
-            "b",
-            "then: python3 ops.py migrate --overwrite --prefix a. If",
-            ("replay", {"key": "a"}),
-        ),
-        ("NO_OVERWRITE", "b", "delete each in OBS and compare again", ("compare", {"restart": True})),
+        # Another object of the same size, which reading proves to differ, or not.
+        (SIZE, "b", f"OMS skips what is sent again ({SIZE}), so {OVERWRITES}", READ),
+        ("FULL_OVERWRITE", "b", "If one does: python3 ops.py replay --key a.", READ),
+        (CRC64, "b", f"replay --key a. OMS skips it if one of both objects has no CRC64; then {OVERWRITES}", READ),
+        ("NO_OVERWRITE", "b", "delete each in OBS and compare again", READ),
         # A newer one of another size.
-        ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "?!", "resend it:", ("replay", {"key": "a"})),
+        (SIZE, "?!", "resend it:", ("replay", {"key": "a"})),
         ("NO_OVERWRITE", "?!", "delete each in OBS and compare again", ("compare", {"restart": True})),
     ],
 )

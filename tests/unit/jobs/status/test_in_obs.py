@@ -68,7 +68,7 @@ LACKED = {
     ),
     "compared while closed": ({"older": 3}, {}, "compare --restart"),
     "sent": ({"missing": 3}, {"submitted": 3}, "compare --again"),
-    "what sending does not mend": ({"overwritten": 3}, {"submitted": 1}, "cutover --rehearse"),
+    "what somebody has to decide": ({"overwritten": 3}, {"submitted": 1}, "compare --overwrite --restart"),
 }
 
 

@@ -13,6 +13,7 @@ from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import CopyFailuresShown, FailedForCode
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.comparison import judge
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import copy_code
@@ -25,6 +26,7 @@ from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
 from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
+from oss_oms_sync.rules.remedy import Tried
 from support.answers import answer
 from support.certify_world import CertifyWorld
 from support.ops import lacks
@@ -91,11 +93,11 @@ def test_the_example_of_a_status_says_of_failures_what_the_function_says():
 
 
 def test_the_example_of_a_comparison_has_the_functions_remedies():
-    last, mode = answer("status")["compare"]["last"], answer("status")["oms"]["object_overwrite_mode"]
+    last, mode = answer("status")["compare"]["last"], OverwriteMode(answer("status")["oms"]["object_overwrite_mode"])
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last["remedies"] == {
-        object_class.title: text.to_json() for object_class, text in remedies(tally, mode, "", deep=False).items()
+        object_class.title: text.to_json() for object_class, text in remedies(tally, mode, "", Tried()).items()
     }
 
 

@@ -1,5 +1,4 @@
-"""Whether anything of what a comparison found speaks against the cutover, class by class; and what to do about it, of
-which nothing is told that is known to do nothing."""
+"""Checks of the classes that a comparison found: some speak against the cutover until they are empty or accepted."""
 
 from __future__ import annotations
 
@@ -7,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.object_class import LATE, ObjectClass
 from oss_oms_sync.answers.step import Finding, Result, Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.judge import UNPROVEN
-from oss_oms_sync.comparison.result import DELETE, mend_missing, missing_rights, overwriting, remedies
+from oss_oms_sync.comparison.result import counts_of, missing_rights, tried_of
 from oss_oms_sync.errors import Failure
-from oss_oms_sync.jobs.certify.evidence import Comparison, CutoverOptions, Evidence
+from oss_oms_sync.jobs.certify.evidence import Comparison, Evidence
 from oss_oms_sync.passes.tally import MAX_KEYS
+from oss_oms_sync.rules.remedy import remedy
 
 
 class _ClassCheck(NamedTuple):
@@ -33,7 +33,6 @@ _BY_HAND = t("Reading did not prove them. Compare them by hand, then accept them
 _GRANT = t(
     "Grant what is missing, and begin anew with --deep --restart. Or compare them by hand, then accept them by name"
 )
-_LATER = t("Some minutes later, judge them again")
 _READ = t("Read these objects in the source, which proves most")
 _EQUAL = t("The contents of each object are proven to be equal")
 _CHECKS = (
@@ -67,21 +66,18 @@ _CHECKS = (
         (ObjectClass.MOVING, ObjectClass.ARRIVING),
         t("Nothing was written while it was compared"),
         t("written too recently to be judged"),
-        _LATER,
     ),
     _ClassCheck(
         "IN_FLIGHT",
         (ObjectClass.IN_FLIGHT,),
         t("OMS has copied all that it accepted"),
         t("accepted by OMS, and not in OBS yet"),
-        _LATER,
     ),
     _ClassCheck(
         "FAILED",
         (ObjectClass.FAILED_BEFORE,),
         t("No object waits in a failed record"),
         t("not accepted by OMS; failed records say why"),
-        t("See the reasons in status, send them again, and then judge them again"),
     ),
     _ClassCheck(
         "PROOF_SUSPICIOUS",
@@ -119,13 +115,7 @@ _CHECKS = (
         t("Delete in OBS what does not belong there, and begin anew with --restart. Or accept these by name"),
     ),
 )
-_STAYS_CLOSED = t(
-    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open it (python3 ops.py open), and"
-    " begin anew. If it is, copy by hand what OBS needs of these"
-)
-_GO_STANDS = t("A GO stands, so the project stays closed. Copy by hand what OBS needs of these")
-_SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
-_DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
+_GO_ON = t("Go on with the cutover")
 
 
 def checks_of_classes(evidence: Evidence, scope: Finding) -> Iterator[Finding]:
@@ -176,77 +166,22 @@ def by_hand(comparison: Comparison) -> Text:
 
 
 def _mend(check: _ClassCheck, comparison: Comparison, task: TaskInfo, evidence: Evidence) -> tuple[Text, Step | None]:
-    """What to do about objects that OBS lacks or has otherwise, and the step for it."""
-    scope, mode, options = comparison.state.scope, task.object_overwrite_mode, evidence.options
-    nothing_over = t("OMS overwrites nothing (NO_OVERWRITE), so {delete}", delete=DELETE)
-    match check.id:
-        case "MIGRATING":
-            over = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
-            return over, options.comparing(scope, restart=True)
-        case "OLDER" if text := remedies(comparison.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(
-            ObjectClass.OLDER
-        ):
-            # OMS has skipped them once more, and what was read in vain is not read again, unless a right was missing.
-            if scope.deep and not missing_rights(comparison.tally):
-                return text, _overwriting(comparison, mode, options, ObjectClass.OLDER)
-            return text, options.comparing(scope, deep=True, restart=True)
-        case "MISSING" | "OLDER" | "OVERWRITTEN" if evidence.stays_closed:
-            return staying_closed(evidence), None
-        case "OLDER" | "OVERWRITTEN" if mode == "NO_OVERWRITE":
-            return nothing_over, options.comparing(scope, restart=True)
-        case "MISSING" | "OLDER":
-            text, step = mend_missing(comparison.state)
-            return text, step if step.job == "migrate" else options.comparing(scope, **step.options)
-        case "OVERWRITTEN":
-            return _mend_overwritten(comparison, task, options)
-        case "FAILED":
-            return _mend_failed(check, comparison, evidence)
-    again = options.comparing(scope, again=True)
-    return (t("Go on with the cutover") if again.job == "cutover" else check.next), again
-
-
-def _mend_overwritten(comparison: Comparison, task: TaskInfo, options: CutoverOptions) -> tuple[Text, Step]:
-    scope, count = comparison.state.scope, comparison.tally.of(ObjectClass.OVERWRITTEN)
-    mode = task.object_overwrite_mode
-    skipped = {"FULL_OVERWRITE": 0, "CRC64_COMPARISON_OVERWRITE": count.in_vain}.get(mode or "", count.proven_different)
-    of_same_size = remedies(comparison.tally, mode, scope.key_filter.suffix, deep=scope.deep).get(
-        ObjectClass.OVERWRITTEN
+    """Return the remedy of objects that OBS lacks or has otherwise, with its step as a part of the cutover."""
+    state, options = comparison.state, evidence.options
+    frozen = options.frozen is not None
+    object_class = next(object_class for object_class in check.classes if not state.tally.of(object_class).is_empty)
+    text, step, _ = remedy(
+        object_class,
+        counts_of(state.tally, object_class, state.scope.key_filter.suffix),
+        task.object_overwrite_mode,
+        tried_of(state, frozen=frozen, go_stands=evidence.go_stands),
+        is_open=not evidence.stays_closed,
     )
-    if of_same_size and skipped == count.source.objects:
-        return of_same_size, _overwriting(comparison, mode, options, ObjectClass.OVERWRITTEN)
-    if scope.overwrite and not comparison.state.amended:
-        return _SENT, options.comparing(scope, again=True)
-    text = t("{decide}. {otherwise}", decide=_DECIDE, otherwise=of_same_size) if of_same_size and skipped else _DECIDE
-    return text, options.comparing(scope, overwrite=True, restart=True)
-
-
-def _overwriting(comparison: Comparison, mode: str | None, options: CutoverOptions, of: ObjectClass) -> Step:
-    """What overwrites objects that OMS skips. Where a task group cannot, they are deleted, and compared again."""
-    scope = comparison.state.scope
-    return overwriting(comparison.tally, mode, scope.key_filter.suffix, of) or options.comparing(scope, restart=True)
-
-
-def _mend_failed(check: _ClassCheck, comparison: Comparison, evidence: Evidence) -> tuple[Text, Step | None]:
-    count, options = comparison.tally.of(ObjectClass.FAILED_BEFORE), evidence.options
-    if options.frozen and count.source == count.destination and not comparison.state.scope.deep:
-        return perhaps_copied(comparison, options)
-    if evidence.stays_closed:
-        return staying_closed(evidence), None
-    return check.next, options.cutover() if options.frozen else Step("replay")
-
-
-def staying_closed(evidence: Evidence) -> Text:
-    """Return the remedy of objects that nothing submits, because no cutover opens the project (ops/cutover/close.py).
-    No step of a certificate opens it either: the user has to know that OBS is not in use."""
-    return _GO_STANDS if evidence.go_stands else _STAYS_CLOSED
-
-
-def perhaps_copied(comparison: Comparison, options: CutoverOptions) -> tuple[Text, Step]:
-    """What to do about what OMS may refuse for ever, and OBS has in the same size, before it was read."""
-    return (
-        t(
-            "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS"
-            " takes none"
-        ),
-        options.comparing(comparison.state.scope, deep=True, restart=True),
-    )
+    if step is None or step.job == "migrate":
+        return text, step
+    if step.job == "replay":
+        return text, options.cutover() if frozen else step
+    again = "again" in step.options
+    step = options.comparing(state.scope, **(step.options if again else {**step.options, "restart": True}))
+    only_waits = object_class in (*LATE, ObjectClass.ARRIVING)
+    return _GO_ON if only_waits and step.job == "cutover" else text, step

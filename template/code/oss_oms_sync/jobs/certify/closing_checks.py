@@ -12,11 +12,12 @@ from oss_oms_sync.answers.task_group import LOOK, TaskGroup
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.errors import Failure
-from oss_oms_sync.jobs.certify.class_checks import by_hand, perhaps_copied, staying_closed, unseen
+from oss_oms_sync.jobs.certify.class_checks import by_hand, unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Due, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
 from oss_oms_sync.passes.states import LATEST
 from oss_oms_sync.passes.tally import MAX_KEYS
+from oss_oms_sync.rules.remedy import PERHAPS_COPIED, closed_remedy
 
 _OPENS = t("Go on with the cutover, which opens the project and sends them again")
 REHEARSED = t("Nothing is frozen: this is a rehearsal")
@@ -290,12 +291,12 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
     result = Result.FAILED
     what: tuple[Text, Step | None] = send, options.cutover()
     if evidence.stays_closed:
-        what = staying_closed(evidence), None
+        what = closed_remedy(go_stands=evidence.go_stands), None
     if comparison and not waiting.unread:
         if all(due_key.can_be_accepted for due_key in due):
             result, what = Result.NOT_PROVEN, (by_hand(comparison), evidence.accepting(comparison))
         elif all(due_key.is_same_size for due_key in due) and not all(due_key.was_tried for due_key in due):
-            what = perhaps_copied(comparison, options)
+            what = PERHAPS_COPIED, options.comparing(comparison.state.scope, deep=True, restart=True)
     return _NOTHING_WAITS(result, text, *what, [due_key.key.key for due_key in due][:MAX_KEYS])
 
 
@@ -308,7 +309,7 @@ def _more_waits(evidence: Evidence) -> Finding:
         return _NOTHING_WAITS(Result.FAILED, text, _OPENS, evidence.options.cutover())
     send = t("In each project of this task, open it (python3 ops.py open), and send them again")
     if evidence.go_stands:
-        send = staying_closed(evidence)
+        send = closed_remedy(go_stands=evidence.go_stands)
     return _NOTHING_WAITS(Result.NOT_RUN, text, send)
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from oss_oms_sync.answers.step import Finding
+from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.answers.text import Text, same, sentences, t
 from oss_oms_sync.clouds.task import OBJECT_TYPES, TaskInfo
 from oss_oms_sync.errors import PERMANENT, Failure, Reason, grant
@@ -161,21 +162,22 @@ def task_source(context: CheckContext) -> Finding:
 
 
 def overwrite_mode(context: CheckContext) -> Finding:
-    mode = context.task.object_overwrite_mode or "unknown"
-    if mode == "NO_OVERWRITE":
+    mode = context.task.object_overwrite_mode
+    name = mode.value if mode else "unknown"
+    if mode is OverwriteMode.NEVER:
         return fault(
-            t("{mode}: changed objects are not copied again", mode=mode),
+            t("{mode}: changed objects are not copied again", mode=name),
             t("Create a task that overwrites"),
         )
-    if mode == "FULL_OVERWRITE":
+    if mode is OverwriteMode.ALWAYS:
         return ok(
-            t("{mode}: no new version is skipped; what is submitted twice is copied twice", mode=mode),
+            t("{mode}: no new version is skipped; what is submitted twice is copied twice", mode=name),
         )
     gap = t("a new version of the same size that comes while OMS writes the old one may be skipped")
-    if mode == "CRC64_COMPARISON_OVERWRITE":
+    if mode is OverwriteMode.CRC64:
         gap = t("if one of the two objects has no CRC64, OMS compares size and time instead: {gap}", gap=gap)
     return warning(
-        t("{mode}: {gap}", mode=mode, gap=gap),
+        t("{mode}: {gap}", mode=name, gap=gap),
         t("FULL_OVERWRITE does not have this gap, but copies again, at your cost, what is submitted twice"),
     )
 

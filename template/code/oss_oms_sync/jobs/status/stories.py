@@ -10,6 +10,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.passes.classify import Entry
+from oss_oms_sync.rules.remedy import Remedy
 
 NOTHING_TO_DO = t("Nothing.")
 # What comes of a key in a closed project: nothing sends it, so these are all that can be promised.
@@ -50,7 +51,7 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
     )
 
 
-def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: tuple[Text, Step], *, was_resent: bool) -> Story:
+def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was_resent: bool) -> Story:
     """Return the story of an accepted version by its class in OBS; `remedy` is what puts it there in the place of
     another, and it `was_resent` after OMS failed to copy it."""
     if object_class is ObjectClass.EQUAL_CONTENTS:
@@ -72,6 +73,5 @@ def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: tuple[Text, St
     if entry.destination is None:
         is_missing = t("OMS accepted this version, but it is not in OBS.")
         return Story(is_missing, t("Compare sends it again."), WITH_OMS)
-    following, step = remedy
     is_another = t("OMS accepted this version, but OBS has another: {title}.", title=object_class.title)
-    return Story(is_another, following, NOT_SENT, step=step)
+    return Story(is_another, remedy.text, NOT_SENT, step=remedy.step)

@@ -11,10 +11,10 @@ from oss_oms_sync.answers.status_answer import Verdict, VerdictState
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK, MOVING, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, sentences, t
-from oss_oms_sync.comparison.result import CompareResult, mend_missing, missing_rights, typed
 from oss_oms_sync.copy_codes import copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, InObs
+from oss_oms_sync.rules.remedy import typed
 
 ACKNOWLEDGE = "python3 ops.py status --acknowledge"
 behind = partial(Verdict, VerdictState.BEHIND)
@@ -34,7 +34,8 @@ _STOPPED = {
         " the cause is gone: python3 ops.py migrate --remove"
     ),
 }
-_NOT_BY_SENDING = t("Sending them again does not mend that. What does, a rehearsal of the cutover says")
+# The order of a certificate's checks: a migration that overwrites newer objects mends older ones as well.
+_BY_URGENCY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
 _RESENT = t(
     "The migration of the old objects has ended, and of {total:object|objects} {failed} failed. Replay has"
     " their keys, and resends them. To end the migration: python3 ops.py migrate --remove"
@@ -141,52 +142,40 @@ def too_many(facts: Facts) -> Iterator[Verdict]:
 
 
 def lacking_in_obs(facts: Facts) -> Iterator[Verdict]:
-    """What the last comparison did not find in OBS."""
+    """Yield the verdict of objects that OBS lacked in their current version, by the last comparison."""
     in_obs = facts.in_obs
-    if in_obs.last and in_obs.lacking:
-        mend, step = _mend(in_obs.last)
-        yield behind(
-            t(
-                "The comparison of {began} found {lacking:object|objects} missing in OBS, or there in another"
-                " version, of {total}. {mend}: {command}",
-                began=in_obs.began,
-                lacking=in_obs.lacking,
-                total=in_obs.total,
-                mend=mend,
-                command=typed(step),
-            ),
-            step,
+    if not in_obs.last or not in_obs.lacking:
+        return
+    object_class = next(object_class for object_class in _BY_URGENCY if in_obs.count(object_class))
+    remedy = in_obs.last.remedy(object_class)
+    if remedy.step:
+        lacking = t(
+            "The comparison of {began} found {lacking:object|objects} missing in OBS, or there in another version, of"
+            " {total}.",
+            began=in_obs.began,
+            lacking=in_obs.lacking,
+            total=in_obs.total,
         )
-
-
-def _mend(result: CompareResult) -> tuple[Text, Step]:
-    """What ends it: where sending does not, a rehearsal says what does."""
-    is_skipped = result.overwrite_mode == "NO_OVERWRITE" or ObjectClass.OLDER in result.remedies
-    sent = (ObjectClass.MISSING, *(() if is_skipped else (ObjectClass.OLDER,)))
-    if result.state and result.tally.objects(*sent):
-        return mend_missing(result.state)
-    return _NOT_BY_SENDING, Step("cutover", {"rehearse": True})
+        command = typed(remedy.step)
+        following = t("{mend}: {command}", mend=remedy.text, command=command)
+        if remedy.is_special:
+            following = sentences(remedy.text, t("Next step: {command}", command=command))
+        yield behind(sentences(lacking, following), remedy.step)
 
 
 def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
-    """What is known to differ in OBS, and is not lacking there."""
+    """Yield the verdict of objects that may differ in OBS, and are not lacking there."""
     in_obs = facts.in_obs
     if in_obs.last and in_obs.count(ObjectClass.SUSPICIOUS):
-        yield behind(
-            t(
+        remedy = in_obs.last.remedy(ObjectClass.SUSPICIOUS)
+        if remedy.step:
+            text = t(
                 "By the comparison of {began}, of {total:object|objects}: {remedy}",
                 began=in_obs.began,
                 total=in_obs.total,
-                remedy=in_obs.last.remedies[ObjectClass.SUSPICIOUS],
-            ),
-            _reading(in_obs.last),
-        )
-
-
-def _reading(result: CompareResult) -> Step:
-    """The step that shows whether these differ: reading, unless it was done, and no permission was missing."""
-    was_read = result.state and result.state.scope.deep and not missing_rights(result.tally)
-    return Step("cutover", {"rehearse": True}) if was_read else Step("compare", {"deep": True})
+                remedy=remedy.text,
+            )
+            yield behind(text, remedy.step)
 
 
 def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:

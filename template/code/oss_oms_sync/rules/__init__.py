@@ -1,0 +1,1 @@
+"""Conclusions from facts: pure functions, shared by all readers. Standard library and `answers` only."""

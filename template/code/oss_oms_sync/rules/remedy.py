@@ -1,0 +1,300 @@
+"""The remedy of a class of objects: a sentence and the next step, for certify, compare, status and the story of a key.
+
+A remedy mends the objects of its class and as little else as possible, and is never known to do nothing: OMS skips a
+resend in some overwrite modes, reading again proves nothing new, and a closed project submits nothing.
+
+Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips an object that OBS has in the same size
+and not older. CRC64_COMPARISON_OVERWRITE does so if one of the two objects has no CRC64.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import OverwriteMode
+from oss_oms_sync.answers.text import NOTHING, Text, same, sentences, t
+
+# Maximum number of prefixes of a task group, if any shell takes them: as they stand, or in single quotes.
+_MAX_PREFIXES = 10
+_PLAIN = re.compile(r"[\w./:=@+-]+", re.ASCII)
+_NOT_QUOTABLE = re.compile("^-|[\"'\u2018\u2019\u201a\u201b]")
+PERHAPS_COPIED = t(
+    "They are in OBS in the same size, perhaps copied by hand: read them in the source. Status says why OMS takes none"
+)
+_STAYS_CLOSED = t(
+    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open it (python3 ops.py open), and"
+    " begin anew. If it is, copy by hand what OBS needs of these"
+)
+_GO_STANDS = t("A GO stands, so the project stays closed. Copy by hand what OBS needs of these")
+_MIGRATING = t("Compare again once the migration is over. How far it is: python3 ops.py migrate --look")
+_FAILED = t("See the reasons in status, send them again, and then judge them again")
+_LATER = t("Some minutes later, judge them again")
+_SENT = t("Compare has sent them, unless the project is closed. Some minutes later, judge them again")
+_UNCHANGED = t("Unchanged after rechecking. Start a new comparison, which resubmits them")
+_NEVER_SENT = t(
+    "Compare sent nothing: the project was closed, or that was not known. Start a new comparison, which sends them"
+)
+_RESEND = t("If OBS is to have the source's version, resend it:")
+_DECIDE = t("See who writes there. If the source has the right versions, send these again, and judge them again later")
+_DELETE = t("delete each in OBS and compare again: what is missing is sent")
+_AGAIN, _RESTART = Step("compare", {"again": True}), Step("compare", {"restart": True})
+_OVERWRITE = Step("compare", {"overwrite": True, "restart": True})
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Objects of one class in the source. `proven_different` and `in_vain` count those with an equal size in OBS that
+    were read and differ, and that OMS accepted once more without effect; `are_same_size`: all have an equal size.
+    `prefixes` are those of a migration that overwrites the objects: empty for all keys, None if a task group cannot
+    take the project's keys. `key` is that of a single object, if only this object is in question."""
+
+    objects: int
+    proven_different: int = 0
+    in_vain: int = 0
+    are_same_size: bool = False
+    prefixes: Sequence[str] | None = ()
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Attempts so far: wishes and effects of the comparison that found the objects. `overwrite`: it submitted
+    overwritten objects, and nobody has rechecked them since. `since`: its wish. `earlier`: the time of the oldest
+    object, if the pass submitted only what was written since it `begins`. `migration`: the step that copies `unsent`
+    objects sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended in a GO, which keeps the project
+    closed."""
+
+    deep: bool = False
+    missing_rights: Sequence[Text] = ()
+    overwrite: bool = False
+    submitted: int = 0
+    since: str = ""
+    begins: str = ""
+    earlier: str = ""
+    amended: bool = False
+    unsent: int = 0
+    migration: Step | None = None
+    frozen: bool = False
+    go_stands: bool = False
+
+    @property
+    def can_read(self) -> bool:
+        """True if reading may still prove something, perhaps after a permission is granted."""
+        return not self.deep or bool(self.missing_rights)
+
+
+class Remedy(NamedTuple):
+    """A remedy, and its first step; None if the user has to act outside of this tool. `is_special`: a plain submission
+    is known or supposed to do nothing, so the sentence says what does."""
+
+    text: Text
+    step: Step | None
+    is_special: bool = False
+
+
+def remedy(
+    object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Tried, *, is_open: bool
+) -> Remedy:
+    """Return the remedy of objects of a class; without text if nothing but an acceptance is left, or nothing is wrong.
+    `mode` is the sync task's, None if OMS does not report it. `is_open`: the project submits objects, or the next step
+    of a cutover opens it."""
+    match object_class:
+        case ObjectClass.MIGRATING:
+            return Remedy(_MIGRATING, _RESTART)
+        case ObjectClass.MOVING | ObjectClass.ARRIVING | ObjectClass.IN_FLIGHT:
+            return Remedy(_LATER, _AGAIN)
+        case ObjectClass.SUSPICIOUS:
+            return _suspicious(counts, mode, tried)
+        case ObjectClass.FAILED_BEFORE if tried.frozen and counts.are_same_size and not tried.deep:
+            return Remedy(PERHAPS_COPIED, _reading(counts))
+        case ObjectClass.OLDER if counts.in_vain and mode is OverwriteMode.CRC64 and (tried.can_read or is_open):
+            return _skipped_as_equal(counts, tried)
+        case ObjectClass.FAILED_BEFORE | ObjectClass.MISSING | ObjectClass.OLDER | ObjectClass.OVERWRITTEN:
+            if not is_open:
+                return Remedy(closed_remedy(go_stands=tried.go_stands), None)
+            return _submitted(object_class, counts, mode, tried)
+    return Remedy(NOTHING, None)
+
+
+def closed_remedy(*, go_stands: bool) -> Text:
+    """Return the remedy of objects that nothing submits, because no cutover opens the project (ops/cutover/close.py).
+    No step opens it either: the user has to know that OBS is not in use."""
+    return _GO_STANDS if go_stands else _STAYS_CLOSED
+
+
+def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]) -> list[str]:
+    """Return the narrowest prefixes of so many objects, at most ten: their keys or the folders of these, if all `keys`
+    are there; else their first-level `folders`. Empty if some cannot be named."""
+    prefixes = list(folders)
+    if keys and len(keys) == objects:
+        prefixes = _without_nested(sorted(keys))
+        if len(prefixes) > _MAX_PREFIXES:
+            prefixes = _without_nested(sorted({key[: key.rfind("/") + 1] or key for key in keys}))
+    return prefixes if len(prefixes) <= _MAX_PREFIXES and all(map(_can_be_typed, prefixes)) else []
+
+
+def typed(step: Step) -> str:
+    """Return a step as it is typed, where any shell takes all that it names as it stands or in single quotes."""
+    words = [f"python3 ops.py {step.job}"]
+    for name, option in step.options.items():
+        values = option if isinstance(option, list) else [option]
+        words += [f"--{name}" if value is True else f"--{name} {_quoted(str(value))}" for value in values]
+    return " ".join(words)
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else f"'{value}'"
+
+
+def _can_be_typed(prefix: str) -> bool:
+    return bool(prefix) and prefix.isprintable() and not _NOT_QUOTABLE.search(prefix)
+
+
+def _without_nested(prefixes: Sequence[str]) -> list[str]:
+    return [
+        prefix for prefix in prefixes if not any(prefix != other and prefix.startswith(other) for other in prefixes)
+    ]
+
+
+def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Remedy:
+    """Return the remedy of objects that a submission may mend, in an open project."""
+    match object_class:
+        case ObjectClass.FAILED_BEFORE:
+            return Remedy(_FAILED, Step("replay"))
+        case ObjectClass.OVERWRITTEN:
+            return _overwritten(counts, mode, tried)
+        case ObjectClass.OLDER if mode is OverwriteMode.NEVER:
+            return Remedy(_heal(counts, mode), _RESTART, is_special=True)
+    if counts.key:
+        return Remedy(_RESEND, Step("replay", {"key": counts.key}))
+    if tried.unsent:
+        too_many = t(
+            "Compare has not sent {n:object|objects}, because a migration copies as many sooner: let it, then compare"
+            " again",
+            n=tried.unsent,
+        )
+        return Remedy(too_many, tried.migration)
+    if tried.earlier:
+        earlier = t(
+            "Compare sends what was written since {since}, and some are older. Compare again since an earlier time",
+            since=tried.begins,
+        )
+        return Remedy(earlier, Step("compare", {"restart": True, "since": tried.earlier}))
+    # A recheck resubmits each key once for a run of a cutover, and else nothing.
+    if tried.amended or not tried.submitted:
+        since = {"since": tried.since} if tried.since else {}
+        return Remedy(_UNCHANGED if tried.amended else _NEVER_SENT, Step("compare", {"restart": True, **since}))
+    sent = t("Compare has sent {sent:object|objects}. Some minutes later, judge them again", sent=tried.submitted)
+    return Remedy(sent, _AGAIN)
+
+
+def _overwritten(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Remedy:
+    """Return the remedy of newer objects in OBS: OMS skips some of those with an equal size."""
+    proven, heal = counts.proven_different, _heal(counts, mode)
+    skipped = {OverwriteMode.ALWAYS: 0, OverwriteMode.CRC64: counts.in_vain, OverwriteMode.NEVER: counts.objects}.get(
+        mode or OverwriteMode.DEFAULT, proven
+    )
+    differing = t(
+        "{proven:object of the same size was read and differs|objects of the same size were read and differ}. If"
+        " OBS is to have what the source has: {heal}.",
+        proven=proven,
+        heal=heal,
+    )
+    if skipped == counts.objects:
+        return Remedy(differing if proven else heal, _migration(counts, mode) or _RESTART, is_special=True)
+    if counts.key:
+        return Remedy(differing if proven else _RESEND, Step("replay", {"key": counts.key}), is_special=proven > 0)
+    if tried.overwrite:
+        return Remedy(_SENT, _AGAIN)
+    if proven == counts.objects:
+        return Remedy(differing, _OVERWRITE, is_special=True)
+    if proven:
+        return Remedy(t("{decide}. {otherwise}", decide=_DECIDE, otherwise=differing), _OVERWRITE, is_special=True)
+    return Remedy(_DECIDE, _OVERWRITE)
+
+
+def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Tried) -> Remedy:
+    """Return the remedy of objects whose checksums differ, perhaps because one is none of the contents."""
+    heal = _heal(counts, mode)
+    if mode is OverwriteMode.ALWAYS:
+        heal = t("{heal}. If they cannot be read, {otherwise}", heal=heal, otherwise=_overwriting(counts, mode))
+    differ = t(
+        "{suspicious:object|objects} of the same size, but with another MD5, or an ETag that is not one.",
+        suspicious=counts.objects,
+    )
+    reading = _reading(counts)
+    read = t("To see which differ, read them: {deep}. If one does: {heal}.", deep=typed(reading), heal=heal)
+    unread = t("Reading did not prove them: compare them by hand. If one differs: {heal}.", heal=heal)
+    text = sentences(differ, *tried.missing_rights, read if tried.can_read else unread)
+    # A rehearsal names those that can only be accepted.
+    return Remedy(text, reading if tried.can_read else Step("cutover", {"rehearse": True}), is_special=True)
+
+
+def _skipped_as_equal(counts: Counts, tried: Tried) -> Remedy:
+    """Return the remedy of older objects that OMS skipped by their CRC64, or for lack of one: they may be equal."""
+    mode, reading = OverwriteMode.CRC64, _reading(counts)
+    otherwise = _overwriting(counts, mode)
+    skipped = t(
+        "OMS accepted {older:object|objects} of the same size once more, and did not copy them: they may be equal.",
+        older=counts.in_vain,
+    )
+    read = t(
+        "To see it, read them: {deep}. What cannot be read: {otherwise}.", deep=typed(reading), otherwise=otherwise
+    )
+    unread = t("Reading did not prove it: {otherwise}.", otherwise=otherwise)
+    text = sentences(skipped, *tried.missing_rights, read if tried.can_read else unread)
+    return Remedy(text, reading if tried.can_read else _migration(counts, mode) or _RESTART, is_special=True)
+
+
+def _reading(counts: Counts) -> Step:
+    """Return the comparison that reads the objects: all that may differ, or a single key."""
+    return Step("compare", {"deep": True, **({"prefix": counts.key} if _can_be_typed(counts.key) else {})})
+
+
+def _migration(counts: Counts, mode: OverwriteMode | None) -> Step | None:
+    """Return the migration that overwrites the objects, and as little else as prefixes allow. None where there can be
+    none: a task group takes no suffix, and none begins beside a sync task that overwrites nothing, which doctor
+    refuses."""
+    if counts.prefixes is None or mode is OverwriteMode.NEVER:
+        return None
+    return Step("migrate", {"overwrite": True, **({"prefix": [*counts.prefixes]} if counts.prefixes else {})})
+
+
+def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
+    migration = _migration(counts, mode)
+    if migration is None:
+        return _DELETE
+    return t(
+        "have a task group of OMS overwrite them, whatever it finds ({command}), or delete each in OBS and compare"
+        " again: what is missing is sent",
+        command=typed(migration),
+    )
+
+
+def _heal(counts: Counts, mode: OverwriteMode | None) -> Text:
+    """Return the way in which an object of the same size gets the source's contents in OBS."""
+    send = typed(Step("replay", {"key": counts.key})) if counts.key else "python3 ops.py compare --deep --overwrite"
+    otherwise = _overwriting(counts, mode)
+    match mode:
+        case OverwriteMode.ALWAYS:
+            return same(send)
+        case OverwriteMode.NEVER:
+            return t("OMS overwrites nothing (NO_OVERWRITE), so {delete}", delete=otherwise)
+        case OverwriteMode.CRC64 if counts.in_vain:
+            return t(
+                "OMS skipped what was sent again, because one of both objects has no CRC64, so {otherwise}",
+                otherwise=otherwise,
+            )
+        case OverwriteMode.CRC64:
+            return t(
+                "{send}. OMS skips it if one of both objects has no CRC64; then {otherwise}",
+                send=send,
+                otherwise=otherwise,
+            )
+    name = (mode or OverwriteMode.DEFAULT).value
+    return t("OMS skips what is sent again ({mode}), so {otherwise}", mode=name, otherwise=otherwise)

@@ -1,0 +1,30 @@
+"""Overwrite modes, which answers name as OMS does."""
+
+from __future__ import annotations
+
+import pytest
+
+from oss_oms_sync.answers.codec import UnreadableError, from_json, to_json
+from oss_oms_sync.answers.task_group import OverwriteMode
+from oss_oms_sync.clouds.task import TaskInfo
+
+MODE = "object_overwrite_mode"
+
+
+@pytest.mark.parametrize("name", [*(mode.value for mode in OverwriteMode), "A_LATER_MODE_OF_OMS", None])
+def test_an_answer_keeps_the_mode_as_oms_names_it(name):
+    task = TaskInfo.parse({MODE: name})
+    assert to_json(task)[MODE] == name
+    assert from_json(TaskInfo, to_json(task)) == task
+
+
+def test_a_later_mode_is_no_member():
+    later = OverwriteMode("A_LATER_MODE_OF_OMS")
+    assert (later in [*OverwriteMode], later is OverwriteMode("A_LATER_MODE_OF_OMS")) == (False, True)
+    assert len({mode.value for mode in OverwriteMode}) == 4
+
+
+@pytest.mark.parametrize("value", [1, True, ["FULL_OVERWRITE"]])
+def test_a_mode_that_is_no_text_is_unreadable(value):
+    with pytest.raises(UnreadableError):
+        from_json(OverwriteMode, value)

@@ -1,0 +1,149 @@
+"""The remedy of a class: it mends, in each overwrite mode, and is no wider than its objects."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.step import Step
+from oss_oms_sync.answers.task_group import OverwriteMode
+from oss_oms_sync.answers.text import t
+from oss_oms_sync.rules.remedy import Counts, Remedy, Tried, remedy
+
+LATER = OverwriteMode("A_LATER_MODE_OF_OMS")
+MODES = (*OverwriteMode, LATER, None)
+RIGHT = t("{number:object|objects} could not be read", number=1)
+MIGRATION = Step("migrate", {})
+COUNTS = {
+    "of another size": Counts(2, prefixes=["a/"]),
+    "of the same size": Counts(2, proven_different=2, are_same_size=True, prefixes=["a/"]),
+    "skipped": Counts(2, proven_different=2, in_vain=2, are_same_size=True, prefixes=["a/"]),
+    "mixed": Counts(2, proven_different=1, in_vain=1, prefixes=["a/"]),
+    "with a suffix": Counts(2, proven_different=2, in_vain=2, prefixes=None),
+    "a key of another size": Counts(1, prefixes=["k"], key="k"),
+    "a skipped key": Counts(1, proven_different=1, in_vain=1, are_same_size=True, prefixes=["k"], key="k"),
+}
+TRIED = {
+    "nothing": Tried(),
+    "submitted": Tried(submitted=2, overwrite=True),
+    "rechecked": Tried(submitted=2, amended=True),
+    "read": Tried(deep=True),
+    "not allowed to read": Tried(deep=True, missing_rights=[RIGHT]),
+    "too many": Tried(unsent=9, migration=MIGRATION),
+    "too late": Tried(begins="2026-01-02T00:00:00Z", earlier="2026-01-01T00:00:00Z"),
+    "frozen": Tried(frozen=True, submitted=2),
+}
+OLDER, OVERWRITTEN, SUSPICIOUS = ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS
+NEVER, DEFAULT, CRC64, ALWAYS = OverwriteMode
+AGAIN, RESTART, READ = {"again": True}, {"restart": True}, {"deep": True}
+SUBMIT, MIGRATE = {"overwrite": True, "restart": True}, {"overwrite": True, "prefix": ["a/"]}
+
+
+def every(*classes: ObjectClass) -> Any:
+    """Each combination of facts, with its remedy in an open and in a closed project."""
+    for object_class, counts, mode, tried in product(classes, COUNTS.values(), MODES, TRIED.values()):
+        facts = (object_class, counts, mode, tried)
+        yield *facts, remedy(*facts, is_open=True), remedy(*facts, is_open=False)
+
+
+@pytest.mark.parametrize(
+    ("object_class", "counts", "mode", "tried", "job", "options"),
+    [
+        (ObjectClass.MIGRATING, "of another size", None, "nothing", "compare", RESTART),
+        (ObjectClass.MOVING, "of another size", None, "nothing", "compare", AGAIN),
+        (ObjectClass.IN_FLIGHT, "of another size", None, "nothing", "compare", AGAIN),
+        (ObjectClass.FAILED_BEFORE, "of the same size", None, "nothing", "replay", {}),
+        (ObjectClass.FAILED_BEFORE, "of the same size", None, "frozen", "compare", READ),
+        (ObjectClass.MISSING, "of another size", None, "nothing", "compare", RESTART),
+        (ObjectClass.MISSING, "of another size", None, "submitted", "compare", AGAIN),
+        (ObjectClass.MISSING, "of another size", None, "rechecked", "compare", RESTART),
+        (ObjectClass.MISSING, "of another size", None, "too many", "migrate", {}),
+        (
+            ObjectClass.MISSING,
+            "of another size",
+            None,
+            "too late",
+            "compare",
+            {"restart": True, "since": "2026-01-01T00:00:00Z"},
+        ),
+        (OLDER, "of another size", NEVER, "submitted", "compare", RESTART),
+        (OLDER, "skipped", DEFAULT, "submitted", "compare", AGAIN),
+        (OLDER, "skipped", CRC64, "submitted", "compare", READ),
+        (OLDER, "skipped", CRC64, "read", "migrate", MIGRATE),
+        (OLDER, "skipped", CRC64, "not allowed to read", "compare", READ),
+        (OLDER, "with a suffix", CRC64, "read", "compare", RESTART),
+        (OLDER, "a key of another size", DEFAULT, "nothing", "replay", {"key": "k"}),
+        (OLDER, "a skipped key", CRC64, "nothing", "compare", {"deep": True, "prefix": "k"}),
+        *((OVERWRITTEN, "of another size", mode, "nothing", "compare", SUBMIT) for mode in MODES if mode is not NEVER),
+        (OVERWRITTEN, "of another size", NEVER, "nothing", "compare", RESTART),
+        (OVERWRITTEN, "of another size", DEFAULT, "submitted", "compare", AGAIN),
+        *((OVERWRITTEN, "of the same size", mode, "nothing", "migrate", MIGRATE) for mode in (DEFAULT, LATER, None)),
+        (OVERWRITTEN, "of the same size", CRC64, "nothing", "compare", SUBMIT),
+        (OVERWRITTEN, "skipped", CRC64, "nothing", "migrate", MIGRATE),
+        (OVERWRITTEN, "skipped", ALWAYS, "nothing", "compare", SUBMIT),
+        (OVERWRITTEN, "mixed", CRC64, "nothing", "compare", SUBMIT),
+        (OVERWRITTEN, "with a suffix", DEFAULT, "nothing", "compare", RESTART),
+        (OVERWRITTEN, "a skipped key", CRC64, "nothing", "migrate", {"overwrite": True, "prefix": ["k"]}),
+        (OVERWRITTEN, "a skipped key", ALWAYS, "nothing", "replay", {"key": "k"}),
+        (SUSPICIOUS, "of another size", None, "nothing", "compare", READ),
+        (SUSPICIOUS, "of another size", None, "read", "cutover", {"rehearse": True}),
+        (SUSPICIOUS, "of another size", None, "not allowed to read", "compare", READ),
+    ],
+)
+def test_the_step_of_each_class_by_mode_and_by_what_was_tried(object_class, counts, mode, tried, job, options):
+    step = remedy(object_class, COUNTS[counts], mode, TRIED[tried], is_open=True).step
+    assert step == Step(job, options)
+
+
+def test_no_step_in_a_closed_project_submits_or_overwrites():
+    classes = (ObjectClass.MISSING, OLDER, OVERWRITTEN, ObjectClass.FAILED_BEFORE)
+    steps = [closed.step for *_, closed in every(*classes)]
+    assert all(step is None or (step.job, "deep" in step.options) == ("compare", True) for step in steps)
+
+
+def test_reading_is_the_step_only_where_it_may_prove_something():
+    for *_, tried, open_, closed in every(*ObjectClass):
+        for step in filter(None, (open_.step, closed.step)):
+            assert not (step.options.get("deep") and tried.deep and not tried.missing_rights)
+
+
+def test_nothing_is_submitted_that_oms_is_known_to_skip():
+    for _, counts, mode, _, open_, _ in every(OVERWRITTEN):
+        is_skipped = mode is NEVER or (counts.in_vain if mode is CRC64 else counts.proven_different) == counts.objects
+        if is_skipped and mode is not ALWAYS:
+            assert open_.step in (
+                Step("compare", RESTART),
+                Step("migrate", {"overwrite": True, "prefix": counts.prefixes}),
+            )
+
+
+def test_the_remedy_of_a_key_is_no_wider_than_the_key():
+    for _, counts, *_, open_, _ in every(OLDER, OVERWRITTEN):
+        options = open_.step.options
+        if counts.key and open_.step != Step("compare", RESTART):
+            assert "k" in (options.get("key"), options.get("prefix"), *(options.get("prefix") or ()))
+
+
+def test_no_migration_is_a_remedy_beside_a_task_that_overwrites_nothing():
+    texts = [(open_.text.en, open_.step) for _, _, mode, tried, open_, _ in every(*ObjectClass) if mode is NEVER]
+    assert not [text for text, step in texts if "migrate --overwrite" in text or step == Step("migrate", MIGRATE)]
+
+
+def test_a_mode_that_oms_adds_later_has_the_remedies_of_the_default():
+    for object_class, counts, tried in product(ObjectClass, COUNTS.values(), TRIED.values()):
+        later, default = (remedy(object_class, counts, mode, tried, is_open=True) for mode in (LATER, DEFAULT))
+        assert later.text.en == default.text.en.replace(DEFAULT.value, LATER.value)
+        assert later[1:] == default[1:]
+
+
+@pytest.mark.parametrize("object_class", [ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE, ObjectClass.UNKNOWN])
+def test_a_class_that_is_only_accepted_or_well_has_no_remedy(object_class):
+    assert not remedy(object_class, Counts(1), None, Tried(), is_open=True).text.en
+
+
+def test_a_project_that_a_go_keeps_closed_is_not_opened():
+    closed: Remedy = remedy(ObjectClass.MISSING, Counts(1), None, Tried(go_stands=True), is_open=False)
+    assert "ops.py open" not in closed.text.en
