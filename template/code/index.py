@@ -53,8 +53,8 @@ class Context(Protocol):
 def _handler(job: str) -> Callable[[bytes, Context], Any]:
     """Return the entry point of a function.
 
-    Its event is a timer event or a manual payload. `forward` also takes any payload of the OSS trigger, `replay` an
-    event on which `forward` failed for good, and passes a payload of the log bucket.
+    Its event is a timer event or a manual payload. `forward` takes any payload of the OSS trigger, `replay` also an
+    event on which `forward` failed for good; reconcile and compare also take an event of the log bucket.
 
     It raises OmsSyncError: then Function Compute has to keep the event.
     """

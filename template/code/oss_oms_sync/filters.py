@@ -38,7 +38,7 @@ class KeyFilter:
         return self.matches(key) and not key.startswith(self.canaries)
 
     def count_reported(self, keys: Sequence[str]) -> int:
-        """Return the number of leading keys, of these rising keys, that are reported."""
+        """Return the number of leading keys that are reported; the keys rise."""
         if self.suffix or not all(map(self.is_reported, (keys[0], keys[-1]))):
             return next((place for place, key in enumerate(keys) if not self.is_reported(key)), len(keys))
         # Keys with the same beginning are neighbours.

@@ -29,16 +29,16 @@ def parse(payload: bytes | str, kind: type[T]) -> T:
 
     Raises PayloadError for anything else.
     """
-    options, types = _object(payload), option_types(kind)
+    options, types = _parse_object(payload), option_types(kind)
     if is_timer_event(options):
-        options = _object(str(options.get("payload") or ""))
+        options = _parse_object(str(options.get("payload") or ""))
     for name, value in options.items():
         if name not in types:
-            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_list(types)}")
+            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_join(types)}")
         unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not is_text(value))
         if type(value) is not types[name] or unusable:
             raise PayloadError(
-                f"The payload's {name} is {value!r}, which is no {_NAMES[types[name]]}. It takes {_list(types)}"
+                f"The payload's {name} is {value!r}, which is no {_NAMES[types[name]]}. It takes {_join(types)}"
             )
     if problem := prefix_problem(str(options.get("prefix", ""))):
         raise PayloadError(f"The payload's prefix {problem}")
@@ -48,11 +48,11 @@ def parse(payload: bytes | str, kind: type[T]) -> T:
 _NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}
 
 
-def _list(types: Mapping[str, type]) -> str:
+def _join(types: Mapping[str, type]) -> str:
     return ", ".join(f"{name} ({_NAMES[kind]})" for name, kind in types.items())
 
 
-def _object(text: bytes | str) -> dict[str, object]:
+def _parse_object(text: bytes | str) -> dict[str, object]:
     if not text.strip():
         return {}
     value = jsontext.load(text)

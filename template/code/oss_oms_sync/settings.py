@@ -34,7 +34,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # The tokens of all known webhooks are longer, and the words in their addresses shorter.
 _TOKEN_LENGTH = 16
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
-# The longest RECONCILE_PERIOD. A stored pass that nobody resumes for this long is forgotten: ignored, then deleted.
+# The longest RECONCILE_PERIOD. A stored pass that is not resumed for this time is forgotten: ignored, then deleted.
 MAX_PERIOD = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -156,9 +156,9 @@ class _Reader:
 
     def sync_task(self) -> SyncTask:
         url = self._get("SYNC_URL")
-        problem, parts = _split(url)
+        problem, parts = _split_url(url)
         match = _SYNC_PATH.fullmatch(parts.path)
-        defect = _first(
+        defect = _first_problem(
             (not url, "is empty"),
             (problem, problem),
             (parts.path.endswith("/"), 'ends with "/", which has to be removed'),
@@ -179,7 +179,7 @@ class _Reader:
             f"{name} is empty. Set HW_AK and HW_SK to the access key of a Huawei Cloud IAM user with the permission"
             " oms:synctask:createEvent (console: My Credentials > Access Keys)",
         )
-        # The value is not shown, because it is a secret or close to one.
+        # The value is not shown, because it is, or may contain, a secret.
         self.check(
             _is_plain(value),
             f"{name} holds a space or a character outside ASCII. Copy it again without anything around it",
@@ -201,7 +201,7 @@ class _Reader:
         return value
 
     def key_filter(self) -> KeyFilter:
-        # White space may be intended here, so these two are taken as they are.
+        # White space may be intended here, so both values are taken as they are.
         prefix, suffix = self._env.get("OBJECT_PREFIX", ""), self._env.get("OBJECT_SUFFIX", "")
         for name, value, example in (("OBJECT_PREFIX", prefix, "photos/"), ("OBJECT_SUFFIX", suffix, ".jpg")):
             self.check(
@@ -240,9 +240,9 @@ class _Reader:
         self, address: str, name: str, looks: str, names_bucket: Callable[[str], bool], cloud: str
     ) -> SplitResult:
         """Return the parts of an endpoint; `names_bucket` returns True if a host of this `cloud` names a bucket."""
-        problem, parts = _split(address if "://" in address else f"https://{address}")
+        problem, parts = _split_url(address if "://" in address else f"https://{address}")
         host = parts.hostname or ""
-        defect = _first(
+        defect = _first_problem(
             (problem, problem),
             (parts.path.strip("/"), "holds a path"),
             (host.endswith(cloud) and names_bucket(host), "names a bucket"),
@@ -252,7 +252,7 @@ class _Reader:
 
     def webhook(self) -> str:
         url = self._get("ALERT_WEBHOOK")
-        problem, _ = _split(url, may_have_query=True)
+        problem, _ = _split_url(url, may_have_query=True)
         # The value is not shown, because it is a secret.
         self.check(
             not url or not problem,
@@ -304,7 +304,7 @@ class _Reader:
         return match
 
 
-def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
+def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
     """Return the problem of a service's `url`, empty if there is none, and the parts of the URL."""
     nothing = parts = SplitResult("", "", "", "", "")
     is_url = False
@@ -314,7 +314,7 @@ def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]
     host = parts.hostname or ""
     unexpected = "#" if may_have_query else "?#"
     named = " or ".join(f'"{mark}"' for mark in unexpected)
-    defect = _first(
+    defect = _first_problem(
         (not _is_plain(url), "holds a space or a character outside ASCII"),
         (not is_url, "is no URL"),
         (not host, "names no host"),
@@ -329,7 +329,7 @@ def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]
     return defect, nothing if defect else parts
 
 
-def _first(*problems: tuple[object, str]) -> str:
+def _first_problem(*problems: tuple[object, str]) -> str:
     """Return the first problem that applies; empty if none does."""
     return next((problem for is_so, problem in problems if is_so), "")
 

@@ -40,7 +40,7 @@ class Bucket(ABC):
 
         Raises StorageError, also if the names are out of order.
         """
-        return self._listed(prefix, after, PAGE_SIZE)
+        return self._list(prefix, after, PAGE_SIZE)
 
     def first_name(self, prefix: str, after: str) -> str:
         """Return the first name that begins with `prefix` and follows `after`; empty if there is none.
@@ -49,7 +49,7 @@ class Bucket(ABC):
 
         Raises StorageError.
         """
-        return next(iter(self._listed(prefix, after, 1).columns.names), "")
+        return next(iter(self._list(prefix, after, 1).columns.names), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageError | None]:
         """Return the listing's entry of each of these objects; None for an object that does not exist.
@@ -58,7 +58,7 @@ class Bucket(ABC):
         """
         possible = [name for name in names if len(name.encode()) <= self._longest_name]
         pages = self._calls.run([self._list_call(name, "", 1) for name in possible])
-        summaries = dict(zip(possible, map(self._named, possible, pages), strict=True))
+        summaries = dict(zip(possible, map(self._find_in_page, possible, pages), strict=True))
         return [summaries.get(name) for name in names]
 
     def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
@@ -76,7 +76,7 @@ class Bucket(ABC):
 
         Iterating raises StorageError, also if the names do not rise.
         """
-        ahead = [self._ask_for_page(prefix, after)]
+        ahead = [self._begin_page(prefix, after)]
         try:
             yield self._pages(prefix, after, ahead)
         finally:
@@ -88,16 +88,16 @@ class Bucket(ABC):
         while ahead:
             unread = ahead.pop().result()
             if guess := unread.guess_next():
-                ahead.append(self._ask_for_page(prefix, guess))
+                ahead.append(self._begin_page(prefix, guess))
             page = self._read_page(unread, prefix, after)
             after = page.columns.names[-1] if page.more else ""
             if after != guess:
                 for wrong in ahead:
                     wrong.leave()
-                ahead[:] = [self._ask_for_page(prefix, after)] if after else []
+                ahead[:] = [self._begin_page(prefix, after)] if after else []
             yield page
 
-    def _ask_for_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
+    def _begin_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
         return self._calls.begin(self._ask_call(prefix, after, PAGE_SIZE))
 
     def _read_page(self, unread: UnreadPage, prefix: str, after: str) -> ListPage:
@@ -179,13 +179,13 @@ class Bucket(ABC):
     def _disorder(self, after: str) -> StorageError:
         """Return the error for a page that cannot follow `after`."""
 
-    def _named(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
+    def _find_in_page(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
         if isinstance(page, StorageError):
             return page
         # An object is the first of all whose names begin with its name.
         return next((stored for stored in self.checked(page, "").objects if stored.name == name), None)
 
-    def _listed(self, prefix: str, after: str, size: int) -> ListPage:
+    def _list(self, prefix: str, after: str, size: int) -> ListPage:
         return self.checked(self._run(self._list_call(prefix, after, size)), after)
 
     def _run(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:

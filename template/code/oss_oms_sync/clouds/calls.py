@@ -198,7 +198,7 @@ class Calls:
         """Make these calls side by side, and return their results in order."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        retried = [partial(self._retried, attempt, budget) for attempt in attempts]
+        retried = [partial(self._retry, attempt, budget) for attempt in attempts]
         results = self._pool.run(retried, self._deadline.remaining())
         if None in results:
             self._session.abort()
@@ -208,10 +208,10 @@ class Calls:
         """Start one call and return."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        begun = self._pool.begin(partial(self._retried, attempt, budget), self._deadline.remaining())
+        begun = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
         return PendingCall(begun, self._session, budget, self._no_answer)
 
-    def _retried(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
+    def _retry(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
         return budget.run(attempt, self._session.close, self._too_late)
 
 

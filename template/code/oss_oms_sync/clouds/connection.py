@@ -37,7 +37,7 @@ _SOCKET_OPTIONS = [
 if hasattr(socket, "TCP_USER_TIMEOUT"):
     _SOCKET_OPTIONS.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(MAX_CALL_SECONDS * 1000)))
 
-# The most that is read of a response that is neither a listing nor a project's object: any host may have sent it.
+# The maximum read of a response that is neither a listing nor a project's object: any host may have sent it.
 MAX_SHORT_BODY = 64 * 1024
 # A page of a listing with the longest names takes about 4 MB, a month of OMS statistics 3, a run file at most 7.
 MAX_LONG_BODY = 16 * 1024 * 1024
@@ -70,7 +70,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
         self.close()
 
     def close(self) -> None:
-        """Close the connections that no call is using; the next call opens a new one."""
+        """Close the connections that no call is using; the next call opens a connection."""
         self._adapter.close()
 
     def connect_ahead(self, url: str) -> None:
@@ -154,7 +154,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return manager
 
     def _registering(self, pool: Any) -> Any:
-        # urllib3 keeps connections until their pool is gone. If they kept the adapter, which keeps the pool, none went.
+        # urllib3 keeps connections until their pool is gone, and the adapter keeps the pool: so the reference is weak.
         base, this = pool.ConnectionCls, proxy(self)
 
         def connect(connection: Any) -> None:
@@ -207,7 +207,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         pool.opened_ahead = True
 
     def abort(self) -> None:
-        """Reset every socket: a thread that waits for one returns at once."""
+        """Reset every socket: a thread that waits for a socket returns at once."""
         with self._lock:
             self._aborted += 1
             sockets = list(self._sockets)
@@ -232,24 +232,24 @@ def _reset(opened: socket.socket) -> None:
         socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
-def read_body(response: requests.Response, most: int) -> bytes:
-    """Read the body of a streamed response, or only its first `most` bytes.
+def read_body(response: requests.Response, max_bytes: int) -> bytes:
+    """Read the body of a streamed response, or only its first `max_bytes` bytes.
 
-    The response to a HEAD has no body, whatever its Content-Length; reading it frees the connection.
+    The response to a HEAD has no body, for any Content-Length; reading it frees the connection.
 
     The body is not decompressed, because no call asks for compression.
 
     Raises requests.ReadTimeout, and requests.ConnectionError if the body ends before its Content-Length.
     """
     try:
-        body: bytes = response.raw.read(most + 1, decode_content=False)
+        body: bytes = response.raw.read(max_bytes + 1, decode_content=False)
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
     except urllib3.exceptions.HTTPError as error:
         raise requests.ConnectionError(error) from error
-    if len(body) > most:
+    if len(body) > max_bytes:
         response.close()
-        return body[:most]
+        return body[:max_bytes]
     length = response.headers.get("Content-Length", "") if response.request.method != "HEAD" else ""
     # RFC 9112, 6.3: a Transfer-Encoding overrides the Content-Length.
     if length.isdecimal() and int(length) != len(body) and "Transfer-Encoding" not in response.headers:

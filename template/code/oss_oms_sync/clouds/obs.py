@@ -50,7 +50,7 @@ from oss_oms_sync.settings import Settings
 T = TypeVar("T")
 
 # OBS, "Uploading an object": a name has at most 1024 bytes of UTF-8.
-_LONGEST_NAME = 1024
+_MAX_NAME_BYTES = 1024
 LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
 
 # The ends of a time of a listing. Milliseconds do not count, because OSS has none.
@@ -58,7 +58,7 @@ _SECONDS = {f":{second:02}": second for second in range(60)}
 _ENDS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-# Statuses after which a call is repeated, whatever code the response has.
+# Statuses after which a call is repeated, with any error code.
 _RETRIED = {
     **dict.fromkeys((408, 409, 500, 502, 504), UNAVAILABLE),
     **dict.fromkeys((429, 503), THROTTLED),
@@ -135,7 +135,7 @@ class ObsBucket(Bucket):
             no_answer=partial(ObsError, NETWORK, "no answer in time", "", name),
             too_late=partial(ObsError, DEADLINE, "the invocation's time was up", "", name),
         )
-        super().__init__(name, calls, _LONGEST_NAME)
+        super().__init__(name, calls, _MAX_NAME_BYTES)
 
     def is_file_system(self) -> bool:
         """Return True if it is a parallel file system, by the API page "Obtaining Bucket Metadata".
@@ -250,14 +250,14 @@ class ObsBucket(Bucket):
             failure = self._failure(NETWORK, root_cause(error), action)
             return Attempt(failure, again=True, connection_lost=True)
         if not is_success:
-            return self._refused(response, body, method, action)
+            return self._refusal(response, body, method, action)
         try:
             return Attempt(read(response, body))
         except (NotAListing, NotObs) as error:
             failure = self._failure(NOT_OBS, f"it answered {response.status_code}; {error}", action)
             return Attempt(failure, again=True, connection_lost=True)
 
-    def _refused(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
+    def _refusal(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
         status = response.status_code
         code, message = code_and_message(body)
         # The response to HEAD has no body with a code, so only this header shows that OBS sent it.

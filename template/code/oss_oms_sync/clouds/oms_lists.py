@@ -22,8 +22,8 @@ _DIGIT = re.compile(rb"[0-9]")
 # All regions that have sync tasks are in China.
 _ZONE = "+08:00"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# No complete line is longer: a key has up to 1023 bytes, and stands there in plain text and in up to three times as
-# many bytes.
+# No complete line is longer: a key of up to 1023 bytes stands there in plain text, and URL-encoded in up to three times
+# as many bytes.
 LONGEST_LINE = 16 * 1024
 
 

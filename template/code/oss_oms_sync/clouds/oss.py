@@ -89,7 +89,7 @@ class OssClient:
     def connect_ahead(self) -> None:
         """Open a connection to the log bucket while `oss2` is imported."""
         endpoint = urlsplit(self.settings.oss_endpoint)
-        # As oss2 does.
+        # The host name that oss2 uses.
         bucket = "" if is_loopback(endpoint.hostname or "") else f"{self.settings.log_bucket}."
         self.session.connect_ahead(f"{endpoint.scheme}://{bucket}{endpoint.netloc}")
 
@@ -182,7 +182,7 @@ class OssBucket(Bucket):
     def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:
         exceptions = import_oss2().exceptions
         # Every failure becomes a StorageError that the caller handles, so a key stays where it was.
-        # A delete whose response is lost may still land, even after a second one is answered, so it is not repeated.
+        # A delete whose response is lost may still land, even after a second delete is answered, so it is not repeated.
         repeat = action != _DELETE
         try:
             return Attempt(call(self._oss2_bucket()))

@@ -75,7 +75,7 @@ def _accepts_by_code(name: str) -> Callable[[int, bytes], bool]:
     return took
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     """Shorten the text to a length that every robot takes."""
     body, half = text.encode("utf-8", "replace"), _MAX_TEXT_BYTES // 2
     if len(body) <= _MAX_TEXT_BYTES:
@@ -85,10 +85,10 @@ def _shortened(text: str) -> str:
 
 
 _DINGTALK = _Robot(
-    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _shortened(text)}}, _accepts_by_code("errcode")
+    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _shorten(text)}}, _accepts_by_code("errcode")
 )
 _FEISHU = _Robot(
-    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _shortened(text)}}, _accepts_by_code("code")
+    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _shorten(text)}}, _accepts_by_code("code")
 )
 _ANY = _Robot("JSON", lambda text, fields: {**fields, "message": text}, lambda status, _: 200 <= status < 300)
 
@@ -101,7 +101,7 @@ _ROBOTS = {
     "hooks.slack.com": _Robot(
         "Slack",
         # Slack, "Formatting text": these three would begin links and mentions.
-        lambda text, _: {"text": _shortened(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
+        lambda text, _: {"text": _shorten(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
         lambda status, body: status == 200 and body.strip() == b"ok",
     ),
 }

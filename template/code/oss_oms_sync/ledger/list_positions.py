@@ -85,7 +85,7 @@ class ListPositions:
     - `said`: the reason why lists were not read last time.
     - `listed`: the lines of each month in which a list was modified ("2026-01", in China), each line once.
     - `group`: OMS's id of the task group whose lists below `folder` are read beside those of the sync task.
-    - `of_group`: the number of lines in them.
+    - `of_group`: the number of their lines that named an object.
     """
 
     looked: str = ""

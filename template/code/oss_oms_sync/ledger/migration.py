@@ -82,7 +82,7 @@ class Migrations:
     def copied(self, source: ObjectSummary) -> bool:
         """Return True if a finished group came to this version.
 
-        Its copy failures are known to replay, or to no one.
+        Its copy failures are unknown, or known to replay.
         """
         return any(reach.has_copied and reach.has(source) for reach in self.reaches)
 
@@ -101,8 +101,8 @@ def current_migration(invocation: Invocation) -> Migration | None:
 
     Raises StorageError.
     """
-    body = _current(invocation)
-    return None if body is None else _migration(body)
+    body = _read_current(invocation)
+    return None if body is None else _parse_migration(body)
 
 
 def finished_migrations(invocation: Invocation) -> list[Migrated]:
@@ -111,7 +111,7 @@ def finished_migrations(invocation: Invocation) -> list[Migrated]:
     Raises StorageError.
     """
     finished = []
-    for body in _finished(invocation):
+    for body in _read_finished(invocation):
         with suppress(UnreadableError):
             finished.append(from_json(Migrated, jsontext.load(body)))
     return sorted(finished, key=lambda migrated: migrated.begun)
@@ -122,13 +122,13 @@ def load_migrations(invocation: Invocation) -> Migrations:
 
     Raises StorageError.
     """
-    now, begun = invocation.clock.now(), _current(invocation)
-    reaches = [_reach(body, now) for body in _finished(invocation)]
+    now, begun = invocation.clock.now(), _read_current(invocation)
+    reaches = [_parse_reach(body, now) for body in _read_finished(invocation)]
     if begun is None:
         return Migrations(tuple(filter(None, reaches)))
-    task_group = query_task_group(invocation, _migration(begun))
+    task_group = query_task_group(invocation, _parse_migration(begun))
     group = task_group if isinstance(task_group, TaskGroup) else None
-    reaches.append(_reach(begun, now, group))
+    reaches.append(_parse_reach(begun, now, group))
     is_unknown = group is None or reaches[-1] is None
     step = group.step if group else LOOK
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)
@@ -148,12 +148,12 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
     return replace(group, resent=positions.has_all_of(group))
 
 
-def _current(invocation: Invocation) -> bytes | None:
-    return invocation.log_bucket.get(f"{_states(invocation)}migrate-{invocation.settings.project}.json")
+def _read_current(invocation: Invocation) -> bytes | None:
+    return invocation.log_bucket.get(f"{_state_folder(invocation)}migrate-{invocation.settings.project}.json")
 
 
-def _finished(invocation: Invocation) -> list[bytes]:
-    begin = f"{_states(invocation)}migrated-{invocation.settings.project}-"
+def _read_finished(invocation: Invocation) -> list[bytes]:
+    begin = f"{_state_folder(invocation)}migrated-{invocation.settings.project}-"
     # Another project's name may begin with this one's.
     names = [
         stored.name for stored in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(stored.name[len(begin) :])
@@ -161,11 +161,11 @@ def _finished(invocation: Invocation) -> list[bytes]:
     return [stored.body for stored in invocation.log_bucket.get_all(names) if stored]
 
 
-def _states(invocation: Invocation) -> str:
+def _state_folder(invocation: Invocation) -> str:
     return f"{record_root(invocation.task_id)}state/"
 
 
-def _migration(body: bytes) -> Migration:
+def _parse_migration(body: bytes) -> Migration:
     match jsontext.load(body):
         case {"begun": str(begun), "group": str(group), **fields}:
             keys = fields.get("keys")
@@ -173,7 +173,7 @@ def _migration(body: bytes) -> Migration:
     return Migration("", "")
 
 
-def _reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach | None:
+def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach | None:
     """Return the reach of a migration; None if its object cannot be read.
 
     `group` is OMS's answer for a migration that is not finished.

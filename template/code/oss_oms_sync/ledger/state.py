@@ -169,7 +169,7 @@ class JobState:
         return f"{self._folder}{base}.json"
 
     def installed(self, *, note: bool) -> datetime:
-        """Return when the project began to run: now, if there is no note of it; with `note`, write one.
+        """Return when the project began to run: now, if there is no note of it; with `note`, the answer is stored.
 
         OSS does not let the triggers of two projects overlap, so a note whose filter overlaps with this project's is
         its own, from before its filter was changed. A note without a filter, written by hand, may be its own too.

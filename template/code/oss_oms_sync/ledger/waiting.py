@@ -163,8 +163,8 @@ class FailedRecords:
     are_more: bool
 
 
-def list_failed(invocation: Invocation, most: int) -> FailedRecords:
-    """List `most` records, passing over the records of other projects between them, up to a limit.
+def list_failed(invocation: Invocation, max_records: int) -> FailedRecords:
+    """List `max_records` records, passing over the records of other projects between them, up to a limit.
 
     Raises StorageError.
     """
@@ -178,23 +178,23 @@ def list_failed(invocation: Invocation, most: int) -> FailedRecords:
     # Records of another project on the same task, or from before the prefix or suffix was changed.
     outside = 0
     if settings.key_filter.prefix:
-        every = islice(bucket.iter_objects(by_key), most)
+        every = islice(bucket.iter_objects(by_key), max_records)
         outside = sum(record.name != by_key and not record.name.startswith(mine) for record in every)
     for record in islice(records, _MAX_LISTED):
         if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key)):
             failed.append(record)
         else:
             outside += 1
-        if len(failed) > most:
+        if len(failed) > max_records:
             break
-    are_more = len(failed) > most or next(records, None) is not None
-    return FailedRecords(failed[:most], outside, are_more)
+    are_more = len(failed) > max_records or next(records, None) is not None
+    return FailedRecords(failed[:max_records], outside, are_more)
 
 
 def records_and_runs(
-    invocation: Invocation, most: int, most_run_files: int, *, of_all: bool = False
+    invocation: Invocation, max_records: int, max_run_files: int, *, of_all: bool = False
 ) -> tuple[FailedRecords, RunKeys]:
-    """Return up to `most` failed records, and up to `most_run_files` run files, of this project or `of_all`.
+    """Return up to `max_records` failed records, and up to `max_run_files` run files, of this project or `of_all`.
 
     A run takes keys out of their records into a file, and back if they fail again. So the files are read before the
     records are listed, and files that are new after that: each waiting key is listed, unless a whole run took and
@@ -208,13 +208,13 @@ def records_and_runs(
         for project in run_files_by_project(invocation) if of_all else [""]:
             yield from RunFiles(invocation, project).leftovers(listed_names)
 
-    files = list(islice(run_files(), most_run_files + 1))
-    records = list_failed(invocation, most)
-    files += islice(run_files(), most_run_files + 1 - len(files))
-    first = files[:most_run_files]
+    files = list(islice(run_files(), max_run_files + 1))
+    records = list_failed(invocation, max_records)
+    files += islice(run_files(), max_run_files + 1 - len(files))
+    first = files[:max_run_files]
     keys = {key.key: key for run in first if isinstance(run, RunFile) for key in run.keys}
     unreadable = [name for name in first if isinstance(name, str)]
-    return records, RunKeys(len(first), unreadable, [*keys.values()], are_more=len(files) > most_run_files)
+    return records, RunKeys(len(first), unreadable, [*keys.values()], are_more=len(files) > max_run_files)
 
 
 def read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
@@ -253,14 +253,14 @@ class WaitingKeys:
     has_more_records: bool
 
 
-def list_waiting_keys(invocation: Invocation, most: int, most_run_files: int, *, reasons: bool) -> WaitingKeys:
-    """List the waiting keys of up to `most` records and `most_run_files` run files.
+def list_waiting_keys(invocation: Invocation, max_records: int, max_run_files: int, *, reasons: bool) -> WaitingKeys:
+    """List the waiting keys of up to `max_records` records and `max_run_files` run files.
 
     The reasons of failures are known only with `reasons`: each record is read for that.
 
     Raises StorageError.
     """
-    records, runs = records_and_runs(invocation, most, most_run_files, of_all=True)
+    records, runs = records_and_runs(invocation, max_records, max_run_files, of_all=True)
     by_key = record_prefix(invocation.task_id, "failed")
     # A long key is named only in its record's body.
     names = {
@@ -273,5 +273,5 @@ def list_waiting_keys(invocation: Invocation, most: int, most_run_files: int, *,
     is_reported = invocation.settings.key_filter.is_reported
     keys = {waiting.key: waiting for waiting in (*runs.keys, *filter(None, failed_keys)) if is_reported(waiting.key)}
     unread, are_more = failed_keys.count(None) + len(runs.unreadable), records.are_more or runs.are_more
-    has_more_records = records.are_more and len(records.listed) == most
+    has_more_records = records.are_more and len(records.listed) == max_records
     return WaitingKeys([*keys.values()], unread, are_more, has_more_records)
