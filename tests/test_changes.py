@@ -173,7 +173,7 @@ CHANGES = {
     ),
     "how often the mark is asked": Change(
         "how often it is asked whether the project is closed",
-        ((f"{CODE}/ledger/closing.py", "_KNOWN_SECONDS = 60.0", "_KNOWN_SECONDS = 59.0"),),
+        ((f"{CODE}/ledger/closing.py", "_TRUSTED_SECONDS = 60.0", "_TRUSTED_SECONDS = 59.0"),),
         ("tests/unit/jobs/replay/test_records.py", "tests/unit/jobs/certify/test_closing.py"),
     ),
     "a kind of record": Change(

@@ -623,7 +623,7 @@ MISTAKES = (
     ),
     Mistake(
         "a lease that ends with the run's time",
-        f"{_UNIT}/ledger/test_runs.py::test_the_lease_of_a_run_that_died_expires_a_minute_after_its_time_was_up",
+        f"{_UNIT}/ledger/test_runs.py::test_a_dead_runs_lease_expires_a_minute_after_its_deadline",
         f"{_CODE}/ledger/waiting.py",
         "timestamp(now + timedelta(seconds=seconds) + _GRACE)",
         "timestamp(now + timedelta(seconds=seconds))",

@@ -1,6 +1,7 @@
 """Entry points called by Function Compute; no other module knows its handlers and contexts.
 
-Each one imports only its own job, because a cold start compiles whatever it imports: the code folder keeps no bytecode.
+Each entry point imports only its own job, because a cold start compiles every imported module: the code folder keeps no
+bytecode.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from oss_oms_sync.clouds.obs import ObsClient
 
 _FINISHING_SECONDS = 0.5
-# At a tenth of a core, importing takes 1.5 to 2.5 s; anything beyond this was a pause between import and invocation.
-_LONGEST_IMPORT = 5.0
-_USUAL_TIMEOUT = 60.0
+# At a tenth of a core, importing takes 1.5 to 2.5 s; a longer time was a pause between import and invocation.
+_MAX_IMPORT_SECONDS = 5.0
+_USUAL_TIMEOUT_SECONDS = 60.0
 
 
 log = logging.getLogger("oss_oms_sync")
@@ -50,8 +51,10 @@ class Context(Protocol):
 
 
 def _handler(job: str) -> Callable[[bytes, Context], Any]:
-    """The entry point of a function. Its event is a timer event or a manual payload; of `forward` any payload of the
-    OSS trigger, of `replay` also an event on which `forward` failed for good, of passes also one of the log bucket.
+    """Return the entry point of a function.
+
+    Its event is a timer event or a manual payload. `forward` takes any payload of the OSS trigger, `replay` also an
+    event on which `forward` failed for good; reconcile and compare also take an event of the log bucket.
 
     It raises OmsSyncError: then Function Compute has to keep the event.
     """
@@ -72,14 +75,17 @@ def _handler(job: str) -> Callable[[bytes, Context], Any]:
     return handle
 
 
-# The first is that of `forward`, which has the seed's name.
+# The first entry point is that of `forward`, which has the seed's name.
 handler, replay_handler, reconcile_handler, compare_handler, certify_handler, status_handler = map(
     _handler, ("forward", "replay", "reconcile", "compare", "certify", "status")
 )
 
 
 def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Function `doctor`, called manually. It has to answer even if settings are invalid, so it is passed that error."""
+    """Run the function `doctor`, called manually.
+
+    It has to answer even if settings are invalid, so it receives that error.
+    """
     from oss_oms_sync.jobs import doctor
 
     _lines.bind("doctor", context)
@@ -92,7 +98,7 @@ def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
 
 
 class _Instance:
-    """What lives as long as the instance: settings, connections, threads."""
+    """The objects that live as long as the instance: settings, connections, threads."""
 
     def __init__(self) -> None:
         self.settings = Settings.from_env(os.environ)
@@ -101,13 +107,13 @@ class _Instance:
         oms, oss = (Connections(url, self.clock) for url in (self.settings.task.url, self.settings.oss_endpoint))
         self.oms = OmsClient(self.settings, oms, self.pool, self.clock)
         self.oss = OssClient(self.settings, oss, self.pool, self.clock)
-        # What the first calls wait for comes about side by side.
+        # The first calls wait for connections and imports, which are prepared side by side.
         self.oss.connect_ahead()
         oms.connect_ahead(self.settings.task.url)
         preload_oss2()
 
     def invocation(self, context: Context) -> Invocation:
-        """What a job works with in this invocation. Credentials expire, so they are never kept."""
+        """Return the resources of a job in this invocation. Credentials expire, so they are never kept."""
         deadline = _deadline(context, self.clock)
         return Invocation(
             self.settings, self.oms, self.oss, _credentials(context), deadline, self.clock, lambda: self.obs
@@ -126,11 +132,11 @@ _instance = functools.cache(_Instance)
 
 
 def _credentials(context: Context) -> Credentials | CredentialsError:
-    """The role's temporary credentials: in the context on python3.10, in the environment on python3.12."""
-    given = getattr(context, "credentials", None)
+    """Return the role's temporary credentials: in the context on python3.10, in the environment on python3.12."""
+    role = getattr(context, "credentials", None)
     names = ("access_key_id", "access_key_secret", "security_token")
-    if given is not None:
-        parts = [getattr(given, name) for name in names]
+    if role is not None:
+        parts = [getattr(role, name) for name in names]
     else:
         parts = [os.environ.get(f"ALIBABA_CLOUD_{name.upper()}") for name in names]
     if not all(parts):
@@ -142,14 +148,17 @@ def _credentials(context: Context) -> Credentials | CredentialsError:
 
 
 def _deadline(context: Context, clock: Clock) -> Deadline:
-    """The deadline of this invocation: early enough to return or raise before Function Compute ends it."""
-    timeout = getattr(getattr(context, "function", None), "timeout", None) or _USUAL_TIMEOUT
+    """Return the deadline of this invocation: early enough to return or raise before Function Compute ends it."""
+    timeout = getattr(getattr(context, "function", None), "timeout", None) or _USUAL_TIMEOUT_SECONDS
     return Deadline(float(timeout) - _FINISHING_SECONDS - next(_import_seconds, 0.0), clock)
 
 
 def _imported() -> Iterator[float]:
-    """How long importing took, once: Function Compute imports within the first invocation, and counts the time."""
-    yield min(time.monotonic() - BEGAN, _LONGEST_IMPORT)
+    """Yield the seconds that importing took, once.
+
+    Function Compute imports within the first invocation, and counts the time.
+    """
+    yield min(time.monotonic() - BEGAN, _MAX_IMPORT_SECONDS)
 
 
 _import_seconds = _imported()
@@ -168,13 +177,13 @@ class _JsonLines(logging.Formatter):
         self._bound = {"request_id": getattr(context, "request_id", ""), "job": job}
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line for any text: a UTC time to the millisecond, a space, then JSON.
+        """Format any text as one line: a UTC time to the millisecond, a space, then JSON.
 
         Simple Log Service starts a record at a line that begins with a date, and appends any other line to the record
         before it (Function Compute, LogConfig: logBeginRule "DefaultRegex", which `logConfig: auto` deploys).
         """
-        said = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
-        line = jsontext.dump({"level": record.levelname, **self._bound, **said}).decode()
+        fields = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
+        line = jsontext.dump({"level": record.levelname, **self._bound, **fields}).decode()
         time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         return f"{time}Z {line.translate(self._LINE_ENDS)}"
 

@@ -1,4 +1,4 @@
-"""What all unit tests share, on the runtimes' interpreters as well."""
+"""Fixtures that all unit tests share, on the runtimes' interpreters as well."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.world import World
 
 @pytest.fixture(autouse=True)
 def _worlds_end() -> Iterator[None]:
-    """What stands in for parts of the process while a world is open is gone after the test."""
+    """Remove every replacement of a part of the process at the end of the test."""
     yield
     World.close_all()
 
@@ -24,6 +24,6 @@ def world() -> World:
 
 @pytest.fixture
 def lines(caplog):
-    """Called for all that was logged."""
+    """Return a function that returns all logged messages."""
     caplog.set_level(logging.DEBUG, "oss_oms_sync")
     return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]

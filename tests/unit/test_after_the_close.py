@@ -1,5 +1,4 @@
-"""What nobody may undo once the project is closed: no call to OMS comes later than two minutes, and no late write opens
-it."""
+"""A closed project stays closed: no call to OMS later than two minutes, and no late write that opens it."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ def is_closed(world: World) -> bool:
     return json.loads(world.bucket.objects[MARK].body)["closed"]
 
 
-def test_a_retry_that_goes_on_when_its_instance_is_thawed_sends_nothing_more(world):
+def test_a_retry_that_continues_after_a_thaw_submits_nothing(world):
     # GIVEN a call that OMS cannot answer, after which the project is closed and the instance is frozen for minutes
     def close_and_freeze(request):
         if "/events" in request.url:
@@ -37,8 +36,8 @@ def test_a_retry_that_goes_on_when_its_instance_is_thawed_sends_nothing_more(wor
     assert json.loads(world.record_body("failed", "a"))["reason"] == "CLOSED"
 
 
-def test_the_first_run_of_replay_writes_the_mark_and_never_over_one_that_somebody_set_meanwhile(world):
-    # GIVEN a project without a mark, which somebody closes while replay writes the first one
+def test_the_first_run_of_replay_never_overwrites_a_mark_set_meanwhile(world):
+    # GIVEN a project without a mark, which is closed while replay writes the first mark
     def close_first(kind, names):
         if kind == "put" and names == [MARK]:
             world.shut(on=True)

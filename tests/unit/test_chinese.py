@@ -1,4 +1,4 @@
-"""Chinese text uses full-width punctuation (GB/T 15834): what is wrong with a text, and which texts a file holds."""
+"""Chinese text uses full-width punctuation (GB/T 15834): the faults of a text, and the texts of a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "templa
 _HAN = r"\u3400-\u9fff"
 _WRONG = re.compile(rf"[{_HAN}][,;:!?()]|[,;:!?()][{_HAN}]")
 _URL = re.compile(r"https?://\S+")
-# What the reader does not read as Chinese: code, where a link leads, a comment, the tag of a picture.
+# Parts that are not read as Chinese: code, the target of a link, a comment, the tag of a picture.
 _NOT_PROSE = re.compile(r"`[^`\n]*`|(?<=\])\([^)\n]*\)|<!--.*?-->|<[^>\n]+>")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
@@ -30,32 +30,34 @@ def is_chinese(text: str) -> bool:
 
 
 def half_width(text: str) -> list[str]:
-    """Where a half-width mark touches a Chinese character, with some text around it. A code span counts as a Chinese
-    word, so that marks beside it do, too."""
+    """Return each half-width mark that touches a Chinese character, with some text around it.
+
+    A code span counts as a Chinese word, so marks beside it are returned, too.
+    """
     text = _NOT_PROSE.sub(_stand_in, _URL.sub("", text))
     return [text[max(0, at.start() - 10) : at.end() + 10] for at in _WRONG.finditer(text)]
 
 
 def prose_of_markdown(text: str) -> str:
-    """The lines and cells that hold Chinese, without blocks of code."""
+    """Return the lines and cells that hold Chinese, without blocks of code."""
     lines = _FENCE.sub("", text).splitlines()
     # Cells and lines of other languages have punctuation of their own.
     cells = [cell for line in lines for cell in re.split(r"(?<!\\)\|", line)]
     return "\n".join(cell for cell in cells if is_chinese(cell))
 
 
-def _stand_in(found: re.Match[str]) -> str:
-    return "码" if found[0].startswith("`") else ""
+def _stand_in(hidden: re.Match[str]) -> str:
+    return "码" if hidden[0].startswith("`") else ""
 
 
 def texts_of_python(path: Path) -> Iterator[str]:
-    """Every text in a program's source that holds Chinese; `x` for what an f-string puts in."""
+    """Yield every text in a program's source that holds Chinese; `x` replaces the values in an f-string."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         text = ""
         if isinstance(node, ast.JoinedStr):
-            text = "".join(str(one.value) if isinstance(one, ast.Constant) else "x" for one in node.values)
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
             text = node.value
         if is_chinese(text):
@@ -64,19 +66,19 @@ def texts_of_python(path: Path) -> Iterator[str]:
 
 @cache
 def texts_of_programs() -> list[str]:
-    """Of all that goes into projects."""
+    """Return the texts of all programs of a generated project."""
     return [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
 
 
 def texts_of_yaml(path: Path) -> Iterator[str]:
-    """Every value that holds Chinese."""
+    """Yield every value that holds Chinese."""
 
     def values(node: object) -> Iterator[str]:
         if isinstance(node, dict):
             node = list(node.values())
         if isinstance(node, list):
-            for one in node:
-                yield from values(one)
+            for child in node:
+                yield from values(child)
         elif isinstance(node, str) and is_chinese(node):
             yield node
 
@@ -84,7 +86,10 @@ def texts_of_yaml(path: Path) -> Iterator[str]:
 
 
 def texts_of_javascript(path: Path) -> Iterator[str]:
-    """Every line that holds Chinese; `x` for what a template literal puts in. Between code and text stands a quote."""
+    """Yield every line that holds Chinese; `x` replaces the values in a template literal.
+
+    A quote stands between code and text.
+    """
     for line in path.read_text(encoding="utf-8").splitlines():
         if is_chinese(line):
             yield re.sub(r"\$\{[^}]*\}", "x", line).replace("`", '"')
@@ -107,7 +112,7 @@ def test_chinese_in_programs_and_questions_has_full_width_punctuation():
     assert [wrong for text in texts for wrong in half_width(text)] == []
 
 
-# What has one word, and another that was used for it once; of names that a console has, its own.
+# Former words with their replacements; for names in a console, the console's word.
 TERMS = {
     "落后": "有积压",
     "滞后": "有积压",
@@ -137,7 +142,7 @@ def test_one_thing_has_one_word_in_what_is_printed(term):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_one_thing_has_one_word_in_documents(path):
-    # In quotation marks stand the words of others.
+    # Quotation marks hold words of other products.
     text = re.sub("“[^”]*”", "", prose_of_markdown(path.read_text(encoding="utf-8")))
     assert [term for term in TERMS if term in text] == []
 
@@ -146,8 +151,8 @@ def test_one_thing_has_one_word_in_documents(path):
     ("text", "is_wrong"),
     [
         *(
-            (one, True)
-            for one in (
+            (text, True)
+            for text in (
                 "失败,重试",
                 "失败: x",
                 "(见下文)",

@@ -1,4 +1,4 @@
-"""The documents are true: links lead somewhere, both languages say the same, what they name is there."""
+"""The documents are true: links resolve, both languages agree, and every name in them exists."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ OPTIONS = {
 }
 FUNCTIONS = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "x", (ROOT / "s.yaml").read_text(encoding="utf-8")))["resources"]
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-# What the tool itself does is looked up in its help: tests/package/test_commands.py.
+# The tool's own commands are compared with its help: tests/package/test_commands.py.
 OF_THE_TOOL = ("init", "config", "secret", "preview", "registry")
-# Commands that are not tried: programs of others, whose own documents say what they take.
+# Commands that are not checked: other products, whose arguments their own documents describe.
 EXEMPT = ("aliyun", "ossutil", "npm", "pip")
-# Of the shell, and git: tests/package/test_walkthrough.py runs the blocks in which they stand.
+# Commands of the shell and git: tests/package/test_walkthrough.py runs their blocks.
 RUN_THERE = ("printf", "read", "export", "cd", "git", "bash")
 
 
@@ -59,7 +59,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def broken_links(document: Document, folder: Path) -> Iterator[str]:
-    """Links of a document in `folder` that lead nowhere."""
+    """Yield the links of a document in `folder` that lead nowhere."""
     for link in document.links:
         file, _, anchor = link.partition("#")
         target = folder / file
@@ -70,15 +70,15 @@ def broken_links(document: Document, folder: Path) -> Iterator[str]:
 
 
 def _in_both(block: tuple[str, str]) -> str:
-    """What a block has in both languages: all, or the commands where answers are shown, too."""
+    """Return the part of a block that both languages share: all, or only the commands if it shows output, too."""
     language, text = block
     lines = [line for line in text.splitlines() if language != "console" or line.startswith(("$ ", "sandbox> "))]
     return "\n".join([language, *lines])
 
 
-def said_alike(document: Document) -> dict[str, object]:
-    """What a document says alike in both languages."""
-    # Headings have other anchors in another language, and each document leads to those of its own.
+def common_content(document: Document) -> dict[str, object]:
+    """Return the content that a document has in both languages."""
+    # Headings have other anchors in another language, and each document links to its own language's anchors.
     links = (link.partition("#")[0].replace(".zh.md", ".md") for link in document.links)
     return {
         "headings": [level for level, _ in document.headings],
@@ -89,12 +89,12 @@ def said_alike(document: Document) -> dict[str, object]:
 
 
 def code_in(cell) -> list[str]:
-    """What stands in backticks in a table's cell: that is said alike in all languages."""
+    """Return the texts in backticks in a table's cell: they are equal in all languages."""
     return sorted(token.content for token in cell.children if token.type == "code_inline")
 
 
 def wrong_commands(document: Document, project: Path) -> Iterator[str]:
-    """Commands that name what is not there, or give it what it does not take."""
+    """Yield commands with unknown names, or with arguments that they do not take."""
     for words in document.commands:
         try:
             _check(words, project)
@@ -109,17 +109,17 @@ def _check(words: list[str], project: Path) -> None:
             assert all(re.match(r"[A-Z]+=", variable) for variable in variables), "no such variable"
         case ["python3", script, *options]:
             assert (project / script).is_file(), "no such file in the project"
-            known = help_of(project / script, *options[:1] if script == "ops.py" else ())
-            assert all(option in known for option in options if option.startswith("-")), "no such option"
+            help_options = help_of(project / script, *options[:1] if script == "ops.py" else ())
+            assert all(option in help_options for option in options if option.startswith("-")), "no such option"
         case ["bash", script]:
             assert (project / script).is_file(), "no such file in the project"
         case ["s", name, ("invoke" | "logs" | "deploy" | "remove") as action, *options] if name in FUNCTIONS:
-            given = arguments(action, options)
-            if action == "invoke" and given.event:
-                payload = json.loads(given.event)
+            parsed = arguments(action, options)
+            if action == "invoke" and parsed.event:
+                payload = json.loads(parsed.event)
                 assert payload.keys() <= OPTIONS[name].keys(), f"{name} does not take that"
-            if action == "invoke" and given.event_file:
-                assert (project / given.event_file).is_file(), "no such file in the project"
+            if action == "invoke" and parsed.event_file:
+                assert (project / parsed.event_file).is_file(), "no such file in the project"
         case ["s", ("deploy" | "remove") as action, *options]:
             arguments(action, options)
         case ["s", name, *_]:
@@ -130,7 +130,7 @@ def _check(words: list[str], project: Path) -> None:
 
 @functools.cache
 def help_of(script: Path, *command: str) -> set[str]:
-    """The options that a script, or a command of it, tells of."""
+    """Return the options in the help of a script, or of a command of it."""
     words = [sys.executable, "-I", "-S", str(script), *command, "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
     assert done.returncode == 0, "no such command"
@@ -144,13 +144,13 @@ def test_every_link_inside_the_repository_leads_somewhere(path):
 
 def test_every_link_inside_the_project_leads_somewhere(project):
     for path in (project / "readme.md", project / "readme.zh.md", *(project / "docs").glob("*.md")):
-        # What `s init` writes beside the rendered files is tested with the tool.
+        # Files that `s init` writes beside the rendered files are tested with the tool.
         assert list(broken_links(Document.read(path), path.parent)) == [], path
 
 
 @pytest.mark.parametrize(("english", "twin"), PAIRS, ids=lambda path: path.name)
 def test_both_languages_say_the_same(english, twin):
-    assert said_alike(Document.read(english)) == said_alike(Document.read(twin))
+    assert common_content(Document.read(english)) == common_content(Document.read(twin))
 
 
 @pytest.mark.parametrize("path", IN_CHINESE, ids=lambda path: path.name)
@@ -164,7 +164,7 @@ def test_a_chinese_document_leads_to_chinese_ones(path):
 
 
 def test_what_chinese_users_need_is_in_chinese():
-    # Those for whoever changes the code are in English; these two have both languages in one.
+    # Documents for developers are in English only; these two hold both languages in one file.
     without = {"contributing", "performance", "reasons", "settings"}
     english, chinese = ({path.name.partition(".")[0] for path in paths} for paths in (DOCUMENTS, IN_CHINESE))
     assert english - chinese == without
@@ -174,18 +174,18 @@ def test_what_chinese_users_need_is_in_chinese():
 @pytest.mark.long
 @pytest.mark.parametrize("path", [*DOCUMENTS, Path("readme.md"), Path("readme.zh.md")], ids=lambda path: path.name)
 def test_every_command_is_one(path, project):
-    # Where a path is not absolute, it is one of the project.
+    # A relative path is a path of the project.
     assert list(wrong_commands(Document.read(project / path), project)) == []
 
 
-def test_the_readme_has_at_most_140_lines_and_the_limits_a_decider_asks_for():
+def test_the_readme_has_at_most_140_lines_and_a_deciders_limits():
     for readme in (README, TWIN):
         text = readme.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 140
         assert [fact for fact in ("500 Mbit/s", "MgC", "20 Gbit/s", "clyso/chorus", "--deep") if fact not in text] == []
 
 
-def test_the_picture_of_the_demo_is_of_this_version_and_shows_what_the_readmes_quote():
+def test_the_demos_picture_is_of_this_version_and_shows_the_quoted_lines():
     picture = (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8")
     shown = " ".join(re.sub(r"<[^>]+>", "\n", html.unescape(picture)).replace("\xa0", " ").split())
     assert f"make demo - oss-oms-sync {manifest()['Version']}" in shown
@@ -218,10 +218,10 @@ def test_both_languages_name_the_regions_of_sync_tasks_as_the_consoles_do():
 
 
 def test_no_document_calls_crc64_safe_without_saying_what_it_falls_back_to():
-    told = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
-    explained = [path.name for path, text in told.items() if "falls back" in text or "退回" in text]
+    texts = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
+    explained = [path.name for path, text in texts.items() if "falls back" in text or "退回" in text]
     assert {"by-hand.md", "by-hand.zh.md", "how-it-works.md", "how-it-works.zh.md"} <= set(explained)
-    for path, text in told.items():
+    for path, text in texts.items():
         if "CRC64_COMPARISON_OVERWRITE" in text and path.name not in explained:
             assert "how-it-works.md#what-remains" in text or "how-it-works.zh.md#遗留问题" in text, path
 
@@ -237,11 +237,11 @@ BREAKS = {
 
 @pytest.mark.parametrize("part", BREAKS)
 def test_a_twin_that_says_something_else_is_noticed(part):
-    before, after, told = BREAKS[part]
+    before, after, feature = BREAKS[part]
     text = DEPLOY.read_text(encoding="utf-8")
     assert before in text
     changed = Document(text.replace(before, after, 1))
-    assert said_alike(changed)[told] != said_alike(Document.read(DEPLOY_TWIN))[told]
+    assert common_content(changed)[feature] != common_content(Document.read(DEPLOY_TWIN))[feature]
 
 
 @pytest.mark.parametrize(
@@ -293,12 +293,12 @@ def test_contributing_names_every_module_in_its_package():
 def test_make_help_says_what_every_target_is_for_and_in_which_group():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
-    # As from a shell: a make within a make would tell of the folders that it enters.
+    # As from a shell: a make within a make would print the folders that it enters.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     words = ["make", "-f", "Makefile", "help"]
-    said = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-    assert set(re.findall(r"^  make (\w+) +\S", said, re.MULTILINE)) == set(targets.split())
-    assert [line for line in said.splitlines() if line and not line.startswith("  ")] == re.findall(
+    printed = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^  make (\w+) +\S", printed, re.MULTILINE)) == set(targets.split())
+    assert [line for line in printed.splitlines() if line and not line.startswith("  ")] == re.findall(
         r"^##@ (.*)", text, re.MULTILINE
     )
 
@@ -320,5 +320,5 @@ def test_the_forms_for_issues_ask_in_both_languages():
         form = yaml.safe_load(path.read_text(encoding="utf-8"))
         assert form["name"] and form["description"]
         for field in form["body"]:
-            told = field["attributes"].get("label") or field["attributes"]["value"]
-            assert re.search(r"[a-z]{3}", told) and re.search(r"[\u4e00-\u9fff]", told), told
+            label = field["attributes"].get("label") or field["attributes"]["value"]
+            assert re.search(r"[a-z]{3}", label) and re.search(r"[\u4e00-\u9fff]", label), label

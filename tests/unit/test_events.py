@@ -26,12 +26,12 @@ PHOTO = ObjectChange(
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
-def read_events(*given: object, **environment: str):
-    return events.parse(json.dumps({"events": given}).encode(), Settings.from_env({**ENVIRONMENT, **environment}))
+def read_events(*deliveries: object, **environment: str):
+    return events.parse(json.dumps({"events": deliveries}).encode(), Settings.from_env({**ENVIRONMENT, **environment}))
 
 
-def found(parsed: ParsedEvents) -> tuple[list[str], dict[str, int], int]:
-    """The keys of the changes, what was skipped by its name, and how many problems there are."""
+def summary(parsed: ParsedEvents) -> tuple[list[str], dict[str, int], int]:
+    """Return the keys of the changes, the skipped events by name, and the number of problems."""
     return [change.key for change in parsed.changes], dict(parsed.skipped), len(parsed.problems)
 
 
@@ -50,7 +50,7 @@ def found(parsed: ParsedEvents) -> tuple[list[str], dict[str, int], int]:
 def test_every_payload_form_gives_the_change(name):
     parsed = events.parse((FILES / f"{name}.json").read_bytes(), SETTINGS)
     assert parsed.changes[0] == PHOTO
-    assert found(parsed) == ([PHOTO.key, *(["second.txt"] if name.endswith("array") else [])], {}, 0)
+    assert summary(parsed) == ([PHOTO.key, *(["second.txt"] if name.endswith("array") else [])], {}, 0)
 
 
 @given(st.lists(keys, min_size=1, max_size=12))
@@ -87,14 +87,14 @@ def test_new_content_is_forwarded_and_its_name_may_begin_with_the_service(name, 
     ],
 )
 def test_what_is_no_new_content_is_skipped_and_counted_by_name(name):
-    assert found(read_events(event("a", name), event("b", name), event("c"))) == (["c"], {name: 2}, 0)
+    assert summary(read_events(event("a", name), event("b", name), event("c"))) == (["c"], {name: 2}, 0)
 
 
 OLD = event("a", time="2026-01-01T00:00:01.000Z", etag="0D")
 BESIDE, NEW = (event("a", time="2026-01-01T00:00:02.000Z", etag=etag) for etag in ("01", "AE"))
 
 
-# Of two of one moment the one told later counts.
+# If two events have the same time, the later in the payload counts.
 @pytest.mark.parametrize("twice", [(OLD, NEW), (NEW, OLD), (NEW, OLD, NEW), (BESIDE, NEW)])
 def test_a_key_that_stands_twice_is_sent_once_with_its_newest_version(twice):
     parsed = read_events(*twice, event("b"))
@@ -103,7 +103,7 @@ def test_a_key_that_stands_twice_is_sent_once_with_its_newest_version(twice):
 
 def test_events_of_the_log_bucket_and_records_are_never_forwarded():
     ours = event("a", bucket="photos-oms-log"), event("oms_source_record/t/success_object/a")
-    assert found(read_events(*ours, event("ok"))) == (["ok"], {"log bucket": 1, "record": 1}, 0)
+    assert summary(read_events(*ours, event("ok"))) == (["ok"], {"log bucket": 1, "record": 1}, 0)
 
 
 def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
@@ -116,14 +116,14 @@ def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
 
 
 def test_without_a_source_bucket_any_bucket_will_do():
-    assert found(read_events(event("a", bucket="videos"), SOURCE_BUCKET="")) == (["a"], {}, 0)
+    assert summary(read_events(event("a", bucket="videos"), SOURCE_BUCKET="")) == (["a"], {}, 0)
 
 
 def test_nothing_outside_the_triggers_filter_is_forwarded():
     parsed = read_events(
         event("in/a.jpg"), event("out/a.jpg"), event("in/a.png"), OBJECT_PREFIX="in/", OBJECT_SUFFIX=".jpg"
     )
-    assert found(parsed) == (["in/a.jpg"], {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2}, 0)
+    assert summary(parsed) == (["in/a.jpg"], {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2}, 0)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_nothing_outside_the_triggers_filter_is_forwarded():
     ],
 )
 def test_an_unreadable_element_is_a_problem_and_its_neighbours_are_read(broken):
-    assert found(read_events(event("before"), broken, event("after"))) == (["before", "after"], {}, 1)
+    assert summary(read_events(event("before"), broken, event("after"))) == (["before", "after"], {}, 1)
 
 
 names = ["events", "eventName", "oss", "object", "key", "Message", "type", "data", "requestContext", "requestPayload"]
@@ -173,7 +173,7 @@ A, B = json.dumps(event("a")), json.dumps(event("b"))
     ],
 )
 def test_what_names_something_twice_is_a_problem_and_drops_no_key_silently(payload):
-    assert found(events.parse(payload.encode(), SETTINGS)) == ([], {}, 1)
+    assert summary(events.parse(payload.encode(), SETTINGS)) == ([], {}, 1)
 
 
 EVENTS = f'{{"events": [{A}]}}'
@@ -190,7 +190,7 @@ EVENTS = f'{{"events": [{A}]}}'
         json.dumps({"Message": base64.encodebytes(EVENTS.encode()).decode()}),
         json.dumps({"type": "oss:ObjectCreated:PutObject", "data": EVENTS}),
         f'{{"type": "oss:x", "data": {EVENTS}}}',
-        # Nobody knows yet what that is.
+        # A form that is not documented yet.
         EVENTS.replace("PutObject", "Teleport"),
         EVENTS.replace('"bucket"', '"barrel"'),
         # Twice, but alike, or where nobody looks.
@@ -199,12 +199,12 @@ EVENTS = f'{{"events": [{A}]}}'
     ],
 )
 def test_an_event_is_read_however_it_is_wrapped_and_whatever_else_it_says(text):
-    assert found(events.parse(text.encode(), SETTINGS)) == (["a"], {}, 0)
+    assert summary(events.parse(text.encode(), SETTINGS)) == (["a"], {}, 0)
 
 
 def test_beside_an_event_that_names_something_twice_the_others_are_read():
     text = f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'
-    assert found(events.parse(text.encode(), SETTINGS)) == (["a", "b"], {}, 1)
+    assert summary(events.parse(text.encode(), SETTINGS)) == (["a", "b"], {}, 1)
 
 
 @pytest.mark.parametrize(
@@ -264,12 +264,12 @@ def test_what_cannot_be_read_says_why(payload, problem):
 @pytest.mark.parametrize("name", ["mns:Queue:SendMessage", "anything", "ecs:Instance:StateChange"])
 def test_an_event_that_is_not_of_oss_is_a_problem_and_not_skipped(name):
     text = json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}})
-    assert found(events.parse(text.encode(), SETTINGS)) == ([], {}, 1)
+    assert summary(events.parse(text.encode(), SETTINGS)) == ([], {}, 1)
 
 
 @pytest.mark.parametrize(
     ("etag", "read"),
-    [('"abc-2"', "ABC-2"), *((one, "") for one in ("中文", "\ud800", "A\r\nX: y", "", "x" * 65, "XABC"))],
+    [('"abc-2"', "ABC-2"), *((text, "") for text in ("中文", "\ud800", "A\r\nX: y", "", "x" * 65, "XABC"))],
 )
-def test_an_etag_is_bare_and_in_upper_case_and_what_is_none_is_left_out_so_that_it_breaks_no_record(etag, read):
+def test_an_etag_is_bare_and_upper_case_and_an_invalid_etag_is_dropped(etag, read):
     assert read_events(event("a", etag=etag)).changes[0].etag == read

@@ -1,4 +1,4 @@
-"""Figures and words of the documents: what the code decides, they say in the same number, in both languages."""
+"""Figures and words of the documents: they agree with the code, in both languages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RESTS = resting._FIRST_REST // 60
 CANARY_MB = sum(canary_object.size for canary_object in items()) // 10**6
 MINUTES = int(SETTLED.total_seconds()) // 60
 
-# A document, and what it says in English and in Chinese.
+# A document, and its sentence in English and in Chinese.
 FIGURES = [
     ("operations", f"at {RATE} calls a second", f"每秒 {RATE} 次调用"),
     ("operations", f"{A_DAY} million objects a day", f"{A_DAY * 100:,} 万个对象"),
@@ -44,7 +44,7 @@ FIGURES = [
     ("cutover", f"{RATE * KEYS_PER_CALL * 60:,} object keys a minute", f"每分钟 {RATE * KEYS_PER_CALL * 60:,} 个"),
     ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),
     ("certificate", f"more than {evidence._MOST_RECORDS:,} records", f"超过 {evidence._MOST_RECORDS:,} 条"),
-    ("certificate", f"or {waiting._MOST_LISTED:,} to look through", f"超过 {waiting._MOST_LISTED:,} 条"),
+    ("certificate", f"or {waiting._MAX_LISTED:,} to look through", f"超过 {waiting._MAX_LISTED:,} 条"),
     ("certificate", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
     ("how-it-works", "at most five times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),
     ("how-it-works", f"`LANES` ({LANES})", f"`LANES`（{LANES}）"),
@@ -52,7 +52,7 @@ FIGURES = [
     ("how-it-works", f"at most {pieces.MAX_PIECES:,} pieces", f"最多 {pieces.MAX_PIECES:,} 段"),
     ("how-it-works", f"which is {A_PASS} million object keys", f"提交 {A_PASS * 100:,} 万个对象"),
 ]
-# Of words that were used once, in documents that users read and no program makes: what is said now.
+# Former words, in handwritten documents for users, with their replacements.
 WORDS = {
     r"rights": "permissions",
     r"w[oa]kes?n?": "invoke",
@@ -84,6 +84,6 @@ def test_five_batches_are_five():
 def test_one_thing_has_one_word_in_english_documents(word):
     for path in (ROOT / "docs").glob("*.md"):
         if ".zh." not in path.name and path.stem not in (*OF_PROGRAMS, *OF_AUTHORS):
-            # In blocks and backticks is what programs say.
+            # Blocks and backticks hold programs' output.
             prose = re.sub(r"^ *```.*?^ *```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
             assert re.findall(rf"\b(?:{word})\b", prose) == [], (path.name, WORDS[word])

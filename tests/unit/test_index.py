@@ -1,4 +1,4 @@
-"""The door: settings, credentials of both runtimes, logging, and what Function Compute is told."""
+"""The entry points: settings, credentials of both runtimes, logging, and the answers to Function Compute."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CONTEXT = SimpleNamespace(request_id="1-abc", function=SimpleNamespace(timeout=6
 
 @pytest.fixture
 def index(world):
-    """Its module, whose environment may be changed."""
+    """Yield the instance's module, whose environment may be changed."""
     index = world.one.module()
     yield index
     logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)
 
 
 def with_role(world: World, key_id: str) -> dict[str, str]:
-    """The environment of a function whose role has temporary credentials of this name."""
+    """Return the environment of a function whose role has temporary credentials of this name."""
     world.oss.add_credentials(key_id, "fakesecret", "faketoken")
     return {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": key_id,
@@ -69,7 +69,7 @@ def test_a_function_without_a_role_says_so_before_anything_is_sent(world, index)
     assert not world.oms.requests
 
 
-def test_unusable_settings_are_one_line_and_nothing_is_sent_until_they_are_right(world, index, mocker):
+def test_unusable_settings_are_logged_as_one_line_and_nothing_is_sent(world, index, mocker):
     error = mocker.patch.object(index.log, "error")
     index._instance.cache_clear()
     url = index.os.environ.pop("SYNC_URL")
@@ -105,7 +105,7 @@ def test_the_replay_handler_returns_its_report(world, index):
     assert list(world.bucket.objects) == [f"{ROOT}state/replay.json"]
 
 
-def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(world, index):
+def test_the_reconcile_handler_walks_the_source_bucket_and_reports(world, index):
     # GIVEN an object, and a log bucket that knows of the installation
     world.source.add(StoredObject("a", b"a"))
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2001-01-01"}'))
@@ -117,12 +117,12 @@ def test_the_reconcile_handler_walks_the_source_bucket_and_returns_its_report(wo
     assert world.oms.accepted == {"a": 1}
     assert any(name.endswith(f"/{report['pass']}/total") for name in world.bucket.objects)
 
-    # AND an event of the log bucket, of which nobody waits for an answer, with what was done
+    # AND an event of the log bucket, whose response no caller reads, with the pieces done
     assert index.reconcile_handler(payload("foreign"), CONTEXT) == {"pieces": {}, "stop": None, "stopped": None}
 
 
 def line_of(index, message, *arguments) -> str:
-    """What a message becomes in the log at half a second past noon."""
+    """Return the log line of a message at half a second past noon."""
     index._lines.bind("forward", CONTEXT)
     record = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, message, arguments, None)
     record.created = datetime(2026, 1, 31, 12, 0, 0, 500_999, timezone.utc).timestamp()
@@ -130,21 +130,21 @@ def line_of(index, message, *arguments) -> str:
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("message", "fields"),
     [
         (({"key": "山"},), {"key": "山"}),
         (("said so",), {"message": "said so"}),
         (("said %s", "so"), {"message": "said so"}),
     ],
 )
-def test_a_log_line_is_a_date_then_json_with_the_request_id(index, message, said):
+def test_a_log_line_is_a_date_then_json_with_the_request_id(index, message, fields):
     time, _, text = line_of(index, *message).partition(" ")
     assert time == "2026-01-31T12:00:00.500Z"
-    assert json.loads(text) == {"level": "INFO", "request_id": "1-abc", "job": "forward", **said}
+    assert json.loads(text) == {"level": "INFO", "request_id": "1-abc", "job": "forward", **fields}
 
 
 @pytest.mark.parametrize("job", ["forward", "replay", "reconcile", "doctor", "status"])
-def test_every_line_of_an_invocation_names_its_job_whatever_module_writes_it(index, monkeypatch, job):
+def test_every_line_of_an_invocation_names_its_job_in_any_module(index, monkeypatch, job):
     lines = io.StringIO()
     handler = logging.StreamHandler(lines)
     handler.setFormatter(index._lines)
@@ -155,9 +155,9 @@ def test_every_line_of_an_invocation_names_its_job_whatever_module_writes_it(ind
     with contextlib.suppress(SettingsError):
         getattr(index, "handler" if job == "forward" else f"{job}_handler")(b"", CONTEXT)
     logging.getLogger("oss_oms_sync.ledger.state").error({"state": "?"})
-    told = [json.loads(line.partition(" ")[2]) for line in lines.getvalue().splitlines()]
-    assert len(told) > 1
-    assert {(line["job"], line["request_id"]) for line in told} == {(job, "1-abc")}
+    logged = [json.loads(line.partition(" ")[2]) for line in lines.getvalue().splitlines()]
+    assert len(logged) > 1
+    assert {(line["job"], line["request_id"]) for line in logged} == {(job, "1-abc")}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_the_libraries_chatter_is_silenced(index):
 
 
 def test_what_importing_takes_is_taken_off_the_first_invocations_time(world, index, mocker):
-    # GIVEN an instance that was imported so long ago
+    # GIVEN an instance that was imported long ago
     for ago, taken_off in ((2.5, 2.5), (3600, 5)):
         mocker.patch.object(index, "BEGAN", 0.0)
         mocker.patch.object(index, "time", SimpleNamespace(monotonic=mocker.Mock(return_value=ago)))

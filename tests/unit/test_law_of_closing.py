@@ -1,4 +1,4 @@
-"""Law 1 while a project is closed and opened at any call, and that nothing is sent by an instance that knows better."""
+"""Law 1 while a project is closed and opened at any call; an instance that knows the close submits nothing."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ MINUTE = 60
 
 
 class ClosingWorld(World):
-    """An instance in whose project somebody turns the mark, also in the middle of an event."""
+    """An instance whose project's mark can be turned at any call, also in the middle of an event."""
 
     def __init__(self) -> None:
         super().__init__()
         self.mark = f"{ROOT}state/closed-{self.settings.project}.json"
         self.closed_at: float | None = None
-        # Since when the instance has had the answer that the project is closed.
+        # The time of the response by which the instance knows that the project is closed.
         self.knows_at: float | None = None
         self.turn_at_call: int | None = None
         self.number = 0
-        # Whether it was frozen, or has handled no event yet.
+        # True if it was frozen, or has handled no event yet.
         self.has_not_asked = True
-        # What was sent to OMS, whatever became of it.
+        # All keys sent to OMS, with any outcome.
         self.sent: list[Any] = []
         really_send = Adapter.send
 
         def send(adapter: Adapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             self._sends(request)
             answer = really_send(adapter, request, **options)
-            self._is_told(request, answer)
+            self._note_answer(request, answer)
             return answer
 
         self._patches.enter_context(patch.object(Adapter, "send", send))
@@ -55,16 +55,16 @@ class ClosingWorld(World):
             assert self.knows_at is None or self.clock.seconds <= self.knows_at, "sent after it knew"
             self.sent.append(request.body)
 
-    def _is_told(self, request: requests.PreparedRequest, answer: requests.Response) -> None:
+    def _note_answer(self, request: requests.PreparedRequest, answer: requests.Response) -> None:
         if "/state/closed" in str(request.url) and request.method == "GET" and answer.status_code in (200, 404):
             says_closed = b'"closed": true' in answer.raw._fp.getvalue()
             self.knows_at = self.clock.seconds if says_closed else None
 
     def turn(self) -> None:
-        """The project is closed, or opened again."""
+        """Close the project, or open it again."""
         self.closed_at = self.clock.seconds if self.closed_at is None else None
-        said = dict.fromkeys(("at", "by", "why", "run", "opened", "first"), "")
-        mark = {"closed": self.closed_at is not None, **said}
+        fields = dict.fromkeys(("at", "by", "why", "run", "opened", "first"), "")
+        mark = {"closed": self.closed_at is not None, **fields}
         self.oss.put(self.log_bucket, self.mark, json.dumps(mark).encode())
 
     def freeze(self, seconds: float) -> None:
@@ -89,8 +89,8 @@ class ClosingWorld(World):
         self.oms.faults.then(*faults)
 
     def event(self, number: int) -> str:
-        """An event of so many keys; the state that they are in."""
-        keys = [f"{self.number}/{one:02}" for one in range(number)]
+        """Handle an event of `number` keys; return the state of the keys."""
+        keys = [f"{self.number}/{place:02}" for place in range(number)]
         self.number += 1
         closed_at, began, sent = self.closed_at, self.clock.seconds, len(self.sent)
         try:
@@ -130,7 +130,7 @@ happenings = st.lists(
 @given(happenings)
 # While an instance is frozen, its monotonic clock stands still.
 @example([("event", 1), ("turn",), ("freeze", 3600), ("event", 1)])
-def test_law1_closing_and_opening_at_any_call_loses_no_key_and_nothing_is_sent_by_who_knows(count_schedule, happenings):
+def test_law1_closing_and_opening_at_any_call_loses_no_key(count_schedule, happenings):
     World.close_all()
     world, state = ClosingWorld(), "no event"
     for what, *details in happenings:

@@ -1,4 +1,4 @@
-"""What a job is asked for, by hand and by a timer."""
+"""The options of a job, of a manual call and of a timer."""
 
 from __future__ import annotations
 
@@ -27,18 +27,21 @@ TIMER = {"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "every-5-minutes"
 @pytest.mark.parametrize(
     ("payload", "asked"),
     [
-        *((one, Options()) for one in ("", " ", "{}", b"{}", json.dumps(TIMER), json.dumps({**TIMER, "payload": ""}))),
+        *(
+            (payload, Options())
+            for payload in ("", " ", "{}", b"{}", json.dumps(TIMER), json.dumps({**TIMER, "payload": ""}))
+        ),
         # A timer's payload is JSON in its event.
         (json.dumps({**TIMER, "payload": '{"limit": 5}'}), Options(limit=5)),
         ('{"prefix": "a/", "dry_run": true}', Options("a/", dry_run=True)),
     ],
 )
-def test_what_is_asked_by_hand_and_by_a_timer_and_nothing_asked_is_no_options(payload, asked):
+def test_manual_and_timer_options_are_read_and_an_empty_payload_has_none(payload, asked):
     assert options.parse(payload, Options) == asked
 
 
 @pytest.mark.parametrize(
-    ("payload", "told"),
+    ("payload", "problem"),
     [
         ("not json", "JSON object"),
         ("[]", "JSON object"),
@@ -52,8 +55,8 @@ def test_what_is_asked_by_hand_and_by_a_timer_and_nothing_asked_is_no_options(pa
         (json.dumps({**TIMER, "payload": "[]"}), "JSON object"),
     ],
 )
-def test_what_cannot_be_used_is_named(payload, told):
-    with pytest.raises(PayloadError, match=re.escape(told)):
+def test_what_cannot_be_used_is_named(payload, problem):
+    with pytest.raises(PayloadError, match=re.escape(problem)):
         options.parse(payload, Options)
 
 
@@ -62,8 +65,8 @@ def test_what_cannot_be_used_is_named(payload, told):
     [
         (json.dumps(TIMER), True, False),
         ('{"requestContext": {}, "requestPayload": "{}"}', False, True),
-        *((one, False, False) for one in ("", "[]", "{}", '{"triggerName": "a"}', '{"triggerTime": "a"}')),
-        *((one, False, False) for one in ('{"requestPayload": ""}', '{"requestContext": {}}')),
+        *((payload, False, False) for payload in ("", "[]", "{}", '{"triggerName": "a"}', '{"triggerTime": "a"}')),
+        *((payload, False, False) for payload in ('{"requestPayload": ""}', '{"requestContext": {}}')),
     ],
 )
 def test_a_timers_event_and_an_envelope_are_told_from_everything_else(payload, is_timer, is_envelope):

@@ -19,18 +19,20 @@ from support.world import payload
 
 # Round trips to OMS over the internet, and to OSS within the region.
 OMS_SECONDS, OSS_SECONDS, PAGE_SECONDS = 0.03, 0.005, 0.1
-# How often the timer strikes by default.
+# The timer's default period, in seconds.
 PERIOD = 60
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"}).encode()
 
 
 class Rush(InProcess):
-    """So many uploads a second for so many seconds, and a gateway that admits `limit` calls a second. Replay's timer
-    strikes each minute, for the first time just before one has passed."""
+    """A rush of `uploads` a second for `seconds`, and a gateway that admits `limit` calls a second.
+
+    Replay's timer fires each minute, for the first time just before a minute has passed.
+    """
 
     def __init__(self, uploads: float, seconds: float, limit: float, instances: int, **settings: str) -> None:
         super().__init__(seed=17)
-        # When each key was written, and accepted for the first time.
+        # The times when each key was written, and accepted for the first time.
         self.written: dict[str, float] = {}
         self.accepted_at: dict[str, float] = {}
         self._uploads, self._number = uploads, int(uploads * seconds)
@@ -52,7 +54,7 @@ class Rush(InProcess):
         )
 
     def run(self) -> None:
-        """Until every key is recorded as accepted, and no failed record is left; for half an hour at most."""
+        """Run until every key is recorded as accepted, and no failed record is left; for half an hour at most."""
         self.ground.loop.create_task(self._upload())
         self.later(PERIOD - 1)
         while self.ground.loop.time() < 1800 and (len(self.written) < self._number or not self._is_done()):
@@ -65,17 +67,17 @@ class Rush(InProcess):
 
     @property
     def keys_a_call(self) -> float:
-        """Keys accepted for each call that the gateway admitted."""
+        """The accepted keys for each call that the gateway admitted."""
         return len(self.accepted_at) / sum(call.status == 200 for call in self.oms.calls)
 
     @property
     def drained_after(self) -> float:
-        """Seconds from the last upload to the last accepted key."""
+        """The seconds from the last upload to the last accepted key."""
         return max(self.accepted_at.values()) - max(self.written.values())
 
     @property
     def waits(self) -> list[float]:
-        """Seconds from each upload until OMS accepted it, in order."""
+        """The seconds from each upload until OMS accepted it, in order."""
         return sorted(self.accepted_at[key] - at for key, at in self.written.items())
 
     def recorded(self, state: str) -> set[str]:
@@ -97,15 +99,15 @@ class Rush(InProcess):
 SCALE = float(os.environ.get("RUSH", "0.02"))
 
 
-def rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCALE) -> Rush:
-    """What became of so many uploads a second."""
-    one = Rush(uploads * scale, seconds, 200 * scale, int(300 * scale), OMS_RATE=str(oms_rate * scale))
-    one.run()
+def run_rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCALE) -> Rush:
+    """Run a rush of `uploads` a second; return it when every key is accepted."""
+    rush = Rush(uploads * scale, seconds, 200 * scale, int(300 * scale), OMS_RATE=str(oms_rate * scale))
+    rush.run()
 
-    # Whatever else it shows: no key is lost, and none waits any more.
-    assert one.accepted_at.keys() == one.written.keys() == one.recorded("success")
-    assert one.recorded("failed") == set()
-    return one
+    # In every rush, no key is lost, and no key waits at the end.
+    assert rush.accepted_at.keys() == rush.written.keys() == rush.recorded("success")
+    assert rush.recorded("failed") == set()
+    return rush
 
 
 @pytest.mark.long
@@ -113,11 +115,11 @@ def rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCALE) 
     ("oms_rate", "keys_a_call", "minutes"),
     [pytest.param(20, 1.7, 12, id="OMS_RATE 20"), pytest.param(100, 4, 4, id="OMS_RATE 100", marks=pytest.mark.extras)],
 )
-def test_five_times_the_limit_for_three_minutes_is_drained_soon_after_by_few_calls(oms_rate, keys_a_call, minutes):
+def test_five_times_the_limit_for_three_minutes_is_drained_by_few_calls(oms_rate, keys_a_call, minutes):
     # The timer strikes at the worst moment: just before the burst, and not again for a minute.
-    one = rush(1000, 180, oms_rate)
-    assert one.keys_a_call >= keys_a_call
-    assert one.drained_after <= 60 * minutes
+    result = run_rush(1000, 180, oms_rate)
+    assert result.keys_a_call >= keys_a_call
+    assert result.drained_after <= 60 * minutes
 
 
 @pytest.mark.long
@@ -126,14 +128,14 @@ def test_five_times_the_limit_for_three_minutes_is_drained_soon_after_by_few_cal
 )
 def test_up_to_the_rate_that_the_documents_name_the_backlog_stays_small(oms_rate, uploads):
     # At less than two calls a second, replay is slower than in proportion.
-    assert rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate)).waits[-1] <= 120
+    assert run_rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate)).waits[-1] <= 120
 
 
 def test_below_the_limit_every_key_is_accepted_at_once():
-    one = rush(180, 120, 20)
-    assert one.keys_a_call == 1
-    assert one.waits[-1] <= OMS_SECONDS + 0.1
+    result = run_rush(180, 120, 20)
+    assert result.keys_a_call == 1
+    assert result.waits[-1] <= OMS_SECONDS + 0.1
 
 
-def test_a_spike_of_one_second_is_forwarded_within_seconds_and_not_left_to_replay():
-    assert rush(300, 1, 20).waits[-1] <= 5
+def test_a_spike_of_one_second_is_forwarded_within_seconds():
+    assert run_rush(300, 1, 20).waits[-1] <= 5

@@ -43,7 +43,7 @@ UNSET = {
     "obs_endpoint": "",
 }
 BEIJING = {"oss_endpoint": "https://oss-cn-beijing.aliyuncs.com", "oss_region": "cn-beijing"}
-# What is set, and what it is read as.
+# Values of settings, and the settings read from them.
 READ = [
     ({}, UNSET),
     ({"HW_SK": f"{SK}\n", "SYNC_URL": f" {URL}\n"}, {"hw_sk": SK, "task.url": URL}),
@@ -69,8 +69,8 @@ READ = [
     ({"LANES": "64", "PIECE_SECONDS": "300"}, {"lanes": 64, "piece_seconds": 300.0}),
     ({"LANES": " 8 ", "PIECE_SECONDS": "22.5"}, {"lanes": 8, "piece_seconds": 22.5}),
     *[
-        ({"OBS_ENDPOINT": given}, {"obs_endpoint": endpoint})
-        for given, endpoint in [
+        ({"OBS_ENDPOINT": address}, {"obs_endpoint": endpoint})
+        for address, endpoint in [
             ("obs.cn-north-4.myhuaweicloud.com", "https://obs.cn-north-4.myhuaweicloud.com"),
             ("HTTPS://obs.example.com:8443/", "https://obs.example.com:8443"),
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
@@ -79,9 +79,9 @@ READ = [
 ]
 
 
-@pytest.mark.parametrize(("given", "read"), READ)
-def test_what_is_set_is_read_in_each_way_in_which_people_write_it(given, read):
-    settings = Settings.from_env({**ENVIRONMENT, **given})
+@pytest.mark.parametrize(("environment", "read"), READ)
+def test_each_usual_form_of_a_setting_is_read(environment, read):
+    settings = Settings.from_env({**ENVIRONMENT, **environment})
     assert {name: attrgetter(name)(settings) for name in read} == read
 
 
@@ -110,7 +110,7 @@ def test_what_is_set_is_read_in_each_way_in_which_people_write_it(given, read):
         (URL.replace(TASK, ".."), "names a project or a task that is none"),
     ],
 )
-def test_a_malformed_sync_url_says_what_is_wrong_and_what_a_right_one_looks_like(url, what):
+def test_a_malformed_sync_url_is_named_with_an_example(url, what):
     (problem,) = problems(SYNC_URL=url)
     assert re.match("SYNC_URL .*OMS console.*/v2/<project id>/sync-tasks/<task id>/events", problem)
     assert what in problem
@@ -177,7 +177,7 @@ def test_an_unusable_value_names_its_setting(changes, name):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"OMS_RATE": "0"}, "OMS_RATE is '0'. Set it to calls a second, 0.01 to 1000, or leave it out (20)"),
         ({"LANES": "65"}, "LANES is '65'. Set it to a whole number of ranges, 1 to 64, or leave it out (32)"),
@@ -197,8 +197,8 @@ def test_an_unusable_value_names_its_setting(changes, name):
         ),
     ],
 )
-def test_an_unusable_value_is_shown_beside_usable_ones(changes, told):
-    assert problems(**changes) == (told,)
+def test_an_unusable_value_is_shown_beside_usable_ones(changes, expected):
+    assert problems(**changes) == (expected,)
 
 
 def test_every_problem_is_told_at_once():
@@ -234,7 +234,7 @@ def test_the_address_of_a_webhook_may_have_a_query(url):
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("http://oapi.dingtalk.com/robot/send?access_token=S3CRET", "does not start with https://"),
         ("http://10.0.0.1/S3CRET", "does not start with https://"),
@@ -248,9 +248,9 @@ def test_the_address_of_a_webhook_may_have_a_query(url):
         ("https://[S3CRET", "is no URL"),
     ],
 )
-def test_a_webhook_that_cannot_be_is_named_but_not_shown(url, told):
+def test_a_webhook_that_cannot_be_is_named_but_not_shown(url, expected):
     (problem,) = problems(ALERT_WEBHOOK=url)
-    assert problem.startswith(f"ALERT_WEBHOOK {told}")
+    assert problem.startswith(f"ALERT_WEBHOOK {expected}")
     assert "S3CRET" not in problem
 
 

@@ -1,4 +1,4 @@
-"""What status calls done, and what it does not pass over, by the functions' own answers."""
+"""The claims of status, by the functions' own answers: finished objects, and pending problems."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.copier import CopyFailure, CopyFault
 from support.world import DAY, HOUR, ROOT, TICK, World, payload
 
-# In parts, so that nothing but its contents would tell it from another one of its size.
+# In parts, so that only its contents would distinguish it from another version of its size.
 ETAG = "0123456789ABCDEF0123456789ABCDEF-2"
 
 
 @pytest.fixture
 def world() -> World:
-    """An installed project whose timers run."""
-    one = World()
-    one.install()
+    """Return an installed project whose timers run."""
+    world = World()
+    world.install()
     for job in ("reconcile", "replay", "status"):
-        one.ask(job, TICK)
-    return one
+        world.ask(job, TICK)
+    return world
 
 
 def fail_behind_a_late_copy(world: World) -> None:
-    """OMS fails to copy an object's second version; then its copy of the first one, of the same size, arrives."""
+    """Fail the copy of an object's second version before the copy of the first, of the same size, arrives."""
     world.source.add(StoredObject("a", b"one"))
     world.task.copies.then(CopyFault.held())
     world.forward(payload("a"))
@@ -39,14 +39,14 @@ def fail_behind_a_late_copy(world: World) -> None:
     world.task.end(first)
 
 
-def test_a_version_that_oms_failed_to_copy_is_not_there_because_one_of_its_size_is(world):
+def test_a_failed_copy_is_not_done_because_of_another_version_of_its_size(world):
     fail_behind_a_late_copy(world)
     for _ in range(2):
         world.ask("replay", TICK)
         world.later(60)
-    told = world.ask("status", {"key": "a"})
-    assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in told["story"]
-    assert "Replay sends it again" in told["next"]
+    status = world.ask("status", {"key": "a"})
+    assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in status["story"]
+    assert "Replay sends it again" in status["next"]
 
     # AND once it was accepted again, whether OMS copied it or skipped it is not known
     world.task.failures.clear()
@@ -54,13 +54,13 @@ def test_a_version_that_oms_failed_to_copy_is_not_there_because_one_of_its_size_
     world.ask("replay", TICK)
     world.later(1)
     assert world.task.skip_object == 1
-    told = world.ask("status", {"key": "a"})
-    assert "whether it is this version is not known" in told["story"]
-    assert "compare --deep" in told["next"]
+    status = world.ask("status", {"key": "a"})
+    assert "whether it is this version is not known" in status["story"]
+    assert "compare --deep" in status["next"]
 
 
-def test_a_comparison_that_proves_nothing_does_not_answer_for_what_oms_failed_to_copy(world):
-    # GIVEN a failure that no list tells of, and a comparison that sees the object's size in OBS
+def test_a_comparison_without_proof_settles_no_failed_copy(world):
+    # GIVEN a failure that no list names, and a comparison that sees the object's size in OBS
     world.task.lists.held = True
     fail_behind_a_late_copy(world)
     world.later(3 * HOUR)
@@ -73,21 +73,21 @@ def test_a_comparison_that_proves_nothing_does_not_answer_for_what_oms_failed_to
     assert (report["verdict"]["state"], report["copying"]["failed"]) == ("behind", 1)
 
 
-def test_what_came_after_the_close_is_an_alarm_until_somebody_acknowledges_it(world):
+def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
     # GIVEN a closed project, in which nothing but what failed before waits
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
     world.shut(on=True)
     world.start()
     assert world.ask("status", {})["verdict"]["text"].endswith(" Recorded and not submitted: 1 object key.")
 
-    # WHEN somebody writes to the source, THEN status names it, and a closed project is still closed
+    # WHEN an application writes to the source, THEN status names it, and a closed project is still closed
     world.forward(payload("late"))
     verdict = world.ask("status", {})["verdict"]
     assert (verdict["state"], verdict.get("alarm")) == ("closed", True)
     assert "1 changed object came after the close, the last at 2026-01-02T" in verdict["text"]
     assert "关闭后又收到 1 个对象的变更" in verdict["text_zh"]
 
-    # AND once it is acknowledged, only what comes later is one
+    # AND after it is acknowledged, only later writes are alarms
     for asked in ({"acknowledge": True}, {}):
         assert not world.ask("status", asked)["verdict"]["alarm"]
     world.later(2)
@@ -95,8 +95,8 @@ def test_what_came_after_the_close_is_an_alarm_until_somebody_acknowledges_it(wo
     assert "1 changed object came after the close" in world.ask("status", {})["verdict"]["text"]
 
 
-def test_run_files_of_a_project_that_no_longer_runs_are_named_and_those_of_one_that_runs_are_not(world):
-    # GIVEN two other projects of the task, of which one has been renamed
+def test_only_run_files_of_projects_that_no_longer_run_are_named(world):
+    # GIVEN two other projects of the task, and a renamed project among them
     body = json.dumps({"busy_until": "", "keys": [{"key": "a", "held": False}]}).encode()
     for project in ("renamed", "alive-timer-b"):
         world.bucket.add(StoredObject(f"{ROOT}replay/{project}/1.json", body))

@@ -1,5 +1,4 @@
-"""What jobs keep in the log bucket beside the public records: each form as it stands there, and that any value comes
-back as it went."""
+"""The objects that jobs store beside the public records: their forms, and that any value reads back equal."""
 
 from __future__ import annotations
 
@@ -87,7 +86,7 @@ TALLY = Tally(
     lines=1,
 )
 STOPPED = Stopped(Stop.REFUSED, "OMS refuses")
-# By the files in tests/stored/.
+# The values in the files of tests/stored/.
 FORMS = {
     "piece": Piece(Kind.REST, "m", "c", "a", stopped=STOPPED, tally=TALLY, about=ABOUT, stuck=2),
     "total": PassState(ABOUT, TALLY, "2026-02-02T01:00:00Z", ranges_open=0, ranges_done=3, pieces=9),
@@ -127,7 +126,7 @@ TYPES = [type(value) for value in FORMS.values()]
 
 
 def stored(name: str) -> bytes:
-    """What stands in tests/stored/, as it was written once."""
+    """Return the object of this name in tests/stored/, in the stored form."""
     (path,) = STORED.glob(f"{name}.*")
     return path.read_bytes()
 
@@ -219,7 +218,7 @@ ATOMS: dict[object, st.SearchStrategy[Any]] = {
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:
-    """Any values of what a hint says."""
+    """Return a strategy for any values of a type hint."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint in ATOMS:
         return ATOMS[hint]

@@ -5,5 +5,5 @@ import time
 # When this package was imported, before anything else (time.monotonic()).
 BEGAN = time.monotonic()
 
-# The template's, as publish.yaml has it.
+# The template's version, as in publish.yaml.
 VERSION = "0.2.0"

@@ -15,11 +15,11 @@ class Clock:
     """The machine's clock. Tests pass in their own."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; for deadlines."""
+        """Return the seconds since some fixed moment; for deadlines."""
         return time.monotonic()
 
     def now(self) -> datetime:
-        """The current time in UTC; it advances while Function Compute keeps the instance frozen."""
+        """Return the current time in UTC; it advances while Function Compute keeps the instance frozen."""
         return datetime.now(timezone.utc)
 
     def sleep(self, seconds: float) -> None:
@@ -35,24 +35,27 @@ class Deadline:
         self._end = clock.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Seconds left, never negative."""
+        """Return the seconds left, never negative."""
         return max(0.0, self._end - self._clock.monotonic())
 
     def cap(self, seconds: float) -> float:
-        """The smaller of `seconds` and the time left, at least a millisecond: clients refuse a timeout of 0."""
+        """Return the smaller of `seconds` and the time left, but at least 1 ms: clients refuse a timeout of 0."""
         return max(0.001, min(seconds, self.remaining()))
 
     def expired(self) -> bool:
-        """Whether too little time is left for one more call."""
+        """Return True if too little time is left for another call."""
         return self.remaining() < MIN_CALL_SECONDS
 
     def minus(self, seconds: float) -> Deadline:
-        """The deadline `seconds` before this one."""
+        """Return the deadline `seconds` before this deadline."""
         return Deadline(self.remaining() - seconds, self._clock)
 
 
 def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
-    """A Retry-After header (RFC 9110, 10.2.3: seconds or a date) as seconds from now; None if it is neither."""
+    """Return a Retry-After header (RFC 9110, 10.2.3: seconds or a date) as seconds from now.
+
+    None if it is neither.
+    """
     if not retry_after:
         return None
     if retry_after.strip().isdecimal():
@@ -62,11 +65,11 @@ def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
 
 
 def parse_http_date(header: str | None) -> datetime | None:
-    """An HTTP date in UTC; None if `header` is not one."""
+    """Return an HTTP date in UTC; None if `header` is not a date."""
     try:
         date = parsedate_to_datetime(header or "")
         return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date.astimezone(timezone.utc)
-    except (TypeError, ValueError, OverflowError):  # nonsense from a server: as if there were no header
+    except (TypeError, ValueError, OverflowError):  # nonsense from a server counts as no header
         return None
 
 
@@ -78,18 +81,23 @@ _ISO_8601 = (
 
 
 def from_epoch(seconds: float) -> datetime:
-    """A time in UTC from seconds since 1970."""
+    """Return the time in UTC of seconds since 1970."""
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
 def timestamp(now: datetime) -> str:
-    """A UTC time in the format of records. Not by strftime, which does not pad years before 1000."""
+    """Return a UTC time in the format of records.
+
+    Not by strftime, which does not pad years before 1000.
+    """
     return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def parse_time(text: str) -> datetime | None:
-    """The time in `text`, in ISO 8601 such as "2026-01-31", "20260131", "2026-01-31T12:00Z" or "2026-01-31
-    12:00:00.5+08:00": to the second, and in UTC if it names no zone. None if it is not a time.
+    """Return the time in `text`, in ISO 8601, to the second; None if it is not a time.
+
+    Examples: "2026-01-31", "20260131", "2026-01-31T12:00Z", "2026-01-31 12:00:00.5+08:00". A time without a zone is in
+    UTC.
 
     Not by fromisoformat, which accepts less on python3.10 than on python3.12.
     """

@@ -1,4 +1,4 @@
-"""Why OMS failed to copy an object that it had accepted, by the codes of its lists, and what to do about it.
+"""The reasons why OMS failed to copy an accepted object, by the codes of its lists, with a remedy for each.
 
 Source: Huawei's guide to sync tasks and its FAQ. Their list of codes is not complete.
 """
@@ -12,7 +12,7 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class CopyCode:
-    """What a code means; `passes`: whether a later attempt may succeed without anybody's doing."""
+    """The remedy of a code; `passes`: a later attempt may succeed without any change."""
 
     passes: bool
     fix: Text
@@ -67,5 +67,5 @@ OTHER_CODE = CopyCode(
 
 
 def copy_code(code: str) -> CopyCode:
-    """What OMS's `code` means."""
+    """Return the remedy of OMS's `code`."""
     return COPY_CODES.get(code, OTHER_CODE)

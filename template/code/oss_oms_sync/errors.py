@@ -1,11 +1,12 @@
-"""What goes wrong: the errors that the functions raise on purpose, why a single key was not accepted, with what to do
-about it, and the log, to which errors tell the others. Every message is one line without secrets that says what to do.
+"""The errors that the functions raise on purpose, the reasons of failed keys with their remedies, and the log.
+
+Every message is one line without secrets that names the next step.
 
     OmsSyncError
     ├── SettingsError      a setting is missing or unusable; nothing was sent
     ├── CredentialsError   Function Compute gave the function no credentials; nothing was sent
-    ├── EventError         the payload is partly unreadable; what was readable is sent and recorded
-    ├── PayloadError       a manual payload asks for something that the job does not know
+    ├── EventError         the payload is partly unreadable; the readable part is sent and recorded
+    ├── PayloadError       a manual payload has an option that the job does not know
     ├── RecordError        a failed key could not be recorded
     └── StorageError       OSS, or OBS, did not do what a job depends on
 
@@ -24,12 +25,12 @@ from urllib.parse import quote
 
 from oss_oms_sync.answers.text import Text, t
 
-# In the place of a reason where a record tells none, as those of the vendor's handler.
+# In the place of a reason that a record lacks, such as a record of the vendor's handler.
 UNKNOWN = "UNKNOWN"
-# What opens a closed project again.
+# The command that opens a closed project.
 OPEN_COMMAND = "python3 ops.py open"
 _MAX_MESSAGE = 300
-# How much of a text is looked at to make one line of it.
+# The number of characters of a text that are read to make one line of it.
 _MAX_SCANNED = 4096
 _MAX_PROBLEMS = 3
 
@@ -41,7 +42,7 @@ class OmsSyncError(Exception):
 
 
 class SettingsError(OmsSyncError):
-    """All invalid settings at once, each with its name and what a valid value looks like."""
+    """All invalid settings at once, each with its name and an example of a valid value."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -53,18 +54,18 @@ class CredentialsError(OmsSyncError):
 
 
 class EventError(OmsSyncError):
-    """What could not be read of the payload, and why: only the first few, because all of an event may be wrong."""
+    """The unreadable parts of the payload: only the first few, because all of an event may be wrong."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         super().__init__(" | ".join(islice(problems, _MAX_PROBLEMS)))
 
 
 class PayloadError(OmsSyncError):
-    """What cannot be used in a manual payload, and what can."""
+    """An unusable option of a manual payload, with the usable options."""
 
 
 class RecordError(OmsSyncError):
-    """The log bucket accepted no failed record for some keys: how many, and the first few reasons why."""
+    """The log bucket accepted no failed record for some keys: their number, and the first few reasons."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         some = " | ".join(dict.fromkeys(problems[:_MAX_PROBLEMS]))
@@ -72,11 +73,11 @@ class RecordError(OmsSyncError):
 
 
 class StorageError(OmsSyncError):
-    """What OSS or OBS answered to a call that failed: raised, or returned where a caller makes many.
+    """A failed call to OSS or OBS: raised, or returned where a caller makes many.
 
-    `answered`: it was certainly not carried out; otherwise it may have been, or still be. `code` is the cloud's error
-    code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`. `is_refusal`: it answers
-    this, a 4xx, to any such call for this object, and not to all calls for whatever object.
+    `answered`: the call was certainly not carried out; otherwise it may have been, or still be. `code` is the cloud's
+    error code, or OtherRegion, which OSS reports in several ways; for OBS see `obs_answers`. `is_refusal`: the cloud
+    answers this, a 4xx, to every such call for this object, but not to calls for any object.
     """
 
     def __init__(self, problem: str, code: str = "", *, answered: bool = True, is_refusal: bool = False) -> None:
@@ -87,7 +88,7 @@ class StorageError(OmsSyncError):
 
 
 def grant(action: str, of: str = "synctask") -> Text:
-    """What to do if Huawei Cloud forbids an OMS action such as "createEvent"."""
+    """Return the remedy if Huawei Cloud forbids an OMS action such as "createEvent"."""
     return t(
         "Grant the IAM user behind HW_AK the action oms:{of}:{action}: python3 policies/show.py prints the policy.",
         of=of,
@@ -96,7 +97,7 @@ def grant(action: str, of: str = "synctask") -> Text:
 
 
 class Reason(Enum):
-    """Why a key failed. The name appears in failed records and logs; `fix` says what to do."""
+    """The reasons of failed keys. The name appears in failed records and logs; `fix` is the remedy."""
 
     THROTTLED = t(
         "Nothing to do: OMS received too many requests. The object key is resent automatically. If this lasts, ask"
@@ -161,7 +162,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one key failed: the reason, and what OMS said (`message` is one line without secrets)."""
+    """The failure of one key: the reason, and OMS's response (`message` is one line without secrets)."""
 
     reason: Reason
     status: int | None = None
@@ -169,7 +170,7 @@ class Failure:
     message: str = ""
 
     def remedy(self, action: str, of: str = "synctask") -> Text:
-        """What to do if `action` of OMS failed, such as "get": being forbidden one is not being forbidden another."""
+        """Return the remedy if `action` of OMS failed, such as "get": each action has its own permission."""
         return grant(action, of) if self.reason is Reason.FORBIDDEN else self.reason.fix
 
 
@@ -179,21 +180,21 @@ PERMANENT = {Reason.CREDENTIALS, Reason.CLOCK, Reason.FORBIDDEN, Reason.ACCOUNT,
 KEY_REASONS = {Reason.REJECTED, Reason.REFUSED, Reason.COPY_FAILED}
 # Reasons for which OMS is not called.
 MAY_NOT_SEND = {Reason.CLOSED, Reason.MARK_UNREAD}
-# Reasons that neither bisecting nor another batch would change.
+# Reasons that would stay the same after bisecting, or with another batch.
 STOPS_RUN = {*PERMANENT, *MAY_NOT_SEND, Reason.DEADLINE}
 
 
 def root_cause(error: BaseException) -> str:
-    """The message of the error at the bottom of a chain: "Connection reset by peer", not the layers above it."""
+    """Return the message of the error at the bottom of a chain, such as "Connection reset by peer"."""
     while below := error.__cause__ or error.__context__:
         error = below
     return str(error) or type(error).__name__
 
 
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` as one printable line of at most 300 characters, with all `secrets` masked."""
-    # The longest first: otherwise a secret inside another one is masked, and leaves the rest of that one visible.
-    # As it is, in a URL, and in JSON.
+    """Return `text` as one printable line of at most 300 characters, with all `secrets` masked."""
+    # Each secret as it is, in a URL, and in JSON. The longest first: masking a secret inside another secret first would
+    # leave the remainder of the longer secret visible.
     forms = ((secret, quote(secret, safe=""), secret.replace("/", r"\/")) for secret in secrets if secret)
     masked = sorted(set(chain.from_iterable(forms)), key=len, reverse=True)
     spare = len(masked[0]) if masked else 0

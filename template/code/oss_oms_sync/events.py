@@ -1,4 +1,4 @@
-"""Parses any payload that Function Compute can deliver into the objects that changed."""
+"""The parser of any payload that Function Compute can deliver: it returns the objects that changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONTENT_EVENTS = frozenset(
     }
 )
 
-# The other names under ObjectCreated that OSS documents: not objects, or not ones that OMS can copy.
+# The other names under ObjectCreated that OSS documents: not objects, or objects that OMS cannot copy.
 _NO_CONTENT = {
     f"ObjectCreated:{what}" for what in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")
 }
@@ -37,7 +37,7 @@ _MAX_DEPTH = 5
 
 @dataclass(frozen=True)
 class ObjectChange:
-    """One created or modified object of the source bucket.
+    """A created or modified object of the source bucket.
 
     `key` is the object's name in plain text (not URL-encoded), `etag` is upper-case and without quotes, `event_time` is
     ISO 8601 in UTC. All but the key may be empty, because not every delivery carries them.
@@ -53,8 +53,8 @@ class ObjectChange:
 class ParsedEvents:
     """The contents of a payload.
 
-    `changes` holds each key once, `skipped` counts what is not forwarded by event name or cause, and `problems` says
-    what could not be read: those events have to stay with Function Compute.
+    `changes` holds each key once. `skipped` counts the events that are not forwarded, by name or cause. `problems` are
+    the unreadable events, which have to stay with Function Compute.
     """
 
     changes: list[ObjectChange] = field(default_factory=list)
@@ -63,8 +63,10 @@ class ParsedEvents:
 
 
 def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
-    """Parse the payload of the OSS trigger, of EventBridge (one CloudEvent or an array), of an MNS topic (JSON or bare,
-    base64 or plain), or an `onFailure` envelope around any of these. Raises nothing: see `ParsedEvents.problems`.
+    """Parse any payload of the functions. Raises nothing: see `ParsedEvents.problems`.
+
+    It comes from the OSS trigger, from EventBridge (one CloudEvent or an array) or from an MNS topic (JSON or bare,
+    base64 or plain), or is an `onFailure` envelope around any of these.
 
     Sources: OSS "Event notifications", Function Compute "OSS triggers", "MNS topic triggers", "Destinations",
     EventBridge "OSS events".
@@ -75,13 +77,13 @@ def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
 
 
 def is_timer_event(payload: object) -> bool:
-    """Whether `payload`, as JSON or parsed, is a timer event and not that of a manual call ("Timer triggers")."""
+    """Return True if `payload`, as JSON or parsed, is a timer event, not a manual call ("Timer triggers")."""
     value = jsontext.load(payload) if isinstance(payload, (bytes, str)) else payload
     return isinstance(value, dict) and "triggerName" in value and "triggerTime" in value
 
 
 def is_failure_envelope(payload: bytes | str) -> bool:
-    """Whether `payload` is what Function Compute sends to an `onFailure` destination ("Destinations")."""
+    """Return True if Function Compute sent `payload` to an `onFailure` destination ("Destinations")."""
     value = jsontext.load(payload)
     return isinstance(value, dict) and "requestContext" in value and "requestPayload" in value
 
@@ -102,7 +104,7 @@ class _Parser:
             self._unwrap(value, depth)
 
     def _base64(self, text: bytes | str, depth: int) -> None:
-        """Parse what is not JSON as the base64 of JSON: the body of an MNS message."""
+        """Parse a payload that is not JSON as the base64 of JSON: the body of an MNS message."""
         try:
             plain = base64.b64decode(
                 b"".join((text.encode() if isinstance(text, str) else text).split()), validate=True
@@ -184,7 +186,7 @@ class _Parser:
         return ""
 
     def _skip(self, key: str, bucket: str) -> str:
-        """Why this readable event is not forwarded; empty if it is."""
+        """Return the reason not to forward this readable event; empty if it is forwarded."""
         if bucket == self._settings.log_bucket:
             return "log bucket"
         if key.startswith(RECORD_ROOT):
@@ -192,14 +194,14 @@ class _Parser:
         return "" if self._settings.key_filter.matches(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
 
 
-def _etag(given: str) -> str:
-    """Upper-case and without quotes, as in listings; empty if it is not an eTag, which no record could carry."""
-    etag = given.strip('"').upper()
+def _etag(quoted: str) -> str:
+    """Return an eTag in the form of listings; empty if it is not an eTag, which no record could carry."""
+    etag = quoted.strip('"').upper()
     return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 
 
 def is_text(value: str) -> bool:
-    """Whether it is Unicode: JSON can carry half of a surrogate pair."""
+    """Return True if it is Unicode: JSON can carry half of a surrogate pair."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -208,7 +210,7 @@ def is_text(value: str) -> bool:
 
 
 def text_at(event: object, *path: str) -> str:
-    """The string at `path` inside nested JSON objects; empty if there is none."""
+    """Return the string at `path` inside nested JSON objects; empty if there is none."""
     for name in path:
         event = event.get(name) if isinstance(event, dict) else None
     return event if isinstance(event, str) else ""

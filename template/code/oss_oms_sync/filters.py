@@ -1,4 +1,4 @@
-"""Which object keys belong to this project: the OSS trigger's filter, by prefix and suffix."""
+"""The object keys that belong to this project: the OSS trigger's filter, by prefix and suffix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 
 # The prefix of all records.
 RECORD_ROOT = "oms_source_record/"
-# What the keys of a canary begin with after the project's prefix (ops/canary): it deletes them again.
+# The beginning of a canary's keys after the project's prefix (ops/canary): it deletes them again.
 CANARY = ".oss-oms-sync-canary/"
 
 
@@ -22,47 +22,49 @@ class KeyFilter:
 
     @cached_property
     def canaries(self) -> str:
-        """What the keys of the project's canaries begin with."""
+        """The beginning of the keys of the project's canaries."""
         return f"{self.prefix}{CANARY}"
 
     def matches(self, key: str) -> bool:
-        """Whether `key` passes the filter and is not a record: nothing else is ever sent."""
+        """Return True if `key` passes the filter and is not a record: no other key is ever submitted."""
         return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORD_ROOT)
 
     def is_canary(self, key: str) -> bool:
-        """Whether `key`, which passes the filter, is that of a canary."""
+        """Return True if `key`, which passes the filter, is a canary's."""
         return key.startswith(self.canaries)
 
     def is_reported(self, key: str) -> bool:
-        """Whether `key` passes the filter, and is not that of a canary: what reports tell of, and verdicts go by."""
+        """Return True if `key` counts in reports and verdicts: it passes the filter, and is not a canary's."""
         return self.matches(key) and not key.startswith(self.canaries)
 
     def count_reported(self, keys: Sequence[str]) -> int:
-        """How many of the first of these keys, which rise, it tells of."""
+        """Return the number of leading keys that are reported; the keys rise."""
         if self.suffix or not all(map(self.is_reported, (keys[0], keys[-1]))):
             return next((place for place, key in enumerate(keys) if not self.is_reported(key)), len(keys))
-        # Those with one beginning are neighbours.
-        places = (bisect_left(keys, untold) for untold in (RECORD_ROOT, self.canaries))
+        # Keys with the same beginning are neighbours.
+        places = (bisect_left(keys, unreported) for unreported in (RECORD_ROOT, self.canaries))
         return min((at for at in places if at < len(keys) and not self.is_reported(keys[at])), default=len(keys))
 
     def withholds(self, key: str) -> bool:
-        """Whether an object of the source would pass the filter, but has the name of a record: it is never sent."""
+        """Return True if a key would pass the filter, but has the name of a record: it is never submitted."""
         return key.startswith(RECORD_ROOT) and key.startswith(self.prefix) and key.endswith(self.suffix)
 
     def overlaps(self, other: KeyFilter) -> bool:
-        """Whether some key could pass both filters."""
+        """Return True if a key could pass both filters."""
         prefixes = self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
         suffixes = self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix)
         return prefixes and suffixes
 
     def is_within(self, other: KeyFilter) -> bool:
-        """Whether this filter is `other`, or narrows its prefix."""
+        """Return True if this filter equals `other`, or narrows its prefix."""
         return self.prefix.startswith(other.prefix) and self.suffix == other.suffix
 
 
 def prefix_problem(prefix: str) -> str:
-    """Why no object key can begin with `prefix`, and what to give instead; empty if some can. OSS, "Object naming
-    conventions": no name begins with a slash."""
+    """Return the reason why no object key can begin with `prefix`, with its remedy; empty if keys can.
+
+    OSS, "Object naming conventions": no name begins with a slash.
+    """
     if not prefix.startswith("/"):
         return ""
     meant = prefix.lstrip("/")

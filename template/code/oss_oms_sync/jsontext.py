@@ -1,7 +1,7 @@
-"""Tolerant JSON: text that is not JSON loads as None, and lone surrogates are escaped on the way out.
+"""Tolerant JSON: text that is not JSON loads as None, and lone surrogates are escaped on output.
 
-An object that gives one name two different values is read as null, because nobody knows which is meant: Python's own
-parser would silently drop the first.
+An object that has two different values of one name is read as null, because it is ambiguous: Python's own parser would
+silently drop the first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 
 
 def load(text: bytes | str) -> object:
-    """The value in `text`; None if it is not JSON, or nested too deep to be read."""
+    """Return the value in `text`; None if it is not JSON, or nested too deep to be read."""
     try:
         return strict_load(text)
     except (ValueError, RecursionError):
@@ -18,7 +18,7 @@ def load(text: bytes | str) -> object:
 
 
 def strict_load(text: bytes | str) -> object:
-    """The value in `text`.
+    """Return the value in `text`.
 
     Raises ValueError or RecursionError if it cannot be read.
     """
@@ -27,10 +27,10 @@ def strict_load(text: bytes | str) -> object:
 
 def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object] | None:
     value = dict(pairs)
-    is_clear = len(value) == len(pairs) or all(value[name] == one for name, one in pairs)
+    is_clear = len(value) == len(pairs) or all(value[name] == member for name, member in pairs)
     return value if is_clear else None
 
 
 def dump(value: object) -> bytes:
-    """`value` as one line of JSON in UTF-8, with lone surrogates escaped."""
+    """Return `value` as one line of JSON in UTF-8, with lone surrogates escaped."""
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")

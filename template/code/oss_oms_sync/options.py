@@ -15,43 +15,44 @@ T = TypeVar("T")
 
 
 def option_types(kind: type) -> dict[str, type]:
-    """The options that are the fields of a dataclass, with their types, but for None."""
+    """Return the names of a dataclass's fields, which are options, with their types without None."""
     hints = get_type_hints(kind).items()
-    # Of `list[str] | None` the first.
+    # `list[str] | None` counts as its first type.
     types = {name: get_args(hint)[0] if NoneType in get_args(hint) else hint for name, hint in hints}
     return {name: get_origin(type_) or type_ for name, type_ in types.items()}
 
 
 def parse(payload: bytes | str, kind: type[T]) -> T:
-    """What `payload` asks for, a JSON object: as a dataclass whose fields are the options that a job takes, each with
-    its default. A `prefix` means the same to every job. Source: Function Compute, "Timer triggers".
+    """Return the options in `payload`, a JSON object, as a dataclass whose fields are the job's options.
+
+    Each option has its default. A `prefix` means the same to every job. Source: Function Compute, "Timer triggers".
 
     Raises PayloadError for anything else.
     """
-    given, types = _object(payload), option_types(kind)
-    if is_timer_event(given):
-        given = _object(str(given.get("payload") or ""))
-    for name, value in given.items():
+    options, types = _parse_object(payload), option_types(kind)
+    if is_timer_event(options):
+        options = _parse_object(str(options.get("payload") or ""))
+    for name, value in options.items():
         if name not in types:
-            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_list(types)}")
+            raise PayloadError(f"The payload asks for {name!r}, which this job does not know. It takes {_join(types)}")
         unusable = (isinstance(value, int) and value < 0) or (isinstance(value, str) and not is_text(value))
         if type(value) is not types[name] or unusable:
             raise PayloadError(
-                f"The payload's {name} is {value!r}, which is no {_NAMES[types[name]]}. It takes {_list(types)}"
+                f"The payload's {name} is {value!r}, which is no {_NAMES[types[name]]}. It takes {_join(types)}"
             )
-    if problem := prefix_problem(str(given.get("prefix", ""))):
+    if problem := prefix_problem(str(options.get("prefix", ""))):
         raise PayloadError(f"The payload's prefix {problem}")
-    return kind(**given)
+    return kind(**options)
 
 
 _NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}
 
 
-def _list(types: Mapping[str, type]) -> str:
+def _join(types: Mapping[str, type]) -> str:
     return ", ".join(f"{name} ({_NAMES[kind]})" for name, kind in types.items())
 
 
-def _object(text: bytes | str) -> dict[str, object]:
+def _parse_object(text: bytes | str) -> dict[str, object]:
     if not text.strip():
         return {}
     value = jsontext.load(text)

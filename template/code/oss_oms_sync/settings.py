@@ -22,26 +22,26 @@ _OSS_LOOKS = "https://oss-<region>-internal.aliyuncs.com"
 _SYNC_PATH = re.compile(r"/v2/(?P<project>[\w.~-]+)/sync-tasks/(?P<task>[\w.~-]+)/events", re.ASCII)
 # OSS, "Bucket naming conventions": https://www.alibabacloud.com/help/en/oss/user-guide/bucket-naming-conventions
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
-# OSS, "Regions and endpoints"; those of transfer acceleration name none.
+# OSS, "Regions and endpoints"; endpoints of transfer acceleration name no region.
 _REGIONAL_ENDPOINT = re.compile(
     r"oss-(?!accelerate)(?P<region>[a-z]+-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com", re.ASCII
 )
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]", re.ASCII)
 # Function Compute, CreateFunction: a function's name has at most 64 characters.
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Control characters, and what YAML takes for the end of a line besides. XML carries few of them, shells break at some.
+# Control characters, and others that end a line in YAML. XML carries few of them, and some break shells.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # The tokens of all known webhooks are longer, and the words in their addresses shorter.
 _TOKEN_LENGTH = 16
 _PERIOD = re.compile(r"(?P<number>[1-9][0-9]{0,3})(?P<unit>[mhd])", re.ASCII)
-# The longest RECONCILE_PERIOD. A stored pass that nobody resumes for this long is forgotten: ignored, then deleted.
+# The longest RECONCILE_PERIOD. A stored pass that is not resumed for this time is forgotten: ignored, then deleted.
 MAX_PERIOD = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
 class SyncTask:
-    """Huawei's side: one sync task of OMS, as SYNC_URL names it."""
+    """One sync task of OMS, named by SYNC_URL."""
 
     url: str
     task_id: str
@@ -58,7 +58,7 @@ class Settings:
     log_bucket: str
     oss_endpoint: str
     oss_region: str
-    # Empty: that of the task's destination.
+    # Empty: the endpoint of the task's destination.
     obs_endpoint: str
     # The region where the function runs, from Function Compute; empty elsewhere.
     fc_region: str
@@ -71,23 +71,23 @@ class Settings:
     compare_deep: bool
     replay_period: timedelta | None
     status_period: timedelta | None
-    # Where the sync task should copy to; empty: wherever it does.
+    # The expected destination of the sync task; empty: any.
     destination_region: str
     destination_bucket: str
     # The name of the function `forward`, which the other functions' names extend.
     project: str
-    # How many ranges of a pass may be open at once, and how long one invocation works on one.
+    # The number of ranges of a pass that may be open at once, and the time that an invocation works on a range.
     lanes: int
     piece_seconds: float
     log_level: str
-    # Where `status` tells of changes; empty: nowhere.
+    # The address to which `status` reports changes; empty: none.
     alert_webhook: str = field(repr=False)
-    # Of those messages: "en" or "zh".
+    # The language of those messages: "en" or "zh".
     alert_language: str
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown: the keys, the webhook's address, and what in it may let others write there."""
+        """The texts that are never shown: the keys, the webhook's address, and its parts that let others post there."""
         parts = urlsplit(self.alert_webhook)
         words = re.split(r"[/?&=]", f"{parts.path}?{parts.query}")
         tokens = (word for word in words if len(word) >= _TOKEN_LENGTH)
@@ -119,11 +119,11 @@ class Settings:
             fc_region=env.get("FC_REGION", ""),
             source_bucket=source_bucket,
             key_filter=reader.key_filter(),
-            key_encoding=reader.one_of("OMS_KEY_ENCODING", "url", "raw"),
+            key_encoding=reader.choice("OMS_KEY_ENCODING", "url", "raw"),
             oms_rate=reader.number("OMS_RATE", float, 0.01, 1000, "calls a second"),
             reconcile_period=reader.period("RECONCILE_PERIOD"),
             compare_period=reader.period("COMPARE_PERIOD"),
-            compare_deep=reader.one_of("COMPARE_DEEP", "off", "on") == "on",
+            compare_deep=reader.choice("COMPARE_DEEP", "off", "on") == "on",
             replay_period=reader.period("REPLAY_PERIOD"),
             status_period=reader.period("STATUS_PERIOD"),
             destination_region=env.get("DESTINATION_REGION", "").strip(),
@@ -131,9 +131,9 @@ class Settings:
             project=reader.project(),
             lanes=reader.number("LANES", int, 1, 64, "a whole number of ranges"),
             piece_seconds=reader.number("PIECE_SECONDS", float, 10, 300, "seconds"),
-            log_level=reader.one_of("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),
+            log_level=reader.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),
             alert_webhook=reader.webhook(),
-            alert_language=reader.one_of("ALERT_LANGUAGE", "en", "zh"),
+            alert_language=reader.choice("ALERT_LANGUAGE", "en", "zh"),
         )
         if reader.problems:
             raise SettingsError(reader.problems)
@@ -141,7 +141,7 @@ class Settings:
 
 
 class _Reader:
-    """Reads one setting after another, and collects what is wrong with them."""
+    """A reader of one setting after another, which collects their problems."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -156,9 +156,9 @@ class _Reader:
 
     def sync_task(self) -> SyncTask:
         url = self._get("SYNC_URL")
-        problem, parts = _split(url)
+        problem, parts = _split_url(url)
         match = _SYNC_PATH.fullmatch(parts.path)
-        found = _first(
+        defect = _first_problem(
             (not url, "is empty"),
             (problem, problem),
             (parts.path.endswith("/"), 'ends with "/", which has to be removed'),
@@ -166,8 +166,8 @@ class _Reader:
             (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
         )
         self.check(
-            not found,
-            f"SYNC_URL {found}. Copy the Synchronization Request Receiving Address from the sync task's details in the"
+            not defect,
+            f"SYNC_URL {defect}. Copy the Synchronization Request Receiving Address from the sync task's details in the"
             f" OMS console; it looks like {SYNC_URL_LOOKS}",
         )
         return SyncTask(url, match["task"] if match else "")
@@ -179,7 +179,7 @@ class _Reader:
             f"{name} is empty. Set HW_AK and HW_SK to the access key of a Huawei Cloud IAM user with the permission"
             " oms:synctask:createEvent (console: My Credentials > Access Keys)",
         )
-        # The value is not shown, because it is a secret or close to one.
+        # The value is not shown, because it is, or may contain, a secret.
         self.check(
             _is_plain(value),
             f"{name} holds a space or a character outside ASCII. Copy it again without anything around it",
@@ -201,7 +201,7 @@ class _Reader:
         return value
 
     def key_filter(self) -> KeyFilter:
-        # White space may be intended here, so these two are taken as they are.
+        # White space may be intended here, so both values are taken as they are.
         prefix, suffix = self._env.get("OBJECT_PREFIX", ""), self._env.get("OBJECT_SUFFIX", "")
         for name, value, example in (("OBJECT_PREFIX", prefix, "photos/"), ("OBJECT_SUFFIX", suffix, ".jpg")):
             self.check(
@@ -214,7 +214,7 @@ class _Reader:
         return KeyFilter(prefix, suffix)
 
     def oss(self) -> tuple[str, str]:
-        """The endpoint (with its scheme) and the region for which signatures are made."""
+        """Return the endpoint (with its scheme) and the region for which signatures are made."""
         endpoint, fc_region = self._get("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
             self.check(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_LOOKS}")
@@ -237,22 +237,22 @@ class _Reader:
         return f"{parts.scheme}://{parts.netloc}"
 
     def _endpoint(
-        self, given: str, name: str, looks: str, names_bucket: Callable[[str], bool], cloud: str
+        self, address: str, name: str, looks: str, names_bucket: Callable[[str], bool], cloud: str
     ) -> SplitResult:
-        """Its parts. `names_bucket` says so of the name of a host of this `cloud`."""
-        problem, parts = _split(given if "://" in given else f"https://{given}")
+        """Return the parts of an endpoint; `names_bucket` returns True if a host of this `cloud` names a bucket."""
+        problem, parts = _split_url(address if "://" in address else f"https://{address}")
         host = parts.hostname or ""
-        found = _first(
+        defect = _first_problem(
             (problem, problem),
             (parts.path.strip("/"), "holds a path"),
             (host.endswith(cloud) and names_bucket(host), "names a bucket"),
         )
-        self.check(not found, f"{name} {found}. Set it to {looks}, or leave it out")
+        self.check(not defect, f"{name} {defect}. Set it to {looks}, or leave it out")
         return parts
 
     def webhook(self) -> str:
         url = self._get("ALERT_WEBHOOK")
-        problem, _ = _split(url, may_have_query=True)
+        problem, _ = _split_url(url, may_have_query=True)
         # The value is not shown, because it is a secret.
         self.check(
             not url or not problem,
@@ -270,19 +270,20 @@ class _Reader:
         )
         return value
 
-    def number(self, name: str, kind: type[N], least: N, most: N, what: str) -> N:
+    def number(self, name: str, kind: type[N], minimum: N, maximum: N, form: str) -> N:
         value = self._get(name)
         with suppress(ValueError):
             number = kind(value)
-            if least <= number <= most:  # also refuses "nan"
+            if minimum <= number <= maximum:  # also refuses "nan"
                 return number
         self.problems.append(
-            f"{name} is {value!r}. Set it to {what}, {least:g} to {most:g}, or leave it out ({SETTINGS[name].default})"
+            f"{name} is {value!r}. Set it to {form}, {minimum:g} to {maximum:g}, or leave it out"
+            f" ({SETTINGS[name].default})"
         )
-        return least
+        return minimum
 
     def period(self, name: str) -> timedelta | None:
-        """None for "off"."""
+        """Return the period; None for "off"."""
         value = self._get(name).lower()
         match = _PERIOD.fullmatch(value)
         period = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else None
@@ -293,18 +294,18 @@ class _Reader:
         )
         return period
 
-    def one_of(self, name: str, *choices: str) -> str:
+    def choice(self, name: str, *choices: str) -> str:
         value = self._get(name)
-        found = next((choice for choice in choices if choice.lower() == value.lower()), "")
+        match = next((choice for choice in choices if choice.lower() == value.lower()), "")
         self.check(
-            found,
+            match,
             f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or leave it out ({SETTINGS[name].default})",
         )
-        return found
+        return match
 
 
-def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
-    """What is wrong with `url` for a service that is called (empty if nothing is), and its parts."""
+def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
+    """Return the problem of a service's `url`, empty if there is none, and the parts of the URL."""
     nothing = parts = SplitResult("", "", "", "", "")
     is_url = False
     with suppress(ValueError):
@@ -313,7 +314,7 @@ def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]
     host = parts.hostname or ""
     unexpected = "#" if may_have_query else "?#"
     named = " or ".join(f'"{mark}"' for mark in unexpected)
-    found = _first(
+    defect = _first_problem(
         (not _is_plain(url), "holds a space or a character outside ASCII"),
         (not is_url, "is no URL"),
         (not host, "names no host"),
@@ -325,21 +326,21 @@ def _split(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]
         (parts.username is not None, "holds a user name, which has to be removed"),
         (any(mark in url for mark in unexpected), f"holds a {named}: remove it and everything after it"),
     )
-    return found, nothing if found else parts
+    return defect, nothing if defect else parts
 
 
-def _first(*problems: tuple[object, str]) -> str:
-    """The first of these problems that there is; empty if there is none."""
+def _first_problem(*problems: tuple[object, str]) -> str:
+    """Return the first problem that applies; empty if none does."""
     return next((problem for is_so, problem in problems if is_so), "")
 
 
 def _is_plain(text: str) -> bool:
-    """Whether it is ASCII without spaces."""
+    """Return True if it is ASCII without spaces."""
     return text.isascii() and text.isprintable() and " " not in text
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a URL's host is this machine by its very name."""
+    """Return True if a URL's host names this machine without any look-up."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Every environment variable of the functions, as the documents describe it: docs/settings.md is made of this."""
+"""Every environment variable of the functions, with the texts from which docs/settings.md is made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SYNC_URL_LOOKS = "https://oms.<region>.myhuaweicloud.com/v2/<project id>/sync-ta
 
 @dataclass(frozen=True)
 class Setting:
-    """What one variable means; it is required if `default` is None."""
+    """The meaning of one variable; it is required if `default` is None."""
 
     default: str | None
     meaning: Text

@@ -1,5 +1,8 @@
-"""What nobody has confirmed of the clouds: docs/unconfirmed.md is made of this, and doctor tells what a project rests
-on, until it shows by itself, or a canary saw it in these accounts."""
+"""The assumptions about the clouds that no field report has confirmed: docs/unconfirmed.md is made of them.
+
+Doctor reports the assumptions that a project rests on, until they are confirmed in use, or a canary observed them in
+these accounts.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,12 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class Unconfirmed:
-    """What is not known, what is assumed, and what rests on that, in Markdown. `setting`: what switches it, where
-    something does; `fields`: what tells of it in the field report of a canary, by the names of parts; `as_assumed`: the
-    values of the one field that agree with what is assumed; none where the report cannot settle it."""
+    """An open question, the assumed answer, and the parts that rest on it, in Markdown.
+
+    `setting`: the setting that switches it, if there is one. `fields`: the fields of a canary's field report that
+    answer it, by the names of parts. `as_assumed`: the values of the single field that agree with the assumption; empty
+    if the report cannot settle it.
+    """
 
     question: Text
     assumed: Text
@@ -29,7 +35,7 @@ class Unconfirmed:
         (path,) = self.fields
         value: object = report
         for name in path.split("."):
-            # Of lists the first one.
+            # A list counts as its first element.
             value = value[0] if isinstance(value, list) and value else value
             value = value.get(name) if isinstance(value, Mapping) else None
         return value if isinstance(value, str) and value != NOT_OBSERVED else ""

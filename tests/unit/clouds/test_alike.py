@@ -1,4 +1,4 @@
-"""Pages whose objects look alike are read by one expression, and whatever is done to a page, both readers agree."""
+"""Pages whose objects look alike are read by one expression; for any change of a page, both readers agree."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def a_page(dice: random.Random) -> tuple[str, Dialect]:
     return obs_listing(objects, dice.choice([True, False])), OBS_LISTING
 
 
-def one_of(dice: random.Random, text: str, pattern: str, change: Callable[[str], str]) -> str:
-    """`text` with one place changed that the pattern matches."""
+def alter(dice: random.Random, text: str, pattern: str, change: Callable[[str], str]) -> str:
+    """Change one place in `text` that the pattern matches."""
     matches = list(re.finditer(pattern, text, re.DOTALL))
     if not matches:
         return text
@@ -47,7 +47,7 @@ def one_of(dice: random.Random, text: str, pattern: str, change: Callable[[str],
 
 
 def swapped(text: str) -> str:
-    """The elements of an object in another order."""
+    """Return an object with its elements in another order."""
     leaves = re.findall(r"<(?!Contents|Owner|ID)(\w+)>([^<]*)</\1>", text)
     return "<Contents>" + "".join(f"<{tag}>{value}</{tag}>" for tag, value in reversed(leaves)) + "</Contents>"
 
@@ -56,48 +56,48 @@ OBJECT, LEAF, TAG = "<Contents>.*?</Contents>", r"<(\w+)>[^<]*</\1>", r"</?\w+>"
 SPOILERS: dict[str, Callable[[random.Random, str], str]] = {
     "cut": lambda dice, text: text[: dice.randrange(len(text))],
     "goes on": lambda dice, text: text + dice.choice(["<", " ", "<!-- -->", text, "x"]),
-    "a byte": lambda dice, text: one_of(dice, text, ".", lambda _: dice.choice("<>&\"'/ a0\x00\x01\n\x7fé%+;")),
-    "a byte less": lambda dice, text: one_of(dice, text, ".", lambda _: ""),
-    "an element less": lambda dice, text: one_of(dice, text, LEAF, lambda _: ""),
-    "an element twice": lambda dice, text: one_of(dice, text, LEAF, lambda one: one + dice.choice([one, "<Key/>"])),
-    "an empty element": lambda dice, text: one_of(dice, text, LEAF, lambda one: f"{one.partition('>')[0]}/>"),
-    "an object twice": lambda dice, text: one_of(dice, text, OBJECT, lambda one: one * 2),
-    "reordered": lambda dice, text: one_of(dice, text, OBJECT, swapped),
+    "a byte": lambda dice, text: alter(dice, text, ".", lambda _: dice.choice("<>&\"'/ a0\x00\x01\n\x7fé%+;")),
+    "a byte less": lambda dice, text: alter(dice, text, ".", lambda _: ""),
+    "an element less": lambda dice, text: alter(dice, text, LEAF, lambda _: ""),
+    "an element twice": lambda dice, text: alter(dice, text, LEAF, lambda leaf: leaf + dice.choice([leaf, "<Key/>"])),
+    "an empty element": lambda dice, text: alter(dice, text, LEAF, lambda leaf: f"{leaf.partition('>')[0]}/>"),
+    "an object twice": lambda dice, text: alter(dice, text, OBJECT, lambda element: element * 2),
+    "reordered": lambda dice, text: alter(dice, text, OBJECT, swapped),
     "all reordered": lambda _, text: re.sub(OBJECT, lambda match: swapped(match[0]), text),
-    "elsewhere": lambda dice, text: one_of(dice, text, OBJECT, lambda one: f"<Versions>{one}</Versions>"),
-    "hidden": lambda dice, text: one_of(
+    "elsewhere": lambda dice, text: alter(dice, text, OBJECT, lambda element: f"<Versions>{element}</Versions>"),
+    "hidden": lambda dice, text: alter(
         dice,
         text,
         f"(?:{OBJECT})+",
         lambda some: dice.choice(["<!--{}-->", "<![CDATA[{}]]>", "<?x {}?>", "<a>{}</a>"]).format(some),
     ),
-    "a folder": lambda dice, text: one_of(
+    "a folder": lambda dice, text: alter(
         dice,
         text,
         "<Contents>|</ListBucketResult>",
         lambda at: f"<CommonPrefixes><Prefix>a</Prefix></CommonPrefixes>{at}",
     ),
-    "namespace": lambda dice, text: one_of(
+    "namespace": lambda dice, text: alter(
         dice, text, "<ListBucketResult", lambda tag: f'{tag} {dice.choice(["xmlns", "xmlns:x"])}="u"'
     ),
-    "prefixed": lambda dice, text: one_of(dice, text, OBJECT, lambda one: one.replace("Contents>", "x:Contents>")),
-    "entity": lambda dice, text: one_of(
+    "prefixed": lambda dice, text: alter(dice, text, OBJECT, lambda tags: tags.replace("Contents>", "x:Contents>")),
+    "entity": lambda dice, text: alter(
         dice, text, r">[^<]*</", lambda at: f">{dice.choice(['&amp;', '&#65;', '&a;', '&'])}{at[1:]}"
     ),
     "document type": lambda _, text: text.replace("\n", '\n<!DOCTYPE x [<!ENTITY a "b">]>', 1),
-    "CDATA": lambda dice, text: one_of(dice, text, r">[^<]+</", lambda at: f"><![CDATA[{at[1:-2]}]]></"),
-    "attribute": lambda dice, text: one_of(dice, text, r"<\w+>", lambda tag: f'{tag[:-1]} x="1">'),
-    "comment": lambda dice, text: one_of(dice, text, TAG, lambda tag: f"{tag}<!-- x -->"),
-    "white space": lambda dice, text: one_of(
+    "CDATA": lambda dice, text: alter(dice, text, r">[^<]+</", lambda at: f"><![CDATA[{at[1:-2]}]]></"),
+    "attribute": lambda dice, text: alter(dice, text, r"<\w+>", lambda tag: f'{tag[:-1]} x="1">'),
+    "comment": lambda dice, text: alter(dice, text, TAG, lambda tag: f"{tag}<!-- x -->"),
+    "white space": lambda dice, text: alter(
         dice, text, TAG, lambda tag: tag + dice.choice([" ", "\n", "\t", "\r\n", "\u00a0"])
     ),
-    "white space in tags": lambda dice, text: one_of(dice, text, TAG, lambda tag: f"{tag[:-1]} >"),
+    "white space in tags": lambda dice, text: alter(dice, text, TAG, lambda tag: f"{tag[:-1]} >"),
     "white space everywhere": lambda _, text: text.replace("><", ">\n  <"),
     "not encoded": lambda _, text: text.replace("<EncodingType>url</EncodingType>", ""),
-    "size": lambda dice, text: one_of(
+    "size": lambda dice, text: alter(
         dice, text, r"(?<=<Size>)\d+", lambda size: dice.choice(["+", "-", " ", "0", "1_", "٣", "1.", "9" * 20]) + size
     ),
-    "time": lambda dice, text: one_of(
+    "time": lambda dice, text: alter(
         dice, text, r"(?<=<LastModified>)[^<]*",
         lambda time: dice.choice(
             [time.replace("Z", "+08:00"), time[:19] + "Z", time[:10], time.replace("T", " "), f"2026-02-30{time[10:]}",
@@ -105,13 +105,13 @@ SPOILERS: dict[str, Callable[[random.Random, str], str]] = {
              time + " ", time.replace("-0", "-"), time[:17] + "1.000Z"]
         ),
     ),
-    "etag": lambda dice, text: one_of(
+    "etag": lambda dice, text: alter(
         dice,
         text,
         r"&quot;[^&]*&quot;",
         lambda etag: dice.choice([etag[6:], etag[6:-6], f'"{etag[6:-6]}"', f"'{etag}", "&quot;é&quot;"]),
     ),
-    "owner": lambda dice, text: one_of(dice, text, OBJECT, lambda one: one.replace("</C", f"{OWNER}</C")),
+    "owner": lambda dice, text: alter(dice, text, OBJECT, lambda element: element.replace("</C", f"{OWNER}</C")),
     "owners": lambda dice, text: text.replace(
         "</Contents>", f"{dice.choice([OWNER, '<Owner><Key>k</Key></Owner>'])}</Contents>"
     ),
@@ -119,15 +119,15 @@ SPOILERS: dict[str, Callable[[random.Random, str], str]] = {
 
 
 def read(body: bytes, dialect: Dialect) -> ListPage | None:
-    """What is made of a page; None for nothing."""
+    """Read a page; return None if it is not a listing."""
     try:
         return UnreadPage(body, dialect).read()
     except NotAListing:
         return None
 
 
-def both(body: bytes, dialect: Dialect) -> tuple[ListPage | None, bool]:
-    """What the XML parser makes of a page, and whether its objects are read without; they agree."""
+def read_both_ways(body: bytes, dialect: Dialect) -> tuple[ListPage | None, bool]:
+    """Return the XML parser's page, and True if the fast reader read it as well; assert that the two agree."""
     with patch("oss_oms_sync.clouds.listings._read", return_value=None):
         fast = read(body, dialect)
     with patch("oss_oms_sync.clouds.listings.cut", return_value=None):
@@ -137,8 +137,8 @@ def both(body: bytes, dialect: Dialect) -> tuple[ListPage | None, bool]:
 
 
 @pytest.mark.part
-def test_whatever_is_done_to_a_page_both_readers_agree():
-    seen: Counter[tuple[str, bool, bool]] = Counter()
+def test_after_any_change_of_a_page_both_readers_agree():
+    outcomes: Counter[tuple[str, bool, bool]] = Counter()
     for seed in range(SPOILT):
         dice = random.Random(seed)
         text, dialect = a_page(dice)
@@ -146,19 +146,19 @@ def test_whatever_is_done_to_a_page_both_readers_agree():
         for _ in range(dice.choice([1, 1, 2])):
             text = SPOILERS[name](dice, text)
             name = dice.choice(list(SPOILERS))
-        page, is_fast = both(text.encode("utf-8", "surrogatepass"), dialect)
-        seen[name, page is not None, is_fast] += 1
-    # Some are still pages, and some of these look alike still.
-    by_outcome = Counter((is_page, is_fast) for _, is_page, is_fast in seen.elements())
+        page, is_fast = read_both_ways(text.encode("utf-8", "surrogatepass"), dialect)
+        outcomes[name, page is not None, is_fast] += 1
+    # Some changed texts are still pages, and in some of these the objects still look alike.
+    by_outcome = Counter((is_page, is_fast) for _, is_page, is_fast in outcomes.elements())
     assert min(by_outcome[False, False], by_outcome[True, False], by_outcome[True, True]) > SPOILT / 20, by_outcome
 
 
-def test_a_page_is_read_without_parsing_if_its_objects_have_the_same_elements():
+def test_a_page_is_read_without_parsing_if_its_objects_look_alike():
     for seed in range(40):
         text, dialect = a_page(random.Random(seed))
-        page, is_fast = both(text.encode(), dialect)
+        page, is_fast = read_both_ways(text.encode(), dialect)
         assert page is not None
-        # OBS says the type of what is not normal, and nothing of what is.
+        # OBS reports the type of an object only if it is not a normal object.
         forms = set(re.findall(OBJECT, re.sub(r">[^<]*<", "><", text)))
         assert is_fast == (len(forms) == 1)
 
@@ -166,9 +166,9 @@ def test_a_page_is_read_without_parsing_if_its_objects_have_the_same_elements():
 @pytest.mark.parametrize("number", [1, 2, 1000])
 @pytest.mark.parametrize("space", ["", "\n", "\r\n  "])
 def test_a_page_of_objects_that_look_alike_is_read_without_parsing(number, space):
-    objects = [ObjectSummary(f"photos/{one:04}é+", "0F" * 16, one, NEW_YEAR + one) for one in range(number)]
+    objects = [ObjectSummary(f"photos/{place:04}é+", "0F" * 16, place, NEW_YEAR + place) for place in range(number)]
     for page, dialect in ((listing(objects, "t"), OSS), (obs_listing(objects, True), OBS_LISTING)):
-        list_page, is_fast = both(page.replace("><", f">{space}<").encode(), dialect)
+        list_page, is_fast = read_both_ways(page.replace("><", f">{space}<").encode(), dialect)
         assert list_page
         assert (is_fast, list_page.objects, list_page.more) == (True, objects, True)
 
@@ -178,8 +178,11 @@ def test_an_object_of_many_elements_takes_no_longer_to_refuse():
     assert cut(body, "", "Z") is None
 
 
-ONE = ObjectSummary("a", "AB", 5, NEW_YEAR)
-PAGES = {"OSS": (listing([ONE, ONE._replace(name="b")]), OSS), "OBS": (obs_listing([ONE], more=False), OBS_LISTING)}
+STORED = ObjectSummary("a", "AB", 5, NEW_YEAR)
+PAGES = {
+    "OSS": (listing([STORED, STORED._replace(name="b")]), OSS),
+    "OBS": (obs_listing([STORED], more=False), OBS_LISTING),
+}
 NOT_READ = {
     **{f"a size of {size!r}": ("<Size>5<", f"<Size>{size}<") for size in ("-5", "+5", "1_000", " 5", "٥", "５", "5.0")},
     **{

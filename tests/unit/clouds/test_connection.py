@@ -1,4 +1,4 @@
-"""Answers and connections that come to no end; threads that leave behind what does not return in time."""
+"""Responses and connections that never end; threads that abandon calls which do not return in time."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, Connections, read_bod
 
 @pytest.fixture
 def listener() -> Iterator[tuple[socket.socket, str]]:
-    """A socket that waits for connections, and its address."""
+    """Yield a socket that waits for connections, and its address."""
     with socket.create_server(("127.0.0.1", 0)) as peer:
         yield peer, f"http://127.0.0.1:{peer.getsockname()[1]}"
 
 
 @pytest.fixture
 def stuck() -> Iterator[tuple[CallPool, Callable[[], object]]]:
-    """A pool of one place, and a call that returns only when the test is over."""
+    """Yield a pool of one place, and a call that returns only at the end of the test."""
     over = threading.Event()
     yield CallPool(width=1), over.wait
     over.set()
@@ -37,7 +37,7 @@ def stuck() -> Iterator[tuple[CallPool, Callable[[], object]]]:
 
 @contextlib.contextmanager
 def dripping(head: bytes) -> Iterator[tuple[str, threading.Thread]]:
-    """The address of a peer that sends its answer a byte at a time and never ends, and its thread."""
+    """Yield the address of a peer that sends its response byte by byte without end, and its thread."""
     over = threading.Event()
 
     def drip() -> None:
@@ -72,7 +72,7 @@ def test_the_connections_of_a_session_that_nobody_holds_are_closed(listener):
         connection.recv(1)
 
 
-# Of the other end's socket nobody tells urllib3, when TLS was to begin on it.
+# urllib3 does not know the socket at the other end, on which TLS was about to begin.
 @pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
 @pytest.mark.parametrize(
     ("head", "proxy"),
@@ -83,7 +83,7 @@ def test_the_connections_of_a_session_that_nobody_holds_are_closed(listener):
         (b"X-Slow: ", "https"),
     ],
 )
-def test_an_abandoned_call_ends_with_its_connection_to_the_peer_or_to_a_proxy(monkeypatch, head, proxy):
+def test_an_abandoned_call_ends_with_its_connection_to_a_peer_or_a_proxy(monkeypatch, head, proxy):
     called: list[threading.Thread] = []
 
     def call() -> str:
@@ -120,7 +120,7 @@ def test_trusted_certificates_come_of_either_variable_alone(monkeypatch, name):
 
 
 def answer_of_four(**headers: str) -> requests.Response:
-    """One whose body has four bytes, whatever its headers say."""
+    """Return a response whose body has four bytes, with any headers."""
     answer = requests.Response()
     answer.request = requests.Request("GET", "https://oss.example").prepare()
     answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
@@ -168,8 +168,8 @@ def test_a_length_beside_a_transfer_encoding_says_nothing():
     assert read_body(answer_of_four(Content_Length="9", Transfer_Encoding="chunked"), 100) == b"four"
 
 
-def test_a_path_keeps_the_slashes_that_it_begins_with_whatever_version_of_requests_there_is(mocker):
-    # As requests 2.32.3 does it.
+def test_a_path_keeps_its_leading_slashes_in_any_version_of_requests(mocker):
+    # The behaviour of requests 2.32.3.
     mocker.patch("requests.adapters.HTTPAdapter.request_url", lambda _, request, __: f"/{request.path_url.lstrip('/')}")
     with Connections("http://127.0.0.1", Clock()) as session:
         for path in ("/", "/a?b=%2F", "//a", "///a//b?c"):
@@ -189,7 +189,7 @@ def test_a_connection_that_was_opened_ahead_long_ago_is_not_used(mocker, listene
             connection.recv(100)
 
 
-def test_what_cannot_be_opened_ahead_is_told_by_the_first_call(listener):
+def test_a_failure_to_connect_ahead_is_reported_by_the_first_call(listener):
     peer, url = listener
     peer.close()
     with Connections(url, Clock()) as session:
@@ -223,11 +223,11 @@ def test_a_call_that_begins_while_the_pool_is_left_behind_runs_on_the_next(monke
 
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", meanwhile)
     assert pool.run([never], 0.01) == [None]
-    assert [one.result() for one in begun] == ["next"]
+    assert [call.result() for call in begun] == ["next"]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, TimeoutError])
-def test_an_exception_of_a_call_is_raised_though_it_be_a_timeout_of_its_own(error):
+def test_an_exception_of_a_call_is_raised_even_if_it_is_a_timeout(error):
     def fail() -> str:
         raise error("of its own")
 
@@ -253,8 +253,8 @@ def test_a_call_that_is_left_before_its_turn_never_runs():
     assert not ran
 
 
-def test_a_call_whose_turn_had_not_come_when_the_pool_was_left_behind_has_no_result(stuck):
+def test_a_call_still_queued_when_the_pool_is_abandoned_has_no_result(stuck):
     pool, never = stuck
     both = pool.begin(never, 0.01), pool.begin(lambda: "never", 60)
-    assert [one.result() for one in both] == [None, None]
+    assert [call.result() for call in both] == [None, None]
     assert pool.run([lambda: "next"], 60) == ["next"]

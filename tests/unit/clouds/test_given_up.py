@@ -1,4 +1,4 @@
-"""A call that is given up takes back what the kernel has yet to send: its peer sees a reset, not an end."""
+"""A call that is given up withdraws the unsent bytes from the kernel: its peer sees a reset, not an end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 
 
 class Peer:
-    """A server of one connection, which answers each request with `answer`; `end` is how the connection ended."""
+    """A server of one connection: it answers each request with `answer`; `end` is the end of the connection."""
 
     def __init__(self, answer: bytes, certificate: Path | None) -> None:
         self._answer, self._certificate = answer, certificate
@@ -61,7 +61,10 @@ class Peer:
 
 @pytest.fixture(params=["plain", "TLS", "proxy"])
 def connect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """Called with what a peer answers: the peer, a session, and the URL that leads to it, also through a proxy."""
+    """Return a function that starts a peer with an answer.
+
+    It returns the peer, a session, and the URL that leads to the peer, also through a proxy.
+    """
     certificate = make_certificate(tmp_path) if request.param == "TLS" else None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))
     for name in ("no_proxy", "NO_PROXY"):
@@ -118,7 +121,7 @@ def test_an_abandoned_call_is_reset_at_once_though_its_thread_is_frozen(connect)
     # WHEN it is abandoned
     session.abort()
 
-    # THEN the kernel sends nothing any more, and whoever thaws and reads on has no answer
+    # THEN the kernel sends nothing more, and a thread that thaws and reads on has no response
     assert peer.end() == "reset"
     with pytest.raises(requests.ConnectionError):
         read_body(response, 100)

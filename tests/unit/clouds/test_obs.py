@@ -1,4 +1,4 @@
-"""OBS's bucket: where it is, what is retried, how long, and what the caller hears."""
+"""The bucket of OBS: its address, retries, their limits, and the errors that callers receive."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, PAGE, REDIRECTS, 
 BEGAN = 1_767_312_000
 HELLO = ObjectHead(5, "5D41402ABC4B2A76B9719D911017C592", BEGAN, "")
 LISTED = ObjectSummary("a", HELLO.etag, 5, BEGAN)
-# What HEAD and GET answer of an object of five bytes.
+# The responses to HEAD and GET of an object of five bytes.
 HEAD = {"ETag": f'"{HELLO.etag.lower()}"', "Last-Modified": "Fri, 02 Jan 2026 00:00:00 GMT", "Content-Length": "5"}
 
 
 @pytest.fixture
 def world() -> World:
-    """A world with one object in the destination."""
+    """Return a world with one object in the destination."""
     world = World()
     world.there.add(StoredObject("a", b"hello"))
     return world
 
 
 def bucket(world: World, seconds: float = 30, region: str = "cn-north-4", name: str = "photos-obs") -> ObsBucket:
-    """The destination of a task, in a new invocation that has so long."""
+    """Return the destination of a task, in a new invocation that ends after `seconds`."""
     task = TaskInfo.parse({"dst_region": region, "dst_bucket": name})
     return world.invocation().obs().bucket(task, Deadline(seconds, world.clock))
 
@@ -49,7 +49,7 @@ def names(world: World) -> list[str]:
 
 
 def refusal(status: int, code: str, message: str = "no") -> Fault:
-    """OBS's answer to what it refuses."""
+    """Return OBS's response to a refused call."""
     return Fault.status(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())
 
 
@@ -75,8 +75,11 @@ def test_the_bucket_is_in_the_host_name_or_at_an_ip_address_in_the_path(mocker, 
 @pytest.mark.parametrize(
     "destination",
     [
-        *({"region": one} for one in ("", "cn-north-4.evil.example/", "cn_north", "CN-NORTH-4", "x@evil.example")),
-        *({"name": one} for one in ("", "a", "UPPER", "a/b", "evil.example/", "a@b.c", "-abc")),
+        *(
+            {"region": region}
+            for region in ("", "cn-north-4.evil.example/", "cn_north", "CN-NORTH-4", "x@evil.example")
+        ),
+        *({"name": name} for name in ("", "a", "UPPER", "a/b", "evil.example/", "a@b.c", "-abc")),
     ],
     ids=str,
 )
@@ -86,7 +89,7 @@ def test_a_region_or_a_bucket_name_that_is_none_is_no_host(world, destination):
     assert error.fix.zh.startswith("请在 OMS 控制台检查同步任务的目的端")
 
 
-def test_a_bucket_for_which_the_certificate_of_obs_does_not_hold_is_not_asked(world):
+def test_a_bucket_that_the_certificate_of_obs_does_not_cover_is_not_called(world):
     assert "Have OMS copy to a bucket without a period" in str(error_of(lambda: bucket(world, name="photos.obs")))
 
 
@@ -121,20 +124,20 @@ def test_pages_are_listed_by_the_last_decoded_key(world):
     assert [request.params["marker"] for request in world.obs.requests] == ["", keys[998], keys[1998]]
 
 
-def test_an_object_in_a_listing_has_its_etag_in_the_form_of_oss_and_whole_seconds(world):
+def test_a_listed_object_has_its_etag_in_the_form_of_oss_and_whole_seconds(world):
     world.later(0.987)
     world.there.add(StoredObject("a", b"hello"))
     assert list(bucket(world).iter_objects("")) == [LISTED]
 
 
-def test_a_listing_says_of_each_object_by_name_what_it_is_and_that_there_is_none(world):
+def test_find_all_returns_each_object_by_name_and_none_if_missing(world):
     world.there.add(StoredObject("bb", b""))
     assert bucket(world).find_all(["a", "b"]) == [LISTED, None]
     assert [request.params["max-keys"] for request in world.obs.requests] == ["1", "1"]
 
 
-def test_a_listing_that_repeats_its_first_page_for_ever_is_an_error_that_says_so(world):
-    # As parallel file systems were seen to do.
+def test_a_listing_that_repeats_its_first_page_is_an_error_that_names_it(world):
+    # The observed order of parallel file systems.
     world.obs.repeats_pages = True
     world.obs.fill(world.destination_bucket, (f"b {number:04}" for number in range(1000)))
     error = error_of(lambda: names(world))
@@ -144,7 +147,7 @@ def test_a_listing_that_repeats_its_first_page_for_ever_is_an_error_that_says_so
 
 
 def obs_answer(*names: str, more: bool = False) -> Fault:
-    """OBS's answer of a page of objects of these names."""
+    """Return OBS's response with a page of objects of these names."""
     return Fault.status(200, obs_listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], more).encode())
 
 
@@ -174,7 +177,7 @@ def test_a_listing_that_does_not_go_on_in_order_is_an_error(world, pages):
 def test_nonsense_is_tried_again_and_then_an_error(world, nonsense):
     for listed in (lambda: bucket(world).iter_objects(""), lambda: bucket(world).list_page("", "").objects):
         world.obs.faults.then(nonsense)
-        assert [one.name for one in listed()] == ["a"]
+        assert [stored.name for stored in listed()] == ["a"]
     world.obs.faults.add(nonsense)
     assert "something other than OBS answered" in str(error_of(lambda: names(world)))
 
@@ -188,7 +191,7 @@ def test_of_a_huge_answer_no_more_is_read_than_of_the_longest_page(world, mocker
         world.obs.faults.clear()
 
 
-# What is retried
+# Retries
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ def test_what_lasts_ends_by_the_deadline_and_says_what_to_do(world, fault, code,
     assert world.clock.seconds <= 7
 
 
-def test_a_call_has_three_seconds_to_connect_and_ten_to_read_or_what_is_left(world, mocker):
+def test_a_call_has_3_s_to_connect_and_10_s_to_read_within_the_time_left(world, mocker):
     sent = mocker.spy(Adapter, "send")
     for seconds in (30, 2):
         bucket(world, seconds=seconds).head("a")
@@ -242,7 +245,7 @@ def test_a_throttled_call_does_not_wait_for_long(world):
     assert world.clock.seconds < 1
 
 
-# What is refused
+# Refusals
 
 
 def _other_secret(world: World) -> None:
@@ -310,17 +313,17 @@ def test_a_refusal_is_not_retried_and_says_in_both_languages_what_to_do(world, s
 @pytest.mark.parametrize(
     ("right", "call"),
     [
-        ("obs:object:GetObject", lambda one: one.read("a")),
-        ("obs:object:GetObject", lambda one: one.head("a")),
-        ("obs:bucket:HeadBucket", lambda one: one.is_file_system()),
+        ("obs:object:GetObject", lambda bucket: bucket.read("a")),
+        ("obs:object:GetObject", lambda bucket: bucket.head("a")),
+        ("obs:bucket:HeadBucket", lambda bucket: bucket.is_file_system()),
     ],
 )
-def test_the_right_that_reading_objects_takes_and_asking_for_the_bucket_itself_is_another_one(world, right, call):
+def test_reading_an_object_and_querying_the_bucket_need_own_permissions(world, right, call):
     world.obs.deny(right)
     assert f"{right} on the bucket photos-obs" in error_of(lambda: call(bucket(world))).fix.en
 
 
-def test_a_bucket_of_another_region_is_not_followed_there_and_the_error_says_so(world):
+def test_a_redirect_to_another_region_is_an_error_that_names_it(world):
     world.obs.create_bucket("photos-obs", "cn-east-3")
     error = error_of(lambda: bucket(world).list_page("", ""))
     assert "may be in another region" in error.fix.en
@@ -356,10 +359,10 @@ def test_what_is_said_shows_no_secret():
 # The bucket itself
 
 
-@pytest.mark.parametrize("is_one", [True, False])
-def test_a_parallel_file_system_is_told_from_a_bucket(world, is_one):
-    world.obs.bucket("photos-obs").is_file_system = is_one
-    assert bucket(world).is_file_system() is is_one
+@pytest.mark.parametrize("is_file_system", [True, False])
+def test_a_parallel_file_system_is_distinguished_from_a_bucket(world, is_file_system):
+    world.obs.bucket("photos-obs").is_file_system = is_file_system
+    assert bucket(world).is_file_system() is is_file_system
 
 
 # Single objects
@@ -377,8 +380,8 @@ def test_head_tells_what_an_object_is(world):
 def test_objects_are_asked_for_side_by_side_and_each_has_its_own_answer(world):
     world.obs.round_trip = 1.0
     world.obs.deny("obs:object:GetObject", "c".__eq__)
-    found, *failures = bucket(world).try_head_all(["a", "b", "c"])
-    assert found == HELLO
+    head, *failures = bucket(world).try_head_all(["a", "b", "c"])
+    assert head == HELLO
     assert [failure.code for failure in failures] == ["NoSuchKey", "AccessDenied"]
     assert world.clock.seconds == 1.0
 

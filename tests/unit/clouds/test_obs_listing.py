@@ -1,4 +1,4 @@
-"""Reading a page of OBS's listing: as the vendor's SDK reads it, and nothing that is not one."""
+"""A page of OBS's listing: read as the vendor's SDK reads it; other bodies are refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = obs_listing([A, ObjectSummary("b/c", "CD-2", 2, NEW_YEAR + 61, "Appendabl
 
 @pytest.fixture(autouse=True, scope="module")
 def utc() -> Iterator[None]:
-    """The SDK tells times in the zone of the machine, where an hour may come twice."""
+    """Set the machine's zone to UTC: the SDK converts times to it, and another zone may repeat an hour."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()
@@ -37,8 +37,8 @@ def read(text: str) -> ListPage:
 
 
 def read_by_sdk(text: str) -> ListPage:
-    # Its caller takes the namespace away.
-    found = Convertor("obs", Adapter("obs")).parseListObjects(text.replace(OBS_NAMESPACE, ""), {})
+    # The SDK's caller removes the namespace.
+    result = Convertor("obs", Adapter("obs")).parseListObjects(text.replace(OBS_NAMESPACE, ""), {})
     objects = [
         ObjectSummary(
             content.key or "",
@@ -47,9 +47,9 @@ def read_by_sdk(text: str) -> ListPage:
             int(datetime.strptime(content.lastModified, "%Y/%m/%d %H:%M:%S").timestamp()),
             "Normal",  # whatever it is: nobody asks
         )
-        for content in found.contents
+        for content in result.contents
     ]
-    return page_of(objects, found.is_truncated)
+    return page_of(objects, result.is_truncated)
 
 
 objects = st.lists(

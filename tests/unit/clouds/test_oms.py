@@ -1,4 +1,4 @@
-"""What goes over the wire to OMS, and what each of its answers says."""
+"""The requests to OMS on the wire, and the meaning of each of its responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def send(world: World, *keys: str, seconds: float = 60) -> Submission:
 
 
 def failure_of(world: World) -> Failure | None:
-    """What became of one key."""
+    """Submit one key; return its failure, or None."""
     return send(world, "a").outcomes["a"]
 
 
@@ -48,7 +48,7 @@ def test_keys_are_posted_as_json_and_signed(world):
     }
 
 
-# What an empty answer tells: nothing.
+# The task in an empty response: every field is None.
 EMPTY = TaskInfo(*[None] * 6, MonthCounts(*[None] * 5), None, enable_restore=None, enable_metadata_migration=None)
 RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
 
@@ -92,9 +92,9 @@ def test_a_question_is_asked_again_on_a_new_connection(world):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
-        *((one, EMPTY) for one in ("{}", '{"status": null, "src_bucket": null, "monthly_size": null}')),
+        *((body, EMPTY) for body in ("{}", '{"status": null, "src_bucket": null, "monthly_size": null}')),
         ("<html>log in</html>", Failure(Reason.UNEXPECTED, 200, None, "<html>log in</html>")),
         ("", Failure(Reason.UNEXPECTED, 200, None, "")),
         ('{"error_code": "OMS.0202", "error_msg": "frozen"}', Failure(Reason.ACCOUNT, 200, "OMS.0202", "frozen")),
@@ -102,9 +102,9 @@ def test_a_question_is_asked_again_on_a_new_connection(world):
         ('{"error_code": "OMS.1"}', Failure(Reason.UNEXPECTED, 200, "OMS.1", "")),
     ],
 )
-def test_what_oms_does_not_say_of_the_task_is_none_and_a_200_of_something_else_is_a_failure(world, answer, told):
+def test_missing_fields_of_a_task_are_none_and_a_200_not_of_oms_fails(world, answer, expected):
     world.oms.faults.then(Fault.status(200, answer.encode()))
-    assert asked(world) == told
+    assert asked(world) == expected
 
 
 @pytest.mark.parametrize("ask", [asked, failure_of])
@@ -148,7 +148,7 @@ def test_retry_after_may_be_a_date(world):
 
 @pytest.mark.parametrize(("minutes", "reason"), [(13, Reason.CREDENTIALS), (15, Reason.CLOCK), (-15, Reason.CLOCK)])
 def test_a_clock_further_off_than_huawei_lets_pass_is_the_reason(world, minutes, reason):
-    # It knows that the project is open: OSS, which tells that, would refuse such a clock too.
+    # The instance has read an open mark: OSS, which stores it, would refuse such a clock too.
     assert Closing(world.invocation()).refusal() is None
     world.one.skew = 60 * minutes
     world.oms.faults.then(oms_error(401))

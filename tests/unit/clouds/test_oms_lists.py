@@ -1,4 +1,4 @@
-"""OMS's lists of what it failed to copy, in every form that they may have."""
+"""OMS's lists of copy failures, in every form that they may have."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_any_separator_and_line_end_is_read(separator, end):
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_keys_are_read_whatever_they_hold(separator):
     odd = [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
-    names = [key for one in odd for key in ("before", one, "after")]
+    names = [key for odd_key in odd for key in ("before", odd_key, "after")]
     lines = read("".join(f"{line(key, separator)}\n" for key in names))
     assert (keys(lines), lines.unread) == (names, 0)
 
@@ -85,7 +85,7 @@ def test_titles_and_empty_lines_are_no_unread_lines(title):
     ],
     ids=["nonsense", "two keys", "no text", "a column less", "json", "utf-16", "a byte"],
 )
-def test_a_line_in_another_form_is_counted_and_shown_and_its_neighbours_are_read(broken):
+def test_a_line_in_another_form_is_counted_and_its_neighbours_are_read(broken):
     lines = read(b"\n".join((line("before").encode(), broken, line("after").encode(), b"")))
     assert keys(lines) == ["before", "after"]
     assert lines.unread >= 1
@@ -97,7 +97,7 @@ def test_a_line_without_code_and_time_still_names_its_key():
     assert read("then,a,a,\n").failures == [CopyFailure("a", "", "", None)]
 
 
-def test_a_last_line_without_end_is_read_and_what_is_written_after_it_is_passed_over():
+def test_a_last_line_without_end_is_read_and_its_later_end_passed_over():
     whole = f"{line('a')}\n{line('b', message='')}"
     lines = read(whole)
     assert (keys(lines), lines.open_line, lines.end) == (["a", "b"], False, len(whole))
@@ -130,15 +130,15 @@ def test_no_line_that_names_its_key_twice_is_lost_wherever_a_part_ends(names, se
     # Long enough for several parts.
     names = [*HOSTILE, *names] * 8
     body = "".join(f"{line(key, separator, message)}\n" for key in names).encode()
-    found, offset = [], 0
+    read, offset = [], 0
     while offset < len(body):
         part = body[offset : offset + LONGEST_LINE + size]
         ends = offset + len(part) == len(body)
         lines = read_lines(part, 0, begins=offset == 0, ends=ends, most=most)
         assert lines.end > 0
-        found += keys(lines)
+        read += keys(lines)
         offset += lines.end
-    assert found == names
+    assert read == names
 
 
 @settings(max_examples=300)

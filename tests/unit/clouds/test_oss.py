@@ -1,4 +1,4 @@
-"""One OSS bucket: what is retried, how long, and what the caller hears."""
+"""A bucket of OSS: retries, their limits, and the errors that callers receive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ A = StoredObject("a", b"x")
 
 
 def write(world: World, *objects: StoredObject, seconds: float = 30) -> list[str]:
-    """Why each was not written; empty where it was."""
+    """Write objects; return for each the reason why it was not written, empty if it was."""
     problems = world.invocation(seconds).log_bucket.try_put_all(objects)
     return [str(problem) if problem else "" for problem in problems]
 
@@ -98,9 +98,9 @@ def test_what_users_said_of_objects_is_told_whatever_else_hangs(world):
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
     world.bucket.add(StoredObject("a", b"12345", headers))
     world.bucket.fail(Fault.status(403, b"", KNOWN), "head", lambda name: name == "c")
-    said, gone, refused = world.within(lambda: world.invocation().log_bucket.try_metadata_of_all(["a", "b", "c"]))
-    assert said == {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 %E6%B5%B7 100%"}
-    # An answer to HEAD has no body that would say why.
+    metadata, gone, refused = world.within(lambda: world.invocation().log_bucket.try_metadata_of_all(["a", "b", "c"]))
+    assert metadata == {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 %E6%B5%B7 100%"}
+    # A response to HEAD has no body with the reason.
     assert (gone.code, refused.code) == ("NoSuchKey", "AccessDenied")
     assert "oss:GetObject" in str(refused)
 
@@ -114,7 +114,7 @@ def test_an_object_that_must_not_be_overwritten_is_not(world):
 
 
 @pytest.mark.parametrize("fault", [HANG, DRIP, oss_error(503), DROP_BEFORE])
-def test_writing_ends_by_the_deadline_and_every_unwritten_record_has_a_problem(world, fault):
+def test_writing_ends_by_the_deadline_and_unwritten_records_have_problems(world, fault):
     world.oss.faults.add(fault)
     problems = write(world, *(StoredObject(f"k{number}", b"x") for number in range(10)), seconds=7)
     assert list(map(bool, problems)) == [True] * 10
@@ -133,12 +133,12 @@ def test_every_write_gets_the_smaller_of_five_seconds_and_what_is_left(world, mo
     assert [call.kwargs["timeout"] for call in sent.call_args_list] == [(5.0, 5.0), (2.0, 2.0)]
 
 
-def test_an_error_that_oss2_lets_pass_is_a_storage_failure_not_an_exception(world, mocker):
+def test_an_error_that_oss2_lets_pass_is_returned_as_a_storage_error(world, mocker):
     mocker.patch("oss2.Bucket.put_object", side_effect=requests.exceptions.ChunkedEncodingError("cut\nshort"))
     assert write(world, A) == ["cut short"]
 
 
-def test_an_answer_that_is_cut_off_is_tried_again_and_never_taken_for_the_whole(world):
+def test_a_cut_off_response_is_retried_and_never_taken_for_the_whole(world):
     cut = Fault.status(200, b'{"at": "2026', {**KNOWN, "Content-Length": "100"})
     world.bucket.add(A)
     world.oss.faults.then(cut)
@@ -150,7 +150,7 @@ def test_an_answer_that_is_cut_off_is_tried_again_and_never_taken_for_the_whole(
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize("body", [b"", PAGE.body, oss_error(404, "NoSuchKey").body])
-def test_a_refusal_that_is_not_from_oss_is_tried_again_and_says_nothing_of_an_object(world, status, body):
+def test_a_refusal_not_from_oss_is_retried_and_proves_nothing_of_an_object(world, status, body):
     bucket = world.invocation(30).log_bucket
     world.bucket.add(A)
     world.oss.faults.then(Fault.status(status, body))
@@ -187,7 +187,7 @@ def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, he
     ("fault", "answered"),
     [
         *(
-            # Where OSS itself refuses, nothing will be deleted any more.
+            # After a refusal by OSS itself, no delete can land.
             (Fault.status(status, body, headers), status != 200 and headers == KNOWN)
             for status in (200, 302, 403)
             for headers in ({}, KNOWN)
@@ -196,7 +196,7 @@ def test_a_listing_that_is_none_is_tried_again_and_then_an_error(world, body, he
         *((fault, False) for fault in (*map(oss_error, (500, 502, 503, 504)), DROP_AFTER)),
     ],
 )
-def test_a_delete_of_which_it_is_open_whether_it_lands_was_not_answered_and_none_is_repeated(world, fault, answered):
+def test_a_delete_that_may_land_is_unanswered_and_no_delete_is_repeated(world, fault, answered):
     world.oss.faults.then(fault)
     assert world.invocation(30).log_bucket.try_delete_all(["a"])["a"].answered == answered
     assert world.bucket.calls == {"delete": 1}
@@ -232,7 +232,7 @@ ENCRYPTED = {**KNOWN, "x-oss-server-side-encryption": "KMS", "ETag": '"ABCD"'}
         ({name: value for name, value in ENCRYPTED.items() if name != "ETag"}, False),
     ],
 )
-def test_a_record_is_written_only_where_the_answer_says_the_md5_of_its_body(world, headers, written):
+def test_a_record_is_written_only_if_the_response_has_the_md5_of_its_body(world, headers, written):
     world.oss.faults.add(Fault.status(200, headers=headers))
     (problem,) = write(world, A)
     assert problem == "" if written else problem.startswith("something else than OSS answered 200")
@@ -245,7 +245,7 @@ def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
         assert all(write(world, A))
         world.oss.faults.clear()
     assert max(call.args[1] for call in read.call_args_list) <= 64 * 1024 + 1
-    # Of a listing, and of an object of ours, no more than any takes.
+    # A listing, and a project's object, are read only up to the longest possible length.
     world.oss.faults.then(*[Fault.status(200, b"x" * 20_000_000, KNOWN)] * 5)
     with pytest.raises(StorageError, match="longer than 16777216 bytes"):
         world.invocation(30).log_bucket.list_page("", "")
@@ -269,9 +269,9 @@ def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
         world.invocation(30).log_bucket.list_page("", "a")
 
 
-@pytest.mark.parametrize(("held_back", "pause"), [("1500", 1.5), ("999999", 5), ("soon", 0)])
-def test_a_listing_that_oss_held_back_is_gone_on_with_as_much_later(world, held_back, pause):
-    world.oss.faults.then(Fault.status(200, answer("a").body, {**KNOWN, "x-oss-qos-delay-time": held_back}))
+@pytest.mark.parametrize(("delay", "pause"), [("1500", 1.5), ("999999", 5), ("soon", 0)])
+def test_after_a_delayed_page_the_next_is_requested_as_much_later(world, delay, pause):
+    world.oss.faults.then(Fault.status(200, answer("a").body, {**KNOWN, "x-oss-qos-delay-time": delay}))
     world.invocation(30).log_bucket.list_page("", "")
     assert world.clock.seconds == pytest.approx(world.oss.round_trip + pause)
 
@@ -302,17 +302,17 @@ def test_a_part_that_is_shorter_than_was_asked_for_is_none_of_the_contents(world
         list(bucket.iter_contents(listed))
 
 
-def test_a_listing_says_of_each_object_by_name_what_it_is_and_that_there_is_none(world):
+def test_find_all_returns_each_object_by_name_and_none_if_missing(world):
     for name in ("a", "bb"):
         world.source.add(StoredObject(name, b"x"))
     bucket = world.invocation(30).source_bucket
-    found, missing = bucket.find_all(["a", "b"])
-    assert (found.name, found.size, found.etag, missing) == ("a", 1, "9DD4E461268C8034F5C8564E155C67A6", None)
+    stored, missing = bucket.find_all(["a", "b"])
+    assert (stored.name, stored.size, stored.etag, missing) == ("a", 1, "9DD4E461268C8034F5C8564E155C67A6", None)
     assert [bucket.first_name("", after) for after in ("", "a", "bb")] == ["a", "bb", ""]
     assert {request.params["max-keys"] for request in world.oss.requests} == {"1"}
 
 
-def test_names_that_xml_cannot_carry_are_deleted_one_by_one_beside_the_others(world):
+def test_names_that_xml_cannot_carry_are_deleted_by_calls_of_their_own(world):
     names = ["a", "b\x01", "c\r", "d"]
     for name in names:
         world.bucket.add(StoredObject(name, b""))
@@ -326,7 +326,7 @@ def test_credentials_do_not_show_their_secrets():
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "problem_text"),
     [
         ("<Error><Code>AccessDenied</Code><Message/></Error>", "AccessDenied"),
         ("<Error><Code/></Error>", "OSS answered 403"),
@@ -337,16 +337,16 @@ def test_credentials_do_not_show_their_secrets():
         ),
     ],
 )
-def test_an_error_of_oss_in_any_form_is_a_storage_failure_that_shows_no_secret(world, body, told):
+def test_an_error_of_oss_in_any_form_shows_no_secret(world, body, problem_text):
     world.oss.faults.add(Fault.status(403, body.format(*world.function_credentials).encode(), KNOWN))
     (problem,) = write(world, A)
-    assert told in problem
+    assert problem_text in problem
 
 
 CODE = str(Path(__file__).parents[3] / "template" / "code")
 
 
-def test_oss2_is_imported_without_its_encryption_which_stays_there_for_others():
+def test_oss2_is_imported_without_its_encryption_which_stays_importable():
     script = (
         "import sys; from oss_oms_sync.clouds.by_oss2 import import_oss2; oss2 = import_oss2();"
         " assert 'Crypto.PublicKey' not in sys.modules and 'aliyunsdkcore' not in sys.modules;"

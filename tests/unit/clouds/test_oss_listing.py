@@ -1,4 +1,4 @@
-"""Reading a page of a listing: as oss2 reads it, and nothing that is not one."""
+"""A page of OSS's listing: read as oss2 reads it; other bodies are refused."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def read(text: str) -> ListPage:
 def read_by_oss2(text: str) -> ListPage:
     oss2 = import_oss2()
     answer = SimpleNamespace(read=text.encode, status=200, headers={}, request_id="1")
-    found = oss2.models.ListObjectsV2Result(answer)
-    oss2.xml_utils.parse_list_objects_v2(found, text.encode())
-    objects = [ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in found.object_list]
-    return page_of(objects, found.is_truncated, found.next_continuation_token)
+    result = oss2.models.ListObjectsV2Result(answer)
+    oss2.xml_utils.parse_list_objects_v2(result, text.encode())
+    objects = [ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in result.object_list]
+    return page_of(objects, result.is_truncated, result.next_continuation_token)
 
 
 objects = st.lists(
@@ -112,9 +112,9 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
 @pytest.mark.parametrize("doctype", [BOMB, "<!DOCTYPE x>", '<!DOCTYPE x SYSTEM "file:///etc/passwd">'])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32", "utf-7", "cp037"])
 def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
-    declaration, rest = PAGE.replace("UTF-8", encoding).split("\n", 1)
+    declaration, body = PAGE.replace("UTF-8", encoding).split("\n", 1)
     with pytest.raises(NotAListing):
-        UnreadPage(f"{declaration}\n{doctype}{rest}".encode(encoding), OSS).read()
+        UnreadPage(f"{declaration}\n{doctype}{body}".encode(encoding), OSS).read()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Reading a listing one page ahead: when pages are asked for, what is an error, and what becomes of those left."""
+"""A listing read one page ahead: the order of requests, errors, and the end of pages that are left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.world import DRIP, HANG, KNOWN, World, oss_error
 
 
 def asked(world: World) -> list[str]:
-    """After which names pages were asked for."""
+    """Return the names after which pages were requested."""
     return [request.params["start-after"] for request in world.oss.requests]
 
 
@@ -22,14 +22,14 @@ def names(world: World, after: str = "") -> list[list[str]]:
         return [[stored.name for stored in page.objects] for page in pages]
 
 
-def test_pages_come_in_order_and_each_is_asked_for_once_and_nothing_is_one_page(world):
+def test_pages_come_in_order_each_requested_once_and_nothing_is_one_page(world):
     world.oss.faults.then(answer("b", "c", token="t"), answer("d/é", token="t"), answer("e"), answer())
     assert names(world, "a") == [["b", "c"], ["d/é"], ["e"]]
     assert names(world, "e") == [[]]
     assert asked(world) == ["a", "c", "d/é", "e"]
 
 
-def test_the_next_page_is_asked_for_before_this_one_is_parsed_and_no_other_is(world, mocker):
+def test_the_next_page_only_is_requested_before_this_page_is_parsed(world, mocker):
     world.oss.faults.then(answer("a", token="t"), answer("b", token="t"), answer("c", token="t"), answer("d"))
     read, when_read = UnreadPage.read, []
 
@@ -114,7 +114,7 @@ def test_a_page_that_is_empty_and_truncated_is_gone_on_with_by_its_token(world):
     assert names(world) == [["a"], ["b"], ["c"]]
 
 
-def test_where_keys_are_not_encoded_the_next_page_is_asked_for_once_this_one_is_parsed(world):
+def test_without_encoded_keys_the_next_page_is_requested_after_parsing(world):
     plain = answer("a", token="t").body.replace(b"<EncodingType>url</EncodingType>", b"")
     world.oss.faults.then(Fault.status(200, plain, KNOWN), answer("b"))
     assert names(world) == [["a"], ["b"]]
@@ -130,7 +130,7 @@ def test_reading_ends_by_the_deadline(world, fault):
     assert world.clock.seconds <= 7
 
 
-def test_a_page_on_its_way_that_nobody_waits_for_ends_with_its_connection_and_is_not_tried_again(world):
+def test_a_pending_page_that_is_left_ends_with_its_connection_unretried(world):
     # GIVEN a listing whose second page does not come
     world.oss.faults.then(answer("a", token="t"), HANG)
     for stored in world.invocation(30).log_bucket.iter_objects(""):

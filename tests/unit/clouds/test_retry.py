@@ -1,4 +1,4 @@
-"""Waiting: full jitter, the server's hint, throttling's own budget, never past the deadline."""
+"""Waits between attempts: full jitter, the server's hint, throttling's own budget, never past the deadline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def untried() -> str:
 
 
 class Server:
-    """Gives the same outcome for ever."""
+    """A server that gives the same outcome for ever."""
 
     def __init__(self, **outcome) -> None:
         self.outcome = Attempt("failed", again=True, **outcome)
@@ -38,7 +38,7 @@ def longest_waits(mocker):
     mocker.patch("random.uniform", side_effect=lambda low, high: high)
 
 
-# What each attempt comes to, whether waits are as long or as short as they may be, their sum, and the attempts.
+# The outcome of each attempt, the choice of the longest or shortest waits, their sum in seconds, and the attempts.
 WAITS = {
     "they double": ({}, max, 0.4 + 0.8 + 1.6 + 3.2, 5),
     "full jitter may not wait at all": ({}, min, 0, 5),
@@ -86,7 +86,7 @@ def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():
 
 
 @pytest.mark.usefixtures("longest_waits")
-def test_throttlings_budget_is_one_for_the_whole_job_and_once_it_is_used_up_each_call_is_made_once():
+def test_throttling_has_one_budget_a_job_after_which_calls_are_made_once():
     clock, server = World().clock, Server(throttled=True)
     budget = RetryBudget(Deadline(60, clock), clock)
     for calls in (5, 6, 7, 8):

@@ -24,7 +24,7 @@ header_names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,12}", fullmatch=True).filt
 )
 headers = st.dictionaries(
     header_names, st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12), max_size=4
-).filter(lambda given: len({name.lower() for name in given}) == len(given))
+).filter(lambda headers: len({name.lower() for name in headers}) == len(headers))
 
 
 @given(
@@ -71,9 +71,9 @@ def test_the_signature_equals_the_vendors(method, path, query, plain, body, toke
 
 
 def test_the_given_headers_are_not_changed():
-    given = {"Content-Type": "application/json"}
-    sign("POST", "h", "/", (), given, b"", ak=AK, sk=SK, now=datetime(2026, 1, 1))
-    assert given == {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json"}
+    sign("POST", "h", "/", (), headers, b"", ak=AK, sk=SK, now=datetime(2026, 1, 1))
+    assert headers == {"Content-Type": "application/json"}
 
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -85,7 +85,7 @@ names = st.sampled_from(["Content-MD5", "Content-Type", "Range", "User-Agent", "
     r"[xX]-[oO]bs-(meta-)?[a-z]{1,8}", fullmatch=True
 )
 obs_headers = st.dictionaries(names, values, max_size=5).filter(
-    lambda given: len({name.lower() for name in given}) == len(given)
+    lambda headers: len({name.lower() for name in headers}) == len(headers)
 )
 
 
@@ -121,8 +121,8 @@ def test_on_an_ip_address_a_listing_is_signed_as_the_sdk_does_it():
 
 def test_with_a_date_of_its_own_header_the_other_is_not_signed():
     dated = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
-    one, other = (
+    first, second = (
         sign_for_obs("GET", "/bkt/", dated, ak=AK, sk=SK, now=now) for now in (NEW_YEAR, NEW_YEAR.replace(day=2))
     )
-    assert one["Authorization"] == other["Authorization"]
-    assert one["Date"] != other["Date"]
+    assert first["Authorization"] == second["Authorization"]
+    assert first["Date"] != second["Date"]

@@ -1,4 +1,4 @@
-"""Messages to a webhook: each robot takes its form, and whatever is not known to have arrived has not."""
+"""Messages to a webhook: each robot takes its form, and an unconfirmed message counts as not arrived."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = "oss-oms-sync photos: BROKEN\n已中断 & <!channel>"
 
 
 class Chat(World):
-    """A chat, and what its robot got."""
+    """A chat, and the messages of its robot."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(ALERT_WEBHOOK=ROBOTS[kind].address + TOKEN)
@@ -52,11 +52,11 @@ def test_each_robot_takes_a_message_of_any_length_and_with_any_character(kind):
 
 @pytest.mark.parametrize("kind", ["DingTalk", "Feishu", "WeCom", "Slack"])
 @pytest.mark.parametrize("letter", ["a", "山"])
-def test_a_message_that_is_too_long_is_cut_in_the_middle_and_its_end_says_what_to_do(kind, letter):
+def test_a_long_message_is_cut_in_the_middle_and_keeps_its_next_step(kind, letter):
     chat = Chat(kind)
     chat.tell(f"oss-oms-sync photos: BEHIND {letter * 2001} Deploy it again.")
-    said = text_of(*chat.robots.took)
-    assert (said[:23], said[-19:]) == ("oss-oms-sync photos: BE", f"{letter * 2} Deploy it again.")
+    text = text_of(*chat.robots.took)
+    assert (text[:23], text[-19:]) == ("oss-oms-sync photos: BE", f"{letter * 2} Deploy it again.")
 
 
 def test_another_webhook_gets_machine_readable_fields_and_the_whole_text():
@@ -82,16 +82,16 @@ def test_a_redirect_is_no_success_and_is_not_followed(kind):
 
 
 @pytest.mark.parametrize(
-    ("fault", "seconds", "told"),
+    ("fault", "seconds", "outcome"),
     [
         *((fault, 100, "it did not answer") for fault in (HANG, DROP_BEFORE, DROP_AFTER)),
         (DRIP, 100, "no whole answer within 10 s"),
         (HANG, 1, "no whole answer within 1 s"),  # it ends with the invocation
     ],
 )
-def test_where_the_answer_is_missing_it_is_posted_once_and_said_in_time(fault, seconds, told):
+def test_without_a_response_a_message_is_posted_once_and_reported_in_time(fault, seconds, outcome):
     chat = Chat("DingTalk")
-    assert chat.tell(seconds=seconds, fault=fault).startswith(told)
+    assert chat.tell(seconds=seconds, fault=fault).startswith(outcome)
     assert len(chat.robots.requests) == 1
     assert chat.clock.seconds <= min(seconds, 10)
 
@@ -105,7 +105,7 @@ def test_no_part_of_the_address_is_in_what_it_says(kind):
 
 
 @pytest.mark.parametrize("secret", ["a1b2c3", "AbC%2Fdef%2Bghij12345"])
-def test_of_an_address_that_is_no_known_chats_only_the_status_of_the_answer_is_said(secret):
+def test_of_an_unknown_address_only_the_status_of_its_response_is_shown(secret):
     chat = Chat("JSON")
     chat.given = {**chat.given, "ALERT_WEBHOOK": f"{ROBOTS['JSON'].address}?key={secret}"}
     chat.start()

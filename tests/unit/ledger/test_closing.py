@@ -1,4 +1,4 @@
-"""The mark of a closed project: who closed it, when and why, and what is said where it is unreadable."""
+"""The mark of a closed project: its person, time and reason, and the error of an unreadable mark."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
     closed = Closed(at, "Li Lei", "cut over", "run 1", at)
     assert closing.close("Li Lei", "cut over", "run 1") == closed
     assert closing.state() == replace(closed, written=at, first=at)
-    said = {"at": at, "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": at, "first": ""}
-    assert mark(world) == {"closed": True, **said}
+    fields = {"at": at, "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": at, "first": ""}
+    assert mark(world) == {"closed": True, **fields}
 
 
-def test_a_project_that_is_opened_is_open_and_its_mark_says_by_whom_and_the_next_one_when(world, closing):
+def test_an_open_mark_names_its_person_and_the_next_mark_its_time(world, closing):
     closing.close("Li Lei")
     world.later(60)
     assert closing.open("Han Meimei", "rolled back") is closing.state() is None
     at = mark(world)["opened"]
-    said = {"at": at, "by": "Han Meimei", "why": "rolled back", "run": "", "opened": at, "first": ""}
-    assert mark(world) == {"closed": False, **said}
+    fields = {"at": at, "by": "Han Meimei", "why": "rolled back", "run": "", "opened": at, "first": ""}
+    assert mark(world) == {"closed": False, **fields}
     # A delete whose answer is lost could undo a later closing.
     assert world.bucket.calls["delete"] == 0
     world.later(60)
     assert closing.close().opened == closing.close().opened == at > "2026-01-02T00:01"
 
 
-def test_the_first_instance_writes_that_it_is_open_and_each_later_one_leaves_what_is_there(world, closing):
+def test_the_first_instance_writes_an_open_mark_and_later_ones_leave_it(world, closing):
     closing.establish()
     assert mark(world) == {"closed": False}
     closing.close("Li Lei")
@@ -66,7 +66,7 @@ def test_a_project_that_a_run_closes_anew_is_closed_by_that_one(world, closing):
     assert mark(world).items() >= {"at": "2026-01-02T00:01:00Z", "by": "Han Meimei", "run": "run 2"}.items()
 
 
-def test_what_is_closed_anew_by_hand_is_closed_since_then_for_that_reason_and_no_run_opens_it(world, closing):
+def test_a_close_by_hand_keeps_its_time_and_reason_and_no_run_opens_it(world, closing):
     closing.close("cutover", "run 1", run="run 1")
     before = mark(world)
     world.later(60)
@@ -80,7 +80,7 @@ def test_a_run_opens_only_a_mark_that_is_its_own(closing):
     assert closing.open(run="run 1") is closing.state() is None
 
 
-def test_a_mark_that_is_set_anew_says_when_the_first_one_was_until_the_project_is_opened(world, closing):
+def test_a_renewed_mark_has_the_time_of_the_first_until_the_opening(world, closing):
     closing.close()
     first = closing.state().written
     for _ in range(2):
@@ -121,7 +121,7 @@ def test_each_project_on_a_task_has_a_mark_of_its_own_whatever_its_filter(world,
     assert (Closing(other).state() is not None) == is_closed
 
 
-def test_the_mark_in_words_says_since_when_by_whom_and_why_on_one_line_each():
+def test_the_mark_in_words_has_time_person_and_reason():
     text = Closed("2026-01-02T00:00:00Z", "Li Lei", "cut over").text
     assert text.en.startswith("The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over)")
     assert text.zh.startswith("项目自 2026-01-02T00:00:00Z 起已关闭（Li Lei: cut over）")

@@ -54,14 +54,14 @@ ROOM = 1023 - len(f"{PREFIX}success_object/")
         (LONG, "", LONG, {"Content-Type": "text/plain; charset=utf-8", "x-oss-meta-etag": "-"}),
     ],
 )
-def test_a_success_record_names_the_version_and_that_of_a_long_key_holds_the_key(key, etag, body, headers):
+def test_a_success_record_names_the_version_and_a_long_keys_holds_the_key(key, etag, body, headers):
     record = success_record(TASK, FailedKey(ObjectChange(key, etag=etag)))
     assert record == StoredObject(record_name(TASK, "success", key), body.encode(), headers)
     assert success_etag(record) == (etag or "-")
 
 
 @pytest.mark.parametrize("key", ["a", LONG])
-def test_a_success_record_of_a_resent_key_has_the_time_of_its_first_failure(key):
+def test_a_resent_keys_success_record_has_the_time_of_its_first_failure(key):
     written = {"last-modified": "Fri, 02 Jan 2026 09:00:00 GMT"}
     record = success_record(TASK, FailedKey(ObjectChange(key, etag="ABC"), first_failure="2026-01-02T03:04:05Z"))
     as_read = StoredObject(record.name, record.body, {**record.headers, **written})
@@ -72,7 +72,7 @@ def test_a_success_record_of_a_resent_key_has_the_time_of_its_first_failure(key)
 
 
 @pytest.mark.parametrize(("body", "etag"), [(b"", ""), (b"\xff", "\ufffd")])
-def test_a_success_record_of_somebody_else_tells_none_that_could_be_taken_for_one(body, etag):
+def test_a_foreign_success_record_has_no_version_or_attempts(body, etag):
     assert success_etag(StoredObject("x", body)) == etag
 
 
@@ -94,7 +94,7 @@ def test_the_etag_of_a_small_object_is_the_md5_of_its_body(body):
 
 
 @pytest.mark.parametrize("key", ["a", "k" * 1023, "海" * 341])
-def test_a_failed_record_says_everything_that_is_known_and_is_read_as_it_was_written(key):
+def test_a_failed_record_holds_all_fields_and_is_read_as_written(key):
     change = ObjectChange(key, "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC")
     record = failed_record(TASK, FailedKey(change), Failure(Reason.THROTTLED, 429, "APIGW.0308", "too fast"), NOW)
     assert (record.name, record.headers) == (record_name(TASK, "failed", key), {"Content-Type": "application/json"})

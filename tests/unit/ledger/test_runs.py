@@ -1,4 +1,4 @@
-"""Replay's run files: which keys they have, whose they are, and what is said of those that are unreadable."""
+"""Replay's run files: their keys, their owners, and the log line of an unreadable file."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_a_run_file_says_its_keys_and_which_of_them_are_in_doubt(world):
 
 
 @pytest.mark.parametrize(("in_doubt", "seconds"), [([], 0), (["b"], 60)])
-def test_the_lease_of_a_finished_run_file_lasts_until_no_delete_can_land_any_more(world, in_doubt, seconds):
+def test_a_finished_run_files_lease_lasts_until_no_delete_can_land(world, in_doubt, seconds):
     runs(world).finish(runs(world).new(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
     for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
         world.later(wait)
         assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
 
 
-def test_the_lease_of_a_run_that_died_expires_a_minute_after_its_time_was_up(world):
+def test_a_dead_runs_lease_expires_a_minute_after_its_deadline(world):
     assert runs(world).new(KEYS, [], 240).lease_expired is False
     for wait, expired in ((240 + 59, False), (2, True)):
         world.later(wait)
@@ -70,8 +70,8 @@ def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
     run = runs(world).new(KEYS, [], 60)
     world.bucket.fail(oss_error(403), "get")
     assert leftovers(world) == [run.name]
-    (told,) = lines()
-    assert (told["run_file"], "grant it" in told["problem"]) == (run.name, True)
+    (line,) = lines()
+    assert (line["run_file"], "grant it" in line["problem"]) == (run.name, True)
 
 
 def test_a_run_file_that_its_owner_finished_meanwhile_is_left_out_silently(world, lines):
@@ -86,6 +86,6 @@ def test_a_run_file_that_cannot_be_shrunk_or_deleted_is_logged_and_stays(world, 
     for kind in ("put", "delete"):
         world.bucket.fail(oss_error(403), kind)
     runs(world).finish(run, left, [])
-    (told,) = lines()
-    assert (told["run_file"], "grant it" in told["problem"]) == (run.name, True)
+    (line,) = lines()
+    assert (line["run_file"], "grant it" in line["problem"]) == (run.name, True)
     assert [leftover.keys for leftover in leftovers(world)] == [KEYS]

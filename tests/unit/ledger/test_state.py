@@ -1,4 +1,4 @@
-"""What replay and reconcile remember: where it stands, what it says, and what is told of it that is unreadable."""
+"""The state of replay and reconcile: its place, its content, and the log line of an unreadable state."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from support.world import ROOT, World
 
 
 def state(world: World, **key_filter: str) -> JobState:
-    """What a project with this filter remembers."""
+    """Return the states of a project with this filter."""
     settings = replace(world.settings, key_filter=KeyFilter(**key_filter))
     return JobState(replace(world.invocation(), settings=settings))
 
 
-def test_all_that_is_kept_is_json_and_named_so_that_it_is_listed_in_order_of_time(world):
+def test_every_state_is_json_and_its_names_sort_by_time(world):
     state(world).store("replay", {"after": "a"})
     state(world).installed(note=True)
     RunFiles(world.invocation()).new([FailedKey(ObjectChange("a"))], [], 60)
@@ -33,9 +33,9 @@ def test_all_that_is_kept_is_json_and_named_so_that_it_is_listed_in_order_of_tim
         r"state/installed\.json",
         r"state/replay\.json",
     ]
-    for (name, one), pattern in zip(world.bucket.objects.items(), patterns, strict=True):
+    for (name, stored), pattern in zip(world.bucket.objects.items(), patterns, strict=True):
         assert re.fullmatch(ROOT + pattern, name)
-        assert one.headers == {"content-type": "application/json"}
+        assert stored.headers == {"content-type": "application/json"}
 
 
 def test_state_that_is_unreadable_is_logged_and_begins_anew(world, lines):

@@ -1,4 +1,4 @@
-"""Reading a bucket of either cloud, a listing one page ahead; `oss` and `obs` say how each is asked."""
+"""Read access to a bucket of either cloud, with listings read one page ahead; `oss` and `obs` make the calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 # Both clouds: "at most 1000" objects per page of a listing; OSS also per multi-delete.
 PAGE_SIZE = 1000
 _PART_BYTES = 8 * 1024 * 1024
-# While its contents are read: there is another version of an object, or none.
+# Codes of an object whose version was replaced, or deleted, while its contents were read.
 CHANGED = ("PreconditionFailed", "NoSuchKey")
 
 
@@ -30,7 +30,7 @@ class Bucket(ABC):
     """
 
     def __init__(self, name: str, calls: Calls, longest_name: int) -> None:
-        """No object can have a name of more than `longest_name` bytes."""
+        """Create the bucket; no object can have a name of more than `longest_name` bytes."""
         self.name = name
         self._calls = calls
         self._longest_name = longest_name
@@ -40,36 +40,43 @@ class Bucket(ABC):
 
         Raises StorageError, also if the names are out of order.
         """
-        return self._listed(prefix, after, PAGE_SIZE)
+        return self._list(prefix, after, PAGE_SIZE)
 
     def first_name(self, prefix: str, after: str) -> str:
-        """The first of the names that begin with `prefix` and follow `after`; empty if there is none. This takes a
-        fraction of the time of a page.
+        """Return the first name that begins with `prefix` and follows `after`; empty if there is none.
+
+        This takes a fraction of the time of a page.
 
         Raises StorageError.
         """
-        return next(iter(self._listed(prefix, after, 1).columns.names), "")
+        return next(iter(self._list(prefix, after, 1).columns.names), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageError | None]:
-        """What a listing says of each of these objects; None for one that does not exist, as none does whose name is
-        too long: OSS refuses to list it."""
+        """Return the listing's entry of each of these objects; None for an object that does not exist.
+
+        No object exists whose name is too long: OSS refuses to list it.
+        """
         possible = [name for name in names if len(name.encode()) <= self._longest_name]
         pages = self._calls.run([self._list_call(name, "", 1) for name in possible])
-        found = dict(zip(possible, map(self._named, possible, pages), strict=True))
-        return [found.get(name) for name in names]
+        summaries = dict(zip(possible, map(self._find_in_page, possible, pages), strict=True))
+        return [summaries.get(name) for name in names]
 
     def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        """The same; raises StorageError."""
+        """Return the listing's entry of each of these objects; None for an object that does not exist.
+
+        Raises StorageError.
+        """
         return none_failed(self.try_find_all(names))
 
     @contextmanager
     def pages(self, prefix: str, after: str = "") -> Iterator[Iterator[ListPage]]:
-        """All pages of that listing after `after`, read one page ahead: the first is asked for at once, and at the end
-        the one that is on its way is left.
+        """Iterate over all pages of the listing after `after`, read one page ahead.
 
-        Iterating over them raises StorageError, also if the names do not rise.
+        The first page is requested at once; at the end the pending page is left.
+
+        Iterating raises StorageError, also if the names do not rise.
         """
-        ahead = [self._ask_for_page(prefix, after)]
+        ahead = [self._begin_page(prefix, after)]
         try:
             yield self._pages(prefix, after, ahead)
         finally:
@@ -77,25 +84,24 @@ class Bucket(ABC):
                 page.leave()
 
     def _pages(self, prefix: str, after: str, ahead: list[PendingCall[UnreadPage]]) -> Iterator[ListPage]:
-        """The next is asked for before this one is parsed, and never more than that: it is what is `ahead`."""
+        """Request the next page before this page is parsed, and never more: the pending page is `ahead`."""
         while ahead:
             unread = ahead.pop().result()
             if guess := unread.guess_next():
-                ahead.append(self._ask_for_page(prefix, guess))
+                ahead.append(self._begin_page(prefix, guess))
             page = self._read_page(unread, prefix, after)
             after = page.columns.names[-1] if page.more else ""
             if after != guess:
                 for wrong in ahead:
                     wrong.leave()
-                ahead[:] = [self._ask_for_page(prefix, after)] if after else []
+                ahead[:] = [self._begin_page(prefix, after)] if after else []
             yield page
 
-    def _ask_for_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
+    def _begin_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
         return self._calls.begin(self._ask_call(prefix, after, PAGE_SIZE))
 
     def _read_page(self, unread: UnreadPage, prefix: str, after: str) -> ListPage:
-        """A page that was asked for; it is asked for once more if that is none, or has no names although there are
-        more."""
+        """Parse a pending page; request it once more if it is no listing, or has no names although more follow."""
         from oss_oms_sync.clouds.listings import NotAListing
 
         with suppress(NotAListing):
@@ -105,11 +111,11 @@ class Bucket(ABC):
         return self.list_page(prefix, after)
 
     def checked(self, page: ListPage, after: str) -> ListPage:
-        """A page that can follow the name `after`.
+        """Return the page if it can follow the name `after`.
 
         Raises StorageError if it cannot.
         """
-        # Here, because forward lists nothing.
+        # Imported here, because forward lists nothing.
         from oss_oms_sync.clouds.listings import can_follow
 
         if not can_follow(page, after):
@@ -126,16 +132,18 @@ class Bucket(ABC):
                 yield from page.objects
 
     def iter_folder(self, folder: str) -> Iterator[ObjectSummary]:
-        """Iterate over all objects whose names begin with `folder`, a prefix that ends with "/", except the folder
-        marker, an empty object that consoles create.
+        """Iterate over all objects whose names begin with `folder`, a prefix that ends with "/".
+
+        The folder marker, an empty object that consoles create, is left out.
 
         Raises StorageError.
         """
         return (stored for stored in self.iter_objects(folder) if stored.name != folder)
 
     def iter_contents(self, listed: ObjectSummary) -> Iterator[bytes]:
-        """Read the contents of an object in this version, piece by piece. Each piece is asked for while its reader
-        works on the one before.
+        """Read the contents of an object in this version, part by part.
+
+        Each part is requested while its reader works on the part before.
 
         Raises StorageError; with a code of CHANGED if there is another version, or none.
         """
@@ -157,27 +165,27 @@ class Bucket(ABC):
 
     @abstractmethod
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
-        """The call for the first `size` objects."""
+        """Return the call for the first `size` objects."""
 
     @abstractmethod
     def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
-        """The same, for a page that its caller will read."""
+        """Return the call for the first `size` objects, as a page that its caller will parse."""
 
     @abstractmethod
-    def _part_call(self, one: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
-        """The call for the bytes from `start` up to `end` of an object in this version."""
+    def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
+        """Return the call for the bytes from `start` up to `end` of an object in this version."""
 
     @abstractmethod
     def _disorder(self, after: str) -> StorageError:
-        """The error for a page that cannot follow `after`."""
+        """Return the error for a page that cannot follow `after`."""
 
-    def _named(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
+    def _find_in_page(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
         if isinstance(page, StorageError):
             return page
         # An object is the first of all whose names begin with its name.
         return next((stored for stored in self.checked(page, "").objects if stored.name == name), None)
 
-    def _listed(self, prefix: str, after: str, size: int) -> ListPage:
+    def _list(self, prefix: str, after: str, size: int) -> ListPage:
         return self.checked(self._run(self._list_call(prefix, after, size)), after)
 
     def _run(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:
@@ -187,7 +195,7 @@ class Bucket(ABC):
 
 
 def none_if_missing(result: T | StorageError) -> T | None:
-    """The result of a call; None if it failed because there is no such object.
+    """Return the result of a call; None if it failed because the object does not exist.
 
     Raises StorageError if it failed otherwise.
     """

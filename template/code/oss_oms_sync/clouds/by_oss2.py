@@ -1,5 +1,8 @@
-"""`oss2` as it is used here: imported in part, because in full it takes longer than everything else together; and over
-connections of our own, because its own would follow redirects, and read responses of any length."""
+"""A partial import of `oss2`, and its transport over the project's own connections.
+
+In full, `oss2` takes longer to import than everything else together. Its own connections would follow redirects, and
+read responses of any length.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,10 @@ _importing = Lock()
 
 
 def import_oss2() -> Any:
-    """Import `oss2` without its client-side encryption, which is not used here, and takes more than half of the time
-    and memory of the import."""
+    """Import `oss2` without its client-side encryption.
+
+    The encryption is not used here, and takes more than half of the time and memory of the import.
+    """
     with _importing:
         if "oss2" not in sys.modules:
             unused = {name: _StubModule(name) for name in ("oss2.crypto", "oss2.crypto_bucket")}
@@ -57,17 +62,17 @@ class Transport:
     def do_request(self, request: Any, timeout: tuple[float, float]) -> _Answer:
         """Make one call, an `oss2.http.Request`.
 
-        Raises NETWORK_ERRORS, also if something other than OSS reports success or refuses: that an object is not there
-        only OSS knows.
+        Raises NETWORK_ERRORS, also if a host other than OSS reports success or refuses: only OSS knows that an object
+        does not exist.
         """
-        # All is encoded but the query; to prepare it once more as requests does would take longer than signing it.
+        # Only the query is not encoded yet. Preparing the request as requests does would take longer than signing it.
         query = f"?{urlencode(request.params)}" if request.params else ""
         headers = {name: value for name, value in request.headers.items() if value is not None}
         response = self._session.send_signed(
             request.method, f"{request.url}{query}", headers, timeout, request.data or b""
         )
         answer = _Answer(response, request.method)
-        # A gateway may turn a call away for now, or to elsewhere.
+        # A gateway may reject a call for a while, or redirect it.
         is_refusal = 400 <= answer.status < 500 and answer.status != 429
         if (answer.says_ok or is_refusal) and not answer.request_id:
             raise not_oss(answer.status)
@@ -81,7 +86,7 @@ class _Answer:
         self.status = response.status_code
         self.says_ok = 200 <= self.status < 300
         self.headers = response.headers
-        # OSS, "Common HTTP headers": every response has one.
+        # OSS, "Common HTTP headers": every response has a request id.
         self.request_id = response.headers.get("x-oss-request-id", "")
         is_long = self.says_ok and method in ("GET", "POST")
         body = read_body(response, MAX_LONG_BODY + 1 if is_long else MAX_SHORT_BODY)
@@ -90,12 +95,12 @@ class _Answer:
         self._body = BytesIO(body)
 
     def read(self, amount: int | None = None) -> bytes:
-        """Read the next `amount` bytes of the body, or the rest."""
+        """Read the next `amount` bytes of the body; all that are left without `amount`."""
         return self._body.read(amount)
 
 
 def not_oss(status: int) -> requests.ConnectionError:
-    """The error for a response that reports success or refuses, but is not from OSS."""
+    """Return the error for a response that reports success or refuses, but is not from OSS."""
     return requests.ConnectionError(
         f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
     )

@@ -1,5 +1,7 @@
-"""Calls to one cloud side by side, on threads of their own, each retried while that helps, within an invocation's
-deadline."""
+"""Concurrent calls to one cloud, each retried while that helps, within an invocation's deadline.
+
+The calls run on threads of their own.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ class RetryBudget:
     """The attempts of one job, and the waits between them with full jitter: random, up to a limit that doubles."""
 
     def __init__(self, deadline: Deadline, clock: Clock, *, patient: bool = True) -> None:
-        """A throttled call is attempted again only if `patient`."""
+        """Create the budget; a throttled call is attempted again only if `patient`."""
         self._deadline = deadline
         self._clock = clock
         self._enough = Deadline(_BUDGET_SECONDS, clock)
@@ -58,10 +60,11 @@ class RetryBudget:
     def run(
         self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: Callable[[], T]
     ) -> T:
-        """Attempt `call` until another attempt would not help. Return the last result, or what `if_not_attempted` makes
-        if the deadline had passed before the first attempt.
+        """Attempt `call` until another attempt would not help; return the last result.
 
-        After a lost connection, `reconnect` is called, and the first time the next attempt follows at once, because the
+        Return the result of `if_not_attempted` if the deadline had passed before the first attempt.
+
+        After a lost connection, `reconnect` is called. The first time, the next attempt follows at once, because the
         connection may have died while the instance was frozen.
         """
         attempt: Attempt[T] | None = None
@@ -76,7 +79,7 @@ class RetryBudget:
         return attempt.result if attempt else if_not_attempted()
 
     def give_up(self) -> None:
-        """No further attempt: nobody waits for the result any more."""
+        """Make no further attempt: the caller has given the result up."""
         self._deadline = Deadline(0, self._clock)
 
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
@@ -100,11 +103,13 @@ class RetryBudget:
 
 
 class CallPool:
-    """Threads that run calls side by side, and abandon a call that does not return in time. Its caller then has to
-    close the connection (`Connections.abort`), or the thread stays for the life of the instance.
+    """Threads that run calls side by side, and abandon a call that does not return in time.
 
-    Needed even for a single call: a timeout of requests applies to each read, so a response that drips in byte by byte,
-    or a name that does not resolve, outlives every timeout.
+    The caller of an abandoned call has to close the connection (`Connections.abort`), or the thread stays for the life
+    of the instance.
+
+    A single call needs the pool as well: a timeout of requests applies to each read, so a response that arrives byte by
+    byte, or a name that does not resolve, outlives every timeout.
     """
 
     def __init__(self, width: int = POOL_WIDTH) -> None:
@@ -115,14 +120,14 @@ class CallPool:
     def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | None]:
         """Run `calls`, and return their results in order; None for a call that did not return within `seconds`.
 
-        A call must not return None; what a call raises is raised here.
+        A call must not return None. An error of a call is raised here.
         """
-        begun = [self.begin(call, seconds) for call in calls]
-        return [one.result() for one in begun]
+        running = [self.begin(call, seconds) for call in calls]
+        return [call.result() for call in running]
 
     def begin(self, call: Callable[[], T], seconds: float) -> RunningCall[T]:
-        """Let `call` run while its caller does something else; it is abandoned after `seconds`."""
-        # One that was abandoned by another thread takes no more calls.
+        """Start `call` and return; it is abandoned after `seconds`."""
+        # A pool that was abandoned by another thread takes no more calls.
         with self._lock:
             pool = self._pool
             future = pool.submit(call)
@@ -148,7 +153,7 @@ class RunningCall(Generic[T]):
     def result(self) -> T | None:
         """Wait for the call and return its result; None if it did not return in time.
 
-        What the call raises is raised here.
+        An error of the call is raised here.
         """
         try:
             return self._future.result(max(0.0, self._end - time.monotonic()))
@@ -162,15 +167,15 @@ class RunningCall(Generic[T]):
             return None
 
     def leave(self) -> bool:
-        """Give the result up. Return whether the call is still running: then its connection has to be closed."""
+        """Give the result up; return True if the call is still running: its connection has to be closed."""
         return not self._future.cancel() and not self._future.done()
 
 
 class Calls:
-    """The calls of one invocation on one session. An attempt is one call, made on that session; it returns its failure
-    and raises nothing that is expected.
+    """The calls of one invocation on one session.
 
-    `no_answer` and `too_late` make the failures of calls that were given up, or not attempted.
+    An attempt is one call, made on that session; it returns its failure and raises no expected error. `no_answer` and
+    `too_late` make the failures of calls that were given up, or not attempted.
     """
 
     def __init__(
@@ -193,25 +198,25 @@ class Calls:
         """Make these calls side by side, and return their results in order."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        retried = [partial(self._retried, attempt, budget) for attempt in attempts]
+        retried = [partial(self._retry, attempt, budget) for attempt in attempts]
         results = self._pool.run(retried, self._deadline.remaining())
         if None in results:
             self._session.abort()
         return [self._no_answer() if result is None else result for result in results]
 
     def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
-        """Let one call begin while its caller does something else."""
+        """Start one call and return."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        begun = self._pool.begin(partial(self._retried, attempt, budget), self._deadline.remaining())
+        begun = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
         return PendingCall(begun, self._session, budget, self._no_answer)
 
-    def _retried(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
+    def _retry(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
         return budget.run(attempt, self._session.close, self._too_late)
 
 
 class PendingCall(Generic[T]):
-    """A call that was begun."""
+    """A call whose result its caller has not asked for yet."""
 
     def __init__(
         self,
@@ -239,7 +244,7 @@ class PendingCall(Generic[T]):
         return error
 
     def leave(self) -> None:
-        """End the call: nobody will ask for its result."""
+        """End the call: its result is not needed."""
         self._budget.give_up()
         if self._begun.leave():
             self._session.abort()

@@ -25,11 +25,11 @@ from oss_oms_sync.clock import Clock
 _KEEPALIVE_EXPIRY = 30.0
 _CONNECT_SECONDS = 3.0
 
-# The longest call, from connecting to the end of a response that arrives in pieces: that of OMS.
+# The longest call, of OMS, from connecting to the end of a response that arrives in pieces.
 MAX_CALL_SECONDS = 15.0
 # While packets are lost, a kernel sends a request again for about 100 s, though its connection was closed: a key would
 # reach OMS, and a DELETE a record, long after the call was given up. So closing a connection resets it, which drops
-# what is still to be sent. If nothing closes it, Linux gives up when the longest call would have; others cannot.
+# the unsent bytes. If nothing closes it, Linux gives up when the longest call would have; other systems cannot.
 _SOCKET_OPTIONS = [
     *urllib3.connection.HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
@@ -37,30 +37,29 @@ _SOCKET_OPTIONS = [
 if hasattr(socket, "TCP_USER_TIMEOUT"):
     _SOCKET_OPTIONS.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(MAX_CALL_SECONDS * 1000)))
 
-# No more is read of a response that is neither a listing nor an object of ours: anything may have sent it.
+# The maximum read of a response that is neither a listing nor a project's object: any host may have sent it.
 MAX_SHORT_BODY = 64 * 1024
 # A page of a listing with the longest names takes about 4 MB, a month of OMS statistics 3, a run file at most 7.
 MAX_LONG_BODY = 16 * 1024 * 1024
 
-# What a call raises if no complete response arrives.
+# The errors of a call whose response does not arrive completely.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
-# How many calls an instance makes side by side. A thread is only begun when there is a call for it; so many connections
-# are kept, because any beyond these would be opened anew for each call.
+# The number of calls that an instance makes side by side. A thread is only started for a call. As many connections are
+# kept, because a connection beyond these would be opened for each call.
 POOL_WIDTH = 20
 
 
 class Connections(contextlib.AbstractContextManager["Connections"]):
-    """Kept-alive connections to the cloud at `url`, for the life of an instance. They can be closed while a call is
-    using them.
+    """Kept-alive connections to the cloud at `url`, for the life of an instance.
 
-    A session of requests would follow redirects and keep cookies, but what is sent, with the token in its headers, is
-    meant for this cloud alone.
+    They can be closed while a call is using them. A session of requests would follow redirects and keep cookies, but
+    each request, with the token in its headers, is meant for this cloud alone.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
         # Proxies and trusted certificates come from the environment, as in requests, but are read only once: at every
-        # call, that would take longer than signing. A .netrc is not read, because signing is the only authorization.
+        # call, reading them would take longer than signing. A .netrc is not read, because only signing authorizes.
         self._proxies = requests.utils.get_environ_proxies(url)
         self.verify = trusted_certificates() or True
         self._adapter = _Adapter()
@@ -71,12 +70,14 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
         self.close()
 
     def close(self) -> None:
-        """Close the connections that no call is using; the next call opens a new one."""
+        """Close the connections that no call is using; the next call opens a connection."""
         self._adapter.close()
 
     def connect_ahead(self, url: str) -> None:
-        """Let a connection to `url` open in the background, for the first call. Nothing is sent on it; what fails here
-        is told by that call, which opens one of its own."""
+        """Open a connection to `url` in the background, for the first call.
+
+        Nothing is sent on it. A failure here is reported by that call, which opens a connection of its own.
+        """
 
         def connect() -> None:
             with contextlib.suppress(*NETWORK_ERRORS, OSError):
@@ -87,7 +88,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
             Thread(target=connect, daemon=True).start()
 
     def use(self) -> Connections:
-        """Return the session for calls now: on new connections if the open ones were idle for too long."""
+        """Return the session for calls now: on new connections if the open connections were idle for too long."""
         now = self._clock.now()
         if self._used and abs((now - self._used).total_seconds()) > _KEEPALIVE_EXPIRY:
             self.close()
@@ -97,7 +98,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     def send_signed(
         self, method: str, url: str, headers: Mapping[str, str], timeout: tuple[float, float], body: bytes = b""
     ) -> requests.Response:
-        """Send a request as it is, because every byte of it may be signed: all has to be checked and encoded already.
+        """Send a request unchanged, because every byte may be signed: it has to be checked and encoded already.
 
         `timeout` is for connecting and for each read, in seconds. The response is streamed: see `read_body`.
 
@@ -111,8 +112,10 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
         return self._adapter.send(request, timeout=timeout, stream=True, proxies=self._proxies, verify=self.verify)
 
     def abort(self) -> None:
-        """Reset every connection, including those in use: an abandoned call ends, and its thread with it. When this
-        returns, the kernel has dropped what was still to be sent."""
+        """Reset every connection, including those in use: an abandoned call ends, and its thread with it.
+
+        When this returns, the kernel has dropped all unsent bytes.
+        """
         self._adapter.abort()
         self.close()
 
@@ -125,45 +128,45 @@ class _Adapter(requests.adapters.HTTPAdapter):
         self._aborted = 0
         self._lock = Lock()
         self._pools = {
-            "http": self._telling(urllib3.HTTPConnectionPool),
-            "https": self._telling(urllib3.HTTPSConnectionPool),
+            "http": self._registering(urllib3.HTTPConnectionPool),
+            "https": self._registering(urllib3.HTTPSConnectionPool),
         }
         super().__init__(pool_maxsize=POOL_WIDTH)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """As in requests, but a path that begins with several slashes keeps them, because it is signed.
+        """Return the URL as requests does, but keep the slashes of a path that begins with several: it is signed.
 
-        requests 2.32.3, of python3.12, would leave one.
+        requests 2.32.3, of python3.12, would leave only the first.
         """
         url: str = super().request_url(request, proxies)
         path = request.path_url
         return path if path.startswith("//") and url == f"/{path.lstrip('/')}" else url
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """As in requests, with pools that report their sockets, and sockets that are reset when they are closed."""
+        """Use pools that report their sockets, and sockets that are reset when they are closed."""
         super().init_poolmanager(*args, **options, socket_options=_SOCKET_OPTIONS)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        """Likewise for connections through a proxy."""
+        """Use the same pools and sockets for connections through a proxy."""
         manager = super().proxy_manager_for(*args, **options, socket_options=_SOCKET_OPTIONS)
         manager.pool_classes_by_scheme = self._pools
         return manager
 
-    def _telling(self, pool: Any) -> Any:
-        # urllib3 keeps connections until their pool is gone: if they kept this, which keeps the pool, it never would.
+    def _registering(self, pool: Any) -> Any:
+        # urllib3 keeps connections until their pool is gone, and the adapter keeps the pool: so the reference is weak.
         base, this = pool.ConnectionCls, proxy(self)
 
         def connect(connection: Any) -> None:
             connection.begun = this._aborted
             base.connect(connection)
-            this._know(connection, connection.sock)
+            this._register(connection, connection.sock)
 
         # A proxy's tunnel and TLS are set up over this socket, so it is registered before they are.
         def new_conn(connection: Any) -> Any:
-            return this._know(connection, base._new_conn(connection))
+            return this._register(connection, base._new_conn(connection))
 
-        # urllib3 takes a connection for a dropped one once the server's TLS tickets have come, which nobody has read.
+        # urllib3 takes a connection for dropped once the server's TLS tickets have come, which no call has read.
         def get_conn(of: Any, timeout: float | None = None) -> Any:
             was_opened_ahead, of.opened_ahead = of.opened_ahead, False
             if was_opened_ahead:
@@ -171,10 +174,10 @@ class _Adapter(requests.adapters.HTTPAdapter):
                     return of.pool.get_nowait() or of._new_conn()
             return pool._get_conn(of, timeout)
 
-        telling = type("Connection", (base,), {"connect": connect, "_new_conn": new_conn})
-        return type("Pool", (pool,), {"ConnectionCls": telling, "_get_conn": get_conn, "opened_ahead": False})
+        registering = type("Connection", (base,), {"connect": connect, "_new_conn": new_conn})
+        return type("Pool", (pool,), {"ConnectionCls": registering, "_get_conn": get_conn, "opened_ahead": False})
 
-    def _know(self, connection: Any, opened: socket.socket) -> socket.socket:
+    def _register(self, connection: Any, opened: socket.socket) -> socket.socket:
         with self._lock:
             if connection.begun != self._aborted:
                 opened.close()
@@ -204,7 +207,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         pool.opened_ahead = True
 
     def abort(self) -> None:
-        """Reset every socket: a thread that waits for one returns at once."""
+        """Reset every socket: a thread that waits for a socket returns at once."""
         with self._lock:
             self._aborted += 1
             sockets = list(self._sockets)
@@ -216,36 +219,37 @@ def _reset(opened: socket.socket) -> None:
     """Reset a connection at once, even if another thread is reading from it, and leave its socket to that thread.
 
     Closing it here would free its number for the next connection, from which that thread would then read. A shutdown
-    leaves in the kernel what is to be sent, until that thread closes the socket: in a frozen instance it does not run.
+    leaves the unsent bytes in the kernel until that thread closes the socket: in a frozen instance it does not run.
     """
     # Imported here because few calls are abandoned.
     from ctypes import CDLL
 
     # connect(2), of Linux: an address of the family AF_UNSPEC (0) dissolves a connection. Python has no such address.
-    # If the number is another connection's by now, that one's call fails as it does when a network resets it.
+    # If another connection has the number by now, its call fails as it does when a network resets the connection.
     CDLL(None).connect(opened.fileno(), bytes(16), 16)
     with contextlib.suppress(OSError):  # closed or reset already
-        # On other systems, and not as TLS ends a connection, because another thread is reading from it.
+        # For other systems. The TLS shutdown is not used, because another thread is reading from the connection.
         socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
-def read_body(response: requests.Response, most: int) -> bytes:
-    """Read the body of a streamed response, or its first `most` bytes: the rest is not read. That to a HEAD has none,
-    whatever its Content-Length, and leaves the connection free when it is read.
+def read_body(response: requests.Response, max_bytes: int) -> bytes:
+    """Read the body of a streamed response, or only its first `max_bytes` bytes.
 
-    It is not decompressed, because no call asks for compression.
+    The response to a HEAD has no body, for any Content-Length; reading it frees the connection.
+
+    The body is not decompressed, because no call asks for compression.
 
     Raises requests.ReadTimeout, and requests.ConnectionError if the body ends before its Content-Length.
     """
     try:
-        body: bytes = response.raw.read(most + 1, decode_content=False)
+        body: bytes = response.raw.read(max_bytes + 1, decode_content=False)
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
     except urllib3.exceptions.HTTPError as error:
         raise requests.ConnectionError(error) from error
-    if len(body) > most:
+    if len(body) > max_bytes:
         response.close()
-        return body[:most]
+        return body[:max_bytes]
     length = response.headers.get("Content-Length", "") if response.request.method != "HEAD" else ""
     # RFC 9112, 6.3: a Transfer-Encoding overrides the Content-Length.
     if length.isdecimal() and int(length) != len(body) and "Transfer-Encoding" not in response.headers:
@@ -254,12 +258,12 @@ def read_body(response: requests.Response, most: int) -> bytes:
 
 
 def trusted_certificates() -> str | None:
-    """The file or folder of certificates that the environment names; None if it names none."""
+    """Return the file or folder of certificates that the environment names; None if it names none."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 def tls_context() -> ssl.SSLContext:
-    """What a connection that is not made by requests is checked with: the same certificates."""
+    """Return the TLS settings, with the same certificates, for a connection that is not made by requests."""
     certificates = trusted_certificates() or DEFAULT_CA_BUNDLE_PATH
     is_folder = Path(certificates).is_dir()
     return ssl.create_default_context(

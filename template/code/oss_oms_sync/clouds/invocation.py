@@ -1,4 +1,4 @@
-"""What one invocation of a function works with: settings, clients, buckets, deadline."""
+"""The resources of one invocation of a function: settings, clients, buckets, deadline."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
     from oss_oms_sync.clouds.task import TaskInfo
 
-# For what comes after the last that is read: sending a batch, and writing how far it came.
+# Reserved for the work after the last read: submitting a batch, and writing the job's position.
 _WRITING_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One invocation. `credentials` are those of the function's role, or why there are none; `obs` makes the client of
-    the destination, which few jobs need.
+    """One invocation of a function.
 
-    `deadline` leaves time to return or raise before Function Compute ends the invocation.
+    `credentials` are those of the function's role, or the reason why there are none. `obs` makes the client of the
+    destination, which few jobs need. `deadline` leaves time to return or raise before Function Compute ends the
+    invocation.
     """
 
     settings: Settings
@@ -59,9 +60,9 @@ class Invocation:
         return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
 
     def sync_task(self) -> TaskInfo:
-        """The sync task, which names the destination.
+        """Return the sync task, which names the destination.
 
-        Raises StorageError if OMS does not tell.
+        Raises StorageError if OMS does not report the task.
         """
         task = self.oms.task(self.deadline)
         if isinstance(task, Failure):
@@ -71,18 +72,20 @@ class Invocation:
         return task
 
     def destination(self, task: TaskInfo | None = None) -> ObsBucket:
-        """The bucket that `task` copies to, which is the sync task if it is not given.
+        """Return the bucket that `task`, by default the sync task, copies to.
 
-        Raises StorageError if OMS does not tell.
+        Raises StorageError if OMS does not report the task.
         """
         task = task or self.sync_task()
-        # What takes too long is given up while there is time to write down how far a job came.
+        # A slow call is given up while there is time to write the job's position.
         writing = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
         return self.obs().bucket(task, self.deadline.minus(writing))
 
     def listing_seconds(self) -> float:
-        """How long a pass may wait for what it lists of OSS: longer than it walks, and while there is time to write
-        down how far it came."""
+        """Return the time that a pass may wait for its listings of OSS.
+
+        It is longer than the pass walks, and leaves time to write the pass's position.
+        """
         left = self.deadline.remaining()
         return left - min(_WRITING_SECONDS, left / 4) / 2
 

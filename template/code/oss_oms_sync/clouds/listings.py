@@ -1,8 +1,10 @@
-"""The listings of both clouds: a page as OSS answers ListObjectsV2, and OBS "Listing Objects in a Bucket", version 1,
+"""The listings of both clouds, parsed from their XML.
+
+A page has the form of the response of OSS to ListObjectsV2, and of OBS to "Listing Objects in a Bucket", version 1,
 each with encoding-type=url.
 
 https://help.aliyun.com/zh/oss/developer-reference/listobjectsv2,
-https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html. `oss2` reads the former, too, but a pass does
+https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html. `oss2` reads the pages of OSS, too, but a pass does
 little else, and this takes a third of the time.
 """
 
@@ -23,11 +25,11 @@ from oss_oms_sync.clouds.objects import Columns, ListPage
 _TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 _URL_ENCODED = b"<EncodingType>url</EncodingType>"
 _BOOLEANS = {"true": True, "false": False}
-# An attribute that no page has, so that the element is told from all others.
+# An attribute that no page has, so that no other element equals the mark.
 _MARK = f"here-{os.urandom(8).hex()}"
-# How a time of OSS ends.
+# The ends of a time of OSS, with their seconds.
 _SECONDS = {f":{second:02}.000Z": second for second in range(60)}
-# Of the expression that cuts objects out of a page.
+# Parts of the expression that cuts objects out of a page.
 _SPACE = "[ \t\r\n]*"
 # ASCII without "&", "<" and ">".
 _TEXT = r"[ -%'-;=?-~]*"
@@ -39,7 +41,7 @@ _FORM = re.compile(f"<Contents>{_LEAVES}(?:{_OWNER}{_LEAVES})?</Contents>")
 _EMPTY = re.compile(r"<([A-Za-z]+)/>")
 _DAY, _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"), re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _SIZE = re.compile("[0-9]+")
-# What is read of each object, beside its type.
+# The values that are read of each object, beside its type.
 _NAMES = ("Key", "ETag", "Size", "LastModified")
 _VALUES = {
     "Key": rf"(?P<name>{_TEXT})",
@@ -50,14 +52,17 @@ _VALUES = {
 }
 
 
-class NotAListing(ValueError):  # noqa: N818  what it is, as in "not a number"
+class NotAListing(ValueError):  # noqa: N818  a noun, as in "not a number"
     """A body that is not a page of a listing."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What differs in the two clouds' listings: how a name and a time are read, by which expression a time ends, and
-    whether a page tells the types of its objects and, by a token, where it goes on."""
+    """The differences between the two clouds' listings.
+
+    `unquote` decodes a name, `seconds` reads a time, and `end` is the expression for the end of a time. `tells_types`:
+    a page has the types of its objects. `has_token`: a page names the place where the listing continues.
+    """
 
     unquote: Callable[[str], str]
     seconds: Callable[[str], int]
@@ -74,15 +79,18 @@ class UnreadPage:
         self._dialect = dialect
 
     def guess_next(self) -> str:
-        """The name after which the next page begins, by a look at the end of this one; empty if there seems to be no
-        next page, or a look does not tell. Parsing decides whether it was right."""
+        """Return the name after which the next page begins, by the end of this page.
+
+        Empty if there seems to be no next page, or the end does not show the name. Parsing decides whether the guess
+        was right.
+        """
         _, key, end = self._body.rpartition(b"<Key>")
         if not key or _TRUNCATED not in self._body or _URL_ENCODED not in self._body:
             return ""
         return self._dialect.unquote(end.partition(b"</Key>")[0].decode("utf-8", "replace"))
 
     def read(self) -> ListPage:
-        """The page.
+        """Parse the page.
 
         Raises NotAListing.
         """
@@ -95,8 +103,10 @@ class UnreadPage:
 def _page(
     body: bytes, dialect: Dialect, columns_of: Callable[[list[ElementTree.Element], str, Callable[[str], str]], Columns]
 ) -> ListPage:
-    """A page whose objects `columns_of` reads, by the elements that tell of them, how their tags begin, and how their
-    names are decoded."""
+    """Return a page whose objects `columns_of` reads.
+
+    Its arguments are the objects' elements, the beginning of their tags, and the function that decodes their names.
+    """
     root = parse_xml(body)
     # The namespace of OBS differs from region to region.
     namespace, _, name = root.tag.rpartition("}")
@@ -125,7 +135,7 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
             [etag.strip('"').upper() for etag in etags],
             list(map(int, sizes)),
             list(map(dialect.seconds, times)),
-            # OBS says the type of some, and nobody asks: what cannot be copied is told by the source's.
+            # OBS reports the type of some objects only, and the source's types show which objects cannot be copied.
             [texts[f"{tag}Type"] for texts in values] if dialect.tells_types else ["Normal"] * len(contents),
         )
 
@@ -133,10 +143,10 @@ def _read(body: bytes, dialect: Dialect) -> ListPage:
 
 
 def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
-    """The same without parsing; None where only that tells."""
+    """Read the page without parsing its objects; return None where parsing is needed."""
 
     def columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
-        # Where all the objects of a page are, there is the mark now, and no other.
+        # The mark stands in the place of all the objects of a page, and no other object is left.
         if [content.attrib for content in contents] != [{_MARK: ""}]:
             raise ValueError("there are other objects")
         return Columns(
@@ -148,23 +158,24 @@ def _read_alike(body: bytes, dialect: Dialect) -> ListPage | None:
         )
 
     try:
-        rest, text = cut(body.decode("ascii"), f'<Contents {_MARK}=""/>', dialect.end) or ("", {})
-        return _page(rest.encode(), dialect, columns)
+        frame, text = cut(body.decode("ascii"), f'<Contents {_MARK}=""/>', dialect.end) or ("", {})
+        return _page(frame.encode(), dialect, columns)
     except (ElementTree.ParseError, ValueError, LookupError):
         return None
 
 
 def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | None:
-    """Cut the objects of a page out of it, where they all look alike, as they nearly always do, by one expression: that
-    takes a quarter of the time of parsing them. `end`: how a time ends.
+    """Cut the objects of a page out of it by one expression, if they all look alike, as they nearly always do.
+
+    That takes a quarter of the time of parsing them. `end`: the expression for the end of a time.
 
     Return the page without its objects, `mark` in their place, and the texts of all their values: `name`, `day`,
     `minute`, `second`, `etag`, `size` and `type`, if they have all of these. None if it has no objects, or they do not
-    look alike. Whether they stood where a page has them is for the rest to tell, by the place of the mark.
+    look alike. The caller checks by the place of the mark that the objects stood where a page has them.
 
-    The expression is made of the page's first object. It takes only ASCII and only what reads the same for everybody:
-    no entity but the quotes of an ETag, no attribute, no size with a sign; and between two objects nothing but white
-    space. A page that is not so to the last byte is not cut at all: the XML parser judges it.
+    The expression is made of the page's first object. It takes only ASCII, and only texts that every parser reads the
+    same way: no entity but the quotes of an ETag, no attribute, no size with a sign; and between two objects nothing
+    but white space. A page that differs in a single byte is not cut at all: the XML parser judges it.
     """
     first = _FIRST.search(text)
     expression = _expression(_LEAF.sub(r"<\1/>", first.group()), end) if first else None
@@ -172,7 +183,7 @@ def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | No
         return None
     head, *cells = expression.split(text)
     width = expression.groups + 1
-    # The last is what follows all objects.
+    # The last cell is the text behind all objects.
     if not cells or any(cells[width - 1 : -1 : width]):
         return None
     tail = cells.pop()
@@ -181,8 +192,10 @@ def cut(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | No
 
 @lru_cache(maxsize=16)
 def _expression(form: str, end: str) -> re.Pattern[str] | None:
-    """What finds objects of this form, which has no texts, and white space behind them; `end`: how a time ends. None if
-    that is no form of an object."""
+    """Return the expression that matches objects of this form, which has no texts, and white space behind them.
+
+    `end`: the expression for the end of a time. None if `form` is not an object's.
+    """
     if not _FORM.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUES):
         return None
 
@@ -194,25 +207,25 @@ def _expression(form: str, end: str) -> re.Pattern[str] | None:
 
 
 def _unquoted(names: list[str], dialect: Dialect) -> list[str]:
-    # All at once, where nothing but slashes is encoded. They are in one line each.
+    # All names at once, where nothing but slashes is encoded. Each name is on a line of its own.
     text = "\n".join(names).replace("%2F", "/")
     return list(map(dialect.unquote, names)) if "%" in text or "+" in text else text.split("\n")
 
 
 def parse_xml(body: bytes) -> ElementTree.Element:
-    """The root of an answer that is not to be trusted.
+    """Return the root of an untrusted response.
 
     Raises ElementTree.ParseError and ValueError.
     """
-    # In a document type entities are declared, which expand without end. A zero byte is in no XML but UTF-16, which
-    # the parser finds out by itself; every other encoding that could hide what is looked for here, it is not to try.
+    # A document type can declare entities that expand without end. Only XML in UTF-16 has zero bytes, and the parser
+    # would detect it by itself. It must not try any other encoding, which could hide the texts searched here.
     if b"<!DOCTYPE" in body or b"\0" in body:
         raise ValueError("a listing has no document type")
     return ElementTree.fromstring(body, ElementTree.XMLParser(encoding="utf-8"))  # noqa: S314
 
 
 def _only(parent: ElementTree.Element, tag: str) -> str:
-    """The text of an element; empty if there is none. Raises ValueError if there are more."""
+    """Return the text of an element; empty if there is none. Raises ValueError if there are more."""
     texts = [element.text or "" for element in parent.findall(tag)]
     if len(texts) > 1:
         raise ValueError(f"a listing has {len(texts)} {tag}")
@@ -220,30 +233,30 @@ def _only(parent: ElementTree.Element, tag: str) -> str:
 
 
 def _is_ambiguous(element: ElementTree.Element, tag: str) -> bool:
-    """True if an object has more than one text for a value that is read."""
+    """Return True if an object has more than one text for a value that is read."""
     return any(len(element.findall(f"{tag}{name}")) > 1 for name in _VALUES)
 
 
 def _unquote(text: str) -> str:
-    # Most keys hold nothing else that is encoded, and `unquote` takes ten times as long.
+    # In most keys only slashes are encoded, and `unquote` takes ten times as long.
     text = text.replace("%2F", "/")
     return unquote(text) if "%" in text else text
 
 
 def _seconds(modified: str) -> int:
-    """Seconds since 1970 of a time such as 2026-01-31T12:00:00.000Z."""
+    """Return a time such as 2026-01-31T12:00:00.000Z in seconds since 1970."""
     return minutes(modified) + _SECONDS[modified[16:]]
 
 
 def minutes(modified: str) -> int:
-    """Seconds since 1970 of a time that begins like 2026-01-31T12:00, without its seconds."""
-    # By parts that come again and again: that takes half as long as parsing it.
+    """Return a time that begins like 2026-01-31T12:00, without its seconds, in seconds since 1970."""
+    # By parts that recur, and are cached: that takes half the time of parsing the whole.
     return _day(modified[:11]) + _minute(modified[11:16])
 
 
 @lru_cache(maxsize=4096)
 def _day(text: str) -> int:
-    """Seconds since 1970 of "2026-01-31T"."""
+    """Return the beginning of a day such as "2026-01-31T" in seconds since 1970."""
     # strptime takes digits of any script, and "t".
     if not _DAY.fullmatch(text):
         raise ValueError("a time of the listing is not one")
@@ -252,7 +265,7 @@ def _day(text: str) -> int:
 
 @lru_cache(maxsize=24 * 60)
 def _minute(text: str) -> int:
-    """Seconds of "12:00"."""
+    """Return a time of day such as "12:00" in seconds."""
     if not _MINUTE.fullmatch(text):
         raise ValueError("a time of the listing is not one")
     time = datetime.strptime(f"{text}+0000", "%H:%M%z")
@@ -263,7 +276,10 @@ OSS = Dialect(_unquote, _seconds, r"\.000Z", tells_types=True, has_token=True)
 
 
 def can_follow(page: ListPage, after: str) -> bool:
-    """Whether a page can follow the name `after`: its names rise from there on in the order of their UTF-8 bytes, and
-    it has some if there are more. What merges listings would pass over objects otherwise, and paging on never end."""
+    """Return True if a page can follow the name `after`.
+
+    Its names rise from there on in the order of their UTF-8 bytes, and it has some if there are more. Merging listings
+    would pass over objects otherwise, and paging would never end.
+    """
     names = [after, *page.columns.names]
     return all(map(lt, names, names[1:])) and not (page.more and not page.columns.names)

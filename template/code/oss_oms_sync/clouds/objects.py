@@ -14,14 +14,14 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
-# What a user says of an object, beside its bytes: by these headers, whose names begin with "x-oss-" in OSS and with
-# "x-obs-" in OBS where they are not standard ones.
+# The standard headers of a user's metadata. The names of all others begin with "x-oss-" in OSS and with "x-obs-" in
+# OBS.
 _STANDARD = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
 
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 # https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
 MAX_NAME_BYTES = 1023
-# What a status means where there is no body that would say which: in answers to HEAD, of either cloud.
+# The error codes of responses to HEAD, by their status, in either cloud: they have no body with a code.
 HEAD_ERROR_CODES = {403: "AccessDenied", 404: "NoSuchKey"}
 # The pages on error codes of both clouds: faults of the access key itself, not of its permissions.
 BAD_CREDENTIALS = {
@@ -34,8 +34,8 @@ BAD_CREDENTIALS = {
 }
 # The pages on error codes of both clouds: a permission that is missing, for one object or for all.
 NO_PERMISSION = {"AccessDenied", "AccessForbidden"}
-# What else is refused for whatever object: by a clock, for an account, of a bucket.
-_OF_ALL = {
+# Other codes of refusals that concern any object: because of a clock, an account or a bucket.
+_ANY_OBJECT_CODES = {
     "AccountProblem",
     "AllAccessDisabled",
     "InArrearOrInsufficientBalance",
@@ -50,7 +50,7 @@ _OF_ALL = {
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object to write, or one that was read: then its header names are in lower case."""
+    """An object to write, or an object that was read: then its header names are in lower case."""
 
     name: str
     body: bytes
@@ -58,13 +58,15 @@ class StoredObject:
 
     @classmethod
     def of_json(cls, name: str, value: object) -> StoredObject:
-        """An object that holds `value` as JSON."""
+        """Return an object that holds `value` as JSON."""
         return cls(name, jsontext.dump(value), {"Content-Type": "application/json"})
 
 
 class ObjectSummary(NamedTuple):
-    """An object in a listing. `modified` is in seconds since 1970; `etag` is upper-case, without quotes; `type` is
-    "Normal", "Multipart", "Appendable" or "Symlink".
+    """An object in a listing.
+
+    `modified` is in seconds since 1970; `etag` is upper-case, without quotes; `type` is "Normal", "Multipart",
+    "Appendable" or "Symlink".
 
     A tuple, because a pass makes millions of them and a dataclass takes three times as long to make.
     """
@@ -77,7 +79,7 @@ class ObjectSummary(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Objects of a listing, column by column: what ObjectSummary has of each, in the same order."""
+    """Objects of a listing, column by column: the fields of ObjectSummary, in the same order."""
 
     names: list[str]
     etags: list[str]
@@ -86,7 +88,7 @@ class Columns(NamedTuple):
     types: list[str]
 
     def part(self, begin: int, end: int) -> Columns:
-        """The objects from one place up to another."""
+        """Return the objects from place `begin` up to `end`."""
         return Columns(
             self.names[begin:end],
             self.etags[begin:end],
@@ -97,19 +99,21 @@ class Columns(NamedTuple):
 
 
 def first_difference(some: Sequence[T], others: Sequence[T]) -> int:
-    """How many of the first of both are the same."""
+    """Return the number of leading elements that are equal in both sequences."""
     return len(some) if some == others else first(map(ne, some, others), min(len(some), len(others)))
 
 
 def first(are: Iterable[bool], otherwise: int) -> int:
-    """The place of the first that is true; else `otherwise`."""
+    """Return the place of the first true element; `otherwise` if there is none."""
     return next(compress(count(), are), otherwise)
 
 
 @dataclass(frozen=True)
 class ListPage:
-    """Up to 1000 objects in byte order, and whether there are more after them. `token` is how OSS names the place where
-    it goes on: empty if there are no more."""
+    """Up to 1000 objects in byte order; `more` is true if others follow them.
+
+    `token` is OSS's name of the place where the listing continues: empty if there are no more.
+    """
 
     columns: Columns
     more: bool
@@ -117,51 +121,51 @@ class ListPage:
 
     @cached_property
     def objects(self) -> list[ObjectSummary]:
-        """Object by object, for who asks: most of a pass goes by columns."""
+        """The objects one by one; most of a pass works on columns."""
         return list(map(ObjectSummary._make, zip(*self.columns, strict=True)))
 
 
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """What a user has said of an object, of the headers of HEAD in either cloud, by their names in lower case without
-    the cloud's prefix.
+    """Return the users' metadata in the headers of a HEAD in either cloud.
 
-    Values are texts in UTF-8, which HTTP's libraries take for Latin-1.
+    Names are in lower case without the cloud's prefix. Values are texts in UTF-8, which HTTP libraries take for
+    Latin-1.
     """
-    found = {}
+    metadata = {}
     for name, value in ((name.lower(), value) for name, value in headers.items()):
         is_own = name.startswith(("x-oss-meta-", "x-obs-meta-"))
         if is_own or name in _STANDARD:
             raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
-            found[name[len("x-oss-") :] if is_own else name] = raw
-    return found
+            metadata[name[len("x-oss-") :] if is_own else name] = raw
+    return metadata
 
 
 def refuses_object(status: int, code: str) -> bool:
-    """Whether either cloud refuses a call by this answer for the object that it is about, and will do so again."""
+    """Return True if either cloud refuses a call because of its object, and will do so again."""
     is_of_object = 400 <= status < 500 and status not in (408, 409, 429)
-    return is_of_object and code not in BAD_CREDENTIALS and code not in _OF_ALL
+    return is_of_object and code not in BAD_CREDENTIALS and code not in _ANY_OBJECT_CODES
 
 
 def etag_of(body: bytes | str) -> str:
-    """The ETag (upper-case) that OSS gives a small object with this body: its MD5 ("PutObject")."""
+    """Return the ETag (upper-case) that OSS gives a small object with this body: its MD5 ("PutObject")."""
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 
 
 def etags_of(bodies: Iterable[str]) -> list[str]:
-    """The same of many bodies, in less time than one by one."""
+    """Return the ETags of many bodies, in less time than by calls of `etag_of`."""
     md5 = hashlib.md5
     digests = [md5(body.encode(), usedforsecurity=False).hexdigest() for body in bodies]
     return "\n".join(digests).upper().split("\n") if digests else []
 
 
-def parts_of(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """These in order, at most so many in each part."""
-    return (items[start : start + most] for start in range(0, len(items), most))
+def parts_of(elements: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """Iterate over parts of at most `most` elements, in order."""
+    return (elements[start : start + most] for start in range(0, len(elements), most))
 
 
 def none_failed(results: Sequence[T | StorageError]) -> list[T]:
-    """The results of calls.
+    """Return the results of calls.
 
     Raises the first StorageError among them.
     """

@@ -1,4 +1,4 @@
-"""Huawei OBS, the destination: listing its bucket, HEAD and GET of its objects. Nothing here writes.
+"""Huawei OBS, the destination: lists its bucket, and reads objects by HEAD and GET. Nothing here writes.
 
 Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, obs_04_0083.html and obs_04_0084.html.
 
@@ -50,15 +50,15 @@ from oss_oms_sync.settings import Settings
 T = TypeVar("T")
 
 # OBS, "Uploading an object": a name has at most 1024 bytes of UTF-8.
-_LONGEST_NAME = 1024
+_MAX_NAME_BYTES = 1024
 LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
 
-# How a time of a listing ends: milliseconds do not count, because OSS has none.
+# The ends of a time of a listing. Milliseconds do not count, because OSS has none.
 _SECONDS = {f":{second:02}": second for second in range(60)}
 _ENDS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-# What is asked again, whatever is said with it.
+# Statuses after which a call is repeated, with any error code.
 _RETRIED = {
     **dict.fromkeys((408, 409, 500, 502, 504), UNAVAILABLE),
     **dict.fromkeys((429, 503), THROTTLED),
@@ -69,13 +69,13 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
 def _unquote(text: str) -> str:
-    # Most keys hold nothing else that is encoded, and `unquote_plus` takes ten times as long.
+    # In most keys only slashes are encoded, and `unquote_plus` takes ten times as long.
     text = text.replace("%2F", "/")
     return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def _seconds(modified: str) -> int:
-    """Whole seconds since 1970 of a time such as 2026-01-31T12:00:00.123Z."""
+    """Return a time such as 2026-01-31T12:00:00.123Z in whole seconds since 1970."""
     if modified[19:] not in _ENDS:
         raise ValueError("a time of the listing is not one")
     return minutes(modified) + _SECONDS[modified[16:19]]
@@ -85,7 +85,7 @@ OBS_LISTING = Dialect(_unquote, _seconds, r"(?:\.[0-9]{3})?Z", tells_types=False
 
 
 class ObsClient:
-    """What the calls of all invocations share. One for the life of an instance."""
+    """The sessions that the calls of all invocations share, for the life of an instance."""
 
     def __init__(self, settings: Settings, pool: CallPool, clock: Clock) -> None:
         self.settings = settings
@@ -94,22 +94,22 @@ class ObsClient:
         self._sessions: dict[str, Connections] = {}
 
     def bucket(self, task: TaskInfo, deadline: Deadline) -> ObsBucket:
-        """The bucket that `task` copies to, at OBS_ENDPOINT or else at the endpoint of the task's region.
+        """Return the bucket that `task` copies to, at OBS_ENDPOINT or else at the endpoint of the task's region.
 
         Raises ObsError if the task names no region or bucket.
         """
         region, name = task.dst_region or "", task.dst_bucket or ""
         endpoint = self.settings.obs_endpoint or f"https://obs.{region}.myhuaweicloud.com"
         if not _BUCKET.fullmatch(name) or not (self.settings.obs_endpoint or _REGION.fullmatch(region)):
-            said = presentable(f"OMS names the bucket {name!r} in the region {region!r}")
-            raise ObsError(NO_DESTINATION, said, LIST, name)
-        # OBS's certificates are for one label before its own name, and it answers at no other one (obs_06_0019).
+            problem = presentable(f"OMS names the bucket {name!r} in the region {region!r}")
+            raise ObsError(NO_DESTINATION, problem, LIST, name)
+        # OBS's certificates hold for one label before its own name, and it answers at no other name (obs_06_0019).
         if "." in name:
             raise ObsError(PERIOD, presentable(f"OMS copies to {name}"), LIST, name)
         return ObsBucket(self, name, endpoint, deadline)
 
     def session(self, url: str) -> Connections:
-        """The session to the bucket at `url`, kept for the next invocation."""
+        """Return the session to the bucket at `url`, kept for the next invocation."""
         if url not in self._sessions:
             self._sessions[url] = Connections(url, self.clock)
         return self._sessions[url]
@@ -121,7 +121,7 @@ class ObsBucket(Bucket):
     def __init__(self, client: ObsClient, name: str, endpoint: str, deadline: Deadline) -> None:
         self._client = client
         address = urlsplit(endpoint)
-        # At the bucket's own host name. An IP address can have none in front of it, so the bucket is in the path.
+        # The host name begins with the bucket. An IP address cannot, so there the bucket is in the path.
         self._is_in_path = _is_ip(address.hostname or "")
         # Scheme and host of its URLs.
         self.url = f"{address.scheme}://{'' if self._is_in_path else f'{name}.'}{address.netloc}"
@@ -135,10 +135,10 @@ class ObsBucket(Bucket):
             no_answer=partial(ObsError, NETWORK, "no answer in time", "", name),
             too_late=partial(ObsError, DEADLINE, "the invocation's time was up", "", name),
         )
-        super().__init__(name, calls, _LONGEST_NAME)
+        super().__init__(name, calls, _MAX_NAME_BYTES)
 
     def is_file_system(self) -> bool:
-        """Whether it is a parallel file system, by the API page "Obtaining Bucket Metadata".
+        """Return True if it is a parallel file system, by the API page "Obtaining Bucket Metadata".
 
         Raises ObsError.
         """
@@ -148,7 +148,7 @@ class ObsBucket(Bucket):
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageError]:
-        """HEAD of objects side by side; one that does not exist is a failure with the code NoSuchKey."""
+        """HEAD objects side by side; an object that does not exist is a failure with the code NoSuchKey."""
 
         def head(response: requests.Response, _: bytes) -> ObjectHead:
             return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
@@ -156,26 +156,26 @@ class ObsBucket(Bucket):
         return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, head) for name in names])
 
     def head(self, name: str) -> ObjectHead | None:
-        """HEAD of an object; None if it does not exist.
+        """HEAD an object; return None if it does not exist.
 
         Raises ObsError.
         """
-        (found,) = self.try_head_all([name])
-        return none_if_missing(found)
+        (result,) = self.try_head_all([name])
+        return none_if_missing(result)
 
     def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY) -> ObjectPart | None:
-        """Read `length` bytes (at most MAX_LONG_BODY) of an object from `start` on, or less if it ends before that.
+        """Read `length` bytes (at most MAX_LONG_BODY) of an object from `start` on, or up to the end of the object.
 
         Return None if the object does not exist.
 
         Raises ObsError; its code is InvalidRange if the object ends before `start`.
         """
-        (error,) = self._calls.run([self._read_call(name, start, length, lambda part: part)])
-        if start == 0 and isinstance(error, StorageError) and error.code == "InvalidRange":
-            # An empty object has no range that could be read.
+        (result,) = self._calls.run([self._read_call(name, start, length, lambda part: part)])
+        if start == 0 and isinstance(result, StorageError) and result.code == "InvalidRange":
+            # An empty object has no readable range.
             head = self.head(name)
             return ObjectPart(head, 0, b"") if head else None
-        return none_if_missing(error)
+        return none_if_missing(result)
 
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
         return self._page_call(prefix, after, size, UnreadPage.read)
@@ -228,7 +228,7 @@ class ObsBucket(Bucket):
         most: int,
         read: Callable[[requests.Response, bytes], T | StorageError],
     ) -> Attempt[T | StorageError]:
-        """Make one signed call, and return what `read` makes of a success whose body has at most `most` bytes."""
+        """Make one signed call; return the result of `read` for a success whose body has at most `most` bytes."""
         settings, root = self._client.settings, f"/{self.name}" if self._is_in_path else ""
         path = f"{root}/{quote_key(key)}" if key or not root else root
         signed = sign(
@@ -250,37 +250,37 @@ class ObsBucket(Bucket):
             failure = self._failure(NETWORK, root_cause(error), action)
             return Attempt(failure, again=True, connection_lost=True)
         if not is_success:
-            return self._refused(response, body, method, action)
+            return self._refusal(response, body, method, action)
         try:
             return Attempt(read(response, body))
         except (NotAListing, NotObs) as error:
             failure = self._failure(NOT_OBS, f"it answered {response.status_code}; {error}", action)
             return Attempt(failure, again=True, connection_lost=True)
 
-    def _refused(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
+    def _refusal(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
         status = response.status_code
         code, message = code_and_message(body)
-        # That to HEAD has no body that would say which, nor whether it is OBS that answers.
+        # The response to HEAD has no body with a code, so only this header shows that OBS sent it.
         is_obs = "x-obs-request-id" in response.headers if method == "HEAD" else bool(code)
         if method == "HEAD" and is_obs:
             code = HEAD_ERROR_CODES.get(status, "")
-        said = f"OBS answered {status} {code}: {message}"
+        problem = f"OBS answered {status} {code}: {message}"
         code = _RETRIED.get(status) or (code if is_obs else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
-            # Without its query, which may repeat what was sent.
+            # Without its query, which may repeat parts of the request.
             to = response.headers.get("Location", "").partition("?")[0]
-            code, said = REDIRECT, f"OBS answered {status}, a redirect to {to}"
+            code, problem = REDIRECT, f"OBS answered {status}, a redirect to {to}"
         again = status in _RETRIED or code == NOT_OBS
         return Attempt(
-            self._failure(code, said, action, is_refusal=not again and refuses_object(status, code)),
+            self._failure(code, problem, action, is_refusal=not again and refuses_object(status, code)),
             again=again,
             throttled=_RETRIED.get(status) == THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
 
-    def _failure(self, code: str, said: str, action: str, *, is_refusal: bool = False) -> ObsError:
-        said = presentable(said, self._client.settings.secrets)
-        return ObsError(code, said, action, self.name, is_refusal=is_refusal)
+    def _failure(self, code: str, problem: str, action: str, *, is_refusal: bool = False) -> ObsError:
+        problem = presentable(problem, self._client.settings.secrets)
+        return ObsError(code, problem, action, self.name, is_refusal=is_refusal)
 
 
 def _is_ip(host: str) -> bool:
@@ -291,7 +291,7 @@ def _is_ip(host: str) -> bool:
 
 
 def quote_key(key: str) -> str:
-    """An object's key as it stands in the URL and in what is signed."""
+    """Return an object's key in the form of the URL and of the signed text."""
     return quote(key, safe="/~")
 
 
@@ -305,10 +305,10 @@ def sign(
     now: datetime,
     security_token: str = "",
 ) -> dict[str, str]:
-    """The headers to send, by the scheme "OBS" (HMAC-SHA1): `headers`, Date, x-obs-security-token (if given) and
-    Authorization.
+    """Return the headers to send, by the scheme "OBS" (HMAC-SHA1).
 
-    `resource` is "/bucket/" and the quoted key. Parameters of listings and ranges are not signed. `now` is in UTC.
+    They are `headers`, Date, x-obs-security-token (if there is a token) and Authorization. `resource` is "/bucket/" and
+    the quoted key. Parameters of listings and ranges are not signed. `now` is in UTC.
 
     Source: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html. Tested byte for byte against the
     vendor's SDK.

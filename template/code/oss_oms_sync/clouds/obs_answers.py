@@ -1,4 +1,4 @@
-"""What OBS answers: an object as values, and what it refuses, with what to do about it.
+"""The responses of OBS: an object as values, and a refusal with its remedy.
 
 Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html and obs_04_0084.html; of the codes
 obs_04_0115.html.
@@ -84,13 +84,13 @@ _FIXES = {
 _OTHER = t("See OBS's error code and message: they are not among those that this job expects")
 
 
-class NotObs(ValueError):  # noqa: N818  what it is
-    """An answer that OBS does not give."""
+class NotObs(ValueError):  # noqa: N818  a noun
+    """A response that OBS does not send."""
 
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """An object, in the form of ObjectSummary, and what only HEAD and GET tell.
+    """An object in the form of ObjectSummary, with the fields that only HEAD and GET report.
 
     `encryption` is "kms", "AES256" or empty; with it, `etag` may be anything. `version` is empty where the bucket keeps
     no versions. `metadata`: see `metadata_of`.
@@ -105,7 +105,10 @@ class ObjectHead:
 
     @classmethod
     def parse(cls, headers: Mapping[str, str], size: str) -> ObjectHead:
-        """Raises NotObs."""
+        """Parse the headers of a HEAD or GET.
+
+        Raises NotObs.
+        """
         modified = parse_http_date(headers.get("Last-Modified"))
         etag = headers.get("ETag", "").strip('"').upper()
         if not modified or not etag or not size.isdecimal():
@@ -122,7 +125,7 @@ class ObjectHead:
 
 @dataclass(frozen=True)
 class ObjectPart:
-    """Bytes of an object from `start` on; `head.size` is that of the whole object."""
+    """Bytes of an object from `start` on; `head.size` is the size of the whole object."""
 
     head: ObjectHead
     start: int
@@ -130,12 +133,12 @@ class ObjectPart:
 
     @classmethod
     def parse(cls, status: int, headers: Mapping[str, str], body: bytes, start: int, length: int) -> ObjectPart:
-        """The answer to a request for `length` bytes from `start` on.
+        """Parse the response to a request for `length` bytes from `start` on.
 
         Raises NotObs, also if it is another part.
         """
         if status == 200 and start == 0:
-            # OBS may ignore a range; then `body` is the beginning of the whole.
+            # OBS may ignore a range; then `body` is the beginning of the whole object.
             size = headers.get("Content-Length", "")
         else:
             match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
@@ -147,16 +150,16 @@ class ObjectPart:
 
 
 class ObsError(StorageError):
-    """What OBS answered to a call that failed: it begins with the `fix`, what to do about it, in English."""
+    """A failed call to OBS; its message begins with the `fix`, the remedy, in English."""
 
-    def __init__(self, code: str, said: str, action: str, bucket: str, *, is_refusal: bool = False) -> None:
-        """A failure of `action` with OBS's code, or one above; `said` is what was seen."""
+    def __init__(self, code: str, problem: str, action: str, bucket: str, *, is_refusal: bool = False) -> None:
+        """Create the failure of `action` with OBS's code, or a code above; `problem` is the observed fact."""
         self.fix = _FIXES.get(code, _OTHER).filled(action=action, bucket=bucket)
-        super().__init__(f"{self.fix.en} ({said})", code, answered=code != NETWORK, is_refusal=is_refusal)
+        super().__init__(f"{self.fix.en} ({problem})", code, answered=code != NETWORK, is_refusal=is_refusal)
 
 
 def code_and_message(body: bytes) -> tuple[str, str]:
-    """OBS's error code and message; of a body in another form, an empty code and its text."""
+    """Return OBS's error code and message; an empty code and the text of a body in another form."""
     try:
         root = parse_xml(body)
     except (ElementTree.ParseError, ValueError):

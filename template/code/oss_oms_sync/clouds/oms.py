@@ -71,7 +71,7 @@ _BY_STATUS = {
 
 
 class OmsClient:
-    """A client of one sync task, on kept-alive connections. One for the life of an instance."""
+    """A client of one sync task, on kept-alive connections, for the life of an instance."""
 
     def __init__(self, settings: Settings, session: Connections, pool: CallPool, clock: Clock) -> None:
         self._settings = settings
@@ -88,18 +88,20 @@ class OmsClient:
         from oss_oms_sync.clouds.task import TaskInfo
 
         query = (("query_time", _milliseconds(at or self._clock.now())),)
-        return self._ask(self._task_path, query, deadline, TaskInfo.parse)
+        return self._query(self._task_path, query, deadline, TaskInfo.parse)
 
     def statistics(
         self, types: Sequence[str], start: datetime, end: datetime, deadline: Deadline
     ) -> Statistics | Failure:
-        """Return OMS's counts of these `types` from `start` to `end`, in steps of its choice (ListSyncTaskStatistic),
-        or the failure."""
+        """Return OMS's counts of these `types` from `start` to `end` (ListSyncTaskStatistic), or the failure.
+
+        OMS chooses the length of their steps.
+        """
         from oss_oms_sync.clouds.task import Statistics
 
         window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
         query = (("data_type", ",".join(types)), *window)
-        return self._ask(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, types, start))
+        return self._query(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, types, start))
 
     def group(self, group: str, deadline: Deadline) -> TaskGroup | Failure:
         """Return the task group of this id (ShowTaskGroup) in the task's project, or the failure."""
@@ -115,45 +117,45 @@ class OmsClient:
             )
 
         groups = f"{self._task_path.rpartition('/sync-tasks/')[0]}/taskgroups"
-        return self._ask(f"{groups}/{quote(group, safe='')}", (), deadline, read)
+        return self._query(f"{groups}/{quote(group, safe='')}", (), deadline, read)
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """Submit `keys` in one signed call."""
         are_encoded = self._settings.key_encoding == "url"
         body = json.dumps({"object_keys": [quote(key, safe="") if are_encoded else key for key in keys]}).encode()
         path = f"{self._task_path}/events"
-        return self._in_time(lambda: self._send("POST", path, (), body, self._acceptance, deadline), deadline)
+        return self._run_in_time(lambda: self._send("POST", path, (), body, self._acceptance, deadline), deadline)
 
-    def _ask(
+    def _query(
         self,
         path: str,
         query: Sequence[tuple[str, str]],
         deadline: Deadline,
         read: Callable[[dict[str, object]], T | Failure],
     ) -> T | Failure:
-        """Ask OMS; return what `read` makes of its answer, or the failure."""
+        """Query OMS; return the result of `read` for its response, or the failure."""
 
         def value_in(body: bytes) -> T | Failure:
-            value = _value_of(body)
+            value = _parse_object(body)
             return self._failure(200, body) if value is None else read(value)
 
         def call() -> Attempt[T | Failure]:
-            return self._in_time(lambda: self._send("GET", path, query, b"", value_in, deadline), deadline)
+            return self._run_in_time(lambda: self._send("GET", path, query, b"", value_in, deadline), deadline)
 
         too_late = partial(Failure, Reason.DEADLINE, message="not asked: the time was up")
         return RetryBudget(deadline, self._clock).run(call, self.session.close, too_late)
 
     def _acceptance(self, body: bytes) -> Failure | None:
-        """None if OMS accepted: an empty body, or a JSON object without an error, unlike a proxy's page."""
-        return None if not body.strip() or _value_of(body) is not None else self._failure(200, body)
+        """Return None if OMS accepted: an empty body, or a JSON object without an error, unlike a proxy's page."""
+        return None if not body.strip() or _parse_object(body) is not None else self._failure(200, body)
 
-    def _in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
-        """Return what `send` returns, or a TIMEOUT failure if it takes too long."""
+    def _run_in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
+        """Return the result of `send`, or a TIMEOUT failure if it takes too long."""
         seconds = deadline.cap(MAX_CALL_SECONDS)
         (outcome,) = self._pool.run([send], seconds)
         if outcome is None:
             self.session.abort()
-            return self._lost(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+            return self._lost_attempt(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
         return outcome
 
     def _send(
@@ -165,7 +167,7 @@ class OmsClient:
         read: Callable[[bytes], T],
         deadline: Deadline,
     ) -> Attempt[T | Failure]:
-        """Make one signed call; return what `read` makes of the body of a 200, or the failure."""
+        """Make one signed call; return the result of `read` for the body of a 200, or the failure."""
         settings = self._settings
         headers = sign(
             method,
@@ -187,27 +189,27 @@ class OmsClient:
             is_long = method == "GET" and response.status_code == 200
             answer = read_body(response, MAX_LONG_BODY if is_long else MAX_SHORT_BODY)
         except requests.Timeout as error:  # OMS may have accepted the keys; they are sent again, which is harmless
-            return self._lost(Reason.TIMEOUT, root_cause(error))
+            return self._lost_attempt(Reason.TIMEOUT, root_cause(error))
         except NETWORK_ERRORS as error:  # likewise
-            return self._lost(Reason.UNREACHABLE, root_cause(error))
-        return Attempt(read(answer)) if response.status_code == 200 else self._refused(response, answer)
+            return self._lost_attempt(Reason.UNREACHABLE, root_cause(error))
+        return Attempt(read(answer)) if response.status_code == 200 else self._refusal(response, answer)
 
-    def _lost(self, reason: Reason, message: str) -> Attempt[T | Failure]:
+    def _lost_attempt(self, reason: Reason, message: str) -> Attempt[T | Failure]:
         return Attempt(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
 
     def _failure(self, status: int, body: bytes) -> Failure:
-        """What an answer means that accepts or tells nothing: also a 200 that is not OMS's, or carries an error."""
+        """Return the failure in a response: also in a 200 that is not OMS's, or carries an error."""
         code, message = None, body.decode("utf-8", "replace")
         match jsontext.load(body):
-            case {"error_code": given, **rest}:
-                code, message = str(given), str(rest.get("error_msg", ""))
+            case {"error_code": error_code, **fields}:
+                code, message = str(error_code), str(fields.get("error_msg", ""))
         reason = _BY_ERROR_CODE.get(code or "") or _BY_STATUS.get(status, Reason.UNEXPECTED)
         return Failure(reason, status, self._clean(code) if code else None, self._clean(message))
 
-    def _refused(self, response: requests.Response, body: bytes) -> Attempt[T | Failure]:
+    def _refusal(self, response: requests.Response, body: bytes) -> Attempt[T | Failure]:
         failure, now = self._failure(response.status_code, body), self._clock.now()
         if response.is_redirect:
-            # Without its query, which may repeat what was sent.
+            # Without its query, which may repeat parts of the request.
             to = response.headers["Location"].partition("?")[0]
             failure = replace(failure, message=self._clean(f"a redirect to {to}, which is never followed"))
         skew = (parse_http_date(response.headers.get("Date")) or now) - now
@@ -224,8 +226,8 @@ class OmsClient:
         return presentable(message, self._settings.secrets)
 
 
-def _value_of(body: bytes) -> dict[str, object] | None:
-    """The JSON object in a body; None if it is not one, or carries an error."""
+def _parse_object(body: bytes) -> dict[str, object] | None:
+    """Return the JSON object in a body; None if it is not a JSON object, or carries an error."""
     value = jsontext.load(body)
     return value if isinstance(value, dict) and "error_code" not in value else None
 
@@ -247,12 +249,13 @@ def sign(
     now: datetime,
     security_token: str = "",
 ) -> dict[str, str]:
-    """The headers to send, by the scheme SDK-HMAC-SHA256: `headers`, Host, X-Sdk-Date, X-Security-Token (if given) and
-    Authorization.
+    """Return the headers to send, by the scheme SDK-HMAC-SHA256.
 
-    `path` is URL-encoded as on the wire; `query` and `headers` are not. Every header is signed, so nothing on the way
-    may change one. Send Content-Type as application/json, because the vendor's servers do not hash other bodies. `now`
-    is in UTC.
+    They are `headers`, Host, X-Sdk-Date, X-Security-Token (if there is a token) and Authorization.
+
+    `path` is URL-encoded as on the wire; `query` and `headers` are not. Every header is signed, so no proxy on the way
+    may change a header. Send Content-Type as application/json, because the vendor's servers do not hash other bodies.
+    `now` is in UTC.
 
     Source: Huawei Cloud, "API Gateway: signing algorithm of API requests". Tested byte for byte against the vendor's
     own signer.

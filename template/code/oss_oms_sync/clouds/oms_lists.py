@@ -1,9 +1,9 @@
-"""OMS's lists of what it failed to copy, which it writes into the destination bucket.
+"""OMS's lists of objects that it failed to copy, which it writes into the destination bucket.
 
-Source: Huawei's guide to sync tasks, "Viewing migration results", which says what is in a line: reason code, time (in
-the region's zone), key URL-encoded, key as it is, and what the source's SDK said. It says neither what separates these
-columns nor how lines end, so nothing here depends on that: a line tells of an object if two neighbouring columns name
-the same key, in both forms.
+Source: Huawei's guide to sync tasks, "Viewing migration results". It names the columns of a line: reason code, time (in
+the region's zone), key URL-encoded, key in plain text, and the message of the source's SDK. It names neither the
+separator of these columns nor the end of a line, so nothing here depends on them: a line names an object if two
+neighbouring columns hold the same key, in both forms.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _DIGIT = re.compile(rb"[0-9]")
 # All regions that have sync tasks are in China.
 _ZONE = "+08:00"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# No line that is complete is longer: a key has up to 1023 bytes, which stand there as they are and in three times as
-# many.
+# No complete line is longer: a key of up to 1023 bytes stands there in plain text, and URL-encoded in up to three times
+# as many bytes.
 LONGEST_LINE = 16 * 1024
 
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """An object that OMS failed to copy. What the line does not tell is empty, and `at` is None."""
+    """An object that OMS failed to copy. Fields that the line lacks are empty, and `at` is None."""
 
     key: str
     code: str
@@ -39,8 +39,11 @@ class CopyFailure:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a list. `end`: where to go on; `unread`: how many of them name no key, the first of which is `example`.
-    There is an `open_line` if the last of these has no end: `end` is before it, because it may be written on."""
+    """Lines of a list.
+
+    `end`: the place where to continue. `unread`: the number of lines that name no key; `example` is the first of them.
+    `open_line`: the last line has no end, so it may still grow: `end` is before it.
+    """
 
     failures: list[CopyFailure]
     end: int
@@ -50,21 +53,22 @@ class Lines:
 
 
 def task_folder(task_id: str) -> str:
-    """The prefix of the names of all lists of a sync task."""
+    """Return the prefix of the names of all lists of a sync task."""
     return f"oms/sync_task/{task_id}/"
 
 
 def lists_folder(task_id: str) -> str:
-    """The prefix of the names of those about this module."""
+    """Return the prefix of the names of the lists that this module reads."""
     return f"{task_folder(task_id)}failed_object_lists/"
 
 
 def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) -> Lines:
-    """Read lines from `start` on, until `most` of them told of an object. If no line begins there, what is left of one
-    that was read before it had an end is passed over.
+    """Read lines from `start` on, until `most` of them named an object.
 
-    `begins`: `body` begins with the list's first line. `ends`: it ends with the last one; otherwise the last
-    LONGEST_LINE bytes are left, because what is in them may be cut off.
+    If no line begins there, the remainder of a line that was read before it had an end is passed over.
+
+    `begins`: `body` begins with the list's first line. `ends`: it ends with the last line; otherwise the last
+    LONGEST_LINE bytes are left, because a line in them may be cut off.
     """
     newline = b"\n" if b"\n" in body else b"\r"
     failures: list[CopyFailure] = []
@@ -92,9 +96,12 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
 
 
 def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | None, int]:
-    """What the line at `start` tells, and where the next one begins. A key may hold what ends lines."""
+    """Return the failure in the line at `start`, and the place where the next line begins.
+
+    A key may hold bytes that end lines.
+    """
     stop = _next_line(body, start, newline)
-    # The key may hold other separators, and what looks like a key named twice, but only after itself.
+    # The key may hold other separators, and even text that looks like a key named twice, but only after the key.
     pair = min(
         (pair for separator in _SEPARATORS for pair in _pairs(body, start, stop, separator, newline)), default=None
     )
@@ -117,15 +124,17 @@ def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | N
 def _pairs(
     body: bytes, start: int, stop: int, separator: bytes, newline: bytes
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """The first place in a line where two neighbouring columns name the same key: its beginning and end, the key, and
-    the separator."""
+    """Yield the first place in a line where two neighbouring columns name the same key.
+
+    It is given by its beginning and end, the key, and the separator.
+    """
     begin = start
     for column in body[start:stop].split(separator)[:-1]:
         second = begin + len(column) + 1
         encoded = _plain(column)
         # Otherwise a list in UTF-16 would seem to name keys.
         is_encoded = b"\0" not in encoded
-        # A space is "%20" or, in forms, "+". The column beside it tells which.
+        # A space is "%20" or, in forms, "+". The column beside it decides.
         for key in dict.fromkeys((unquote_to_bytes(encoded), unquote_to_bytes(encoded.replace(b"+", b" ")))):
             for form in (key, b'"' + key.replace(b'"', b'""') + b'"'):
                 end = second + len(form)
@@ -142,7 +151,7 @@ def _next_line(body: bytes, at: int, newline: bytes) -> int:
 
 
 def _plain(column: bytes) -> bytes:
-    """A column without quotation marks around it, or a byte order mark."""
+    """Return a column without the quotation marks around it, and without a byte order mark."""
     column = column.removeprefix(_BYTE_ORDER_MARK)
     is_quoted = len(column) > 1 and column[:1] == column[-1:] == b'"'
     return column[1:-1].replace(b'""', b'"') if is_quoted else column

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CALL_SECONDS = 5.0
-# What oss2 raises if a body did not come from OSS.
+# The errors of oss2 for a body that did not come from OSS.
 _NOT_READ = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
 _RETRIED_STATUSES = {429, 500, 502, 503, 504}
 # Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n").
@@ -62,7 +62,7 @@ _FIXES = {
         " If this lasts, see in the RAM console that the role exists, and deploy again",
     ),
 }
-_LONGEST_PAUSE_SECONDS = 5.0
+_MAX_PAUSE_SECONDS = 5.0
 _DELETE = "oss:DeleteObject"
 
 
@@ -77,19 +77,19 @@ class Credentials:
 
 @dataclass(frozen=True)
 class OssClient:
-    """What all buckets share. One for the life of an instance."""
+    """The session, threads and memory that all buckets share, for the life of an instance."""
 
     settings: Settings
     session: Connections
     pool: CallPool
     clock: Clock
-    # What an instance remembers from one invocation to the next: of objects by their names, and of its own share.
+    # Facts that an instance remembers from one invocation to the next: of objects by their names, and of its own share.
     remembered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def connect_ahead(self) -> None:
-        """Let a connection to the log bucket open while `oss2` is imported."""
+        """Open a connection to the log bucket while `oss2` is imported."""
         endpoint = urlsplit(self.settings.oss_endpoint)
-        # As oss2 does.
+        # The host name that oss2 uses.
         bucket = "" if is_loopback(endpoint.hostname or "") else f"{self.settings.log_bucket}."
         self.session.connect_ahead(f"{endpoint.scheme}://{bucket}{endpoint.netloc}")
 
@@ -107,33 +107,35 @@ class OssBucket(Bucket):
         self._deadline = deadline
 
     def within(self, seconds: float) -> OssBucket:
-        """The same bucket for calls that are given up after `seconds`."""
+        """Return the bucket with calls that are given up after `seconds`."""
         deadline = Deadline(self._deadline.cap(seconds), self._client.clock)
         return OssBucket(self._client, self.name, self._setting, self._credentials, deadline)
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageError | None]:
-        """Write `objects` side by side; for each, return None, or why it is not known to be written."""
+        """Write `objects` side by side; for each, return None, or the error if the write is not confirmed."""
         results = self._call_all("oss:PutObject", [partial(_put, stored) for stored in objects])
         return [result if isinstance(result, StorageError) else None for result in results]
 
     def put(self, stored: StoredObject) -> None:
         """Write one object.
 
-        Raises StorageError if it is not known to be written.
+        Raises StorageError if the write is not confirmed.
         """
         none_failed(self._call_all("oss:PutObject", [partial(_put, stored)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
-        """Read objects side by side; one that does not exist is a StorageError with the code NoSuchKey."""
+        """Read objects side by side; an object that does not exist is a StorageError with the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_get, name) for name in names])
 
     def try_metadata_of_all(self, names: Sequence[str]) -> list[Mapping[str, str] | StorageError]:
-        """What users have said of objects (`metadata_of`), side by side; one that does not exist is a StorageError
-        with the code NoSuchKey."""
+        """Read the users' metadata of objects (`metadata_of`), side by side.
+
+        An object that does not exist is a StorageError with the code NoSuchKey.
+        """
         return self._call_all("oss:GetObject", [partial(_metadata, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
-        """Read objects side by side; None for one that does not exist.
+        """Read objects side by side; None for an object that does not exist.
 
         Raises StorageError for any other failure.
         """
@@ -148,7 +150,7 @@ class OssBucket(Bucket):
         return stored.body if stored else None
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
-        """Delete objects, a thousand per call; names that XML cannot carry one by one, side by side."""
+        """Delete objects, a thousand per call; names that XML cannot carry by a call each, side by side."""
         odd = dict.fromkeys(name for name in names if re.search(_NOT_IN_XML, name))
         plain = [name for name in names if name not in odd]
         groups = list(parts_of(plain, PAGE_SIZE))
@@ -179,8 +181,8 @@ class OssBucket(Bucket):
 
     def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:
         exceptions = import_oss2().exceptions
-        # Every failure becomes a StorageError that the caller sees, so a key stays where it was.
-        # A delete whose response is lost may still land, even after a second one is answered, so it is not repeated.
+        # Every failure becomes a StorageError that the caller handles, so a key stays where it was.
+        # A delete whose response is lost may still land, even after a second delete is answered, so it is not repeated.
         repeat = action != _DELETE
         try:
             return Attempt(call(self._oss2_bucket()))
@@ -190,21 +192,21 @@ class OssBucket(Bucket):
             again, turned_away = error.status in _RETRIED_STATUSES, error.status == 429
             answered = turned_away or (not again and bool(error.request_id))
             code = _code_of(error)
-            said = self._explain(error, code, action)
-            problem = StorageError(said, code, answered=answered, is_refusal=refuses_object(error.status, code))
+            explanation = self._explain(error, code, action)
+            problem = StorageError(explanation, code, answered=answered, is_refusal=refuses_object(error.status, code))
             return Attempt(problem, again=again and (repeat or turned_away))
         except (*NETWORK_ERRORS, *_NOT_READ) as error:
             problem = StorageError(self._clean(root_cause(error)), answered=False)
             return Attempt(problem, again=repeat, connection_lost=True)
 
     def _oss2_bucket(self) -> oss2.Bucket:
-        # One for each call, because oss2 keeps the timeouts in it.
-        bucket, seconds = copy(self._made), self._deadline.cap(_CALL_SECONDS)
+        # A copy for each call, because oss2 keeps the timeouts in it.
+        bucket, seconds = copy(self._template), self._deadline.cap(_CALL_SECONDS)
         bucket.timeout = (seconds, seconds)
         return bucket
 
     @cached_property
-    def _made(self) -> oss2.Bucket:
+    def _template(self) -> oss2.Bucket:
         oss2, key, settings = import_oss2(), self._credentials, self._client.settings
         return oss2.Bucket(
             oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4"),
@@ -216,9 +218,9 @@ class OssBucket(Bucket):
         )
 
     def _explain(self, error: oss2.exceptions.OssError, code: str, action: str) -> str:
-        said = f"OSS answered {error.status} {error.code}: {error.message}"
+        response = f"OSS answered {error.status} {error.code}: {error.message}"
         fix = _FIXES.get(code, "").format(setting=self._setting, action=action, bucket=self.name)
-        return self._clean(f"{fix} ({said})" if fix else said)
+        return self._clean(f"{fix} ({response})" if fix else response)
 
     def _clean(self, text: str) -> str:
         return presentable(text, (self._credentials.access_key_secret, self._credentials.security_token))
@@ -261,7 +263,7 @@ def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket)
 
 
 def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
-    # Here, because forward lists nothing.
+    # Imported here, because forward lists nothing.
     from oss_oms_sync.clouds.listings import OSS, UnreadPage
 
     params = {
@@ -272,13 +274,13 @@ def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, 
         "max-keys": str(size),
         "encoding-type": "url",
     }
-    # As list_objects_v2 asks, which would read the answer as well.
+    # The request of list_objects_v2, which would read the response as well.
     answer = bucket._do("GET", bucket.bucket_name, "", params=params)
-    # OSS, "Limits": for so many milliseconds it held the answer back, because it is asked for too much. Whoever asks
-    # for page after page then pauses as long, so that others get their turn.
-    held_back = answer.headers.get("x-oss-qos-delay-time", "")
-    if held_back.isdecimal():
-        clock.sleep(min(int(held_back) / 1000, _LONGEST_PAUSE_SECONDS))
+    # OSS, "Limits": the milliseconds by which it delayed the response because of too many requests. A job that lists
+    # page after page then pauses as long, so that other callers get their turn.
+    delay = answer.headers.get("x-oss-qos-delay-time", "")
+    if delay.isdecimal():
+        clock.sleep(min(int(delay) / 1000, _MAX_PAUSE_SECONDS))
     return UnreadPage(answer.read(), OSS)
 
 
@@ -292,10 +294,10 @@ def _delete(name: str, bucket: oss2.Bucket) -> set[str]:
 
 def _code_of(error: oss2.exceptions.OssError) -> str:
     code, message = error.code or "", error.message or ""
-    says_so = code == "AccessDenied" and "endpoint" in message
+    by_endpoint = code == "AccessDenied" and "endpoint" in message
     # OSS answers InvalidArgument to a signature for another region.
     by_signature = code == "InvalidArgument" and "region" in message
-    if says_so or by_signature or code == "PermanentRedirect":
+    if by_endpoint or by_signature or code == "PermanentRedirect":
         return "OtherRegion"
     if not code and error.status in HEAD_ERROR_CODES:
         return HEAD_ERROR_CODES[error.status]

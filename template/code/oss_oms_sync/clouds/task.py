@@ -1,5 +1,6 @@
-"""A sync task as OMS describes it, or that OMS does not say: its counters per calendar month, and per step of its
-statistics. All count objects, except those of bytes.
+"""A sync task as OMS describes it, with its counters per calendar month, and per step of its statistics.
+
+`Silence` stands for a description that OMS does not give. All counters count objects, except those of bytes.
 
 Sources: the API pages ShowSyncTask (the task, counters of a month) and ListSyncTaskStatistic (counts per five minutes
 or hour).
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from oss_oms_sync.answers.task_group import Counters, OverwriteMode, Silence, StatisticsShown, TaskShown
 from oss_oms_sync.errors import Failure
 
-# What ListSyncTaskStatistic counts: objects, and beside them bytes.
+# The counts of ListSyncTaskStatistic: objects, and beside them bytes.
 OBJECT_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 DATA_TYPES = (*OBJECT_TYPES, "SIZE")
 
@@ -38,27 +39,27 @@ class MonthCounts(Counters):
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
-        """The counters in a response of ShowSyncTask."""
+        """Parse the counters in a response of ShowSyncTask."""
         return cls(**{name: _number(answer.get(field)) for name, field in _FIELDS.items()})
 
     @property
     def processed(self) -> Sequence[int] | None:
-        """What OMS has worked on: copied, failed, skipped. None if one of them is missing."""
-        known = [number for number in (self.copied, self.failed, self.skipped) if number is not None]
-        return known if len(known) == 3 else None
+        """The numbers of objects copied, failed and skipped; None if a number is missing."""
+        numbers = [number for number in (self.copied, self.failed, self.skipped) if number is not None]
+        return numbers if len(numbers) == 3 else None
 
     @property
     def difference(self) -> int | None:
-        """How many more objects were accepted than worked on; negative if some were accepted in the month before."""
+        """The accepted objects less the processed ones; negative if some were accepted in the month before."""
         return None if self.requests is None or self.processed is None else self.requests - sum(self.processed)
 
 
 class Statistics(StatisticsShown):
-    """What OMS has counted; `unread` counts missing series and undocumented parts of the response."""
+    """The counts of OMS; `unread` counts missing series and undocumented parts of the response."""
 
     @classmethod
     def parse(cls, types: Sequence[str], start: datetime, answer: Mapping[str, object]) -> Statistics:
-        """The counts in a response of ListSyncTaskStatistic that was asked for these `types` from `start` on."""
+        """Parse a response of ListSyncTaskStatistic to a request for these `types` from `start` on."""
         series: dict[str, list[tuple[int, int]]] = {name: [] for name in types}
         datas, unread, missing = answer.get("statistic_datas"), 0, set(types)
         for data in datas if isinstance(datas, list) else []:
@@ -69,7 +70,7 @@ class Statistics(StatisticsShown):
                     series[name] += read
                     unread += len(points) - len(read)
                 case {"data_type": str(name)} if name not in series:
-                    pass  # a count that nobody asked for
+                    pass  # a count that was not requested
                 case _:
                     unread += 1
         # If there is nothing to count, a series is empty or zero; if a series is missing, its counts are unknown.
@@ -77,35 +78,40 @@ class Statistics(StatisticsShown):
 
     @property
     def is_exact(self) -> bool:
-        """Whether a step is one of five minutes."""
+        """True if a step is five minutes long."""
         return self.step == "FIVE_MINUTES"
 
     @property
     def step_length(self) -> timedelta:
-        """The length of a step, at most."""
+        """The maximum length of a step."""
         return _FIVE_MINUTES if self.is_exact else _HOUR
 
     @property
     def steps(self) -> list[tuple[float, int, int]]:
-        """When each step began in which OMS did anything, in seconds since 1970, and how many objects it accepted and
-        finished in it."""
+        """The steps in which OMS accepted or finished objects.
+
+        Each step has its beginning in seconds since 1970, and the numbers of objects accepted and finished in it.
+        """
         steps: dict[float, tuple[int, int]] = {}
         for name in OBJECT_TYPES:
             for begin, number in self.series[name]:
-                if number:  # in nearly all there is none
+                if number:  # nearly all steps are empty
                     accepted, finished = steps.get(begin / 1000, (0, 0))
                     both = (accepted + number, finished) if name == "REQUEST" else (accepted, finished + number)
                     steps[begin / 1000] = both
         return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
     def count_after(self, time: datetime, data_type: str) -> int:
-        """The count in the steps that began after `time`."""
+        """Return the count in the steps that began after `time`."""
         return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
 
 
 def remaining(differences: Iterable[int]) -> int:
-    """How many objects remain, at least, given how many more were accepted than finished in each step: the largest sum
-    from any step to the last. What OMS finished may have been accepted before the first one."""
+    """Return the minimum number of objects that remain, by accepted less finished objects of each step.
+
+    It is the largest sum from any step to the last. Objects that OMS finished may have been accepted before the first
+    step.
+    """
     left = 0
     for difference in differences:
         left = max(0, left + difference)
@@ -113,24 +119,24 @@ def remaining(differences: Iterable[int]) -> int:
 
 
 def month_of(time: datetime) -> datetime:
-    """When the OMS month that contains `time` began."""
+    """Return the beginning of the OMS month that contains `time`."""
     return time.astimezone(_CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def month_name(time: datetime) -> str:
-    """The OMS month that contains `time`, such as "2026-01"."""
+    """Return the OMS month that contains `time`, such as "2026-01"."""
     return month_of(time).strftime("%Y-%m")
 
 
 def _number(value: object) -> int | None:
-    # Its type is asked for because True is an int, too.
+    # The type is compared because True is an int, too.
     if type(value) is int:
         return value if value >= 0 else None
     return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
 def _switch(value: object) -> bool | None:
-    """True or False; None for an option that OMS does not report."""
+    """Return True or False; None for an option that OMS does not report."""
     return value if isinstance(value, bool) else None
 
 
@@ -146,8 +152,10 @@ def _point(point: object) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class TaskInfo(TaskShown):
-    """One task, with its counters of the month that was asked for. Texts and options that the response lacks are None.
-    A response without `status` is not one that OMS documents."""
+    """One task, with its counters of the month that was requested.
+
+    Texts and options that the response lacks are None. A response without `status` is not a documented response of OMS.
+    """
 
     month: MonthCounts
     src_cloud_type: str | None
@@ -156,7 +164,7 @@ class TaskInfo(TaskShown):
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
-        """The task in any JSON object that OMS returned."""
+        """Parse the task in any JSON object that OMS returned."""
         mode = answer.get("object_overwrite_mode")
         buckets = ("src_cloud_type", "src_region", "src_bucket", "dst_region", "dst_bucket")
         return cls(
@@ -169,12 +177,15 @@ class TaskInfo(TaskShown):
 
     @property
     def is_running(self) -> bool:
-        """Whether the task accepts keys: a stopped one refuses them."""
+        """True if the task accepts keys: a stopped task refuses them."""
         return self.status == "SYNCHRONIZING"
 
 
 def silence(answer: object, action: str, of: str = "synctask") -> Silence | None:
-    """What was said instead of an answer; None if it is one. `action` is what the right to ask is called, `of` what."""
+    """Return the failure that stands in the place of an answer; None if there is an answer.
+
+    `action` is the name of the permission to ask, `of` its resource.
+    """
     if not isinstance(answer, Failure):
         return None
     return Silence(answer.reason.name, answer.status, answer.message, answer.remedy(action, of))

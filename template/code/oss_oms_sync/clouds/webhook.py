@@ -1,7 +1,7 @@
-"""Tells people what happened: posts a text to the webhook of a chat, in the form that the chat's robots take.
+"""The webhook of a chat: posts a text in the form that the chat's robots take.
 
 Sources: DingTalk, "Custom robot access"; Feishu and Lark, "Use bots in groups"; WeCom, "Group robot configuration";
-Slack, "Sending messages using incoming webhooks". Robots that ask for a keyword get one, because each text begins with
+Slack, "Sending messages using incoming webhooks". Robots that require a keyword get it, because each text begins with
 the project's name; signatures of DingTalk and Feishu are not made.
 """
 
@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.connection import MAX_SHORT_BODY, NETWORK_ERRORS, Conne
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import presentable, root_cause
 
-# How long a message may take, how long connecting, and how long one read of the answer.
+# The limits of a message, of connecting, and of one read of the response.
 _SECONDS, _CONNECT_SECONDS, _READ_SECONDS = 10.0, 3.0, 8.0
 # WeCom takes 2048 bytes of UTF-8, the others more.
 _MAX_TEXT_BYTES = 2000
@@ -24,7 +24,11 @@ _MAX_TEXT_BYTES = 2000
 
 @dataclass(frozen=True)
 class _Robot:
-    """What one kind of webhook is called, and takes, and whether it took it, by status and body of its answer."""
+    """One kind of webhook.
+
+    It has a name and the form of its messages. `took` returns True if status and body of a response show that the
+    message was accepted.
+    """
 
     title: str
     body: Callable[[str, Mapping[str, object]], object]
@@ -32,8 +36,10 @@ class _Robot:
 
 
 def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tuple[str, str]:
-    """Post a message to the webhook of ALERT_WEBHOOK, once: a text, or for machines the same as `fields`. Return what
-    kind of webhook that is, and why the message is not known to have arrived, or nothing if the webhook took it."""
+    """Post a message to the webhook of ALERT_WEBHOOK, once: a text, or `fields` to a webhook for machines.
+
+    Return the kind of webhook, and the reason why the message may not have arrived; empty if the webhook accepted it.
+    """
     settings, seconds = invocation.settings, invocation.deadline.cap(_SECONDS)
     robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _ANY)
     body, session = jsontext.dump(robot.body(text, fields)), Connections(settings.alert_webhook, invocation.clock)
@@ -51,16 +57,16 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
     if answer is None:
         session.abort()
         return robot.title, f"no whole answer within {seconds:.0f} s"
-    status, said = answer
-    if robot.took(status, said):
+    status, response = answer
+    if robot.took(status, response):
         return robot.title, ""
-    # What is secret in an address is known of the chats alone, and the answer may repeat it.
-    told = "" if robot is _ANY else f": {said.decode('utf-8', 'replace')}"
-    return robot.title, presentable(f"it answered {status}{told}", settings.secrets)
+    # Only a chat's address has a known secret part, and the response may repeat the address.
+    detail = "" if robot is _ANY else f": {response.decode('utf-8', 'replace')}"
+    return robot.title, presentable(f"it answered {status}{detail}", settings.secrets)
 
 
-def _says_zero(name: str) -> Callable[[int, bytes], bool]:
-    """For a robot that answers 200 whatever happens, with a code in JSON."""
+def _accepts_by_code(name: str) -> Callable[[int, bytes], bool]:
+    """Return the check for a robot that always answers 200, with a code in JSON."""
 
     def took(status: int, body: bytes) -> bool:
         value = jsontext.load(body)
@@ -69,24 +75,24 @@ def _says_zero(name: str) -> Callable[[int, bytes], bool]:
     return took
 
 
-def _most_of(text: str) -> str:
-    """As much of the text as every robot takes."""
+def _shorten(text: str) -> str:
+    """Shorten the text to a length that every robot takes."""
     body, half = text.encode("utf-8", "replace"), _MAX_TEXT_BYTES // 2
     if len(body) <= _MAX_TEXT_BYTES:
         return text
-    # What is long is a list in the middle; the end says what to do.
+    # A long text has a list in the middle, and its end names the next step.
     return "…".join(part.decode("utf-8", "ignore") for part in (body[:half], body[-half:]))
 
 
 _DINGTALK = _Robot(
-    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _most_of(text)}}, _says_zero("errcode")
+    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _shorten(text)}}, _accepts_by_code("errcode")
 )
 _FEISHU = _Robot(
-    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _most_of(text)}}, _says_zero("code")
+    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _shorten(text)}}, _accepts_by_code("code")
 )
 _ANY = _Robot("JSON", lambda text, fields: {**fields, "message": text}, lambda status, _: 200 <= status < 300)
 
-# Which host is whose.
+# The robots by their hosts.
 _ROBOTS = {
     "oapi.dingtalk.com": _DINGTALK,
     "open.feishu.cn": _FEISHU,
@@ -95,7 +101,7 @@ _ROBOTS = {
     "hooks.slack.com": _Robot(
         "Slack",
         # Slack, "Formatting text": these three would begin links and mentions.
-        lambda text, _: {"text": _most_of(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
+        lambda text, _: {"text": _shorten(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
         lambda status, body: status == 200 and body.strip() == b"ok",
     ),
 }

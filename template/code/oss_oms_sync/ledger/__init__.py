@@ -1,1 +1,1 @@
-"""What is known about each key: its records, replay's run files, the jobs' state. May import `clouds`."""
+"""The recorded state of each key: its records, replay's run files, the jobs' state. May import `clouds`."""

@@ -56,7 +56,7 @@ class Certificates:
         """Return the name of the last certificate with one of these verdicts; empty if there is none."""
         endings = {_ending(verdict) for verdict in verdicts}
         names = (name for name in self._names if "-".join(name.rpartition("/")[2].split("-")[2:]) in endings)
-        # Two calls at once may have come to one number, in different seconds or with different verdicts.
+        # Two concurrent calls may have chosen the same number, in different seconds or with different verdicts.
         return max(names, key=lambda name: (number_of(name), name), default="")
 
     def read(self, name: str) -> dict[str, Any] | None:
@@ -73,12 +73,12 @@ class Certificates:
         return document if isinstance(mark, dict) and mark.get("opened") == closed.opened else None
 
     def standing_go(self, closed: Closed) -> dict[str, Any] | None:
-        """Return the last GO, of whatever freeze, if the project was not opened since."""
+        """Return the last GO, of any freeze, if the project was not opened since."""
         return self.read_since(closed, self.last_name([CutoverVerdict.GO]))
 
 
 def shown_mark(invocation: Invocation, closed: Closed) -> ShownMark:
-    """Return the mark as answers show it.
+    """Return the mark in the form of answers.
 
     Raises StorageError.
     """

@@ -1,17 +1,18 @@
-"""Whether the project is closed: after the cutover no job sends anything, because the users' applications now write to
-the destination themselves.
+"""The mark of a closed project: after the cutover no job submits anything.
+
+By then the users' applications write to the destination themselves.
 
 oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run",
                                                          "opened", "first"}
 
-`run` is the run of a cutover that set the mark, empty if somebody did it by hand, be it again; a run opens only a mark
-that is its own. `opened` is when the project was last open as far as that is known, which tells whether a GO still
-stands. `first` is empty in the first mark since then, and in those that were set anew when OSS stored that one.
+`run` is the run of a cutover that set the mark, empty if a person set it, even again; a run opens only its own mark.
+`opened` is the last time at which the project is known to have been open; it decides if a GO still stands. `first` is
+empty in the first mark since then; in a mark that replaced it, `first` is the time when OSS stored the first mark.
 
-Without that object the project is open. Opening it writes the object as well, because a delete whose answer is lost
-could undo a later closing; and so does the first run of replay, so that its absence is never a question of rights. If
-it cannot be known whether the project is closed, nothing is sent either: every key stays where it is, or is recorded as
-failed, and is sent as soon as it is known.
+Without that object the project is open. Opening it writes the object as well, because a delete whose response is lost
+could undo a later closing. The first run of replay also writes it, so that a missing permission never looks like an
+absent mark. If the mark cannot be read, nothing is submitted: every key stays where it is, or is recorded as failed,
+and is submitted as soon as the mark can be read.
 """
 
 from __future__ import annotations
@@ -29,18 +30,22 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, presentable
 from oss_oms_sync.ledger.records import record_root
 
-# For how long an instance that saw the project open takes that for granted, from when it asked.
-_KNOWN_SECONDS = 60.0
-_LOOK_SECONDS = 5.0
+# The time for which an instance trusts a mark of an open project, from its request on.
+_TRUSTED_SECONDS = 60.0
+_READ_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Closed:
-    """The mark of a closed project: since when (UTC, as in records), by whom, and why (both may be empty); which run
-    set it, empty if none did; and when the project was last opened before that, or closed for the first time.
+    """The mark of a closed project.
 
-    `written`: when OSS stored it, by its own clock, in the format of records; empty for a mark that was not read.
-    `first`: when it stored the first one since the project was last opened; that is this one unless it was set anew.
+    `since`: the time of the close (UTC, as in records). `by` and `why`: the person and the reason; both may be empty.
+    `run`: the run that set it, empty if none did. `opened`: the time when the project was last opened before that, or
+    closed for the first time.
+
+    `written`: the time when OSS stored it, by OSS's clock, in the format of records; empty for a mark that was not
+    read. `first`: the time when OSS stored the first mark since the project was last opened; it is `written` unless the
+    mark was set again.
     """
 
     since: str
@@ -53,7 +58,7 @@ class Closed:
 
     @property
     def text(self) -> Text:
-        """The mark in words, without a next step: that depends on the certificates (ledger/certificates.py)."""
+        """The mark in words, without a next step, which depends on the certificates (ledger/certificates.py)."""
         detail = ": ".join(filter(None, (self.by, self.why)))
         if not detail:
             return t("The project has been closed since {since}: nothing is submitted", since=self.since)
@@ -65,7 +70,7 @@ class Closed:
 
 
 class Closing:
-    """The mark of this project, whatever its prefix and suffix are."""
+    """The mark of this project, for any prefix and suffix."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.name = f"{record_root(invocation.task_id)}state/closed-{invocation.settings.project}.json"
@@ -75,28 +80,30 @@ class Closing:
         self._remembered = invocation.oss.remembered
 
     def close(self, by: str = "", why: str = "", run: str = "") -> Closed:
-        """Close the project, or close it anew, and return its mark.
+        """Close the project, or renew its mark if it is closed, and return the mark.
 
-        Raises StorageError: then it is not known to be closed.
+        Raises StorageError: then the close is not confirmed.
         """
         try:
             before = self._read()
         except StorageError:  # unreadable, or it cannot be read now: the write decides
             before = ""
         now = timestamp(self._clock.now())
-        # Where nothing says that it was closed all the time, it may have been open until now.
+        # Without a mark that closed it all the time, the project may have been open until now.
         opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
         mark = Closed(now, presentable(by), presentable(why), run, opened, first=first)
         if isinstance(before, Closed) and not run:
-            # By hand: closed since then, and for that reason, but no run opens it that has not closed it anew.
+            # By hand: its time and reason stay, but a run can open it only after closing it again.
             mark = replace(before, run="", written="")
         self._bucket.put(self._object(mark, closed=True))
         return mark
 
     def open(self, by: str = "", why: str = "", run: str = "") -> Closed | None:
-        """Open the project again; a `run` opens it only if the mark is its own. Return the mark that stays, or None.
+        """Open the project again; return the mark that stays, or None.
 
-        Raises StorageError: then it is not known to be open.
+        A `run` opens it only if the mark is its own.
+
+        Raises StorageError: then the opening is not confirmed.
         """
         if run and (closed := self.state()) and closed.run != run:
             return closed
@@ -105,8 +112,11 @@ class Closing:
         return None
 
     def establish(self) -> None:
-        """Write that the project is open if it has no mark; once an instance. A late write undoes nothing, because OSS
-        refuses it where there is a mark, and nothing depends on it: a failure is a warning in the log."""
+        """Write that the project is open if it has no mark; once an instance.
+
+        A late write undoes nothing, because OSS refuses it where a mark exists, and nothing depends on it: a failure is
+        a warning in the log.
+        """
         remembered_as = f"{self.name} is there"
         if remembered_as in self._remembered:
             return
@@ -122,15 +132,15 @@ class Closing:
             self._remembered[remembered_as] = True
 
     def state(self) -> Closed | None:
-        """The mark of the project if it is closed; None if it is open.
+        """Return the mark of the project if it is closed; None if it is open.
 
-        Raises StorageError, also if the mark is unreadable: then neither is known.
+        Raises StorageError, also if the mark is unreadable: then the state is unknown.
         """
         mark = self._read()
         return mark if isinstance(mark, Closed) else None
 
     def opened(self) -> datetime | None:
-        """When it was opened, if it was closed before that; None also while it is closed.
+        """Return the time when it was opened, if it was closed before that; None also while it is closed.
 
         Raises StorageError.
         """
@@ -138,27 +148,28 @@ class Closing:
         return None if isinstance(mark, Closed) else parse_time(mark)
 
     def may_be_open(self) -> bool:
-        """Whether it is known to be open: while that cannot be read, nothing is sent either."""
+        """Return True if the project is known to be open; while that is unknown, nothing is submitted either."""
         try:
             return self.state() is None
         except StorageError:
             return False
 
     def refusal(self) -> Failure | None:
-        """Why nothing may be sent: CLOSED, or MARK_UNREAD if that is not known; None if it may. To be asked before each
-        call to OMS, retries too.
+        """Return the reason to submit nothing: CLOSED, or MARK_UNREAD if the mark cannot be read; else None.
 
-        Who has not asked the log bucket within the last minute asks, and waits for the answer: so does a new instance,
-        one that was frozen, and one that was told anything else than that the project is open. So a call that begins
-        does so within a minute of the closing, and has ended, or arrived although its answer was lost, within two.
+        Called before each call to OMS, retries too.
+
+        An instance reads the mark and waits for it, unless it saw the project open within the last minute. So does a
+        new instance, or an instance that was frozen. So a call that begins does so within a minute of the close, and
+        within two minutes it has ended, or arrived although its response was lost.
         """
         asked_at = _Moment(self._clock.monotonic(), self._clock.now())
-        seen_open = self._remembered.get(self.name)
-        if isinstance(seen_open, _Moment) and asked_at.seconds_since(seen_open) < _KNOWN_SECONDS:
+        read_open_at = self._remembered.get(self.name)
+        if isinstance(read_open_at, _Moment) and asked_at.seconds_since(read_open_at) < _TRUSTED_SECONDS:
             return None
         self._remembered.pop(self.name, None)
         try:
-            mark = self._read(min(_LOOK_SECONDS, self._deadline.remaining() / 2))
+            mark = self._read(min(_READ_SECONDS, self._deadline.remaining() / 2))
         except StorageError as error:
             message = f"It is not known whether the project is closed, so nothing is sent: {error}"
             return Failure(Reason.MARK_UNREAD, message=message)
@@ -168,13 +179,13 @@ class Closing:
         return None
 
     def _read(self, seconds: float | None = None) -> Closed | str:
-        """The mark as `read_mark`; empty if there is none. Raises StorageError."""
+        """Return the mark as `read_mark` does; empty if there is none. Raises StorageError."""
         bucket = self._bucket if seconds is None else self._bucket.within(seconds)
         (stored,) = bucket.get_all([self.name])
         return read_mark(stored) if stored else ""
 
     def _object(self, mark: Closed, *, closed: bool) -> StoredObject:
-        said = {
+        fields = {
             "at": mark.since,
             "by": mark.by,
             "why": mark.why,
@@ -182,17 +193,17 @@ class Closing:
             "opened": mark.opened,
             "first": mark.first,
         }
-        return StoredObject.of_json(self.name, {"closed": closed, **said})
+        return StoredObject.of_json(self.name, {"closed": closed, **fields})
 
 
 def read_mark(read: StoredObject) -> Closed | str:
-    """What a mark says: that the project is closed, or when it was last opened, empty if never.
+    """Return the mark if it closes the project; else the time when it was last opened, empty if never.
 
-    Raises StorageError if that is unreadable.
+    Raises StorageError if the mark is unreadable.
     """
     match jsontext.load(read.body):
-        case {"closed": False, **rest}:
-            return str(rest.get("opened") or "")
+        case {"closed": False, **fields}:
+            return str(fields.get("opened") or "")
         case {
             "closed": True,
             "at": str(at),
@@ -211,19 +222,23 @@ def read_mark(read: StoredObject) -> Closed | str:
 
 
 class _Moment(NamedTuple):
-    """A moment on both clocks: the monotonic one may stand still while an instance is frozen, the other may be set."""
+    """A moment on both clocks.
+
+    The monotonic clock may stand still while an instance is frozen; the other clock may be set.
+    """
 
     monotonic: float
     now: datetime
 
     def seconds_since(self, other: _Moment) -> float:
-        """By whichever clock shows more."""
+        """Return the seconds since `other`, by the clock that shows more."""
         return max(self.monotonic - other.monotonic, abs((self.now - other.now).total_seconds()))
 
 
 def open_projects(invocation: Invocation, before: float = math.inf) -> list[str]:
-    """The other projects of the sync task that are not closed, or were not yet `before` that time (in seconds since
-    1970, by OSS's clock), or of which that cannot be read.
+    """Return the other projects of the sync task that are not closed, or whose mark cannot be read.
+
+    Also those that were not closed yet at `before` (in seconds since 1970, by OSS's clock).
 
     Raises StorageError.
     """
@@ -231,12 +246,12 @@ def open_projects(invocation: Invocation, before: float = math.inf) -> list[str]
     own = f"{prefix}{invocation.settings.project}.json"
     marks = [stored for stored in bucket.iter_objects(prefix) if stored.name != own]
     read = zip(marks, bucket.get_all([mark.name for mark in marks]), strict=True)
-    still_open = (listed for listed, mark in read if not (mark and _says_closed(mark) and listed.modified <= before))
+    still_open = (listed for listed, mark in read if not (mark and _is_closed(mark) and listed.modified <= before))
     return [listed.name.removeprefix(prefix).removesuffix(".json") for listed in still_open]
 
 
-def _says_closed(mark: StoredObject) -> bool:
-    """Whether a mark can be read, and is that of a closed project."""
+def _is_closed(mark: StoredObject) -> bool:
+    """Return True if a mark can be read and closes its project."""
     try:
         return isinstance(read_mark(mark), Closed)
     except StorageError:

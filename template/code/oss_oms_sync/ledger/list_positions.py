@@ -1,7 +1,8 @@
-"""How far OMS's lists of what it failed to copy were read: one map of lists, and one cursor through all their names.
+"""The positions up to which OMS's lists of copy failures were read.
 
-When the cursor comes to the last name, that was a complete look, and the next one begins. A list that is older than the
-last complete look is not read again; the map says of younger ones up to where they were read.
+There is one map of lists, and one cursor through all their names. When the cursor comes to the last name, a look is
+complete, and the next look begins. A list that is older than the last complete look is not read again; for a younger
+list, the map has the position up to which it was read.
 """
 
 from __future__ import annotations
@@ -15,30 +16,33 @@ from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import month_name
 
-# So that the state stays small enough to be read and written in one go. What is forgotten is read once more.
+# So that the state stays small enough to be read and written in one call. A forgotten list is read once more.
 MAX_LISTS = 5000
-# More than the clouds' clocks differ, and than a list takes to appear.
+# Longer than the difference of the clouds' clocks, and than a list takes to appear.
 MARGIN = timedelta(hours=1)
-# A list may grow for so long. What is written into it later is read with all that was there before.
-_GROWS = timedelta(days=1)
-# Listings cost traffic: a look at so many pages is followed by as many minutes without one, up to these.
-_LONGEST_PAUSE = 10
-# Nobody adds up more of them.
+# The time for which a list may grow. If it grows later, it is read again from its beginning.
+_MAX_GROWTH_AGE = timedelta(days=1)
+# Listings cost traffic: after a look at n pages, the next look waits n - 1 minutes, up to this limit.
+_MAX_PAUSE_MINUTES = 10
+# The months that a report adds up.
 _MAX_MONTHS = 14
 _TAIL_BYTES = 64
 
 
 class LineCount(NamedTuple):
-    """How many lines told of an object, and of how many that is outside of the project's filter."""
+    """The number of lines that named an object, and of lines outside the project's filter."""
 
     lines: int = 0
     outside: int = 0
 
 
 class ListRead(NamedTuple):
-    """How a list was read that was `modified` then: up to `offset`, before which there are bytes with the hash `tail`.
-    `ended`: to its end. `lines` told of an object, `outside` of them of one that is not the project's. `refused_until`:
-    when OBS, which does not let it be read, is asked for it again, in seconds since 1970."""
+    """The position in a list that was `modified` then.
+
+    It was read up to `offset`; `tail` is the hash of the bytes before that place. `ended`: it was read to its end.
+    `lines` named an object, `outside` of them an object outside the project's filter. `refused_until`: the time, in
+    seconds since 1970, of the next request for a list that OBS refuses to read.
+    """
 
     etag: str = ""
     modified: int = 0
@@ -51,34 +55,37 @@ class ListRead(NamedTuple):
 
     @property
     def is_half_read(self) -> bool:
-        """Whether the next run goes on reading it."""
+        """True if the next run continues to read it."""
         return not self.ended and not self.refused_until
 
     @property
     def begin(self) -> int:
-        """From where on it has to be read to see whether what was read is still there."""
+        """The place from which it has to be read to check that the bytes already read are unchanged."""
         return max(0, self.offset - _TAIL_BYTES)
 
     def can_resume(self, before: bytes) -> bool:
-        """Whether `before` is what was there from `begin` up to the offset, so that reading goes on behind it."""
+        """Return True if `before` equals the bytes from `begin` to the offset: reading continues behind it."""
         return self.tail == _hash(before)
 
     def after(self, body: bytes, offset: int, listed: LineCount, *, ended: bool) -> ListRead:
-        """How it is read when `body` was read up to `offset`, where it told of what is `listed`."""
+        """Return the position after `body` was read up to `offset`, with the counts of `listed`."""
         lines, outside = self.lines + listed.lines, self.outside + listed.outside
         return ListRead(self.etag, self.modified, offset, _hash(body[-_TAIL_BYTES:]), ended, lines, outside)
 
 
 @dataclass
 class ListPositions:
-    """What is known of a task's lists.
+    """The positions in a task's lists.
 
-    `looked`: when the last complete look began, in the format of records; empty before the first. `began`: when the one
-    began that is done with all names up to `after`, on `pages` pages. `lists`: by their names. `unread`: how many lines
-    could not be read so far, a refused list being one until it can be read, and `example` one of them. `said`: why
-    lists were not read last time. `listed`: by the month in which a list was modified ("2026-01", in China), what it
-    told, each line once. `group`: OMS's id of the task group whose lists below `folder` are read beside those of the
-    sync task; `of_group`: how many lines they told.
+    - `looked`: the beginning of the last complete look, in the format of records; empty before the first.
+    - `began`: the beginning of the current look, which has read all names up to `after`, on `pages` pages.
+    - `lists`: the lists by their names.
+    - `unread`: the number of unreadable lines; a refused list counts as one line until it can be read. `example` is one
+      of the lines.
+    - `said`: the reason why lists were not read last time.
+    - `listed`: the lines of each month in which a list was modified ("2026-01", in China), each line once.
+    - `group`: OMS's id of the task group whose lists below `folder` are read beside those of the sync task.
+    - `of_group`: the number of their lines that named an object.
     """
 
     looked: str = ""
@@ -95,36 +102,39 @@ class ListPositions:
     of_group: int = 0
 
     def follow_group(self, group: TaskGroup) -> None:
-        """Whose lists are read from now on."""
+        """Set the task group whose lists are read from now on."""
         if group.id != self.group:
             self.group, self.of_group = group.id, 0
         self.folder = group.lists
 
     def is_of_group(self, name: str) -> bool:
-        """Whether a list is of the task group."""
+        """Return True if a list is of the task group."""
         return bool(self.folder) and name.startswith(self.folder)
 
     def has_all_of(self, group: TaskGroup) -> bool:
-        """Whether a look that began after the group's end saw all lists, and they told as many lines as objects which
-        it failed to copy, and it told of all objects. What it fails once more when it is retried was told before."""
+        """Return True if all copy failures of the task group were read from its lists.
+
+        A look that began after the group's end saw all lists; they have as many lines as the group failed to copy
+        objects; and the group reports every object. A failure of a retried object was listed before.
+        """
         looked = parse_time(self.looked)
         is_read = self.group == group.id and looked is not None and looked.timestamp() >= group.ended
         return group.can_be_resent and is_read and self.of_group >= group.failed and group.finished >= group.total
 
     def begin_look(self, now: datetime) -> bool:
-        """Go on with the look that was begun, or begin one; return False if it is too early for that."""
+        """Continue the current look, or begin a look; return False if it is too early for that."""
         if self.after:
             return True
-        last, pause = parse_time(self.looked), timedelta(minutes=min(self.pages - 1, _LONGEST_PAUSE))
+        last, pause = parse_time(self.looked), timedelta(minutes=min(self.pages - 1, _MAX_PAUSE_MINUTES))
         if last and now < last + pause:
             return False
         self.began, self.pages = timestamp(now), 0
         return True
 
     def move(self, name: str, at: ListRead) -> None:
-        """A list was read so far."""
+        """Store the new position in a list."""
         before, month = self.lists.get(name, ListRead()), month_name(from_epoch(at.modified))
-        # It counts once, also if it has changed and is read anew.
+        # A line counts once, even if the list has changed and is read again.
         lines, outside = at.lines - before.lines, at.outside - before.outside
         if self.is_of_group(name):
             self.of_group += lines
@@ -137,15 +147,15 @@ class ListPositions:
         self.lists[name] = at
 
     def kept(self) -> ListPositions:
-        """What of it is worth storing."""
+        """Return the part that is worth storing."""
         looked = parse_time(self.looked)
-        forgotten = (looked - MARGIN - _GROWS).timestamp() if looked else 0
+        forgotten = (looked - MARGIN - _MAX_GROWTH_AGE).timestamp() if looked else 0
         kept = {
             name: listing
             for name, listing in self.lists.items()
             if not listing.ended or listing.modified >= forgotten or self.is_of_group(name)
         }
-        newest = sorted(kept.items(), key=lambda item: (item[1].is_half_read, item[1].modified))[-MAX_LISTS:]
+        newest = sorted(kept.items(), key=lambda entry: (entry[1].is_half_read, entry[1].modified))[-MAX_LISTS:]
         return replace(self, lists=dict(newest), listed=dict(sorted(self.listed.items())[-_MAX_MONTHS:]))
 
 

@@ -1,5 +1,6 @@
-"""Whether OMS copies what was there before the project, or has done so. `ops.py migrate` writes that down before it
-begins, and moves it once it is over:
+"""The migrations of existing objects by OMS: running and finished.
+
+`ops.py migrate` writes a migration down before it begins, and moves the object once the migration is finished:
 
 oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", "prefixes", ...}
 oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
@@ -27,16 +28,16 @@ from oss_oms_sync.ledger.state import JobState
 
 _RUN = re.compile(r"[0-9a-f]+\.json")
 
-# By so much the clock may be wrong of who begins one: beyond that both clouds refuse his requests.
+# The maximum error of the clock that stamped the beginning: beyond it both clouds refuse requests.
 _CLOCK_SECONDS = 15 * 60
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What a task group copies: what had been written when it was `begun`, and begins with one of the `prefixes`.
+    """The objects that a task group copies: those written before it had `begun`, under one of the `prefixes`.
 
-    Times are in seconds since 1970. `until`: when it was over; of one that copies now, when that was looked at.
-    `found_without`: the comparison before it found nothing that was in the destination alone.
+    Times are in seconds since 1970. `until`: the time of its end; for a running group, the time of this query.
+    `found_without`: the comparison before it found no object that was only in the destination.
     """
 
     prefixes: tuple[str, ...]
@@ -47,35 +48,46 @@ class Reach:
     found_without: bool
 
     def has(self, source: ObjectSummary) -> bool:
-        """Whether this version of an object is among that. What was written later may have come after OMS listed it."""
+        """Return True if this version of an object is in reach.
+
+        A later version may have come after OMS listed the object.
+        """
         return source.modified < self.begun - _CLOCK_SECONDS and source.name.startswith(self.prefixes)
 
     def wrote(self, destination: ObjectSummary) -> bool:
-        """Whether nothing but the project has written this object of the destination, as far as can be known."""
+        """Return True if only the project can have written this object of the destination, as far as is known."""
         is_inside = self.begun <= destination.modified <= self.until and destination.name.startswith(self.prefixes)
         return self.found_without and is_inside
 
 
 @dataclass(frozen=True)
 class Migrations:
-    """Those of a project at a moment. `step`: what has OMS copy what is missing. `is_unknown`: one has begun, and
-    whether it copies is not known. Then nothing is left to it, because to send twice is harmless."""
+    """The migrations of a project at a moment.
+
+    `step`: the step by which OMS copies missing objects. `is_unknown`: a migration has begun, and its progress is
+    unknown. Then no object is left to it, because a repeated submission is harmless.
+    """
 
     reaches: tuple[Reach, ...] = ()
     step: Step = Step("migrate")  # noqa: RUF009  it does not change
     is_unknown: bool = False
 
     def will_copy(self, source: ObjectSummary) -> bool:
-        """Whether a task group that copies now comes to this version, or tells why not. Of one that is paused, has
-        failed, is over or was deleted nothing is expected."""
+        """Return True if a running task group will copy this version, or report its failure.
+
+        A group that is paused, failed, finished or deleted is not expected to copy anything.
+        """
         return any(reach.will_copy and reach.has(source) for reach in self.reaches)
 
     def copied(self, source: ObjectSummary) -> bool:
-        """Whether one that is done came to this version; what it failed to copy is known to nobody, or to replay."""
+        """Return True if a finished group came to this version.
+
+        Its copy failures are unknown, or known to replay.
+        """
         return any(reach.has_copied and reach.has(source) for reach in self.reaches)
 
     def wrote(self, destination: ObjectSummary) -> bool:
-        """Whether one copied an object that is in the destination alone, so that the source has deleted it since."""
+        """Return True if a group copied an object that is only in the destination: the source deleted it since."""
         return any(reach.wrote(destination) for reach in self.reaches)
 
 
@@ -83,45 +95,47 @@ NONE = Migrations()
 
 
 def current_migration(invocation: Invocation) -> Migration | None:
-    """The migration that has begun and is not over; None if there is none. What cannot be read is one, too.
+    """Return the migration that has begun and is not finished; None if there is none.
+
+    An unreadable migration counts as well.
 
     Raises StorageError.
     """
-    body = _begun(invocation)
-    return None if body is None else _migration(body)
+    body = _read_current(invocation)
+    return None if body is None else _parse_migration(body)
 
 
 def finished_migrations(invocation: Invocation) -> list[Migrated]:
-    """Those that are over and can be read, in the order in which they began.
+    """Return the finished migrations that can be read, in the order in which they began.
 
     Raises StorageError.
     """
-    migrateds = []
-    for body in _over(invocation):
+    finished = []
+    for body in _read_finished(invocation):
         with suppress(UnreadableError):
-            migrateds.append(from_json(Migrated, jsontext.load(body)))
-    return sorted(migrateds, key=lambda migrated: migrated.begun)
+            finished.append(from_json(Migrated, jsontext.load(body)))
+    return sorted(finished, key=lambda migrated: migrated.begun)
 
 
 def load_migrations(invocation: Invocation) -> Migrations:
-    """All that are known now.
+    """Return all migrations that are known now.
 
     Raises StorageError.
     """
-    now, begun = invocation.clock.now(), _begun(invocation)
-    reaches = [_reach(body, now) for body in _over(invocation)]
+    now, begun = invocation.clock.now(), _read_current(invocation)
+    reaches = [_parse_reach(body, now) for body in _read_finished(invocation)]
     if begun is None:
         return Migrations(tuple(filter(None, reaches)))
-    task_group = query_task_group(invocation, _migration(begun))
+    task_group = query_task_group(invocation, _parse_migration(begun))
     group = task_group if isinstance(task_group, TaskGroup) else None
-    reaches.append(_reach(begun, now, group))
+    reaches.append(_parse_reach(begun, now, group))
     is_unknown = group is None or reaches[-1] is None
     step = group.step if group else LOOK
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)
 
 
 def query_task_group(invocation: Invocation, migration: Migration | None) -> TaskGroup | Failure | None:
-    """Its task group as OMS tells of it now, or why that does not tell; None where there is none, or none is known.
+    """Return the migration's task group from OMS, or OMS's failure; None without a task group.
 
     Raises StorageError.
     """
@@ -134,12 +148,12 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
     return replace(group, resent=positions.has_all_of(group))
 
 
-def _begun(invocation: Invocation) -> bytes | None:
-    return invocation.log_bucket.get(f"{_states(invocation)}migrate-{invocation.settings.project}.json")
+def _read_current(invocation: Invocation) -> bytes | None:
+    return invocation.log_bucket.get(f"{_state_folder(invocation)}migrate-{invocation.settings.project}.json")
 
 
-def _over(invocation: Invocation) -> list[bytes]:
-    begin = f"{_states(invocation)}migrated-{invocation.settings.project}-"
+def _read_finished(invocation: Invocation) -> list[bytes]:
+    begin = f"{_state_folder(invocation)}migrated-{invocation.settings.project}-"
     # Another project's name may begin with this one's.
     names = [
         stored.name for stored in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(stored.name[len(begin) :])
@@ -147,30 +161,33 @@ def _over(invocation: Invocation) -> list[bytes]:
     return [stored.body for stored in invocation.log_bucket.get_all(names) if stored]
 
 
-def _states(invocation: Invocation) -> str:
+def _state_folder(invocation: Invocation) -> str:
     return f"{record_root(invocation.task_id)}state/"
 
 
-def _migration(body: bytes) -> Migration:
+def _parse_migration(body: bytes) -> Migration:
     match jsontext.load(body):
-        case {"begun": str(begun), "group": str(group), **rest}:
-            keys = rest.get("keys")
+        case {"begun": str(begun), "group": str(group), **fields}:
+            keys = fields.get("keys")
             return Migration(begun, group, keys if isinstance(keys, list) else [])
     return Migration("", "")
 
 
-def _reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach | None:
-    """What one copies, of which OMS tells where it is not over; None if that cannot be read."""
+def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> Reach | None:
+    """Return the reach of a migration; None if its object cannot be read.
+
+    `group` is OMS's answer for a migration that is not finished.
+    """
     match jsontext.load(body):
-        case {"begun": str(begun), "prefixes": list(prefixes), "found_without": str(found), **rest} if (
+        case {"begun": str(begun), "prefixes": list(prefixes), "found_without": str(digest), **fields} if (
             time := parse_time(begun)
         ):
             will_copy = group is not None and group.will_copy
-            is_done = group.state is GroupState.DONE if group else rest.get("how") == "done"
-            has_failed = group.failed if group else rest.get("failed")
-            until = parse_time(str(rest.get("ended"))) or (now if will_copy else time)
+            is_done = group.state is GroupState.DONE if group else fields.get("how") == "done"
+            has_failed = group.failed if group else fields.get("failed")
+            until = parse_time(str(fields.get("ended"))) or (now if will_copy else time)
             seconds = int(time.timestamp()), int(until.timestamp())
-            # What it failed to copy, and replay has taken over, has failed records, which come first.
-            has_copied = (is_done and not has_failed) or rest.get("how") == "resent"
-            return Reach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(found))
+            # Copy failures that replay has taken over have failed records, which are read first.
+            has_copied = (is_done and not has_failed) or fields.get("how") == "resent"
+            return Reach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(digest))
     return None

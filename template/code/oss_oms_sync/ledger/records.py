@@ -1,11 +1,11 @@
-"""The log bucket: what became of each key, in the layout of Huawei's guide.
+"""The records of the log bucket: the outcome of each key, in the layout of Huawei's guide.
 
 https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html
 
 oms_source_record/{task}/success_object/{key}           body: the accepted version's eTag, or "-"; "{eTag} again" if
-                                                        that version had been accepted before, and was sent again
-oms_source_record/{task}/failed_object/{key}            body: JSON, why it failed
-oms_source_record/{task}/proven_object/{key}            body: what reading it showed, see comparison/proof.py
+                                                        that version was resent after an earlier acceptance
+oms_source_record/{task}/failed_object/{key}            body: JSON, the reason of the failure
+oms_source_record/{task}/proven_object/{key}            body: the result of reading it, see comparison/proof.py
 oms_source_record/{task}/success_object_long/{sha256}   for a key too long to follow the prefix:
 oms_source_record/{task}/failed_object_long/{sha256}    the key in the body, but for proofs
 oms_source_record/{task}/proven_object_long/{sha256}
@@ -29,9 +29,9 @@ Kind = Literal["success", "failed", "proven"]
 
 # Holds the eTag in the record of a long key, whose body is the key.
 ETAG_HEADER = "x-oss-meta-etag"
-# In a success record: how often the key was sent again because OMS had failed to copy the object.
+# In a success record: the number of resubmissions because OMS had failed to copy the object.
 COPY_ATTEMPTS_HEADER = "x-oss-meta-copy-attempts"
-# In a success record of a resent key: when it failed first, as in failed records.
+# In a success record of a resent key: the time of its first failure, as in failed records.
 _FIRST_FAILURE_HEADER = "x-oss-meta-first-failure"
 _AGAIN = " again"
 # A success record of a change without an ETag.
@@ -39,35 +39,37 @@ NO_VERSION = "-"
 
 
 def record_root(task_id: str) -> str:
-    """The prefix of everything that the project writes for this sync task."""
+    """Return the prefix of everything that the project writes for this sync task."""
     return f"{RECORD_ROOT}{task_id}/"
 
 
 def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
-    """The prefix of records: the key follows it, or the hash of a `long` key."""
+    """Return the prefix of records: the key follows it, or the hash of a `long` key."""
     return f"{record_root(task_id)}{kind}_object{'_long' if long else ''}/"
 
 
 def is_long(task_id: str, kind: Kind, key: str) -> bool:
-    """Whether the record of `key` has to be named by a hash."""
+    """Return True if the record of `key` has to be named by a hash."""
     return len(f"{record_prefix(task_id, kind)}{key}".encode()) > MAX_NAME_BYTES
 
 
 def record_name(task_id: str, kind: Kind, key: str) -> str:
-    """The name of the record of `key` (plain text)."""
+    """Return the name of the record of `key` (plain text)."""
     if not is_long(task_id, kind, key):
         return f"{record_prefix(task_id, kind)}{key}"
     return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def repeated_etag(etag: str) -> str:
-    """What a success record names where a version is accepted once more: so a listing tells it from the first time."""
+    """Return the body of a version's second success record, so that a listing shows it is not the first."""
     return f"{etag}{_AGAIN}"
 
 
 def success_record(task_id: str, key: FailedKey) -> StoredObject:
-    """Return the record of an accepted key. It is never empty, so that a listing tells it from those of the vendor's
-    handler."""
+    """Return the record of an accepted key.
+
+    It is never empty, so that a listing distinguishes it from a record of the vendor's handler.
+    """
     change = key.change
     details: dict[str, str] = {}
     name, etag = record_name(task_id, "success", change.key), change.etag or NO_VERSION
@@ -82,31 +84,36 @@ def success_record(task_id: str, key: FailedKey) -> StoredObject:
 
 
 def success_etag(record: StoredObject) -> str:
-    """The eTag of the version that a success record (as read) is for; empty if it names none."""
+    """Return the eTag of the version that a success record (as read) is for; empty if it names none."""
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
 
 
 def copy_attempts(record: StoredObject) -> int:
-    """How often a version was accepted once more because OMS had failed to copy it, by its success record (as read)."""
+    """Return the number of resubmissions of a version after copy failures, by its success record (as read)."""
     counted = record.headers.get(COPY_ATTEMPTS_HEADER, "")
     return int(counted) if counted.isdecimal() else 0
 
 
 def modified_at(record: StoredObject) -> int:
-    """When a record (as read) was written, in seconds since 1970; 0 if OSS does not say."""
+    """Return the time when a record (as read) was written, in seconds since 1970; 0 if OSS does not report it."""
     modified = parse_http_date(record.headers.get("last-modified"))
     return int(modified.timestamp()) if modified else 0
 
 
 def first_recorded_at(record: StoredObject) -> float:
-    """Return when the first outcome of the key was recorded, by its success record (as read): a failure, or this."""
+    """Return the time of the key's first recorded outcome, by its success record (as read).
+
+    It is the first failure, or this success.
+    """
     first = parse_time(record.headers.get(_FIRST_FAILURE_HEADER, ""))
     return first.timestamp() if first else modified_at(record)
 
 
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime, not_before: str = "") -> StoredObject:
-    """The record of a key to be resent, with the first failure from an earlier record of it. It is not resent before
-    that time."""
+    """Return the record of a key to be resent, with the first failure from an earlier record of it.
+
+    The key is not resent before `not_before`.
+    """
     change, at = key.change, timestamp(now)
     body: dict[str, object] = {
         "key": change.key,
@@ -129,10 +136,10 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime,
 
 @dataclass(frozen=True)
 class FailedKey:
-    """A key to be resent, and what its failed record says (all may be empty).
+    """A key to be resent, with the fields of its failed record (all may be empty).
 
-    `copy_attempts`: the how manieth time this is because OMS failed to copy the object; 0 if it is for other reasons.
-    `error_code`: OMS's, of the last failure, and `message` what was said then, which only records keep.
+    `copy_attempts`: the number of this attempt after copy failures, from 1; 0 if it is for other reasons. `error_code`
+    and `message`: OMS's, of the last failure; only records keep the message.
     """
 
     change: ObjectChange
@@ -151,12 +158,15 @@ class FailedKey:
 
     @property
     def reason_name(self) -> str:
-        """The reason as it is told and asked for, also where the record has none."""
+        """The reason's name in reports and queries, also if the record has none."""
         return self.reason or UNKNOWN
 
     def of(self, change: ObjectChange) -> FailedKey:
-        """The key with what is to be sent of it now. One that names no version leaves the version that failed; and how
-        often OMS failed to copy a version does not count for another."""
+        """Return the key with its change to submit now.
+
+        A change without a version leaves the version that failed. The copy attempts of a version do not count for
+        another version.
+        """
         if not change.etag:
             return self
         is_same = change.etag == self.change.etag
@@ -164,34 +174,35 @@ class FailedKey:
 
     @property
     def may_not_be_sent(self) -> bool:
-        """Whether it came to a closed project, or to one of which that was not known."""
+        """True if it came to a closed project, or to a project whose mark could not be read."""
         return self.reason in _MAY_NOT_SEND
 
     @property
     def failed_again(self) -> bool:
-        """Whether it failed more than once: sending it again tells nothing new."""
+        """True if it failed more than once, so resending it shows nothing new."""
         return self.copy_attempts > 0 or self.last_failure not in ("", self.first_failure)
 
     def to_json(self) -> dict[str, object]:
-        """The key as an entry of a run file."""
+        """Return the key as an entry of a run file."""
         return {**asdict(self.change), **{name: getattr(self, name) for name in (*_TEXTS, "copy_attempts")}}
 
     @classmethod
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
-        """The key in a run file's entry or a failed record's body; None if it names no key, and `key` does not either.
+        """Return the key in a run file's entry or a failed record's body.
 
-        A body that is not JSON of ours (the vendor's handler leaves it empty) is still a failure of `key`.
+        None if it names no key, and `key` does not either. A body that is not the project's JSON (the vendor's handler
+        leaves it empty) is still a failure of `key`.
         """
-        given = fields if isinstance(fields, dict) else {}
-        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        entry = fields if isinstance(fields, dict) else {}
+        texts = {name: value for name, value in entry.items() if isinstance(value, str)}
         key = key or texts.get("key", "")
         if not key:
             return None
         change = ObjectChange(key, *(texts.get(name, "") for name in ("event_name", "event_time", "etag")))
-        attempts = given.get("copy_attempts")
+        attempts = entry.get("copy_attempts")
         counted = attempts if isinstance(attempts, int) and attempts > 0 else 0
-        said = {name: texts.get(name, "") for name in (*_TEXTS, "message")}
-        return cls(change, copy_attempts=counted, **said)
+        details = {name: texts.get(name, "") for name in (*_TEXTS, "message")}
+        return cls(change, copy_attempts=counted, **details)
 
 
 _MAY_NOT_SEND = {reason.name for reason in MAY_NOT_SEND}
@@ -199,7 +210,7 @@ _TEXTS = ("first_failure", "reason", "last_failure", "not_before", "error_code")
 
 
 def failed_key(task_id: str, record: StoredObject) -> FailedKey | None:
-    """The key of a failed record; None for a long key's record that does not name its key."""
+    """Return the key of a failed record; None for a long key's record that does not name its key."""
     name = record.name.removeprefix(record_prefix(task_id, "failed"))
     fields = jsontext.load(record.body)
     if name != record.name:

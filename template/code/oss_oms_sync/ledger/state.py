@@ -1,18 +1,18 @@
-"""What the jobs remember between runs, in the log bucket next to the records.
+"""The state of the jobs between runs, in the log bucket next to the records.
 
-oms_source_record/{task}/state/{job}.json        where the next run continues, and how the last one ended
+oms_source_record/{task}/state/{job}.json        where the next run continues, and the result of the last run
 oms_source_record/{task}/state/installed.json    when the project began to run for this task
-oms_source_record/{task}/state/canary-{project}.json        what the last canary saw, which ops.py writes
+oms_source_record/{task}/state/canary-{project}.json        the result of the last canary, which ops.py writes
 oms_source_record/{task}/state/{job}-timer-{project}.json    written, empty, whenever a timer wakes the job: its age is
                                                              what counts
-oms_source_record/{task}/state/back_to_source.json           what `ops.py checklist` has read of the destination
+oms_source_record/{task}/state/back_to_source.json           rules of the destination that `ops.py checklist` has read
 
 Beside them is the mark of a closed project: see `closing`. If the project has a prefix or suffix, a hash of both
 follows the names that do not end with the project's.
 
-What passes and certificates keep is written once, so that of several instances one is the first. OSS, "PutObject": with
-`x-oss-forbid-overwrite` a write is refused with FileAlreadyExists if there is an object of that name. In a bucket with
-versioning it is not, and nothing of that holds.
+The objects of passes and certificates are written once, so that only the first of several instances writes them. OSS,
+"PutObject": with `x-oss-forbid-overwrite` a write is refused with FileAlreadyExists if there is an object of that name.
+In a bucket with versioning it is not refused, and this protection is lost.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _ONCE = {"x-oss-forbid-overwrite": "true"}
 
 
 class WriteTime(NamedTuple):
-    """When something was written, and how long ago: both by OSS's clock, whatever the function's says."""
+    """The time at which an object was written, and its age: both by OSS's clock, not the function's."""
 
     at: datetime
     ago: timedelta
 
     @classmethod
     def of(cls, read: StoredObject) -> WriteTime:
-        """Of an object as it was read: GetObject answers Last-Modified, and any answer has a Date.
+        """Return the times of an object as read: GetObject has Last-Modified, and any response a Date.
 
         Raises StorageError if they are missing.
         """
@@ -65,11 +65,11 @@ class JobState:
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._bucket = invocation.log_bucket
-        # Where all of them is kept.
+        # The folder of the states of all jobs.
         self._folder = f"{record_root(invocation.task_id)}state/"
 
     def load(self, job: str) -> dict[str, object]:
-        """Load what the last run of `job` stored; empty if there is nothing readable.
+        """Load the state that the last run of `job` stored; empty if there is nothing readable.
 
         Raises StorageError.
         """
@@ -80,7 +80,7 @@ class JobState:
         return value
 
     def recall(self, kind: type[T], job: str) -> T | None:
-        """The same as a value of a type; None if there is nothing of that form.
+        """Load the state of `job` as a value of a type; None if there is nothing of that form.
 
         Raises StorageError.
         """
@@ -90,7 +90,7 @@ class JobState:
             return None
 
     def canary(self) -> CanaryResult | None:
-        """Return what the last canary of the project saw; None if there was none, or its object has another form.
+        """Return the result of the project's last canary; None if there was none, or its object has another form.
 
         Raises StorageError.
         """
@@ -101,7 +101,7 @@ class JobState:
             return None
 
     def back_to_source(self, bucket: str) -> BackToSource | None:
-        """Return what is known of the back-to-source rules of a bucket in OBS; None if nobody could read them.
+        """Return the back-to-source rules of a bucket in OBS; None if they could not be read.
 
         Raises StorageError.
         """
@@ -119,17 +119,16 @@ class JobState:
         self._bucket.put(StoredObject.of_json(self._name(job), value))
 
     def try_store(self, job: str, value: dict[str, object]) -> None:
-        """The same where the run has done its work all the same: a failure is an error in the log."""
+        """Store `value` for the next run of `job`; a failure is only an error in the log."""
         try:
             self.store(job, value)
         except StorageError as error:
             log.error({"state": "not stored", "problem": str(error)})
 
     def note_timer(self, job: str, event: bytes | str) -> None:
-        """Leave the time at which a timer woke `job`, if `event` is a timer's: a call by hand shows no timer.
+        """Store the time at which a timer woke `job`, if `event` is a timer's: a call by hand shows no timer.
 
-        Before the job takes anything in hand, and nothing depends on it: a note that cannot be written is a warning in
-        the log.
+        It is called before the job does anything, and nothing depends on it: a failed write is a warning in the log.
         """
         if is_timer_event(event):
             (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._timer_name(job), {})])
@@ -137,8 +136,9 @@ class JobState:
                 log.warning({"timer": "not noted", "problem": str(problem)})
 
     def timers(self, jobs: Sequence[str]) -> tuple[dict[str, WriteTime | None], WriteTime | None]:
-        """When a timer last woke each of the `jobs`, and when it was noted that the project is installed; None for what
-        was never noted.
+        """Return when a timer last woke each of the `jobs`, and when the installation was noted.
+
+        None for a note that does not exist.
 
         Raises StorageError.
         """
@@ -147,7 +147,7 @@ class JobState:
         return woken, WriteTime.of(installed) if installed else None
 
     def last_runs(self) -> dict[str, int]:
-        """When a timer last woke any job of each project of the task, in seconds since 1970.
+        """Return when a timer last woke any job of each project of the task, in seconds since 1970.
 
         Raises StorageError.
         """
@@ -161,19 +161,18 @@ class JobState:
     def _timer_name(self, job: str) -> str:
         return f"{self._folder}{job}-timer-{self._invocation.settings.project}.json"
 
-    def _name(self, what: str) -> str:
-        """Projects on the same task have different filters, and each remembers its own."""
+    def _name(self, base: str) -> str:
+        """Return the name of a state object; projects on the same task differ by their filters."""
         mine = list(asdict(self._invocation.settings.key_filter).values())
         if any(mine):
-            what += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
-        return f"{self._folder}{what}.json"
+            base += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
+        return f"{self._folder}{base}.json"
 
     def installed(self, *, note: bool) -> datetime:
-        """When the project began to run: now, if that is not known yet; with `note`, the answer is stored.
+        """Return when the project began to run: now, if there is no note of it; with `note`, the answer is stored.
 
         OSS does not let the triggers of two projects overlap, so a note whose filter overlaps with this project's is
-        its own, from before its filter was changed. A note without a filter may be its own too: somebody wrote it by
-        hand.
+        its own, from before its filter was changed. A note without a filter, written by hand, may be its own too.
 
         Raises StorageError, also if a note is unreadable: assuming another time would leave objects out for good.
         """
@@ -191,34 +190,35 @@ class JobState:
 
 
 def _installation(note: StoredObject) -> tuple[datetime, KeyFilter]:
-    """When a project began to run, by a note of that, and its filter, which is empty if the note names none.
+    """Return when a project began to run, by its note, and its filter, which is empty if the note names none.
 
     Raises StorageError.
     """
     match jsontext.load(note.body):
-        case {"at": str(at), **rest} if time := parse_time(at):
-            return time, KeyFilter(str(rest.get("prefix", "")), str(rest.get("suffix", "")))
+        case {"at": str(at), **fields} if time := parse_time(at):
+            return time, KeyFilter(str(fields.get("prefix", "")), str(fields.get("suffix", "")))
     raise StorageError(
         f"{note.name} in the log bucket is unreadable. Correct it to"
         ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
     )
 
 
-def write_once(bucket: OssBucket, one: StoredObject) -> StoredObject | None:
-    """Write an object unless there is one; return what is stored, because another may have been first, or None if it
-    was deleted meanwhile.
+def write_once(bucket: OssBucket, candidate: StoredObject) -> StoredObject | None:
+    """Write an object unless it exists; return the stored object, because another instance may have been first.
+
+    None if it was deleted meanwhile.
 
     Raises StorageError, also if the bucket has versioning.
     """
-    (problem,) = bucket.try_put_all([replace(one, headers={**one.headers, **_ONCE})])
-    (stored,) = read_all(bucket, [one.name])
+    (problem,) = bucket.try_put_all([replace(candidate, headers={**candidate.headers, **_ONCE})])
+    (stored,) = read_all(bucket, [candidate.name])
     if stored is None and problem:
         raise problem
     return stored
 
 
 def read_all(bucket: OssBucket, names: Sequence[str]) -> list[StoredObject | None]:
-    """Read objects that are written once; None for one that does not exist.
+    """Read objects that are written once; None for an object that does not exist.
 
     Raises StorageError, also if the bucket has versioning.
     """

@@ -1,11 +1,13 @@
-"""Which records there are of a project, and which keys wait to be sent again: those of failed records, and of replay's
-run files, which hold keys that are in no failed record while a run works on them.
+"""The records of a project, and the keys that wait to be resent.
+
+Waiting keys are those of failed records, and those of replay's run files: while a run works on a key, the key is in no
+failed record.
 
 oms_source_record/{task}/replay/{project}/{run}.json
 
-Each project has its own run files, because another one on the same task may be closed, and not send what this one may.
-What waits are those of any project of the sync task, because one that was renamed or removed takes its own over no
-more.
+Each project has its own run files, because another project on the same task may be closed, and not submit keys that
+this project may submit. Waiting keys include those of every project of the sync task, because a renamed or removed
+project no longer takes over its own run files.
 """
 
 from __future__ import annotations
@@ -25,18 +27,18 @@ from oss_oms_sync.errors import log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey, Kind, failed_key, record_prefix, record_root
 
-# After its deadline, a run may still have a call on its way.
+# After its deadline, a call of a run may still arrive.
 _GRACE = timedelta(minutes=1)
-# So many records are listed to find a project's among those of others: fifty pages, which take some seconds.
-_MOST_LISTED = 50_000
+# The records listed to find a project's among those of others: fifty pages, which take a few seconds.
+_MAX_LISTED = 50_000
 
 
 @dataclass(frozen=True)
 class RunFile:
     """The keys of one run. `in_doubt`: keys whose failed record's delete may still land.
 
-    `lease_expired`: the run that wrote the file is over. Another run may then take it over, but only by copying it into
-    a file of its own, never by rewriting it: then a late delete of the file takes nothing with it.
+    `lease_expired`: the run that wrote the file has ended. Another run may then take it over, but only by copying it
+    into a file of its own, never by rewriting it: then a late delete of the file takes nothing with it.
     """
 
     name: str
@@ -47,7 +49,10 @@ class RunFile:
 
 @dataclass(frozen=True)
 class RunKeys:
-    """The keys in so many run `files`, each once, but those `unreadable`, by name. `are_more`: not all were read."""
+    """The distinct keys of `files` run files, without the files in `unreadable`, by name.
+
+    `are_more`: not all files were read.
+    """
 
     files: int
     unreadable: Sequence[str]
@@ -56,7 +61,7 @@ class RunKeys:
 
 
 class RunFiles:
-    """The run files of one project, this one unless another is named."""
+    """The run files of one project, by default this project."""
 
     def __init__(self, invocation: Invocation, project: str = "") -> None:
         # The prefix of their names.
@@ -75,28 +80,29 @@ class RunFiles:
         self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE)))
         return run
 
-    def leftovers(self, seen: set[str] | None = None) -> Iterator[RunFile | str]:
-        """Iterate over the run files that earlier or other runs left, oldest first, and read one at a time because they
-        are large; the name of one that could not be read, which is logged. `seen`: the names of those that are left
-        out, to which each is added.
+    def leftovers(self, listed_names: set[str] | None = None) -> Iterator[RunFile | str]:
+        """Iterate over the run files that earlier or other runs left, oldest first.
+
+        They are read one at a time because they are large. If a file cannot be read, its name is yielded, and the
+        failure is logged. `listed_names`: the names to leave out, to which each name is added.
 
         Raises StorageError.
         """
-        seen = set() if seen is None else seen
-        for listed in [listed for listed in self._bucket.iter_folder(self.folder) if listed.name not in seen]:
-            seen.add(listed.name)
-            (found,) = self._bucket.try_get_all([listed.name])
-            if isinstance(found, StoredObject):
-                run = self._read(found)
+        listed_names = set() if listed_names is None else listed_names
+        for listed in [listed for listed in self._bucket.iter_folder(self.folder) if listed.name not in listed_names]:
+            listed_names.add(listed.name)
+            (result,) = self._bucket.try_get_all([listed.name])
+            if isinstance(result, StoredObject):
+                run = self._read(result)
                 if run is None:
-                    log.error({"run_file": found.name, "problem": "unreadable: look at it, and delete it when done"})
-                yield run or found.name
-            elif found.code != "NoSuchKey":  # its run has finished
-                log.error({"run_file": listed.name, "problem": str(found)})
+                    log.error({"run_file": result.name, "problem": "unreadable: look at it, and delete it when done"})
+                yield run or result.name
+            elif result.code != "NoSuchKey":  # its run has finished
+                log.error({"run_file": listed.name, "problem": str(result)})
                 yield listed.name
 
     def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
-        """Shrink the caller's own run file to what is `left`, for any run to take; delete it if that is nothing.
+        """Shrink the caller's own run file to the keys `left`, for any run to take; delete it if there are none.
 
         Keys `in_doubt` extend the caller's lease by a minute, because a delete may land until then. If writing fails,
         the file stays as it was, and its keys are sent once more.
@@ -132,31 +138,33 @@ class RunFiles:
 
 
 def run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
-    """The run files of all projects of the sync task.
+    """Return the run files of all projects of the sync task.
 
     Raises StorageError.
     """
     root = f"{record_root(invocation.task_id)}replay/"
-    found = defaultdict[str, list[ObjectSummary]](list)
+    run_files = defaultdict[str, list[ObjectSummary]](list)
     for stored in invocation.log_bucket.iter_objects(root):
         project, _, file = stored.name.removeprefix(root).partition("/")
         if file:
-            found[project].append(stored)
-    return found
+            run_files[project].append(stored)
+    return run_files
 
 
 @dataclass(frozen=True)
 class FailedRecords:
-    """The failed records of keys that this project forwards, and of all long keys. `outside`: how many belong to other
-    keys that were listed with them. `are_more`: not all could be counted."""
+    """The failed records of keys that this project forwards, and of all long keys.
+
+    `outside`: the number of records of other keys that were listed with them. `are_more`: not all could be counted.
+    """
 
     listed: Sequence[ObjectSummary]
     outside: int
     are_more: bool
 
 
-def list_failed(invocation: Invocation, most: int) -> FailedRecords:
-    """List `most` records, however many of others there are between them, within reason.
+def list_failed(invocation: Invocation, max_records: int) -> FailedRecords:
+    """List `max_records` records, passing over the records of other projects between them, up to a limit.
 
     Raises StorageError.
     """
@@ -167,56 +175,58 @@ def list_failed(invocation: Invocation, most: int) -> FailedRecords:
     # A folder marker is not the record of a key.
     records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
     failed: list[ObjectSummary] = []
-    # Of another project on the same task, or from before the prefix or suffix was changed.
+    # Records of another project on the same task, or from before the prefix or suffix was changed.
     outside = 0
     if settings.key_filter.prefix:
-        every = islice(bucket.iter_objects(by_key), most)
+        every = islice(bucket.iter_objects(by_key), max_records)
         outside = sum(record.name != by_key and not record.name.startswith(mine) for record in every)
-    for record in islice(records, _MOST_LISTED):
+    for record in islice(records, _MAX_LISTED):
         if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key)):
             failed.append(record)
         else:
             outside += 1
-        if len(failed) > most:
+        if len(failed) > max_records:
             break
-    are_more = len(failed) > most or next(records, None) is not None
-    return FailedRecords(failed[:most], outside, are_more)
+    are_more = len(failed) > max_records or next(records, None) is not None
+    return FailedRecords(failed[:max_records], outside, are_more)
 
 
 def records_and_runs(
-    invocation: Invocation, most: int, most_run_files: int, *, of_all: bool = False
+    invocation: Invocation, max_records: int, max_run_files: int, *, of_all: bool = False
 ) -> tuple[FailedRecords, RunKeys]:
-    """So many failed records and run files at most, the latter of this project or `of_all`.
+    """Return up to `max_records` failed records, and up to `max_run_files` run files, of this project or `of_all`.
 
     A run takes keys out of their records into a file, and back if they fail again. So the files are read before the
-    records are listed, and those that are new after that: each key that waits is seen, unless in between a whole run
-    had it in hand.
+    records are listed, and files that are new after that: each waiting key is listed, unless a whole run took and
+    returned it in between.
 
     Raises StorageError.
     """
-    seen = set[str]()
+    listed_names = set[str]()
 
     def run_files() -> Iterator[RunFile | str]:
         for project in run_files_by_project(invocation) if of_all else [""]:
-            yield from RunFiles(invocation, project).leftovers(seen)
+            yield from RunFiles(invocation, project).leftovers(listed_names)
 
-    files = list(islice(run_files(), most_run_files + 1))
-    records = list_failed(invocation, most)
-    files += islice(run_files(), most_run_files + 1 - len(files))
-    first = files[:most_run_files]
+    files = list(islice(run_files(), max_run_files + 1))
+    records = list_failed(invocation, max_records)
+    files += islice(run_files(), max_run_files + 1 - len(files))
+    first = files[:max_run_files]
     keys = {key.key: key for run in first if isinstance(run, RunFile) for key in run.keys}
     unreadable = [name for name in first if isinstance(name, str)]
-    return records, RunKeys(len(first), unreadable, [*keys.values()], are_more=len(files) > most_run_files)
+    return records, RunKeys(len(first), unreadable, [*keys.values()], are_more=len(files) > max_run_files)
 
 
 def read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
-    """The key of each of these records; None for one that cannot be read, or does not tell it."""
-    found = invocation.log_bucket.try_get_all([one.name for one in listed])
-    return [failed_key(invocation.task_id, stored) if isinstance(stored, StoredObject) else None for stored in found]
+    """Return the key of each of these records; None for a record that cannot be read, or does not name its key."""
+    results = invocation.log_bucket.try_get_all([record.name for record in listed])
+    return [failed_key(invocation.task_id, stored) if isinstance(stored, StoredObject) else None for stored in results]
 
 
 def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
-    """The records of this project's keys, then those of all long keys, because only their bodies say whose they are.
+    """Iterate over the records of this project's keys, then those of all long keys.
+
+    Only the bodies of the latter name their keys.
 
     Raises StorageError.
     """
@@ -231,9 +241,11 @@ def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
 
 @dataclass(frozen=True)
 class WaitingKeys:
-    """`keys` within the project's filter, but no canary's, each once. `unread`: records and run files of which nobody
-    knows the keys. `are_more`: there is more than was looked at. `has_more_records`: this project has more failed
-    records."""
+    """The waiting `keys` within the project's filter, each once, without the keys of canaries.
+
+    `unread`: the number of records and run files whose keys are unknown. `are_more`: not all of them were read.
+    `has_more_records`: this project has more failed records.
+    """
 
     keys: Sequence[FailedKey]
     unread: int
@@ -241,15 +253,16 @@ class WaitingKeys:
     has_more_records: bool
 
 
-def list_waiting_keys(invocation: Invocation, most: int, most_run_files: int, *, reasons: bool) -> WaitingKeys:
-    """Look at so many records and run files at most. Why a key failed is only known where `reasons` are asked for: each
-    record is read for that.
+def list_waiting_keys(invocation: Invocation, max_records: int, max_run_files: int, *, reasons: bool) -> WaitingKeys:
+    """List the waiting keys of up to `max_records` records and `max_run_files` run files.
+
+    The reasons of failures are known only with `reasons`: each record is read for that.
 
     Raises StorageError.
     """
-    records, runs = records_and_runs(invocation, most, most_run_files, of_all=True)
+    records, runs = records_and_runs(invocation, max_records, max_run_files, of_all=True)
     by_key = record_prefix(invocation.task_id, "failed")
-    # Only its record says which key a long one is.
+    # A long key is named only in its record's body.
     names = {
         listed.name: listed.name.removeprefix(by_key) for listed in records.listed if listed.name.startswith(by_key)
     }
@@ -258,7 +271,7 @@ def list_waiting_keys(invocation: Invocation, most: int, most_run_files: int, *,
     named = {name: FailedKey(ObjectChange(key)) for name, key in names.items()}
     failed_keys = [read.get(listed.name) or named.get(listed.name) for listed in records.listed]
     is_reported = invocation.settings.key_filter.is_reported
-    keys = {one.key: one for one in (*runs.keys, *filter(None, failed_keys)) if is_reported(one.key)}
+    keys = {waiting.key: waiting for waiting in (*runs.keys, *filter(None, failed_keys)) if is_reported(waiting.key)}
     unread, are_more = failed_keys.count(None) + len(runs.unreadable), records.are_more or runs.are_more
-    has_more_records = records.are_more and len(records.listed) == most
+    has_more_records = records.are_more and len(records.listed) == max_records
     return WaitingKeys([*keys.values()], unread, are_more, has_more_records)

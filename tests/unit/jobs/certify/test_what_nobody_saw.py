@@ -149,7 +149,7 @@ def test_of_more_records_than_can_be_listed_it_is_not_known_that_none_waits(mock
     world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.get_ready()
-    mocker.patch("oss_oms_sync.ledger.waiting._MOST_LISTED", 10)
+    mocker.patch("oss_oms_sync.ledger.waiting._MAX_LISTED", 10)
     document = world.certify()
     assert verdict(document) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
     # A closed project sends nothing again, and no step of a certificate opens it.

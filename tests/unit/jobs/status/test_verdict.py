@@ -134,7 +134,7 @@ def test_a_folders_marker_among_the_failed_is_the_record_of_no_key_nor_outside_o
 
 
 def test_where_nothing_is_known_of_the_oldest_none_is_named(mocker):
-    mocker.patch("oss_oms_sync.ledger.waiting._MOST_LISTED", 1)
+    mocker.patch("oss_oms_sync.ledger.waiting._MAX_LISTED", 1)
     world = StatusWorld(OBJECT_SUFFIX=".png")
     for name in "ab":
         world.keep(f"failed_object/{name}", "")
