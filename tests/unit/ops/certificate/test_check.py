@@ -14,17 +14,17 @@ from ops.certificate.form import sha256
 from ops.command_line import cli
 from support.ops import NASTY, FakeClock
 from unit.ops.certificates import (
+    CLASS_OF_CHECK,
     DESTINATION,
     IDS,
     SOURCE,
-    TOLD_BY,
     a_sample,
     certificate,
     counted,
     of_headers,
-    one_of,
     rehearsal,
     sealed,
+    single_object,
 )
 
 # An hour after the certificates here are made.
@@ -118,7 +118,7 @@ def test_go_with_a_check_that_did_not_pass_is_noticed(result):
 
 def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
     """A document in which one object is in that class, and everything adds up."""
-    numbers = counted({"equal_contents": (SOURCE, SOURCE), title: one_of(title)})
+    numbers = counted({"equal_contents": (SOURCE, SOURCE), title: single_object(title)})
     return sealed({**(document or certificate()), **numbers, **changes})
 
 
@@ -127,7 +127,7 @@ def seen_of(document: dict) -> dict[str, str]:
     return {finding.claim.en: finding.detail for finding in findings(document) if not finding.holds}
 
 
-@pytest.mark.parametrize(("name", "title"), [*TOLD_BY.items(), ("MOVING", "arriving")])
+@pytest.mark.parametrize(("name", "title"), [*CLASS_OF_CHECK.items(), ("MOVING", "arriving")])
 def test_a_check_that_passed_though_its_class_has_objects_is_noticed(name, title):
     assert seen_of(with_class(title))[NOT_AS_SAID] == name
     # As it is not where the check did not pass.
@@ -296,7 +296,7 @@ def test_a_class_with_objects_where_it_can_have_none_is_noticed(title, source, d
 
 
 def test_without_a_comparison_there_is_nothing_to_add_up():
-    unseen = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *TOLD_BY), "not run")
+    unseen = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *CLASS_OF_CHECK), "not run")
     passes = {"compare": None, "standstill": None}
     without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
     assert wrong(certificate(unseen, "NOT PROVEN", passes=passes, **without)) == []
@@ -397,7 +397,7 @@ def test_a_missing_object_is_found_by_what_both_listings_have(run):
     ],
 )
 def test_what_is_not_equal_may_have_the_same_size_on_both_sides(run, title, source, there, code):
-    name = next(name for name, one in TOLD_BY.items() if one == title)
+    name = next(name for name, one in CLASS_OF_CHECK.items() if one == title)
     classes = {"equal_contents": (SOURCE, SOURCE), title: (source, there)}
     document = certificate({name: "failed"}, "NO-GO", **counted(classes))
     assert run(document, source=[*SOURCE, *source], destination=[*there, *SOURCE])[0] == code
