@@ -479,14 +479,14 @@ MISTAKES = (
     ),
     Mistake(
         "a missing object made up for by two that only OBS has",
-        f"{_UNIT}/ops/certificate/test_check.py::test_a_missing_object_is_found_by_what_both_listings_have",
+        f"{_UNIT}/ops/certificate/test_check.py::test_missing_object_is_detected_by_the_objects_in_both_listings",
         f"{_OPS}/certificate/counts.py",
         "0 <= more <= others.objects and is_digest",
         "more <= others.objects",
     ),
     Mistake(
         "a certificate that is not to be trusted shown like a no",
-        f"{_UNIT}/ops/certificate/test_forged.py::test_check_and_show_end_alike_for_what_is_not_to_be_trusted",
+        f"{_UNIT}/ops/certificate/test_forged.py::test_check_and_show_refuse_the_same_documents",
         f"{_OPS}/report/cutover_result.py",
         "        return UntrustedError.exit_code\n",
         "        return 1\n",
@@ -713,14 +713,14 @@ MISTAKES = (
     ),
     Mistake(
         "why replay stopped, untold on the terminal",
-        f"{_UNIT}/ops/test_text.py::test_what_matters_of_an_answer_is_said_in_the_language_that_is_asked_for",
+        f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
         f"{_OPS}/report/units.py",
         '    if answer.stop is None or say.language == "en":\n        return answer.stopped\n',
         '    if answer.stop is None or say.language == "en":\n        return None\n',
     ),
     Mistake(
         "why a pass stopped, untold on the terminal",
-        f"{_UNIT}/ops/test_text.py::test_what_matters_of_an_answer_is_said_in_the_language_that_is_asked_for",
+        f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
         f"{_OPS}/report/passes.py",
         'stopped = (say("stopped"), units.stopped(answer, say))',
         'stopped = (say("stopped"), None)',

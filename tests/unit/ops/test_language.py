@@ -1,4 +1,4 @@
-"""Which language ops.py speaks if nobody says."""
+"""Default language of ops.py."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from ops.command_line.parser import usual
         ({}, None, "en"),
     ],
 )
-def test_it_speaks_that_of_the_environment_or_else_of_the_system(monkeypatch, mocker, environment, system, lang):
+def test_language_is_of_the_environment_or_else_of_the_system(monkeypatch, mocker, environment, system, lang):
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
