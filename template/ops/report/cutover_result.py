@@ -181,7 +181,7 @@ def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Wor
 
 def _hero(certificate: Certificate, say: Words) -> Hero:
     word, tone = VERDICTS[certificate.verdict.value]
-    return Hero(say(word), tone, say(certificate.said), findings.following(certificate, say), certificate.verdict.value)
+    return Hero(say(word), tone, say(certificate.said), findings.next_step(certificate, say), certificate.verdict.value)
 
 
 def _figures(certificate: Certificate, say: Words) -> list[Figure]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.command_line.parser import usual
+from ops.command_line.parser import default_language
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_language_is_of_the_environment_or_else_of_the_system(monkeypatch, mocke
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     mocker.patch("locale.getlocale", return_value=(system, "UTF-8"))
-    assert usual() == lang
+    assert default_language() == lang

@@ -9,7 +9,7 @@ from functools import reduce
 import pytest
 
 from ops.certificate.check import NO_FORM, doubts, findings
-from ops.certificate.counts import count, noting
+from ops.certificate.counts import count, note_reserved_keys
 from ops.certificate.form import sha256
 from ops.command_line import cli
 from support.ops import NASTY, FakeClock
@@ -416,7 +416,7 @@ def test_keys_like_oms_lists_count_if_the_source_has_them(run):
     document = certificate(**counted({"equal_contents": (source, source)}))
     assert run(document, source=source, destination=[*source, ("oms/sync_task/other", 1)])[0] == 0
     noted = set()
-    assert len(list(noting(in_bytes(source), noted))) == 4
+    assert len(list(note_reserved_keys(in_bytes(source), noted))) == 4
     assert noted == {b"oms/sync_task/mine"}
     # Without the source's listing it is unknown which of them count, unless all do: the command asks for it.
     assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2

@@ -7,7 +7,7 @@ import pytest
 from ops.command_line.cli import kind_of
 from ops.errors import CloudError, FunctionError, ToolError
 from ops.functions import tool_output
-from ops.functions.failures import checked
+from ops.functions.failures import checked_answer
 from support.ops import failed, printed, report
 
 ANSWER = {"finished": True, "pass": "p"}
@@ -61,7 +61,7 @@ def test_key_that_imitates_an_answer_is_not_an_answer(key):
 
     # AND an error that names the key is that error
     with pytest.raises(FunctionError) as raised:
-        checked("replay", tool_output.find(failed("StorageError", key)))
+        checked_answer("replay", tool_output.find(failed("StorageError", key)))
     assert raised.value.kind == "StorageError"
 
 
@@ -93,7 +93,7 @@ def test_other_text_is_no_answer(text):
 )
 def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
     with pytest.raises(error) as raised:
-        checked("replay", tool_output.find(failed(kind, "because")))
+        checked_answer("replay", tool_output.find(failed(kind, "because")))
     message, fix = raised.value.happened.en, raised.value.fix
     assert (message, bool(fix.en), bool(fix.zh)) == (says, True, True)
     assert raised.value.exit_code == (2 if kind == "PayloadError" else 1)
@@ -101,10 +101,10 @@ def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
 
 def test_error_without_json_is_an_error():
     with pytest.raises(CloudError, match="timed out after 570 seconds"):
-        checked("compare", tool_output.find(printed("Function timed out after 570 seconds", "FunctionTimeout")))
+        checked_answer("compare", tool_output.find(printed("Function timed out after 570 seconds", "FunctionTimeout")))
 
 
 def test_truncated_answer_is_an_error():
     with pytest.raises(ToolError, match="not JSON") as raised:
-        checked("compare", tool_output.find(printed('{"finished": tr')))
+        checked_answer("compare", tool_output.find(printed('{"finished": tr')))
     assert raised.value.output == ['{"finished": tr']

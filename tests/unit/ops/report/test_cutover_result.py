@@ -171,7 +171,7 @@ def test_next_command_of_a_good_rehearsal_and_of_a_forgery_runs():
     well = answer("certificate-rehearsal")
     well["checks"] = [{**check, "result": "passed"} for check in well["checks"]]
     certificate = from_json(Certificate, well)
-    assert findings.following(certificate, Words("en")).command == "python3 ops.py cutover --frozen-since now"
+    assert findings.next_step(certificate, Words("en")).command == "python3 ops.py cutover --frozen-since now"
     for name, when in ((GO, "--frozen-since now"), ("certificate-rehearsal", "--rehearse")):
         forged = page({**answer(name), "made": "2026-01-30T00:00:00Z"})
         assert forged.only(class_="next").only("pre").text == f"python3 ops.py cutover {when}"
