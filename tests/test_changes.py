@@ -49,8 +49,8 @@ CHANGES = {
             (JUDGE, '    "moving": Sides.PERHAPS,\n', '    "taped": Sides.PERHAPS,\n    "moving": Sides.PERHAPS,\n'),
         ),
         (
-            "tests/unit/ops/report/test_answers.py::test_the_tables_by_which_certificates_are_judged_are_those_of_certify",
-            "tests/unit/ops/report/test_answers.py::test_a_real_go_is_green_and_all_that_it_rests_on_is_known",
+            "tests/unit/ops/report/test_answers.py::test_tables_of_the_judge_equal_those_of_certify",
+            "tests/unit/ops/report/test_answers.py::test_real_go_is_green_and_has_no_unknown_fact",
             "tests/unit/answers",
         ),
         {"on tape": "磁带", "Of another type.": "其他类型。"},
@@ -85,8 +85,8 @@ CHANGES = {
             ),
         ),
         (
-            "tests/unit/ops/report/test_answers.py::test_the_tables_by_which_certificates_are_judged_are_those_of_certify",
-            "tests/unit/ops/report/test_answers.py::test_a_real_go_is_green_and_all_that_it_rests_on_is_known",
+            "tests/unit/ops/report/test_answers.py::test_tables_of_the_judge_equal_those_of_certify",
+            "tests/unit/ops/report/test_answers.py::test_real_go_is_green_and_has_no_unknown_fact",
             "tests/unit/jobs/certify/test_sample.py",
             "tests/unit/answers",
         ),

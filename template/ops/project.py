@@ -21,7 +21,7 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
     """
     texts = [as_it_stands(file)]
     try:
-        # The tool follows one `extend` only.
+        # The tool follows a single `extend`.
         if base := _texts(texts[0], "", "extend").get("extend"):
             texts.insert(0, as_it_stands(file.parent / base))
         values = {**variables(*texts), "access": "default"}

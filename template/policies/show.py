@@ -64,7 +64,7 @@ def main() -> int:
         print(f"{settings} is missing: run this in a project that `s init oss-oms-sync` made", file=sys.stderr)
         return 2
     try:
-        print("\n".join(shown(read(settings, ()), options)), flush=True)
+        print("\n".join(requested_lines(read(settings, ()), options)), flush=True)
     except UsageError as error:
         sys.exit(f"{error.happened.en}: {error.fix.en}")
     except BrokenPipeError:  # the reader closed the pipe
@@ -75,32 +75,32 @@ def main() -> int:
     return 0
 
 
-def shown(settings: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
+def requested_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
     """Return the requested lines. Raises UsageError if s.yaml lacks a name."""
     if options.canary:
-        return of_canary(settings)
+        return canary_permissions(settings)
     if options.migrate:
-        return of_both(statements.migration(settings))
+        return permissions_in_both_clouds(statements.migration(settings))
     if options.checklist:
-        return of_both(statements.checklist(settings))
+        return permissions_in_both_clouds(statements.checklist(settings))
     roles = statements.roles(settings)
     if options.json:
-        return written(roles, options.json)
-    return removal(roles) if options.remove else creation(roles, settings)
+        return write_policies(roles, options.json)
+    return removal_commands(roles) if options.remove else creation_commands(roles, settings)
 
 
-def of_canary(settings: Mapping[str, str]) -> Iterator[str]:
+def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
     """Yield the permissions that running a canary needs in both clouds, which no everyday policy has."""
     alibaba, huawei = statements.canary(settings)
     yield "# Alibaba Cloud, a RAM user or role"
     yield json.dumps(alibaba, indent=2)
-    for where, document in by_roles(huawei, settings):
+    for where, document in policies_by_role(huawei, settings):
         yield f"# Huawei Cloud, {where}"
         yield json.dumps(document, indent=2)
     yield "# Functions are called with the tool's own access, as by every other command of ops.py."
 
 
-def of_both(documents: tuple[statements.Document, statements.Document]) -> Iterator[str]:
+def permissions_in_both_clouds(documents: tuple[statements.Document, statements.Document]) -> Iterator[str]:
     """Yield an administrator's permissions in either cloud."""
     places = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
     for where, document in zip(places, documents, strict=True):
@@ -108,18 +108,20 @@ def of_both(documents: tuple[statements.Document, statements.Document]) -> Itera
         yield json.dumps(document, indent=2)
 
 
-def by_roles(document: statements.Document, settings: Mapping[str, str]) -> Iterator[tuple[str, statements.Document]]:
+def policies_by_role(
+    document: statements.Document, settings: Mapping[str, str]
+) -> Iterator[tuple[str, statements.Document]]:
     """Yield the permissions as custom policies of IAM's roles, which all accounts have, and where to grant each."""
     for where, policy in statements.by_roles(document, settings.get("destinationRegion", "")):
         yield f"a custom policy of a user group, {where.en}", policy
 
 
-def creation(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
+def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
     """Yield commands that create missing roles and policies, and update existing ones."""
     yield "# Huawei Cloud: what the IAM user may do whose AK/SK the functions use. Without the rights in OBS, nothing"
     yield "# here sees what is there and what OMS failed to copy."
     in_huawei = statements.functions_in_huawei(settings)
-    for where, policy in by_roles(in_huawei, settings):
+    for where, policy in policies_by_role(in_huawei, settings):
         yield f"# {where[0].upper()}{where[1:]}:"
         yield f"#   {json.dumps(policy)}"
     yield "\n# Alibaba Cloud: pipe this to bash, as somebody who may make RAM roles and policies. It may run again."
@@ -127,35 +129,35 @@ def creation(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
     for name, members in by_name(roles):
         yield f"\n# The role of {purposes(members)}. One that is there already stays as it is."
         trust = json.dumps(trust_of(members))
-        yield ram("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
+        yield ram_command("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
         for role in members:
             yield f"\n# What {purposes([role])} may do. RAM keeps five versions of a policy: the oldest makes room."
             yield from (f"#   {right.en}" for right in rights(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
             text = ' --PolicyDocument "$document"'
             rotate = {"SetAsDefault": "true", "RotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"}
-            yield ram("EntityNotExist", "CreatePolicyVersion", PolicyName=role.policy, **rotate) + text
-            yield ram("EntityAlreadyExist", "CreatePolicy", PolicyName=role.policy) + text
-            yield ram("EntityAlreadyExist", "AttachPolicyToRole", **attachment(role))
+            yield ram_command("EntityNotExist", "CreatePolicyVersion", PolicyName=role.policy, **rotate) + text
+            yield ram_command("EntityAlreadyExist", "CreatePolicy", PolicyName=role.policy) + text
+            yield ram_command("EntityAlreadyExist", "AttachPolicyToRole", **attachment(role))
 
 
-def removal(roles: list[Role]) -> Iterator[str]:
+def removal_commands(roles: list[Role]) -> Iterator[str]:
     """Yield commands that remove roles and policies; a role with other policies stays."""
     yield "# After `s remove`: pipe this to bash. It may run again."
     yield SHELL
     for name, members in by_name(roles):
         yield f"\n# The role of {purposes(members)}. It stays while it has other policies, such as another project's."
         for role in members:
-            yield ram("EntityNotExist", "DetachPolicyFromRole", **attachment(role))
-            yield ram("EntityNotExist", "DeletePolicy", PolicyName=role.policy, CascadingDelete="true")
-        yield ram("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=name)
+            yield ram_command("EntityNotExist", "DetachPolicyFromRole", **attachment(role))
+            yield ram_command("EntityNotExist", "DeletePolicy", PolicyName=role.policy, CascadingDelete="true")
+        yield ram_command("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=name)
 
 
 def purposes(roles: list[Role]) -> str:
     return ", ".join(purpose for role in roles for purpose in role.purposes)
 
 
-def ram(tolerated: str, action: str, **parameters: str) -> str:
+def ram_command(tolerated: str, action: str, **parameters: str) -> str:
     """Return a command of Alibaba's `aliyun`; parameters and errors are those of RAM's API, version 2015-05-01."""
     words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
     return shlex.join(["tolerate", tolerated, "aliyun", "ram", action, *words])
@@ -165,7 +167,7 @@ def attachment(role: Role) -> dict[str, str]:
     return {"PolicyName": role.policy, "RoleName": role.name, "PolicyType": "Custom"}
 
 
-def written(roles: list[Role], folder: Path) -> Iterator[str]:
+def write_policies(roles: list[Role], folder: Path) -> Iterator[str]:
     """Write a file for each policy, named after it, and yield its path and role."""
     folder.mkdir(parents=True, exist_ok=True)
     for role in roles:

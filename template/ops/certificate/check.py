@@ -73,7 +73,7 @@ def findings(document: Document) -> Iterator[Doubt]:
         yield from counts(document)
 
 
-def not_yet(document: Document, now: datetime) -> Doubt:
+def check_made_before(document: Document, now: datetime) -> Doubt:
     """Compare the document's time with `now`, the time of this machine."""
     claim = Wording("It was made before now", "证书的生成时间不晚于现在")
     return Doubt(claim, moment(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}")
@@ -103,7 +103,7 @@ def _verdict(document: Document) -> Doubt:
     gating = [check for check in document["checks"] if gates(check)]
     results = {check["result"] for check in gating}
     if is_rehearsal:
-        late = {"not proven"} if any(_is_all_there_is(document, check) for check in gating) else set()
+        late = {"not proven"} if any(_is_about_all_objects(document, check) for check in gating) else set()
         results = {check["result"] for check in gating if not _is_of_freeze(check)} | late
     follows = "NO-GO" if "failed" in results else "GO" if results == {"passed"} else "NOT PROVEN"
     stated, rehearsal = document["verdict"], document["rehearsal"]
@@ -118,7 +118,7 @@ def _is_of_freeze(check: Document) -> bool:
     return check["id"] in CHECKS and CHECKS[check["id"]].of_freeze
 
 
-def _is_all_there_is(document: Document, check: Document) -> bool:
+def _is_about_all_objects(document: Document, check: Document) -> bool:
     """Return True if the check is about objects on their way, and the source has no others."""
     left_out = (*NOT_COUNTED["source"], *CHECKS["MOVING"].classes, *CHECKS["IN_FLIGHT"].classes)
     if not _is_of_freeze(check) or check["result"] != "failed":
@@ -132,20 +132,22 @@ def _is_all_there_is(document: Document, check: Document) -> bool:
 
 def _results(document: Document) -> Doubt:
     """Compare the result of each check with the document's numbers, as far as they decide it."""
-    scope = _scope(document)
+    scope = _result_of_scope(document)
     wrong = [
-        check["id"] for check in document["checks"] if check["result"] not in _can_be(document, check["id"], scope)
+        check["id"]
+        for check in document["checks"]
+        if check["result"] not in _possible_results(document, check["id"], scope)
     ]
     return Doubt.unless(Wording("Each check ended as the numbers say", "各项检查的结果与数字相符"), wrong)
 
 
-def _can_be(document: Document, name: str, scope: str) -> set[str]:
+def _possible_results(document: Document, name: str, scope: str) -> set[str]:
     """Return the possible results of a check, given the result of SCOPE."""
     is_of_classes = name in CHECKS and bool(CHECKS[name].classes)
     if (is_of_classes or name in ("STOOD_STILL", "SUMS")) and scope == "not run":
         return {"not run"}
     if is_of_classes:
-        return {_of_classes(document, name)}
+        return {_result_of_classes(document, name)}
     if name in _OF_CLOSING and document["frozen_since"] is None:
         return {"not run"}
     if name in _BY_NUMBERS:
@@ -153,7 +155,7 @@ def _can_be(document: Document, name: str, scope: str) -> set[str]:
     return {"passed", "failed"} if name == "SUMS" else _RESULTS
 
 
-def _scope(document: Document) -> str:
+def _result_of_scope(document: Document) -> str:
     """Return the result of SCOPE: a comparison counts if it is not empty, began after the freeze, and is recent.
 
     In a rehearsal it may be of any time.
@@ -168,15 +170,15 @@ def _scope(document: Document) -> str:
     return "passed" if document["last_written"] else "not proven"
 
 
-def _of_freeze(document: Document) -> str:
+def _result_of_frozen(document: Document) -> str:
     """Return the result of FROZEN: no write after the freeze."""
-    if document["frozen_since"] is None or _scope(document) != "passed":
+    if document["frozen_since"] is None or _result_of_scope(document) != "passed":
         return "not run"
     frozen = moment(document["frozen_since"]) + _CLOUD_TOLERANCE
     return "passed" if moment(document["last_written"][0]["at"]) <= frozen else "failed"
 
 
-def _of_mark(document: Document) -> str:
+def _result_of_closed(document: Document) -> str:
     """Return the result of CLOSED, by OSS's times.
 
     This run closed the project at least two minutes before the standstill pass began, and no other project of the task
@@ -188,7 +190,7 @@ def _of_mark(document: Document) -> str:
     return "passed" if moment(closed["written"]) + _CLOSING_TIME <= moment(still["began"]) else "not run"
 
 
-def _of_oms(document: Document) -> str:
+def _result_of_oms_finished(document: Document) -> str:
     """Return the result of OMS_FINISHED: no unfinished object, or acceptance by name."""
     oms, is_accepted = document["oms"], OMS_UNFINISHED in document["accepted"]
     if document["closed"] is None or document["migration"] is not None:
@@ -207,7 +209,7 @@ def _idle_from(oms: Document) -> datetime:
     return moment(oms["busy"]) + _IDLE_TIME if oms["busy"] is not None else datetime.min.replace(tzinfo=timezone.utc)
 
 
-def _of_standstill(document: Document) -> str:
+def _result_of_stood_still(document: Document) -> str:
     """Return the result of STOOD_STILL: after OMS finished, both buckets equal the comparison's state."""
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
     if still is None:
@@ -235,7 +237,7 @@ def _oms(document: Document) -> Doubt:
     return Doubt.unless(Wording("What is said of OMS can be so", "有关 OMS 的说明合理"), wrong)
 
 
-def _of_classes(document: Document, name: str) -> str:
+def _result_of_classes(document: Document, name: str) -> str:
     """Return the result of a check of classes."""
     rule = CHECKS[name]
     if not any(numbers(document["classes"][title]) != [0] * 4 for title in rule.classes):
@@ -245,7 +247,7 @@ def _of_classes(document: Document, name: str) -> str:
     return "passed" if rule.classes[0] in document["accepted"] else "not proven"
 
 
-def _of_sample(document: Document) -> str:
+def _result_of_sample(document: Document) -> str:
     """Return the result of SAMPLE."""
     sample = document["sample"]
     if sample is None:
@@ -259,7 +261,7 @@ def _of_sample(document: Document) -> str:
     return "passed" if sample["read"] >= min(sample["asked"], sample["population"]) else "not proven"
 
 
-def _of_headers(document: Document) -> str:
+def _result_of_metadata(document: Document) -> str:
     """Return the result of METADATA; acceptance by name makes it pass.
 
     Documented losses are not proven, other losses fail, and without a comparison nothing is known.
@@ -276,13 +278,13 @@ def _of_headers(document: Document) -> str:
 
 
 _BY_NUMBERS: Mapping[str, Callable[[Document], str]] = {
-    "FROZEN": _of_freeze,
-    "CLOSED": _of_mark,
-    "OMS_FINISHED": _of_oms,
-    "STOOD_STILL": _of_standstill,
-    "SCOPE": _scope,
-    "SAMPLE": _of_sample,
-    "METADATA": _of_headers,
+    "FROZEN": _result_of_frozen,
+    "CLOSED": _result_of_closed,
+    "OMS_FINISHED": _result_of_oms_finished,
+    "STOOD_STILL": _result_of_stood_still,
+    "SCOPE": _result_of_scope,
+    "SAMPLE": _result_of_sample,
+    "METADATA": _result_of_metadata,
 }
 _OF_CLOSING = ("CLOSED", "OMS_FINISHED", "STOOD_STILL")
 
@@ -317,7 +319,7 @@ def _in_order(document: Document) -> Doubt:
 
 
 def _accepted(document: Document) -> Doubt:
-    """Require that only acceptable names were accepted, each by somebody."""
+    """Require that only acceptable names were accepted, each with an author."""
     wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE or not who.strip()]
     return Doubt.unless(Wording("Only what can be accepted by name was accepted", "只接受了可具名认可的对象"), wrong)
 
@@ -355,7 +357,7 @@ def _rehearsal(document: Document) -> Doubt:
         check["id"]
         for check in document["checks"]
         if gates(check) and check["result"] != "passed"
-        if not _is_of_freeze(check) or _is_all_there_is(document, check)
+        if not _is_of_freeze(check) or _is_about_all_objects(document, check)
     ]
     minutes = {name: None if number is None else whole(number) for name, number in rehearsal["minutes"].items()}
     total = minutes.pop("total")

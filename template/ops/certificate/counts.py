@@ -59,7 +59,7 @@ class Totals(NamedTuple):
     digest: str
 
 
-def in_listing(
+def compare_listing(
     document: Document, side: str, objects: Objects, own: Collection[bytes], keep: Keep | None = None
 ) -> Doubt:
     """Compare the listing of a bucket with the document's totals.
@@ -102,7 +102,7 @@ def count(
     return Totals(number, total, f"{summed % _MODULUS:064x}")
 
 
-def in_both(document: Document, shared: Iterable[bytes]) -> Doubt:
+def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
     """Compare the objects in both listings, by their `shared` digests, with the classes of equal objects.
 
     Objects of other classes with both sides may have equal sizes as well; the document does not have their number.
@@ -132,7 +132,7 @@ def _in_classes(document: Document, kinds: Collection[Sides]) -> Totals:
     return _summed(classes, "destination")
 
 
-def noting(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
+def note_reserved_keys(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield objects unchanged, and note keys like those of records or of OMS's lists."""
     for key, size in objects:
         if key.startswith(_RESERVED):

@@ -111,7 +111,7 @@ def _stop(number: int, _: object) -> None:
 def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> int:
     """Run the command in `words`, and return its exit code."""
     options = parser.parse(words)
-    named = TEMPLATE.set(_other_than_s_yaml(options.template))
+    named = TEMPLATE.set(_settings_file_name(options.template))
     caller = call.caller(options.template, FOLDER)
     clock = clock or WallClock(caller.ahead)
     session = Session(caller, Screen(clock), clock, options.lang)
@@ -132,7 +132,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
         session.caller.stop()
 
 
-def _other_than_s_yaml(file: Path | None) -> str:
+def _settings_file_name(file: Path | None) -> str:
     """Return the file's name in the project's folder; empty for the tool's default."""
     if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
         return ""

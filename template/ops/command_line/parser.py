@@ -56,7 +56,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
-    say = _in_language_of(words)
+    say = _translator_for(words)
     # argparse translates each of its phrases with gettext, under this name.
     vars(argparse)["_"] = lambda phrase: say(_OF_ARGPARSE.get(phrase, same(phrase)))
     _translate_option_errors(say)
@@ -97,7 +97,10 @@ def _add(
     shared = [
         flag("--json", t("print the answer as JSON")),
         option(
-            "--lang", t("language of the output (default: that of your locale)"), choices=_LANGUAGES, default=usual()
+            "--lang",
+            t("language of the output (default: that of your locale)"),
+            choices=_LANGUAGES,
+            default=default_language(),
         ),
     ]
     if command.page:
@@ -173,18 +176,18 @@ def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
     return t("{wrong}. --help says what there is", wrong=wrong)
 
 
-def usual() -> str:
+def default_language() -> str:
     """Return the language of this machine, "zh" or "en", by the environment, or else by the system."""
     variable = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), None)
     locale_name = variable or locale.getlocale()[0] or ""
     return "zh" if locale_name.lower().startswith(("zh", "chinese")) else "en"
 
 
-def _in_language_of(words: Sequence[str]) -> _Say:
+def _translator_for(words: Sequence[str]) -> _Say:
     """Return the translator for `words`, before the command line is parsed."""
     asked = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
     asked += [word for option, word in pairwise(words) if option == "--lang"]
-    language = asked[-1] if asked and asked[-1] in _LANGUAGES else usual()
+    language = asked[-1] if asked and asked[-1] in _LANGUAGES else default_language()
     return lambda text: text.of(language)
 
 

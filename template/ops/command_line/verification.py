@@ -12,7 +12,7 @@ from typing import Any
 
 from ops.certificate import check as judge
 from ops.certificate import listings
-from ops.certificate.counts import Doubt, does_add_up, in_both, in_listing, noting
+from ops.certificate.counts import Doubt, compare_listing, compare_shared, does_add_up, note_reserved_keys
 from ops.certificate.form import KIND, SCHEMA
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
@@ -44,15 +44,15 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
     """
     document = _read(file)
     try:
-        doubts = [*judge.findings(document), judge.not_yet(document, now)]
+        doubts = [*judge.findings(document), judge.check_made_before(document, now)]
         with listings.two_digests() if source and destination else nullcontext() as digests:
-            doubts += _in_listings(document, source, destination, digests)
+            doubts += _compare_listings(document, source, destination, digests)
     except judge.FORMLESS:
         raise _no_certificate(file) from None
     return document, doubts
 
 
-def _in_listings(
+def _compare_listings(
     document: Any, source: Path | None, destination: Path | None, digests: tuple[PairDigests, PairDigests] | None
 ) -> Iterator[Doubt]:
     """Compare listings with a document; `digests` are for the objects in both.
@@ -62,10 +62,12 @@ def _in_listings(
     own: set[bytes] = set()
     keep = [digest.add for digest in digests] if digests else [None, None]
     if source:
-        yield in_listing(document, "source", noting(listings.read(source), own), own, keep[0])
+        yield compare_listing(document, "source", note_reserved_keys(listings.read(source), own), own, keep[0])
     if destination:
         reserved: set[bytes] = set()
-        finding = in_listing(document, "destination", noting(listings.read(destination), reserved), own, keep[1])
+        finding = compare_listing(
+            document, "destination", note_reserved_keys(listings.read(destination), reserved), own, keep[1]
+        )
         may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in reserved)
         if may_count and not source and not finding.holds:
             raise UsageError(
@@ -77,13 +79,13 @@ def _in_listings(
             )
         yield finding
     if digests and document["classes"] is not None and does_add_up(document):
-        yield in_both(document, digests[0].shared_with(digests[1]))
+        yield compare_shared(document, digests[0].shared_with(digests[1]))
 
 
 def check_time(document: Any, now: datetime) -> None:
     """Raise UntrustedError if a certificate was made after `now`, the time of this machine."""
     with suppress(*judge.FORMLESS):  # its report says that it is not valid
-        if not judge.not_yet(document, now).holds:
+        if not judge.check_made_before(document, now).holds:
             text = t("The certificate was made at {made}, and this machine's clock says {now}")
             raise UntrustedError(
                 text.filled(made=document["made"], now=timestamp(now)),

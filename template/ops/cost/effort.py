@@ -20,7 +20,7 @@ LANES, _OMS_RATE = 32, 20
 _SENDING_LANES = 4
 # The functions' sizes in s.yaml, as vCPU and MB; compare and replay have a whole vCPU.
 _SMALL, _LARGE, _WHOLE = (0.1, 256), (0.5, 512), (1.0, 1024)
-# A round trip to OMS and one to OSS, and computing at a tenth of a core.
+# A round trip to OMS, a round trip to OSS, and computing at a tenth of a core.
 _EVENT_SECONDS = 0.05
 # A lane's seconds for an object: OSS lists 600,000 objects a minute, page after page. Compare reads 500,000, because
 # OBS's listings come over the internet.
@@ -35,7 +35,7 @@ _DEEP_BYTES_A_SECOND, _OSS_BYTES_A_SECOND = 140_000_000, 2_500_000_000
 _SAMPLE_BYTES_A_SECOND = 30_000_000
 # Maximum bytes of a sampled object.
 SAMPLED_BYTES = 2**30
-# Maximum number of first-level folders, of each of which the headers of an object are compared beside a sample.
+# Maximum number of first-level folders; the headers of an object of each are compared in addition to a sample.
 _SAMPLED_FOLDERS = 200
 # OMS's part size.
 _OMS_PART_BYTES = 50_000_000

@@ -59,7 +59,7 @@ def since(text: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Decode a key in JSON's escapes, such as `a\u0000b`. Raises ValueError.
+    r"""Decode a key in JSON's escapes, such as `a\u0000b`. Raises ValueError.
 
     Printed commands use them for keys with invisible characters, or with characters that a shell loses.
     """

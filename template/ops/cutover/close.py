@@ -153,7 +153,7 @@ def opening_step(closed: ShownMark) -> Text:
     return t("Open it first, if that is meant: {command}", command=Typed("open"))
 
 
-def afterwards(session: Session, certificate: Certificate, mark: Mark | None) -> None:
+def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:
     """Act on a cutover's certificate: a GO removes the trigger, and objects to submit open the project.
 
     `mark` is the mark that this or an earlier cutover has set; None keeps the project closed. Waiting opens nothing.
@@ -177,7 +177,7 @@ def _staying_closed(state: MarkAnswer) -> Text:
 
 
 def _open_to_send(session: Session, mark: Mark, names: str) -> None:
-    """Open the project, unless its `mark` was set by hand or has changed, or a GO stands, of any freeze.
+    """Open the project, unless a GO stands (of any freeze), or the `mark` has changed or was set by hand.
 
     After a GO, applications write to OBS.
     """

@@ -109,19 +109,19 @@ class Cutover:
             if self._plan.frozen:
                 raise CloudError(_MIGRATES, close.HOW_FAR)
             session.say(_MIGRATES, "open")
-        go = self._standing(answer) or self._prepared()
+        go = self._sufficient_go(answer) or self._take_steps()
         if go:
             session.say(t("A GO stands: the project has been closed since, and nothing is left to do."))
-        document = go or self._certified()
+        document = go or self._certify()
         session.hint = None
         return document
 
     def after(self, document: Any) -> None:
         """Act on the certificate in the cloud."""
         if self._plan.frozen:
-            close.afterwards(self._session, tool_output.of(Certificate, document), self._mark)
+            close.act_on_certificate(self._session, tool_output.of(Certificate, document), self._mark)
 
-    def _standing(self, answer: LookAnswer) -> Any:
+    def _sufficient_go(self, answer: LookAnswer) -> Any:
         """Return a GO that stands and satisfies the options: a new comparison or a larger sample needs another."""
         plan = self._plan
         if answer.go is None or not plan.frozen or plan.restart or plan.deep:
@@ -129,7 +129,7 @@ class Cutover:
         sample = tool_output.of(Certificate, answer.go).sample
         return answer.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
-    def _prepared(self) -> Any:
+    def _take_steps(self) -> Any:
         """Take all steps before the certificate; return a GO that another run has reached meanwhile, or None."""
         frozen = self._plan.frozen
         self._begin(t("Look whether all is set up right"))
@@ -146,7 +146,7 @@ class Cutover:
         if frozen is None or not self._may_close(compared, frozen):
             return None
         go = self._close()
-        if go is None and self._mark and self._oms_has_finished():
+        if go is None and self._mark and self._wait_for_oms():
             self._stand_still()
         return go
 
@@ -174,10 +174,12 @@ class Cutover:
     def _compare(self, *, restart: bool) -> CompareAnswer:
         """Use the comparison since the freeze, or run a new one, then recheck the objects on their way."""
         self._begin(t("Compare both buckets"))
-        existing = self._existing() if self._plan.frozen and not restart else None
+        existing = self._existing_comparison() if self._plan.frozen and not restart else None
         self._is_taken = isinstance(existing, Compared)
         answer = (
-            existing if existing and self._is_taken else self._work({**self._wishes, **({} if existing else _RESTART)})
+            existing
+            if existing and self._is_taken
+            else self._run_compare({**self._wishes, **({} if existing else _RESTART)})
         )
         if not isinstance(answer, Compared):
             self._end(False, _STOPPED.filled(why=answer.stopped or answer.next))
@@ -193,26 +195,26 @@ class Cutover:
             destination=sum(class_counts.destination.objects for class_counts in counted),
         )
         self._end(True, t("the one that began {began}", began=answer.started) if self._is_taken else None, counts)
-        return self._judge_again(answer)
+        return self._recheck(answer)
 
-    def _existing(self) -> CompareAnswer | None:
-        """Return the comparison since the freeze, finished or open; None if a new one has to start.
+    def _existing_comparison(self) -> CompareAnswer | None:
+        """Return the comparison since the freeze, finished or open; None if a new comparison has to start.
 
-        A new one is needed if there is none, a standstill pass contradicted it, it lacks the reading requested, or the
-        source was empty: objects written since would otherwise change nothing.
+        A new comparison is needed if there is none, a standstill pass contradicted it, it lacks the requested reading,
+        or the source was empty: the same result would return although objects were written since.
         """
-        answer = self._asked({**self._wishes, **self._since, "look": True})
+        answer = self._ask_compare({**self._wishes, **self._since, "look": True})
         lacks = self._plan.deep and "deep" not in answer.wishes
         is_empty = isinstance(answer, Compared) and not answer.last_written
         return answer if answer.pass_ and answer.stood_still is not False and not lacks and not is_empty else None
 
-    def _asked(self, payload: Payload) -> CompareAnswer:
+    def _ask_compare(self, payload: Payload) -> CompareAnswer:
         return tool_output.of_compare(self._session.caller.ask("compare", payload))
 
-    def _work(self, payload: Payload) -> CompareAnswer:
+    def _run_compare(self, payload: Payload) -> CompareAnswer:
         return cast(CompareAnswer, run_pass(self._session, "compare", payload))
 
-    def _judge_again(self, compared: Compared) -> CompareAnswer:
+    def _recheck(self, compared: Compared) -> CompareAnswer:
         """Recheck the differences until all are resolved, nothing changes any more, or time is up.
 
         Return compare's last answer. If an existing comparison has too many keys for a recheck, which it would have the
@@ -222,7 +224,7 @@ class Cutover:
         last: CompareAnswer = compared
         problem, is_refused = None, False
         try:
-            last = self._judged_again(compared)
+            last = self._repeat_recheck(compared)
         except FunctionError as error:
             problem, is_refused = error.happened, error.kind == FunctionError.REFUSAL
         if not last.finished:
@@ -240,7 +242,7 @@ class Cutover:
         self._end(not waiting, text, judged)
         return last
 
-    def _judged_again(self, last: CompareAnswer) -> CompareAnswer:
+    def _repeat_recheck(self, last: CompareAnswer) -> CompareAnswer:
         """Recheck until nothing is on its way or nothing changes; at least once.
 
         Causes may have been removed since an existing comparison, and waiting keys have to be judged too.
@@ -256,7 +258,7 @@ class Cutover:
                 pause(session, seconds, text)
             if ObjectClass.FAILED_BEFORE in waiting and not self._is_closed:
                 session.caller.ask("replay", {})
-            last = self._asked({**self._wishes, **self._since, "again": True, "run": self._run})
+            last = self._ask_compare({**self._wishes, **self._since, "again": True, "run": self._run})
             times += 1
             still = still + 1 if _on_its_way(last) == waiting and not waiting.keys() & {*_WAIT_FOR} else 0
             # During a rehearsal, applications keep writing.
@@ -267,8 +269,8 @@ class Cutover:
     def _may_close(self, compared: Compared, frozen: datetime) -> bool:
         """Return True if the project can be closed, and the user agrees.
 
-        No problem is left that submitting could solve or that has to be proven before; the scope is not empty, and
-        nothing in it was written after the freeze. Otherwise certify reports the step that helps.
+        No problem may be left that submitting can solve or that needs a proof before the close; the scope is not empty,
+        and no object in it was written after the freeze. Otherwise certify reports the step that helps.
         """
         classes, written = counted_classes(compared).keys(), compared.last_written
         unproven = {object_class for object_class in UNPROVEN if object_class.title not in self._plan.accept}
@@ -286,14 +288,14 @@ class Cutover:
         self._begin(t("Close the project, so that nothing is sent any more"))
         self._hint(_HINT_CLOSED if self._mark and self._mark.go else _HINT_GIVE_UP)
         answer = close.close(self._session, self._run, self._since)
-        self._is_closed, go = True, self._standing(answer)
+        self._is_closed, go = True, self._sufficient_go(answer)
         self._mark = answer.closed if answer.closed and answer.closed.run == self._run else None
         self._end(self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None)
         if not self._mark and not go:
             self._session.say(t("Another cutover has closed the project meanwhile: leave it to that one."))
         return go
 
-    def _oms_has_finished(self) -> bool:
+    def _wait_for_oms(self) -> bool:
         """Wait until OMS has no work left and replay has read OMS's lists since; return True on success.
 
         Acceptance by name counts as success. Certify reports any other step.
@@ -321,10 +323,10 @@ class Cutover:
         self._begin(t("Show that both buckets stand still"))
         # Times have whole seconds, and the standstill pass has to start after the comparison has ended.
         self._session.clock.sleep(1.0)
-        answer = self._work({"standstill": True, **_RESTART})
+        answer = self._run_compare({"standstill": True, **_RESTART})
         self._end(answer.finished, None if answer.finished else _STOPPED.filled(why=answer.stopped))
 
-    def _certified(self) -> Any:
+    def _certify(self) -> Any:
         """Return the certificate; call certify again while that reads more of the sample.
 
         A rehearsal, which has not waited for OMS, waits here until replay has read OMS's lists.
@@ -340,7 +342,7 @@ class Cutover:
             certificate = tool_output.of(Certificate, document)
             sample, waits = certificate.sample, {check.id for check in certificate.checks if check.waits}
             has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
-            # Another call helps only if the last one read more.
+            # Another call helps only if the last call read more.
             if sample and "SAMPLE" in waits and sample.read > read:
                 read = sample.read
                 session.progress(t("reading the sample: {read} of {drawn}", read=read, drawn=sample.drawn))

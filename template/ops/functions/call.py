@@ -95,17 +95,17 @@ class Tool(Caller):
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def ask(self, job: str, payload: Payload) -> Any:
-        with _event(self._program, json.dumps(payload)) as words:
+        with _event_arguments(self._program, json.dumps(payload)) as words:
             output, errors, code = self._run([job, "invoke", *words, *self._template])
         invocation = tool_output.find(output)
         if invocation is None:
-            raise failures.of_tool(job, output, errors, code)
-        return failures.checked(job, invocation)
+            raise failures.tool_error(job, output, errors, code)
+        return failures.checked_answer(job, invocation)
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
         output, errors, code = self._run([job, action, "--trigger", trigger, "-y", *self._template])
         if code:
-            raise failures.of_tool(job, output, errors, code)
+            raise failures.tool_error(job, output, errors, code)
 
     def keep_secret(self, key: str, value: str) -> None:
         # The environment carries the value, because every user of a machine can read a command line.
@@ -113,19 +113,19 @@ class Tool(Caller):
         options = f'{os.environ.get("NODE_OPTIONS", "")} --require "{_ARGUMENTS.as_posix()}"'.strip()
         output, errors, code = self._run([], {"NODE_OPTIONS": options, "OSS_OMS_SYNC_ARGUMENTS": json.dumps(words)})
         if code or key not in output:
-            raise failures.of_tool("secret", output.replace(value, "***"), errors.replace(value, "***"), code)
+            raise failures.tool_error("secret", output.replace(value, "***"), errors.replace(value, "***"), code)
         self._lock_store()
 
     def secrets(self) -> Collection[str]:
         output, errors, code = self._run(["secret", "get"])
         if code:
-            raise failures.of_tool("secret", output, errors, code)
+            raise failures.tool_error("secret", output, errors, code)
         return {key for key, colon, _ in (line.partition(":") for line in output.splitlines()) if colon}
 
     def forget_secret(self, key: str) -> None:
         output, errors, code = self._run(["secret", "delete", "--key", key])
         if key in self.secrets():
-            raise failures.of_tool("secret", output, errors, code)
+            raise failures.tool_error("secret", output, errors, code)
 
     def account(self, alias: str) -> str:
         output, _, _ = self._run(["config", "get", "-a", alias])
@@ -156,7 +156,7 @@ class Tool(Caller):
         """Run the tool with `variables` added to the environment; return output, errors and exit code."""
         command = [self._program, *words]
         if _is_batch(self._program):
-            _check_for_batch(command)
+            _check_words_for_batch(command)
         try:
             # In its own process group, so that it can be killed with its children.
             process = subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
@@ -193,7 +193,7 @@ class Tool(Caller):
 
 
 @contextlib.contextmanager
-def _event(program: str, payload: str) -> Iterator[list[str]]:
+def _event_arguments(program: str, payload: str) -> Iterator[list[str]]:
     """Yield the arguments that pass an event to the tool."""
     if len(payload) <= _MAX_ARGUMENT and not _is_batch(program):
         yield ["-e", payload]
@@ -209,7 +209,7 @@ def _is_batch(program: str) -> bool:
     return program.lower().endswith((".cmd", ".bat"))
 
 
-def _check_for_batch(words: Sequence[str]) -> None:
+def _check_words_for_batch(words: Sequence[str]) -> None:
     for word in words:
         if any(character in word for character in '"%!^&|<>'):
             raise UsageError(
@@ -242,7 +242,7 @@ class Sandbox(Caller):
     def ask(self, job: str, payload: Payload) -> Any:
         answer = self._post(f"invoke/{job}", json.dumps(payload).encode())
         if "error" in answer:
-            return failures.checked(
+            return failures.checked_answer(
                 job, tool_output.Invocation(str(answer["error"].get("errorType")), "", answer["error"])
             )
         return answer["answer"]

@@ -90,7 +90,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
 ]
 
 
-def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
+def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
     """Return the error for a tool that printed no answer, or failed."""
     plain = [tool_output.plain(text).strip() for text in (output, errors)]
     tail = [line for text in plain for line in text.splitlines()[-_TAIL:]]
@@ -105,7 +105,7 @@ def of_tool(job: str, output: str, errors: str, code: int) -> OpsError:
     )
 
 
-def checked(job: str, invocation: tool_output.Invocation) -> Any:
+def checked_answer(job: str, invocation: tool_output.Invocation) -> Any:
     """Return the function's answer. Raises CloudError or FunctionError for a failure, ToolError without JSON."""
     error = invocation.answer if isinstance(invocation.answer, dict) and "errorMessage" in invocation.answer else None
     if error is None and not invocation.error_type:
@@ -116,7 +116,7 @@ def checked(job: str, invocation: tool_output.Invocation) -> Any:
                 invocation.body.splitlines()[-_TAIL:],
             )
         return invocation.answer
-    raise _of_function(job, *_kind_and_message(error, invocation))
+    raise _function_error(job, *_kind_and_message(error, invocation))
 
 
 def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.Invocation) -> tuple[str, str]:
@@ -126,7 +126,7 @@ def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.Invo
     return str(error.get("errorType") or ""), message if isinstance(message, str) else json.dumps(message)
 
 
-def _of_function(job: str, kind: str, message: str) -> OpsError:
+def _function_error(job: str, kind: str, message: str) -> OpsError:
     log = t("See its log: s {job} logs", job=job)
     if kind in _REMEDIES:
         raised = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)

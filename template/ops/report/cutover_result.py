@@ -182,7 +182,7 @@ def _not_valid(wrong: Sequence[Doubt], certificate: Certificate | None, say: Wor
 def _hero(certificate: Certificate, say: Words) -> Hero:
     word, tone = VERDICTS[certificate.verdict.value]
     return Hero(
-        say(word), tone, say(certificate.summary), findings.following(certificate, say), certificate.verdict.value
+        say(word), tone, say(certificate.summary), findings.next_step(certificate, say), certificate.verdict.value
     )
 
 

@@ -47,7 +47,7 @@ _RESULTS = {
 }
 
 
-def following(certificate: Certificate, say: Words) -> StepBlock:
+def next_step(certificate: Certificate, say: Words) -> StepBlock:
     """Return the next step."""
     if certificate.verdict is CutoverVerdict.GO:
         return StepBlock(say("Switch over: the project is closed already."))

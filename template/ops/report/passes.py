@@ -144,7 +144,7 @@ def _compared(compared: Compared, say: Words) -> Blocks:
 
 
 def how_far(answer: PassAnswer | None, language: str) -> str:
-    """Return the progress of an open pass in one line; None: no state has been read yet."""
+    """Return the progress of an open pass as a single line; None: no state has been read yet."""
     say = Words(language)
     if answer is None or answer.finished or answer.pass_ is None:
         return say("begins")

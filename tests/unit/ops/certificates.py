@@ -1,4 +1,4 @@
-"""Certificates as certify makes them, made here of what a test says."""
+"""Certificates in certify's form, built from a test's values."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ IDS = (
     *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
     *("SAMPLE", "METADATA", "NOTHING_WAITS", "TASK", "CLOCK"),
 )
-# The class by which a check is told; MOVING by arriving as well.
-TOLD_BY = {
+# The class that decides a check; arriving decides MOVING as well.
+CLASS_OF_CHECK = {
     "MIGRATING": "migrating",
     "MISSING": "missing",
     "OVERWRITTEN": "overwritten",
@@ -33,7 +33,7 @@ TOLD_BY = {
     "PROOF_IMPOSSIBLE": "impossible",
     "UNKNOWN": "unknown",
 }
-TITLES = (*TOLD_BY.values(), "equal_contents", "arriving", "oms_own", "deleted_at_source", "outside", "canary")
+TITLES = (*CLASS_OF_CHECK.values(), "equal_contents", "arriving", "oms_own", "deleted_at_source", "outside", "canary")
 Objects = Sequence[tuple[str, int]]
 Sides = tuple[Objects, Objects]
 SOURCE = [("a/1", 5), ("a/2", 7), ("山/3", 0)]
@@ -41,7 +41,7 @@ DESTINATION = [*SOURCE, ("oms/sync_task/x/failed.json", 3)]
 
 
 def digest(objects: Iterable[tuple[str, int]]) -> str:
-    """As FACTS and docs have it: written here anew."""
+    """Compute a digest as the documents define it, independently of the code under test."""
     parts = (hashlib.sha256(f"{key}\0{size}".encode()).digest() for key, size in objects)
     return f"{sum(int.from_bytes(part, 'big') for part in parts) % (1 << 256):064x}"
 
@@ -53,7 +53,7 @@ def side(objects: Objects) -> dict[str, Any]:
 def of_class(source: Objects, destination: Objects) -> dict[str, Any]:
     sides = {"source": side(source), "destination": side(destination)}
     return {
-        "digests": {name: one.pop("digest") for name, one in sides.items()},
+        "digests": {name: totals.pop("digest") for name, totals in sides.items()},
         **sides,
         "keys": [],
         "proven_different": 0,
@@ -82,26 +82,32 @@ def check(name: str, result: str = "passed", **changes: Any) -> dict[str, Any]:
 def certificate(
     results: Mapping[str, str | dict[str, Any]] | None = None, verdict: str = "GO", **changes: Any
 ) -> dict[str, Any]:
-    """A document that is sound, unless `changes` spoil it; `results` are those of checks that did not pass, of which
-    each class then has an object. Without any it has those by which its verdict can be."""
-    given = _with_headers(_ENOUGH.get(verdict, {}) if results is None else results)
-    found = {
+    """Return a sound document, unless `changes` spoil it.
+
+    `results` are those of checks that did not pass, whose classes get an object. Without them the document has the
+    results that its verdict needs.
+    """
+    exceptions = _with_headers(_RESULTS_OF_VERDICT.get(verdict, {}) if results is None else results)
+    objects_by_class = {
         "equal_contents": (SOURCE, SOURCE),
         "oms_own": ([], DESTINATION[3:]),
         "outside": ([], [("oms_source_record/x", 1)]),
-        **{TOLD_BY[name]: one_of(TOLD_BY[name]) for name in given if name in TOLD_BY},
+        **{CLASS_OF_CHECK[name]: single_object(CLASS_OF_CHECK[name]) for name in exceptions if name in CLASS_OF_CHECK},
     }
-    sample = changes.get("sample", a_sample(read=0) if given.get("SAMPLE") == "not run" else None)
+    sample = changes.get("sample", a_sample(read=0) if exceptions.get("SAMPLE") == "not run" else None)
     unasked = {} if sample else {name: {"result": "not run", "gates": False} for name in ("SAMPLE", "METADATA")}
-    ended = {**dict.fromkeys(IDS, "passed"), **unasked, **given}
+    all_results = {**dict.fromkeys(IDS, "passed"), **unasked, **exceptions}
     stored = f"0001-20260131T092000Z-{verdict.lower().replace(' ', '-')}.json"
     document = {
         **answer("made/certificate"),
         "verdict": verdict,
         "text": f"It is {verdict}.",
         "text_zh": f"结论是 {verdict}。",
-        "checks": [check(name, **one) if isinstance(one, dict) else check(name, one) for name, one in ended.items()],
-        **counted(found),
+        "checks": [
+            check(name, **result) if isinstance(result, dict) else check(name, result)
+            for name, result in all_results.items()
+        ],
+        **counted(objects_by_class),
         "sample": sample,
         "headers": of_headers(sample),
         "document": f"oms_source_record/certificates/oss-oms-sync/task-1/{stored}",
@@ -110,44 +116,46 @@ def certificate(
     return sealed(document)
 
 
-def _with_headers(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Where a sample was not read, no headers were compared."""
-    return {"METADATA": "not run", **given} if given.get("SAMPLE") == "not run" else given
+def _with_headers(results: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add the result of METADATA: without a sample no headers were compared."""
+    return {"METADATA": "not run", **results} if results.get("SAMPLE") == "not run" else results
 
 
-# By which results a verdict can be.
-_ENOUGH = {"NO-GO": {"MISSING": "failed"}, "NOT PROVEN": {"UNKNOWN": "not proven"}}
+# Results that lead to a verdict.
+_RESULTS_OF_VERDICT = {"NO-GO": {"MISSING": "failed"}, "NOT PROVEN": {"UNKNOWN": "not proven"}}
 
 
-def one_of(title: str) -> Sides:
-    """An object of a class, on the sides on which it can be."""
+def single_object(title: str) -> Sides:
+    """Return an object of a class, on its possible sides."""
     objects = [(f"{title}/1", 4)]
     return objects if title not in ("unknown", "arriving") else [], objects if title != "missing" else []
 
 
-def counted(found: Mapping[str, Sides]) -> dict[str, Any]:
-    """What a document counts of these objects of the source and of the destination, by their classes."""
+def counted(objects_by_class: Mapping[str, Sides]) -> dict[str, Any]:
+    """Return the counts of a document for the objects of each class, in the source and in the destination."""
     folders: dict[str, dict[str, list[int]]] = {}
-    for title, sides in found.items():
+    for title, sides in objects_by_class.items():
         for place, objects in zip((0, 2), sides, strict=True):
             for key, size in objects:
-                four = folders.setdefault(key[: key.find("/") + 1], {}).setdefault(title, [0] * 4)
-                four[place : place + 2] = [four[place] + 1, four[place + 1] + size]
-    in_scope = {title: sides for title, sides in found.items() if title not in ("outside", "canary", "oms_own")}
-    source, destination = ([one for sides in in_scope.values() for one in sides[place]] for place in (0, 1))
+                totals = folders.setdefault(key[: key.find("/") + 1], {}).setdefault(title, [0] * 4)
+                totals[place : place + 2] = [totals[place] + 1, totals[place + 1] + size]
+    in_scope = {
+        title: sides for title, sides in objects_by_class.items() if title not in ("outside", "canary", "oms_own")
+    }
+    source, destination = ([pair for sides in in_scope.values() for pair in sides[place]] for place in (0, 1))
     return {
         "source": {**side(source), "state_digest": "1" * 64},
         "destination": side(destination),
         "last_written": [
             {"key": key, "at": f"2026-01-31T07:{59 - number}:00Z"} for number, (key, _) in enumerate(source[:20])
         ],
-        "classes": {title: of_class(*found.get(title, ([], []))) for title in TITLES},
+        "classes": {title: of_class(*objects_by_class.get(title, ([], []))) for title in TITLES},
         "folders": folders,
     }
 
 
 def a_sample(read: int = 3) -> dict[str, Any]:
-    """One of all three objects, of which so many were read."""
+    """Return a sample of all three objects, `read` of which were read."""
     keys = [key for key, _ in SOURCE]
     return {
         "asked": 3,
@@ -165,37 +173,37 @@ def a_sample(read: int = 3) -> dict[str, Any]:
 
 
 def of_headers(sample: Mapping[str, Any] | None, **changes: Any) -> dict[str, Any]:
-    """What is said of the headers of what was sampled, none of which is lost."""
+    """Return the headers of a sample without any loss."""
     drawn = sample["drawn"] if sample and not sample.get("unread") else 0
     nothing = {"more": [], "gone": [], "documented": {}, "unexpected": {}, "problem": ""}
     return {"migrated": True, "drawn": drawn, **nothing, **changes}
 
 
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """A rehearsal that is sound, if `results` are those of `would_be`."""
+    """Return a sound rehearsal, if `results` lead to `would_be`."""
     parts = ("settle", "replay", "compare", "again", "close", "oms", "standstill", "sample", "total")
     minutes = dict(zip(parts, (5, 1, 54, 5, 2, 10, 54, 2, 133), strict=True))
     of_freeze = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL")
-    given = {
+    all_results = {
         **dict.fromkeys(of_freeze, "not run"),
-        **_with_headers(_ENOUGH.get(would_be, {}) if results is None else results),
+        **_with_headers(_RESULTS_OF_VERDICT.get(would_be, {}) if results is None else results),
     }
-    failing = [name for name in IDS if name in given and name not in (*of_freeze, "MOVING", "IN_FLIGHT")]
-    told = {"would_be": would_be, "minutes": minutes, "failing": failing}
-    return certificate(given, verdict="REHEARSAL", frozen_since=None, rehearsal=told)
+    failing = [name for name in IDS if name in all_results and name not in (*of_freeze, "MOVING", "IN_FLIGHT")]
+    expected = {"would_be": would_be, "minutes": minutes, "failing": failing}
+    return certificate(all_results, verdict="REHEARSAL", frozen_since=None, rehearsal=expected)
 
 
 def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], object]]:
-    """Each value in a document, and each that has some, with where it is."""
+    """Yield each value in a document, containers included, with its path."""
     if path:
         yield path, value
     if isinstance(value, dict | list):
-        for name, one in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(one, (*path, name))
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(part, (*path, name))
 
 
 def replaced(document: Mapping[str, Any], path: Sequence[str | int], value: object) -> dict[str, Any]:
-    """The document with another value in that place."""
+    """Return the document with another value at this path."""
     made: Any = copy.deepcopy(document)
     at = reduce(getitem, path[:-1], made)
     at[path[-1]] = value
@@ -203,7 +211,7 @@ def replaced(document: Mapping[str, Any], path: Sequence[str | int], value: obje
 
 
 def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with its hash, as the contract says it."""
-    rest = {name: value for name, value in document.items() if name != "sha256"}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
-    return {**rest, "sha256": hashlib.sha256(text.encode("ascii")).hexdigest()}
+    """Return the document with its hash, as the contract defines it."""
+    hashed = {name: value for name, value in document.items() if name != "sha256"}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
+    return {**hashed, "sha256": hashlib.sha256(text.encode("ascii")).hexdigest()}

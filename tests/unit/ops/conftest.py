@@ -1,4 +1,4 @@
-"""What tests of several commands share."""
+"""Fixtures for the tests of several commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.ops import Seen, StandInTool
 
 @pytest.fixture(autouse=True)
 def _usual_terminal(monkeypatch) -> None:
-    """Whoever has one has colours and room, whatever the terminal is that the tests run on."""
+    """Set a terminal with colours and room, independent of the terminal that runs the tests."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -20,31 +20,31 @@ def _usual_terminal(monkeypatch) -> None:
 
 @pytest.fixture
 def command(monkeypatch, tmp_path) -> Callable[..., int]:
-    """`ops.py` with these words, in a folder of its own and the given world; returns the exit code."""
+    """Run a command of `ops.py` in its own folder and a given session; return the exit code."""
     monkeypatch.chdir(tmp_path)
 
-    def command(seen: Seen, name: str, *words: str) -> int:
-        monkeypatch.setattr(cli.call, "caller", lambda template, folder: seen.session.caller)
-        monkeypatch.setattr(cli, "Screen", lambda clock: seen.session.screen)
-        return cli.main([name, "--lang", seen.session.lang, *words], seen.clock)
+    def command(console: Seen, name: str, *words: str) -> int:
+        monkeypatch.setattr(cli.call, "caller", lambda template, folder: console.session.caller)
+        monkeypatch.setattr(cli, "Screen", lambda clock: console.session.screen)
+        return cli.main([name, "--lang", console.session.lang, *words], console.clock)
 
     return command
 
 
 @pytest.fixture
 def run(command):
-    """`ops.py` with these words, asking `caller`; returns the exit code, what is printed and what is said."""
+    """Run a command of `ops.py` against `caller`; return the exit code, the output and the messages."""
 
     def run(caller: object, *words: str, lang: str = "en") -> tuple[int, str, str]:
-        seen = Seen(caller, lang=lang)
-        return command(seen, *words), seen.out.getvalue(), seen.said
+        console = Seen(caller, lang=lang)
+        return command(console, *words), console.out.getvalue(), console.said
 
     return run
 
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch) -> StandInTool:
-    """The only program on the PATH."""
+    """Install a stand-in for `s` as the only program on the PATH."""
     program = StandInTool(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(program.folder))
     return program

@@ -1,8 +1,8 @@
-"""Which language ops.py speaks if nobody says."""
+"""Default language of ops.py."""
 
 import pytest
 
-from ops.command_line.parser import usual
+from ops.command_line.parser import default_language
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,10 @@ from ops.command_line.parser import usual
         ({}, None, "en"),
     ],
 )
-def test_it_speaks_that_of_the_environment_or_else_of_the_system(monkeypatch, mocker, environment, system, lang):
+def test_language_is_of_the_environment_or_else_of_the_system(monkeypatch, mocker, environment, system, lang):
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     mocker.patch("locale.getlocale", return_value=(system, "UTF-8"))
-    assert usual() == lang
+    assert default_language() == lang

@@ -1,5 +1,7 @@
-"""What people read, nothing goes by: no code of ops.py compares or takes apart a sentence of an answer; nor has a
-sentence a command in it that is not put together where it is said."""
+"""Sentences are for readers alone.
+
+No code of ops.py compares or splits a sentence of an answer, and no sentence contains a command as fixed text.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pytest
 import ops
 
 FILES = sorted(Path(ops.__file__).parent.rglob("*.py"))
-# What is said for people only: names in answers, and what the command line says itself.
+# Fields of answers and attributes of the command line with text for readers alone.
 SENTENCES = {"text", "text_zh", "seen", "seen_zh", "wanted", "wanted_zh", "next", "next_zh", "stopped", "meaning"}
 SENTENCES |= {"meaning_zh", "claim", "claim_zh", "story", "story_zh", "message", "fix", "problem", "remedies"}
 
@@ -21,7 +23,7 @@ TAKES_APART = {"startswith", "endswith", "removeprefix", "removesuffix", "split"
 
 
 def asked_for(node: ast.expr) -> str:
-    """The name of the part of an answer that an expression is: `answer["next"]`, `one.get("next")`."""
+    """Return the field of an answer that an expression reads, as in `answer["next"]` or `answer.get("next")`."""
     match node:
         case ast.Subscript(slice=ast.Constant(value=str(name))):
             return name
@@ -35,29 +37,31 @@ def asked_for(node: ast.expr) -> str:
 
 
 def reads(tree: ast.AST) -> list[str]:
-    """Where a sentence is compared to something, searched, or taken apart."""
-    found = []
+    """Return the places where a sentence is compared, searched or split."""
+    places = []
     for node in ast.walk(tree):
         looked_at: list[ast.expr] = []
         match node:
             case ast.Compare(left=left, ops=operators, comparators=others):
-                # Whether there is one at all is asked of None only.
+                # A comparison with None only asks if the sentence exists.
                 if not any(isinstance(operator, (ast.Is, ast.IsNot)) for operator in operators):
                     looked_at = [left, *others]
             case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in TAKES_APART:
                 looked_at = [value]
-            case ast.Call(func=ast.Attribute(attr="search" | "match" | "fullmatch" | "findall" | "knows"), args=given):
-                looked_at = given
-        found += [f"{node.lineno}: {asked_for(expr)}" for expr in looked_at if asked_for(expr) in SENTENCES]
-    return found
+            case ast.Call(
+                func=ast.Attribute(attr="search" | "match" | "fullmatch" | "findall" | "knows"), args=arguments
+            ):
+                looked_at = arguments
+        places += [f"{node.lineno}: {asked_for(expr)}" for expr in looked_at if asked_for(expr) in SENTENCES]
+    return places
 
 
-def test_no_sentence_is_compared_or_taken_apart():
-    found = {str(file): reads(ast.parse(file.read_text(encoding="utf-8"))) for file in FILES}
-    assert {name: lines for name, lines in found.items() if lines} == {}
+def test_no_sentence_is_compared_or_split():
+    places = {str(file): reads(ast.parse(file.read_text(encoding="utf-8"))) for file in FILES}
+    assert {name: lines for name, lines in places.items() if lines} == {}
 
 
-def test_no_sentence_has_a_command_but_as_a_value():
+def test_sentences_contain_commands_only_as_values():
     nodes = [node for file in FILES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     calls = [node.args[0] for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "t"]
     phrases = [call.value for call in calls if isinstance(call, ast.Constant)]
@@ -77,5 +81,5 @@ def test_no_sentence_has_a_command_but_as_a_value():
         're.search("[0-9]+", one["seen"])',
     ],
 )
-def test_it_would_be_seen(line):
+def test_line_that_reads_a_sentence_is_detected(line):
     assert reads(ast.parse(line))

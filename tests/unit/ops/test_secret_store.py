@@ -1,4 +1,4 @@
-"""`ops.py secrets`: what s.yaml names goes into the tool's store, whole or not at all, and is shown nowhere."""
+"""`ops.py secrets`: the secrets of s.yaml enter the tool's store, all or none, and are never shown."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def nothing_is_set(monkeypatch):
 
 @pytest.fixture
 def keep(tmp_path):
-    """Runs the command; gives what is stored, and what is shown."""
+    """Run the command; return the stored secrets and the output."""
     (tmp_path / "s.yaml").write_text(S_YAML)
 
     def keep(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:
         kept: dict[str, str] = {}
         store = SimpleNamespace(keep_secret=kept.__setitem__, forget_secret=kept.pop, secrets=kept.keys)
-        seen = Seen(store, typed=typed)
-        keys.keep(seen.session, Namespace(name=list(names), template=template), tmp_path)
-        return kept, seen.out.getvalue() + seen.said
+        console = Seen(store, typed=typed)
+        keys.keep(console.session, Namespace(name=list(names), template=template), tmp_path)
+        return kept, console.out.getvalue() + console.said
 
     return keep
 
 
-def test_the_environments_values_are_stored_under_the_names_of_s_yaml(keep, monkeypatch):
+def test_values_of_the_environment_are_stored_under_names_of_s_yaml(keep, monkeypatch):
     for name, value in VALUES.items():
         monkeypatch.setenv(name, value)
     kept, shown = keep()
@@ -52,7 +52,7 @@ def test_the_environments_values_are_stored_under_the_names_of_s_yaml(keep, monk
     assert (lacks(shown, *VALUES.values()), shown.endswith("s deploy -y\n")) == ([*VALUES.values()], True)
 
 
-def test_in_a_terminal_it_asks_for_what_is_not_set_and_shows_nothing_of_it(keep, monkeypatch):
+def test_terminal_asks_for_missing_secrets_without_echo(keep, monkeypatch):
     monkeypatch.setenv("HW_AK", VALUES["HW_AK"])
     asked = []
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: asked.append(prompt) or " SK0002\n")
@@ -62,7 +62,7 @@ def test_in_a_terminal_it_asks_for_what_is_not_set_and_shows_nothing_of_it(keep,
 
 
 @pytest.mark.parametrize("typed", [None, ""])
-def test_of_two_keys_none_is_stored_if_one_is_missing(keep, monkeypatch, mocker, typed):
+def test_no_secret_is_stored_if_another_is_missing(keep, monkeypatch, mocker, typed):
     monkeypatch.setenv("HW_AK", "AK0001")
     mocker.patch("getpass.getpass", side_effect=EOFError)
     with pytest.raises(UsageError, match="HW_SK is empty") as raised:
@@ -71,7 +71,7 @@ def test_of_two_keys_none_is_stored_if_one_is_missing(keep, monkeypatch, mocker,
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "problem"),
     [
         *(("HW_AK", value, "HW_AK has blanks") for value in ("two words", "a\x00b", "锁匙", "a\nb")),
         # Addresses that the functions would refuse.
@@ -79,28 +79,28 @@ def test_of_two_keys_none_is_stored_if_one_is_missing(keep, monkeypatch, mocker,
         ("ALERT_WEBHOOK", "oapi.dingtalk.com/robot/send?access_token=x", "ALERT_WEBHOOK does not start with https://"),
     ],
 )
-def test_what_cannot_be_a_value_is_refused_and_not_repeated(keep, monkeypatch, name, value, told):
+def test_invalid_secret_is_refused_and_not_repeated(keep, monkeypatch, name, value, problem):
     monkeypatch.setattr("os.environ", {name: value})
-    with pytest.raises(UsageError, match=told) as raised:
+    with pytest.raises(UsageError, match=problem) as raised:
         keep(name)
     assert value not in raised.value.happened.en + raised.value.happened.zh
 
 
 @pytest.mark.parametrize(
-    ("data", "file", "told"),
+    ("data", "file", "problem"),
     [
         (S_YAML.replace("secret(", "env(").encode(), "s.yaml", r"s\.yaml says no HW_AK"),
         (b"", "nothing.yaml", r"nothing\.yaml cannot be read"),
         (f"# 照片\n{S_YAML}".encode("gb18030"), "s.yaml", r"s\.yaml is not UTF-8"),
     ],
 )
-def test_a_file_that_does_not_name_the_keys_is_refused(keep, tmp_path, data, file, told):
+def test_file_without_the_secrets_names_is_refused(keep, tmp_path, data, file, problem):
     (tmp_path / "s.yaml").write_bytes(data)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=problem):
         keep(template=tmp_path / file)
 
 
-def test_the_tool_gets_a_value_by_its_environment_and_never_as_an_argument(stand_in, tmp_path):
+def test_tool_receives_a_secret_in_its_environment_only(stand_in, tmp_path):
     store = tmp_path / "secrets.yaml"
     store.write_text("{}")
     store.chmod(0o644)
@@ -109,7 +109,7 @@ def test_the_tool_gets_a_value_by_its_environment_and_never_as_an_argument(stand
     assert (stand_in.calls, stat.S_IMODE(store.stat().st_mode)) == ([[], ["-v"]], 0o600)
 
 
-def test_a_tool_that_does_not_take_it_is_an_error_that_does_not_repeat_it(stand_in, tmp_path):
+def test_error_of_a_refused_secret_does_not_repeat_it(stand_in, tmp_path):
     stand_in.plan({"*": {"out": "unknown option SK0002", "err": "SK0002", "code": 1}})
     with pytest.raises(ToolError) as raised:
         Tool(None, tmp_path).keep_secret("sync_HW_SK", "SK0002")

@@ -1,4 +1,4 @@
-"""Waiting for a pass: it is called until it has ended, others look meanwhile, and what rests is not waited for."""
+"""Waiting for a pass: calls until its end, requests for progress meanwhile, and pauses after a stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SUPERSEDED = open_compare(stop="superseded", stopped="a newer pass of these keys
 
 
 @pytest.mark.parametrize(
-    ("job", "answers", "pauses", "told"),
+    ("job", "answers", "pauses", "message"),
     [
         ("reconcile", [a_pass()], 0, ""),
         ("compare", [*[open_compare()] * 7, compared()], 0, ""),
@@ -65,19 +65,20 @@ SUPERSEDED = open_compare(stop="superseded", stopped="a newer pass of these keys
         *("it says no reason", "somebody has begun it anew", "two who wish different things", "closed", "too large"),
     ],
 )
-def test_it_is_called_until_it_has_ended_and_what_rests_after_a_pause_and_not_for_ever(job, answers, pauses, told):
-    # GIVEN answers, after which another one would be an end of it as well
-    seen = Seen(FakeCaller(**{job: [*answers, a_pass() if job == "reconcile" else compared()]}))
-    found = to_json(run_pass(seen.session, job, {"restart": True, "prefix": "a"}))
-    # What is asked of a comparison is not all that it answers.
-    assert found == {name: answers[-1][name] for name in (found if job == "compare" else answers[-1])}
-    assert seen.caller.payloads(job) == [{"restart": True, "prefix": "a"}, *[{"prefix": "a"}] * (len(answers) - 1)]
-    assert seen.clock.slept == [30.0] * pauses
-    assert seen.said.splitlines()[:1] == [f"{told} It is tried again in 30 seconds"] * bool(told)
+def test_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, pauses, message):
+    # GIVEN these answers; a further call would end the pass as well
+    """Call a pass until it ends; after a stop pause, and give up after a few attempts."""
+    console = Seen(FakeCaller(**{job: [*answers, a_pass() if job == "reconcile" else compared()]}))
+    answer = to_json(run_pass(console.session, job, {"restart": True, "prefix": "a"}))
+    # A comparison has more fields than the answer that is compared.
+    assert answer == {name: answers[-1][name] for name in (answer if job == "compare" else answers[-1])}
+    assert console.caller.payloads(job) == [{"restart": True, "prefix": "a"}, *[{"prefix": "a"}] * (len(answers) - 1)]
+    assert console.clock.slept == [30.0] * pauses
+    assert console.said.splitlines()[:1] == [f"{message} It is tried again in 30 seconds"] * bool(message)
 
 
 class Working:
-    """A caller whose work lasts until it was looked at so often."""
+    """A caller whose pass ends after these requests for progress."""
 
     def __init__(self, *looks: object) -> None:
         self.looks = list(looks)
@@ -97,48 +98,48 @@ class Working:
         return look
 
 
-def passing(seen: Seen) -> None:
-    """A second goes by whenever somebody looks at the clock."""
+def passing(console: Seen) -> None:
+    """Advance the clock by a second at each reading."""
 
     def monotonic() -> float:
-        seen.clock.seconds += 1
-        return seen.clock.seconds
+        console.clock.seconds += 1
+        return console.clock.seconds
 
-    seen.clock.monotonic = monotonic
+    console.clock.monotonic = monotonic
 
 
-def test_meanwhile_it_says_how_far_the_pass_is():
-    # GIVEN a terminal, and a pass at which somebody looks: the first time it is the one before, then one fails
+def test_progress_of_the_pass_is_shown_meanwhile():
+    # GIVEN a terminal, and a pass whose first progress is an older pass, and whose second is an error
     caller = Working(a_pass(), BROKEN, open_pass(), open_pass(share=0.5))
-    seen = Seen(caller, typed="")
-    passing(seen)
+    console = Seen(caller, typed="")
+    passing(console)
 
-    # WHEN somebody waits for it
-    run_pass(seen.session, "compare", {"restart": True, "prefix": "a/"})
+    # WHEN the command waits for the pass
+    run_pass(console.session, "compare", {"restart": True, "prefix": "a/"})
 
-    # THEN the looks are about the same scope, and the line has share, rate, time left, and time gone
+    # THEN the requests have the same scope, and the line has share, rate, time left and elapsed time
     assert len(caller.payloads) >= 3
     assert all(payload == {"prefix": "a/", "look": True} for payload in caller.payloads)
-    told = ("begins", "34%, 1,000 objects, 100 objects a minute, 12 min left")
-    assert lacks(seen.said, *told, "\n") == ["\n"]
+    expected = ("begins", "34%, 1,000 objects, 100 objects a minute, 12 min left")
+    assert lacks(console.said, *expected, "\n") == ["\n"]
 
 
-def test_without_a_terminal_it_is_a_line_a_minute():
+def test_progress_without_a_terminal_is_a_line_a_minute():
     caller = Working(*[open_pass()] * 20)
-    seen = Seen(caller, lang="zh")
-    passing(seen)
-    run_pass(seen.session, "compare", {})
-    lines = seen.said.splitlines()
-    assert len(lines) == pytest.approx(seen.clock.seconds / 60, abs=2)
+    console = Seen(caller, lang="zh")
+    passing(console)
+    run_pass(console.session, "compare", {})
+    lines = console.said.splitlines()
+    assert len(lines) == pytest.approx(console.clock.seconds / 60, abs=2)
     assert lines[-1].endswith("：34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟")
 
 
-def test_whoever_interrupts_is_told_how_to_look_at_this_pass():
-    seen = Seen(FakeCaller(compare=KeyboardInterrupt()))
+def test_interrupted_pass_has_the_command_that_shows_its_progress():
+    console = Seen(FakeCaller(compare=KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        run_pass(seen.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
-    hint, told = seen.session.hint, "compare goes on in the cloud. See how far it is:"
-    assert hint.en.startswith(f"{told} {OPS} compare --deep --prefix 'a <script>")
+        run_pass(console.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
+    hint, sentence = console.session.hint, "compare goes on in the cloud. See how far it is:"
+    assert hint.en.startswith(f"{sentence} {OPS} compare --deep --prefix 'a <script>")
     assert [text.rpartition(" ")[2] for text in (hint.en, hint.zh)] == ["--look", "--look"]
 
 

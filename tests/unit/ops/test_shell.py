@@ -1,4 +1,4 @@
-"""Commands that are printed: pasted into a shell, they say what was meant, whatever a key is."""
+"""Printed commands reach a program unchanged through a shell, for any key."""
 
 from __future__ import annotations
 
@@ -32,15 +32,18 @@ KEYS = [
 
 
 def in_posix(line: str) -> list[str]:
-    """What a program gets that a POSIX shell calls."""
+    """Return the arguments of a program called by a POSIX shell."""
     done = subprocess.run(["/bin/sh", "-c", f'set -- {line}; printf "%s\\0" "$@"'], capture_output=True, check=True)
     return done.stdout.decode().split("\0")[:-1]
 
 
 def in_powershell(line: str) -> list[str]:
-    """The same of PowerShell: in single quotes, of which it takes five characters, everything stands for itself, and
-    two of them for the first (about_Quoting_Rules; CharExtensions.IsSingleQuote); what is not quoted must hold nothing
-    that it acts on, and not begin like splatting. Windows PowerShell loses double quotes on the way."""
+    """Return the arguments of a program called by PowerShell.
+
+    Text in single quotes, for which PowerShell takes five characters, stands for itself, and two of these characters
+    for the first (about_Quoting_Rules; CharExtensions.IsSingleQuote). Unquoted text must not contain a character that
+    PowerShell acts on, nor begin like splatting. Windows PowerShell loses double quotes on the way to a program.
+    """
     quote = "['\u2018\u2019\u201a\u201b]"
     words = re.findall(rf"'(?:[^{quote[1:]}|{quote}{quote})*'|[^' ]+", line)
     assert " ".join(words) == line
@@ -51,7 +54,7 @@ def in_powershell(line: str) -> list[str]:
 
 @pytest.mark.parametrize(("windows", "split"), [(False, in_posix), (True, in_powershell)], ids=["POSIX", "PowerShell"])
 @pytest.mark.parametrize("key", KEYS, ids=ascii)
-def test_a_key_comes_through_a_shell_and_the_command_line_as_it_is(monkeypatch, windows, split, key):
+def test_key_passes_a_shell_and_the_command_line_unchanged(monkeypatch, windows, split, key):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     line = command(Step("replay", {"key": key}))
     interpreter, program, *words = split(line)
@@ -61,7 +64,7 @@ def test_a_key_comes_through_a_shell_and_the_command_line_as_it_is(monkeypatch, 
 
 
 @pytest.mark.parametrize(("encoding", "is_escaped"), [("utf-8", False), ("gbk", True), ("cp1252", True)])
-def test_a_key_that_the_output_s_encoding_lacks_is_printed_so_that_it_is_that_key(monkeypatch, encoding, is_escaped):
+def test_key_outside_the_output_encoding_is_printed_escaped(monkeypatch, encoding, is_escaped):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
     line = command(Step("replay", {"key": "a/😀"}))
     assert ("--escaped-key" in line) == is_escaped
@@ -91,12 +94,12 @@ def test_a_step_is_the_command_of_its_job_and_options(step, line):
 
 
 @pytest.mark.parametrize("job", COMMANDS)
-def test_each_names_the_file_that_this_runs_with_where_it_asks_for_a_project(monkeypatch, job):
+def test_command_of_a_project_names_the_settings_file_in_use(monkeypatch, job):
     monkeypatch.setattr(shell, "TEMPLATE", ContextVar("template", default="my s.yaml"))
     named = " -t 'my s.yaml'" * COMMANDS[job].asks
     assert command(Step(job)).endswith(f"ops.py {job}{named}")
     assert command(Step("deploy")) == "s deploy -y -t 'my s.yaml'"
-    # AND so does a sentence of a function, once, and whatever is around it
+    # AND so does a function's sentence, once, with any text around the command
     line = f"请执行python3 ops.py {job} --since 2026-01-31"
     sentence = shell.with_file(f"{line}。")
     assert (sentence, shell.with_file(sentence)) == (f"{line}{named}。", sentence)

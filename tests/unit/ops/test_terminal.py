@@ -1,4 +1,4 @@
-"""What is printed, on a terminal and elsewhere: nothing that a key contains acts on it."""
+"""Output on a terminal and elsewhere: no key acts on the terminal."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from support.ops import NASTY, FakeClock, Seen
 
 
 def controls(text: str) -> set[str]:
-    """What a terminal would act on."""
-    return {one for one in text if not one.isprintable() and one != "\n"}
+    """Return the characters that a terminal would act on."""
+    return {character for character in text if not character.isprintable() and character != "\n"}
 
 
 def shown(lines: Iterable[Line], typed: str | None = "") -> str:
-    """The lines as an answer; where nothing can be typed, there is no terminal."""
-    seen = Seen(typed=typed)
-    seen.session.screen.answer(lines)
-    return seen.out.getvalue()
+    """Print the lines as an answer and return the output; without `typed` there is no terminal."""
+    console = Seen(typed=typed)
+    console.session.screen.answer(lines)
+    return console.out.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -32,23 +32,23 @@ def shown(lines: Iterable[Line], typed: str | None = "") -> str:
         ("half \ud83d", r"half \ud83d"),
     ],
 )
-def test_what_a_terminal_would_act_on_is_written_out(text, written):
+def test_control_characters_are_escaped(text, written):
     assert escaped(text) == written
 
 
 @pytest.mark.parametrize("typed", [None, ""], ids=["elsewhere", "on a terminal"])
-def test_no_key_gets_through_in_lines_questions_and_progress(typed):
-    seen = Seen(typed=typed)
-    screen = seen.session.screen
+def test_keys_are_escaped_in_lines_questions_and_progress(typed):
+    console = Seen(typed=typed)
+    screen = console.session.screen
     screen.answer([NASTY, Marked(NASTY, NASTY, "nothing known", NASTY)])
     screen.say(NASTY)
     screen.begin()
-    seen.clock.seconds = 100
+    console.clock.seconds = 100
     screen.progress(NASTY)
     assert screen.ask(NASTY) == ""
-    # The line that is rewritten begins with a return, and nothing else does.
-    said = seen.said if typed is None else seen.said.replace("\r", "")
-    assert controls(seen.out.getvalue() + said) == set()
+    # Only the rewritten line begins with a return.
+    messages = console.said if typed is None else console.said.replace("\r", "")
+    assert controls(console.out.getvalue() + messages) == set()
 
 
 @pytest.mark.parametrize(
@@ -61,33 +61,33 @@ def test_no_key_gets_through_in_lines_questions_and_progress(typed):
     ],
     ids=["on a terminal", "who does not want them", "a terminal without colours", "elsewhere"],
 )
-def test_colours_are_for_terminals_and_for_who_wants_them(mocker, environment, typed, line):
+def test_colours_are_only_for_terminals_that_want_them(mocker, environment, typed, line):
     mocker.patch.dict("os.environ", environment)
     assert shown([Marked("  ", "fault", "bad", ": x")], typed) == line
 
 
-def test_on_a_terminal_progress_is_one_line_that_is_rewritten_and_gone_in_the_end():
-    seen = Seen(typed="")
-    screen = seen.session.screen
+def test_progress_on_a_terminal_is_a_rewritten_line_that_disappears():
+    console = Seen(typed="")
+    screen = console.session.screen
     screen.begin()
     for text in ("a long line of progress", "short"):
         screen.progress(text)
     screen.say("done")
-    assert seen.said == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
+    assert console.said == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
 
 
-def test_it_fits_into_the_terminal_though_chinese_takes_two_columns(monkeypatch):
+def test_progress_fits_the_terminal_in_chinese_too(monkeypatch):
     monkeypatch.setenv("COLUMNS", "13")
-    seen = Seen(typed="")
-    seen.session.screen.progress("每分钟两千个对象")
-    assert seen.said == "\r每分钟两千"
+    console = Seen(typed="")
+    console.session.screen.progress("每分钟两千个对象")
+    assert console.said == "\r每分钟两千"
 
 
-def test_a_terminal_that_says_it_has_no_columns_has_the_usual_ones(monkeypatch):
+def test_terminal_without_columns_has_the_default_number(monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda **_: os.terminal_size((0, 0)))
-    seen = Seen(typed="")
-    seen.session.screen.progress("x" * 100)
-    assert seen.said == "\r" + "x" * 77
+    console = Seen(typed="")
+    console.session.screen.progress("x" * 100)
+    assert console.said == "\r" + "x" * 77
 
 
 STEP = "      -> python3 ops.py cutover --frozen-since 2026-01-31T08:00:00Z --deep --restart"
@@ -106,7 +106,7 @@ def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, 
     *broken, step, row = shown(LINES).splitlines()
     assert (step, row, len(broken)) == (*LINES[2:], {60: 4, 80: 3, 200: 2}[columns])
     assert all(width(line) <= columns for line in broken)
-    # Nothing is lost, and no word is broken.
+    # No text is lost, and no word is split.
     before, after = f"{LINES[0].marked} {LINES[1]}".split(), " ".join(broken).split()
     assert [word for word in after if word.isascii()] == [word for word in before if word.isascii()]
     assert "".join(after) == "".join(before)
@@ -136,21 +136,21 @@ def test_off_a_terminal_no_line_is_broken(monkeypatch):
     assert len(shown(LINES, typed=None).splitlines()) == len(LINES)
 
 
-def test_elsewhere_progress_is_a_line_a_minute():
-    seen = Seen()
-    seen.session.screen.begin()
+def test_progress_elsewhere_is_a_line_a_minute():
+    console = Seen()
+    console.session.screen.begin()
     for second in range(200):
-        seen.clock.seconds = second
-        seen.session.screen.progress(f"{second}")
-    assert seen.said == "60\n120\n180\n"
+        console.clock.seconds = second
+        console.session.screen.progress(f"{second}")
+    assert console.said == "60\n120\n180\n"
 
 
-def test_what_the_encoding_lacks_is_written_out():
+def test_characters_outside_the_encoding_are_escaped():
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer(["山"])
     out.flush()
     assert out.buffer.getvalue() == b"\\u5c71\n"
 
 
-def test_no_two_tones_have_one_colour():
+def test_tones_have_different_colours():
     assert len({*COLOURS.values()}) == len(COLOURS)

@@ -23,24 +23,24 @@ from unit.ops.web_page import hostile
 
 
 def text(lines) -> str:
-    """As it is printed where there is no terminal."""
-    seen = Seen()
-    seen.session.screen.answer(lines)
-    return seen.out.getvalue()
+    """Print lines without a terminal and return the output."""
+    console = Seen()
+    console.session.screen.answer(lines)
+    return console.out.getvalue()
 
 
 def view(kind):
-    """What an answer of a kind is on a terminal."""
+    """Return a function that draws an answer of this kind for a terminal."""
     of = VIEWS[kind]
-    return lambda given, lang="en": list(lines.draw(of.report(of.read(given), lang)))
+    return lambda answer, lang="en": list(lines.draw(of.report(of.read(answer), lang)))
 
 
 status_lines, certificate_lines, reconcile_lines = view("status"), view("certificate"), view("reconcile")
 doctor_lines, replay_lines, story_lines, compare_lines = map(view, ("doctor", "replay", "story", "compare"))
 
 
-def pass_lines(given, lang="en"):
-    return (compare_lines if "classes" in given else reconcile_lines)(given, lang)
+def pass_lines(answer, lang="en"):
+    return (compare_lines if "classes" in answer else reconcile_lines)(answer, lang)
 
 
 LAG = (
@@ -57,12 +57,12 @@ LAG = (
     ],
 )
 def test_a_go_explains_why_obs_has_more_objects_than_the_source(lang, line):
-    given = answer("certificate-go")
-    assert (given["source"]["objects"], given["destination"]["objects"]) == (4_604_852, 4_608_162)
-    assert line in text(certificate_lines(given, lang)).splitlines()
+    document = answer("certificate-go")
+    assert (document["source"]["objects"], document["destination"]["objects"]) == (4_604_852, 4_608_162)
+    assert line in text(certificate_lines(document, lang)).splitlines()
 
 
-def test_the_status_has_numbers_remedies_and_sums():
+def test_status_has_numbers_remedies_and_sums():
     out = text(status_lines(report()))
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, out.splitlines()) if line}
     expected = {
@@ -73,46 +73,47 @@ def test_the_status_has_numbers_remedies_and_sums():
         "another project's": "0",
     }
     assert rows.items() >= expected.items()
-    known = "25.0 %, 4,321 so far, 2,000 objects a minute, 7 min left"
-    told = (
+    progress = "25.0 %, 4,321 so far, 2,000 objects a minute, 7 min left"
+    parts = (
         f"        {report()['copying']['failures']['codes']['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n",
         *("Sent again since, and OMS did not take it", "  missing missing", "1,190", "at least 8", "it means this"),
-        f"  A pass is under way since 2026-01-01T23:50:00Z: {known}\n",
+        f"  A pass is under way since 2026-01-01T23:50:00Z: {progress}\n",
         "2026-01-01T04:20:00Z (20 h ago)",
         *LAG,
         "  A comparison is under way since 2026-01-01T23:40:00Z: 25.0 %, 2,000 objects a minute, 7 min left\n",
         report()["fixes"]["THROTTLED"]["en"],
     )
     assert out.startswith("Behind\n  Now behind.\n")
-    assert lacks(out, *told, "never said") == ["never said"]
+    assert lacks(out, *parts, "never said") == ["never said"]
 
 
-def test_bytes_are_there_in_full():
+def test_bytes_are_printed_in_full():
     out = text(status_lines(answer("status")))
     assert f"{answer('status')['oms']['month']['bytes']:,} bytes" in out
     assert " TB" not in out.partition("OBS:")[2].partition("A comparison")[0]
 
 
-def test_only_what_will_not_pass_by_itself_is_red():
+def test_only_lasting_reasons_are_red():
     red = [line.marked for line in status_lines(report()) if isinstance(line, Marked) and line.tone == "bad"]
     assert "Lasting: they need you" in red
     assert "Passing: resent automatically" not in red
 
 
-def test_counters_that_oms_does_not_tell_are_not_known():
+def test_counters_missing_from_oms_are_unknown():
     month = {"requests": None, "copied": 3, "failed": 0, "skipped": 0, "bytes": None}
     rows = [line.split() for line in text(status_lines(report(oms={**report()["oms"], "month": month}))).splitlines()]
-    found = [row for row in rows if row[:1] in (["requested"], ["copied"])]
-    assert found == [["requested", "42", "not", "known"], ["copied", "40", "3"]]
+    counters = [row for row in rows if row[:1] in (["requested"], ["copied"])]
+    assert counters == [["requested", "42", "not", "known"], ["copied", "40", "3"]]
 
 
-def test_the_months_counters_keep_their_order_though_function_compute_sorts_names():
+def test_counters_keep_their_order_in_a_sorted_answer():
+    """Print the month's counters in order, although Function Compute sorts the names."""
     out = text(status_lines(json.loads(json.dumps(report(), sort_keys=True))))
     places = [out.index(word) for word in ("\n    requested ", "\n    copied ", "\n    skipped ", "\n    volume ")]
     assert places == sorted(places)
 
 
-def test_one_keys_story_is_shown():
+def test_story_of_a_key_is_shown():
     assert text(story_lines(STORY, "en")) == (
         "'a b': OMS accepted an older version.\n"
         "      -> Reconcile sends it. To send it now:\n"
@@ -128,8 +129,16 @@ def test_one_keys_story_is_shown():
     assert "  destination bucket: no right\n" in text(story_lines(unknown, "en"))
 
 
-def doctor_check(name: str, state: str, seen: str, fix: str) -> dict[str, str]:
-    return {"name": name, "name_zh": name, "state": state, "seen": seen, "seen_zh": seen, "fix": fix, "fix_zh": fix}
+def doctor_check(name: str, state: str, finding: str, fix: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "name_zh": name,
+        "state": state,
+        "seen": finding,
+        "seen_zh": finding,
+        "fix": fix,
+        "fix_zh": fix,
+    }
 
 
 CHECKS = [
@@ -141,7 +150,7 @@ CHECKS = [
     doctor_check("createEvent", "unknown", "too many records", "Look again."),
     doctor_check("records flow", "skipped", "no object yet", ""),
 ]
-FOUND = """\
+FAULTS_FIRST = """\
 Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
   fault: task: NO_TASK 404
       -> Check SYNC_URL.
@@ -154,16 +163,16 @@ Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
 """
 
 
-def test_the_fault_that_doctor_found_comes_first_and_what_is_well_is_counted():
+def test_faults_come_first_and_sound_checks_are_counted():
     answer = {"ok": False, "text": "Setup has faults", "text_zh": "配置有误", "checks": CHECKS}
-    assert text(doctor_lines(answer, "en")) == FOUND
+    assert text(doctor_lines(answer, "en")) == FAULTS_FIRST
     assert text(doctor_lines({**answer, "checks": CHECKS[:1]}, "zh")) == "配置有误：正常 1\n"
 
 
 @pytest.mark.parametrize(
     ("state", "tone"), [("fault", "bad"), ("unknown", "bad"), ("warning", "open"), ("skipped", "calm")]
 )
-def test_a_state_of_doctors_is_marked(state, tone):
+def test_state_of_a_check_is_marked(state, tone):
     answer = {"ok": False, "text": "x", "text_zh": "x", "checks": [doctor_check("a", state, "b", "c")]}
     assert list(doctor_lines(answer, "en"))[1] == Marked("  ", state, tone, ": a: b")
 
@@ -194,7 +203,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
 
 
 @pytest.mark.parametrize(
-    ("view", "answer", "lang", "told"),
+    ("view", "answer", "lang", "expected"),
     [
         (status_lines, ACKNOWLEDGED, "en", ["acknowledged up to: 2026-01-01T12:00:00Z"]),
         (
@@ -258,18 +267,18 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
         "what could not be read, how much that leaves open, and no sixth key of it",
     ],
 )
-def test_what_matters_of_an_answer_is_said_in_the_language_that_is_asked_for(view, answer, lang, told):
-    # Of keys there are five at most: the sixth is 'f'.
-    assert lacks(text(view(answer, lang)), *told, "'f'") == ["'f'"]
+def test_main_facts_of_an_answer_are_in_the_language_requested(view, answer, lang, expected):
+    # At most five keys are shown; the sixth is 'f'.
+    assert lacks(text(view(answer, lang)), *expected, "'f'") == ["'f'"]
 
 
-def test_a_long_key_does_not_push_the_others_aside():
-    one = {"key": "x" * 900, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""}
-    out = text(status_lines(report(backlog={**report()["backlog"], "keys": [one, {**one, "key": "y"}]})))
+def test_long_key_does_not_widen_other_rows():
+    waiting = {"key": "x" * 900, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""}
+    out = text(status_lines(report(backlog={**report()["backlog"], "keys": [waiting, {**waiting, "key": "y"}]})))
     assert all(len(line) < 160 for line in out.splitlines() if "'y'" in line)
 
 
-def test_reconcile_says_what_it_found_or_how_far_it_is():
+def test_reconcile_reports_its_result_or_progress():
     out = text(pass_lines(a_pass(), "en"))
     assert out.startswith("The pass has ended.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
     assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects a minute\n" in out
@@ -281,7 +290,7 @@ def test_reconcile_says_what_it_found_or_how_far_it_is():
 LACKING = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": sides(0, 2, "u")}
 
 
-def test_compare_shows_each_class_that_has_objects_and_the_first_keys_of_what_is_not_equal():
+def test_compare_shows_classes_with_objects_and_first_unequal_keys():
     out = text(pass_lines(compared({**LACKING, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en"))
     judged = ("  keys judged again: 2026-01-31T09:30:00Z\n", "  In OBS up to: 2026-01-31T08:59:00Z", *LAG)
     assert lacks(out, *judged, "  missing\n      'a'\n      'b'\n") == []
@@ -306,7 +315,7 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         (compared({"moving": sides(1, 0)}), 3, "Some of it is still on its way."),
         (compared({"arriving": sides(0, 1)}), 3, "Some of it is still on its way."),
         (compared({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Not all is in OBS."),
-        # Nothing sends it by itself in a closed project, or if it is REJECTED.
+        # In a closed project, or if it is REJECTED, no function resends it.
         (compared({"failed_before": sides(1, 0)}), 1, "Not all is in OBS."),
         (
             compared({"in_flight": sides(1, 0), "equal_size": sides(1, 1)}),
@@ -346,22 +355,22 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         ),
     ],
 )
-def test_the_title_and_the_exit_code_of_a_pass_go_together(answer, code, title):
+def test_title_and_exit_code_of_a_pass_agree(answer, code, title):
     assert text(pass_lines(answer)).splitlines()[0] == title
     view = VIEWS["compare" if "classes" in answer else "reconcile"]
-    found = view.read(answer)
-    assert view.exit_code(found) == code
-    assert (view.report(found, "en").hero.tone == "good") == (code == 0 and answer["finished"])
+    parsed = view.read(answer)
+    assert view.exit_code(parsed) == code
+    assert (view.report(parsed, "en").hero.tone == "good") == (code == 0 and answer["finished"])
 
 
-def test_what_is_merely_on_its_way_is_not_red_and_its_keys_are_named():
-    said = compared({"in_flight": sides(1, 0, "late")})
-    assert passes.report(VIEWS["compare"].read(said), "en").hero.tone == "way"
-    assert "  in_flight\n      'late'\n" in text(pass_lines(said))
+def test_objects_on_their_way_are_named_and_not_red():
+    answer = compared({"in_flight": sides(1, 0, "late")})
+    assert passes.report(VIEWS["compare"].read(answer), "en").hero.tone == "way"
+    assert "  in_flight\n      'late'\n" in text(pass_lines(answer))
 
 
 @pytest.mark.parametrize("trial", [compared(LACKING, **TRIAL), a_pass(missing=["a"], **TRIAL)])
-def test_a_trial_says_what_it_would_send_and_not_that_it_was_sent(trial):
+def test_trial_reports_objects_to_send_and_none_sent(trial):
     not_sent = ["sent again", "sent by this pass"]
     assert lacks(text(pass_lines(trial)), "  would be sent: 5\n", *not_sent) == not_sent
 
@@ -383,18 +392,18 @@ def test_a_trial_says_what_it_would_send_and_not_that_it_was_sent(trial):
         (a_pass(), "begins", "正在开始"),  # the one before it
     ],
 )
-def test_how_far_a_pass_is_fits_into_a_line(answer, en, zh):
-    found = answer and from_json(PassAnswer, answer)
-    assert [passes.how_far(found, lang).replace("\u00a0", " ") for lang in ("en", "zh")] == [en, zh]
+def test_progress_of_a_pass_is_a_single_line(answer, en, zh):
+    state = answer and from_json(PassAnswer, answer)
+    assert [passes.how_far(state, lang).replace("\u00a0", " ") for lang in ("en", "zh")] == [en, zh]
 
 
-def test_a_certificate_names_what_did_not_pass_with_what_to_do():
+def test_certificate_names_failed_checks_with_remedies():
     missing = {"result": "failed", "keys": ["a", NASTY], "step": {"job": "compare", "options": {"again": True}}}
     sample = {"result": "not run", "gates": False}
     document = a_certificate({"MISSING": missing, "SAMPLE": sample}, "NO-GO", accepted={"equal_size": "Li, checked"})
     out = text(certificate_lines(document))
     assert out.startswith("NO-GO\n  These checks failed: MISSING.\n")
-    told = (
+    expected = (
         "  Writes stopped: 2026-01-31T08:00:00Z (2026-01-31 UTC)\n  As of: 2026-01-31T09:12:00Z (",
         f"  Checks passed: {len(IDS) - 3} of {len(IDS) - 2}\n",
         "  failed: Nothing is missing in OBS MISSING\n      counted: 1 object, 4 bytes\n",
@@ -402,14 +411,14 @@ def test_a_certificate_names_what_did_not_pass_with_what_to_do():
         f"      -> mend MISSING\n      -> {OPS} compare --again\n",
         *("      'a'\n", "equal size equal_size", "  Li, checked  "),
     )
-    assert lacks(out, *told, "SAMPLE") == ["SAMPLE"]
+    assert lacks(out, *expected, "SAMPLE") == ["SAMPLE"]
     out = text(certificate_lines(document, "zh"))
     assert out.startswith("NO-GO\n  以下检查未通过：MISSING。\n")
-    seen = "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象、4 字节\n      certify 所见：MISSING 所见\n"
-    assert lacks(out, seen, "      -> 修复 MISSING\n") == []
+    in_chinese = "  未通过：OBS 中没有缺失 MISSING\n      计数：1 个对象、4 字节\n      certify 所见：MISSING 所见\n"
+    assert lacks(out, in_chinese, "      -> 修复 MISSING\n") == []
 
 
-def test_a_rehearsal_says_how_long_the_freeze_lasts():
+def test_rehearsal_has_the_length_of_the_freeze():
     document = rehearsal("NO-GO", {"MISSING": "failed"})
     out = text(certificate_lines(document))
     stopped = "  writes stopped: not stopped: a rehearsal\n"
@@ -432,7 +441,7 @@ def test_a_rehearsal_says_how_long_the_freeze_lasts():
         (a_certificate({"MISSING": "failed"}), 4),
     ],
 )
-def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):
+def test_exit_code_is_the_verdict_of_a_sound_document(document, code):
     assert cutover_result.exit_code(document) == code
 
 
@@ -450,12 +459,12 @@ def test_the_exit_code_is_the_verdict_of_what_is_sound(document, code):
     ids=["status", "doctor", "story", "replay", "reconcile", "compare", "certificate"],
 )
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_no_text_of_an_answer_acts_on_a_terminal(view, answer, lang, monkeypatch):
+def test_hostile_text_does_not_act_on_a_terminal(view, answer, lang, monkeypatch):
     monkeypatch.setenv("COLUMNS", "9999")
-    seen = Seen(typed="")
-    told = list(view(hostile(answer, NASTY), lang))
-    seen.session.screen.answer(told)
-    shown = re.sub(r"\x1b\[(0|2|3[1-4])m", "", seen.out.getvalue())
+    console = Seen(typed="")
+    drawn = list(view(hostile(answer, NASTY), lang))
+    console.session.screen.answer(drawn)
+    shown = re.sub(r"\x1b\[(0|2|3[1-4])m", "", console.out.getvalue())
     assert "\\x1b[2J" in shown
-    assert all(one.isprintable() or one == "\n" for one in shown)
-    assert shown.count("\n") == sum(len([*line.lines(9999)]) if isinstance(line, Fitted) else 1 for line in told)
+    assert all(character.isprintable() or character == "\n" for character in shown)
+    assert shown.count("\n") == sum(len([*line.lines(9999)]) if isinstance(line, Fitted) else 1 for line in drawn)

@@ -1,4 +1,4 @@
-"""A web page, as the tests look at it."""
+"""Web pages, parsed for tests, and answers that strain them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.answers import answer
 
 # Elements that have no end.
 _VOID = ("meta", "link")
-# What is hostile in a text: markup, quotation marks, controls, what reorders, what no file can hold, length.
+# Hostile texts: markup, quotation marks, controls, reordering, characters that no file can contain, length.
 NASTY = (
     "<script>alert(1)</script>",
     "\"'><img src=x onerror=alert(1)>",
@@ -30,32 +30,32 @@ NASTY = (
 )
 
 
-def certificate_page(given: Mapping[str, Any], language: str = "en") -> str:
-    """The page of an answer of certify."""
-    return page.draw(cutover_result.report(given, language))
+def certificate_page(document: Mapping[str, Any], language: str = "en") -> str:
+    """Draw the page of an answer of certify."""
+    return page.draw(cutover_result.report(document, language))
 
 
-def status_page(given: Mapping[str, Any], language: str = "en") -> str:
-    """The page of an answer of status."""
-    return page.draw(status.report(from_json(StatusAnswer, given), language))
+def status_page(document: Mapping[str, Any], language: str = "en") -> str:
+    """Draw the page of an answer of status."""
+    return page.draw(status.report(from_json(StatusAnswer, document), language))
 
 
-def page_of(given: Mapping[str, Any], language: str = "en") -> str:
-    """The page of either."""
-    return (certificate_page if "kind" in given else status_page)(given, language)
+def page_of(document: Mapping[str, Any], language: str = "en") -> str:
+    """Draw the page of an answer of certify or status."""
+    return (certificate_page if "kind" in document else status_page)(document, language)
 
 
 def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
-    """`value` with this text instead of each key and each text that the page does not look up."""
+    """Return `value` with this text instead of each key, and of each text that the page does not look up."""
     match value:
         case dict():
             named = path[-1:] in (("by_reason",), ("folders",)) or path == ("accepted",)
             return {
-                f"{text}{number}" if named else name: hostile(one, text, (*path, name))
-                for number, (name, one) in enumerate(value.items())
+                f"{text}{number}" if named else name: hostile(part, text, (*path, name))
+                for number, (name, part) in enumerate(value.items())
             }
         case list():
-            return [hostile(one, text, path) for one in value]
+            return [hostile(part, text, path) for part in value]
         case str() if (
             path
             and "digests" not in path
@@ -91,25 +91,25 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
 
 
 def huge() -> dict[str, Any]:
-    """A status of a very large migration in trouble."""
-    given = answer("status")
-    last = given["compare"]["last"]
-    for one in last["classes"].values():
+    """Return the status of a very large migration in trouble."""
+    document = answer("status")
+    last = document["compare"]["last"]
+    for class_counts in last["classes"].values():
         for side in ("source", "destination"):
-            one[side] = {name: number * 10**6 for name, number in one[side].items()}
+            class_counts[side] = {name: number * 10**6 for name, number in class_counts[side].items()}
     last["folders"] = {
         f"folder-{number}/": {"equal_contents": [10**9, 10**15, 10**9, 10**15], "missing": [number, number, 0, 0]}
         for number in range(200)
     }
-    given["backlog"]["by_reason"] = {f"REASON_{number}": 10**9 + number for number in range(20)}
-    given["backlog"]["keys"] = [
+    document["backlog"]["by_reason"] = {f"REASON_{number}": 10**9 + number for number in range(20)}
+    document["backlog"]["keys"] = [
         {"key": text, "reason": text, "since": "2026-01-31T00:00:00Z", "message": text} for text in NASTY
     ]
-    return given
+    return document
 
 
 class Element:
-    """An element with its attributes and what is in it."""
+    """An element with its attributes and its contents."""
 
     def __init__(self, name: str, attributes: Mapping[str, str], parent: Element | None) -> None:
         self.name = name
@@ -118,27 +118,27 @@ class Element:
         self.children: list[Element | str] = []
 
     def every(self, name: str = "", **attributes: str) -> Iterator[Element]:
-        """All elements in it of this name that have these attributes; "class" is given as class_."""
-        wanted = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
+        """Yield the descendants with this name and these attributes; `class_` stands for "class"."""
+        required = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
         for child in self.children:
             if isinstance(child, Element):
-                if name in ("", child.name) and wanted.items() <= child.attributes.items():
+                if name in ("", child.name) and required.items() <= child.attributes.items():
                     yield child
                 yield from child.every(name, **attributes)
 
-    def one(self, name: str = "", **attributes: str) -> Element:
-        """The only such element."""
+    def only(self, name: str = "", **attributes: str) -> Element:
+        """Return the only such descendant."""
         (element,) = self.every(name, **attributes)
         return element
 
     @property
     def text(self) -> str:
-        """All text in it. Numbers are kept with their units by blanks of another kind, which are here like others."""
+        """All text in the element, with plain blanks for the unbreakable ones between number and unit."""
         texts = (child if isinstance(child, str) else child.text for child in self.children)
         return "".join(texts).replace("\u00a0", " ")
 
     def words(self) -> Iterator[str]:
-        """Its texts, those apart that are the same in every language or marked as of another one."""
+        """Yield the texts, except those that are not translated or marked as another language."""
         for child in self.children:
             if isinstance(child, str):
                 yield child
@@ -148,17 +148,17 @@ class Element:
                 yield from child.words()
 
     def section(self, name: str) -> Element:
-        """The section with this heading."""
+        """Return the section with this id of a heading."""
         (element,) = (element for element in self.every("section") if element.attributes["aria-labelledby"] == name)
         return element
 
     def word(self) -> tuple[str, str]:
-        """The big word, and its tone."""
-        heading = self.one("h1")
+        """Return the verdict in the heading, and its tone."""
+        heading = self.only("h1")
         return heading.text, heading.attributes["class"]
 
     def cells(self) -> list[list[str]]:
-        """The texts of a table's cells, row by row."""
+        """Return the texts of a table's cells, row by row."""
         return [[cell.text for cell in row.children if isinstance(cell, Element)] for row in self.every("tr")]
 
 
@@ -188,6 +188,6 @@ class _Parser(HTMLParser):
 
 
 def parse(page: str) -> Element:
-    """The page; an AssertionError if it is not well-formed, or no file can hold it."""
+    """Parse a page; AssertionError if it is not well-formed, or no file can contain it."""
     page.encode()
     return _Parser(page).root

@@ -1,4 +1,4 @@
-"""A certificate is checked without trusting who made it."""
+"""`ops.py check` trusts only a certificate's own numbers."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from functools import reduce
 import pytest
 
 from ops.certificate.check import NO_FORM, doubts, findings
-from ops.certificate.counts import count, noting
+from ops.certificate.counts import count, note_reserved_keys
 from ops.certificate.form import sha256
 from ops.command_line import cli
 from support.ops import NASTY, FakeClock
 from unit.ops.certificates import (
+    CLASS_OF_CHECK,
     DESTINATION,
     IDS,
     SOURCE,
-    TOLD_BY,
     a_sample,
     certificate,
     counted,
     of_headers,
-    one_of,
     rehearsal,
     sealed,
+    single_object,
 )
 
-# An hour after the certificates here are made.
+# An hour after the time of these certificates.
 HOUR_AFTER = FakeClock(80 * 60)
 
 
-NOT_AS_SAID, NOT_AS_SAMPLED = "Each check ended as the numbers say", "What is said of headers fits the sample"
+NOT_AS_NUMBERS, NOT_AS_SAMPLED = "Each check ended as the numbers say", "What is said of headers fits the sample"
 
 
 def wrong(document) -> list[str]:
-    """What does not hold."""
+    """Return the claims that do not hold."""
     return [finding.claim.en for finding in findings(document) if not finding.holds]
 
 
@@ -70,21 +70,21 @@ UNSOUND = {
         rehearsal("GO", {"MISSING": "failed"}),
         "The verdict follows from the checks",
     ),
-    "a sample of which not all was read": (certificate(sample=a_sample(read=2)), NOT_AS_SAID),
-    "a sample that differs": (certificate(sample=a_sample() | {"differing": ["a/1"]}), NOT_AS_SAID),
-    "a sample of fewer than were asked for": (certificate(sample=FEWER, headers=OF_FEWER), NOT_AS_SAID),
-    "sums that are neither right nor wrong": (certificate({"SUMS": "not proven"}, "NOT PROVEN"), NOT_AS_SAID),
-    "no headers of a sample": (certificate(sample=a_sample(), headers=of_headers(None)), NOT_AS_SAID),
+    "a sample of which not all was read": (certificate(sample=a_sample(read=2)), NOT_AS_NUMBERS),
+    "a sample that differs": (certificate(sample=a_sample() | {"differing": ["a/1"]}), NOT_AS_NUMBERS),
+    "a sample of fewer than were asked for": (certificate(sample=FEWER, headers=OF_FEWER), NOT_AS_NUMBERS),
+    "sums that are neither right nor wrong": (certificate({"SUMS": "not proven"}, "NOT PROVEN"), NOT_AS_NUMBERS),
+    "no headers of a sample": (certificate(sample=a_sample(), headers=of_headers(None)), NOT_AS_NUMBERS),
 }
 
 
 @pytest.mark.parametrize("document", SOUND.values(), ids=SOUND)
-def test_a_sound_one_is_sound(document):
+def test_sound_certificate_has_no_wrong_claim(document):
     assert wrong(document) == []
 
 
 @pytest.mark.parametrize(("document", "claim"), UNSOUND.values(), ids=UNSOUND)
-def test_one_that_is_not_is_noticed_by_that_alone(document, claim):
+def test_unsound_certificate_has_exactly_its_wrong_claim(document, claim):
     assert wrong(document) == [claim]
 
 
@@ -105,52 +105,52 @@ def test_one_that_is_not_is_noticed_by_that_alone(document, claim):
         ),
     ],
 )
-def test_what_is_sealed_and_does_not_agree_with_itself_is_noticed(changes, claim):
+def test_sealed_contradiction_is_detected(changes, claim):
     assert claim in wrong(sealed({**certificate(), **changes}))
 
 
 @pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
-def test_go_with_a_check_that_did_not_pass_is_noticed(result):
+def test_go_with_a_check_that_did_not_pass_is_detected(result):
     for name in IDS:
         document = certificate({name: {"result": result}}, sample=a_sample())
         assert "The verdict follows from the checks" in wrong(document), name
 
 
 def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
-    """A document in which one object is in that class, and everything adds up."""
-    numbers = counted({"equal_contents": (SOURCE, SOURCE), title: one_of(title)})
+    """Return a document with an object of this class, and consistent sums."""
+    numbers = counted({"equal_contents": (SOURCE, SOURCE), title: single_object(title)})
     return sealed({**(document or certificate()), **numbers, **changes})
 
 
-def seen_of(document: dict) -> dict[str, str]:
-    """What was seen of each claim that does not hold."""
+def details_of_wrong_claims(document: dict) -> dict[str, str]:
+    """Return the detail of each claim that does not hold."""
     return {finding.claim.en: finding.detail for finding in findings(document) if not finding.holds}
 
 
-@pytest.mark.parametrize(("name", "title"), [*TOLD_BY.items(), ("MOVING", "arriving")])
-def test_a_check_that_passed_though_its_class_has_objects_is_noticed(name, title):
-    assert seen_of(with_class(title))[NOT_AS_SAID] == name
-    # As it is not where the check did not pass.
+@pytest.mark.parametrize(("name", "title"), [*CLASS_OF_CHECK.items(), ("MOVING", "arriving")])
+def test_passed_check_of_a_class_with_objects_is_detected(name, title):
+    assert details_of_wrong_claims(with_class(title))[NOT_AS_NUMBERS] == name
+    # The document is sound if the check did not pass.
     is_proof = name.startswith("PROOF") or name == "UNKNOWN"
     result, verdict = ("not proven", "NOT PROVEN") if is_proof else ("failed", "NO-GO")
     assert wrong(with_class(title, certificate({name: result}, verdict))) == []
 
 
 @pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
-def test_what_is_accepted_by_name_may_have_objects(title):
+def test_accepted_class_may_have_objects(title):
     assert wrong(with_class(title, accepted={title: "the owner: a cache"})) == []
 
 
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
-def test_what_cannot_be_accepted_is_not_made_good_by_accepting_it(title):
-    found = wrong(with_class(title, accepted={title: "me: never mind"}))
-    assert {NOT_AS_SAID, "Only what can be accepted by name was accepted"} <= {*found}
+def test_acceptance_of_an_unacceptable_class_is_detected(title):
+    claims = wrong(with_class(title, accepted={title: "me: never mind"}))
+    assert {NOT_AS_NUMBERS, "Only what can be accepted by name was accepted"} <= {*claims}
 
 
-def test_a_check_that_is_said_not_to_decide_decides_all_the_same():
+def test_check_marked_as_not_gating_still_decides():
     for name in IDS:
-        found = wrong(certificate({name: {"result": "failed", "gates": False}}, sample=a_sample()))
-        assert {"It has all checks, and each counts", "The verdict follows from the checks"} <= {*found}, name
+        claims = wrong(certificate({name: {"result": "failed", "gates": False}}, sample=a_sample()))
+        assert {"It has all checks, and each counts", "The verdict follows from the checks"} <= {*claims}, name
 
 
 LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
@@ -158,7 +158,7 @@ NAMED = {"metadata": "the owner: nobody reads them"}
 
 
 def with_headers(accepted=None, **changes):
-    """A GO with a sample, of whose headers something is said."""
+    """Return a GO with a sample, and changes in its headers."""
     return certificate(sample=a_sample(), headers=of_headers(a_sample(), **changes), accepted=accepted or {})
 
 
@@ -168,13 +168,13 @@ OF_ALL = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/3"]}}
 @pytest.mark.parametrize(
     "lost", [{"documented": LOST}, {"documented": OF_ALL}, {"unexpected": LOST}, {"migrated": False}]
 )
-def test_headers_that_are_not_in_obs_are_no_go_unless_somebody_accepted_that(lost):
-    assert wrong(with_headers(**lost)) == [NOT_AS_SAID]
+def test_lost_headers_prevent_a_go_unless_accepted(lost):
+    assert wrong(with_headers(**lost)) == [NOT_AS_NUMBERS]
     assert wrong(with_headers(NAMED, **lost)) == []
 
 
 @pytest.mark.parametrize(
-    "told",
+    "changes",
     [
         {"documented": {"content-type": LOST["cache-control"]}},
         {"unexpected": {"expires": {"objects": 4, "keys": ["a/1"]}}},
@@ -186,13 +186,13 @@ def test_headers_that_are_not_in_obs_are_no_go_unless_somebody_accepted_that(los
         {"migrated": "perhaps"},
     ],
 )
-def test_what_cannot_have_become_of_headers_is_noticed(told):
-    assert wrong(with_headers(NAMED, **told)) == [NOT_AS_SAMPLED]
+def test_impossible_headers_are_detected(changes):
+    assert wrong(with_headers(NAMED, **changes)) == [NOT_AS_SAMPLED]
 
 
 FOLDERS = certificate()["folders"]
 MOST = ["山/3", *(f"{number}/" for number in range(201))]
-# Those that are not told one by one are one folder, of which one object is enough, and none is too few.
+# Folders that are not listed individually are combined: an object of the combined folder is needed, and enough.
 OTHERS = {**{name: counts for name, counts in FOLDERS.items() if name != "山/"}, "*": FOLDERS["山/"]}
 
 
@@ -208,7 +208,7 @@ OTHERS = {**{name: counts for name, counts in FOLDERS.items() if name != "山/"}
         (OTHERS, ["a/2"], [NOT_AS_SAMPLED]),
     ],
 )
-def test_headers_are_compared_of_an_object_of_each_first_level_folder(folders, more, noticed):
+def test_headers_of_each_first_level_folder_are_compared(folders, more, noticed):
     sample = {**a_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
     document = certificate(sample=sample, folders=folders, headers=of_headers(sample, more=more))
     assert wrong(document) == noticed
@@ -231,7 +231,7 @@ PASSES = certificate()["passes"]
         # The standstill pass began before the two minutes, or before OMS had done nothing for ten.
         {"closed": {**certificate()["closed"], "written": "2026-01-31T09:13:01Z"}},
         {"oms": {**certificate()["oms"], "busy": "2026-01-31T09:05:01Z"}},
-        # Another run closed it, or nobody; another project is open.
+        # Another run closed the project, or none did; another project is open.
         {"run": "run-2"},
         {"closed": None},
         {"open_projects": ["other"]},
@@ -248,36 +248,40 @@ PASSES = certificate()["passes"]
         {"last_written": []},
     ],
 )
-def test_passes_that_did_not_come_one_after_the_other_are_noticed(changes):
-    assert {"Its times are in order", NOT_AS_SAID, "What is said of OMS can be so"} & {*wrong(certificate(**changes))}
+def test_passes_and_states_out_of_order_are_detected(changes):
+    assert {"Its times are in order", NOT_AS_NUMBERS, "What is said of OMS can be so"} & {
+        *wrong(certificate(**changes))
+    }
 
 
-@pytest.mark.parametrize(("second", "found"), [("20:00", []), ("19:59", [NOT_AS_SAID])])
-def test_a_comparison_that_ended_over_a_day_before_decides_nothing(second, found):
+@pytest.mark.parametrize(("second", "claims"), [("20:00", []), ("19:59", [NOT_AS_NUMBERS])])
+def test_comparison_older_than_a_day_decides_nothing(second, claims):
     day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{second}Z"}
-    written = [{**one, "at": one["at"].replace("31T", "30T")} for one in certificate()["last_written"]]
+    written = [
+        {**last_object, "at": last_object["at"].replace("31T", "30T")} for last_object in certificate()["last_written"]
+    ]
     passes = {**PASSES, "compare": {**PASSES["compare"], **day}}
     times = {"frozen_since": "2026-01-30T08:00:00Z", "passes": passes, "last_written": written}
-    assert wrong(certificate(**times)) == found
+    assert wrong(certificate(**times)) == claims
 
 
 STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
 
 
 @pytest.mark.parametrize(
-    ("still", "closed", "found"),
+    ("still", "closed", "claims"),
     [
         ({"began": "2026-01-31T09:16:01Z"}, {}, ["Its times are in order"]),
-        # After it was made.
+        # Later than the document.
         *(({}, {name: "2026-01-31T09:21:01Z"}, ["Its times are in order"]) for name in ("opened", "since")),
         ({"ended": "2026-01-31T09:21:01Z"}, {}, ["Its times are in order"]),
-        # By a minute clocks may differ.
+        # Clocks may differ by a minute.
         ({"began": "2026-01-31T09:16:00Z", "ended": "2026-01-31T09:21:00Z"}, {"since": "2026-01-31T09:13:30Z"}, []),
     ],
 )
-def test_times_of_two_clocks_that_are_over_a_minute_apart_are_noticed(still, closed, found):
+def test_clocks_over_a_minute_apart_are_detected(still, closed, claims):
     passes = {**PASSES, "standstill": {**STILL, **still}}
-    assert wrong(certificate(passes=passes, closed={**CLOSED, **closed})) == found
+    assert wrong(certificate(passes=passes, closed={**CLOSED, **closed})) == claims
 
 
 @pytest.mark.parametrize(
@@ -290,16 +294,16 @@ def test_times_of_two_clocks_that_are_over_a_minute_apart_are_noticed(still, clo
         *((title, SOURCE[:1], SOURCE[:1]) for title in ("oms_own", "arriving", "deleted_at_source", "unknown")),
     ],
 )
-def test_a_class_with_objects_where_it_can_have_none_is_noticed(title, source, destination):
-    found = seen_of(certificate(**counted({title: (source, destination)})))
-    assert found["It has all classes, each where its objects can be"] == title
+def test_class_with_objects_on_an_impossible_side_is_detected(title, source, destination):
+    details = details_of_wrong_claims(certificate(**counted({title: (source, destination)})))
+    assert details["It has all classes, each where its objects can be"] == title
 
 
-def test_without_a_comparison_there_is_nothing_to_add_up():
-    unseen = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *TOLD_BY), "not run")
+def test_certificate_without_a_comparison_has_no_sums():
+    not_run = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *CLASS_OF_CHECK), "not run")
     passes = {"compare": None, "standstill": None}
     without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
-    assert wrong(certificate(unseen, "NOT PROVEN", passes=passes, **without)) == []
+    assert wrong(certificate(not_run, "NOT PROVEN", passes=passes, **without)) == []
 
 
 def in_bytes(objects):
@@ -316,22 +320,22 @@ def in_bytes(objects):
         ("", "", [frozenset([b"oms/sync_task/y.jpg"])], (1, 2, 4, 16)),
     ],
 )
-def test_only_what_is_in_scope_counts(prefix, suffix, of_destination, sizes):
+def test_only_objects_in_scope_count(prefix, suffix, of_destination, sizes):
     objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
     assert count({"prefix": prefix, "suffix": suffix}, in_bytes(objects), *of_destination).bytes == sum(sizes)
 
 
 @pytest.fixture
 def run(tmp_path, capsys):
-    """`ops.py check` of a certificate, with listings of what is given."""
+    """Run `ops.py check` of a certificate, with listings of these objects."""
 
     def run(document, *words, **listings) -> tuple[int, str]:
         (tmp_path / "c.json").write_text(json.dumps(document))
-        given = [str(tmp_path / "c.json"), *words]
+        arguments = [str(tmp_path / "c.json"), *words]
         for side, objects in listings.items():
             (tmp_path / side).write_text("".join(f"{size}\t{key}\n" for key, size in objects))
-            given += [f"--{side}", str(tmp_path / side)]
-        return cli.main(["check", "--lang", "en", *given], HOUR_AFTER), "".join(capsys.readouterr())
+            arguments += [f"--{side}", str(tmp_path / side)]
+        return cli.main(["check", "--lang", "en", *arguments], HOUR_AFTER), "".join(capsys.readouterr())
 
     return run
 
@@ -355,7 +359,7 @@ ONLY_THERE = [("x", 3), ("y", 9)]
 
 
 def with_padding(padding) -> dict:
-    """A GO by which all of the source is in OBS, and what is only there makes up for what lacks, in all sums."""
+    """Return a GO whose sums hide a missing object: objects only in OBS replace it in every total."""
     document = certificate(
         **counted({"equal_contents": (SOURCE, SOURCE), "deleted_at_source": ([], [("deleted_at_source/1", 9)])})
     )
@@ -374,13 +378,13 @@ def with_padding(padding) -> dict:
     )
 
 
-def test_a_missing_object_is_found_by_what_both_listings_have(run):
+def test_missing_object_is_detected_by_the_objects_in_both_listings(run):
     # GIVEN a GO whose sums agree with each listing, though an object is missing in OBS
     there = [*SOURCE[:1], *SOURCE[2:], *ONLY_THERE]
     document = with_padding(there)
     for side, objects in (("source", SOURCE), ("destination", there)):
         assert run(document, **{side: objects})[0] == 0
-    # WHEN both are given, THEN it is found
+    # WHEN both listings are compared, THEN it is detected
     code, out = run(document, source=SOURCE, destination=there)
     assert (code, f"does not hold: {SHARED} (2 objects, " in out) == (4, True)
 
@@ -388,36 +392,36 @@ def test_a_missing_object_is_found_by_what_both_listings_have(run):
 @pytest.mark.parametrize(
     ("title", "source", "there", "code"),
     [
-        # Nothing tells how many of a class of both sides have the same size,
+        # The number of equal sizes in a class of both sides is unknown,
         ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 6)], 1),
         ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 5)], 1),
         ("older", [("m/1", 4)], [("m/1", 5)], 1),
-        # but one of one side has none.
+        # but a class of a single side has none.
         ("missing", [("m/1", 4)], [], 1),
     ],
 )
-def test_what_is_not_equal_may_have_the_same_size_on_both_sides(run, title, source, there, code):
-    name = next(name for name, one in TOLD_BY.items() if one == title)
+def test_unequal_objects_may_have_equal_sizes(run, title, source, there, code):
+    name = next(name for name, class_title in CLASS_OF_CHECK.items() if class_title == title)
     classes = {"equal_contents": (SOURCE, SOURCE), title: (source, there)}
     document = certificate({name: "failed"}, "NO-GO", **counted(classes))
     assert run(document, source=[*SOURCE, *source], destination=[*there, *SOURCE])[0] == code
 
 
-def test_the_order_of_the_listings_does_not_matter(run):
+def test_order_of_listings_does_not_matter(run):
     assert run(certificate(), source=SOURCE[::-1], destination=[*DESTINATION[2:], *DESTINATION[:2]])[0] == 0
 
 
-def test_keys_like_those_of_oms_lists_count_where_the_source_has_them(run):
+def test_keys_like_oms_lists_count_if_the_source_has_them(run):
     source = [*SOURCE, ("oms/sync_task/mine", 9)]
     document = certificate(**counted({"equal_contents": (source, source)}))
     assert run(document, source=source, destination=[*source, ("oms/sync_task/other", 1)])[0] == 0
     noted = set()
-    assert len(list(noting(in_bytes(source), noted))) == 4
+    assert len(list(note_reserved_keys(in_bytes(source), noted))) == 4
     assert noted == {b"oms/sync_task/mine"}
-    # Without the source's listing nobody knows which of them count, if not all do, and it is asked for.
+    # Without the source's listing it is unknown which of them count, unless all do: the command asks for it.
     assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2
-    code, said = run(document, destination=source)
-    assert (code, said.splitlines()[-1]) == (2, "-> Give --source as well")
+    code, out = run(document, destination=source)
+    assert (code, out.splitlines()[-1]) == (2, "-> Give --source as well")
     assert run(certificate(), destination=DESTINATION)[0] == 0
 
 
@@ -432,14 +436,14 @@ def test_keys_like_those_of_oms_lists_count_where_the_source_has_them(run):
     ],
     ids=["GO", "NO-GO", "NOT PROVEN", "a rehearsal", "damaged"],
 )
-def test_the_exit_code_says_whether_it_is_a_go_to_be_trusted(run, document, code):
+def test_exit_code_is_the_verdict_or_4_for_a_damaged_document(run, document, code):
     assert run(document)[0] == code
 
 
-# Who reads the first of them reads a GO, and Python reads the last.
+# Some readers take the first of the repeated names, a GO; Python takes the last.
 TWICE = json.dumps(certificate({"MISSING": "failed"}, "NO-GO")).replace("{", '{"verdict": "GO", ', 1)
 PARTS = ("checks", "classes", "scope", "source", "verdict", "sha256", "frozen_since")
-LACKING = {name: json.dumps({part: one for part, one in certificate().items() if part != name}) for name in PARTS}
+LACKING = {name: json.dumps({part: value for part, value in certificate().items() if part != name}) for name in PARTS}
 
 
 @pytest.mark.parametrize(
@@ -450,14 +454,14 @@ LACKING = {name: json.dumps({part: one for part, one in certificate().items() if
         *(pytest.param(text, id=f"it lacks {name}") for name, text in LACKING.items()),
     ],
 )
-def test_what_is_no_certificate_is_refused(tmp_path, capsys, text):
+def test_text_without_the_form_of_a_certificate_is_refused(tmp_path, capsys, text):
     (tmp_path / "c.json").write_text(text)
     assert cli.main(["check", str(tmp_path / "c.json"), "--lang", "en"], HOUR_AFTER) == 4
     assert "is not a certificate, or is damaged" in capsys.readouterr().err
 
 
-def test_one_that_is_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
-    # Some depths can just be read.
+def test_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
+    # Some depths are just readable.
     document = {**certificate(), "x": reduce(lambda inner, _: [inner], range(100_000), [])}
     assert doubts(document) == [NO_FORM]
     mocker.patch("ops.functions.tool_output.read", return_value=document)
@@ -467,26 +471,26 @@ def test_one_that_is_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_certificate_is_read_as_whatever_a_shell_wrote(tmp_path, encoding):
+def test_certificate_is_read_in_the_encodings_of_shells(tmp_path, encoding):
     (tmp_path / "c.json").write_text(json.dumps(certificate()), encoding=encoding)
     assert cli.main(["check", str(tmp_path / "c.json")], HOUR_AFTER) == 0
 
 
-def test_files_that_cannot_be_read_are_the_commands_fault(run, tmp_path):
+def test_unreadable_file_is_wrong_use(run, tmp_path):
     assert cli.main(["check", str(tmp_path / "nowhere.json")]) == 2
     (tmp_path / "listing").write_text("x\n")
     assert run(certificate(), "--source", str(tmp_path / "listing"))[0] == 2
 
 
-def test_as_json_it_says_what_holds(run):
+def test_json_output_has_each_claim(run):
     document = {**certificate(), "task": "another"}
     code, out = run(document, "--json")
-    told = json.loads(out)
-    assert (code, told["sound"], told["verdict"]) == (4, False, "GO")
+    answer = json.loads(out)
+    assert (code, answer["sound"], answer["verdict"]) == (4, False, "GO")
     claim = {"claim": "The document is as it was made", "claim_zh": "文档未被改动"}
-    assert told["findings"][0] == {**claim, "holds": False, "seen": sha256(document)}
+    assert answer["findings"][0] == {**claim, "holds": False, "seen": sha256(document)}
 
 
-def test_nothing_that_a_document_says_acts_on_a_terminal(run):
+def test_document_text_does_not_act_on_a_terminal(run):
     _, out = run(sealed({**certificate(), "verdict": NASTY}))
-    assert all(one.isprintable() or one == "\n" for one in out)
+    assert all(character.isprintable() or character == "\n" for character in out)

@@ -1,4 +1,4 @@
-"""The certificate in docs/, which the demo made: it is accepted, and whatever is changed in it is noticed."""
+"""The certificate in docs/, made by the demo: it is accepted, and every change in it is detected."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ MINUTE_AFTER = FakeClock((datetime.fromisoformat(DOCUMENT["made"].replace("Z", "
 
 
 def check(file: Path) -> int:
-    """The exit code of `ops.py check`, a minute after it was made."""
+    """Return the exit code of `ops.py check`, a minute after the document's time."""
     return cli.main(["check", "--lang", "en", str(file)], MINUTE_AFTER)
 
 
 def canonical(text: bytes) -> str:
-    """What is said, in the one form that it has; empty if it is no JSON."""
+    """Return the document's content in canonical form; empty if it is not JSON."""
     try:
         return json.dumps(json.loads(text), sort_keys=True)
     except ValueError:
         return ""
 
 
-def test_it_is_a_go_of_the_demos_last_act_and_is_accepted(capsys):
+def test_certificate_in_docs_is_an_accepted_go(capsys):
     assert check(FILE) == 0
     assert "The certificate is sound. It says GO." in capsys.readouterr().out
     assert DOCUMENT["source"]["digest"] == DOCUMENT["destination"]["digest"]
@@ -55,14 +55,14 @@ def spoiled(tmp_path_factory) -> Path:
 @example(place=TEXT.index(b"GO"), byte=ord("g"))
 @example(place=TEXT.index(b'"sha256": "') + 11, byte=ord("A"))
 @example(place=TEXT.index(b"\n"), byte=ord("\t"))
-def test_with_one_byte_changed_it_is_refused_unless_it_says_the_very_same(spoiled, place, byte):
+def test_changed_byte_is_refused_unless_the_content_is_equal(spoiled, place, byte):
     text = TEXT[:place] + bytes([byte]) + TEXT[place + 1 :]
     spoiled.write_bytes(text)
     assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
 
 
 @given(place=st.integers(0, len(TEXT) - 1), length=st.integers(1, 200))
-def test_with_something_cut_out_it_is_refused_unless_it_says_the_very_same(spoiled, place, length):
+def test_removed_bytes_are_refused_unless_the_content_is_equal(spoiled, place, length):
     text = TEXT[:place] + TEXT[place + length :]
     spoiled.write_bytes(text)
     assert (check(spoiled) == 0) == (canonical(text) == canonical(TEXT))
@@ -75,17 +75,17 @@ def test_with_something_cut_out_it_is_refused_unless_it_says_the_very_same(spoil
         ("certificate.zh.md", r"依次对(对象名.*?ETag)（大写）计算 SHA-256，各乘以 `(.*?)`", "零字节", "、"),
     ],
 )
-def test_the_digests_with_etags_are_made_as_the_page_says(page, words, zero, comma):
+def test_digests_with_etags_follow_the_formula_of_the_page(page, words, zero, comma):
     text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
     parts, factor = re.search(f"`source.state_digest`[^`]*?{words}", text).groups()
     assert (parts.split(comma)[1::2], factor) == ([zero, zero], "2 * t + 1")
-    # GIVEN objects of which not all are the same in OBS
+    # GIVEN objects that partly differ in OBS
     world = CompareWorld(["a/1", "a/2", "b"])
     for key in world.keys:
         world.put(key, key, fate="copied")
     world.write("b", "B")
     world.later(HOUR)
-    # THEN who computes by the page comes to what a pass has
+    # THEN the page's formula gives the digests of a pass
     answer = world.compare({"standstill": True})
     for bucket, name in ((world.source, "state"), (world.there, "twin")):
         total = 0

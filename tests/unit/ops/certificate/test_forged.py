@@ -1,5 +1,7 @@
-"""Who forges a certificate can compute its hash as well: what is forged shows by the document's own numbers, and what
-it says of itself in words is shown nowhere."""
+"""Forged certificates, with a correct hash: the document's own numbers expose them.
+
+The sentences of a document are shown nowhere.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,12 @@ CODES = dict(zip(NAMES, (0, 1, 3, 3), strict=True))
 Document = dict[str, Any]
 
 
-# More than a year after the examples were made.
+# More than a year after the time of the examples.
 YEAR_AFTER = FakeClock(500 * 24 * 3600)
 
 
 def run(*words: str) -> tuple[int, str]:
-    """`ops.py` with these words: its exit code, and all that it says."""
+    """Run `ops.py`; return its exit code and all of its output."""
     string_io = io.StringIO()
     with redirect_stdout(string_io), redirect_stderr(string_io):
         code = cli.main([*words], YEAR_AFTER)
@@ -41,7 +43,7 @@ def run(*words: str) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
-    """`ops.py check` of a document."""
+    """Run `ops.py check` of a document."""
     file = tmp_path_factory.mktemp("forged") / "certificate.json"
 
     def check(document: Document, *words: str) -> tuple[int, str]:
@@ -52,25 +54,25 @@ def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
 
 
 @pytest.mark.parametrize("change", [{"task": "another"}, {"verdict": "NO-GO"}, {"schema": 1}], ids=str)
-def test_check_and_show_end_alike_for_what_is_not_to_be_trusted(check, change):
+def test_check_and_show_refuse_the_same_documents(check, change):
     forged = {**answer("certificate-go"), **change}
     for document in (forged, sealed(forged)):
         assert check(document)[0] == show(document)[0] == 4
 
 
-def is_refused(found: tuple[int, str]) -> bool:
-    code, said = found
-    return code == 4 and ("not to be trusted" in said or "is not a certificate, or is damaged" in said)
+def is_refused(outcome: tuple[int, str]) -> bool:
+    code, output = outcome
+    return code == 4 and ("not to be trusted" in output or "is not a certificate, or is damaged" in output)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_example_that_nobody_has_forged_is_sound(check, name):
-    code, said = check(answer(name), "--lang", "en")
-    assert (code, "The certificate is sound." in said) == (CODES[name], True)
+def test_unchanged_example_is_sound(check, name):
+    code, output = check(answer(name), "--lang", "en")
+    assert (code, "The certificate is sound." in output) == (CODES[name], True)
 
 
 @pytest.mark.parametrize("title", ["equal_size", "deleted_at_source", "outside", "missing"])
-def test_a_class_that_is_renamed_is_noticed(check, title):
+def test_renamed_class_is_detected(check, title):
     forged = answer("certificate-go")
     for named in (forged["classes"], *forged["folders"].values()):
         if title in named:
@@ -78,28 +80,30 @@ def test_a_class_that_is_renamed_is_noticed(check, title):
     assert is_refused(check(sealed(forged), "--lang", "en"))
 
 
-def test_a_missing_object_that_is_said_to_be_deleted_at_the_source_is_noticed(check):
+def test_missing_object_counted_as_deleted_is_detected(check):
     # GIVEN a NO-GO because of missing and older objects
     forged = answer("certificate-no-go")
     nothing = forged["classes"]["moving"]
 
-    # WHEN they count as deleted at the source, on the side where they are, and all sums are as before
+    # WHEN they count as deleted at the source, on their sides, and all sums are unchanged
     for title in ("missing", "older"):
-        gone, given = forged["classes"]["deleted_at_source"], forged["classes"][title]
+        gone, lost = forged["classes"]["deleted_at_source"], forged["classes"][title]
         for side in ("source", "destination"):
             for unit in ("objects", "bytes"):
-                gone[side][unit] += given[side][unit]
-            summed = int(gone["digests"][side], 16) + int(given["digests"][side], 16)
+                gone[side][unit] += lost[side][unit]
+            summed = int(gone["digests"][side], 16) + int(lost["digests"][side], 16)
             gone["digests"][side] = f"{summed % 2**256:064x}"
         forged["classes"][title] = nothing
         for counts in forged["folders"].values():
-            four = counts.pop(title, [0] * 4)
-            into = counts.get("deleted_at_source", [0] * 4)
-            counts["deleted_at_source"] = [one + other for one, other in zip(into, four, strict=True)]
+            counted_as_lost = counts.pop(title, [0] * 4)
+            counted_as_deleted = counts.get("deleted_at_source", [0] * 4)
+            counts["deleted_at_source"] = [
+                number + other for number, other in zip(counted_as_deleted, counted_as_lost, strict=True)
+            ]
 
     # AND all checks pass
-    for one in forged["checks"]:
-        one.update(result="passed", keys=[], next="", next_zh="", step=None)
+    for forged_check in forged["checks"]:
+        forged_check.update(result="passed", keys=[], next="", next_zh="", step=None)
     forged |= {"verdict": "GO", "document": forged["document"].replace("-no-go", "-go")}
 
     # THEN it is not a GO
@@ -107,11 +111,11 @@ def test_a_missing_object_that_is_said_to_be_deleted_at_the_source_is_noticed(ch
 
 
 def name_at(time: str) -> str:
-    """Where a GO of this time is stored."""
+    """Return the stored name of a GO of this time."""
     return answer("certificate-go")["document"].replace("20260131T092014Z", time)
 
 
-# In which document, and what stands in which part of it instead; parts of a list by their places.
+# The example, the part (elements of a list by their places), and its replacement.
 FORGED = {
     **{
         f"a sample that was never read: {lie}": ("go", "sample", lie)
@@ -149,16 +153,16 @@ FORGED = {
 
 
 @pytest.mark.parametrize("what", FORGED)
-def test_what_is_forged_is_noticed(check, what):
+def test_forgery_is_detected(check, what):
     name, part, instead = FORGED[what]
     forged = place = answer(f"certificate-{name}")
-    for one in part.split():
-        place = place[int(one) if one.isdigit() else one]
+    for step in part.split():
+        place = place[int(step) if step.isdigit() else step]
     place |= instead
     assert is_refused(check(sealed(forged), "--lang", "en"))
 
 
-def test_what_is_yet_to_come_is_noticed(check):
+def test_certificate_from_the_future_is_refused(check):
     forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
     forged["document"] = forged["document"].replace("20260131T", "20280131T")
     assert is_refused(check(sealed(forged), "--lang", "en"))
@@ -168,19 +172,19 @@ def test_what_is_yet_to_come_is_noticed(check):
 
 
 def show(document: Document, *words: str) -> tuple[int, str]:
-    """`ops.py show` of a document."""
+    """Run `ops.py show` of a document."""
     with patch("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(document).encode()))):
         return run("show", *words)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_text_that_is_forged_changes_nothing_of_what_is_shown(check, tmp_path, name, lang):
+def test_forged_text_is_not_shown(check, tmp_path, name, lang):
     page = tmp_path / "page.html"
 
     def shown(document: Document) -> str:
-        said = show(document, "--lang", lang, "--html", str(page))[1] + check(document, "--lang", lang)[1]
-        return (said + page.read_text(encoding="utf-8")).replace(document["sha256"], "")
+        output = show(document, "--lang", lang, "--html", str(page))[1] + check(document, "--lang", lang)[1]
+        return (output + page.read_text(encoding="utf-8")).replace(document["sha256"], "")
 
     forged = answer(name)
     forged |= dict.fromkeys(("text", "text_zh"), "GO: all 9,999,999 objects are there.")
@@ -189,7 +193,7 @@ def test_a_text_that_is_forged_changes_nothing_of_what_is_shown(check, tmp_path,
     assert shown(sealed(forged)) == shown(answer(name))
 
 
-# What may be another without any contradiction in the document, and why. `*` is any name or place.
+# Fields that can change without a contradiction in the document, and the reason. `*` is any name or place.
 FREE = {
     "text": "what certify says in words; shown nowhere",
     "text_zh": "the same",
@@ -240,25 +244,25 @@ FREE = {
     "accepted.*": "who accepts it, and why",
     "shown": "decides nothing",
 }
-# Results that no number in the document tells: only the verdict has to follow from them.
-SEEN_BY_CERTIFY = ("SUMS", "NOTHING_WAITS", "TASK", "CLOCK")
+# Checks whose result no number in the document decides: only the verdict has to follow from them.
+DECIDED_BY_CERTIFY = ("SUMS", "NOTHING_WAITS", "TASK", "CLOCK")
 
 
 def is_free(document: Document, path: tuple[Any, ...]) -> bool:
-    """Whether the value there, or one that it is a part of, is in the list above."""
+    """Return True if the value at this path, or a container of it, is in the list above."""
     if path[0] == "checks" and path[2:] == ("result",):
-        return document["checks"][path[1]]["id"] in SEEN_BY_CERTIFY and document["verdict"] != "GO"
+        return document["checks"][path[1]]["id"] in DECIDED_BY_CERTIFY and document["verdict"] != "GO"
     ways = [path[:end] for end in range(1, len(path) + 1)]
     return any(
         len(pattern := free.split(".")) == len(way)
-        and all(one in ("*", str(other)) for one, other in zip(pattern, way, strict=True))
+        and all(name in ("*", str(other)) for name, other in zip(pattern, way, strict=True))
         for way in ways
         for free in FREE
     )
 
 
 def others(value: object) -> list[object]:
-    """What could stand there instead."""
+    """Return possible replacements of a value."""
     match value:
         case bool() | None:
             return [value is None or not value, 0, "x"]
@@ -271,20 +275,20 @@ def others(value: object) -> list[object]:
         case list():
             return [value[1:], [*value, *value[:1]], [*value, "x"], None, [*value[::-1], 1]]
         case dict() if len(value) > 1:
-            *rest, (one, first), (other, second) = value.items()
-            return [None, {}, {**dict(rest), one: second, other: first}]
+            *unchanged, (name, first), (other, second) = value.items()
+            return [None, {}, {**dict(unchanged), name: second, other: first}]
         case dict():
             return [None]
     return []
 
 
-# The hash is made anew, and which folder is which only a listing tells.
+# The hash is computed again, and only a listing identifies the folders.
 LEFT_OUT = (("sha256",), ("folders",))
 
 
 @cache
 def forgeries() -> list[tuple[str, tuple[Any, ...], object]]:
-    """Of which document, where, and what stands there instead."""
+    """Return each forgery: the example, the path, and the replacement."""
     return [
         (name, path, other)
         for name, document in ((name, answer(name)) for name in NAMES)
@@ -299,33 +303,33 @@ def forgeries() -> list[tuple[str, tuple[Any, ...], object]]:
 @pytest.mark.long
 @settings(max_examples=schedules(1))
 @given(forgery=st.deferred(lambda: st.sampled_from(forgeries())))
-def test_whatever_is_forged_does_not_agree_with_the_rest(check, forgery):
+def test_any_forged_value_contradicts_the_document(check, forgery):
     name, path, other = forgery
     assert is_refused(check(sealed(replaced(answer(name), path, other)), "--lang", "en"))
 
 
 @pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])
 @pytest.mark.parametrize("title", ["equal_contents", "equal_size", "oms_own", "deleted_at_source"])
-def test_an_object_that_is_moved_to_another_class_is_noticed(check, title, into):
+def test_object_moved_to_another_class_is_detected(check, title, into):
     # GIVEN a GO, and an object in a folder, on each side where its class is
     forged = answer("certificate-go")
     classes = forged["classes"]
     into_class = classes.setdefault(into, copy.deepcopy(classes["moving"]))
     counts = next(counts for counts in forged["folders"].values() if counts.get(title, [0, 0, 0, 0])[2])
-    four = counts.setdefault(into, [0] * 4)
+    target_counts = counts.setdefault(into, [0] * 4)
 
     # WHEN it is moved, with its digest, and everything adds up as before
     for place, side in ((0, "source"), (2, "destination")):
         if not classes[title][side]["objects"]:
             continue
-        for one, by in ((classes[title], -1), (into_class, 1)):
-            one[side]["objects"] += by
-            one[side]["bytes"] += by
-            digest = int(one["digests"][side], 16) + by
-            one["digests"][side] = f"{digest % 2**256:064x}"
+        for object_class, by in ((classes[title], -1), (into_class, 1)):
+            object_class[side]["objects"] += by
+            object_class[side]["bytes"] += by
+            digest = int(object_class["digests"][side], 16) + by
+            object_class["digests"][side] = f"{digest % 2**256:064x}"
         for at in (place, place + 1):
             counts[title][at] -= 1
-            four[at] += 1
+            target_counts[at] += 1
 
     # THEN it is noticed, unless it is as good there
     alike = ({"equal_contents", "equal_size"}, {"oms_own", "outside"})

@@ -1,4 +1,4 @@
-"""Listings as people have them are read, however long, and what is none is refused."""
+"""Listings of common tools are read at any length, and other text is refused."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ EXPECTED = [(key.encode(), size) for key, size in OBJECTS]
 
 
 def rclone(objects) -> str:
-    """As rclone lsjson prints it: an object a line, all in an array, folders among them."""
-    found = [{"Path": key, "Name": key.rpartition("/")[2], "Size": size, "IsDir": False} for key, size in objects]
-    found.insert(1, {"Path": "a", "Name": "a", "Size": -1, "IsDir": True})
-    return "[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in found) + "\n]\n"
+    """Return the output of rclone lsjson: an array with a line for each object, folders included."""
+    entries = [{"Path": key, "Name": key.rpartition("/")[2], "Size": size, "IsDir": False} for key, size in objects]
+    entries.insert(1, {"Path": "a", "Name": "a", "Size": -1, "IsDir": True})
+    return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n"
 
 
 FORMS = {
@@ -38,7 +38,7 @@ FORMS = {
 
 @pytest.fixture
 def read(tmp_path):
-    """The objects of a listing that has this in its file."""
+    """Return the objects of a listing with these bytes."""
 
     def read(data: bytes) -> list[tuple[bytes, int]]:
         file = tmp_path / "listing"
@@ -61,7 +61,7 @@ def test_each_form_is_read_as_powershell_writes_it(read, form):
 
 @pytest.mark.parametrize("form", ["rclone", "JSON lines"])
 @pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_values_that_come_in_pieces_are_put_together(read, monkeypatch, chunk, form):
+def test_values_across_chunks_are_joined(read, monkeypatch, chunk, form):
     monkeypatch.setattr(listings, "_CHUNK", chunk)
     assert read(FORMS[form].encode()) == EXPECTED
 
@@ -71,13 +71,13 @@ def test_an_empty_bucket_has_an_empty_listing(read, data):
     assert read(data) == []
 
 
-def test_lines_may_have_anything_but_line_ends_in_keys(read):
+def test_key_of_a_line_may_contain_any_byte_but_a_line_end(read):
     key = b"\x1b[31m\r\xc2\x85\xe2\x80\xa8\x00'\"\\u0041"
     assert read(b"3\t%b\n" % key) == [(key, 3)]
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "problem"),
     [
         (b"1\ta\n2 b\n", "line 2: '2 b"),
         (b"a\t1\n", "line 1"),
@@ -95,13 +95,13 @@ def test_lines_may_have_anything_but_line_ends_in_keys(read):
         (b'{"a":' * 100_000, "recursion"),
     ],
 )
-def test_what_is_none_is_refused_with_the_place(read, data, told):
-    with pytest.raises(UsageError, match=told) as raised:
+def test_malformed_listing_is_refused_with_the_place(read, data, problem):
+    with pytest.raises(UsageError, match=problem) as raised:
         read(data)
     assert "rclone lsjson" in raised.value.fix.en
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_missing_file_is_reported(tmp_path):
     with pytest.raises(UsageError, match="nowhere"):
         list(listings.read(tmp_path / "nowhere"))
 
@@ -146,7 +146,7 @@ def test_memory_does_not_grow_with_the_listings(tmp_path, form):
     assert peak(200_000) - peak(100_000) < 3_000  # kB
 
 
-def test_no_room_for_temporary_files_is_told_with_what_to_do(monkeypatch):
+def test_missing_room_for_temporary_files_is_reported_with_a_remedy(monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     with pytest.raises(UsageError, match="temporary files") as raised, listings.two_digests():
         pass

@@ -1,4 +1,4 @@
-"""The command line: what each command asks for, shows, and ends with."""
+"""The command line: payloads, output and exit codes of the commands."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_each_option_reaches_the_function(run, words, job, payload, answer):
 
 
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
-def test_who_only_looks_does_not_wait(run, job):
+def test_look_does_not_wait_for_the_pass(run, job):
     caller = FakeCaller()
     caller.passes[job] = open_pass() if job == "reconcile" else compared(finished=False, stopped=None)
     assert run(caller, job, "--look", "--prefix", "a/")[0] == 1
@@ -90,7 +90,7 @@ def test_who_only_looks_does_not_wait(run, job):
     assert (code, lacks(out, NO_PASS[job]["next"])) == (1, [])
 
 
-# Nobody knows how many keys an unreadable file holds.
+# The number of keys in an unreadable file is unknown.
 ALL_COUNTED = {**report()["backlog"], "at_least": False}
 NOT_COUNTED = {**ALL_COUNTED, "unreadable_run_files": ["a/1.json"]}
 
@@ -102,7 +102,7 @@ NOT_COUNTED = {**ALL_COUNTED, "unreadable_run_files": ["a/1.json"]}
         (["status"], report("behind"), 1),
         (["status"], report("broken"), 1),
         (["status"], report("closed", verdict={**report("closed")["verdict"], "alarm": True}), 1),
-        # Closed without an alarm is well if all that waits is counted.
+        # Closed without an alarm is good if all waiting keys are counted.
         (["status"], report("closed", backlog=ALL_COUNTED), 0),
         (["status"], report("closed", backlog=NOT_COUNTED), 1),
         (["story", "a"], {**STORY, "accepted": True}, 1),
@@ -114,27 +114,27 @@ NOT_COUNTED = {**ALL_COUNTED, "unreadable_run_files": ["a/1.json"]}
         (["compare", "--again"], compared({"equal_size": sides(1, 1)}), 3),
     ],
 )
-def test_what_is_not_well_is_in_the_exit_code(run, words, answer, code):
+def test_exit_code_of_a_bad_state_is_not_0(run, words, answer, code):
     job = "status" if words[0] == "story" else words[0]
     assert run(FakeCaller(**{job: answer}), *words)[0] == code
 
 
-def test_as_json_only_the_answer_is_printed(run):
+def test_json_output_is_only_the_answer(run):
     answer = {**STORY, "well": True, "key": NASTY, "story": "\ud83d"}
-    code, out, said = run(FakeCaller(status=answer), "story", "a", "--json")
-    assert (code, json.loads(out), said) == (0, answer, "")
-    assert all(" " <= one <= "~" or one == "\n" for one in out)
+    code, out, messages = run(FakeCaller(status=answer), "story", "a", "--json")
+    assert (code, json.loads(out), messages) == (0, answer, "")
+    assert all(" " <= character <= "~" or character == "\n" for character in out)
 
 
-def test_a_page_is_written_beside_the_text(run, tmp_path):
+def test_page_is_written_in_addition_to_the_text(run, tmp_path):
     page = tmp_path / "status.html"
-    code, out, said = run(FakeCaller(status=report()), "status", "--html", str(page))
-    assert (code, out.splitlines()[0], said) == (1, "Behind", f"Written: {page}\n")
+    code, out, messages = run(FakeCaller(status=report()), "status", "--html", str(page))
+    assert (code, out.splitlines()[0], messages) == (1, "Behind", f"Written: {page}\n")
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
 
 
-def test_to_look_whether_a_file_can_be_written_leaves_a_link_to_nothing_as_it_is(run, tmp_path):
+def test_check_of_a_writable_file_keeps_a_dangling_link(run, tmp_path):
     link, page = tmp_path / "link.html", tmp_path / "status.html"
     link.symlink_to(page)
     for answer, is_written in ((ToolError(Text("It failed"), Text("Mend it")), False), (report(), True)):
@@ -142,23 +142,23 @@ def test_to_look_whether_a_file_can_be_written_leaves_a_link_to_nothing_as_it_is
         assert (link.is_symlink(), page.exists()) == (True, is_written)
 
 
-@pytest.mark.parametrize(("lang", "told"), [("en", ["It failed", "-> Mend it"]), ("zh", ["失败", "-> 修复"])])
-def test_an_error_says_what_happened_and_what_to_do(run, lang, told):
+@pytest.mark.parametrize(("lang", "expected"), [("en", ["It failed", "-> Mend it"]), ("zh", ["失败", "-> 修复"])])
+def test_error_has_its_cause_and_remedy(run, lang, expected):
     error = ToolError(Text("It failed", "失败"), Text("Mend it", "修复"), ["line", NASTY])
-    code, out, said = run(FakeCaller(doctor=error), "doctor", lang=lang)
-    first, second, *others = said.splitlines()
-    assert (code, out, first, others) == (1, "", "| line", told)
+    code, out, messages = run(FakeCaller(doctor=error), "doctor", lang=lang)
+    first, second, *others = messages.splitlines()
+    assert (code, out, first, others) == (1, "", "| line", expected)
     assert second.isprintable()
 
 
 def without(name: str, answer: dict) -> dict:
-    return {one: value for one, value in answer.items() if one != name}
+    return {field: value for field, value in answer.items() if field != name}
 
 
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        # It lacks what this version has.
+        # A field of this version is missing.
         ("status", without("lasting", report("in step"))),
         ("status", without("sums", report("in step"))),
         ("story a", without("step", STORY)),
@@ -166,25 +166,25 @@ def without(name: str, answer: dict) -> dict:
         ("reconcile --dry-run", without("missing", a_pass())),
         ("compare --dry-run", without("folders", compared())),
         ("doctor", without("text_zh", SET_UP_RIGHT)),
-        # It is none at all.
+        # The text is no answer.
         *(
             ("doctor", answer)
             for answer in (7, [[]], {}, {"ok": True}, {**STORY}, {"ok": True, "checks": [{}]}, [None])
         ),
     ],
 )
-def test_an_answer_of_another_version_is_not_guessed_at_and_ends_in_what_to_do(run, words, answer):
+def test_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
     job, *_ = words.replace("story", "status").split()
-    code, out, said = run(FakeCaller(**{job: answer}), *words.split())
-    told = ("The answer has another form than this ops.py knows", "s deploy -y")
-    assert (code, out, lacks(said, *told)) == (1, "", [])
+    code, out, messages = run(FakeCaller(**{job: answer}), *words.split())
+    expected = ("The answer has another form than this ops.py knows", "s deploy -y")
+    assert (code, out, lacks(messages, *expected)) == (1, "", [])
 
 
 @pytest.mark.parametrize("value", [7, {"a": 1}, [None]])
 @pytest.mark.parametrize("name", ["amended", "watermark", "lag", "remedies", "submitted", "classes"])
-def test_whatever_a_part_of_an_answer_is_there_is_an_answer_or_an_error_that_says_so(show, name, value):
-    code, out, said = show(json.dumps({**compared(), name: value}), "--lang", "en")
-    assert out or "The answer has another form" in said
+def test_answer_with_any_wrong_field_is_shown_or_refused(show, name, value):
+    code, out, messages = show(json.dumps({**compared(), name: value}), "--lang", "en")
+    assert out or "The answer has another form" in messages
     assert code in (0, 1)
 
 
@@ -196,7 +196,7 @@ def test_whatever_a_part_of_an_answer_is_there_is_an_answer_or_an_error_that_say
         ("s.yaml", " -t {}/elsewhere/s.yaml"),
     ],
 )
-def test_each_command_that_is_printed_is_for_the_project_that_was_asked(run, monkeypatch, tmp_path, named, shown):
+def test_printed_commands_name_the_settings_file_in_use(run, monkeypatch, tmp_path, named, shown):
     folder, shown = tmp_path / "project", shown.format(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     folder.mkdir()
@@ -206,13 +206,13 @@ def test_each_command_that_is_printed_is_for_the_project_that_was_asked(run, mon
     assert run(FakeCaller(doctor={}), "doctor", "-t", named)[2].endswith(f"of one version: s deploy -y{shown}\n")
 
 
-def test_whoever_interrupts_a_short_call_is_not_told_that_something_goes_on(run):
+def test_interrupted_short_call_has_no_advice(run):
     assert run(FakeCaller(doctor=KeyboardInterrupt()), "doctor") == (130, "", "Stopped.\n")
 
 
 @pytest.fixture
 def ended(capsys):
-    """What is said of words with which `ops.py` ends before it does anything, or by its help."""
+    """Run `ops.py` with words that end it before a command runs, or print its help; return the output."""
 
     def ended(*words: str, code: int = 2) -> str:
         with pytest.raises(SystemExit, match=rf"^{code}$"):
@@ -224,7 +224,7 @@ def ended(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["story"], ""),
         (["status", "--hours", "x"], ""),
@@ -258,11 +258,11 @@ def ended(capsys):
         (["cost", "--rate", "1" * 330], "1' is too large"),
     ],
 )
-def test_what_is_no_command_ends_with_2_and_a_mistyped_word_is_told_with_what_was_meant(ended, words, said):
-    assert lacks(ended(*words), "usage: ops.py", said) == []
+def test_wrong_use_exits_with_2_and_suggests_the_similar_name(ended, words, message):
+    assert lacks(ended(*words), "usage: ops.py", message) == []
 
 
-def test_each_reason_of_a_failed_record_can_be_asked_for():
+def test_option_accepts_each_reason_of_a_failed_record():
     assert (*Reason.__members__, UNKNOWN) == arguments.REASONS
 
 
@@ -276,21 +276,21 @@ def test_help_is_a_command_and_no_command_prints_help(ended, capsys):
 
 
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
-def test_in_chinese_too(ended, language):
+def test_errors_and_help_are_in_chinese_too(ended, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in ended("stauts", *language)
     assert "显示进度、积压及原因。退出码：0 GO 或正常；" in ended("status", "--help", *language, code=0)
 
 
 def words_of_argparse() -> set[str]:
-    """What argparse would say by itself, in pieces, between what it puts in."""
-    calls = [one for one in ast.walk(ast.parse(inspect.getsource(argparse))) if isinstance(one, ast.Call)]
+    """Return the fixed parts of argparse's own English phrases."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(argparse))) if isinstance(node, ast.Call)]
     asked = [call.args for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("_", "ngettext")]
     phrases = [arg.value for args in asked for arg in args if isinstance(arg, ast.Constant) and arg.value]
     parts = (part.strip(" .:,()'\"\n") for phrase in phrases for part in re.split(r"%\(\w+\)[sr]|%[sr]", str(phrase)))
     return {part for part in parts if len(part) > 3}
 
 
-# What argparse itself finds wrong with a command line, of each kind.
+# Command lines for each kind of error that argparse itself reports.
 MISTAKEN = [
     [],
     ["story"],
@@ -305,16 +305,16 @@ MISTAKEN = [
 
 
 @pytest.mark.parametrize("words", [[], *([name] for name in cli._COMMANDS)], ids=" ".join)
-def test_what_argparse_says_is_in_chinese_too(ended, words):
-    mistaken = [one for one in MISTAKEN if one[:1] == words] or [[*words, "--json=1"]]
+def test_phrases_of_argparse_are_in_chinese_too(ended, words):
+    mistaken = [line for line in MISTAKEN if line[:1] == words] or [[*words, "--json=1"]]
     for asked in ([*words, "--help"], *mistaken):
         in_chinese = [*asked[:1], "--lang=zh", *asked[1:]] if words else [*asked, "--lang=zh"]
-        said = ended(*in_chinese, code=0 if "--help" in asked else 2)
-        assert said.startswith("用法：ops.py")
-        assert [word for word in words_of_argparse() if re.search(rf"\b{re.escape(word)}\b", said)] == [], asked
+        output = ended(*in_chinese, code=0 if "--help" in asked else 2)
+        assert output.startswith("用法：ops.py")
+        assert [word for word in words_of_argparse() if re.search(rf"\b{re.escape(word)}\b", output)] == [], asked
 
 
-def test_it_says_its_version(ended):
+def test_version_is_printed(ended):
     assert ended("--version", code=0) == f"oss-oms-sync {VERSION}\n"
 
 
@@ -327,10 +327,10 @@ def test_every_command_has_help_with_its_exit_codes(ended, command):
 
 @pytest.fixture
 def show(monkeypatch, capsys):
-    """`ops.py show` of what is piped into it."""
+    """Run `ops.py show` of piped text."""
 
-    def show(given: str, *words: str, encoding: str = "utf-8") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode(encoding))))
+    def show(text: str, *words: str, encoding: str = "utf-8") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode(encoding))))
         return cli.main(["show", *words]), *capsys.readouterr()
 
     return show
@@ -349,43 +349,43 @@ def show(monkeypatch, capsys):
     ],
 )
 @pytest.mark.parametrize("form", [json.dumps, printed], ids=["bare", "as the tool prints it"])
-def test_what_is_piped_into_it_is_shown_as_its_kind(show, form, answer, code, first):
-    found, out, _ = show(form(answer), "--lang", "en")
-    assert (found, out.splitlines()[0]) == (code, first)
+def test_piped_answer_is_shown_as_its_kind(show, form, answer, code, first):
+    exit_code, out, _ = show(form(answer), "--lang", "en")
+    assert (exit_code, out.splitlines()[0]) == (code, first)
 
 
 @pytest.mark.parametrize("nonsense", [10**400, float("inf")], ids=["digits", "infinity"])
-def test_numbers_that_nothing_has_are_no_answer(show, nonsense):
+def test_impossible_numbers_are_no_answer(show, nonsense):
     status = report()
     status["compare"]["open"][0]["share"] = nonsense
-    code, out, said = show(json.dumps(status), "--lang", "en")
-    assert (code, out, "The answer has another form" in said) == (1, "", True)
+    code, out, messages = show(json.dumps(status), "--lang", "en")
+    assert (code, out, "The answer has another form" in messages) == (1, "", True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_what_windows_writes_into_a_file_is_shown(show, encoding):
+def test_answer_in_an_encoding_of_windows_is_shown(show, encoding):
     _, out, _ = show(json.dumps({**STORY, "key": "山"}), "--lang", "en", encoding=encoding)
     assert out.startswith("'山': OMS accepted an older version.")
 
 
-def test_where_others_may_read_another_verdict_none_is_shown(show):
+def test_ambiguous_verdict_is_not_shown(show):
     go, no_go = map(json.dumps, (certificate(), certificate({"MISSING": "failed"}, "NO-GO")))
     for text in (f"{go}\n{no_go}", f"{no_go[:-1]}, {go[1:]}"):
         assert show(text)[:2] == (2, "")
 
 
 @pytest.mark.parametrize(
-    ("lang", "said"), [("en", "The input contains no answer"), ("zh", "输入中没有可识别的返回结果")]
+    ("lang", "problem"), [("en", "The input contains no answer"), ("zh", "输入中没有可识别的返回结果")]
 )
-def test_without_an_answer_in_the_input_it_says_how_to_use_it(show, lang, said):
+def test_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
     code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)
-    # What the tool said is not swallowed.
-    told = (said, f"{OPS} status --json | {OPS} show", "no such function")
-    assert (code, out, lacks(err, *told)) == (2, "", [])
-    assert all(one.isprintable() or one == "\n" for one in err)
+    # The tool's output is shown.
+    expected = (problem, f"{OPS} status --json | {OPS} show", "no such function")
+    assert (code, out, lacks(err, *expected)) == (2, "", [])
+    assert all(character.isprintable() or character == "\n" for character in err)
 
 
-def test_only_what_has_a_page_makes_one(show, tmp_path):
+def test_answer_without_a_page_writes_none(show, tmp_path):
     page = tmp_path / "x.html"
     assert (show(json.dumps(certificate()), "--html", str(page))[0], page.exists()) == (0, True)
     none = tmp_path / "y.html"
@@ -395,7 +395,7 @@ def test_only_what_has_a_page_makes_one(show, tmp_path):
 
 @pytest.mark.parametrize("columns", ["80", "60"])
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_a_status_is_20_lines_and_names_the_option_for_all(command, monkeypatch, columns, lang):
+def test_status_is_20_lines_and_names_the_option_for_all(command, monkeypatch, columns, lang):
     monkeypatch.setenv("COLUMNS", columns)
     brief, whole = (Seen(FakeCaller(status=report()), lang, typed="") for _ in range(2))
     command(brief, "status")

@@ -1,4 +1,4 @@
-"""`ops.py cost`: its figures against what the benchmarks simulate, and what it shows."""
+"""`ops.py cost`: its figures agree with the benchmarks' simulation, and its table is complete."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ PLAN = Workload(100_000_000, 200 * TB, 1_000_000, 32, 100, Prices())
 
 
 def priced(expenses: list[estimate.Expense]) -> dict[str, float | None]:
-    return {item.name: item.dollars for item in expenses}
+    return {expense.name: expense.dollars for expense in expenses}
 
 
 @pytest.mark.parametrize(("objects", "lanes"), [(10**7, 1), (10**7, 16), (10**8, 32)])
-def test_a_pass_takes_and_costs_as_much_as_the_simulation_says(objects, lanes):
+def test_pass_takes_and_costs_as_much_as_in_the_simulation(objects, lanes):
     space = key_spaces(objects)[0]
     simulated = SimulatedPass(space, lanes, SimulatedPass(space, lanes).marks)
     reckoned = effort.pass_seconds(objects, effort.RECONCILE_SECONDS, lanes)
-    # It may promise too little, never much too much.
+    # The estimate may be a little too low, and must not be much too high.
     assert simulated.seconds * 0.97 <= reckoned <= simulated.seconds * 1.4
     assert effort.reconcile_pass(objects).dollars(Prices()) == pytest.approx(simulated.dollars(), rel=0.15)
 
@@ -55,24 +55,25 @@ def test_an_objects_seconds_are_the_benchmarks():
     assert effort.compare_pass(1).size == effort.standstill_pass(1).size == (COMPARE.cpu, COMPARE.megabytes)
 
 
-def test_a_hundred_million_are_compared_within_eight_minutes_and_no_dearer_than_with_one_lane():
+def test_100_million_objects_take_8_minutes_at_the_cost_of_one_lane():
+    """Compare 100 million objects in at most 8 minutes, at most 10 % dearer than with a single lane."""
     space = key_spaces(10**8)[0]
     marks = SimulatedPass(space, effort.LANES).marks
     many, alone = (SimulatedPass(space, lanes, marks, COMPARE) for lanes in (effort.LANES, 1))
     assert many.seconds <= 8 * 60
     assert effort.freeze_minutes(10**8, effort.LANES)["compare"] <= 8
     assert many.dollars() <= 1.1 * alone.dollars()
-    # Of the 100 that an account has at least, what is left is enough for all that OMS takes of forward.
+    # An account has at least 100 instances: the others are enough for forward at OMS's full rate.
     assert many.most_instances <= 80
 
 
-def test_a_listing_of_obs_costs_as_the_benchmark_reckons():
+def test_listing_of_obs_costs_as_much_as_in_the_benchmark():
     obs = effort.compare_pass(10**6)
     dollars = obs.obs * DOLLARS_A_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
     assert dollars == pytest.approx(comparing.DOLLARS_A_MILLION_LISTED_IN_OBS, rel=0.1)
 
 
-def test_what_the_project_does_by_default_is_what_is_reckoned_with():
+def test_estimate_uses_the_projects_defaults():
     reckoned = {"OMS_RATE": effort._OMS_RATE, "PIECE_SECONDS": effort._PIECE_SECONDS, "LANES": effort.LANES}
     assert {name: int(SETTINGS[name].default) for name in reckoned} == reckoned
     usual, sending = (Scope(KeyFilter(), None, everything) for everything in (False, True))
@@ -83,24 +84,24 @@ def test_what_the_project_does_by_default_is_what_is_reckoned_with():
     assert (asked["reconcilePeriod"], asked["comparePeriod"], *months) == ("1d", "7d", 30, 30 / 7)
 
 
-def test_each_timer_is_reckoned_as_often_and_at_the_size_that_it_is_deployed_with():
-    project, found = yaml.safe_load(render.settings(ANSWERS)), {}
-    for name, one in project["resources"].items():
-        size = (one["props"]["cpu"], one["props"]["memorySize"])
-        for trigger in one["props"].get("triggers", ()):
+def test_timers_have_their_deployed_interval_and_size():
+    project, deployed = yaml.safe_load(render.settings(ANSWERS)), {}
+    for name, resource in project["resources"].items():
+        size = (resource["props"]["cpu"], resource["props"]["memorySize"])
+        for trigger in resource["props"].get("triggers", ()):
             if trigger["triggerType"] == "timer":
                 every = trigger["triggerConfig"]["cronExpression"]
-                found[name] = (re.sub(r"\$\{vars\.(\w+)\}", lambda part: project["vars"][part[1]], every), size)
-    assert found == {name: (f"@every {timer.minutes}m", timer.size) for name, timer in effort.TIMERS.items()}
+                deployed[name] = (re.sub(r"\$\{vars\.(\w+)\}", lambda part: project["vars"][part[1]], every), size)
+    assert deployed == {name: (f"@every {timer.minutes}m", timer.size) for name, timer in effort.TIMERS.items()}
 
 
 @pytest.mark.parametrize(("page", "rate", "places"), [("costs.md", 1, 2), ("costs.zh.md", YUAN_A_DOLLAR, 1)])
-def test_both_pages_say_what_the_timers_take(page, rate, places):
+def test_both_pages_have_the_cost_of_the_timers(page, rate, places):
     timers = effort.idle_month()
     (row,) = re.findall(
         r"^\| (?:nothing happens|没有任何变化).*$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
     )
-    calls, requests, _ = (float(one.replace(",", "")) for one in re.findall(r"\d[\d,.]*", row))
+    calls, requests, _ = (float(number.replace(",", "")) for number in re.findall(r"\d[\d,.]*", row))
     assert (calls, requests) == (
         round(sum(timer.calls for timer in timers), -3),
         round(sum(timer.oss for timer in timers), -4),
@@ -108,21 +109,21 @@ def test_both_pages_say_what_the_timers_take(page, rate, places):
     assert row.endswith(f"| {sum(timer.dollars(Prices()) for timer in timers) * rate:.{places}f} |")
 
 
-def test_no_more_is_read_for_a_sample_than_certify_draws():
+def test_sample_reads_no_more_than_certify_draws():
     assert effort.SAMPLED_BYTES == LARGEST
-    # GIVEN half as many objects as are asked for, each of a terabyte THEN a GB of each at most is read
-    found = estimate.estimate(Workload(50, 50 * TB, 0, 32, 100, Prices()))
-    sample = next(expense for expense in found.cutover if expense.name == "sample")
+    # GIVEN half as many objects as requested, each of a terabyte THEN at most a GB of each is read
+    costs = estimate.estimate(Workload(50, 50 * TB, 0, 32, 100, Prices()))
+    sample = next(expense for expense in costs.cutover if expense.name == "sample")
     assert (sample.objects, sample.size) == (50, 50 * LARGEST)
-    assert found.freeze_minutes["sample"] == math.ceil(2 * 50 * LARGEST / 30e6 / 60)
+    assert costs.freeze_minutes["sample"] == math.ceil(2 * 50 * LARGEST / 30e6 / 60)
 
 
-def test_the_traffic_out_of_oss_is_the_largest_cost_and_what_nobody_knows_is_no_number():
-    found = estimate.estimate(PLAN)
-    once = priced(found.once)
-    dollars = [one for one in once.values() if one is not None]
+def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():
+    costs = estimate.estimate(PLAN)
+    once = priced(costs.once)
+    dollars = [price for price in once.values() if price is not None]
     assert (once["egress"], once["oms"]) == (pytest.approx(200 * 1024 * 0.5 / 7), None)
-    assert (max(dollars), estimate.total_dollars(found.once)) == (once["egress"], pytest.approx(sum(dollars)))
+    assert (max(dollars), estimate.total_dollars(costs.once)) == (once["egress"], pytest.approx(sum(dollars)))
 
 
 def test_prices_can_be_given():
@@ -132,19 +133,19 @@ def test_prices_can_be_given():
     assert once["backfill"] == usual["backfill"]
 
 
-def test_a_function_is_billed_by_calls_and_by_what_it_holds_while_it_runs():
+def test_function_is_billed_by_calls_and_resources():
     # 75 units of calls, and an hour of half a vCPU, half a GB of memory and half a GB of disk
     assert dollars_for_function(10_000, 3600, 0.5, 512) == pytest.approx(0.00002 * (75 + 3600 * (0.5 + 0.075 + 0.025)))
 
 
-def test_nothing_to_migrate_costs_nothing_but_the_timers():
-    found = estimate.estimate(Workload(0, 0, 0, 1, 0, Prices(oms=1.0)))
-    assert estimate.total_dollars(found.once) == 0
-    assert {name for name, dollars in priced(found.month).items() if dollars} == {"timers"}
-    assert not any(expense.objects or expense.size for expense in found.month)
+def test_empty_migration_costs_only_the_timers():
+    costs = estimate.estimate(Workload(0, 0, 0, 1, 0, Prices(oms=1.0)))
+    assert estimate.total_dollars(costs.once) == 0
+    assert {name for name, dollars in priced(costs.month).items() if dollars} == {"timers"}
+    assert not any(expense.objects or expense.size for expense in costs.month)
 
 
-def test_a_freeze_is_shorter_with_more_lanes_and_never_shorter_than_it_has_to_settle():
+def test_freeze_is_shorter_with_more_lanes_down_to_its_fixed_steps():
     totals = [effort.freeze_minutes(10**8, lanes)["total"] for lanes in (1, 4, 16, 64)]
     assert totals == sorted(totals, reverse=True)
     assert effort.freeze_minutes(0, 64)["total"] > 5 + 2 + 10
@@ -153,13 +154,13 @@ def test_a_freeze_is_shorter_with_more_lanes_and_never_shorter_than_it_has_to_se
     assert steps["sample"] == math.ceil(20 * 1024**3 / 30e6 / 60)
 
 
-def test_effort_grows_with_what_is_done():
+def test_effort_is_proportional():
     once = Effort(1, 2, (0.1, 256), 3, 4, 5)
     assert once.times(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
     assert once.times(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
 
 
-def test_sending_and_copying_take_the_requests_that_are_documented():
+def test_sending_and_copying_take_the_documented_requests():
     # A backfill lists what any pass lists, and records each object; OMS reads and writes a part for each 50 MB.
     assert effort.backfill(10_000, 1).oss == effort.reconcile_pass(10_000).oss + 10_000
     assert effort.oms_requests(10, 20 * 50_000_000) == Effort(oss=10 * (2 + 1) + 20, obs=10 * (2 + 2) + 20)
@@ -182,13 +183,13 @@ def test_sending_and_copying_take_the_requests_that_are_documented():
         (quantities.a_day, "1,000/h", 24_000),
     ],
 )
-def test_quantities_are_read_as_people_write_them(read, text, number):
+def test_quantities_are_read_in_their_usual_forms(read, text, number):
     assert read(text) == number
 
 
 @pytest.mark.parametrize("read", [quantities.count, quantities.size, quantities.a_day])
 @pytest.mark.parametrize("text", ["", "x", "-1", "1e5", "nan", "5 apples", "1/fortnight", "1..2M"])
-def test_what_is_no_quantity_is_refused(read, text):
+def test_text_that_is_no_quantity_is_refused(read, text):
     with pytest.raises(ValueError, match=r".*"):
         read(text)
 
@@ -201,16 +202,16 @@ def test_a_size_needs_a_unit():
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "0 B"), (7, "7 B"), (1010, "1,010 B"), (200 * TB, "200 TB"), (1536 * TB, "1.5 PB")]
 )
-def test_a_size_is_shown_as_it_would_be_typed(number, text):
+def test_size_is_shown_in_the_form_of_the_option(number, text):
     assert quantities.in_bytes(number) == text
 
 
-GIVEN = ("cost", "--objects", "100M", "--size", "200TB", "--rate", "1M/day")
+WORDS = ("cost", "--objects", "100M", "--size", "200TB", "--rate", "1M/day")
 
 
 def test_the_table_has_every_cost_its_total_and_the_freeze(run):
-    code, out, said = run(FakeCaller(), *GIVEN)
-    assert (code, said) == (0, "")
+    code, out, messages = run(FakeCaller(), *WORDS)
+    assert (code, messages) == (0, "")
     first, *lines = [" ".join(line.split()) for line in out.splitlines()]
     assert first.startswith("100,000,000 objects of 200 TB, 1,000,000 new ones a day, 32 lanes")
     traffic = "traffic out of OSS, which OMS reads over the internet 200 TB 14,628.57"
@@ -218,7 +219,7 @@ def test_the_table_has_every_cost_its_total_and_the_freeze(run):
     assert {"OMS itself 200 TB not known", traffic, f"total {total}"} <= {*lines}
 
 
-def test_one_object_and_one_lane_are_one(run):
+def test_one_object_and_one_lane_are_singular(run):
     _, out, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
     assert out.startswith("1 object of 1 KB, ")
     assert lacks(out, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
@@ -226,25 +227,26 @@ def test_one_object_and_one_lane_are_one(run):
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_amounts_stand_below_each_other(run, lang):
-    _, out, _ = run(FakeCaller(), *GIVEN, lang=lang)
+    _, out, _ = run(FakeCaller(), *WORDS, lang=lang)
     grouped = groupby(out.splitlines(), lambda line: line.startswith("    "))
     # The costs once, in a month and on cutover day, and the freeze.
     assert [len({*map(width, lines)}) for is_row, lines in grouped if is_row] == [1, 1, 1, 1]
 
 
-def test_of_many_small_objects_a_task_group_takes_hours_where_ten_keys_a_call_take_days():
+def test_task_group_copies_many_small_objects_faster_than_the_project():
+    """A task group takes hours for many small objects, and ten keys a call take days."""
     objects, size = 100_000_000, 200 * 1024**3
     group, sent = effort.group_seconds(objects, size), effort.sent_seconds(objects, size)
     # By OMS's pages 27 million an hour and 500 Mbit/s; by OMS_RATE 20 calls a second.
     assert (group, sent) == (objects / 27_000_000 * 3600, objects / 10 / 20)
     assert sent > 30 * group
-    # What is large takes what its bytes take, whoever sends it.
+    # Large objects take the time of their bytes in either way.
     large = 100 * 1024**4
     assert effort.group_seconds(1000, large) == effort.sent_seconds(1000, large) == large / 62_500_000
 
 
-def test_as_json_it_says_what_was_asked_and_at_which_prices(run):
-    code, out, _ = run(FakeCaller(), *GIVEN, "--lanes", "64", "--egress-price", "0.1", "--json")
+def test_json_output_has_the_plan_and_the_prices(run):
+    code, out, _ = run(FakeCaller(), *WORDS, "--lanes", "64", "--egress-price", "0.1", "--json")
     answer = json.loads(out)
     assert (code, answer["plan"]["objects"], answer["plan"]["lanes"]) == (0, 100_000_000, 64)
     assert answer["plan"]["prices"] == {"egress": 0.1, "obs_egress": Prices().obs_egress, "oms": None}
@@ -259,13 +261,13 @@ def test_as_json_it_says_what_was_asked_and_at_which_prices(run):
         ["cost", "--objects", "1"],
         ["cost", "--size", "1"],
         ["cost", "--objects", "many", "--size", "1"],
-        [*GIVEN, "--lanes", "65"],
-        [*GIVEN, "--sample", "301"],
-        [*GIVEN, "--egress-price", "-1"],
-        [*GIVEN, "--egress-price", "inf"],
+        [*WORDS, "--lanes", "65"],
+        [*WORDS, "--sample", "301"],
+        [*WORDS, "--egress-price", "-1"],
+        [*WORDS, "--egress-price", "inf"],
     ],
 )
-def test_what_cannot_be_reckoned_with_is_a_usage_error(run, capsys, words):
+def test_unusable_number_is_a_usage_error(run, capsys, words):
     with pytest.raises(SystemExit, match=r"^2$"):
         run(FakeCaller(), *words)
     assert "usage: ops.py cost" in capsys.readouterr().err

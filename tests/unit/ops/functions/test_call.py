@@ -1,4 +1,4 @@
-"""How functions are called: `s` with a list of arguments, what it may do, and what is said if it does not."""
+"""Calls of functions: arguments of `s`, time limits, and errors without an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ops.session import in_background
 from support.ops import NASTY, OPS, StandInTool, failed, lacks, printed
 
 
-def test_the_payload_reaches_the_tool_as_it_is(stand_in, tmp_path):
+def test_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
     stand_in.answers({"ok": True})
     payload = {"key": f"$(touch x) `y` {NASTY} 山"}
     assert Tool(None, tmp_path).ask("status", payload) == {"ok": True}
@@ -22,14 +22,14 @@ def test_the_payload_reaches_the_tool_as_it_is(stand_in, tmp_path):
     assert (words, call.json.loads(event)) == (["status", "invoke", "-e"], payload)
 
 
-def test_a_payload_that_is_too_long_for_a_command_line_reaches_the_tool_by_a_file(stand_in, tmp_path):
+def test_long_payload_reaches_the_tool_by_a_file(stand_in, tmp_path):
     stand_in.answers(True)
     assert Tool(None, tmp_path).ask("replay", {"keys": ["山" * 300] * 100}) is True
     ((*_, option, file),) = stand_in.calls
     assert (option, call.Path(file).exists()) == ("--event-file", False)
 
 
-def test_another_file_than_s_yaml_is_named_to_the_tool_wherever_one_stands(stand_in, tmp_path, monkeypatch):
+def test_other_settings_file_is_passed_with_its_full_path(stand_in, tmp_path, monkeypatch):
     stand_in.answers(True)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -37,18 +37,18 @@ def test_another_file_than_s_yaml_is_named_to_the_tool_wherever_one_stands(stand
     assert stand_in.calls == [["doctor", "invoke", "-e", "{}", "-t", str(tmp_path / "elsewhere" / "s.staging.yaml")]]
 
 
-def test_warnings_in_front_and_behind_and_an_exit_code_change_nothing(stand_in, tmp_path):
+def test_warnings_around_an_answer_and_an_exit_code_are_ignored(stand_in, tmp_path):
     around = {"before": "warning {\n", "err": "(node) Warning\n", "code": 1}
     stand_in.plan({"*": {**around, "out": printed({"a": 1}) + "\nupdate {\n"}})
     assert Tool(None, tmp_path).ask("doctor", {}) == {"a": 1}
 
 
-def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
+def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="no `s` on the PATH") as raised:
         Tool(None, tmp_path).ask("doctor", {})
     install, fix = "npm install -g @serverless-devs/s", raised.value.fix
-    assert [install in one for one in (fix.en, fix.zh)] == [True, True]
+    assert [install in text for text in (fix.en, fix.zh)] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_without_the_tool_it_says_how_to_get_it(tmp_path, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("way", ["out", "err"])
-def test_why_the_tool_gave_no_answer_is_told_with_what_to_do(stand_in, tmp_path, output, error, fix, way):
+def test_missing_answer_is_explained_with_a_remedy(stand_in, tmp_path, output, error, fix, way):
     stand_in.plan({"*": {way: output, "code": 101}})
     with pytest.raises(error) as raised:
         Tool(None, tmp_path).ask("doctor", {})
-    told = f"{raised.value.happened.en}\n{raised.value.fix.en}"
-    assert (fix in told, [*raised.value.output]) == (True, output.splitlines())
+    message = f"{raised.value.happened.en}\n{raised.value.fix.en}"
+    assert (fix in message, [*raised.value.output]) == (True, output.splitlines())
 
 
-def test_what_the_function_logged_is_not_taken_for_why_the_tool_gave_no_answer(stand_in, tmp_path):
+def test_function_log_does_not_explain_a_missing_answer(stand_in, tmp_path):
     logged = printed("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
     for output in (logged, logged.partition("\n====")[0]):
         stand_in.plan({"*": {"out": output, "code": 1}})
@@ -97,41 +97,42 @@ def test_what_the_function_logged_is_not_taken_for_why_the_tool_gave_no_answer(s
             Tool(None, tmp_path).ask("doctor", {})
 
 
-def test_of_an_answer_that_was_cut_the_end_is_shown(stand_in, tmp_path):
+def test_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
     stand_in.answers(call.json.dumps({"keys": [*range(1000)]}, indent=1)[:-1])
     with pytest.raises(ToolError, match="is not JSON") as raised:
         Tool(None, tmp_path).ask("status", {})
     assert (len(raised.value.output), raised.value.output[-1]) == (15, " ]")
 
 
-def test_a_tool_that_cannot_be_run_is_told(stand_in, tmp_path):
+def test_tool_that_cannot_run_is_reported(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
     with pytest.raises(ToolError, match="cannot be run: Exec format error"):
         Tool(None, tmp_path).ask("doctor", {})
 
 
-def test_what_the_function_raised_is_told_though_the_tool_ends_with_0(stand_in, tmp_path):
+def test_function_error_is_reported_if_the_tool_exits_with_0(stand_in, tmp_path):
     stand_in.plan({"*": {"out": failed("PayloadError", "The payload asks for 'x'"), "code": 0}})
     with pytest.raises(FunctionError, match="refused the command: The payload asks for 'x'"):
         Tool(None, tmp_path).ask("doctor", {})
 
 
-def test_a_tool_that_hangs_is_ended_with_all_that_it_has_started(stand_in, tmp_path):
-    # GIVEN a tool that starts another process, which keeps its output open
+def test_hanging_tool_is_ended_with_its_children(stand_in, tmp_path):
+    # GIVEN a tool that starts a process, which keeps the tool's output open
     program = stand_in.folder / "s"
     program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\nsleep 60 & echo $! > {tmp_path}/child\nsleep 60\n")
     began = time.monotonic()
 
-    # WHEN it is called with less patience
+    # WHEN the call has a short time limit
     with pytest.raises(ToolError, match="did not end"):
         Tool(None, tmp_path, seconds=0.5).ask("compare", {})
 
-    # THEN it is said, in time, and nothing of it runs any more
+    # THEN the error comes in time, and neither process runs any more
     assert time.monotonic() - began < 30
     assert is_gone(int((tmp_path / "child").read_text()))
 
 
-def test_on_windows_its_own_program_ends_all_that_a_tool_has_started_before_the_tool_is_waited_for(monkeypatch):
+def test_on_windows_taskkill_ends_a_tool_with_its_children(monkeypatch):
+    """On Windows taskkill ends the children first, then the call waits for the tool."""
     done: list[object] = []
     monkeypatch.setattr(call.sys, "platform", "win32")
     monkeypatch.setattr(call.subprocess, "run", lambda words, **_: done.append(words))
@@ -140,7 +141,7 @@ def test_on_windows_its_own_program_ends_all_that_a_tool_has_started_before_the_
 
 
 def is_gone(process: int) -> bool:
-    """Whether a process has ended: where nobody has waited for it yet, it is a zombie."""
+    """Return True if a process has ended; a zombie has ended as well."""
     for _ in range(100):
         try:
             state = call.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
@@ -152,11 +153,11 @@ def is_gone(process: int) -> bool:
     return False
 
 
-def test_the_patience_is_longer_than_a_function_may_run():
+def test_time_limit_exceeds_that_of_a_function():
     assert call.CALL_SECONDS > 570 + 5
 
 
-def test_stopping_ends_a_call_that_somebody_waits_for(stand_in, tmp_path):
+def test_stop_ends_a_running_call(stand_in, tmp_path):
     stand_in.plan({"*": {"seconds": 60}})
     tool = Tool(None, tmp_path)
     waiting = in_background(lambda: tool.ask("compare", {}))
@@ -166,7 +167,7 @@ def test_stopping_ends_a_call_that_somebody_waits_for(stand_in, tmp_path):
     assert isinstance(waiting.exception(30), ToolError)
 
 
-def test_a_trigger_is_taken_away_and_put_back_by_the_tool(stand_in, tmp_path):
+def test_tool_removes_and_restores_a_trigger(stand_in, tmp_path):
     stand_in.plan({"*": {}})
     Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
     Tool(None, tmp_path).trigger("deploy", "forward", "oss-content")
@@ -176,7 +177,8 @@ def test_a_trigger_is_taken_away_and_put_back_by_the_tool(stand_in, tmp_path):
         Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
 
 
-def test_a_store_that_gives_no_answer_is_not_an_empty_one_and_what_stays_in_it_is_not_forgotten(stand_in, tmp_path):
+def test_store_without_an_answer_is_an_error_and_not_empty(stand_in, tmp_path):
+    """A store that does not answer is not empty, and a secret that stays in it is not reported as deleted."""
     tool = Tool(None, tmp_path)
     tool_without_a_store, kept = {"*": {"err": "unknown command", "code": 1}}, {"secret get": {"out": "a_key: ab**\n"}}
     stand_in.plan(tool_without_a_store)
@@ -193,21 +195,21 @@ SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22
 
 
 @pytest.mark.parametrize(("output", "account"), [(SHOWN, "123**********456"), ("You have not yet been found", "")])
-def test_whose_keys_it_has_is_read_as_the_tool_shows_it(stand_in, tmp_path, output, account):
+def test_account_of_the_tools_keys_is_read_from_its_output(stand_in, tmp_path, output, account):
     stand_in.plan({"config get": {"out": output}})
-    found = Tool(None, tmp_path).account("mine")
-    assert (found, stand_in.calls) == (account, [["config", "get", "-a", "mine"]])
+    masked = Tool(None, tmp_path).account("mine")
+    assert (masked, stand_in.calls) == (account, [["config", "get", "-a", "mine"]])
 
 
 @pytest.fixture
 def on_windows(tmp_path, monkeypatch) -> StandInTool:
-    """`s` is a batch file, as npm installs it there."""
+    """Install `s` as a batch file, as npm does on Windows."""
     program = StandInTool(tmp_path / "bin", "s.cmd")
     monkeypatch.setattr(call.shutil, "which", lambda name: str(program.folder / "s.cmd"))
     return program
 
 
-def test_on_windows_the_payload_goes_by_a_file_which_no_shell_reads(on_windows, tmp_path):
+def test_on_windows_a_file_carries_the_payload_past_the_shell(on_windows, tmp_path):
     script, kept = on_windows.folder / "s.cmd", tmp_path / "kept"
     keeping = f"import shutil\nshutil.copy(given[given.index('--event-file') + 1], {str(kept)!r})\nplan ="
     script.write_text(script.read_text().replace("plan =", keeping, 1))
@@ -218,20 +220,20 @@ def test_on_windows_the_payload_goes_by_a_file_which_no_shell_reads(on_windows, 
     assert (call.json.loads(kept.read_text(encoding="utf-8")), call.Path(file).exists()) == (payload, False)
 
 
-def test_on_windows_a_path_that_its_shell_would_change_is_refused(on_windows, tmp_path):
+def test_on_windows_a_path_that_the_shell_would_change_is_refused(on_windows, tmp_path):
     with pytest.raises(UsageError, match="would change"):
         Tool(call.Path("a&b.yaml"), tmp_path).ask("status", {})
     assert on_windows.calls == []
 
 
-def test_the_environment_says_whether_the_sandbox_is_asked(monkeypatch, tmp_path):
+def test_environment_selects_the_sandbox(monkeypatch, tmp_path):
     monkeypatch.delenv(call.SANDBOX, raising=False)
     assert isinstance(call.caller(None, tmp_path), Tool)
     monkeypatch.setenv(call.SANDBOX, "http://127.0.0.1:1")
     assert isinstance(call.caller(None, tmp_path), Sandbox)
 
 
-def test_a_sandbox_that_is_not_there_is_told():
+def test_missing_sandbox_is_reported():
     with pytest.raises(ToolError, match=r"http://127\.0\.0\.1:1") as raised:
         Sandbox("http://127.0.0.1:1/").ask("doctor", {})
     assert lacks(raised.value.fix.en, "make sandbox", call.SANDBOX) == []

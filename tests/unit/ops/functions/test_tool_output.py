@@ -1,4 +1,4 @@
-"""The answer is found in what the Serverless Devs tool prints, and nothing that a key says can pass for one."""
+"""Answers are read from the Serverless Devs tool's output, and no key can imitate an answer."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from ops.command_line.cli import kind_of
 from ops.errors import CloudError, FunctionError, ToolError
 from ops.functions import tool_output
-from ops.functions.failures import checked
+from ops.functions.failures import checked_answer
 from support.ops import failed, printed, report
 
 ANSWER = {"finished": True, "pass": "p"}
@@ -28,9 +28,9 @@ BEHIND = "\n✔ [status] completed (1.2s)\n\nA new version of s is available: {3
     ],
     ids=["bare", "with warnings", "on Windows", "in one line", "bold", "in colour", "without a line's end"],
 )
-def test_the_answer_is_found_whatever_stands_around_it(output):
-    found = tool_output.find(output)
-    assert (found.answer, found.error_type) == (ANSWER, "")
+def test_answer_is_found_among_other_output(output):
+    invocation = tool_output.find(output)
+    assert (invocation.answer, invocation.error_type) == (ANSWER, "")
 
 
 @pytest.mark.parametrize("value", [True, False, 7, "text", None, [1]])
@@ -47,36 +47,36 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize("key", FORGERIES, ids=["doctor's", "status", "with the tool's words", "an error"])
-def test_a_key_that_looks_like_an_answer_is_not_taken_for_one(key):
+def test_key_that_imitates_an_answer_is_not_an_answer(key):
     # GIVEN logs that name such a key, also cut off at their beginning, and an answer that does
     line = json.dumps({"level": "INFO", "job": "forward", "failed": [key], "message": key})
     logs = "\n".join(["FC Invoke Start", line[len(line) // 3 :], line])
     answer = {"accepted": 1, "keys": [key], "body": key}
 
-    # WHEN that is read, THEN the answer is what it is, and without one there is none
-    found = tool_output.find(printed(answer, logs=logs))
-    assert (found.answer, found.error_type) == (answer, "")
+    # WHEN the output is read, THEN the answer is unchanged, and logs alone have no answer
+    invocation = tool_output.find(printed(answer, logs=logs))
+    assert (invocation.answer, invocation.error_type) == (answer, "")
     assert tool_output.find(f"{logs}\n") is None
     assert kind_of(tool_output.read(f"{line}\n{line}\n")) == ""
 
     # AND an error that names the key is that error
     with pytest.raises(FunctionError) as raised:
-        checked("replay", tool_output.find(failed("StorageError", key)))
+        checked_answer("replay", tool_output.find(failed("StorageError", key)))
     assert raised.value.kind == "StorageError"
 
 
 @pytest.mark.parametrize("size", [10, 1000, 100_000])
-def test_however_long_the_output_json_is_read_once(mocker, size):
-    told = report()
+def test_json_is_parsed_once_in_output_of_any_length(mocker, size):
+    answer = report()
     decoder = mocker.spy(json.JSONDecoder, "raw_decode")
     lines = '{"level": "INFO", "key": "{{{{"}\n' * size
-    assert tool_output.find(printed(told, logs=lines) + lines).answer == told
+    assert tool_output.find(printed(answer, logs=lines) + lines).answer == answer
     assert decoder.call_count == 1
 
 
-@pytest.mark.parametrize("given", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
-def test_nonsense_is_no_answer(given):
-    assert (tool_output.read(given), kind_of(given)) == (None, "")
+@pytest.mark.parametrize("text", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
+def test_other_text_is_no_answer(text):
+    assert (tool_output.read(text), kind_of(text)) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -91,20 +91,20 @@ def test_nonsense_is_no_answer(given):
         ("", CloudError, "Function Compute ended replay before it answered: because"),
     ],
 )
-def test_errors_of_the_function_and_of_function_compute_are_told_apart(kind, error, says):
+def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
     with pytest.raises(error) as raised:
-        checked("replay", tool_output.find(failed(kind, "because")))
-    told, fix = raised.value.happened.en, raised.value.fix
-    assert (told, bool(fix.en), bool(fix.zh)) == (says, True, True)
+        checked_answer("replay", tool_output.find(failed(kind, "because")))
+    message, fix = raised.value.happened.en, raised.value.fix
+    assert (message, bool(fix.en), bool(fix.zh)) == (says, True, True)
     assert raised.value.exit_code == (2 if kind == "PayloadError" else 1)
 
 
-def test_an_error_without_json_is_one_all_the_same():
+def test_error_without_json_is_an_error():
     with pytest.raises(CloudError, match="timed out after 570 seconds"):
-        checked("compare", tool_output.find(printed("Function timed out after 570 seconds", "FunctionTimeout")))
+        checked_answer("compare", tool_output.find(printed("Function timed out after 570 seconds", "FunctionTimeout")))
 
 
-def test_an_answer_that_is_cut_off_is_none():
+def test_truncated_answer_is_an_error():
     with pytest.raises(ToolError, match="not JSON") as raised:
-        checked("compare", tool_output.find(printed('{"finished": tr')))
+        checked_answer("compare", tool_output.find(printed('{"finished": tr')))
     assert raised.value.output == ['{"finished": tr']

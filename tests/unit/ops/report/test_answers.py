@@ -1,4 +1,4 @@
-"""The examples that pages are tried on are as the function answers, and so is what pages look for."""
+"""Examples of answers have the function's form, and pages look for the function's fields."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ from support.status_world import StatusWorld
 from support.world import HOUR
 from unit.ops.web_page import certificate_page, parse, status_page
 
-# Names in there are not those of a form, but of reasons, folders, codes, classes.
+# Names below these are reasons, folders, codes and classes, not fields.
 FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "options")
 
 
 @pytest.fixture
 def world() -> StatusWorld:
-    """In step."""
+    """Return a world in step."""
     status_world = StatusWorld()
     status_world.passed(scanned=7, covered=7)
     return status_world
 
 
 def names(value: object, path: str = "") -> set[str]:
-    """The names of all parts of an answer."""
+    """Return the paths of all fields of an answer."""
     if not isinstance(value, dict) or path.rpartition(".")[2] in FREE:
         return {path}
-    return {path}.union(*(names(one, f"{path}.{name}") for name, one in value.items()))
+    return {path}.union(*(names(part, f"{path}.{name}") for name, part in value.items()))
 
 
 def compared() -> dict[str, object]:
-    """What a comparison at its end answers."""
+    """Return the answer of a finished comparison."""
     count = ClassCount(Side(2, 20), Side(2, 20))
     classes = {
         object_class.title: count for object_class in ObjectClass if object_class is not ObjectClass.ORPHAN_RECORDS
@@ -67,32 +67,34 @@ def compared() -> dict[str, object]:
     return CompareResult(tally, brief_answer("", None, finished=True)).to_json()
 
 
-def test_the_example_of_a_status_has_the_parts_of_a_real_one(world):
+def test_example_of_a_status_has_the_fields_of_a_real_status(world):
     real, example = world.status(), answer("status")
-    # What the world has not had, and what is a list of any length.
+    # Events that the world has not had, and a list of any length.
     real["compare"]["last"], real["replay"] = compared(), example["replay"]
-    for one in (real, example):
-        one["compare"]["last"].update(ranges=None)
+    for document in (real, example):
+        document["compare"]["last"].update(ranges=None)
     example["copying"]["unfinished"] = real["copying"]["unfinished"]
     assert names(example) == names(real)
 
 
-def test_the_example_of_a_status_says_of_failures_what_the_function_says():
+def test_example_of_a_status_has_the_functions_failures():
     example = answer("status")
-    given = dict(example["copying"]["failures"])
-    codes = {code: one["objects"] for code, one in given.pop("codes").items()}
+    failures_shown = dict(example["copying"]["failures"])
+    codes = {code: failure["objects"] for code, failure in failures_shown.pop("codes").items()}
     stuck = {code: number for code, number in codes.items() if not copy_code(code).passes}
-    told = {code: FailedForCode(number, copy_code(code).passes, copy_code(code).fix) for code, number in codes.items()}
-    failures = CopyFailures(**given, codes=told, stuck_codes=stuck)
+    failed_codes = {
+        code: FailedForCode(number, copy_code(code).passes, copy_code(code).fix) for code, number in codes.items()
+    }
+    failures = CopyFailures(**failures_shown, codes=failed_codes, stuck_codes=stuck)
     assert example["copying"]["failures"] == to_json(failures, CopyFailuresShown)
-    assert [one for one in example["sums"] if "failed to copy" in one["claim"]] == [
+    assert [sum_shown for sum_shown in example["sums"] if "failed to copy" in sum_shown["claim"]] == [
         to_json(sum_) for sum_ in sums(None, None, failures)
     ]
     (verdict,) = stuck_at_oms(SimpleNamespace(failures=failures))
     assert example["verdict"] == to_json(verdict)
 
 
-def test_the_example_of_a_comparison_has_the_functions_remedies():
+def test_example_of_a_comparison_has_the_functions_remedies():
     last, mode = answer("status")["compare"]["last"], OverwriteMode(answer("status")["oms"]["object_overwrite_mode"])
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
@@ -103,14 +105,14 @@ def test_the_example_of_a_comparison_has_the_functions_remedies():
 
 @pytest.fixture
 def certified() -> CertifyWorld:
-    """Two objects, copied, and a destination that has OMS's lists of that."""
+    """Return a world with two copied objects, and OMS's lists of them in the destination."""
     certify_world = CertifyWorld("a/1", "b")
     certify_world.within(lambda: reconcile.run("", certify_world.invocation(570)))
     certify_world.get_ready()
     return certify_world
 
 
-def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certified):
+def test_tables_of_the_judge_equal_those_of_certify(certified):
     document = certified.certify()
     assert [check["id"] for check in document["checks"]] == [*CHECKS]
     assert {*document["classes"]} == {*CLASSES}
@@ -125,7 +127,7 @@ def test_the_tables_by_which_certificates_are_judged_are_those_of_certify(certif
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_sentence_under_a_verdict_is_of_the_documents_numbers(certified, lang):
+def test_sentence_under_a_verdict_has_the_documents_numbers(certified, lang):
     made = [certified.certify(), certified.rehearse()]
     certified.write("nobody knows", "x")
     certified.later(HOUR)
@@ -134,58 +136,62 @@ def test_the_sentence_under_a_verdict_is_of_the_documents_numbers(certified, lan
     certified.remove("b")
     certified.compare()
     made.append(certified.certify())
-    assert [one["verdict"] for one in made] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
+    assert [document["verdict"] for document in made] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
     words = {
         "en": ["2 objects, 3 bytes", "the verdict would be GO.", "but UNKNOWN did not pass", "failed: MISSING."],
         "zh": ["2 个，3 字节", "结论将为 GO。", "但 UNKNOWN 未通过", "未通过：MISSING。"],
     }
-    for document, told in zip(made, words[lang], strict=True):
-        said = from_json(Certificate, document).summary.of(lang)
-        assert (told in said, document["text" if lang == "en" else "text_zh"].endswith(said)) == (True, True)
+    for document, expected in zip(made, words[lang], strict=True):
+        sentence = from_json(Certificate, document).summary.of(lang)
+        assert expected in sentence
+        assert document["text" if lang == "en" else "text_zh"].endswith(sentence)
 
 
 @pytest.mark.parametrize("name", ["certificate-go", "certificate-rehearsal"])
-def test_the_examples_of_certificates_have_the_parts_of_real_ones(certified, name):
+def test_examples_of_certificates_have_the_fields_of_real_ones(certified, name):
     example = answer(name)
     if not example["frozen_since"]:
         certified.compare()
     real = certified.certify(sample=1) if example["frozen_since"] else certified.rehearse(sample=1)
     assert names(example) == names(real)
-    assert {frozenset(one) for one in example["checks"]} == {frozenset(one) for one in real["checks"]}
+    assert {frozenset(check) for check in example["checks"]} == {frozenset(check) for check in real["checks"]}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_real_go_is_green_and_all_that_it_rests_on_is_known(certified, language):
+def test_real_go_is_green_and_has_no_unknown_fact(certified, language):
     shown = parse(certificate_page(certified.certify(sample=1), language))
     assert shown.word() == ({"en": "GO", "zh": "可以割接"}[language], "good")
-    assert shown.one(class_="lead").text.startswith({"en": "Each object of the source", "zh": "在 "}[language])
+    assert shown.only(class_="lead").text.startswith({"en": "Each object of the source", "zh": "在 "}[language])
     assert Words(language)("not known") not in [element.text for element in shown.every()]
 
 
-def test_a_real_status_that_is_in_step_is_green_and_wholly_known(world):
+def test_real_status_in_step_is_green_and_has_no_unknown_figure(world):
     real = world.status()
     real["compare"]["last"] = compared() | {"watermark": real["at"]}
     shown = parse(status_page(real))
     assert shown.word() == ("In step", "good")
-    # OMS gave no volumes, overwrite mode or numbers that do not matter here; all that a verdict rests on is there.
+    # OMS reports no volumes, overwrite mode or secondary numbers here; every fact of the verdict is present.
     assert "do not add up" not in shown.text
-    assert "not known" not in shown.one(class_="figures").text
+    assert "not known" not in shown.only(class_="figures").text
 
 
-def test_a_real_status_where_oms_is_silent_is_not_green(world):
+def test_real_status_without_oms_is_not_green(world):
     for right in ("get", "statistics"):
         world.oms.deny(f"oms:synctask:{right}")
     shown = parse(status_page(world.status()))
-    assert shown.one("h1").attributes["class"] != "good"
-    told = ("OMS does not say: FORBIDDEN", "is not authorized to perform oms:synctask:get")
-    assert lacks(shown.text, *told) == []
+    assert shown.only("h1").attributes["class"] != "good"
+    expected = ("OMS does not say: FORBIDDEN", "is not authorized to perform oms:synctask:get")
+    assert lacks(shown.text, *expected) == []
 
 
-def test_a_comparisons_answer_stands_in_a_certificate_as_it_is():
-    found = compared()
-    sides = {side: {**found[side], "state_digest": "0" * 64} for side in ("source", "destination")}
-    # In a certificate both sides are in scope: without what is outside, and without OMS's own lists.
+def test_certificate_contains_a_comparisons_answer_unchanged():
+    comparison = compared()
+    sides = {side: {**comparison[side], "state_digest": "0" * 64} for side in ("source", "destination")}
+    # A certificate's totals are in scope: without objects outside it, and without OMS's own lists.
     for side, apart in (("source", 1), ("destination", 2)):
-        sides[side] |= {"objects": found[side]["objects"] - 2 * apart, "bytes": found[side]["bytes"] - 20 * apart}
-    given = {**answer("certificate-go"), **sides, "classes": found["classes"], "folders": found["folders"]}
-    assert "The classes add up" in parse(certificate_page(given)).text
+        sides[side] |= {
+            "objects": comparison[side]["objects"] - 2 * apart,
+            "bytes": comparison[side]["bytes"] - 20 * apart,
+        }
+    document = {**answer("certificate-go"), **sides, "classes": comparison["classes"], "folders": comparison["folders"]}
+    assert "The classes add up" in parse(certificate_page(document)).text

@@ -1,4 +1,4 @@
-"""Pictures: their parts add up."""
+"""Parts of charts and bars add up."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -19,9 +19,9 @@ BEGIN = datetime(2026, 1, 30, 9, 12, 44, tzinfo=timezone.utc)
     st.sampled_from([300, 3600]),
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 99))),
 )
-def test_no_count_is_lost_in_the_picture(hours, step, given_points):
+def test_chart_loses_no_count(hours, step, drawn_points):
     line = Timeline(BEGIN, BEGIN + timedelta(hours=hours), step)
-    points = [(BEGIN.timestamp() * 1000 + at, number) for at, number in given_points]
+    points = [(BEGIN.timestamp() * 1000 + at, number) for at, number in drawn_points]
     sums = line.sums(points)
     assert sum(sums) == sum(number for _, number in points)
     assert len(sums) <= 100
@@ -39,12 +39,12 @@ def test_a_constant_rate_is_level(hours, step):
     assert 0 < sums[0] <= 7 * line.span // step
 
 
-def test_a_single_object_among_millions_can_be_seen():
+def test_single_object_among_millions_is_visible():
     shown = parse(columns([10**9, 1, 0], "copied"))
     heights = [float(element.attributes["height"]) for element in shown.every("rect")]
     assert len(heights) == 2
     assert heights[1] > 2
     parts = list(parse(bar(Bar([Part(10**9, "good"), Part(1, "bad"), Part(0, "open")], "x"))).every("i"))
     assert [part.attributes["class"] for part in parts] == ["good", "bad"]
-    assert parse(track(Track(1, 10**9, "bad"))).one(class_="fill bad")
+    assert parse(track(Track(1, 10**9, "bad"))).only(class_="fill bad")
     assert not list(parse(track(Track(0, 0, "bad"))).every(class_="fill bad"))

@@ -1,4 +1,4 @@
-"""Building blocks of pages: what comes from outside stays text, and shows what it is."""
+"""Elements of pages: outside text stays text, and invisible characters become visible."""
 
 import re
 
@@ -14,23 +14,23 @@ anything = st.text(st.characters() | st.sampled_from("<>&\"'\u202e\x00\n\ud800")
 
 
 @given(anything)
-def test_a_text_is_one_text_wherever_it_is_put(text):
-    # WHEN it is put into an element and into an attribute of it
-    shown = parse(element("p", text, title=text)).one("p")
-    # THEN it is no markup, and only what cannot be seen is written in another way
+def test_text_stays_text_in_elements_and_attributes(text):
+    # WHEN an element has it as content and in an attribute
+    shown = parse(element("p", text, title=text)).only("p")
+    # THEN it is no markup, and only invisible characters are escaped
     assert shown.children == ([visible(text)] if text else [])
     assert shown.attributes["title"] == visible(text)
 
 
 @given(anything)
-def test_a_page_can_always_be_written_to_a_file(text):
+def test_page_of_any_text_can_be_written_to_a_file(text):
     html.document(text, "en", "", element("p", text), html.key(text)).encode()
 
 
 @pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("zh", "zh-CN")])
 def test_a_page_names_its_language(language, tag):
     page = html.document("title", language, "", element("p"))
-    assert parse(page.partition("\n")[2]).one("html").attributes["lang"] == tag
+    assert parse(page.partition("\n")[2]).only("html").attributes["lang"] == tag
 
 
 def test_markup_is_not_escaped_again():
@@ -49,7 +49,7 @@ def test_markup_is_not_escaped_again():
     ],
 )
 @pytest.mark.parametrize("sentence", ["Open it: {}.", "请打开：{}。然后", "`{}` opens it"])
-def test_a_command_in_a_sentence_stands_out(sentence, command):
+def test_command_in_a_sentence_is_set_off(sentence, command):
     marked = html.prose(sentence.format(command))
     assert ">{}</code>".format(command.replace("'", "&#x27;")) in marked
     assert "`" not in marked
@@ -72,18 +72,18 @@ def test_a_command_in_a_sentence_stands_out(sentence, command):
         ("", ""),
     ],
 )
-def test_a_key_that_could_be_mistaken_is_quoted(key, shown):
+def test_ambiguous_key_is_quoted(key, shown):
     assert parse(html.key(key)).text == shown
 
 
-def test_a_long_key_lacks_its_middle_and_says_so():
+def test_long_key_is_shortened_visibly_in_its_middle():
     key = "a" * 500 + "b" * 500 + "\n"
-    shown = parse(html.key(key)).one("code")
+    shown = parse(html.key(key)).only("code")
     assert re.fullmatch(r'"aaaa+ \[…\] b+bbb\\n"', shown.text)
     assert len(shown.text) < 300
     assert shown.attributes["title"] == visible(key)
 
 
 @pytest.mark.parametrize("key", NASTY)
-def test_a_key_does_not_reorder_what_is_beside_it(key):
-    assert parse(html.key(key)).one("code").attributes["dir"] == "ltr"
+def test_key_does_not_reorder_its_surroundings(key):
+    assert parse(html.key(key)).only("code").attributes["dir"] == "ltr"

@@ -1,4 +1,4 @@
-"""Pages as a browser shows them: on a phone, in light and dark."""
+"""Pages in a browser: on a phone, in light and dark."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from unit.ops.web_page import NASTY, certificate_page, hostile, huge, page_of
 
 PHONE = 320
 LANGUAGES = ("en", "zh")
-# What each page in its frame is like: how wide, what sticks out, its colours, its heading.
+# Script that reports each framed page: its width, elements that stick out, its colours, its heading.
 LOOK = """
 addEventListener("load", () => {
   const seen = {};
@@ -43,7 +43,7 @@ COLOURS = {"light": ["rgb(255, 255, 255)", "rgb(20, 24, 31)"], "dark": ["rgb(15,
 
 @cache
 def pages() -> dict[str, str]:
-    """By name."""
+    """Return pages by name."""
     return {
         **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
         "no certificate": certificate_page({}, "en"),
@@ -57,7 +57,7 @@ def pages() -> dict[str, str]:
 
 
 def look(folder: Path, *, dark: bool) -> dict[str, Any]:
-    """What Chromium shows of each page; its console has to stay empty."""
+    """Return Chromium's report on each page; its console has to stay empty."""
     frames = "".join(
         f'<iframe title="{name}" srcdoc="{html.escape(page)}" style="width:{PHONE}px;height:600px;border:0"></iframe>'
         for name, page in pages().items()
@@ -73,17 +73,17 @@ def look(folder: Path, *, dark: bool) -> dict[str, Any]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("theme", COLOURS)
-def test_each_page_fits_a_phone_follows_the_light_and_has_no_errors(tmp_path, theme):
+def test_page_fits_a_phone_follows_the_theme_and_has_no_errors(tmp_path, theme):
     if not chromium.program_path():
         lack(chromium.MISSING)
-    seen = look(tmp_path, dark=theme == "dark")
-    assert seen.keys() == pages().keys()
-    assert {name: one["out"] for name, one in seen.items() if one["out"] or one["width"] > PHONE} == {}
-    assert [name for name, one in seen.items() if one["colours"] != COLOURS[theme]] == []
+    looks = look(tmp_path, dark=theme == "dark")
+    assert looks.keys() == pages().keys()
+    assert {name: shown["out"] for name, shown in looks.items() if shown["out"] or shown["width"] > PHONE} == {}
+    assert [name for name, shown in looks.items() if shown["colours"] != COLOURS[theme]] == []
     headings = {
         "certificate-go en": "GO",
         "certificate-go zh": "可以割接",
         "status en": "Behind",
         "no certificate": "NOT KNOWN",
     }
-    assert {name: seen[name]["heading"] for name in headings} == headings
+    assert {name: looks[name]["heading"] for name in headings} == headings

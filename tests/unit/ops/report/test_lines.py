@@ -12,7 +12,7 @@ from ops.show import lines
 from ops.terminal import Screen, width
 
 KEY = "a key with spaces, which is copied as it stands"
-# As a terminal and a page name them, which is longer than any number.
+# Titles of terminal and page, longer than any number.
 SIDES = {
     "en": ("class", "source (OSS)", "volume", "destination (OBS)", "volume"),
     "zh": ("类别", "源端（OSS）", "容量", "目的端（OBS）", "容量"),
@@ -45,7 +45,7 @@ def test_a_table_fits_the_terminal_and_breaks_no_word(monkeypatch, columns, lang
     shown = drawn(monkeypatch, classes(language, volume), columns, language)
 
     assert all(width(line) <= columns for line in shown), shown
-    # Each word of each cell, and each number with its unit, is in one line.
+    # Each word of a cell, and each number with its unit, is on a single line.
     whole = ["deleted", "deleted_at_source", volume, "OSS", "OBS", *(["destination"] if language == "en" else [])]
     assert [word for word in whole if not any(word in line for line in shown)] == []
 

@@ -1,4 +1,4 @@
-"""All pages: one file each, well-formed, readable for everybody, and nothing in them comes from outside but as text."""
+"""All pages: a single well-formed file each, accessible, with outside content only as text."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_page_loads_nothing_and_runs_nothing(name, language):
     assert [name for name, _ in attributes if name.startswith("on") or name == "src"] == []
     assert [value for name, value in attributes if name == "href"] == ["data:,"]
     assert {element.name for element in shown.every()} <= TAGS
-    policy = shown.one("meta", http_equiv="Content-Security-Policy").attributes["content"]
+    policy = shown.only("meta", http_equiv="Content-Security-Policy").attributes["content"]
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
 
 
@@ -47,42 +47,42 @@ def test_a_narrow_page_hides_nothing():
 
 
 def test_a_page_says_its_language_and_title(shown):
-    assert shown.one("html").attributes["lang"] in ("en", "zh-CN")
-    assert shown.one("title").text.startswith("oss-oms-sync · ")
+    assert shown.only("html").attributes["lang"] in ("en", "zh-CN")
+    assert shown.only("title").text.startswith("oss-oms-sync · ")
 
 
 def test_headings_lead_through_the_page(shown):
-    first, *levels = [int(one.name[1]) for one in shown.every() if re.fullmatch(r"h[1-6]", one.name)]
+    first, *levels = [int(element.name[1]) for element in shown.every() if re.fullmatch(r"h[1-6]", element.name)]
     assert (first, 1 in levels) == (1, False)
     assert all(later <= level + 1 for level, later in pairwise([first, *levels]))
-    ids = [one.attributes["id"] for one in shown.every() if "id" in one.attributes]
+    ids = [element.attributes["id"] for element in shown.every() if "id" in element.attributes]
     assert len(set(ids)) == len(ids)
-    assert [one.attributes["aria-labelledby"] for one in shown.every("section")] == ids
+    assert [element.attributes["aria-labelledby"] for element in shown.every("section")] == ids
 
 
 def test_each_column_and_row_of_a_table_has_a_header(shown):
     for table in shown.every("table"):
         assert table.attributes["role"] == "table"
-        head = list(table.one("thead").every("th", scope="col"))
-        assert all(one.text for one in head)
+        head = list(table.only("thead").every("th", scope="col"))
+        assert all(title.text for title in head)
         for row in table.every("tr"):
             cells = [element for element in row.children if isinstance(element, Element)]
             assert len(cells) == len(head)
             assert cells[0].attributes["scope"] in ("row", "col")
 
 
-def test_each_picture_says_what_it_shows_and_no_colour_is_alone(shown):
-    for one in shown.every():
-        if one.attributes.get("role") == "img":
-            assert re.search(r"\d", one.attributes["aria-label"])
-        if one.name == "svg" or re.search("swatch|track", one.attributes.get("class", "")):
-            assert one.attributes["aria-hidden"] == "true"
-        if "mark" in one.attributes.get("class", "").split():
-            assert one.text
+def test_pictures_have_a_description_and_no_colour_is_alone(shown):
+    for element in shown.every():
+        if element.attributes.get("role") == "img":
+            assert re.search(r"\d", element.attributes["aria-label"])
+        if element.name == "svg" or re.search("swatch|track", element.attributes.get("class", "")):
+            assert element.attributes["aria-hidden"] == "true"
+        if "mark" in element.attributes.get("class", "").split():
+            assert element.text
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_no_text_of_an_answer_breaks_out(name):
+def test_hostile_text_stays_text(name):
     # The languages differ in words only.
     for text, language in zip(NASTY, cycle(LANGUAGES)):
         shown = parse(page_of(hostile(answer(name), text), language))
@@ -92,13 +92,13 @@ def test_no_text_of_an_answer_breaks_out(name):
             assert not any(
                 re.match("on|src|href", attribute) for attribute in element.attributes if element.name != "link"
             )
-        # What is not seen, or reorders, is nowhere but in the style sheet.
+        # Invisible and reordering characters are only in the style sheet.
         assert not re.search(
-            r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", shown.one("body").text
+            r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", shown.only("body").text
         )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_billion_objects_200_folders_and_20_reasons_are_still_a_page(language):
-    told = ("4,402,118,000,000", "folder-199/", *(f"REASON_{number}" for number in range(20)))
-    assert lacks(parse(page_of(huge(), language)).text, *told) == []
+def test_billion_objects_200_folders_and_20_reasons_fit_a_page(language):
+    expected = ("4,402,118,000,000", "folder-199/", *(f"REASON_{number}" for number in range(20)))
+    assert lacks(parse(page_of(huge(), language)).text, *expected) == []

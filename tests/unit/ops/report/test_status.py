@@ -1,4 +1,4 @@
-"""The page of a status: every number of the answer, and nothing green that was not looked at."""
+"""Page of a status: it has every number of the answer, and no unchecked fact is green."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from support.ops import lacks, sides
 from unit.ops.web_page import Element, parse, status_page
 
 
-def page(given: Mapping[str, Any], language: str = "en") -> Element:
-    return parse(status_page(given, language))
+def page(answer_of_status: Mapping[str, Any], language: str = "en") -> Element:
+    return parse(status_page(answer_of_status, language))
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def example() -> dict[str, Any]:
 
 
 @pytest.fixture
-def given() -> dict[str, Any]:
-    """The example, in step: of its series only some points."""
+def in_step() -> dict[str, Any]:
+    """Return the example in step, with few points of its series."""
     example = answer("status")
     series = example["statistics"]["series"]
     example["statistics"]["series"] = {name: points[-3:] for name, points in series.items()}
@@ -40,43 +40,43 @@ def given() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("language", "word", "sentence"), [("en", "In step", "All of it."), ("zh", "已同步", "全部。")]
 )
-def test_the_verdict_is_one_word_and_its_sentence(given, language, word, sentence):
-    shown = page(given, language)
-    assert (shown.word(), shown.one("p", class_="lead").text) == ((word, "good"), sentence)
+def test_the_verdict_is_one_word_and_its_sentence(in_step, language, word, sentence):
+    shown = page(in_step, language)
+    assert (shown.word(), shown.only("p", class_="lead").text) == ((word, "good"), sentence)
 
 
 @pytest.mark.parametrize("state", VerdictState)
-def test_only_in_step_is_green(given, state):
-    given["verdict"]["state"] = state.value
-    shown, tone = page(given).word()
+def test_only_in_step_is_green(in_step, state):
+    in_step["verdict"]["state"] = state.value
+    shown, tone = page(in_step).word()
     assert (shown.lower(), tone == "good") == (state.value, state is VerdictState.IN_STEP)
 
 
-def test_what_came_after_the_close_is_red_and_its_step_is_to_open_the_project(given):
-    given["verdict"].update(state="closed", alarm=True, step={"job": "open", "options": {}})
-    given["backlog"].update(left_behind=[{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}])
-    shown = page(given)
+def test_changes_after_the_close_are_red_and_opening_is_the_next_step(in_step):
+    in_step["verdict"].update(state="closed", alarm=True, step={"job": "open", "options": {}})
+    in_step["backlog"].update(left_behind=[{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}])
+    shown = page(in_step)
     assert shown.word() == ("Closed", "bad")
-    assert shown.one(class_="next").one("pre").text == "python3 ops.py open"
+    assert shown.only(class_="next").only("pre").text == "python3 ops.py open"
     assert "run files of projects that no longer run" in shown.text
     # After a GO nothing is left to do.
-    given["verdict"]["step"] = None
-    assert "ops.py open" not in page(given).text
+    in_step["verdict"]["step"] = None
+    assert "ops.py open" not in page(in_step).text
 
 
 def numbers(value: object) -> Iterator[int]:
     if isinstance(value, dict):
-        for one in value.values():
-            yield from numbers(one)
+        for part in value.values():
+            yield from numbers(part)
     elif isinstance(value, list):
-        for one in value:
-            yield from numbers(one)
+        for part in value:
+            yield from numbers(part)
     elif type(value) is int:
         yield value
 
 
-def test_every_number_of_objects_is_on_the_page(example):
-    # GIVEN all counts of objects: without bytes, and what is shown in another form
+def test_page_has_every_number_of_objects(example):
+    # GIVEN all counts of objects, without bytes and numbers in another form
     last, month, ended = example["compare"]["last"], example["oms"]["month"], example["reconcile"]["last"]
     month.pop("bytes")
     ended.pop("ranges")
@@ -87,7 +87,7 @@ def test_every_number_of_objects_is_on_the_page(example):
         example["sums"],
         [ended[name] for name in ended if name not in ("accepted", "failed", "new")],
     ]
-    counts += [one[side]["objects"] for one in last["classes"].values() for side in ("source", "destination")]
+    counts += [counted[side]["objects"] for counted in last["classes"].values() for side in ("source", "destination")]
     for name in ("accepted", "copied"):
         counts += [last["lag"][name]["not_yet"], last["lag"][name]["within"]["60"]]
     for quads in last["folders"].values():
@@ -97,7 +97,7 @@ def test_every_number_of_objects_is_on_the_page(example):
     assert [number for number in numbers(counts) if f"{number:,}" not in text] == []
 
 
-def test_the_parts_of_a_bar_add_up_to_the_bucket():
+def test_parts_of_a_bar_add_up_to_the_bucket():
     last = answer("status")["compare"]["last"]
     section = page(answer("status")).section("in-obs")
     bars = list(section.every(class_="bar"))[:2]
@@ -115,26 +115,26 @@ def test_the_parts_of_a_bar_add_up_to_the_bucket():
         ]
 
 
-def test_what_is_at_least_there_is_at_least_that_in_each_place_and_one_record_is_one(example):
+def test_minimum_counts_are_marked_and_one_record_is_singular(example):
     example["backlog"] |= {"at_least": True, "failed": 10_000, "in_run_files": 0, "read": 1}
-    told = ("failed recordsat least 10,000", "in replay's hands0", "of 1 record that was read")
-    assert lacks(page(example).section("waiting").text, *told) == []
+    expected = ("failed recordsat least 10,000", "in replay's hands0", "of 1 record that was read")
+    assert lacks(page(example).section("waiting").text, *expected) == []
 
 
-def test_what_is_in_scope_is_the_same_in_figures_classes_and_folders(example):
+def test_figures_classes_and_folders_agree_on_the_scope(example):
     last = example["compare"]["last"]
     last["classes"] = {"equal_contents": sides(5, 5), "outside": sides(7, 7), "oms_own": sides(0, 2)}
     last["folders"] = {"": {"equal_contents": [5, 50, 5, 50], "outside": [7, 70, 7, 70]}}
     shown = page(example)
     assert "of 5 objects, 0 are not proven" in shown.text
-    scope, *others = shown.section("in-obs").one("tfoot").cells()
+    scope, *others = shown.section("in-obs").only("tfoot").cells()
     assert (scope[0], scope[1], scope[3]) == ("in scope", "5", "5")
-    assert [one[0] for one in others] == ["OMS's own listsnot counted", "outside the scopenot counted"]
-    assert [cell[:1] for cell in shown.section("folders").one("tfoot").cells()[0][1:3]] == ["5", "5"]
+    assert [row[0] for row in others] == ["OMS's own listsnot counted", "outside the scopenot counted"]
+    assert [cell[:1] for cell in shown.section("folders").only("tfoot").cells()[0][1:3]] == ["5", "5"]
 
 
 @pytest.mark.parametrize("amended", [None, "2026-01-01T22:00:00Z"])
-def test_what_was_not_yet_there_is_not_red_once_keys_were_judged_again(example, amended):
+def test_late_objects_are_not_red_after_a_recheck(example, amended):
     example["compare"]["last"]["amended"] = amended
     late = page(example).section("lag")
     is_red, is_judged_again = any(late.every("td", class_="n bad")), "before keys were judged again" in late.text
@@ -142,7 +142,7 @@ def test_what_was_not_yet_there_is_not_red_once_keys_were_judged_again(example, 
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
         (lambda last: None, "The classes add up"),
         (lambda last: last["source"].update(objects=last["source"]["objects"] + 1), "do not add up"),
@@ -151,28 +151,28 @@ def test_what_was_not_yet_there_is_not_red_once_keys_were_judged_again(example, 
     ],
     ids=["as it is", "an object more", "bytes", "by its own word"],
 )
-def test_classes_that_do_not_add_up_are_said_not_to(change, said, example):
+def test_page_reports_classes_that_do_not_add_up(change, sentence, example):
     change(example["compare"]["last"])
-    assert said in page(example).section("in-obs").text
+    assert sentence in page(example).section("in-obs").text
 
 
-def test_that_an_alarm_was_not_taken_stands_before_all_else_in_red(example):
+def test_refused_alarm_comes_first_and_is_red(example):
     example["alarm_not_taken"] = "it answered 400"
     assert (
         page(example)
-        .one("p", class_="bad")
+        .only("p", class_="bad")
         .text.startswith("The webhook did not take the last alarm: it answered 400.")
     )
 
 
 def captioned(section: Element) -> dict[str, Element]:
-    """The tables of a section by their captions."""
+    """Return the tables of a section by their captions."""
     return {
-        element.one("caption").text: element for element in section.every("table") if list(element.every("caption"))
+        element.only("caption").text: element for element in section.every("table") if list(element.every("caption"))
     }
 
 
-def test_lasting_reasons_stand_apart_from_those_that_pass(example):
+def test_lasting_reasons_are_apart_from_passing_reasons(example):
     example["backlog"]["by_reason"] = {"THROTTLED": 900, "FORBIDDEN": 2, "NO_TASK": 1, "MYSTERY": 3}
     example["fixes"] = {name: Reason[name].fix.to_json() for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
     example["lasting"] = ["FORBIDDEN", "NO_TASK"]
@@ -180,16 +180,18 @@ def test_lasting_reasons_stand_apart_from_those_that_pass(example):
     lasting = tables["Lasting: they need you"]
     assert [row[0] for row in lasting.cells()] == ["reason", "FORBIDDEN", "NO_TASK", "total"]
     assert Reason.FORBIDDEN.fix.en in lasting.text
-    # On a scale of their own: the largest of each group is a whole bar.
-    assert lasting.one("span", style="width:100.000%")
+    # Each group has its own scale: its largest cause is a whole bar.
+    assert lasting.only("span", style="width:100.000%")
     assert [row[0] for row in tables["Passing: resent automatically"].cells()] == ["reason", "THROTTLED", "total"]
     assert [row[2] for row in tables["Reason not known here"].cells()] == ["objects", "3", "3"]
 
 
-def test_what_was_said_of_a_key_stands_under_it(example):
-    one = {"key": "a", "reason": "REFUSED", "since": example["at"], "message": "the <b>key</b> is invalid"}
-    example["backlog"]["keys"] = [one, {**one, "key": "b", "message": ""}]
-    (table,) = (each for each in page(example).section("waiting").every("table") if "The first 2" in each.text)
+def test_row_of_a_key_has_its_message(example):
+    waiting = {"key": "a", "reason": "REFUSED", "since": example["at"], "message": "the <b>key</b> is invalid"}
+    example["backlog"]["keys"] = [waiting, {**waiting, "key": "b", "message": ""}]
+    (table,) = (
+        candidate for candidate in page(example).section("waiting").every("table") if "The first 2" in candidate.text
+    )
     assert [row[3] for row in table.cells()[1:]] == ["the <b>key</b> is invalid", ""]
 
 
@@ -200,18 +202,18 @@ NOTHING_WAITS = {"failed": 0, "in_run_files": 0, "at_least": False, "oldest": No
 UNREADABLE = {"unreadable_run_files": ["a/1.json"]}
 LEFT_BEHIND = {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]}
 DRAINS = "Time to drain15 minfor 300 that wait here or at OMS, as fast as"
-NEITHER_KNOWN = ["Waiting to be resentnot known", "Time to drainnot known"]
+BOTH_UNKNOWN = ["Waiting to be resentnot known", "Time to drainnot known"]
 
 
 @pytest.mark.parametrize(
-    ("copied", "backlog", "unfinished", "told"),
+    ("copied", "backlog", "unfinished", "expected"),
     [
         (COPIED, {"failed": 290, "in_run_files": 4}, 6, ["Throughput2 objects a minute", "100 kB a second", DRAINS]),
         ([], {"failed": 290, "in_run_files": 4}, 6, ["Time to drainnot known"]),
         ([], NOTHING_WAITS, 0, ["nothing to drain"]),
         ([], NOTHING_WAITS, None, ["Time to drainnot known"]),
-        (COPIED, {**NOTHING_WAITS, **UNREADABLE}, 0, NEITHER_KNOWN),
-        (COPIED, {**NOTHING_WAITS, **LEFT_BEHIND}, 0, NEITHER_KNOWN),
+        (COPIED, {**NOTHING_WAITS, **UNREADABLE}, 0, BOTH_UNKNOWN),
+        (COPIED, {**NOTHING_WAITS, **LEFT_BEHIND}, 0, BOTH_UNKNOWN),
         (COPIED, {**NOTHING_WAITS, **UNREADABLE, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
         (COPIED, {**NOTHING_WAITS, **LEFT_BEHIND, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
     ],
@@ -221,28 +223,28 @@ NEITHER_KNOWN = ["Waiting to be resentnot known", "Time to drainnot known"]
         *("some keys and a file that cannot be read", "some keys and those of another project"),
     ],
 )
-def test_the_time_to_drain_is_known_where_all_that_waits_is(example, copied, backlog, unfinished, told):
+def test_time_to_drain_is_known_only_with_the_whole_backlog(example, copied, backlog, unfinished, expected):
     example["statistics"]["series"] |= {"SUCCESS": copied, "SIZE": [[AT, 360_000_000]]}
     example["backlog"] |= backlog
     example["copying"]["unfinished"] = None if unfinished is None else {"objects": unfinished, "overdue": 0}
-    assert lacks(page(example).one(class_="figures").text, *told) == []
+    assert lacks(page(example).only(class_="figures").text, *expected) == []
 
 
-def test_failures_have_a_scale_of_their_own(example):
+def test_failures_have_their_own_scale(example):
     example["statistics"]["series"] |= {"REQUEST": [[AT, 10**6]], "SUCCESS": [[AT, 10**6]], "FAILURE": [[AT, 2]]}
     shown = page(example)
-    assert float(shown.one("rect", class_="failures").attributes["height"]) == 98
+    assert float(shown.only("rect", class_="failures").attributes["height"]) == 98
     assert "peak 2" in shown.text
 
 
-def test_the_picture_says_in_words_what_it_shows():
+def test_chart_is_described_in_words():
     (picture,) = page(answer("status")).every("figure", role="group")
     series = answer("status")["statistics"]["series"]
     sums = [sum(number for _, number in series[name]) for name in ("REQUEST", "SUCCESS", "FAILURE", "SKIP")]
     assert lacks(picture.attributes["aria-label"], *(f"{number:,}" for number in sums)) == []
 
 
-def test_what_oms_failed_to_copy_is_a_bar_whose_parts_add_up_to_what_it_counts():
+def test_bar_of_copy_failures_adds_up_to_the_number_of_oms():
     failures = answer("status")["copying"]["failures"]
     section = page(answer("status")).section("failures")
     (bar,) = section.every(class_="bar")
@@ -254,7 +256,7 @@ def test_what_oms_failed_to_copy_is_a_bar_whose_parts_add_up_to_what_it_counts()
     assert (sum(parts.values()), "add up" in section.text) == (failures["counted"], False)
 
 
-def test_what_is_stuck_says_by_which_code_and_what_to_do():
+def test_stuck_objects_have_their_code_and_remedy():
     tables = captioned(page(answer("status")).section("failures"))
     lasting = tables["Lasting: they need you"]
     assert lasting.cells()[1][::2] == ["INIT_DST_OBJ_MULTIPART_FAILURE", "6"]
@@ -268,7 +270,7 @@ NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh"
 
 
 @pytest.mark.parametrize(
-    ("failures", "said"),
+    ("failures", "expected"),
     [
         (None, "not known"),
         (
@@ -290,33 +292,33 @@ NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh"
         "sent again and not taken, so without a code of OMS",
     ],
 )
-def test_what_became_of_failures_is_said_or_is_not_known(given, failures, said):
-    given["copying"].update(failures=failures)
-    # What to do about a code is said of codes alone.
-    assert lacks(page(given).section("failures").text, said, NOT_OF_OMS["fix"]) == [NOT_OF_OMS["fix"]]
+def test_outcome_of_failures_is_shown_or_unknown(in_step, failures, expected):
+    in_step["copying"].update(failures=failures)
+    # Only a code has the remedy of a code.
+    assert lacks(page(in_step).section("failures").text, expected, NOT_OF_OMS["fix"]) == [NOT_OF_OMS["fix"]]
 
 
-def test_commands_in_what_the_function_says_stand_out():
+def test_commands_in_the_functions_text_are_set_off():
     shown = page(answer("status"))
     codes = [element.text for element in shown.section("in-obs").every("code")]
     assert "python3 ops.py compare --deep" in codes
-    # And what stands before and after them does not.
+    # And the text around them does not.
     assert not [code for code in codes if code.startswith((" ", ".", ","))]
     assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
 
 
-def test_ages_stand_beside_times():
+def test_times_have_their_age():
     for time in page(answer("status")).every("time"):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time.attributes["datetime"])
         assert re.search(r"\d+ (s|min|h|d) ago", time.parent.text)
 
 
-def test_what_is_under_way_says_how_far_it_is(example):
+def test_open_passes_show_their_progress(example):
     progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
-    one = {**example["reconcile"]["last"], **progress, "scanned": 10}
-    example["reconcile"]["open"] = [one, {**one, "share": None, "minutes_left": None, "scanned": 4321}]
-    known = "A pass is under way since 10 min ago25.0 %, 10 so far, 2,000 objects a minute, 7 min left"
-    assert lacks(page(example).text, known, "4,321 so far, 2,000 objects a minute, end not known") == []
+    open_pass = {**example["reconcile"]["last"], **progress, "scanned": 10}
+    example["reconcile"]["open"] = [open_pass, {**open_pass, "share": None, "minutes_left": None, "scanned": 4321}]
+    progress_line = "A pass is under way since 10 min ago25.0 %, 10 so far, 2,000 objects a minute, 7 min left"
+    assert lacks(page(example).text, progress_line, "4,321 so far, 2,000 objects a minute, end not known") == []
 
 
 @pytest.mark.parametrize(
@@ -327,12 +329,12 @@ def test_what_is_under_way_says_how_far_it_is(example):
         ({"job": "deploy", "options": {}}, "s deploy -y"),
     ],
 )
-def test_the_next_command_is_the_verdicts_step_and_else_looks_at_the_setup(given, step, command):
-    given["verdict"]["step"] = step
-    assert [page(given, one).one(class_="next").one("pre").text for one in ("en", "zh")] == [command] * 2
+def test_next_command_is_the_verdicts_step(in_step, step, command):
+    in_step["verdict"]["step"] = step
+    assert [page(in_step, language).only(class_="next").only("pre").text for language in ("en", "zh")] == [command] * 2
 
 
-def test_a_sum_that_does_not_hold_says_what_that_means():
+def test_sum_that_does_not_hold_is_explained():
     table = next(element for element in page(answer("status")).every("table") if "what has to hold" in element.text)
     rows = table.cells()
     assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
@@ -341,15 +343,15 @@ def test_a_sum_that_does_not_hold_says_what_that_means():
     assert "Two invocations" not in table.text
 
 
-def test_the_state_of_the_task_is_called_as_oms_does(example):
+def test_task_has_the_state_that_oms_reports(example):
     assert example["oms"]["status"] in [element.text for element in page(example).every("code")]
 
 
-def test_what_oms_does_not_say_is_told_with_the_fix(example):
-    said = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
-    example |= {"oms": None, "oms_silence": said, "statistics": None, "statistics_silence": said}
+def test_error_of_oms_is_shown_with_its_remedy(example):
+    silence = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
+    example |= {"oms": None, "oms_silence": silence, "statistics": None, "statistics_silence": silence}
     text = page(example).text
     assert (lacks(text, "OMS does not say: UNREACHABLE", "Check it."), text.count("no route")) == ([], 1)
     assert "检查。" in page(example, "zh").text
-    # Whose counts alone are missing, or for another reason, says that, too.
-    assert "too slow" in page({**example, "statistics_silence": {**said, "message": "too slow"}}).text
+    # A separate error of the counts is shown as well.
+    assert "too slow" in page({**example, "statistics_silence": {**silence, "message": "too slow"}}).text

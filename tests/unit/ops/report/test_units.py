@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers in the form for readers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EN, ZH = Words("en"), Words("zh")
 
 
 def plain(shown: str | None) -> str | None:
-    """With usual blanks: those between a number and its unit are of the kind that a line is not broken at."""
+    """Return the text with plain blanks, after a check that unbreakable blanks join numbers and units."""
     assert shown is None or " " not in shown.replace("not known", "").replace(" bytes", "").replace(" ago", "")
     return shown and shown.replace("\u00a0", " ")
 
@@ -62,7 +62,7 @@ def test_a_size_is_within_half_a_percent_of_the_bytes(number):
         (None, "not known", "未知"),
     ],
 )
-def test_a_duration_has_the_unit_that_a_person_would_choose(seconds, english, chinese):
+def test_duration_has_a_single_fitting_unit(seconds, english, chinese):
     assert (plain(units.duration(seconds, EN)), plain(units.duration(seconds, ZH))) == (english, chinese)
 
 
@@ -74,7 +74,7 @@ def test_an_age_is_that_of_a_time_before_now():
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
-def test_only_all_is_100_percent_and_only_none_is_0(number, more):
+def test_100_percent_means_all_and_0_percent_means_none(number, more):
     shown = plain(units.share(number, number + more))
     assert (shown == "100 %") == (more == 0 < number)
     assert (shown == "0 %") == (number == 0)
@@ -88,5 +88,5 @@ def test_a_small_rate_has_a_decimal_and_is_not_none(rate, shown):
 
 
 @pytest.mark.parametrize(("number", "shown"), [(2**30, "1 GiB"), (10**9, "1.00 GB"), (None, "not known")])
-def test_a_limit_is_written_as_it_was_chosen(number, shown):
+def test_limit_is_written_in_the_unit_of_its_choice(number, shown):
     assert plain(units.limit(number, EN)) == shown

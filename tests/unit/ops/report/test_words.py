@@ -1,4 +1,4 @@
-"""Both languages have all words, and Chinese is written as Chinese is."""
+"""Reports have every phrase in both languages, and Chinese is written as Chinese."""
 
 import ast
 import json
@@ -39,33 +39,33 @@ NAMES = {
     "CLOSED",
     "NAT",
 }
-# Those that are in the example of what the function says.
-SAID = {"SYNCHRONIZING", "API", "CRC64", "MD5", "COPY_FAILED", "Content-Type", "multipart", "form-data"}
-# Of checks and verdicts, which the document has.
+# Names in the example of the function's text.
+FUNCTION_WORDS = {"SYNCHRONIZING", "API", "CRC64", "MD5", "COPY_FAILED", "Content-Type", "multipart", "form-data"}
+# Names of checks and verdicts in the document.
 IDS = {*CHECKS, "NO-GO", "GO"}
 CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 UNITS = {"kB", "MB", "GB", "TB", "GiB"}
 
 
-def test_each_phrase_of_reports_is_written_as_its_language_is():
+def test_phrases_of_reports_follow_the_rules_of_their_language():
     phrases = {phrase for where, _, phrase in PHRASES if where.startswith("template/ops/report/")}
     assert len(phrases) > 300
     for english in phrases:
         chinese = CATALOGUE.get(english, english)
         assert not CHINESE.search(english), english
-        # Without commands, options and files, which are the same in every language.
+        # Commands, options and files are not translated.
         plain = re.sub(r"\{.*?\}|python3 [\w/.]+\.py( [a-z]+)?|--[a-z-]+|docs/\w+\.md", "", chinese)
         assert set(re.findall(r"[A-Za-z][A-Za-z0-9-]+", plain)) <= NAMES, english
         assert not re.search(r"[\u4e00-\u9fff}][,:;?!(]|[,:;?!)][\u4e00-\u9fff{]", chinese), english
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_chinese_page_has_no_english_left(name):
+def test_chinese_page_has_no_english(name):
     shown = re.sub(r"\d{4}-\d\d-\d\dT[\d:]*Z", "", " ".join(parse(page_of(answer(name), "zh")).words()))
-    # What somebody wrote who accepts a class is theirs.
+    # The text of an acceptance is not translated.
     for same in (*answer(name).get("accepted", {}).values(), *COPY_CODES):
         shown = shown.replace(same, "")
-    assert set(re.findall(r"[A-Za-z][A-Za-z0-9_-]+", shown)) <= NAMES | UNITS | SAID | IDS
+    assert set(re.findall(r"[A-Za-z][A-Za-z0-9_-]+", shown)) <= NAMES | UNITS | FUNCTION_WORDS | IDS
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -82,11 +82,11 @@ def test_the_english_page_has_no_chinese(name):
     ],
     ids=["checks", "verdicts", "reasons to stop"],
 )
-def test_each_has_words(words, asked_for):
+def test_every_code_has_words(words, asked_for):
     assert words.keys() == asked_for
 
 
-def test_each_step_of_a_verdict_has_words():
+def test_every_step_of_a_verdict_has_words():
     jobs = Path(verdict.__file__).parent
     steps = [
         node
@@ -106,16 +106,18 @@ def test_each_step_of_a_verdict_has_words():
     assert {"doctor", "compare deep"} <= named <= NEXT_STEPS.keys()
 
 
-def test_a_text_that_is_named_like_words_is_still_that_text():
+def test_text_equal_to_a_phrase_stays_unchanged():
     document = {"checks": [{"id": "not known", "result": "{x}"}]}
-    given = answer("status")
-    given["sums"][0].update(claim="a minute", claim_zh="a minute", holds=False, meaning="ago", meaning_zh="ago")
-    given["verdict"].update(text="{x}", text_zh="{x}")
+    document_of_status = answer("status")
+    document_of_status["sums"][0].update(
+        claim="a minute", claim_zh="a minute", holds=False, meaning="ago", meaning_zh="ago"
+    )
+    document_of_status["verdict"].update(text="{x}", text_zh="{x}")
     for language in ("en", "zh"):
         parse(certificate_page(document, language))
-        assert "{x}" in parse(status_page(given, language)).text
+        assert "{x}" in parse(status_page(document_of_status, language)).text
 
 
-def test_a_sentence_before_a_command_ends_with_a_colon_unless_it_has_its_full_stop():
-    said = [Words("en").before(*given) for given in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))]
-    assert said == ["It waits:", "It waits.", "It waits"]
+def test_sentence_before_a_command_gets_a_colon_unless_it_ends():
+    sentences = [Words("en").before(*pair) for pair in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))]
+    assert sentences == ["It waits:", "It waits.", "It waits"]
