@@ -300,8 +300,7 @@ def _waits(evidence: Evidence, due: Sequence[Due]) -> Finding:
 
 
 def _more_waits(evidence: Evidence) -> Finding:
-    """Report that there is more than could be checked: sending ends that, so a cutover opens a project it has closed.
-    """
+    """Report that there is more than could be checked: sending ends that, so a cutover opens a project it has closed."""
     text = t("There are more failed records or run files than could be checked")
     if evidence.closed is None:
         return _NOTHING_WAITS(Result.NOT_RUN, text, t("Send them again, in each project of this task"), Step("replay"))
