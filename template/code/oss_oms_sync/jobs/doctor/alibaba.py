@@ -177,7 +177,7 @@ def in_scope(context: CheckContext) -> Finding:
     # The last pass over everything has walked past what is not looked at here.
     answer = None if is_found or is_whole else answering(context.reconciles, key_filter.prefix)
     last = answer.of if answer else None
-    if last and not last.tally.found_nothing:
+    if last and not last.tally.has_no_objects:
         return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
     if is_found:
         return ok(t("there are objects in scope"))

@@ -214,7 +214,7 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
 def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
     """Where there is nothing that could be in step."""
     last = facts.coverage.recent
-    if last and last.tally.found_nothing:
+    if last and last.tally.has_no_objects:
         yield unknown(
             t(
                 "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
