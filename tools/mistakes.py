@@ -589,8 +589,8 @@ MISTAKES = (
         "no way out for what OMS refuses and nobody can read",
         f"{_JOBS}/certify/test_waiting.py::test_what_oms_refuses_for_ever_and_nobody_can_read_is_accepted_by_name_and_named",
         f"{_CODE}/comparison/judge.py",
-        "tried in IN_VAIN",
-        "tried is None",
+        "reading in IN_VAIN",
+        "reading is None",
     ),
     Mistake(
         "a command for what OMS skips that changes nothing",

@@ -88,7 +88,7 @@ TALLY = Tally(
 STOPPED = Stopped(Stop.REFUSED, "OMS refuses")
 # The values in the files of tests/stored/.
 FORMS = {
-    "piece": Piece(Kind.REST, "m", "c", "a", stopped=STOPPED, tally=TALLY, about=ABOUT, stuck=2),
+    "piece": Piece(Kind.RESTING, "m", "c", "a", stopped=STOPPED, tally=TALLY, about=ABOUT, stuck=2),
     "total": PassState(ABOUT, TALLY, "2026-02-02T01:00:00Z", ranges_open=0, ranges_done=3, pieces=9),
     "amendment": Amendment(3, "2026-02-02T02:00:00Z", TALLY),
     "failed_copies": ListPositions(

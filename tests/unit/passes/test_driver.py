@@ -63,7 +63,7 @@ def work(one: Driver, how: str) -> tuple[PassState | None, Stopped | None]:
 
 
 def rests() -> Piece:
-    return Piece(Kind.REST, stopped=NO_SPACE)
+    return Piece(Kind.RESTING, stopped=NO_SPACE)
 
 
 def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:

@@ -87,7 +87,7 @@ def test_ranges_that_are_done_and_fit_together_prove_the_total():
         pytest.param({"r0": replace(LEFT, begin="")}, id="the left half begins before"),
         pytest.param({"r1": replace(RIGHT, until="z")}, id="the right half ends before"),
         pytest.param({"r0": replace(LEFT, kind=Kind.MORE)}, id="a half has more to do"),
-        pytest.param({"r0": replace(LEFT, kind=Kind.REST)}, id="a half rests"),
+        pytest.param({"r0": replace(LEFT, kind=Kind.RESTING)}, id="a half rests"),
         pytest.param({"r": replace(SPLIT, kind=Kind.DONE)}, id="done, but there are halves"),
         pytest.param({"r": replace(SPLIT, kind=Kind.MORE)}, id="more to do, but there are halves"),
         pytest.param({"r": replace(SPLIT, begin="a")}, id="the root begins late"),

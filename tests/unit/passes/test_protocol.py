@@ -12,7 +12,7 @@ from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes.pieces import PASS, Kind, Tree, heard, kin
+from oss_oms_sync.passes.pieces import PASS, Kind, Tree, kin, parse_wakes
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
@@ -80,7 +80,7 @@ def test_events_of_what_is_no_piece_ask_for_nothing(world, pass_name, name):
     calls, event = world.bucket.calls["put"], payload(f"{PREFIX}{pass_name}/{name}")
     reconcile.run(event, world.invocation())
     assert world.bucket.calls["put"] == calls
-    assert (heard(event, PREFIX), heard(b"{}", PREFIX)) == (([], []), None)
+    assert (parse_wakes(event, PREFIX), parse_wakes(b"{}", PREFIX)) == (([], []), None)
 
 
 def test_with_versioning_no_piece_is_read_for_a_total(world, pass_name):
@@ -149,7 +149,7 @@ def test_a_piece_that_gets_nowhere_rests(world):
     slow(world)
     by_hand(world)
     piece = world.store.read(only(world), "r", 0)
-    assert (piece.kind, piece.after, piece.stopped.stop) == (Kind.REST, "", Stop.NO_PROGRESS)
+    assert (piece.kind, piece.after, piece.stopped.stop) == (Kind.RESTING, "", Stop.NO_PROGRESS)
 
 
 def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):

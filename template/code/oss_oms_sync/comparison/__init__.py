@@ -1,1 +1,1 @@
-"""What is in the destination bucket, object by object, and how well that is proven."""
+"""Comparison of the source with the destination bucket, object by object, and proofs of equality."""

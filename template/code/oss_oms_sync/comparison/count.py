@@ -1,8 +1,8 @@
-"""What compare counts of each key, and which it sends; and the lists of what differs.
+"""The counts of a comparison for each key, and its lists of differences.
 
 A list is written as the `--combined` report of `rclone check`: a sign, a space, the key. `+`: only in the source; `-`:
 only in the destination; `*`: in both, and differs; `!`: cannot be copied; `~`: not to be judged yet, which rclone does
-not have. What is equal (`=`) is not listed. A key that begins with `"` or has control characters is written as a JSON
+not have. Equal objects (`=`) are not listed. A key that begins with `"` or has control characters is written as a JSON
 string.
 """
 
@@ -21,19 +21,22 @@ from oss_oms_sync.comparison.judge import Judge, Judged, are_same_size, is_in_va
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
 from oss_oms_sync.ledger.records import repeated_etag
 from oss_oms_sync.passes.classify import Entry, is_covered
-from oss_oms_sync.passes.digests import digest, first_folder, told_as
+from oss_oms_sync.passes.digests import digest, first_folder, reported_folder
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, WrittenObject
 
-# As many lines of differences, in bytes, as a piece may bring.
+# Size of the lines of differences, in bytes, that ends a piece.
 _MAX_LINES_BYTES = 16_000_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class CompareCount(Count):
-    """The count of a range so far, `start`, and what follows. Lags are those of objects written since `lag_since`, in
-    seconds since 1970. `seed`: by which objects are drawn for a sample."""
+    """The counts of a range: those of `start`, and of the keys that follow.
+
+    Lags are those of objects written since `lag_since`, in seconds since 1970. `seed` determines the objects drawn for
+    a sample.
+    """
 
     def __init__(self, judge: Judge, start: Tally, lag_since: float, seed: str) -> None:
         super().__init__(judge.key_filter, start)
@@ -41,17 +44,20 @@ class CompareCount(Count):
         self._lag_since = lag_since
         tally = self._tally
         tally.drawn.seed = seed
-        # A heap: the first is the one that was written first.
+        # A heap: its first object is the oldest.
         heapify(tally.last_written)
         self._lines_bytes = 0
-        # Whether this piece has counted anything.
+        # True if this piece has counted a key.
         self._has_begun = False
 
     def add(self, entry: Entry, take: Take) -> None:
-        """See Count. There is no room if the object is to be read, and no time for it."""
+        """Judge and count a key, as in Count.
+
+        Raises NoRoomError if the object is to be read, and there is no time for it.
+        """
         judge = self._judge
         judged = judge.judge(entry)
-        # Only who has a whole piece's time for it can say that it is too big for a piece.
+        # Only a read that had a whole piece's time proves that the object is too big for a piece.
         if judged.proof is Proof.TOO_BIG and (self._has_begun or (judge.prover and not judge.prover.has_whole_piece)):
             raise NoRoomError
         if judged.due and not take(judged.due):
@@ -70,10 +76,10 @@ class CompareCount(Count):
             return
         self._count_sides(entry, object_class)
         if object_class in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER):
-            into = tally.classes[object_class.title]
+            class_count = tally.classes[object_class.title]
             proven_different, in_vain = same_size_counts(entry, object_class, proof)
-            into.proven_different += proven_different
-            into.in_vain += in_vain
+            class_count.proven_different += proven_different
+            class_count.in_vain += in_vain
         if object_class in (ObjectClass.OUTSIDE, ObjectClass.CANARY):
             return
         if source and is_inside:
@@ -83,43 +89,43 @@ class CompareCount(Count):
             tally.largest = max(tally.largest, source.size)
             self._count_time(source, entry, object_class)
         if object_class.is_listed:
-            text = line(object_class.sign, entry.key)
-            self.lines.append(text)
+            list_line = line(object_class.sign, entry.key)
+            self.lines.append(list_line)
             tally.lines += 1
-            self._lines_bytes += len(text.encode())
+            self._lines_bytes += len(list_line.encode())
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
     def equal(self, run: KeyRun) -> int:
-        """See Count: those that are equal, and whose lags nobody asks for."""
+        """Return the number of first keys that are equal, as in Count, and whose lags are not measured."""
         number = self._judge.equal(run)
         return first((time >= self._lag_since for time in run.source.modified[:number]), number)
 
     def add_run(self, run: KeyRun) -> None:
-        """See Count."""
+        """Count the keys of a run, as in Count."""
         super().add_run(run)
         self._has_begun = True
         tally, object_class, (keys, _, sizes, modified, _) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
         digests = list(map(digest, map(str.encode, keys), sizes))
-        counted = len(keys), sum(sizes), sum(digests)
-        into = tally.classes.setdefault(object_class.title, ClassCount())
-        into.keys += keys[: MAX_KEYS - len(into.keys)]
-        for side in (into.source, into.destination):
-            side.add(*counted)
-        for listed in (tally.source_listed, tally.destination_listed):
-            listed.add(*counted[:2])
+        totals = len(keys), sum(sizes), sum(digests)
+        class_count = tally.classes.setdefault(object_class.title, ClassCount())
+        class_count.keys += keys[: MAX_KEYS - len(class_count.keys)]
+        for side in (class_count.source, class_count.destination):
+            side.add(*totals)
+        for listing in (tally.source_listed, tally.destination_listed):
+            listing.add(*totals[:2])
         for name, begin, end in _folders(keys):
             folder = self._folder(name, object_class.title)
             number, size = end - begin, sum(sizes[begin:end])
             folder[:] = map(add, folder, (number, size, number, size))
-            for one in range(begin, end):
-                tally.drawn.add(keys[one], digests[one], name, sizes[one])
+            for place in range(begin, end):
+                tally.drawn.add(keys[place], digests[place], name, sizes[place])
         tally.largest = max(tally.largest, *sizes)
         if len(tally.last_written) < MAX_WRITTEN or max(modified) >= tally.last_written[0].modified:
             for time, key in sorted(zip(modified, keys, strict=True))[-MAX_WRITTEN:]:
                 self._note_written(key, time)
 
     def sent(self, accepted: int, failed: int) -> None:
-        """Count what became of keys that were sent."""
+        """Count the outcomes of keys that were sent."""
         super().sent(accepted, failed)
         self._tally.counts["submitted"] += accepted + failed
 
@@ -133,39 +139,39 @@ class CompareCount(Count):
 
     def _count_sides(self, entry: Entry, object_class: ObjectClass) -> None:
         tally, key, source, destination = self._tally, entry.key.encode(), entry.source, entry.destination
-        into = tally.classes.get(object_class.title)
-        if into is None:
-            into = tally.classes[object_class.title] = ClassCount()
+        class_count = tally.classes.get(object_class.title)
+        if class_count is None:
+            class_count = tally.classes[object_class.title] = ClassCount()
         name = first_folder(entry.key)
         folder = self._folder(name, object_class.title)
-        of_source = 0
+        source_digest = 0
         if source:
             size = source.size
-            of_source = digest(key, size)
-            into.source.add(1, size, of_source)
+            source_digest = digest(key, size)
+            class_count.source.add(1, size, source_digest)
             tally.source_listed.add(1, size)
             folder[0] += 1
             folder[1] += size
             if object_class.is_equal:
-                tally.drawn.add(entry.key, of_source, name, size)
+                tally.drawn.add(entry.key, source_digest, name, size)
             self._marks.add(entry.key)
         if destination:
             size = destination.size
             is_same_size = source is not None and source.size == size
-            into.destination.add(1, size, of_source if is_same_size else digest(key, size))
+            class_count.destination.add(1, size, source_digest if is_same_size else digest(key, size))
             tally.destination_listed.add(1, size)
             folder[2] += 1
             folder[3] += size
-        if len(into.keys) < MAX_KEYS:
-            into.keys.append(entry.key)
+        if len(class_count.keys) < MAX_KEYS:
+            class_count.keys.append(entry.key)
 
     def _folder(self, name: str, title: str) -> list[int]:
-        """The count of a class in a first-level folder (`first_folder`)."""
+        """Return the count of a class in a first-level folder (`first_folder`)."""
         folders = self._tally.folders
-        return folders.setdefault(told_as(name, folders), {}).setdefault(title, [0, 0, 0, 0])
+        return folders.setdefault(reported_folder(name, folders), {}).setdefault(title, [0, 0, 0, 0])
 
     def _note_written(self, key: str, modified: int) -> None:
-        """Keep an object while it is one of those that were written last."""
+        """Keep an object while it is among the last written."""
         last = self._tally.last_written
         if len(last) < MAX_WRITTEN:
             heappush(last, WrittenObject(modified, key))
@@ -173,11 +179,11 @@ class CompareCount(Count):
             heapreplace(last, written_object)
 
     def _count_time(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
-        """Count how late it was, or that it is not there yet."""
+        """Count the lags of an object, or its absence from the destination."""
         tally, success, destination, written = self._tally, entry.success, entry.destination, source.modified
         is_old = written < self._lag_since
         if is_old and object_class is ObjectClass.EQUAL_CONTENTS:
-            return  # as nearly always
+            return  # nearly all objects
         arrived = destination is not None and destination.size == source.size and destination.modified >= written
         if object_class.is_lacking or (object_class is ObjectClass.MOVING and not arrived):
             oldest = tally.oldest_not_there
@@ -198,12 +204,12 @@ class CompareCount(Count):
 
 
 def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """The first-level folders of keys that rise, "" for none, and where the keys of each begin and end."""
+    """Yield each first-level folder of keys in order ("" for none), and the start and end of its keys."""
     begin = 0
     while begin < len(keys):
         name = first_folder(keys[begin])
         if name:
-            end = bisect_left(keys, f"{name[:-1]}0", begin)  # which follows all that begin so
+            end = bisect_left(keys, f"{name[:-1]}0", begin)  # "0" follows "/"
         else:
             end = begin + first(("/" in key for key in keys[begin:]), len(keys) - begin)
         yield name, begin, end
@@ -211,23 +217,22 @@ def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def line(sign: str, key: str) -> str:
-    """One line of a list, with its end."""
+    """Return a line of a list, with its line feed."""
     is_plain = key[:1] != '"' and not _CONTROL.search(key)
     return f"{sign} {key if is_plain else json.dumps(key)}\n"
 
 
 def key_of(text: str) -> str:
-    """The key of a line, without its end."""
+    """Return the key of a line without its line feed."""
     key = text[2:]
     return str(json.loads(key)) if key[:1] == '"' else key
 
 
 def same_size_counts(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
-    """Return whether an overwritten or older object of the same size was proven to differ, and whether OMS accepted it
-    once more in vain: 1 or 0."""
+    """Return 1 if an object of equal size was proven to differ (else 0), and 1 if OMS accepted it in vain (else 0)."""
     if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
         return 0, 0
-    # Nothing but a proof shows that objects of one size differ; what is older and may be equal has none.
+    # Only a proof shows that objects of equal size differ. An older object that may be equal has no proof.
     is_proven = object_class is ObjectClass.OVERWRITTEN
     may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
     return int(is_proven), int((is_proven or may_be_equal) and is_in_vain(entry))

@@ -1,16 +1,17 @@
-"""Proves that two objects of equal size are equal or not, by reading the source's: nothing of the destination is read.
+"""Proof that two objects of equal size are equal or not, by reading the source's object.
 
 OBS, "Obtaining object metadata": the ETag of an object that was written in one call is the MD5 of its contents, unless
-it is encrypted; of one written in N parts it is the MD5 of the parts' MD5s, and "-N". OMS's parts are 50 MB.
+it is encrypted; the ETag of an object written in N parts is the MD5 of the parts' MD5s, and "-N". OMS's parts are 50
+MB. Nothing of the destination's object is read.
 
-What reading showed is kept, so each version is read once for each twin in OBS:
+The proof is kept, so each version is read once for each version in OBS:
 
 oms_source_record/{task}/proven_object/{key}    "{ETag} {time} {ETag in OBS} equal", or "different", or "parts_differ"
 
 (`proven_object_long/{sha256}` for a key too long to follow the prefix.) The time is the source's, in seconds since
-1970. So the body follows from what listings of both sides say, and a listing of the proofs, in which a record's ETag is
-the MD5 of its body, tells whether one is still true. OBS's time is not part of it: the source's bytes hash to that ETag
-whenever that was written.
+1970. The body follows from the listings of both sides, and a listing of the proofs shows the MD5 of each body as its
+ETag, so a listing shows if a proof is still true. OBS's time is not part of the body: the source's bytes hash to that
+ETag, whenever OBS's object was written.
 """
 
 from __future__ import annotations
@@ -41,41 +42,41 @@ _ETAG = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
 
 
 class Proof(Enum):
-    """What reading the source showed."""
+    """The result of reading the source's object."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
-    # The destination was written in as many parts as OMS would have, and they are not these.
+    # The destination has as many parts as OMS would have written, and other contents.
     PARTS_DIFFER = "parts_differ"
-    # Its ETag is that of parts of another size.
+    # The destination's ETag is that of parts of another size.
     UNKNOWN_PARTS = "unknown_parts"
     ENCRYPTED = "encrypted"
-    # One of them changed meanwhile.
+    # An object changed during the read.
     CHANGED = "changed"
-    # There is not time enough to read it.
+    # The time does not suffice to read the object.
     TOO_BIG = "too_big"
-    # OSS, or OBS where that is asked, refuses for what it is: it is archived, or encrypted with a key that may not be
-    # used.
+    # OSS (or OBS, if asked) refuses because the object is archived, or encrypted with a key that may not be used.
     UNREADABLE = "unreadable"
-    # OSS refuses because the function's role may not read it.
+    # OSS refuses because the function's role has no permission to read the object.
     NO_RIGHT_IN_OSS = "no_right_in_oss"
-    # It differs, unless it is encrypted in OBS, and to ask for that the right is missing.
+    # The objects differ, unless OBS's is encrypted, and the permission to ask for that is missing.
     NO_RIGHT_IN_OBS = "no_right_in_obs"
 
 
-# The source was read to its end.
+# Proofs that read the source's object to its end.
 READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED, Proof.NO_RIGHT_IN_OBS})
-# What stays true while both sides are as they were.
+# Proofs that stay true while both sides are unchanged.
 _KEPT = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
-# Why an object stays unproven.
+# Reasons why an object stays unproven.
 UNREAD = frozenset(Proof) - {*_KEPT, Proof.CHANGED}
-# What reading may show without a word on the contents.
+# Results that say nothing about the contents.
 IN_VAIN = UNREAD | {Proof.PARTS_DIFFER}
 
 
 def missing_permissions(invocation: Invocation, destination: ObsBucket, source_key: str, obs_key: str) -> list[Text]:
-    """List the permissions that are missing to read an object on either side, as lines of a policy; a side without a
-    key is not checked. HEAD needs the same permission as GET in both clouds.
+    """List the permissions that are missing to read an object on either side, as lines of a policy.
+
+    A side without a key is not checked. HEAD needs the same permission as GET in both clouds.
 
     Raises StorageError if a cloud refuses for another reason.
     """
@@ -95,7 +96,7 @@ def missing_permissions(invocation: Invocation, destination: ObsBucket, source_k
 
 
 def kept(entry: Entry) -> Proof | None:
-    """What the kept proof of a key says of the two versions that are there now; None if it is not of these."""
+    """Return the kept proof of the two current versions of a key; None if there is none for these."""
     _, source, _, _, destination, record = entry
     if not record or not source or not destination or source.size != destination.size:
         return None
@@ -112,8 +113,10 @@ class Prover:
     def __init__(
         self, invocation: Invocation, destination: ObsBucket, enough: Deadline, *, has_whole_piece: bool, keeps: bool
     ) -> None:
-        """`enough`: when nothing more is read; `has_whole_piece`: whether that leaves as much time as a piece has.
-        `keeps`: whether what is proven is written down."""
+        """Read nothing after `enough`.
+
+        `has_whole_piece`: True if that leaves as much time as a piece has. `keeps`: True if proofs are stored.
+        """
         self._invocation = invocation
         self._destination = destination
         self._enough = enough
@@ -121,7 +124,7 @@ class Prover:
         self.has_whole_piece = has_whole_piece
 
     def prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
-        """Compare two objects of equal size, and keep what that shows, at once: whoever dies afterwards loses nothing.
+        """Compare two objects of equal size, and store the proof at once, so that a crash loses no proof.
 
         Raises StorageError.
         """
@@ -155,7 +158,7 @@ class Prover:
         return Proof.PARTS_DIFFER if parts else self._difference(destination)
 
     def _read(self, source: ObjectSummary, digests: list[_Digest]) -> bool:
-        """Whether all of it could be read."""
+        """Return True if the whole object could be read."""
         if self._enough.expired():
             return False
         for body in self._invocation.source_bucket.iter_contents(source):
@@ -166,7 +169,7 @@ class Prover:
         return True
 
     def _difference(self, destination: ObjectSummary) -> Proof:
-        """What it means that the destination's ETag is not the MD5 of the source.
+        """Explain why the destination's ETag is not the MD5 of the source's contents.
 
         Raises StorageError.
         """
@@ -185,7 +188,7 @@ class Prover:
 
 
 class _Digest:
-    """The ETag of an object that is written in parts of one size; of one that is written as a whole if that is 0."""
+    """The ETag of an object written in parts of `size` bytes, or in one call if `size` is 0."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -1,1 +1,1 @@
-"""Submits keys to OMS, and records the outcomes. May import `ledger` and `clouds`."""
+"""Submission of keys to OMS, and records of the outcomes. May import `ledger` and `clouds`."""

@@ -1,5 +1,7 @@
-"""Submits keys to OMS in batches, and records what became of each: a refused batch is bisected down to the refused key,
-so that each key has an outcome of its own."""
+"""Submission of keys to OMS in batches, with a record of each outcome.
+
+A refused batch is bisected down to the refused key, so that each key has an outcome of its own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ _too_late = partial(Failure, Reason.DEADLINE, message="not sent: the invocation'
 
 @dataclass
 class Submission:
-    """The outcome of each key (its Failure, or None if OMS accepted it), and how many calls were made and throttled."""
+    """The outcome of each key (its Failure, or None if OMS accepted it), and the numbers of (throttled) calls."""
 
     outcomes: dict[str, Failure | None] = field(default_factory=dict)
     calls: int = 0
@@ -39,10 +41,9 @@ def submit(
 ) -> Submission:
     """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
 
-    Before each call, retries and halves included, it is asked whether anything may be sent: see `Closing.refusal`. A
-    refused batch is bisected down to the refused key, unless `bisect` is False. A throttled call is attempted again for
-    some seconds, unless `patient` is False. Every key has an outcome, whatever OMS answers; after an exception, nothing
-    is known about any key.
+    Each call, retries and halves included, needs the permission of `Closing.refusal`. A refused batch is bisected down
+    to the refused key, unless `bisect` is False. A throttled call is repeated for a few seconds, unless `patient` is
+    False. Every key has an outcome, whatever OMS answers; after an exception, the state of every key is unknown.
     """
     oms, refusal = invocation.oms, Closing(invocation).refusal
     budget = RetryBudget(deadline, invocation.clock, patient=patient)
@@ -50,31 +51,31 @@ def submit(
     outcomes = submission.outcomes
     fatal: Failure | None = None
 
-    def attempt(some: Sequence[str]) -> Attempt[Failure | None]:
-        # Before a retry too: the project may have been closed since, or the instance frozen.
+    def attempt(batch: Sequence[str]) -> Attempt[Failure | None]:
+        # The project may be closed, or the instance frozen, between a call and its retry.
         if refused := refusal():
             return Attempt(refused)
         submission.calls += 1
-        attempted = oms.attempt(some, deadline)
+        attempted = oms.attempt(batch, deadline)
         submission.throttled += attempted.throttled
         return attempted
 
-    def send(some: Sequence[str]) -> None:
+    def send(batch: Sequence[str]) -> None:
         nonlocal fatal
-        failure = fatal or budget.run(partial(attempt, some), oms.session.close, _too_late)
-        if failure and failure.reason is Reason.REFUSED and len(some) > 1 and bisect:
-            middle = len(some) // 2
-            send(some[:middle])
-            send(some[middle:])
+        failure = fatal or budget.run(partial(attempt, batch), oms.session.close, _too_late)
+        if failure and failure.reason is Reason.REFUSED and len(batch) > 1 and bisect:
+            middle = len(batch) // 2
+            send(batch[:middle])
+            send(batch[middle:])
             return
         if failure and failure.reason in STOPS_RUN:
             fatal = failure
-        outcomes.update(dict.fromkeys(some, failure))
+        outcomes.update(dict.fromkeys(batch, failure))
 
     for batch in parts_of(keys, KEYS_PER_CALL):
         send(batch)
         if any(outcomes[key] is None for key in batch):
-            # OMS accepted another key of the batch, so the task works, and the refusal is about this key.
+            # OMS accepted another key of the batch, so the task works, and the refusal concerns this key.
             for key in batch:
                 failure = outcomes[key]
                 if failure and failure.reason is Reason.REFUSED:
@@ -83,7 +84,7 @@ def submit(
 
 
 class Recorded(NamedTuple):
-    """The outcome of one key (None: accepted), its record, and why that is not known to be written (None: it is)."""
+    """The outcome of a key (None: accepted), its record, and the error if that may not be written (None: written)."""
 
     key: FailedKey
     failure: Failure | None
@@ -94,8 +95,8 @@ class Recorded(NamedTuple):
 def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
     """Write a failed record for each key that has a Failure, and a success record for every other key.
 
-    What was not written is logged, and the caller decides where its key is kept: without a failed record, the key would
-    be lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
+    Records that were not written are logged, and the caller decides where to keep their keys: without a failed record,
+    a key would be lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [

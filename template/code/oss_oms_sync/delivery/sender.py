@@ -1,4 +1,4 @@
-"""Submits keys again for all jobs but forward: in batches, at the allowed rate, and no longer than makes sense."""
+"""Submission of keys for all jobs but forward: in batches, at the allowed rate, until OMS refuses too often."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from oss_oms_sync.errors import KEY_REASONS, MAY_NOT_SEND, STOPS_RUN, Failure, R
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 
-# A run ends after this many batches in a row of which OMS accepted nothing, rather than burn through a million keys.
+# A run ends after this many batches in a row of which OMS accepted nothing, instead of trying a million keys.
 _MAX_REFUSED_BATCHES = 5
-# How many records of rejected keys are remembered at most.
+# Maximum number of records of rejected keys that a run remembers.
 MAX_REJECTED_KEPT = 10_000
-# Reserved for recording a batch after it was submitted, and for what the job itself has to store.
+# Reserved for recording a batch after its submission, and for the objects that the job itself stores.
 _RECORDING_SECONDS = 10.0
-# However often OMS throttles, a run continues at one call per second.
+# Minimum calls per second of a run, however often OMS throttles.
 _MIN_RATE = 1.0
-# After a throttled batch, so many that are not bring the whole rate back.
+# Number of batches without throttling that restore the full rate after a throttled batch.
 _RECOVERY_BATCHES = 20
-# What was lost by waiting for other things, such as the next page of records, is made up for so far.
+# Maximum waiting time, for example for the next page of records, that faster calls make up for.
 _MAKE_UP_SECONDS = 2.0
-# One call after the other reaches about this rate. For more, so many calls at most are made side by side, because each
-# takes two of the pool's threads.
+# Calls in sequence reach about this rate (calls per second). Above it, at most _MAX_LANES calls run at the same time,
+# because each takes two of the pool's threads.
 _RATE_OF_A_LANE = 20.0
 _MAX_LANES = POOL_WIDTH // 2
 _CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it did not end in time")
 
 
 def refused(refusal: Failure) -> Stopped:
-    """What stops whoever may send nothing, by `Closing.refusal`."""
+    """Return the stop of a run that has a refusal of `Closing.refusal`."""
     return Stopped(Stop[refusal.reason.name], refusal.message)
 
 
 class Sender:
-    """The submissions of one run. `stopped` says why they ended early; None if they did not."""
+    """The submissions of one run. `stopped` is the reason for an early end; None if there was none."""
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
-        """`share`: how many runs share the rate. `seconds`: after these it begins no call, and waits for none."""
+        """Share the rate with `share` runs in all; after `seconds`, begin no call, and wait for none."""
         deadline, self._clock = invocation.deadline, invocation.clock
         self._invocation = invocation
         self._sending = deadline.minus(min(_RECORDING_SECONDS, deadline.remaining() / 2))
@@ -59,10 +59,10 @@ class Sender:
         self._slowest = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._clock.monotonic()
         self._closing = Closing(invocation)
-        # Why nothing may be sent, once that is so.
+        # The refusal that ended the run, if any.
         self._refusal: Failure | None = None
         self._refused_in_a_row = 0
-        # Whether that may be worth its calls for keys that were rejected before.
+        # False while bisecting batches of rejected keys would waste calls.
         self._bisect = True
         self.stopped: Stopped | None = None
         self.accepted = 0
@@ -71,7 +71,7 @@ class Sender:
         self.rejected: deque[StoredObject] = deque(maxlen=MAX_REJECTED_KEPT)
 
     def may_send(self) -> bool:
-        """Whether the run may go on: there is time, OMS takes keys, and the project is open."""
+        """Return True if the run may continue: there is time, OMS accepts keys, and the project is open."""
         if self.stopped:
             return False
         if self._sending.expired():
@@ -81,50 +81,53 @@ class Sender:
         return not self.stopped
 
     def record_unsent(self, keys: Sequence[FailedKey]) -> None:
-        """Record keys that are written down nowhere else as failed, because they may not be sent.
+        """Record keys that have no other record as failed, because they may not be sent.
 
         Raises RecordError.
         """
         failure = self._refusal or Failure(Reason.DEADLINE, message=self.stopped.why if self.stopped else "")
-        recorded = record(self._invocation, [(key, failure) for key in keys])
-        for one in recorded:
-            self._count(one.key, failure)
-        problems = [str(one.problem) for one in recorded if one.problem]
+        results = record(self._invocation, [(key, failure) for key in keys])
+        for recorded in results:
+            self._count(recorded.key, failure)
+        problems = [str(recorded.problem) for recorded in results if recorded.problem]
         if problems:
             raise RecordError(problems)
 
     def send(self, keys: Sequence[FailedKey], in_doubt: Collection[str] = ()) -> list[FailedKey]:
         """Submit `keys` and record the outcomes; return the keys that still have to be submitted or recorded.
 
-        Keys `in_doubt` get no failed record, because a delete may be on its way to it, and are always returned.
+        Keys `in_doubt` get no failed record, because a delete of that record may still arrive, and are always returned.
         """
         left: list[FailedKey] = []
-        begun: deque[tuple[Sequence[FailedKey], RunningCall[Submission]]] = deque()
+        submissions: deque[tuple[Sequence[FailedKey], RunningCall[Submission]]] = deque()
         for batch in self._batches(keys):
-            if len(begun) == self._lanes:
-                left += self._finish(*begun.popleft(), in_doubt)
-            if self._may_go_on():
-                begun.append((batch, self._begin(batch)))
+            if len(submissions) == self._lanes:
+                left += self._finish(*submissions.popleft(), in_doubt)
+            if self._wait_for_turn():
+                submissions.append((batch, self._begin(batch)))
             else:
                 left += batch
-        for one in begun:
-            left += self._finish(*one, in_doubt)
+        for submission in submissions:
+            left += self._finish(*submission, in_doubt)
         return left
 
     def _batches(self, keys: Sequence[FailedKey]) -> Iterable[Sequence[FailedKey]]:
-        """`keys` in batches. Where some failed again with whole batches, these are cut otherwise in each run, and the
-        first has few: else a key that OMS never takes would hold back the same nine for ever."""
+        """Return `keys` in batches.
+
+        If keys failed again with whole batches, each run divides the keys differently, and the first batch has few:
+        otherwise a key that OMS never accepts would hold back the same nine for ever.
+        """
         if not any(key.failed_again and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
             return parts_of(keys, KEYS_PER_CALL)
         draw = random.Random(self._clock.now().timestamp())
         start, few = draw.randrange(len(keys)), draw.randint(1, max(1, min(len(keys), KEYS_PER_CALL) // 2))
-        turned = [*keys[start:], *keys[:start]]
-        return [turned[:few], *parts_of(turned[few:], KEYS_PER_CALL)]
+        rotated = [*keys[start:], *keys[:start]]
+        return [rotated[:few], *parts_of(rotated[few:], KEYS_PER_CALL)]
 
     def _refused(self, refusal: Failure) -> None:
         self._refusal, self.stopped = refusal, refused(refusal)
 
-    def _may_go_on(self) -> bool:
+    def _wait_for_turn(self) -> bool:
         if self.stopped:
             return False
         wait = self._next_call - self._clock.monotonic()
@@ -138,7 +141,7 @@ class Sender:
     def _begin(self, batch: Sequence[FailedKey]) -> RunningCall[Submission]:
         self._next_call = max(self._next_call, self._clock.monotonic() - _MAKE_UP_SECONDS) + 1 / self._rate
         keys = [key.key for key in batch]
-        bisect = self._bisect or _says_something(batch)
+        bisect = self._bisect or _has_new_keys(batch)
         call = partial(submit, self._invocation, keys, self._sending, bisect=bisect)
         # A submission ends by itself, in time.
         return self._invocation.oss.pool.begin(call, self._sending.remaining() + _RECORDING_SECONDS)
@@ -154,7 +157,7 @@ class Sender:
     def _pace(self, submission: Submission) -> None:
         """Slow down after a batch that was throttled to its end, and recover after others.
 
-        A single throttled call does not matter: what replay sends in tens should go first, so it is forward that makes
+        A single throttled call does not matter: replay sends ten keys a call and should go first, so forward makes
         fewer calls then.
         """
         if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
@@ -173,7 +176,7 @@ class Sender:
         if len(failures) < len(submission.outcomes):
             self._refused_in_a_row, self._bisect = 0, True
             return
-        self._refused_in_a_row += _says_something(batch)
+        self._refused_in_a_row += _has_new_keys(batch)
         if Reason.REFUSED in reasons:
             self._bisect = False
         if Reason.DEADLINE in reasons:
@@ -186,13 +189,13 @@ class Sender:
             self.stopped = Stopped(Stop.NOTHING_TAKEN, why)
 
     def _record(self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]) -> list[FailedKey]:
-        """Write the records of what was submitted; return the keys whose state is recorded nowhere else."""
+        """Write the records of the submitted keys; return the keys whose state has no other record."""
         left = [key for key in batch if key.key in in_doubt]
         outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
             failure = submission.outcomes[key.key]
             if failure and failure.reason is Reason.REFUSED and key.reason == Reason.REJECTED.name:
-                # In a batch of only such keys, it would be REFUSED.
+                # A batch of rejected keys alone has the reason REFUSED.
                 failure = replace(failure, reason=Reason.REJECTED)
             if failure and failure.reason in (Reason.DEADLINE, *MAY_NOT_SEND):  # not sent
                 left += [key] if key.key not in in_doubt else []
@@ -216,11 +219,11 @@ class Sender:
             self.accepted += 1
 
 
-def _says_something(batch: Sequence[FailedKey]) -> bool:
-    """Whether refusing the batch says something about the task: it does not if all its keys were rejected before."""
+def _has_new_keys(batch: Sequence[FailedKey]) -> bool:
+    """Return True if a key of the batch was not rejected before: only then a refusal may concern the task."""
     return any(key.reason != Reason.REJECTED.name for key in batch)
 
 
 def earliest(*times: str) -> str:
-    """The earliest of times in the format of records; an unknown (empty) one does not count."""
+    """Return the earliest of `times`, in the format of records; an unknown (empty) time does not count."""
     return min(filter(None, times), default="")

@@ -40,7 +40,7 @@ from oss_oms_sync.passes.driver import Driver, refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
-from oss_oms_sync.passes.states import PassState, answer_of, answering, beside_standstills, newest_of
+from oss_oms_sync.passes.states import PassState, answer_of, answering, newest_of, with_standstill
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
@@ -113,7 +113,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     JobState(invocation).note_timer("compare", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
-    woken = PassStore(invocation, "compare").hear(event)
+    woken = PassStore(invocation, "compare").receive(event)
     if woken == []:  # an event without a piece needs no answer of OMS about the destination
         return {}
     comparison = _Comparison(invocation)
@@ -148,7 +148,7 @@ class _Comparison:
             state, stopped = _named(asked, scope, states, invocation.clock.now()), None
             if state and state.ended and asked.again:
                 state = self.store.amend(state, self._judged_again(asked, state.of, state.passed))
-            stood_still = beside_standstills(state, states).stood_still if state and state.ended else None
+            stood_still = with_standstill(state, states).stood_still if state and state.ended else None
             before = self.driver.before(state)
         elif is_timer_event(event):
             # While sending is refused, a tick begins no pass, but continues an open one.

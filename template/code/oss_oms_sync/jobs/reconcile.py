@@ -67,7 +67,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         ).run()
 
     driver = Driver(invocation, store, walk)
-    woken = store.hear(event)
+    woken = store.receive(event)
     answer = to_json(_asked(event, invocation, driver)) if woken is None else driver.by_event(woken)
     log.info({name: value for name, value in answer.items() if name != "missing"})
     return answer
@@ -118,7 +118,7 @@ def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> Reconc
 def _answer(answer: PassAnswer, tally: Tally, missing: Sequence[str] | None = None) -> ReconcileAnswer:
     """Return the answer with the counts of `tally`, which covers the pass up to now."""
     fields: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
-    fields["found_nothing"] = answer.finished and tally.found_nothing
+    fields["found_nothing"] = answer.finished and tally.has_no_objects
     return ReconcileAnswer(**fields, missing=missing)
 
 

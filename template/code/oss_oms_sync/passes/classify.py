@@ -1,4 +1,4 @@
-"""The class of an object in a pass, by its records."""
+"""Classes of objects in a pass of reconcile, by their records."""
 
 from __future__ import annotations
 
@@ -13,38 +13,41 @@ from oss_oms_sync.ledger.records import modified_at, repeated_etag, success_etag
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.settings import Settings
 
-# The event of an object younger than this may still be on its way.
+# The event of an object younger than this may still be under way.
 SETTLED = timedelta(minutes=15)
 _LINK = "Symlink"
 
 
 class ReconcileClass(Enum):
-    """What an object is to a pass of reconcile; the value is the name of its count."""
+    """The class of an object in a pass of reconcile; the value is the name of its count."""
 
     PENDING = "pending"
     COVERED = "covered"
     FAILED_BEFORE = "failed_before"
-    # No record of this version: a migration of the old objects copies it, or has done so.
+    # No record of this version: a migration of existing objects copies the object, or has copied it.
     MIGRATING = "migrating"
-    # The same, so it is submitted; or left, because they are too many.
+    # No record of this version: the object is submitted, or left because there are too many.
     UNRECORDED = "submitted"
     UNSENT = "unsent"
     # A record without an object.
     ORPHAN = "orphans"
 
     def __init__(self, count: str) -> None:
-        # The same as `value`, which takes ten times as long to get: a pass does so for millions of objects.
+        # A copy of `value`, because reading that takes ten times as long, and a pass does so for millions of objects.
         self.count = count
 
 
-# Whether the event of such an object arrived may be known.
+# Classes whose records may show if the event of an object arrived.
 _NO_RECORD = (ReconcileClass.MIGRATING, ReconcileClass.UNRECORDED, ReconcileClass.UNSENT)
-_TELLING = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_NO_RECORD)
+_EVENT_CLASSES = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_NO_RECORD)
 
 
 class Entry(NamedTuple):
-    """What the listings have of one key. A record's summary may be named by the key or by the record; so may that of
-    the kept `proof`, which may be of other versions than these."""
+    """The rows of the listings for a key.
+
+    A record's row may be named by the key or by the record; so may the row of the kept `proof`, which may be of other
+    versions than these.
+    """
 
     key: str
     source: ObjectSummary | None
@@ -54,14 +57,16 @@ class Entry(NamedTuple):
     proof: ObjectSummary | None = None
 
     def without_records(self) -> Entry:
-        """The same as if nothing were known of what OMS said of it."""
+        """Return the entry without OMS's outcomes for the key."""
         return self._replace(success=None, failed=None)
 
 
 class Classifier:
-    """Classifies objects for one pass. `before`: when the last pass of its scope began, if there was one. `opened`:
-    when the project was, if it was closed: of what was written until then, and until its trigger was there again, no
-    event is on its way that one could wait for."""
+    """The classification of objects for a pass.
+
+    `before`: the start of the last pass of its scope, if there was one. `opened`: the time when a closed project was
+    opened. Objects written until then, and until the trigger was restored, have no event to wait for.
+    """
 
     def __init__(
         self,
@@ -83,16 +88,19 @@ class Classifier:
         self._new = max((before - SETTLED if before else installed).timestamp(), installed.timestamp(), without_event)
 
     def needs_records(self, source: ObjectSummary) -> bool:
-        """Whether the class of `source` depends on its records."""
+        """Return True if the class of `source` depends on its records."""
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
     def classify(self, entry: Entry) -> ReconcileClass | None:
-        """Classify `entry`; None if the pass does not cover it. None covers a canary, whose losses are to be seen."""
+        """Classify `entry`; None if the pass does not cover it.
+
+        A canary's key is covered by no class, because its losses must show.
+        """
         key, source, success, failed, *_ = entry
         if source is None:
             # The object of a younger record may have been written after its page was listed.
-            gone = success and success.modified <= self._recorded and self._key_filter.is_reported(key)
-            return ReconcileClass.ORPHAN if gone else None
+            is_orphan = success and success.modified <= self._recorded and self._key_filter.is_reported(key)
+            return ReconcileClass.ORPHAN if is_orphan else None
         if not self._matches(source):
             return None
         if source.modified > self._settled:
@@ -105,8 +113,10 @@ class Classifier:
         return ReconcileClass.MIGRATING if is_copied else ReconcileClass.UNRECORDED
 
     def covered(self, source: Columns, success: Columns) -> int:
-        """How many of the first objects, whose keys the filter tells of, are covered by these records of theirs, and
-        were written before anybody asks whether their events came."""
+        """Return the number of first objects that these records cover, and whose events need no check.
+
+        The project's filter lets their keys through. Objects written since the last pass are checked for lost events.
+        """
         if self._everything:
             return 0
         latest = min(self._settled, self._new - 1)
@@ -116,17 +126,20 @@ class Classifier:
         return first_difference(etags_of(source.etags[:number]), success.etags[:number])
 
     def event_came(self, object_class: ReconcileClass | None, entry: Entry) -> bool | None:
-        """Whether the event of an object of this class arrived. None if that is unknown: the object was written before
-        there was a trigger, or before the last pass began, or its record is so late that reconcile may have made it."""
+        """Return True if the event of an object of this class arrived; None if that is unknown.
+
+        It is unknown if the object was written before the trigger existed or before the last pass began, or if its
+        record is so late that reconcile may have written it.
+        """
         _, source, success, failed, *_ = entry
-        # A pass over everything looks at no records.
-        if self._everything or source is None or source.modified < self._new or object_class not in _TELLING:
+        # A pass over everything reads no records.
+        if self._everything or source is None or source.modified < self._new or object_class not in _EVENT_CLASSES:
             return None
         if object_class in _NO_RECORD:
             return False
         written = source.modified
         if success and not failed:
-            recorded = success.modified  # as nearly always, and faster
+            recorded = success.modified  # nearly all objects, and faster
         else:
             recorded = min(listed.modified for listed in (success, failed) if listed and listed.modified >= written)
         return True if recorded < written + SETTLED.total_seconds() else None
@@ -138,12 +151,15 @@ class Classifier:
 
 
 def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
-    """Whether a success record is for this very version. Contents may go A, B, A, so the time counts as well."""
+    """Return True if a success record is for this very version.
+
+    Contents may change from A to B and back to A, so the time counts as well.
+    """
     if success is None or success.modified < source.modified:
         return False
     return success.etag == etag_of(source.etag) or success.etag == etag_of(repeated_etag(source.etag))
 
 
 def listed_record(record: StoredObject, key: str) -> ObjectSummary:
-    """A record (as read) as a listing of records by key would show it."""
+    """Return a record that was read as a row of a listing of records by key."""
     return ObjectSummary(key, etag_of(success_etag(record)), len(record.body), modified_at(record))

@@ -1,4 +1,4 @@
-"""Drives the passes of a job: begins them, goes on with what an event names, wakes what stands still, and waits."""
+"""Control of a job's passes: begin them, continue pieces that an event names, wake idle ranges, and wait."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_pa
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lanes_of
 
-# How long an event may take to wake a worker, before whoever waits does the work.
+# Maximum time for an event to wake a worker; after it, a waiting invocation does the work itself.
 _EVENT_SECONDS = 10.0
-# A piece may take so much longer than PIECE_SECONDS before its worker counts as lost.
+# Time beyond PIECE_SECONDS after which a piece's worker counts as lost.
 _GRACE_SECONDS = 60.0
 _POLL_SECONDS = 2.0
-# So long a tick leaves alone what came nowhere for long.
+# Time for which a tick leaves a stuck range alone.
 _DAY_SECONDS = 86400.0
-# With less time left, whoever waits begins nothing more.
+# A waiting invocation with less time left begins no piece.
 _LAST_SECONDS = 60.0
 
 
 def refusal(invocation: Invocation) -> Stopped | None:
-    """Why nothing may be sent: the project is closed, or that is not known."""
+    """Return the reason why nothing may be sent: the project is closed, or its state is unknown."""
     failure = Closing(invocation).refusal()
     return refused(failure) if failure else None
 
 
 class Driver:
-    """One invocation of a job that works on passes. `walk` does the job's part of a range.
+    """An invocation of a job that works on passes. `walk` does the job's part of a range.
 
-    Methods raise StorageError: what was done until then is kept. Most return the pass in question, if there is one, and
-    what stopped this invocation's work on it.
+    Methods raise StorageError: work done until then is kept. Most return the pass in question, if there is one, and the
+    reason that stopped this invocation's work on it.
     """
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
@@ -54,8 +54,11 @@ class Driver:
         self._worker = Worker(invocation, store, walk)
 
     def by_event(self, woken: Sequence[Wake]) -> dict[str, object]:
-        """Do what follows from the pieces that an event names. Return, for the log, what follows after the last piece
-        of each range, as far as there was anything to do, and what stopped the first that stopped."""
+        """Do the work that follows from the pieces that an event names.
+
+        Return, for the log, the kind of the last piece of each range that had work, and the first reason that stopped a
+        range.
+        """
         done = {f"{wake.pass_name}/{wake.range_name}": self._worker.go_on(wake) for wake in woken}
         return {
             "pieces": {name: piece.kind.value for name, piece in done.items() if piece},
@@ -63,11 +66,13 @@ class Driver:
         }
 
     def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:
-        """Begin a pass of `scope` if one is due by `period` and none of its identity is open, or else wake what stands
-        still in any pass."""
+        """Begin a pass of `scope` if it is due by `period`; otherwise wake the idle ranges of all passes.
+
+        A pass is not due while another of its identity is open.
+        """
         states = self._store.states()
         mine = newest_of(states, scope)
-        # One that was asked for with a time looked at less, perhaps.
+        # A pass with a `since` of its own may have covered fewer objects.
         last = newest_of([state for state in states if state.scope.since in (None, scope.since)], scope)
         is_due = period and (last is None or last.of.started <= timestamp(self._clock.now() - period))
         if period and is_due and not (mine and mine.goes_on):
@@ -75,18 +80,20 @@ class Driver:
             seconds = period.total_seconds()
             slot = from_epoch(self._now() // seconds * seconds)
             name = self._store.name_of(scope, slot)
-            # One that is there, and of which no state is known, will not end either.
-            is_over = (mine is not None and mine.of.name >= name) or self._store.tree(name).pieces > 0
-            return self.begin(scope, None if is_over else slot, states)
-        still = [one for each in open_passes(states) if each.goes_on for one in self._still(each.of.name)]
-        if not still:
+            # A stored pass without a readable state will not end either.
+            is_used = (mine is not None and mine.of.name >= name) or self._store.tree(name).pieces > 0
+            return self.begin(scope, None if is_used else slot, states)
+        idle_ranges = [
+            idle for state in open_passes(states) if state.goes_on for idle in self._lost_ranges(state.of.name)
+        ]
+        if not idle_ranges:
             period_off = f"{self._store.job.upper()}_PERIOD is off, and no pass was begun by hand"
             return mine, None if mine else Stopped(Stop.PERIOD_OFF, period_off)
-        # Only one is tried: if OMS is down, so much it costs and no more. It is the one that has stood still longest,
-        # so that each has its turn, whatever holds back another.
-        first, *others = (wake for _, wake in sorted(still))
+        # Only the range that has been idle longest is tried: this limits the cost while OMS is down, and each range has
+        # its turn, even if another is blocked.
+        first, *others = (wake for _, wake in sorted(idle_ranges))
         piece = self._worker.go_on(first, rested=True)
-        if piece and piece.kind is Kind.REST:
+        if piece and piece.kind is Kind.RESTING:
             return self._store.state(first.pass_name), piece.stopped
         for other in others:
             self._store.wake(other.pass_name, other.range_name)
@@ -94,8 +101,10 @@ class Driver:
         return self._store.state(first.pass_name), stopped
 
     def by_hand(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, Stopped | None]:
-        """Work on the open pass of `scope` that has the same wishes, or on a new one, and wait for its end as long as
-        there is time. One that is too large is begun anew only by `restart`."""
+        """Work on the open pass of `scope` with equal wishes, or on a new pass; wait for its end while time remains.
+
+        Only `restart` replaces a pass that is too large.
+        """
         states = self._store.states()
         mine = None if restart else newest_of(states, scope)
         state: PassState | None
@@ -111,34 +120,37 @@ class Driver:
         return self._store.state(state.of.name), stopped
 
     def _too_large(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
-        """Why a backfill of all objects is not begun, if an earlier pass has walked past more than one can send."""
+        """Return the reason not to begin a backfill of more objects than a pass can send, by the last pass."""
         if not scope.everything or scope.since:
             return None
-        marks, settings = self._store.known_marks(self.about_now(scope, note=False, states=states)), self._settings
+        marks, settings = self._store.earlier_marks(self.about_now(scope, note=False, states=states)), self._settings
         objects, lanes = sum(mark.objects for mark in marks), lanes_of(settings, scope)
-        most = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
-        if objects <= most:
+        max_objects = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
+        if objects <= max_objects:
             return None
         return Stopped(
             Stop.TOO_LARGE,
-            f"about {objects:,} objects would be sent, and a pass sends at most {most:,}. Let OMS copy them (python3"
-            " ops.py migrate), or begin it all the same: python3 ops.py reconcile --all --restart",
+            f"about {objects:,} objects would be sent, and a pass sends at most {max_objects:,}. Let OMS copy them"
+            " (python3 ops.py migrate), or begin it all the same: python3 ops.py reconcile --all --restart",
         )
 
     def look(self, scope: Scope) -> PassState | None:
-        """The newest pass with the identity of `scope`, ended or not, as it is."""
+        """Return the newest pass with the identity of `scope`, ended or not."""
         return newest_of(self._store.states(), scope)
 
     def before(self, state: PassState | None) -> PassState | None:
-        """The pass by which an open pass can be measured: the last like it that had ended when it began."""
+        """Return the pass that measures an open pass: the last with its identity that had ended when it began."""
         is_open = state is not None and not state.ended
         return self._store.state(state.of.before) if state and is_open and state.of.before else None
 
     def about_now(
         self, scope: Scope, name: str = "", *, note: bool = True, states: Sequence[PassState] | None = None
     ) -> Pass:
-        """A pass of `scope` as it would begin now; `note`: also note when the project was installed, if nobody did.
-        `states`: the passes there are, where the caller has just read them."""
+        """Return a pass of `scope` as it would begin now.
+
+        `note`: also record the time of installation, unless it is recorded. `states`: the existing passes, if the
+        caller has just read them.
+        """
         last = last_ended(self._store.states() if states is None else states, scope)
         return Pass(
             name,
@@ -151,34 +163,41 @@ class Driver:
             destination_bucket=self._store.destination_bucket,
             seed=secrets.token_hex(16),
             migrations=migration.NONE if scope.standstill else migration.load_migrations(self._invocation),
-            most=self._most(scope),
+            most=self._max_objects(scope),
         )
 
-    def _most(self, scope: Scope) -> int | None:
-        """How many objects a pass sends of what is missing. No limit holds where somebody has said that it be sent, nor
-        where no task group could copy it, because those take prefixes alone."""
-        most = max_submissions(self._settings.oms_rate * KEYS_PER_CALL)
-        is_unlimited = scope.everything or scope.overwrite or self._settings.key_filter.suffix or math.isinf(most)
-        return None if is_unlimited else round(most)
+    def _max_objects(self, scope: Scope) -> int | None:
+        """Return the maximum number of missing objects that a pass sends.
+
+        There is no limit if the user asked for all of them, or if no task group could copy them, because task groups
+        take only prefixes.
+        """
+        max_objects = max_submissions(self._settings.oms_rate * KEYS_PER_CALL)
+        is_unlimited = (
+            scope.everything or scope.overwrite or self._settings.key_filter.suffix or math.isinf(max_objects)
+        )
+        return None if is_unlimited else round(max_objects)
 
     def begin(
         self, scope: Scope, began: datetime | None = None, states: Sequence[PassState] | None = None
     ) -> tuple[PassState | None, Stopped | None]:
-        """Begin a pass of `scope`, and do its first piece; `began`: after which moment it is named, if not this.
-        `states`: as for about_now."""
+        """Begin a pass of `scope`, and do its first piece.
+
+        `began`: the moment after which the pass is named, if not now. `states`: as for about_now.
+        """
         pass_ = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
         piece = self._worker.begin(pass_)
         return self._store.state(pass_.name), piece.stopped
 
     def _wait(self, name: str) -> Stopped | None:
-        """Until a pass has ended: do what nobody else does. Return what stopped that."""
+        """Wait until a pass has ended, and do the pieces that no worker does; return the reason that ended this."""
         while self._deadline.remaining() > min(_LAST_SECONDS, self._settings.piece_seconds):
             tree, written = self._store.tree_and_times(name)
             if tree.has_total:
                 return None
-            idle = next(self._idle(name, tree, written), None)
+            idle = next(self._idle_ranges(name, tree, written), None)
             piece = self._worker.go_on(Wake(name, idle, None), rested=True) if idle else None
-            if piece and piece.kind is Kind.REST:
+            if piece and piece.kind is Kind.RESTING:
                 return piece.stopped
             if idle and piece is None and self._store.newest(name) != name:
                 return Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
@@ -186,29 +205,31 @@ class Driver:
                 self._clock.sleep(_POLL_SECONDS)
         return TIME_IS_UP
 
-    def _idle(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
-        """The ranges on which nobody works, as far as can be seen; first the one that waits longest."""
+    def _idle_ranges(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
+        """Yield the ranges that appear to have no worker, longest idle first."""
         worked_on = self._store.worked_on(name)
-        for range_name in sorted(tree.open, key=lambda one: written.get(one, 0)):
+        for range_name in sorted(tree.open, key=lambda range_name: written.get(range_name, 0)):
             last, taken = written.get(range_name, 0), worked_on.get(range_name, 0)
-            is_taken = taken >= last and self._now() - taken < self._lost_after
+            is_taken = taken >= last and self._now() - taken < self._lost_after_seconds
             if not is_taken and self._now() - last >= _EVENT_SECONDS:
                 yield range_name
 
-    def _still(self, name: str) -> Iterator[tuple[int, Wake]]:
-        """The ranges of a pass that have not moved for longer than a piece can last, and since when; those that came
-        nowhere many times only on the day after."""
+    def _lost_ranges(self, name: str) -> Iterator[tuple[int, Wake]]:
+        """Yield the ranges of a pass that are idle for longer than a piece can last, and the time since then.
+
+        Stuck ranges wait for a day.
+        """
         (tree, written), worked_on = self._store.tree_and_times(name), self._store.worked_on(name)
-        for one in tree.open:
-            latest = max(written.get(one, 0), worked_on.get(one, 0))
-            if self._now() - latest < self._lost_after:
+        for range_name in tree.open:
+            latest = max(written.get(range_name, 0), worked_on.get(range_name, 0))
+            if self._now() - latest < self._lost_after_seconds:
                 continue
-            last = self._store.read(name, one, tree.last[one])
+            last = self._store.read(name, range_name, tree.last[range_name])
             if not (last and last.is_stuck and self._now() - latest < _DAY_SECONDS):
-                yield latest, Wake(name, one, None)
+                yield latest, Wake(name, range_name, None)
 
     @property
-    def _lost_after(self) -> float:
+    def _lost_after_seconds(self) -> float:
         return self._settings.piece_seconds + _GRACE_SECONDS
 
     def _now(self) -> float:

@@ -1,12 +1,12 @@
-"""The source bucket, the records and the destination bucket, merged: what there is of each key, key by key, and at once
-where the source and another listing have the same keys one after the other, as nearly all of them do.
+"""The listings of the source bucket, the records and the destination bucket, merged by key.
 
 Both clouds list in byte order, so the listings (the source bucket, the destination bucket, and `success_object/` and
-its like with these prefixes removed) are merged like sorted files, with one page of each in memory, whatever their
-size. An object is covered if its success record names its eTag and is not older than the object. A listing shows both,
-because a record's ETag is the MD5 of the eTag in its body.
+the other records with these prefixes removed) are merged like sorted files, with one page of each in memory, whatever
+their size. An object is covered if its success record names its eTag and is not older than the object. A listing shows
+both, because a record's ETag is the MD5 of the eTag in its body.
 
-A run is no judgement: it is yielded only as far as its job has proven that each of its keys would be judged the same.
+Keys that the source and another listing have in the same order, which are nearly all, come as runs. A run is no
+judgement: it ends at the first key for which its job has not proven that it would be judged like the first.
 """
 
 from __future__ import annotations
@@ -22,24 +22,26 @@ from oss_oms_sync.clouds.objects import MAX_NAME_BYTES, Columns, ListPage, Objec
 from oss_oms_sync.ledger.records import Kind, is_long, record_name, record_prefix
 from oss_oms_sync.passes.classify import Entry, is_covered, listed_record
 
-# What comes after every key: none is that long.
+# A name after every key: no key is that long.
 END = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
-# A shorter run is not worth it; so many keys are then gone through one by one before the next is looked for.
+# Minimum length of a run; after a shorter run, as many keys are yielded singly before the next is sought.
 WORTH_IT = 16
 
 _Records = dict[str, ObjectSummary]
 
 
 class KeyRun(NamedTuple):
-    """Keys that rise, with an object of the source each, and with what the other listing has of them; column by column.
-    There may be records of these keys besides, but no other key is in between."""
+    """Keys in order, each with an object of the source and a row of the other listing, as columns.
+
+    There may be records of these keys besides, but no other key is in between.
+    """
 
     keys: list[str]
     source: Columns
     twin: Columns
 
     def first(self, number: int) -> KeyRun:
-        """Its first keys."""
+        """Return the run of its first keys."""
         return (
             self
             if number == len(self.keys)
@@ -47,52 +49,54 @@ class KeyRun(NamedTuple):
         )
 
 
-# How many of the first keys of a run are counted at once.
+# Returns the number of first keys of a run that are counted together.
 Equal = Callable[[KeyRun], int]
 
 
 class Feed:
-    """A listing by its keys: its names without `root`, those after `after`."""
+    """A listing by its keys: its names without `root`, from the first after `after`."""
 
     def __init__(self, pages: Iterator[ListPage] = iter(()), root: str = "", after: str = "") -> None:  # noqa: B008
-        """Raises StorageError, as all methods that go on."""
+        """Read the first page. All methods that advance raise StorageError."""
         self._pages = pages
         self._root = root
         self._after = f"{root}{after}"
         self._next_page()
 
     def row(self) -> ObjectSummary:
-        """What it has of its next key."""
+        """Return the row of the next key."""
         names, etags, sizes, modified, types = self._page.columns
         at = self.place
         return ObjectSummary(names[at], etags[at], sizes[at], modified[at], types[at])
 
     def columns(self, number: int) -> Columns:
-        """What it has of so many of its next keys."""
+        """Return the rows of the next keys, as columns."""
         return self._page.columns.part(self.place, self.place + number)
 
-    def go_on(self, number: int = 1) -> None:
-        """Pass over so many keys of this page."""
+    def advance(self, number: int = 1) -> None:
+        """Advance past this number of keys of the page."""
         self.place += number
         if self.place < len(self.keys):
             self.key = self.keys[self.place]
         else:
             self._next_page()
 
-    def go_behind(self, key: str) -> None:
-        """Pass over all keys up to this one."""
+    def advance_past(self, key: str) -> None:
+        """Advance past all keys up to this key."""
         while self.key <= key:
-            self.go_on(bisect_right(self.keys, key, self.place) - self.place)
+            self.advance(bisect_right(self.keys, key, self.place) - self.place)
 
-    def only_of(self, keys: Sequence[str]) -> int:
-        """How many of the first of `keys` it can be passed over with: as far as this page tells, and where it has no
-        other key in between."""
+    def count_matching(self, keys: Sequence[str]) -> int:
+        """Return the number of first `keys` that the feed can advance past without meeting another key.
+
+        Only its current page is considered.
+        """
         if self.key > keys[-1]:
             return len(keys)
-        mine = self.keys[self.place : bisect_right(self.keys, keys[-1], self.place)]
-        if mine == keys:
+        page_keys = self.keys[self.place : bisect_right(self.keys, keys[-1], self.place)]
+        if page_keys == keys:
             return len(keys)
-        others = set(mine).difference(keys)
+        others = set(page_keys).difference(keys)
         return min(bisect_right(keys, self.keys[-1]), bisect_left(keys, min(others)) if others else len(keys))
 
     def _next_page(self) -> None:
@@ -109,44 +113,46 @@ class Feed:
 
 
 def merged(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | KeyRun]:
-    """All keys of these listings in their order; a proof of a key that is nowhere else is passed over. `feeds` are what
-    an entry is made of, in that order. With `equal` there are runs of the keys that the source and `twin` have.
+    """Yield all keys of these listings in order; a proof of a key that is in no other listing is left out.
+
+    `feeds` become the fields of an entry, in their order. With `equal`, runs are yielded of the keys that the source
+    and `twin` share.
 
     Raises StorageError.
     """
     source, success, failed, destination, proof = feeds
-    one_by_one = 0
+    singles = 0
     while (key := min(source.key, success.key, failed.key, destination.key)) != END:
-        if one_by_one:
-            one_by_one -= 1
+        if singles:
+            singles -= 1
         elif equal and key == source.key == twin.key:
             run = _run(source, twin, [feed for feed in feeds[:4] if feed not in (source, twin)])
             number = equal(run) if len(run.keys) >= WORTH_IT else 0
             if number >= WORTH_IT:
                 yield run.first(number)
                 for feed in feeds:
-                    feed.go_behind(run.keys[number - 1])
+                    feed.advance_past(run.keys[number - 1])
                 continue
-            one_by_one = WORTH_IT
+            singles = WORTH_IT
         while proof.key < key:
-            proof.go_on()
+            proof.advance()
         yield Entry(key, *[feed.row() if feed.key == key else None for feed in feeds])
         for feed in feeds:
             if feed.key == key:
-                feed.go_on()
+                feed.advance()
 
 
 def _run(source: Feed, twin: Feed, others: Iterable[Feed]) -> KeyRun:
-    """The longest run from here on within the pages that are there."""
+    """Return the longest run from here on within the current pages."""
     keys = source.keys[source.place :]
     number = first_difference(keys, twin.keys[twin.place :])
     for feed in others:
-        number = number and feed.only_of(keys[:number])
+        number = number and feed.count_matching(keys[:number])
     return KeyRun(keys[:number], source.columns(number), twin.columns(number))
 
 
 class MergedListing:
-    """The listings after `after`, merged: for each key what they have of it."""
+    """The listings after `after`, merged by key."""
 
     def __init__(
         self,
@@ -158,9 +164,11 @@ class MergedListing:
         kinds: Sequence[Kind] = ("success", "failed"),
         destination: Bucket | None = None,
     ) -> None:
-        """`needs_records` says of which objects the records are asked for, where they are in no listing; `kinds`: which
-        records are listed. Without a `destination` the failed record of such an object is not asked for where the
-        success record covers it."""
+        """Merge the listings of these `kinds` of records, the source, and the `destination`, if any.
+
+        `needs_records` selects the objects whose records are read if no listing has them. Without a `destination`, the
+        failed record of such an object is not read if its success record covers it.
+        """
         self._task_id = invocation.task_id
         seconds = invocation.listing_seconds()
         self._source_bucket = invocation.source_bucket.within(seconds)
@@ -177,44 +185,48 @@ class MergedListing:
         self._failed: _Records = {}
 
     def __iter__(self) -> Iterator[Entry]:
-        """Key by key.
+        """Yield the entry of each key.
 
         Raises StorageError.
         """
         return (step for step in self.steps() if isinstance(step, Entry))
 
     def steps(self, equal: Equal | None = None) -> Iterator[Entry | KeyRun]:
-        """The same, and runs as far as `equal` says in place of the entries of their keys: of what is in the source and
-        in the destination, or without one in the success records.
+        """Yield entries, and runs in place of the entries of their keys, as long as `equal` allows.
+
+        A run has the keys that the source shares with the destination, or without a destination with the success
+        records.
 
         Raises StorageError.
         """
         with ExitStack() as stack:
-            # All are asked for before the first is waited for.
+            # All first pages are requested before the first is awaited.
             sources = self._pages(self._source_bucket, "", stack)
             roots = {kind: record_prefix(self._task_id, kind) for kind in self._kinds}
             records = {kind: self._pages(self._log_bucket, root, stack) for kind, root in roots.items()}
-            there = self._pages(self._destination, "", stack) if self._destination else iter(())
+            destination_pages = self._pages(self._destination, "", stack) if self._destination else iter(())
             success, failed, proof = (
                 Feed(records[kind], roots[kind], self._after) if kind in records else Feed()
                 for kind in ("success", "failed", "proven")
             )
-            source, destination = Feed(self._noticed(sources)), Feed(there)
+            source, destination = Feed(self._with_long_records(sources)), Feed(destination_pages)
             twin = destination if self._destination else success
             for step in merged((source, success, failed, destination, proof), twin, equal):
-                yield self._completed(step) if isinstance(step, Entry) and self._is_long(step.key) else step
+                yield self._complete(step) if isinstance(step, Entry) and self._is_long(step.key) else step
 
     def _pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[ListPage]:
-        """Pages of the objects under `root`."""
+        """Return pages of the objects under `root`."""
         prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
         # A truncated name sorts before the full one, so nothing is skipped.
         return stack.enter_context(bucket.pages(prefix, behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
-    def _noticed(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
-        """The source's pages. The records of long keys are in no listing by key, so they are read: with one GET each,
-        two if the first is not enough."""
+    def _with_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
+        """Yield the source's pages, and read the records of their long keys, which are in no listing by key.
+
+        Each takes one GET, or two if the first record does not cover the object.
+        """
         for page in pages:
             if max(map(len, page.columns.names), default=0) > self._shortest_long:
                 self._read_long(
@@ -229,8 +241,8 @@ class MergedListing:
         }
         self._failed = self._read("failed", [listed.name for listed in judged if listed.name not in is_enough])
 
-    def _completed(self, entry: Entry) -> Entry:
-        """An entry with the records of a long key."""
+    def _complete(self, entry: Entry) -> Entry:
+        """Return an entry with the records of a long key."""
         key, source, success, failed, destination, proof = entry
         if source:
             success, failed = success or self._success.get(key), failed or self._failed.get(key)
@@ -240,18 +252,20 @@ class MergedListing:
         return Entry(key, source, success, failed, destination, proof)
 
     def _is_long(self, key: str) -> bool:
-        """Whether the records of a key may be in no listing by key."""
+        """Return True if the records of a key may be in no listing by key."""
         return len(key) > self._shortest_long
 
     def _record_of(self, kind: Kind, key: str) -> ObjectSummary | None:
         return self._read(kind, [key]).get(key)
 
     def _read(self, kind: Kind, keys: Sequence[str]) -> _Records:
-        """The records of those keys whose records are in no listing by key.
+        """Return the records of `keys` whose records are in no listing by key.
 
         Raises StorageError.
         """
-        wanted = keys if kind in self._kinds else ()
-        key_of = {record_name(self._task_id, kind, key): key for key in wanted if is_long(self._task_id, kind, key)}
-        found = zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True)
-        return {key: listed_record(stored, key) for key, stored in found if stored}
+        keys_to_read = keys if kind in self._kinds else ()
+        key_of = {
+            record_name(self._task_id, kind, key): key for key in keys_to_read if is_long(self._task_id, kind, key)
+        }
+        records = zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True)
+        return {key: listed_record(stored, key) for key, stored in records if stored}

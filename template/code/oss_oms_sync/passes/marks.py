@@ -1,4 +1,4 @@
-"""Where keys lie, and where a range of them splits in two.
+"""Marks of the positions of keys, and the key at which a range splits in two.
 
 Marks are up to a thousand keys that a pass walked, with counts. They tell the next pass where to split, so that the
 halves of a range take equally long. Keys are compared by code point, which is the order of OSS's listings (the byte
@@ -14,33 +14,33 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from typing import NamedTuple
 
-# Of a hundred million keys 32 lanes get their shares to within a thirtieth.
+# With a hundred million keys, the shares of 32 lanes are equal to within a thirtieth.
 MAX_MARKS = 1024
 
 NextKey = Callable[[str], str | None]
 
-# A cut is written into listing requests, names and logs, so nothing is in it that is at risk of being changed there.
+# Characters that a cut must not have: it is written into listing requests, names and logs, which may change them.
 _UNUSABLE = re.compile(r"[\x00-\x1f%\x7f-\x9f\ud800-\udfff]")
-_LAST = "\U0010ffff"
-# So many characters take at most 1000 bytes. With the two that are appended, that is a valid object name.
+_LAST_CHARACTER = "\U0010ffff"
+# This number of characters takes at most 1000 bytes. With the two that are appended, it is a valid object name.
 _MAX_PREFIX = 250
-# The last code points of ASCII, and of those that take two and three bytes: most keys have only smaller ones.
-_ENDS = (0x7F, 0x7FF, 0xFFFF)
+# The last code points that take one, two and three bytes: most keys have only smaller code points.
+_LAST_CODES = (0x7F, 0x7FF, 0xFFFF)
 _BEFORE_SURROGATES, _LAST_SURROGATE = 0xD7FF, 0xDFFF
 
 
 class KeyMark(NamedTuple):
-    """A key, and how many objects there are up to and including it since the mark before."""
+    """A key, and the number of objects after the previous mark, up to and including this key."""
 
     key: str
     objects: int
 
 
 class Marks:
-    """Marks in key order, at most `MAX_MARKS`; the last one is the last key, so the counts add up to all objects."""
+    """Marks in key order, at most `MAX_MARKS`; the last mark is the last key, so the counts add up to all objects."""
 
     def __init__(self, marks: Iterable[KeyMark] = ()) -> None:
-        """`marks` are in key order; if there are too many, neighbours are joined."""
+        """Take `marks`, which are in key order; if there are too many, join neighbours."""
         self._last_key = ""
         self._since = 0
         self._set(list(marks))
@@ -51,11 +51,11 @@ class Marks:
             yield KeyMark(self._last_key, self._since)
 
     def add(self, key: str) -> None:
-        """Count `key`, which follows all keys so far."""
+        """Count `key`, which follows all keys counted before."""
         self.extend((key,))
 
     def extend(self, keys: Sequence[str]) -> None:
-        """Count these keys, which follow all keys so far."""
+        """Count these keys, which follow all keys counted before."""
         counted = 0
         while counted < len(keys):
             taken = min(self._step - self._since, len(keys) - counted)
@@ -69,25 +69,27 @@ class Marks:
                     self._set(self._marks)
 
     def _set(self, marks: Sequence[KeyMark]) -> None:
-        # Marks that count at least this are at most MAX_MARKS - 2. One more is the rest, and one the last key.
+        # At most MAX_MARKS - 2 marks have at least this count. Two more are the remainder and the last key.
         self._step = max(1, -(-sum(mark.objects for mark in marks) // (MAX_MARKS - 2)))
         self._marks = list(marks) if len(marks) < MAX_MARKS else _join(marks, self._step)
 
 
-def _join(marks: Sequence[KeyMark], least: int) -> list[KeyMark]:
-    """Join neighbours, so that each mark but the last counts at least `least`."""
+def _join(marks: Sequence[KeyMark], minimum: int) -> list[KeyMark]:
+    """Join neighbours, so that each mark but the last counts at least `minimum`."""
     joined, since = [], 0
     for key, count in marks:
         since += count
-        if since >= least:
+        if since >= minimum:
             joined.append(KeyMark(key, since))
             since = 0
     return [*joined, KeyMark(marks[-1].key, since)] if since else joined
 
 
 def expected_objects(after: str, until: str, marks: Iterable[KeyMark]) -> int:
-    """How many objects there are, by the `marks` of an earlier pass, after the key `after` and up to `until` ("": no
-    limit); rather too many than too few."""
+    """Return the number of objects after the key `after` and up to `until` ("": no limit), by an earlier pass's marks.
+
+    The number is rather too high than too low.
+    """
     following = [mark for mark in marks if mark.key > after]
     inside = sum(not until or mark.key < until for mark in following)
     # The mark after those inside counts objects of the range as well.
@@ -98,7 +100,7 @@ def find_cut(first: str, until: str, marks: Iterable[KeyMark], next_key: NextKey
     """Find a key at which the range of keys up to `until` ("": no limit) splits into (..., cut] and (cut, until].
 
     `first` is the first key that exists in the range, `marks` are those of an earlier pass, in key order. `next_key(x)`
-    is the first key of the range that exists after x, or None; it is called some 20 times, and at most 45.
+    is the first key of the range that exists after x, or None; it is called about 20 times, and at most 45 times.
 
     Return a cut with first <= cut < the last key of the range, or None if the range does not split.
     """
@@ -107,13 +109,16 @@ def find_cut(first: str, until: str, marks: Iterable[KeyMark], next_key: NextKey
 
 
 def middle_of(after: str, until: str, marks: Iterable[KeyMark]) -> str | None:
-    """A cut by `marks` alone: the middle of the keys after `after` and up to `until` ("": no limit), wherever keys are
-    now; None if there is no mark in between. It is inside of the range, but one half may be empty."""
+    """Return a cut by `marks` alone: the middle of the keys after `after` and up to `until` ("": no limit).
+
+    The cut is inside the range, but one half may be empty, because keys may have changed since. None if there is no
+    mark inside the range.
+    """
     return _cut_by_marks(f"{after}\0", until, marks, lambda cut: cut)
 
 
 def _cut_by_marks(first: str, until: str, marks: Iterable[KeyMark], next_key: NextKey) -> str | None:
-    """The mark that is the middle by counts of those inside the range."""
+    """Return the mark inside the range that is the middle by counts."""
     following = [mark for mark in marks if mark.key >= first]
     inside = [mark.key for mark in following if not until or mark.key < until]
     # The mark after those inside counts objects of the range as well.
@@ -130,39 +135,39 @@ def _cut_by_marks(first: str, until: str, marks: Iterable[KeyMark], next_key: Ne
 
 
 def _cut_by_characters(first: str, next_key: NextKey) -> str | None:
-    """Half way between `first` and the last key, by the first character in which they differ."""
+    """Return a cut half way between `first` and the last key, by the first character in which they differ."""
     if next_key(first) is None:
         return None
     prefix = first[: _common_length(first, next_key)]
     differing = first[len(prefix) : len(prefix) + 1]
-    # No character is the smallest: the last key then continues `first`.
+    # A missing character is the smallest: the last key then continues `first`.
     low = ord(differing) if differing else -1
     high = _last_code(prefix, max(low, 0), next_key)
     middle = (low + high + 1) // 2
     codes = chain(range(middle, high + 1), range(middle - 1, low, -1))
     usable = (chr(code) for code in codes if not _UNUSABLE.match(chr(code)))
-    # The second one is needed if only the last key follows the first one: `prefix` and a single character.
-    cuts = (f"{prefix}{end}" for end in (next(usable, ""), f"{differing}{_LAST}"))
+    # The second cut is needed if only the last key follows the first: `prefix` and a single character.
+    cuts = (f"{prefix}{end}" for end in (next(usable, ""), f"{differing}{_LAST_CHARACTER}"))
     return next((cut for cut in cuts if first <= cut and not _UNUSABLE.search(cut) and next_key(cut) is not None), None)
 
 
 def _common_length(first: str, next_key: NextKey) -> int:
-    """How many characters `first` and the last key have in common."""
+    """Return the number of first characters that `first` and the last key share."""
     ends = range(1, 1 + min(len(first), _MAX_PREFIX))
-    return bisect_left(ends, True, key=lambda end: next_key(f"{first[:end]}{_LAST}") is not None)
+    return bisect_left(ends, True, key=lambda end: next_key(f"{first[:end]}{_LAST_CHARACTER}") is not None)
 
 
 def _last_code(prefix: str, low: int, next_key: NextKey) -> int:
-    """The code point that follows `prefix` in the last key; it is at least `low`."""
+    """Return the code point that follows `prefix` in the last key; it is at least `low`."""
     high = sys.maxunicode
     while low < high:
-        middle = next((end for end in _ENDS if low <= end < high), (low + high) // 2)
-        found = next_key(
-            f"{prefix}{chr(min(middle, _BEFORE_SURROGATES) if middle <= _LAST_SURROGATE else middle)}{_LAST}"
+        middle = next((end for end in _LAST_CODES if low <= end < high), (low + high) // 2)
+        following = next_key(
+            f"{prefix}{chr(min(middle, _BEFORE_SURROGATES) if middle <= _LAST_SURROGATE else middle)}{_LAST_CHARACTER}"
         )
-        # Another beginning is that of a new key.
-        if found and found.startswith(prefix):
-            low = max(middle + 1, ord(found[len(prefix)]))
+        # A key with another prefix was written meanwhile.
+        if following and following.startswith(prefix):
+            low = max(middle + 1, ord(following[len(prefix)]))
         else:
             high = middle
     return low

@@ -1,19 +1,20 @@
-"""What a pass is of, what it is to do besides, and its pieces: how they are named in the log bucket, and what follows
-from those that are there. All of it is pure, so that it can be tried in thousands of schedules.
+"""The scope of a pass, its options, and its pieces: their names in the log bucket, and the work that follows from them.
 
 oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/{number}    a piece of a range, written once
 oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/end         the range is done
-oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/wake-{hex}  somebody is to look at the range again
+oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/wake-{hex}  a request to look at the range again
 oms_source_record/passes/{project}-{job}/{task}/{pass}/total               the pass has ended
-oms_source_record/passes/{project}-{job}/{task}/ping-{hex}                 deleted by whoever is called with it
-oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   somebody works on that piece since then
+oms_source_record/passes/{project}-{job}/{task}/ping-{hex}                 deleted by the function that it calls
+oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   a worker began that piece at this time
 
-An OSS trigger calls the job with each name under `passes/`. A pass is named after what it is of (buckets, version of
-the classes, keys, standstill or not) and its beginning, so the passes of one identity sort by time. A range is `r`, or
+An OSS trigger calls the job with each name under `passes/`. The name of a pass has its identity (buckets, version of
+the classes, keys, standstill or not) and its beginning, so the passes of an identity sort by time. A range is `r`, or
 the name of the range that split with `0` or `1` for its half.
 
-A piece says what a worker did with a range so far, and what follows. It is written once, and everybody acts on what is
-stored. A pass is complete when no range is open; its total is the sum of what each range's last piece counted.
+A piece has the result of a range until then, and the next step. It is written once, and every worker acts on the stored
+piece. A pass is complete when no range is open; its total is the sum of the counts of each range's last piece.
+
+All functions are pure, so that tests can try them in thousands of schedules.
 """
 
 from __future__ import annotations
@@ -39,31 +40,31 @@ from oss_oms_sync.passes.tally import Tally
 # log bucket. Function Compute may have dropped earlier events: it keeps one for a day in forward's queue and for a day
 # in replay's.
 _BEFORE_INSTALLATION = timedelta(days=3)
-# Which classes there are, and when an object is in which: a pass does not change its mind half way.
+# Version of the classes and their conditions: a pass applies one version from start to end.
 CLASSES_VERSION = 1
-# Nothing in OSS is older.
+# No object in OSS is older.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 ROOT_RANGE = "r"
-# "0" follows "/", so the name of a pass with this comes after all that is in it: to pass over it in a listing.
+# "0" follows "/", so the name of a pass with this suffix follows all its objects: a listing can continue after it.
 AFTER_ALL = "0"
 TOTAL = "total"
 PASS = re.compile(r"[0-9a-f]{16}-[0-9]{8}T[0-9]{12}Z")
 _PING = re.compile(r"ping-[0-9a-f]+")
-# What is in a pass besides its total; anything else was not written by a worker.
+# Names of the objects in a pass besides its total; a worker writes no other objects.
 IN_PASS = re.compile(r"(?P<range>r[01]*)/((?P<number>[0-9]{4,})|(?P<end>end)|wake-[0-9a-f]+)")
-# Together with LANES this bounds the bill of whatever goes wrong.
+# Together with LANES this limits the cost of any failure.
 MAX_PIECES = 10_000
-# After so many pieces in a row that came no further, a range is left alone until tomorrow.
-_MAX_STUCK = 10
+# After this number of pieces in a row without progress, a range rests until the next day.
+_MAX_STUCK_PIECES = 10
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What a pass is of, and its wishes. It is of the keys that `key_filter` lets through, and a `standstill` or not.
+    """The keys of a pass (those that `key_filter` lets through), if it is a `standstill` pass, and its wishes.
 
     Wishes: `since` is None for the usual start, the installation. `everything`: objects with any records, written at
-    any time unless `since` limits it. Only compare knows `deep`, `overwrite`, `cutover` and standstills. `cutover`:
-    what is five minutes old is judged.
+    any time unless `since` limits it. Only compare has `deep`, `overwrite`, `cutover` and standstills. `cutover`:
+    objects are judged from an age of five minutes.
     """
 
     key_filter: KeyFilter
@@ -76,7 +77,7 @@ class Scope:
 
     @classmethod
     def asked(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:
-        """The scope that a payload asks for, whose `options` have the types they should; `key_filter` is the project's.
+        """Return the scope of a payload's `options`, whose types are checked; `key_filter` is the project's.
 
         Raises PayloadError.
         """
@@ -90,16 +91,16 @@ class Scope:
         time = parse_time(str(since)) if since is not None else None
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
-        wanted = (options.get(name) is True for name in ("all", "deep", "overwrite", "standstill", "cutover"))
-        return cls(KeyFilter(longer, key_filter.suffix), time, *wanted)
+        flags = (options.get(name) is True for name in ("all", "deep", "overwrite", "standstill", "cutover"))
+        return cls(KeyFilter(longer, key_filter.suffix), time, *flags)
 
     @property
     def identity(self) -> Scope:
-        """The same without wishes: of two passes with one identity only the newer is gone on with."""
+        """The scope without wishes: only the newest pass of an identity continues."""
         return Scope(self.key_filter, None, everything=False, standstill=self.standstill)
 
     def begin(self, installed: datetime) -> datetime:
-        """Objects written before this time are not looked at."""
+        """Return the time before which objects are left out."""
         if self.since or self.everything:
             return self.since or _LONG_AGO
         return max(installed, _LONG_AGO + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
@@ -107,10 +108,12 @@ class Scope:
 
 @dataclass(frozen=True)
 class Pass:
-    """What a pass is about, as its first piece says. `before` is the pass of its identity that ended last, and
-    `before_started` when that began; both are empty if there was none. `seed`: what nobody could know before it began.
-    `migrations`: what was known of them then. `most`: after how many objects it sends no more. Times are ISO 8601 in
-    UTC."""
+    """The description of a pass in its first piece. Times are ISO 8601 in UTC.
+
+    `before` is the pass of its identity that ended last, and `before_started` its beginning; both are empty if there
+    was none. `seed`: drawn when the pass began, so that its sample cannot be predicted. `migrations`: their state at
+    that time. `most`: the maximum number of objects that it sends.
+    """
 
     name: str
     source_bucket: str
@@ -127,27 +130,28 @@ class Pass:
 
 
 class Wake(NamedTuple):
-    """What an event of the log bucket asks for: the next piece of a range, after the piece `number` if it names one."""
+    """An event's request for the next piece of a range, after the piece `number` if it names one."""
 
     pass_name: str
     range_name: str
     number: int | None
 
 
-def kin(name: str) -> str:
-    """What the names of all passes begin with that are of the same identity as the pass `name`."""
+def identity_prefix(name: str) -> str:
+    """Return the prefix of the names of all passes with the identity of the pass `name`."""
     return name.partition("-")[0] + "-"
 
 
 def piece_name(range_name: str, number: int) -> str:
-    """The name of a piece within its pass."""
+    """Return the name of a piece within its pass."""
     return f"{range_name}/{number:04}"
 
 
-def heard(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
-    """What an OSS trigger's payload asks for, by the objects under `prefix` that it names (an end, a total and other
-    objects ask for nothing), and the names of those that ask only whether it arrives. None if the payload is not an OSS
-    trigger's."""
+def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
+    """Return the wakes and the names of the pings in an OSS trigger's payload; None if it is not an OSS trigger's.
+
+    Only objects under `prefix` count; an end, a total and other objects ask for nothing.
+    """
     match jsontext.load(payload):
         case {"events": list(events)}:
             keys = [key for event in events if (key := text_at(event, "oss", "object", "key")).startswith(prefix)]
@@ -156,33 +160,33 @@ def heard(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | N
     return None
 
 
-def _wake(named: str) -> Wake | None:
-    name, _, rest = named.partition("/")
-    match = IN_PASS.fullmatch(rest)
+def _wake(path: str) -> Wake | None:
+    name, _, in_pass = path.partition("/")
+    match = IN_PASS.fullmatch(in_pass)
     if not match or not PASS.fullmatch(name) or match["end"]:
         return None
     return Wake(name, match["range"], int(match["number"]) if match["number"] else None)
 
 
 class Kind(Enum):
-    """What follows after a piece."""
+    """The step that follows a piece."""
 
     # The next piece begins after `after`.
     MORE = "more"
-    # The rest is cut in two: up to `cut`, and after it.
+    # The remainder is cut in two: up to `cut`, and after it.
     SPLIT = "split"
     DONE = "done"
-    # It ended early, because of what `stopped` says: only a tick or a manual call goes on.
-    REST = "rest"
+    # The piece ended early, for the reason `stopped`: only a tick or a manual call continues.
+    RESTING = "rest"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What is known of a range after a piece: everything up to the key `after` is classified, sent and counted.
+    """The state of a range after a piece: all keys up to `after` are classified, sent and counted.
 
-    The range is the keys after `begin`, up to and with `until`; `until` is "" for no limit. `about` is what the first
-    piece of a pass says of the pass. `stuck`: how many pieces in a row, with this one, came no further. One that has
-    nothing but defaults is of all keys, before anything was done.
+    The range is the keys after `begin`, up to and including `until`; `until` is "" for no limit. `about` is the
+    description of the pass, in its first piece. `stuck`: the number of pieces in a row without progress, including this
+    one. A piece with only defaults covers all keys, before any work.
     """
 
     kind: Kind = Kind.MORE
@@ -197,17 +201,17 @@ class Piece:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether no tick goes on with it before tomorrow."""
-        return self.kind is Kind.REST and self.stuck >= _MAX_STUCK
+        """True if no tick continues the range before the next day."""
+        return self.kind is Kind.RESTING and self.stuck >= _MAX_STUCK_PIECES
 
     def halves(self) -> tuple[Piece, Piece]:
-        """The first pieces of the two ranges that it split into."""
+        """Return the first pieces of the two ranges into which it split."""
         left = Piece(begin=self.after, until=self.cut, after=self.after)
         return left, Piece(begin=self.cut, until=self.until, after=self.cut)
 
 
 class Tree:
-    """The ranges of a pass, as far as the names of its objects show them."""
+    """The ranges of a pass, by the names of its objects."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.has_total = False
@@ -228,20 +232,22 @@ class Tree:
 
     @property
     def open(self) -> list[str]:
-        """The ranges that have more to do: neither an end nor both halves. While only the total is missing, the root is
-        open, because somebody has to be woken for it."""
+        """The ranges with remaining work: without an end and without both halves.
+
+        While only the total is missing, the root is open, because a worker must be woken for it.
+        """
         if self.is_complete:
             return [] if self.has_total else [ROOT_RANGE]
         return self._unfinished
 
     @property
     def done(self) -> int:
-        """How many ranges have come to their end."""
+        """The number of ranges that are done."""
         return len(self._ended)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every key of the scope is in a range that is done."""
+        """True if every key of the scope is in a range that is done."""
         return ROOT_RANGE in self.last and not self._unfinished
 
     @property
@@ -251,13 +257,15 @@ class Tree:
 
 
 def fold(pieces: Mapping[str, Piece]) -> Tally:
-    """The sum of each range's last piece, in the order of keys: a range comes before its halves, as names sort."""
+    """Return the sum of each range's last piece, in the order of keys: a range precedes its halves, as names sort."""
     return reduce(lambda total, tally: total.merged(tally), (pieces[name].tally for name in sorted(pieces)))
 
 
 def tiles(pieces: Mapping[str, Piece]) -> bool:
-    """Whether these last pieces of ranges prove that every key fell into exactly one: from the root downwards each
-    range is done, or split into two halves that begin and end where it says."""
+    """Return True if these last pieces of ranges prove that every key fell into exactly one of them.
+
+    From the root downwards, each range must be done, or split into two halves with the boundaries that it names.
+    """
     root = pieces.get(ROOT_RANGE)
     if root is None or (root.begin, root.until) != ("", ""):
         return False

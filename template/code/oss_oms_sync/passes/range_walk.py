@@ -1,4 +1,4 @@
-"""What one invocation does of a range of keys: count each, and send what is to be sent."""
+"""The walk of one invocation through a range of keys: count each, and send those that are due."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import Walked
 
 _MAX_SHOWN = 100
-# With less than this left it ends: a page, a batch and the piece itself still have to go through.
+# The walk ends when less time is left: a page, a batch and the piece itself must still be finished.
 _RESERVED_SECONDS = 30.0
 
 
@@ -35,30 +35,33 @@ _NO_RECORD = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys"
 
 
 class NoRoomError(Exception):
-    """What is to be done for a key does not fit into what is left of this piece: the next one begins with it."""
+    """The work for a key does not fit into the time left for this piece: the next piece begins with it."""
 
 
-# Takes in hand what is to be sent of a key. Whether it is sent: it may be left, because they are too many.
+# Accepts a key to send. Returns False if the key is left, because there are too many.
 Take = Callable[[FailedKey], bool]
 
 
 class Count:
-    """How a job counts the keys of a range: `start` so far, and what follows. By itself it judges nothing, and counts
-    what both buckets hold of the keys of `key_filter`, the project's, but for canaries: that is a standstill pass."""
+    """The counts of a range for a job: those of `start`, and of the keys that follow.
+
+    This class counts for a standstill pass: it judges no object, and adds up what both buckets hold of the keys of
+    `key_filter`, the project's, except canaries.
+    """
 
     def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
         self._key_filter = key_filter
-        # It grows, but for its marks.
+        # The counts grow, except the marks.
         self._tally = start.merged(Tally())
         self._marks = Marks(start.marks)
-        # Lines of the list of differences, and whether a piece of more would be too large.
+        # Lines of the list of differences; `is_full` if more of them would make the piece too large.
         self.lines: list[str] = []
         self.is_full = False
 
     def add(self, entry: Entry, take: Take) -> None:  # noqa: ARG002  nothing is to be sent
-        """Judge a key, let `take` have it if its object is to be sent, and count it then.
+        """Judge a key, pass it to `take` if its object is to be sent, and then count it.
 
-        Raises StorageError and NoRoomError: then it does not count.
+        Raises StorageError and NoRoomError: the key is then not counted.
         """
         if entry.source:
             self._marks.add(entry.key)
@@ -66,14 +69,16 @@ class Count:
                 self._add_version(entry.source, entry.destination)
 
     def equal(self, run: KeyRun) -> int:
-        """How many of the first keys of a run are proven to be judged as its first is, and are counted at once by
-        `add_run`: of a standstill pass, those of which both buckets hold the same."""
+        """Return the number of first keys of a run that are proven to be judged like the first, for `add_run`.
+
+        In a standstill pass these are keys for which both buckets hold the same.
+        """
         source, twin = run.source, run.twin
         same = min(first_difference(source.sizes, twin.sizes), first_difference(source.etags, twin.etags))
         return min(same, self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run, as many as `equal` has said."""
+        """Count the keys of a run, which `equal` has limited."""
         self._marks.extend(run.keys)
         names, etags, sizes, modified, _ = run.source
         versions = list(map(version_digest, names, etags, sizes))
@@ -81,15 +86,15 @@ class Count:
         self._tally.twin += sum(versions)
 
     def sent(self, accepted: int, failed: int) -> None:
-        """Count what became of keys that were sent."""
+        """Count the outcomes of keys that were sent."""
         self._tally.counts.update(accepted=accepted, failed=failed)
 
     def tally(self) -> Tally:
-        """All that is counted so far."""
+        """Return all counts."""
         return replace(self._tally, marks=tuple(self._marks)).merged(Tally())
 
     def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
-        """Add what both buckets hold of a key of the source to the digests; return what was added to `twin`."""
+        """Add the objects of a source key to the digests; return the amount added to `twin`."""
         version = version_digest(*source[:3])
         self._tally.state += state_digest(version, source.modified)
         if destination is None:
@@ -100,9 +105,12 @@ class Count:
 
 
 class RangeWalk:
-    """A walk over `steps`, those after the piece `start`. As many ranges as `share` says send at the same time. It
-    ends after `limit` objects to be sent, if that is given; in a `dry_run` it sends none of them. `may_send` is asked
-    once, before the first: where nothing may be sent any more, it counts on."""
+    """A walk over `steps`, which follow the piece `start`.
+
+    `share` ranges send at the same time. The walk ends after `limit` objects to be sent, if that is set; with `dry_run`
+    it sends none of them. `may_send` is called once, before the first object: if it returns False, the walk only
+    counts.
+    """
 
     def __init__(
         self,
@@ -121,19 +129,19 @@ class RangeWalk:
         self._steps = steps
         self.count = count
         self._clock, left = invocation.clock, invocation.deadline.remaining()
-        # For how long it walks.
-        longest = min(left - min(_RESERVED_SECONDS, left / 4), seconds)
-        self._end = self._clock.monotonic() + longest
-        self._sender = Sender(invocation, share, longest)
+        # The time for the walk, in seconds.
+        walk_seconds = min(left - min(_RESERVED_SECONDS, left / 4), seconds)
+        self._end = self._clock.monotonic() + walk_seconds
+        self._sender = Sender(invocation, share, walk_seconds)
         self._start = start
         self._limit = limit
         self._dry_run = dry_run
         self._after = start.after
-        # The open batch, and the range as it was before: that is what counts until all of it is accepted or recorded.
+        # The open batch, and the range before it, which stays the result until all its keys are accepted or recorded.
         self._batch: list[FailedKey] = []
         self._before_batch = start
         self._taken = 0
-        # The first keys that a dry run would send.
+        # The first keys that a real run would send.
         self.missing: list[str] = []
         self.stopped = LIMIT_REACHED if limit == 0 else None
 
@@ -152,16 +160,16 @@ class RangeWalk:
             return Walked(replace(done, kind=Kind.DONE))
         stopped = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender.stopped
         if stopped == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
-            # Else those who go on at once would be busy for as long as OMS is.
+            # Otherwise the next pieces would follow at once, for as long as OMS is busy.
             why = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
             stopped = Stopped(Stop.NOTHING_TAKEN, why)
         self.stopped = stopped
         if stopped in (None, TIME_IS_UP):
             return Walked(done, error)
-        return Walked(replace(done, kind=Kind.REST, stopped=stopped), error)
+        return Walked(replace(done, kind=Kind.RESTING, stopped=stopped), error)
 
     def trial(self) -> tuple[Tally, PassAnswer]:
-        """The same as a call that is not continued.
+        """Walk as a single call that is not continued.
 
         Raises StorageError.
         """
@@ -169,13 +177,13 @@ class RangeWalk:
         if walked.error:
             raise walked.error
         tally, is_whole = walked.piece.tally, walked.piece.kind is Kind.DONE
-        if self._dry_run:  # a comparison counts what was sent, and not what would be
+        if self._dry_run:  # a comparison counts only objects that were sent
             tally.counts["submitted"] = self._taken
         following = "Everything was looked at." if is_whole else "A trial is not continued: the next one begins anew."
         return tally, brief_answer(following, self.stopped, finished=is_whole)
 
     def _go(self) -> bool:
-        """Count key after key, or run after run; return whether that came to the end of the range."""
+        """Count key after key, or run after run; return True at the end of the range."""
         until, count, monotonic = self._start.until, self.count, self._clock.monotonic
         for step in self._steps:
             if until and (step.keys[0] if isinstance(step, KeyRun) else step.key) > until:
@@ -193,11 +201,11 @@ class RangeWalk:
             count.add(step, self._take)
             self._after = step.key
             if self._taken > taken:
-                self._go_on_sending()
+                self._send_full_batch()
         return True
 
-    def _go_on_sending(self) -> None:
-        """Send the batch if it is full, and see whether there is more to be sent."""
+    def _send_full_batch(self) -> None:
+        """Send the batch if it is full, and stop at the limit or with the sender."""
         if len(self._batch) == KEYS_PER_CALL:
             self._send()
         self.stopped = self.stopped or self._sender.stopped
@@ -205,7 +213,7 @@ class RangeWalk:
             self.stopped = LIMIT_REACHED
 
     def _take(self, key: FailedKey) -> bool:
-        """See Take."""
+        """Accept a key to send, as Take."""
         self._taken += 1
         if self._dry_run:
             if len(self.missing) < _MAX_SHOWN:
@@ -220,7 +228,7 @@ class RangeWalk:
         return self._may_send()
 
     def _send(self) -> None:
-        """Submit the open batch. It stays open, and no other is begun, until all of it is accepted or recorded."""
+        """Submit the open batch. It stays open, and no other is begun, until all its keys are accepted or recorded."""
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):
             self.stopped = self._sender.stopped or _NO_RECORD
@@ -229,7 +237,7 @@ class RangeWalk:
         self._batch = []
 
     def _settled(self) -> Piece:
-        """The range up to the last key that is settled."""
+        """Return the range up to the last settled key."""
         if self._batch:
             return self._before_batch
         return replace(self._start, after=self._after, tally=self.count.tally())

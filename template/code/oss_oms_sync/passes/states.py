@@ -1,4 +1,4 @@
-"""What is known of passes: how far each is, how fast, and which of them answers for both buckets."""
+"""The states of passes: their progress and rate, and the pass that answers for both buckets."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
 from oss_oms_sync.passes.tally import UNSENT, Tally
 
-# A pass takes time, so the next one may begin this much later than its period says.
-_LATE = timedelta(days=1)
-# Where no timer begins the next one, a pass tells of no more than this.
-_BY_HAND = timedelta(days=3)
+# A pass takes time, so the next may begin this much later than its period says.
+_PERIOD_TOLERANCE = timedelta(days=1)
+# Without a timer, an older pass is out of date.
+_MAX_MANUAL_AGE = timedelta(days=3)
 _TOO_MANY = "{:,} objects that are missing were not sent: python3 ops.py migrate copies them sooner"
-# What was seen longer ago than this does not decide about a cutover: the buckets may have changed since.
-LATEST = timedelta(hours=24)
+# An older pass does not decide about a cutover: the buckets may have changed since.
+MAX_PASS_AGE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
 class Amendment:
-    """What the total of a pass had become at a time, by the keys that were judged again until then."""
+    """The total of a pass after a recheck, with its time."""
 
     number: int
     at: str
@@ -33,9 +33,11 @@ class Amendment:
 
 @dataclass(frozen=True)
 class PassState:
-    """How far a pass is; of one that has ended, its total as it is stored. `passed` is what it has counted, `amendment`
-    the last one of its total, which is stored apart. `ended` is empty while it is open; `ranges_open` and `ranges_done`
-    count its ranges. `stuck`: why a range of it came nowhere for long."""
+    """The state of a pass; for an ended pass, its total as stored.
+
+    `passed`: its counts. `amendment`: the last amendment of its total, which is stored apart. `ended` is empty while it
+    is open; `ranges_open` and `ranges_done` are numbers of ranges. `stuck`: the reason why a range makes no progress.
+    """
 
     of: Pass
     passed: Tally
@@ -48,33 +50,33 @@ class PassState:
 
     @property
     def stopped(self) -> Stopped | None:
-        """Why it does not go on by itself today, or has left what is to be sent."""
+        """The reason why the pass does not continue by itself today, or left objects unsent."""
         if self.ended:
             return Stopped(Stop.TOO_MANY, _TOO_MANY.format(self.unsent)) if self.unsent else None
         return too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
 
     @property
     def tally(self) -> Tally:
-        """What is counted, with what was judged again."""
+        """The counts, including rechecks."""
         return self.amendment.tally if self.amendment else self.passed
 
     @property
     def amended(self) -> str:
-        """When keys were last judged again; empty if they were not."""
+        """The time of the last recheck; empty if there was none."""
         return self.amendment.at if self.amendment else ""
 
     @property
     def as_of(self) -> str:
-        """When it looked at anything for the last time; empty while it is open."""
+        """The time of the last look at any object; empty while the pass is open."""
         return max(self.ended, self.amended)
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is more of it to come."""
+        """True if the pass continues."""
         return not self.ended and self.pieces < MAX_PIECES
 
     def following(self, job: str) -> str:
-        """What comes next, as a sentence."""
+        """Return the next step, as a sentence."""
         if self.ended:
             return "The pass has ended."
         if not self.goes_on:
@@ -86,54 +88,54 @@ class PassState:
 
     @property
     def scope(self) -> Scope:
-        """Which objects it covers."""
+        """The scope of the pass."""
         return self.of.scope
 
     @property
     def started(self) -> str:
-        """When it began."""
+        """The time when it began."""
         return self.of.started
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """What it counted so far, by the names of COUNTS and NEW."""
+        """The counts of the pass, by the names of COUNTS and NEW."""
         return self.tally.counts
 
     @property
     def unsent(self) -> int:
-        """How many objects it left that are to be sent."""
+        """The number of due objects that it left unsent."""
         return self.counts.get(UNSENT, 0)
 
     @property
     def all_the_same(self) -> Step:
-        """What sends them, however many they are."""
+        """The step that sends the unsent objects, however many there are."""
         installed = parse_time(self.of.installed)
         since = self.scope.begin(installed) if installed else None
         return Step("reconcile", {"all": True, **({"since": timestamp(since)} if since else {})})
 
     @property
     def objects(self) -> int:
-        """How many objects of the source bucket it has walked past."""
+        """The number of objects of the source bucket that it has walked past."""
         return sum(mark.objects for mark in self.tally.marks)
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
-        """Whether the next pass is long overdue: one is begun each `period`, or by hand alone if that is None."""
-        return self.of.started < timestamp(now - (period + _LATE if period else _BY_HAND))
+        """Return True if the next pass is long overdue. `period`: the timer's; None without a timer."""
+        return self.of.started < timestamp(now - (period + _PERIOD_TOLERANCE if period else _MAX_MANUAL_AGE))
 
 
 def too_large(pieces: int) -> Stopped:
-    """Why a pass of so many pieces goes on no more."""
+    """Return the stop of a pass that has too many pieces to continue."""
     return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
 
 
 def progress_of(state: PassState, last: PassState | None, now: datetime) -> Progress:
-    """The progress of a pass; `last` is the pass of its scope that ended last."""
+    """Return the progress of a pass; `last` is the pass of its scope that ended last."""
     began, until = parse_time(state.started) or now, parse_time(state.ended) or now
     pace = 60 * state.objects / max(1.0, (until - began).total_seconds())
     if state.ended or last is None or not pace:
         return Progress(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
     left = max(0, last.objects - state.objects)
-    # There may be more than the last pass had: what is not at its end is nowhere shown as 100 %.
+    # There may be more objects than in the last pass: an open pass is never shown as 100 %.
     share = min(0.99, state.objects / max(1, state.objects + left))
     return Progress(round(pace), round(share, 3), -(-left // max(1, round(pace))))
 
@@ -141,8 +143,10 @@ def progress_of(state: PassState, last: PassState | None, now: datetime) -> Prog
 def answer_of(
     job: str, state: PassState | None, stopped: Stopped | None, now: datetime, before: PassState | None = None
 ) -> PassAnswer:
-    """What is answered of a job's pass, or that there is none; by the one `before` an open pass is measured. `stopped`:
-    why this call went no further."""
+    """Return a job's answer about its pass; None for `state` if there is no pass.
+
+    `stopped`: the reason that ended this call's work. An open pass is measured by the pass `before`.
+    """
     if state is None:
         return brief_answer("No pass of this scope has begun.", stopped, finished=False)
     stopped = stopped or state.stopped
@@ -165,21 +169,25 @@ def answer_of(
 
 
 def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> PassAnswer:
-    """What is answered of a call without a pass: what comes next, and why it went no further."""
+    """Return the answer of a call without a pass: the next step, and the reason that ended its work."""
     return PassAnswer(finished=finished, next=following, stop=stopped and stopped.stop, stopped=stopped and stopped.why)
 
 
 class AnsweringPass(NamedTuple):
-    """The pass that answers for both buckets: `of`. `standstill`: a standstill pass that began after its last look, one
-    that contradicts it, or else the last; None if there is none."""
+    """The pass that answers for both buckets, `of`, and the standstill pass that confirms or contradicts it.
+
+    `standstill` began after the pass's last look: a pass that contradicts it, or else the last; None if there is none.
+    """
 
     of: PassState
     standstill: PassState | None
 
     @property
     def stood_still(self) -> bool | None:
-        """Whether both buckets are still what the pass has judged; None if nobody has looked. Where they are not, the
-        pass answers no more: the next step is a new one."""
+        """True if both buckets are unchanged since the pass judged them; None without a standstill pass.
+
+        If they changed, the pass no longer answers: the next step is a new pass.
+        """
         if self.standstill is None:
             return None
         judged, tally = self.of.tally, self.standstill.tally
@@ -187,8 +195,10 @@ class AnsweringPass(NamedTuple):
 
     @property
     def has_obs_changed(self) -> bool:
-        """True if OBS changed after the pass had judged it, although the source stood still. Where applications write
-        to the source, both differ, and that says nothing of what was judged."""
+        """True if OBS changed after the pass had judged it, although the source stood still.
+
+        If applications write to the source, both differ, and the difference says nothing about the judged objects.
+        """
         still = self.standstill
         return self.stood_still is False and still is not None and still.tally.state == self.of.tally.state
 
@@ -198,58 +208,64 @@ def answering(
 ) -> AnsweringPass | None:
     """Return the pass of a job over all keys with `prefix` that answers, for certify, status and doctor alike.
 
-    Without `since` it is the last that ended. Otherwise it is the one that began last, of those that began since then
-    and ended within LATEST of `now`; one that a standstill pass contradicts only where there is no other.
+    Without `since` it is the last that ended. Otherwise it is the last begun of the passes that began since then and
+    ended within MAX_PASS_AGE of `now`; a pass contradicted by a standstill pass only if there is no other.
     """
-    first, latest = (timestamp(since), timestamp(now - LATEST)) if since and now else ("", "")
+    first, latest = (timestamp(since), timestamp(now - MAX_PASS_AGE)) if since and now else ("", "")
     recent = [state for state in _whole(passes, prefix) if state.started >= first and state.ended >= latest]
-    answering_passes = [beside_standstills(state, passes) for state in recent]
+    answering_passes = [with_standstill(state, passes) for state in recent]
     if since:
         answering_passes.sort(key=lambda answering_pass: answering_pass.stood_still is not False)
     return answering_passes[-1] if answering_passes else None
 
 
 def last_usual(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """The last of those as a timer begins them, which show whether events arrive: a backfill looked at older objects,
-    which have not changed since."""
+    """Return the last pass of the kind that a timer begins, which shows if events arrive.
+
+    A backfill covers older objects, which have not changed since.
+    """
     usual = (state for state in _whole(passes, prefix) if state.scope.since is None and not state.scope.everything)
-    return max(usual, key=lambda one: one.started, default=None)
+    return max(usual, key=lambda state: state.started, default=None)
 
 
 def _whole(passes: Sequence[PassState], prefix: str) -> list[PassState]:
     whole = [
-        pass_
-        for pass_ in passes
-        if pass_.ended and not pass_.scope.standstill and pass_.scope.key_filter.prefix == prefix
+        state
+        for state in passes
+        if state.ended and not state.scope.standstill and state.scope.key_filter.prefix == prefix
     ]
-    # Two may have begun in the same second; their names tell which was later.
+    # Two passes may have begun in the same second; their names order them.
     return sorted(whole, key=lambda state: (state.started, state.of.name.partition("-")[2]))
 
 
-def beside_standstills(state: PassState, passes: Sequence[PassState]) -> AnsweringPass:
-    """A pass that has ended, with the standstill pass of `passes` that tells most of it."""
+def with_standstill(state: PassState, passes: Sequence[PassState]) -> AnsweringPass:
+    """Return an ended pass with the most telling standstill pass among `passes`."""
     later = (other for other in passes if other.ended and other.started > state.ended)
-    like = [other for other in later if other.scope.standstill and other.scope.key_filter == state.scope.key_filter]
-    # Judging keys again tells of OBS anew, and nothing of the source.
-    like = [other for other in like if other.started > state.as_of or other.tally.state != state.tally.state]
-    answers = [AnsweringPass(state, other) for other in sorted(like, key=lambda other: other.started)] or [
+    standstills = [
+        other for other in later if other.scope.standstill and other.scope.key_filter == state.scope.key_filter
+    ]
+    # A recheck shows the current state of OBS, but not of the source.
+    standstills = [
+        other for other in standstills if other.started > state.as_of or other.tally.state != state.tally.state
+    ]
+    answers = [AnsweringPass(state, other) for other in sorted(standstills, key=lambda other: other.started)] or [
         AnsweringPass(state, None)
     ]
-    return next((each for each in answers if each.stood_still is False), answers[-1])
+    return next((answer for answer in answers if answer.stood_still is False), answers[-1])
 
 
 def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """The pass with the identity of `scope` that began last."""
+    """Return the last begun pass with the identity of `scope`."""
     mine = (pass_ for pass_ in passes if pass_.scope.identity == scope.identity)
     return max(mine, key=lambda state: state.of.name, default=None)
 
 
 def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """The pass with the identity of `scope` that began last of those that ended."""
+    """Return the last begun of the ended passes with the identity of `scope`."""
     return newest_of([pass_ for pass_ in passes if pass_.ended], scope)
 
 
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """Those that have not ended, and are the newest of their identity: nobody goes on with others."""
+    """Return the open passes that are the newest of their identity: no worker continues others."""
     newest = {pass_.scope.identity: pass_ for pass_ in sorted(passes, key=lambda pass_: pass_.of.name)}
     return [state for state in newest.values() if not state.ended]

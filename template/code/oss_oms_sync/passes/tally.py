@@ -1,6 +1,7 @@
-"""What a pass counts, of a range or of all: what is sent; and of a comparison each class on both sides, folders, lags.
+"""The counts of a pass, for a range or in total: sent objects, and for a comparison classes, folders and lags.
 
-What counts grows, and what is stored is the sum of that and nothing (`plus`, `merged`), which shares no part with it.
+A comparison counts each class on both sides. Counts grow in place; a stored tally is the sum of that and an empty one
+(`plus`, `merged`), which shares no part with it.
 """
 
 from __future__ import annotations
@@ -29,49 +30,52 @@ from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, OTHERS, Drawn, kept_folders
 from oss_oms_sync.passes.marks import KeyMark, Marks
 
-# What is to be sent, and was left, because it is too much.
+# Count of the due objects that were left, because there are too many.
 UNSENT = "unsent"
-# Of reconcile, with UNSENT. scanned = PARTS, and submitted = accepted + failed.
+# Counts of reconcile. scanned is the sum of PARTS, and submitted = accepted + failed.
 PARTS = ("covered", "failed_before", "submitted", "pending", "migrating", UNSENT)
 COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
-# Kept next to them, of the objects written since the last pass: those of which it is known whether their event arrived,
-# and those whose event did not. If most did not, the trigger is dead. A pass without any takes both from the last one.
+# Counts of the objects written since the last pass: objects for which the arrival of the event is known, and objects
+# without an event. If most have none, the trigger is dead. A pass without such objects takes both from the last pass.
 NEW, NEW_MISSING = "new", "new_missing"
-# All objects of the source that the project's filter lets through, however old they are.
+# Count of all objects of the source that the project's filter lets through, of any age.
 INSIDE = "inside"
-# How many keys of each class are shown as examples.
+# Maximum number of keys of each class that are shown as examples.
 MAX_KEYS = 20
-# So many of the objects that were written last are kept.
+# Maximum number of the last written objects that are kept.
 MAX_WRITTEN = 20
-# Each bucket ends at 2^(1/8) times the end of the one before: its middle is within 4.5 % of all that is in it.
+# Each bucket ends at 2^(1/8) times the end of the previous: its middle is within 4.5 % of each of its lags.
 _STEPS = 8
-# Lags are counted exactly: within a minute, 5 and 15 minutes, an hour, a day.
+# Limits, in seconds, for which lags are counted exactly: a minute, 5 and 15 minutes, an hour, a day.
 WITHIN = (60, 300, 900, 3600, 86400)
 
 
 @dataclass(slots=True)
 class Side:
-    """Objects of one bucket; `digest` is the sum of their digests (see docs/certificate.md), modulo 2^256."""
+    """Objects of a bucket; `digest` is the sum of their digests (see docs/certificate.md), modulo 2^256."""
 
     objects: int = 0
     bytes: int = 0
     digest: Digest = 0
 
     def add(self, objects: int, size: int, digest: int = 0) -> None:
-        """Count so many objects of a `size` together."""
+        """Count this number of objects with a `size` in total."""
         self.objects += objects
         self.bytes += size
         self.digest += digest
 
     def plus(self, other: Side) -> Side:
-        """The sum of both."""
+        """Return the sum of both."""
         return Side(self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % MODULUS)
 
 
 @dataclass(slots=True)
 class ClassCount:
-    """A class on both sides, the first of its keys, and how many objects of equal sizes were proven to differ, and were
-    accepted once more by OMS in vain."""
+    """The counts of a class on both sides, and its first keys.
+
+    `proven_different`: objects of equal sizes that were proven to differ. `in_vain`: objects that OMS accepted again
+    without copying them.
+    """
 
     source: Side = field(default_factory=Side)
     destination: Side = field(default_factory=Side)
@@ -81,11 +85,11 @@ class ClassCount:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no object of either side is in it."""
+        """True if no object of either side is in the class."""
         return not self.source.objects and not self.destination.objects
 
     def plus(self, other: ClassCount) -> ClassCount:
-        """The sum of both; `other` is of later keys."""
+        """Return the sum of both; `other` is of later keys."""
         return ClassCount(
             self.source.plus(other.source),
             self.destination.plus(other.destination),
@@ -94,8 +98,8 @@ class ClassCount:
             self.in_vain + other.in_vain,
         )
 
-    def found(self) -> ClassCounts:
-        """As answers and certificates have it."""
+    def summary(self) -> ClassCounts:
+        """Return the form in answers and certificates."""
         return ClassCounts(
             ObjectCount(self.source.objects, self.source.bytes),
             ObjectCount(self.destination.objects, self.destination.bytes),
@@ -106,27 +110,30 @@ class ClassCount:
         )
 
 
-# Of each folder by the names of classes: objects and bytes of the source, and of the destination.
+# For each folder, by the names of classes: objects and bytes of the source, and of the destination.
 Folders = dict[str, dict[str, list[int]]]
 
 
 class WrittenObject(NamedTuple):
-    """An object of the source, by when it was written, in seconds since 1970."""
+    """An object of the source with its time of writing, in seconds since 1970."""
 
     modified: int
     key: str
 
 
 def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
-    """Those of `objects` that were written last, the latest first; a key that is named twice counts once."""
+    """Return the last written of `objects`, the latest first; a key that occurs twice counts once."""
     newest = {stored.key: stored for stored in sorted(objects)}
     return sorted(newest.values(), reverse=True)[:MAX_WRITTEN]
 
 
 @dataclass
 class Histogram:
-    """Lags in whole seconds, which grows. `buckets` has counts by the bucket's number (0: no lag at all), `within`
-    those of WITHIN; `not_yet` counts what has not arrived."""
+    """Lags in whole seconds, which grows.
+
+    `buckets` has counts by the bucket's number (0: no lag at all), `within` those of WITHIN; `not_yet` counts objects
+    that have not arrived.
+    """
 
     buckets: Counter[int] = field(default_factory=Counter)
     within: Counter[int] = field(default_factory=Counter)
@@ -134,7 +141,7 @@ class Histogram:
     not_yet: int = 0
 
     def add(self, seconds: int) -> None:
-        """Count an object that arrived `seconds` late; fewer than none are the clocks' difference."""
+        """Count an object that arrived `seconds` late; a negative number is a difference of clocks."""
         lag = max(0, seconds)
         self.buckets[1 + math.floor(_STEPS * math.log2(lag)) if lag else 0] += 1
         self.longest = max(self.longest, lag)
@@ -142,7 +149,7 @@ class Histogram:
             self.within[limit] += lag <= limit
 
     def plus(self, other: Histogram) -> Histogram:
-        """The sum of both, which shares nothing with them."""
+        """Return the sum of both, which shares nothing with them."""
         return Histogram(
             self.buckets + other.buckets,
             self.within + other.within,
@@ -151,17 +158,17 @@ class Histogram:
         )
 
     def percentile(self, percent: float) -> int | None:
-        """The lag within which so many percent arrived, in seconds, within 5 %; None if nothing arrived."""
-        wanted, seen = math.ceil(self.buckets.total() * percent / 100), 0
+        """Return the lag within which this percentage arrived, in seconds, within 5 %; None if nothing arrived."""
+        rank, arrived = math.ceil(self.buckets.total() * percent / 100), 0
         for bucket in sorted(self.buckets):
-            seen += self.buckets[bucket]
-            if seen >= max(1, wanted):
-                # Whole: no float stands in a certificate, because languages write them differently.
+            arrived += self.buckets[bucket]
+            if arrived >= max(1, rank):
+                # A certificate has no floats, because languages write them differently.
                 return min(round(2 ** ((bucket - 0.5) / _STEPS)) if bucket else 0, self.longest)
         return None
 
     def summary(self) -> Lag:
-        """As the answer shows it."""
+        """Return the form in answers."""
         return Lag(
             self.buckets.total(),
             self.not_yet,
@@ -175,19 +182,20 @@ class Histogram:
 
 @dataclass
 class Tally:
-    """What both jobs count: `counts` by name (of reconcile COUNTS, NEW, NEW_MISSING and INSIDE), and `marks` of the
-    keys that exist.
+    """The counts of both jobs, by name in `counts` (for reconcile COUNTS, NEW, NEW_MISSING and INSIDE).
 
-    Of a comparison, `state` is the sum of the state digests of all objects of the source that the project's filter lets
-    through: two passes that have the same saw the very same versions. `twin` is that of the twin digests of what OBS
-    holds of their keys. `counts` has what was sent (submitted, accepted, failed), orphan_records, and what reading
-    showed. `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that
-    is not in the destination bucket, in seconds since 1970. The two `listed` count what the listings brought, of any
-    class. `twin_listed` is the part of `twin` that is of keys that can be judged again, and `deep_listed` that of what
-    reading showed, in `counts`. `largest`: the size of the
-    largest object of the source in scope. `drawn` are objects for a sample, of those that count as equal.
-    `last_written`: those of the source in scope that were written last, the latest first. `unread`: the first keys that
-    reading did not prove, by what was in its way. `parts` are the lists of differences, which have so many `lines`.
+    `marks` are those of existing keys. The others belong to a comparison.
+
+    `state` is the sum of the state digests of all objects of the source that the project's filter lets through: two
+    passes with equal states saw exactly the same versions. `twin` is the sum of the twin digests of OBS's objects with
+    their keys. `counts` has the sent objects (submitted, accepted, failed), orphan_records, and results of reading.
+    `classes` and `folders` are by the classes' names. `oldest_not_there` is the time of the oldest object that is not
+    in the destination bucket, in seconds since 1970. The two `listed` count the rows of the listings, of any class.
+    `twin_listed` is the part of `twin` of keys that can be rechecked, and `deep_listed` the part of the results of
+    reading in `counts`. `largest`: the size of the largest object of the source in scope. `drawn` are objects for a
+    sample, drawn from the equal objects. `last_written`: the last written objects of the source in scope, the latest
+    first. `unread`: the first keys without a proof from reading, by the reason. `parts` are the lists of differences,
+    which have `lines` lines in all.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -212,7 +220,7 @@ class Tally:
     lines: int = 0
 
     def merged(self, other: Tally) -> Tally:
-        """The sum of both; `other` is of later keys."""
+        """Return the sum of both; `other` is of later keys."""
         oldest = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
             counts=self.counts + other.counts,
@@ -244,36 +252,40 @@ class Tally:
         )
 
     def completed(self, before: Tally | None) -> Tally:
-        """The total, where this is the sum of all ranges and `before` that of the last pass: if this one met no new
-        objects, what is known of events is what the last one knew."""
+        """Return the total of a pass, if this is the sum of all ranges; `before` is the total of the last pass.
+
+        A pass without new objects takes the counts of events from the last pass.
+        """
         if before is None or self.counts.get(NEW):
             return self
-        known = {name: before.counts[name] for name in (NEW, NEW_MISSING) if name in before.counts}
-        return replace(self, counts=Counter({**self.counts, **known}))
+        event_counts = {name: before.counts[name] for name in (NEW, NEW_MISSING) if name in before.counts}
+        return replace(self, counts=Counter({**self.counts, **event_counts}))
 
     def of(self, object_class: ObjectClass) -> ClassCount:
-        """What is counted of a class."""
+        """Return the counts of a class."""
         return self.classes.get(object_class.title, ClassCount())
 
     def objects(self, *classes: ObjectClass) -> int:
-        """How many objects of the source are of these classes."""
+        """Return the number of objects of the source in these classes."""
         return sum(self.of(object_class).source.objects for object_class in classes)
 
     def side(self, name: str, *without: ObjectClass) -> Side:
-        """All classes of one side, "source" or "destination", but for those `without`."""
+        """Return the sum of the classes of one side, "source" or "destination", except those in `without`."""
         left_out = [object_class.title for object_class in without]
         counts = [count for title, count in self.classes.items() if title not in left_out]
         return reduce(Side.plus, (count.source if name == "source" else count.destination for count in counts), Side())
 
     def shown(self, *without: ObjectClass) -> dict[str, Any]:
-        """What is found in both buckets, by its names in answers and certificates: on each side all classes but for
-        those `without`."""
-        source, there = self.side("source", *without), self.side("destination", *without)
+        """Return the results for both buckets, by their names in answers and certificates.
+
+        Each side has all classes except those in `without`.
+        """
+        source, destination = self.side("source", *without), self.side("destination", *without)
         return {
             "source": ListedSource(source.objects, source.bytes, source.digest, self.state),
-            "destination": ListingTotals(there.objects, there.bytes, there.digest),
+            "destination": ListingTotals(destination.objects, destination.bytes, destination.digest),
             "classes": {
-                object_class: self.of(object_class).found()
+                object_class: self.of(object_class).summary()
                 for object_class in ObjectClass
                 if object_class is not ObjectClass.ORPHAN_RECORDS
             },
@@ -288,27 +300,30 @@ class Tally:
         }
 
     @property
-    def found_nothing(self) -> bool:
-        """Whether no object of the source is in scope: a pass of reconcile counts those that are, and a comparison
-        knows which were written last; a standstill pass does neither."""
+    def has_no_objects(self) -> bool:
+        """True if no object of the source is in scope.
+
+        A pass of reconcile counts these objects, and a comparison keeps the last written; a standstill pass does
+        neither.
+        """
         return not (self.counts.get(INSIDE) or self.last_written)
 
     def lags(self) -> Lags:
-        """How late objects were."""
+        """Return the lags of objects."""
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:
-        """Whether the classes are all that the listings brought."""
+        """Return True if the classes add up to all rows of the listings."""
         sides = (self.side("source"), self.source_listed), (self.side("destination"), self.destination_listed)
         return all((side.objects, side.bytes) == (listed.objects, listed.bytes) for side, listed in sides)
 
 
-def _joined(one: Folders, other: Folders) -> Folders:
-    """Both: objects in no folder, the first MAX_FOLDERS folders by name, and the rest as one."""
-    names, kept = sorted({*one, *other} - {"", OTHERS}), kept_folders((*one, *other))
+def _joined(first: Folders, second: Folders) -> Folders:
+    """Return both: objects in no folder, the first MAX_FOLDERS folders by name, and the others together."""
+    names, kept = sorted({*first, *second} - {"", OTHERS}), kept_folders((*first, *second))
     joined: Folders = {}
     for name in ("", *names, OTHERS):
-        for counts in (one.get(name), other.get(name)):
+        for counts in (first.get(name), second.get(name)):
             into = joined.setdefault(name if name in kept else OTHERS, {}) if counts else {}
             for title, count in (counts or {}).items():
                 into[title] = list(map(add, into.get(title, (0, 0, 0, 0)), count))

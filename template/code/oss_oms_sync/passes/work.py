@@ -1,7 +1,8 @@
-"""Working on passes: one piece of one range at a time, by as many instances as there are ranges.
+"""Work on passes: one piece of one range at a time, by as many instances as there are ranges.
 
-Whoever writes a piece acts on what is stored, and so does whoever hears of it: both do the same, so it does not matter
-who dies, or who hears of it twice. Source: the protocol was tried in thousands of schedules; see tests/unit/passes.
+The worker that writes a piece and any worker woken by it act on the stored piece and do the same, so it does not matter
+if a worker dies or an event arrives twice. Source: the protocol was tried in thousands of schedules; see
+tests/unit/passes.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from oss_oms_sync.settings import Settings
 
 # An instance walks through fewer objects in the time that it takes to wake two others for them.
 WORTH_SPLITTING = 20_000
-# Where no earlier pass tells how many there are, a range is walked through for so long before it splits.
+# Time for which a range is walked before it splits, if no earlier pass shows its number of objects.
 FIRST_SECONDS = 3.0
-# So many calls a second a lane makes that only sends, with half a vCPU, and half of that is left.
-_CALLS_OF_A_SENDING_LANE = 5.0
+# Calls per second of a lane that only sends, with half a vCPU, of which half is left.
+_CALLS_PER_SENDING_LANE = 5.0
 _NOT_BEGUN = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
 )
@@ -33,26 +34,29 @@ _UNTIL_TOMORROW = ". {} pieces in a row came no further, so it is tried again to
 
 @dataclass(frozen=True)
 class Walked:
-    """What a worker did of a range, and the error that ended it, if one did."""
+    """A worker's result for a range, and the error that ended its work, if any."""
 
     piece: Piece
     error: StorageError | None = None
 
 
-# Classifies and sends what is in a range after the piece that it is given, for so many seconds; the number of open
-# ranges shares the rate.
+# Classifies and sends the objects of a range after a piece, for a time in seconds; the open ranges, whose number is
+# passed, share the rate.
 Walk = Callable[[Pass, Piece, int, float], Walked]
 
 
 def lanes_of(settings: Settings, scope: Scope) -> int:
-    """How many ranges are worked on at once: no more send than the rate has half-calls. Where everything is sent, few
-    lanes use up the rate, and more would be billed for waiting."""
-    calls = _CALLS_OF_A_SENDING_LANE if scope.everything and not scope.since else 0.5
+    """Return the number of ranges to work on at the same time.
+
+    At most as many lanes send as the rate has half-calls. If every object is sent, few lanes use up the rate, and more
+    would be billed for waiting.
+    """
+    calls = _CALLS_PER_SENDING_LANE if scope.everything and not scope.since else 0.5
     return min(settings.lanes, max(1, int(settings.oms_rate / calls)))
 
 
 class Worker:
-    """Works on the passes of one job."""
+    """A worker for the passes of a job."""
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
         self._settings = invocation.settings
@@ -62,62 +66,63 @@ class Worker:
         self._walk = walk
 
     def begin(self, pass_: Pass) -> Piece:
-        """Do the first piece of a pass, which brings it into being, and return it as it is stored. If that is not
-        possible, return a piece that says why, and is stored nowhere.
+        """Do the first piece of a pass, which creates the pass, and return the stored piece.
 
-        Raises StorageError: what was done until then is kept.
+        If that is not possible, return a piece with the reason, which is not stored.
+
+        Raises StorageError: work done until then is kept.
         """
         start = Piece(about=pass_)
         if pass_.scope.standstill:
             self._store.sign_on(pass_.name, ROOT_RANGE, 0)
-        return self._do(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.REST, stopped=_NOT_BEGUN)
+        return self._do(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(start, kind=Kind.RESTING, stopped=_NOT_BEGUN)
 
     def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
-        """Do the next piece of a range, or whatever follows from the last; `rested`: also where it rests.
+        """Do the next piece of a range, or the step that follows the last; `rested`: also if it rests.
 
-        Return the last piece that is stored; None if there is nothing to do: somebody was faster, or the pass was
-        cleared away, is about something else, or is not the newest of its scope.
+        Return the last stored piece; None if there is nothing to do: another worker was faster, or the pass was cleared
+        away, has another subject, or is not the newest of its scope.
 
-        Raises StorageError: what was done until then is kept.
+        Raises StorageError: work done until then is kept.
         """
         pass_, tree = self._current(wake.pass_name), self._store.tree(wake.pass_name)
         if pass_ is None:
             return None
         if tree.is_complete:
             if not tree.has_total:
-                self._end(pass_, tree)  # whoever wrote the last end did not come to it
+                self._end(pass_, tree)  # the writer of the last end stopped before this
             return None
         number = tree.last.get(wake.range_name)
         if number is None or wake.range_name not in tree.open or wake.number not in (None, number):
             return None
         last = self._store.read(wake.pass_name, wake.range_name, number)
-        if last is None or (last.kind is Kind.REST and not rested):
+        if last is None or (last.kind is Kind.RESTING and not rested):
             return None
         if last.kind in (Kind.SPLIT, Kind.DONE):
             return self._act(pass_, wake.range_name, last)
         if tree.pieces >= MAX_PIECES:
             log.error({"pass": pass_.name, "problem": too_large(tree.pieces).why})
-            return replace(last, kind=Kind.REST, stopped=too_large(tree.pieces))
+            return replace(last, kind=Kind.RESTING, stopped=too_large(tree.pieces))
         self._store.sign_on(wake.pass_name, wake.range_name, number + 1)
         return self._do(pass_, wake.range_name, number, last, tree)
 
     def _current(self, pass_name: str) -> Pass | None:
-        """A pass, unless it is not to be worked on any more."""
+        """Return a pass, unless it must not be continued."""
         pass_ = self._store.about(pass_name)
         if pass_ is None or not self._store.is_about(pass_) or self._store.newest(pass_name) != pass_name:
             return None
         return pass_
 
     def _do(self, pass_: Pass, range_name: str, number: int, last: Piece, tree: Tree) -> Piece | None:
-        """Do the piece after `last` and write it, unless the pass has become another's meanwhile."""
+        """Do the piece after `last` and write it, unless a newer pass has begun meanwhile."""
         start = replace(last, kind=Kind.MORE, stopped=None)
         walked = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open)))
         is_first = number < 0
         if self._store.newest(pass_.name) > pass_.name if is_first else self._current(pass_.name) is None:
             return None
-        piece = replace(_rest_without_progress(walked.piece, start), about=start.about if is_first else None)
+        piece = replace(_pause_without_progress(walked.piece, start), about=start.about if is_first else None)
         stored = self._store.write(pass_.name, range_name, number + 1, piece)
-        # Another may have begun the same pass before, and what it says of it is what counts.
+        # Another worker may have begun the same pass before: its description counts.
         current = stored.about if stored and is_first else pass_
         if stored and current:
             self._act(current, range_name, stored)
@@ -126,32 +131,32 @@ class Worker:
         return stored
 
     def _split_or_walk(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> Walked:
-        """Split a range if a lane is free and half of it is worth an invocation, else walk through it."""
+        """Split a range if a lane is free and half of the range is worth an invocation; otherwise walk through it."""
         seconds, lanes = self._settings.piece_seconds, lanes_of(self._settings, pass_.scope)
         if open_ranges >= lanes:
             return self._walk(pass_, start, open_ranges, seconds)
-        marks = self._store.known_marks(pass_)
+        marks = self._store.earlier_marks(pass_)
         begins = start.after == start.begin
-        # While all ranges are being begun, those that are not yet are no free lanes.
+        # While the first ranges are being begun, lanes without a range are not free.
         is_share = begins and not _is_shared(range_name, lanes)
         if marks and (is_share or expected_objects(start.after, start.until, marks) < WORTH_SPLITTING):
             return self._walk(pass_, start, open_ranges, seconds)
         walked = Walked(start)
         if not marks:
-            # Nobody knows how long it is. Perhaps this is enough.
+            # The length of the range is unknown. Perhaps this time suffices.
             walked = self._walk(pass_, start, open_ranges, min(seconds, FIRST_SECONDS))
             if walked.error or walked.piece.kind is not Kind.MORE:
                 return walked
-        # What begins splits where its halves will: by the marks alone, if they tell.
+        # A new range splits as its halves will: by the marks alone, if they suffice.
         cut = middle_of(start.after, start.until, marks) if marks and begins else None
-        with suppress(StorageError):  # the walk meets the same, and says so in its piece
+        with suppress(StorageError):  # the walk meets the same error and records it
             cut = cut or self._cut(pass_, walked.piece, marks)
         if cut:
             return Walked(replace(walked.piece, kind=Kind.SPLIT, cut=cut))
         return self._walk(pass_, walked.piece, open_ranges, seconds)
 
     def _act(self, pass_: Pass, range_name: str, stored: Piece) -> Piece:
-        """Do what follows from a piece, which everybody who knows it may do."""
+        """Do the step that follows a piece; every worker that knows the piece may do it."""
         if stored.kind is Kind.SPLIT:
             self._begin_halves(pass_, range_name, stored)
         elif stored.kind is Kind.DONE:
@@ -162,24 +167,27 @@ class Worker:
         return stored
 
     def _begin_halves(self, pass_: Pass, range_name: str, stored: Piece) -> None:
-        """Write the first pieces of both halves; and where the marks tell where these split, those of theirs, until
-        there are as many ranges as lanes: else each would wait for an invocation to find that out."""
+        """Write the first pieces of both halves, and of their halves if the marks show where these split.
+
+        This goes on until there are as many ranges as lanes: otherwise each range would wait for an invocation to find
+        its cut.
+        """
         lanes = lanes_of(self._settings, pass_.scope)
-        marks = self._store.known_marks(pass_) if _is_shared(f"{range_name}0", lanes) else ()
+        marks = self._store.earlier_marks(pass_) if _is_shared(f"{range_name}0", lanes) else ()
         split = [(range_name, stored)]
         for name, piece in split:
-            for half, begun in zip("01", piece.halves(), strict=True):
+            for half, start in zip("01", piece.halves(), strict=True):
                 may_split = _is_shared(f"{name}{half}", lanes) and len(split) + 1 < lanes
-                planned = _planned(begun, marks) if may_split else begun
+                planned = _planned(start, marks) if may_split else start
                 first = self._store.write(pass_.name, f"{name}{half}", 0, planned)
                 if first and first.kind is Kind.SPLIT:
                     split.append((f"{name}{half}", first))
 
     def _end(self, pass_: Pass, tree: Tree) -> None:
-        """Write the total. Everybody who does writes the same, because pieces do not change."""
+        """Write the total. Every worker writes the same total, because pieces do not change."""
         pieces = self._store.last_pieces(pass_.name, tree)
         if not tiles(pieces):
-            # A piece is unreadable, or was written between two pages of the listing: whoever looks next sees it.
+            # A piece is unreadable, or was written between two pages of the listing: the next worker reads it.
             log.error({"pass": pass_.name, "problem": "its pieces do not fit together, so there is no total yet"})
             return
         before = self._store.state(pass_.before) if pass_.before else None
@@ -187,7 +195,7 @@ class Worker:
         self._store.clear_away(pass_.name)
 
     def _cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
-        """Where the rest of a range splits; None if that is one page, or there is no such key."""
+        """Return the key at which the remainder of a range splits; None if that is one page, or has no such key."""
         prefix, source = pass_.scope.key_filter.prefix, self._source.within(self._listing_seconds())
         page = source.list_page(prefix, start.after)
         last = page.objects[-1].name if page.objects else ""
@@ -195,8 +203,8 @@ class Worker:
             return None
 
         def next_key(after: str) -> str | None:
-            found = source.first_name(prefix, after)
-            return found if found and not (start.until and found > start.until) else None
+            following = source.first_name(prefix, after)
+            return following if following and not (start.until and following > start.until) else None
 
         cut = find_cut(page.objects[0].name, start.until, marks, next_key)
         is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)
@@ -204,24 +212,26 @@ class Worker:
 
 
 def _is_shared(range_name: str, lanes: int) -> bool:
-    """Whether there are more lanes than ranges that have been halved as often as this one."""
+    """Return True if there are more lanes than ranges that were halved as often as this range."""
     return 1 << (len(range_name) - len(ROOT_RANGE)) < lanes
 
 
-def _planned(begun: Piece, marks: Sequence[KeyMark]) -> Piece:
-    """The first piece of a range that is to be shared: it splits at once if half of it is worth an invocation."""
-    is_large = expected_objects(begun.after, begun.until, marks) >= WORTH_SPLITTING
-    cut = middle_of(begun.after, begun.until, marks) if is_large else None
-    return replace(begun, kind=Kind.SPLIT, cut=cut) if cut else begun
+def _planned(start: Piece, marks: Sequence[KeyMark]) -> Piece:
+    """Return the first piece of a range to be shared: it splits at once if half of it is worth an invocation."""
+    is_large = expected_objects(start.after, start.until, marks) >= WORTH_SPLITTING
+    cut = middle_of(start.after, start.until, marks) if is_large else None
+    return replace(start, kind=Kind.SPLIT, cut=cut) if cut else start
 
 
-def _rest_without_progress(piece: Piece, start: Piece) -> Piece:
-    """A piece that got nowhere rests, or its events would wake one such piece after the other; and until tomorrow if
-    many before it did not either."""
+def _pause_without_progress(piece: Piece, start: Piece) -> Piece:
+    """Let a piece without progress rest, and until the next day if many before it made none.
+
+    Otherwise its events would wake one such piece after the other.
+    """
     if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
         return replace(piece, stuck=0)
     stopped = piece.stopped or Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
-    resting = replace(piece, kind=Kind.REST, stopped=stopped, stuck=start.stuck + 1)
+    resting = replace(piece, kind=Kind.RESTING, stopped=stopped, stuck=start.stuck + 1)
     if not resting.is_stuck:
         return resting
     return replace(resting, stopped=stopped._replace(why=stopped.why + _UNTIL_TOMORROW.format(resting.stuck)))

@@ -19,7 +19,7 @@ from oss_oms_sync.jobs.certify.class_checks import checks_of_classes, unseen
 from oss_oms_sync.jobs.certify.closing_checks import REHEARSED, closed, nothing_waits, oms_finished, stood_still
 from oss_oms_sync.jobs.certify.evidence import DEPLOY, DOCTOR, METADATA, NOT_IN_SCOPE, Comparison, Evidence
 from oss_oms_sync.jobs.certify.sample import BACK_TO_SOURCE, OUT_OF_TIME
-from oss_oms_sync.passes.states import LATEST
+from oss_oms_sync.passes.states import MAX_PASS_AGE
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, Side
 from oss_oms_sync.settings import Settings
 
@@ -95,9 +95,9 @@ def _scope(evidence: Evidence, settings: Settings) -> Finding:
     if frozen and began < timestamp(frozen):
         return finding(Result.NOT_RUN, t("{seen}, before the freeze", seen=text), following, begin)
     # A recheck of some keys does not make the results for all others any newer.
-    if frozen and comparison.state.ended < timestamp(evidence.now - LATEST):
+    if frozen and comparison.state.ended < timestamp(evidence.now - MAX_PASS_AGE):
         return finding(Result.NOT_RUN, t("{seen}, too long ago", seen=text), following, begin)
-    if not comparison.tally.found_nothing:
+    if not comparison.tally.has_no_objects:
         return finding(Result.PASSED, text)
     return finding(
         Result.NOT_PROVEN,

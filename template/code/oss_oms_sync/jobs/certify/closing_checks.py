@@ -15,7 +15,7 @@ from oss_oms_sync.errors import Failure
 from oss_oms_sync.jobs.certify.class_checks import by_hand, unseen
 from oss_oms_sync.jobs.certify.evidence import DOCTOR, OMS_UNFINISHED, Due, Evidence
 from oss_oms_sync.jobs.certify.oms_work import CLOSED_AFTER
-from oss_oms_sync.passes.states import LATEST
+from oss_oms_sync.passes.states import MAX_PASS_AGE
 from oss_oms_sync.passes.tally import MAX_KEYS
 from oss_oms_sync.rules.remedy import PERHAPS_COPIED, closed_remedy
 
@@ -353,4 +353,4 @@ def _lists_count_from(evidence: Evidence) -> list[str]:
     # A second later, because it may have been in the same second.
     after = timestamp(as_of + timedelta(seconds=1)) if as_of else ""
     is_closed = evidence.options.frozen is not None and evidence.closed is not None
-    return [after, timestamp(evidence.now - LATEST), timestamp(finished) if finished and is_closed else ""]
+    return [after, timestamp(evidence.now - MAX_PASS_AGE), timestamp(finished) if finished and is_closed else ""]

@@ -342,7 +342,7 @@ def _due(
             for part in parts_of(waiting, _AT_ONCE):
                 looked = entries(invocation, destination, [failed_key.key for failed_key in part])
                 for key, entry in zip(part, looked, strict=True):
-                    object_class = judge.judge_alone(entry.without_records()).found
+                    object_class = judge.judge_alone(entry.without_records()).object_class
                     if entry.source and object_class not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
                         written = max(listed.modified for listed in (entry.source, entry.destination) if listed)
                         due.append(Due(key, object_class, are_same_size(entry), was_tried=written < tried_until))

@@ -179,7 +179,7 @@ def in_scope(context: CheckContext) -> Finding:
     # The last pass over all objects has covered the names that are not checked here.
     answer = None if has_object or is_whole else answering(context.reconciles, key_filter.prefix)
     last = answer.of if answer else None
-    if last and not last.tally.found_nothing:
+    if last and not last.tally.has_no_objects:
         return ok(t("there are objects in scope, by the pass of {started}", started=last.started))
     if has_object:
         return ok(t("there are objects in scope"))

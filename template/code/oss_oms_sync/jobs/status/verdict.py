@@ -213,7 +213,7 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
 def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if no object is in scope, so that nothing can be in step."""
     last = facts.coverage.recent
-    if last and last.tally.found_nothing:
+    if last and last.tally.has_no_objects:
         yield unknown(
             t(
                 "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
