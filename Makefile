@@ -38,7 +38,9 @@ unit: .venv/.dev ## Run the unit tests but what takes long, the laws and whole j
 		$(addprefix --ignore=tests/unit/,jobs ops/migrate ops/canary))
 
 test: setup ## Run every test, side by side on all cores (EXTRAS=1: what that leaves out, as CI does; COVERAGE=1: measured)
-	$(PYTEST) $(if $(EXTRAS),-m "extras or part") $(if $(COVERAGE),--cov --cov-fail-under=95)
+	@# The coverage is that of both together.
+	$(PYTEST) $(if $(EXTRAS),-m "extras or part") \
+		$(if $(COVERAGE),--cov $(if $(EXTRAS),--cov-append --cov-fail-under=95,--cov-report=))
 
 check: setup ## Lint, and check types and layers
 	$(BIN)/ruff check $(CODE)

@@ -49,10 +49,10 @@ def test_make_test_is_run_once_as_the_readme_has_it_and_the_extras_beside_it(mac
     done, notes = run(machine)
     assert done.returncode == 0, done.stderr
     assert [line for line in notes if line.startswith("make")] == [
-        "make setup REQUIRE_TOOLS=1 EXTRAS= COVERAGE=",
-        "make check REQUIRE_TOOLS=1 EXTRAS= COVERAGE=",
+        "make setup REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
+        "make check REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
         "make test REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
-        "make test EXTRAS=1 REQUIRE_TOOLS=1 EXTRAS= COVERAGE=",
+        "make test EXTRAS=1 REQUIRE_TOOLS=1 EXTRAS= COVERAGE=1",
     ]
     assert "`make test`" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert not [line for line in notes if line.startswith("apt-get")]

@@ -11,12 +11,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote_to_bytes
 
 from sandbox.keys import Credential
 from sandbox.obs.errors import ObsError, access_denied
-from sandbox.server.message import Request
+from sandbox.server.message import Request, parse_http_date
 
 _AUTHORIZATION = re.compile(r"OBS ([^:\s]+):([A-Za-z0-9+/=]+)")
 _MAX_SKEW_SECONDS = 15 * 60
@@ -98,10 +97,10 @@ def _check_expiry(moment: str, skew: Callable[[float], float]) -> None:
 def _check_date(request: Request, skew: Callable[[float], float]) -> None:
     given = request.headers.get("x-obs-date") or request.headers.get("date", "")
     try:
-        date = parsedate_to_datetime(given)
+        signed_at = parse_http_date(given)
     except ValueError:
         raise ObsError(403, "AccessDenied", "A valid Date or x-obs-date header is required.") from None
-    if abs(skew(date.timestamp())) > _MAX_SKEW_SECONDS:
+    if abs(skew(signed_at)) > _MAX_SKEW_SECONDS:
         raise ObsError(
             403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."
         )

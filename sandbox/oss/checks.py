@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 
 from sandbox.oss.answers import checksums, last_modified
 from sandbox.oss.call import Call
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml
 from sandbox.oss.objects import OssObject
-from sandbox.server.message import Request
+from sandbox.server.message import Request, parse_http_date
 
 
 def check_body(request: Request) -> None:
@@ -65,7 +64,7 @@ def _precondition_failed(condition: str) -> OssError:
 
 def _moment(given: str | None) -> float | None:
     try:
-        return parsedate_to_datetime(given).timestamp() if given else None
+        return parse_http_date(given) if given else None
     except ValueError:
         return None
 

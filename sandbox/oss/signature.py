@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
@@ -21,7 +20,7 @@ from urllib.parse import quote, unquote_to_bytes
 from sandbox.keys import Credential
 from sandbox.oss.errors import OssError, access_denied, invalid_argument, not_implemented
 from sandbox.oss.objects import iso_time
-from sandbox.server.message import Request
+from sandbox.server.message import Request, parse_http_date
 
 _ALGORITHM = "OSS4-HMAC-SHA256"
 _PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -138,10 +137,10 @@ def _timestamp(request: Request) -> str:
     if given is not None and _BASIC_DATE.fullmatch(given):
         return given
     try:
-        moment = parsedate_to_datetime(given or request.headers["date"])
+        moment = parse_http_date(given or request.headers["date"])
     except (KeyError, ValueError):
         raise access_denied("OSS authentication requires a valid Date.") from None
-    return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _check_date(authorization: _Authorization, skew: Callable[[float], float]) -> None:

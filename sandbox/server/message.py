@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from urllib.parse import unquote_plus
 
@@ -42,3 +43,12 @@ class Response:
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def parse_http_date(text: str) -> float:
+    """Return the time in seconds since 1970; raise ValueError for anything else, and for a time without its zone, which
+    would be the machine's."""
+    date = parsedate_to_datetime(text)
+    if date.tzinfo is None:
+        raise ValueError(text)
+    return date.timestamp()

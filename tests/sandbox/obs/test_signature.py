@@ -38,6 +38,10 @@ WRONG = {
     "another key": ({"key": "a", "path": "/b"}, "SignatureDoesNotMatch"),
     "another bucket": ({"host": "other.obs.cn-north-4.myhuaweicloud.com"}, "SignatureDoesNotMatch"),
     **{f"date {one}": ({"headers": {"Date": one}}, "AccessDenied") for one in ("", "2026-01-01T00:00:00Z", "now")},
+    **{
+        f"date without a zone {text}": ({"headers": {"Date": text}}, "AccessDenied")
+        for text in ("Thu, 01 Jan 2026 00:00:00", "Thu, 01 Jan 2026 00:00:00 GM0", "Thu, 01 Jan 2026 00:00:00 -0000")
+    },
     "a lasting key with a token": ({"headers": {"x-obs-security-token": "token"}}, "InvalidSecurity"),
 }
 

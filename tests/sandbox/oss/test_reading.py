@@ -86,6 +86,7 @@ CONDITIONS = [
     ({"If-None-Match": "0" * 32}, 200, ""),
     ({"If-Modified-Since": 1}, 200, ""),
     ({"If-Modified-Since": "yesterday", "If-Unmodified-Since": "yesterday"}, 200, ""),
+    ({"If-Unmodified-Since": "Thu, 01 Jan 1998 00:00:00"}, 200, ""),  # of no zone, so no time
     ({"If-None-Match": ETAG}, 304, ""),
     ({"If-None-Match": f'"{ETAG}"'}, 304, ""),
     ({"If-Modified-Since": 0}, 304, ""),

@@ -117,6 +117,7 @@ def test_a_clock_may_be_a_quarter_of_an_hour_off(box, photos, refused, sign):
         ("photos/a", {}, ("aliyun_v4_request", "aws4_request"), {}, "InvalidArgument"),
         ("photos/a", {}, ("", ""), {"x-oss-date": "yesterday"}, "AccessDenied"),
         ("photos/a", {}, ("", ""), {"x-oss-date": "20261399T000000Z"}, "AccessDenied"),
+        ("photos/a", {}, ("", ""), {"x-oss-date": "Thu, 01 Jan 2026 00:00:00"}, "AccessDenied"),
     ],
 )
 def test_what_is_not_as_it_was_signed_is_refused(oss_requests, box, http, path, params, replaced, headers, code):
