@@ -1,4 +1,4 @@
-"""Which objects a pass is about, what each is for it, and so whether it is sent."""
+"""The objects that a pass covers, their classes, and so the objects that it sends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recorded_without_an_etag(world: ReconcileWorld, key: str) -> None:
 
 
 SENT = ["scanned", "submitted", "accepted"]
-# What happens to an object, in order, and what it counts as an hour later.
+# The events of an object, in order, and its class an hour later.
 CASES = {
     "no record": (["upload"], SENT),
     "in step": (["in_step"], ["scanned", "covered"]),
@@ -80,19 +80,19 @@ def test_records_of_deleted_objects_are_counted_and_not_sent(world):
 
 
 @pytest.mark.parametrize(("minutes", "pending"), [(14, 1), (16, 0)])
-def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(world, minutes, pending):
+def test_objects_younger_than_15_minutes_are_left_for_the_next_pass(world, minutes, pending):
     world.later()
     world.upload("a", minutes_ago=minutes)
     assert world.reconcile()["pending"] == pending
 
 
 def new(world: ReconcileWorld) -> tuple[int, int]:
-    """How many objects were new to the last pass, and how many of those had no record."""
+    """Return the number of objects that were new to the last pass, and the number of those without a record."""
     *_, state = world.passes()
     return state.counts["new"], state.counts["new_missing"]
 
 
-def test_what_was_written_while_the_project_was_closed_is_sent_once_it_is_open_however_young_it_is(world):
+def test_objects_written_while_closed_are_sent_once_open_at_any_age(world):
     # GIVEN a project that is closed, and has no trigger any more
     world.later(72 * HOUR)
     world.reconcile()
@@ -132,7 +132,7 @@ def test_records_in_the_source_bucket_are_never_sent(world):
     assert counts(world.reconcile()) == {}
 
 
-def test_objects_written_since_the_last_pass_are_counted_as_new_and_as_new_missing(world):
+def test_objects_written_since_the_last_pass_count_as_new_and_new_missing(world):
     # GIVEN lost objects on both sides of what the last pass left to their events, and of what this one leaves
     world.later(72 * HOUR)
     world.reconcile()
