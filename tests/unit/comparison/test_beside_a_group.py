@@ -49,7 +49,7 @@ def test_what_a_group_will_copy_is_left_to_it_and_what_came_later_is_not(world):
     assert world.sent() == {"new"}
     assert (result["finished"], result["stop"], result["is_migration_unknown"]) == (True, None, False)
 
-    # WHEN it has copied one, and is over, THEN the other is sent
+    # WHEN the group has copied an object and is finished, THEN the other is sent
     world.write("old/1", "A")
     over(world, "done")
     assert "old/2" in classes(compare(world))["missing"]

@@ -154,14 +154,14 @@ def test_a_piece_ends_before_its_lists_are_too_large_and_the_next_goes_on():
             if answer["finished"]:
                 break
             world.later(HOUR)
-    # THEN each key is in one list, and no list is longer than one key more than that
+    # THEN each key is in one list, and no list exceeds the limit by more than one key
     assert lines(world, answer) == [f"+ {key}" for key in names]
     assert max(len(listing.encode()) for listing in lists(world, answer)) <= 24
     assert classes(answer) == {"missing": names}
 
 
 def test_an_unsettled_key_of_a_piece_is_only_in_the_next_pieces_list():
-    # GIVEN an OMS that refuses keys, of which the log bucket takes no failed records
+    # GIVEN an OMS that refuses keys, and a log bucket that refuses their failed records
     world = CompareWorld(LANES="1")
     world.upload("a link", kind="Symlink")
     world.lost(*"bcd")

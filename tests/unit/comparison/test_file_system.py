@@ -81,12 +81,12 @@ def test_what_is_there_is_held_whatever_its_name(world):
 
 
 def test_what_is_impossible_is_so_still_when_it_is_judged_again(world):
-    # GIVEN a file and a folder of one name, of which neither is in OBS
+    # GIVEN a file and a folder of the same name, neither of them in OBS
     make_file_system(world)
     world.lost("x/b", "x/b/c", data="12")
     assert classes(world.compare()) == {"missing": ["x/b", "x/b/c"]}
 
-    # WHEN OMS has copied the file, THEN what is in the folder cannot be copied
+    # WHEN OMS has copied the file, THEN the objects in the folder cannot be copied
     world.write("x/b", "12")
     world.later(HOUR)
     assert classes(world.compare({"again": True})) == {"equal_contents": ["x/b"], "impossible": ["x/b/c"]}

@@ -85,7 +85,7 @@ def test_copies_accepted_before_the_window_hide_no_later_object(world):
     world.copy_all()
     world.later(20 * MINUTE)
 
-    # WHEN one is accepted after that, THEN it is left, whatever the sum says
+    # WHEN an object is accepted after that, THEN it is unfinished, in spite of the sum
     accept(world, "d")
     world.later(20 * MINUTE)
     assert (in_hand(world.invocation()).left, class_of(world, "d")) == (1, "in_flight")

@@ -39,7 +39,7 @@ def read(world: CompareWorld) -> int:
 
 
 def test_each_object_is_read_once_and_again_only_after_a_change(world):
-    # GIVEN objects in parts, one of them with a name that leaves no room for a record's
+    # GIVEN objects in parts, one of them with a name too long for its record's
     keys = [LONG, *(f"{number:03}" for number in range(30))]
     in_parts(world, *keys)
     # WHEN they are compared deeply, THEN each is read, and the next time none
@@ -69,7 +69,7 @@ def test_proofs_of_deleted_objects_are_passed_over(world):
 
 @pytest.mark.parametrize("end", ["it dies", "OSS fails"])
 def test_a_pass_that_never_ends_loses_no_proof(world, end):
-    # GIVEN a deep comparison that comes to nothing after it has read two of four objects
+    # GIVEN a deep comparison that fails after it has read two of four objects
     in_parts(world, *"abcd")
 
     def happens(kind: str, names: Sequence[str]) -> None:
@@ -81,7 +81,7 @@ def test_a_pass_that_never_ends_loses_no_proof(world, end):
         world.compare({"deep": True})
     world.source.before = lambda *_: None
     world.source.heal()
-    # WHEN another one compares, THEN what was read is known
+    # WHEN another comparison runs, THEN it uses the kept proofs
     assert compare(world) == {"equal_contents": ["a", "b"], "equal_size": ["c", "d"]}
     read(world)
     assert compare(world, deep=True) == {"equal_contents": ["a", "b", "c", "d"]}

@@ -82,7 +82,7 @@ def class_at(key: str, state: Seen, listed: float, in_hand: float) -> str | None
     if source.written > listed - 15 * MINUTE:
         return "moving"
     class_name = _class_of_both(state, in_hand)
-    # A failed record may be written anew each minute.
+    # A failed record may be written again each minute.
     return "moving" if _is_late(state, listed) and class_name not in {*EQUAL, "failed_before"} else class_name
 
 
@@ -259,7 +259,7 @@ def test_in_each_interleaving_each_class_is_possible_and_settles(tale, lanes, co
             world.reconcile()
             compared = world.compared()
             if world.task.acceptance_request == before:
-                break  # so would the next ones end
+                break  # the next passes would end equally
         assert not compared.sent
         for key in world.keys:
             (state,) = compared.combinations(key)

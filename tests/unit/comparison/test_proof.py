@@ -199,7 +199,7 @@ def test_too_big_for_a_whole_piece_stays_unproven_and_is_said(world):
 def test_what_there_was_little_time_left_for_is_read_by_the_next_piece(world):
     # GIVEN two objects that take most of a piece each
     world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
-    # WHEN they are compared, with what is left of one call after the other
+    # WHEN they are compared, in the time left by each call
     with slow_reading(world, 100):
         assert not world.compare({"deep": True}, timeout=200)["finished"]
         world.later(HOUR)
@@ -268,12 +268,12 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
     ],
 )
 def test_a_difference_in_equal_size_is_sent_only_if_oms_would_copy_it(world, mode, is_sent, words):
-    # GIVEN a version that OMS has skipped, and an object of another size that somebody wrote
+    # GIVEN a version that OMS has skipped, and a user's object of another size
     world.task.overwrite_mode = mode
     put(world, "version 2", "version 1")
     world.lie_in_both("b", data="12", there="123")
 
-    # WHEN it is read, THEN the answer says how many were proven to differ, and what helps
+    # WHEN it is read, THEN the answer has the number of proven differences, and the remedy
     answer = world.compare({"deep": True})
     overwritten, remedy = answer["classes"]["overwritten"], answer["remedies"]["overwritten"]
     assert (overwritten["keys"], overwritten["proven_different"], world.sent()) == (["a", "b"], 1, set())
@@ -320,7 +320,7 @@ def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):
 
 
 def test_what_reading_showed_of_what_is_judged_again_is_what_it_shows_now(world):
-    # GIVEN objects that cannot be read: of one the checksums differ, and the other counts as equal
+    # GIVEN unreadable objects: the first has different checksums, and the second counts as equal
     world.lie_in_both("s", data="AB", there="BA")
     put(world, "AABB", "AABB")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get")
@@ -331,10 +331,10 @@ def test_what_reading_showed_of_what_is_judged_again_is_what_it_shows_now(world)
 
     unread = {"unreadable": 2, "keys": {"unreadable": ["a", "s"]}}
     assert shown(deep=True) == unread
-    # WHEN the first is judged again, also where it can be read, THEN each counts once, as it is by now
+    # WHEN the first is rechecked, also once it is readable, THEN each counts once, by its current state
     assert shown(deep=True, again=True) == unread
     world.source.heal()
     amended = {"unreadable": 1, "different": 1, "bytes": 2, "keys": {"unreadable": ["a"]}}
     assert shown(deep=True, again=True) == shown(look=True) == amended
-    # AND so it is where nothing has to be read any more
+    # AND equally if no object must be read any more
     assert shown(deep=True, again=True) == amended

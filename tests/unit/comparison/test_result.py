@@ -48,7 +48,7 @@ def test_sides_have_digests_of_64_hex_digits_and_the_source_a_state(world):
 
 
 def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
-    # GIVEN an object that is accepted a minute after it was written and copied three minutes later, and one that is not
+    # GIVEN an object that is accepted a minute after its write and copied three minutes later, and an unaccepted object
     world.put("b", "1")
     world.later(60)
     world.deliver()
@@ -65,7 +65,7 @@ def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
 
 
 def test_what_is_older_or_of_another_size_in_obs_has_not_arrived(world):
-    # GIVEN two objects that OMS has copied, both written once more; and somebody writes one to OBS
+    # GIVEN two objects that OMS has copied, both written once more, and a user overwrites one in OBS
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
     world.later(HOUR)
@@ -74,7 +74,7 @@ def test_what_is_older_or_of_another_size_in_obs_has_not_arrived(world):
     world.later(HOUR)
     # WHEN they are compared
     answer = world.compare()
-    # THEN neither counts as a copy, and only that which OMS may still bring as one to come
+    # THEN neither counts as a copy, and only the object that OMS may still copy counts as not yet copied
     assert classes(answer) == {"equal_contents": ["a/1"], "older": ["older"], "overwritten": ["overwritten"]}
     assert (answer["lag"]["copied"]["objects"], answer["lag"]["copied"]["not_yet"]) == (1, 1)
 

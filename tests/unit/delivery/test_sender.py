@@ -55,7 +55,7 @@ def test_keys_of_a_batch_that_the_time_did_not_reach_are_left():
     world = Sends(timeout=20, round_trip=3.0)
     world.oms.refuse("k9".__eq__)
 
-    # WHEN it is sent, THEN each key is left, accepted, or recorded as failed; one in doubt is left once as well
+    # WHEN it is sent, THEN each key is left, accepted, or recorded as failed; the key in doubt is left once as well
     assert world.send(*KEYS, in_doubt=("k8",)) == ["k8", "k7", "k9"]
     assert (world.recorded("success"), world.recorded("failed")) == ({"k0", "k1", "k2", "k3", "k4"}, {"k5", "k6"})
     assert (world.sender.accepted, world.sender.failed) == (5, {"TIMEOUT": 2})
@@ -209,7 +209,7 @@ def test_five_refused_batches_in_a_row_stop_a_run_and_others_reset_it(world):
 
 
 def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
-    # GIVEN four batches that OMS cannot take, and one of which it refuses the first half key by key
+    # GIVEN four batches that OMS refuses, and a batch whose first half it refuses key by key
     world.oms.faults.then(*[DOWN] * 20, *[BAD] * 10, *[DOWN] * 5)
     for _ in range(5):
         world.send(*KEYS)

@@ -53,7 +53,7 @@ def test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call(world):
 
 
 def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
-    # GIVEN a bucket of which an earlier pass has left marks
+    # GIVEN a bucket with the marks of an earlier pass
     world.fill(30)
     assert reconcile(world)["finished"]
     (total,) = (name for name in world.bucket.names(world.store.prefix) if name.endswith("/total"))
@@ -91,7 +91,7 @@ def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
     # GIVEN the marks of a pass over forty objects
     with copied(40, LANES=str(lanes)) as world:
         assert world.reconcile()["finished"]
-        # WHEN the next one begins, and has no time but for its first piece
+        # WHEN the next pass begins, with time only for its first piece
         result = first_look(world, "reconcile")
         # THEN all lanes have their range, and each object still counts once
         assert result["ranges"] == {"open": lanes, "done": 0}
@@ -102,7 +102,7 @@ def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
 
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
 def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
-    # GIVEN a pass of one job that ended
+    # GIVEN a finished pass of a job
     with copied(100, LANES="2") as world:
         assert world.ask(first)["finished"]
         # WHEN the other job's first pass begins, THEN it splits before it walks anywhere

@@ -105,7 +105,7 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     walks.meanwhile = overtake
     first.by_timer(USUAL, DAY)
 
-    # THEN there is one, named after the day
+    # THEN there is a single pass, named after the day
     assert len(walks.began) == 2
     (name,) = world.store.names()
     assert name.endswith("-20260102T000000000000Z")
@@ -220,7 +220,7 @@ def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
 
 
 def test_a_call_by_hand_waits_for_what_others_do(world, walks):
-    # GIVEN a pass, and another instance that does one half a minute later
+    # GIVEN a pass, and another instance that does a half of it a minute later
     pass_ = at_work(world, walks, "r0")
     began, sleep = world.clock.seconds, world.clock.sleep
 
@@ -233,13 +233,13 @@ def test_a_call_by_hand_waits_for_what_others_do(world, walks):
     world.clock.sleep = meanwhile  # type: ignore[method-assign]
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
 
-    # THEN it did only the other half, and answers once all is done
+    # THEN the call did only the other half, and answers when the pass is done
     assert (bool(state.ended), stopped, walks.began) == (True, None, [("m", "")])
     assert 60 < world.clock.seconds - began < 70
 
 
 def test_a_call_by_hand_says_that_the_time_is_up_with_enough_of_it_left(world, walks):
-    # GIVEN a pass on which somebody works all the time
+    # GIVEN a pass with a worker at all times
     at_work(world, walks)
     began = world.clock.seconds
     state, stopped = driver(world, walks, seconds=170).by_hand(USUAL, restart=False)

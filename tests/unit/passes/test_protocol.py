@@ -90,7 +90,7 @@ def test_with_versioning_no_piece_is_read_for_a_total(world, pass_name):
 
 
 def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world):
-    # GIVEN a tick that is about to write a piece, when an unreadable one is there
+    # GIVEN a tick that is about to write a piece where an unreadable piece exists
     world.tick(stops_before="/r/0000")
     world.tick(stops_before="/r/0000")
     world.run(1)
@@ -100,7 +100,7 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
             del world.bucket.objects[name]
     world.bucket.add(StoredObject(f"{PREFIX}{pass_name}/r/0000", b"?"))
 
-    # WHEN it goes on, THEN nothing follows from its own copy
+    # WHEN it continues, THEN its own copy has no effect
     world.run(0)
     assert (written(world), world.store.state(pass_name)) == (["r/0000"], None)
 
@@ -113,7 +113,7 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
 
 def test_a_pass_without_its_last_piece_blocks_no_new_pass_in_its_slot(world):
     """The timer's next tick on the same day begins another pass."""
-    # GIVEN a timer's pass of which only the total is missing, and then its last piece
+    # GIVEN a timer's pass that lacks only the total, and then also its last piece
     slow(world)
     world.tick()
     world.event(0, stops_before="/total")
@@ -167,7 +167,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     world.tick()
     assert written(world) == ["r/0000"]
 
-    # AND a call by hand says so instead of beginning another, until somebody says that it should
+    # AND a manual call reports this and begins no other pass, until the user asks for it
     result = by_hand(world)
     assert (result["stop"], result["next"].endswith("python3 ops.py reconcile --restart")) == ("too_large", True)
     assert written(world) == ["r/0000"]
@@ -180,7 +180,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
 
 
 def test_a_worker_whose_pass_was_cleared_away_stops_and_leaves_no_piece(world):
-    # GIVEN a worker in the midst of a pass, when two newer ones have ended
+    # GIVEN a worker in the middle of a pass, after two newer passes have ended
     world.lost(*(f"d{number}" for number in range(7)))
     slow(world, 2.0)
     world.tick()
@@ -191,7 +191,7 @@ def test_a_worker_whose_pass_was_cleared_away_stops_and_leaves_no_piece(world):
         by_hand(world, restart=True)
     assert old not in world.store.names()
 
-    # WHEN it goes on, THEN its piece wakes nobody
+    # WHEN it continues, THEN its piece wakes no worker
     world.run(0)
     assert world.bucket.names(f"{PREFIX}{old}") == [f"{PREFIX}{old}/r/0001"]
     totals = [*world.totals]

@@ -137,10 +137,10 @@ def test_the_middle_is_that_of_the_counts_of_the_marks(first, until, marks, cut)
 
 
 def test_marks_of_keys_that_were_deleted_since_do_not_stop_the_splitting():
-    # GIVEN marks of a thousand keys, of which a tenth is left
-    # WHEN what is left is split
+    # GIVEN marks of a thousand keys, and a tenth of these keys
+    # WHEN their range is split
     cut, calls = cut_of(numbered("{:06}", 100), marks=marks_of(0, 1000))
-    # THEN it is near the middle, at the price of a call for each halving
+    # THEN the cut is near the middle, and costs a call for each halving
     assert "000040" < cut < "000070"
     assert calls <= 5
 
@@ -256,11 +256,11 @@ def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, 
     world = many(100, seconds_a_page=0.1)
     assert world.tick()["finished"]
 
-    # WHEN the next one begins, and has no time for more than some pages
+    # WHEN the next pass begins, with time for only a few pages
     world.oss.latency(listing=4)
     world.later(86_400)
 
-    # THEN what it walked through tells whether it split before that
+    # THEN the number of walked objects shows if it split first
     result = world.tick()
     assert (result["ranges"], result["covered"] == 0) == (ranges, ranges["open"] == 2)
 
@@ -272,7 +272,7 @@ def test_the_lowest_rate_is_one_range_s():
 
 @pytest.mark.parametrize("ranges", [1, 4])
 def test_a_pass_that_cannot_look_for_a_cut_is_begun_all_the_same(mocker, ranges):
-    # GIVEN marks that tell all cuts, or none, so that the first look is for one, and a source that answers nothing
+    # GIVEN marks for all cuts, or for none, so that a cut is sought first, and a source that does not answer
     mocker.patch.object(work, "WORTH_SPLITTING", 1)
     if ranges == 1:
         mocker.patch.object(work, "middle_of", return_value=None)

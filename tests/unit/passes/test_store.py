@@ -265,6 +265,6 @@ def test_after_a_change_of_the_source_bucket_a_pass_starts_at_the_front(asked):
     assert not mistaken.reconcile(asked)["finished"]
     world.oms.accepted.clear()
 
-    # WHEN the bucket's name is corrected, THEN a pass through this one begins at the front
+    # WHEN the bucket's name is corrected, THEN a pass through this bucket begins at the front
     assert world.reconcile(asked)["scanned"] == 30
     assert world.sent() == {f"{number:02}" for number in range(30)}
