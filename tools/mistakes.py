@@ -431,7 +431,7 @@ MISTAKES = (
     ),
     Mistake(
         "lists of differences that name too few keys",
-        f"{_UNIT}/comparison/test_again.py::test_lists_that_do_not_name_what_was_counted_are_an_error_and_change_nothing[less]",
+        f"{_UNIT}/comparison/test_again.py::test_incomplete_lists_are_an_error_and_change_nothing[less]",
         f"{_CODE}/comparison/again.py",
         "if len(keys) != number:",
         "if len(keys) > number:",
@@ -609,14 +609,14 @@ MISTAKES = (
     ),
     Mistake(
         "a range that is stuck for ever",
-        f"{_UNIT}/passes/test_bounds.py::test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_somebody_asks",
+        f"{_UNIT}/passes/test_bounds.py::test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call",
         f"{_CODE}/passes/work.py",
         "stuck=start.stuck + 1",
         "stuck=1",
     ),
     Mistake(
         "the usual pass cleared away by deep ones",
-        f"{_UNIT}/passes/test_store.py::test_the_last_pass_without_wishes_is_kept_however_many_with_wishes_came_after_it",
+        f"{_UNIT}/passes/test_store.py::test_the_last_pass_without_wishes_is_kept_after_passes_with_wishes",
         f"{_CODE}/passes/store.py",
         " - {*usual[-1:]}",
         "",
@@ -658,7 +658,7 @@ MISTAKES = (
     ),
     Mistake(
         "refused keys called rejected where none is accepted",
-        f"{_UNIT}/delivery/test_batches.py::test_where_nothing_is_accepted_nothing_is_rejected_because_nothing_shows_that_the_task_works",
+        f"{_UNIT}/delivery/test_batches.py::test_without_any_accepted_key_no_key_counts_as_rejected",
         f"{_CODE}/delivery/batches.py",
         "if any(outcomes[key] is None for key in batch):",
         "if batch:",
@@ -714,7 +714,7 @@ MISTAKES = (
     ),
     Mistake(
         "throttling that does not slow a run down",
-        f"{_UNIT}/delivery/test_sender.py::test_batches_throttled_to_their_end_halve_the_rate_down_to_a_call_a_second_and_others_bring_it_back",
+        f"{_UNIT}/delivery/test_sender.py::test_throttled_batches_halve_the_rate_and_others_restore_it",
         f"{_CODE}/delivery/sender.py",
         "max(self._slowest, self._rate / 2)",
         "self._rate",
@@ -934,7 +934,7 @@ MISTAKES = (
     ),
     Mistake(
         "a watermark that passes over what is too young to be judged",
-        f"{_UNIT}/comparison/test_result.py::test_an_object_too_young_to_be_judged_holds_the_watermark_back_until_it_is_there[lost]",
+        f"{_UNIT}/comparison/test_result.py::test_a_young_object_holds_the_watermark_back_until_it_arrives[lost]",
         f"{_CODE}/comparison/count.py",
         "(object_class is ObjectClass.MOVING and not arrived)",
         "(object_class is ObjectClass.MOVING and arrived)",
@@ -969,14 +969,14 @@ MISTAKES = (
     ),
     Mistake(
         "sending on and on what a migration copies sooner",
-        f"{_BESIDE}::test_a_pass_that_has_sent_more_than_a_migration_would_beat_counts_on_and_says_what_is_quicker[compare]",
+        f"{_BESIDE}::test_a_pass_with_too_many_submissions_counts_on_and_names_migrate[compare]",
         f"{_CODE}/passes/store.py",
         "for piece in pieces.values()) < pass_.most",
         "for piece in pieces.values()) >= 0",
     ),
     Mistake(
         "keys that are listed before they count",
-        f"{_UNIT}/comparison/test_count.py::test_what_a_piece_holds_back_is_in_no_list_but_that_of_the_one_that_goes_on",
+        f"{_UNIT}/comparison/test_count.py::test_an_unsettled_key_of_a_piece_is_only_in_the_next_pieces_list",
         f"{_CODE}/comparison/count.py",
         "            tally.lines += 1\n",
         "            tally.lines += 2\n",

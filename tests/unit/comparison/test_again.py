@@ -1,4 +1,4 @@
-"""Keys that differed are judged again one by one: so one late object does not cost another pass."""
+"""Rechecks of the keys that differed, which save another pass for a late object."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", 
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """One object is equal, one was overwritten in OBS, and the others are missing there; one is only in OBS."""
+    """Return a world with an equal object, an object overwritten in OBS, missing objects, and an object only in OBS."""
     world = CompareWorld(KEYS, LANES="1")
     world.put("equal", "1", "md5", "copied")
     world.lost(*KEYS[1:-1], data="12")
@@ -35,7 +35,7 @@ def world() -> CompareWorld:
 
 
 def again(world: CompareWorld, **asked: object) -> dict:
-    """What was found to differ, judged once more."""
+    """Recheck the keys that differed."""
     return world.compare({"again": True, **asked})
 
 
@@ -44,7 +44,7 @@ def look(world: CompareWorld) -> dict:
 
 
 def arrive(world: CompareWorld) -> None:
-    """OMS copies all that it has accepted, an hour ago."""
+    """Let OMS copy all accepted objects, an hour ago."""
     world.copy_all()
     world.later(HOUR)
 
@@ -58,11 +58,11 @@ def test_what_has_arrived_meanwhile_is_equal_without_another_pass(world):
         "overwritten": ["other"],
         "unknown": [KEYS[-1]],
     }
-    # WHEN OMS has copied all but one, which was deleted, and they are judged again
+    # WHEN OMS has copied all but a deleted object, and they are rechecked
     world.delete("gone")
     arrive(world)
     after = again(world)
-    # THEN each is where it is now, and what was equal is so still
+    # THEN each has its current class, and equal objects are still equal
     assert classes(after) == {
         "equal_contents": ["equal", *sorted(set(KEYS[1:6]) - {"gone"})],
         "overwritten": ["other"],
@@ -70,15 +70,15 @@ def test_what_has_arrived_meanwhile_is_equal_without_another_pass(world):
     }
     assert [[after[side][what] for what in WHAT] for side in SIDES] == [[6, 11], [7, 16]]
     assert (after["pass"], before["amended"]) == (before["pass"], None)
-    # AND whoever lists both buckets sees in OBS what was judged
+    # AND a listing of both buckets confirms the recheck
     assert before["twin"] != after["twin"] == world.compare({"dry_run": True})["twin"]
-    # AND that is what is seen from now on
-    seen = look(world)
-    assert (classes(seen), seen["amended"]) == (classes(after), after["amended"])
-    assert seen["amended"]
+    # AND later answers show the recheck
+    answer = look(world)
+    assert (classes(answer), answer["amended"]) == (classes(after), after["amended"])
+    assert answer["amended"]
 
 
-def test_it_sends_what_is_due_once_for_each_run_of_a_cutover_and_only_while_the_project_is_open(world):
+def test_rechecks_send_due_objects_once_for_each_cutover_if_open(world):
     # GIVEN a comparison of a closed project, and an OMS that loses what it accepts
     world.shut(True)
     world.compare()
@@ -86,26 +86,26 @@ def test_it_sends_what_is_due_once_for_each_run_of_a_cutover_and_only_while_the_
     sent.clear()
     world.later(HOUR)
 
-    def found_missing(**asked: str) -> set[str]:
-        """What is missing when it is judged again, a good while after the last time."""
-        found = classes(again(world, **asked))["missing"]
+    def recheck_missing(**asked: str) -> set[str]:
+        """Return the missing keys of a recheck, long after the last recheck."""
+        missing_count = classes(again(world, **asked))["missing"]
         while world.task.held:
             world.fail_copy()
         world.later(2 * HOUR)
-        return {*found}
+        return {*missing_count}
 
-    # THEN judging again sends nothing while it is closed, or where no run asks for it
-    found_missing(run="one")
+    # THEN a recheck sends nothing while the project is closed, or without a run
+    recheck_missing(run="one")
     world.shut(False)
-    found_missing()
+    recheck_missing()
     assert not sent
     # AND each run sends each key once
-    assert [found_missing(run=run) for run in ("one", "one", "two", "two")] == [missing] * 4
+    assert [recheck_missing(run=run) for run in ("one", "one", "two", "two")] == [missing] * 4
     assert sent == dict.fromkeys(missing, 2)
 
 
 def test_what_is_only_in_obs_stays_what_it_was_however_many_they_are(world):
-    # GIVEN one late object among more deleted ones than are judged again one by one
+    # GIVEN a late object among more deleted objects than a recheck reads
     world.obs.fill(world.destination_bucket, (f"deleted/{number:05}" for number in range(10_001)), 1, age=HOUR)
     assert world.compare()["classes"]["unknown"]["destination"]["objects"] == 10_002
     arrive(world)
@@ -147,7 +147,7 @@ def test_too_many_keys_ask_for_another_pass(world):
 
 
 @pytest.mark.parametrize("change", ["less", "more", "twice"])
-def test_lists_that_do_not_name_what_was_counted_are_an_error_and_change_nothing(world, change):
+def test_incomplete_lists_are_an_error_and_change_nothing(world, change):
     before = world.compare()
     (name,) = before["differences"]
     lines = world.bucket.objects[name].body.decode().splitlines(keepends=True)
@@ -206,21 +206,21 @@ def play(world: CompareWorld, keys: Sequence[str], happenings: list[tuple]) -> N
 
 
 def added_up(folders: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:
-    """The classes, by the sums of all folders."""
+    """Return the classes as the sums of all folders."""
     sums: dict[str, list[int]] = {}
-    for name, four in (one for counts in folders.values() for one in counts.items()):
-        sums[name] = [one + other for one, other in zip(sums.get(name, [0] * 4), four, strict=True)]
+    for name, four in (count for counts in folders.values() for count in counts.items()):
+        sums[name] = [total + count for total, count in zip(sums.get(name, [0] * 4), four, strict=True)]
     return sums
 
 
 def by_class(answer: dict) -> dict[str, list[int]]:
-    sides = {name: [one[side][what] for side in SIDES for what in WHAT] for name, one in answer["classes"].items()}
+    sides = {name: [count[side][what] for side in SIDES for what in WHAT] for name, count in answer["classes"].items()}
     return {name: four for name, four in sides.items() if any(four)}
 
 
 def digests(answer: dict) -> list[object]:
-    """Those of both sides, and of each class."""
-    return [answer[side]["digest"] for side in SIDES] + [one["digests"] for one in answer["classes"].values()]
+    """Return the digests of both sides, and of each class."""
+    return [answer[side]["digest"] for side in SIDES] + [count["digests"] for count in answer["classes"].values()]
 
 
 SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
@@ -229,11 +229,9 @@ SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
 @pytest.mark.law
 @settings(max_examples=SCHEDULES // 6)
 @given(before=happenings, after=happenings, copied=st.booleans(), folders=st.sampled_from([2, 200]))
-def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_and_in_each_folder(
-    before, after, copied, folders, count_schedule
-):
+def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, after, copied, folders, count_schedule):
     with patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders):
-        # GIVEN a comparison, after which what was not equal moved on
+        # GIVEN a comparison, and later changes of unequal objects
         CompareWorld.close_all()
         world = CompareWorld(SOME, LANES="1")
         play(world, SOME, before)
@@ -243,7 +241,7 @@ def test_law1_what_is_judged_again_is_what_a_new_comparison_finds_in_the_whole_a
         if copied:
             world.copy_all()
         world.later(2 * HOUR)
-        # WHEN it is judged again, and compared anew
+        # WHEN its keys are rechecked, and compared again
         amended, fresh = again(world), world.compare({"dry_run": True})
     # THEN both say the same, and the folders are the classes
     assert by_class(amended) == by_class(fresh) == added_up(amended["folders"])

@@ -1,5 +1,7 @@
-"""Comparisons and reconcile beside a task group that copies what was there before, and in its absence where too much is
-missing to be sent ten keys a call."""
+"""Comparisons and reconcile beside a task group, and with too many missing objects without a group.
+
+A group copies existing objects. Without it, too many objects may be missing to submit ten keys a call.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ from support.world import HOUR, MINUTE
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Two objects were there a day before the group began, and one came after it; no event told of any."""
+    """Return a world with two objects written before the group began, and one after it, without events.
+
+    The two objects are a day older than the group.
+    """
     world = CompareWorld(RECONCILE_PERIOD="1d")
     for key in ("old/1", "old/2", "new"):
         world.upload(key, minutes_ago=(40 if key == "new" else 1500))
@@ -28,7 +33,7 @@ ALL = {"missing": ["new", "old/1", "old/2"]}
 
 
 def ask(world: CompareWorld, job: str) -> dict[str, object]:
-    """A new pass over all objects, however old, a second later."""
+    """Run a new pass over all objects of any age, a second later."""
     world.later(1)
     return world.ask(job, {"since": "1970-01-01", "restart": True})
 
@@ -44,14 +49,14 @@ def test_what_a_group_will_copy_is_left_to_it_and_what_came_later_is_not(world):
     assert world.sent() == {"new"}
     assert (result["finished"], result["stop"], result["is_migration_unknown"]) == (True, None, False)
 
-    # WHEN it has copied one, and is over, THEN the other is sent
+    # WHEN the group has copied an object and is finished, THEN the other is sent
     world.write("old/1", "A")
     over(world, "done")
     assert "old/2" in classes(compare(world))["missing"]
     assert world.sent() == {"new", "old/2"}
 
 
-def test_reconcile_leaves_it_the_same_and_takes_for_covered_what_it_has_copied(world):
+def test_reconcile_leaves_objects_to_a_group_and_counts_copies_as_covered(world):
     begun(world)
     result = ask(world, "reconcile")
     assert (result["migrating"], result["submitted"], world.sent()) == (2, 1, {"new"})
@@ -59,11 +64,11 @@ def test_reconcile_leaves_it_the_same_and_takes_for_covered_what_it_has_copied(w
     result = ask(world, "reconcile")
     assert (result["migrating"], result["covered"], result["submitted"]) == (2, 1, 0)
 
-    # AND the same where replay has what it failed to copy, which is known by its failed records
+    # AND equally if replay has the failed copies, as their failed records show
     over(world, "resent", failed=1)
     assert ask(world, "reconcile")["submitted"] == 0
 
-    # AND who wants all of it sent has it sent
+    # AND the option to send all objects sends them
     assert world.reconcile({"all": True})["accepted"] == 3
 
 
@@ -84,7 +89,7 @@ def test_nothing_is_left_to_one_that_does_not_copy_now(world, status):
 
 
 @pytest.mark.parametrize("unknown", ["no right", "no group", "no answer", "no id", "no text"])
-def test_where_it_is_not_known_whether_it_copies_that_is_said_and_all_is_sent(world, unknown):
+def test_beside_a_group_in_an_unknown_state_all_objects_are_sent(world, unknown):
     begun(world, **({"group": ""} if unknown == "no id" else {}))
     match unknown:
         case "no group":
@@ -108,22 +113,22 @@ def test_a_pass_keeps_to_what_it_learned_and_judging_again_learns_anew(world):
     assert classes(world.compare({"again": True}))["missing"] == ["old/1", "old/2"]
 
 
-def test_what_is_in_obs_alone_was_deleted_if_a_group_ran_when_it_came_and_nothing_was_there_before(world):
+def test_an_object_only_in_obs_was_deleted_if_a_group_had_copied_it(world):
     for key, ago in (("gone", 30 * MINUTE), ("theirs", 2 * HOUR)):
         world.write(key, "A")
         world.there.modified[key] -= int(ago)
     nothing, both, deleted = "0" * 64, {"unknown": ["gone", "theirs"]}, {"deleted_at_source": ["gone"]}
-    for found, expected in (("", both), (nothing, deleted)):
-        begun(world, found_without=found)
+    for digest, expected in (("", both), (nothing, deleted)):
+        begun(world, found_without=digest)
         assert expected.items() <= classes(compare(world)).items()
-    # It came while one was on its way that is over by now, or after that.
+    # The object arrived while a group ran that is finished now, or after that.
     for minutes, expected in ((0, deleted), (45, both)):
         over(world, "done", found_without=nothing, ended=timestamp(world.clock.now() - timedelta(minutes=minutes)))
         assert expected.items() <= classes(compare(world)).items()
 
 
 @pytest.mark.parametrize("job", ["compare", "reconcile"])
-def test_a_pass_that_has_sent_more_than_a_migration_would_beat_counts_on_and_says_what_is_quicker(job, mocker):
+def test_a_pass_with_too_many_submissions_counts_on_and_names_migrate(job, mocker):
     # GIVEN 20 objects are sent in the time of a migration, and a piece sends more
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=20)
     world = CompareWorld(OMS_RATE="0.5", PIECE_SECONDS="10", LANES="1")
@@ -133,7 +138,7 @@ def test_a_pass_that_has_sent_more_than_a_migration_would_beat_counts_on_and_say
     assert 20 <= result["accepted"] <= 60
     assert result["step"] == {"job": "migrate", "options": {}}
 
-    # THEN the next goes on with as many
+    # THEN the next piece continues with as many
     again = ask(world, job)
     assert len(world.sent()) > result["accepted"]
     assert again["unsent"] < result["unsent"]

@@ -1,4 +1,4 @@
-"""Every combination of what the four listings can have of a key is in exactly the class that the documents say."""
+"""The class of every combination of rows of the four listings, as the documents define it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOUR, MINUTE = 3600, 60
 # OMS has finished all that it accepted an hour ago, and is still finishing.
 IN_HAND = NOW - HOUR
 MOMENTS = Moments(NOW, InHand(NOW, left=1, oldest=IN_HAND, finished=NOW))
-# The same beside a task group, which began three hours ago, where nothing was in OBS alone, and copies.
+# The moments beside a copying task group that began three hours ago, with no object only in OBS.
 GROUP = Reach(("k",), int(NOW - 3 * HOUR), int(NOW), will_copy=True, has_copied=False, found_without=True)
 BESIDE = replace(MOMENTS, migrations=Migrations((GROUP,)))
 MD5, OTHER_MD5, PARTS = "A" * 32, "B" * 32, f"{'A' * 32}-2"
@@ -41,7 +41,7 @@ def sources() -> list[ObjectSummary | None]:
 
 
 def successes(source: ObjectSummary | None) -> list[ObjectSummary | None]:
-    """None, of this version, of this version once more, of another one."""
+    """Return no record, and records of this version, of this version resent, and of another version."""
     etag = source.etag if source else MD5
     bodies = (etag, f"{etag} again", "an older one")
     times = (LONG_AGO - HOUR, ACCEPTED, RECENT, LATE)
@@ -59,17 +59,20 @@ def destinations(source: ObjectSummary | None) -> list[ObjectSummary | None]:
 
 
 def proof_of(source: ObjectSummary, there: ObjectSummary, shown: str) -> ObjectSummary:
-    """What reading these two showed, kept just now."""
+    """Return the proof from reading these two objects, stored just now."""
     body = f"{source.etag} {source.modified} {there.etag} {shown}"
     return ObjectSummary("k", etag_of(body), len(body), int(LATE), "Normal")
 
 
 def proofs(source: ObjectSummary | None, there: ObjectSummary | None) -> list[ObjectSummary | None]:
-    """None, what reading showed of these two, and that two others were equal: at another time, or of another ETag."""
+    """Return no proof, the proofs for these two, and proofs that two others were equal.
+
+    These others differ by time or by ETag.
+    """
     if source is None or there is None or source.type == "Symlink" or source.modified > LONG_AGO:
         return [None]
     others = source._replace(modified=source.modified - 1), there._replace(etag="D" * 32)
-    shown = [proof_of(source, there, one) for one in ("equal", "different", "parts_differ")]
+    shown = [proof_of(source, there, result) for result in ("equal", "different", "parts_differ")]
     return [None, *shown, proof_of(others[0], there, "equal"), proof_of(source, others[1], "equal")]
 
 
@@ -102,7 +105,7 @@ def is_kept(e: Entry, shown: str) -> bool:
 
 
 def is_to_be_overwritten(e: Entry) -> bool:
-    """OMS was asked for this version after another was written in OBS."""
+    """Return True if OMS accepted this version after another was written in OBS."""
     there = e.destination
     if e.source is None or there is None or not e.success or there.modified >= e.success.modified:
         return False
@@ -121,7 +124,7 @@ def is_newer_of_equal_size(e: Entry) -> bool:
 
 
 def is_certain(e: Entry) -> bool:
-    """It would be equal, or has failed: replay may write a failed record anew each minute."""
+    """Return True if the class is equal or failed before: replay may write a failed record again each minute."""
     return _first(e, [row for row in TABLE if row[0] is not ObjectClass.MOVING]) in (
         ObjectClass.FAILED_BEFORE,
         ObjectClass.EQUAL_CONTENTS,
@@ -191,18 +194,18 @@ def test_a_group_has_what_was_written_a_quarter_of_an_hour_before_it_began():
 
 
 @pytest.mark.parametrize(("moments", "table"), [(MOMENTS, TABLE), (BESIDE, IS_COPYING)])
-def test_each_combination_of_source_records_and_destination_is_in_the_class_of_the_table(moments, table):
+def test_each_combination_of_rows_is_in_the_class_of_the_table(moments, table):
     object_classes = set()
     for entry in ENTRIES:
         object_class = classify(entry, moments)
         assert object_class is _first(entry, table), entry
         object_classes.add(object_class)
-    # What is missing or older, and is old enough to be judged, is left to the group.
+    # Missing or older objects that are old enough to be judged are left to the group.
     lacking = {ObjectClass.MISSING, ObjectClass.OLDER} if moments is BESIDE else set()
     assert object_classes == {name for name, _ in table} - lacking
 
 
-def test_a_group_copies_what_was_written_before_it_began_and_has_its_prefix():
+def test_a_group_copies_earlier_objects_with_its_prefix():
     there = ObjectSummary("k", MD5, 5, int(NOW - 3 * HOUR), "Normal")
     just_before = there._replace(modified=int(NOW - 3 * HOUR - 10 * MINUTE))
     for source in (there, just_before, there._replace(name="other", modified=int(LONG_AGO))):
@@ -212,7 +215,7 @@ def test_a_group_copies_what_was_written_before_it_began_and_has_its_prefix():
 
 
 @pytest.mark.parametrize(
-    ("key", "found"),
+    ("key", "object_class"),
     [
         ("oms/sync_task/1/failed_object_lists/2/3.failed_list.txt", ObjectClass.OMS_OWN),
         ("oms/task_group/1/failed_object_lists/2/3.failed_list.txt", ObjectClass.OMS_OWN),
@@ -222,7 +225,7 @@ def test_a_group_copies_what_was_written_before_it_began_and_has_its_prefix():
         ("oms/photo.jpg", ObjectClass.UNKNOWN),
     ],
 )
-def test_what_oms_writes_itself_is_told_from_the_users_own(key, found):
+def test_what_oms_writes_itself_is_told_from_the_users_own(key, object_class):
     listed = ObjectSummary(key, MD5, 5, int(LONG_AGO), "Normal")
     entries = Entry(key, None, destination=listed), Entry(key, listed, destination=listed)
-    assert [classify(entry, MOMENTS) for entry in entries] == [found, ObjectClass.EQUAL_CONTENTS]
+    assert [classify(entry, MOMENTS) for entry in entries] == [object_class, ObjectClass.EQUAL_CONTENTS]

@@ -1,5 +1,7 @@
-"""What is counted of ranges adds up to what one walk counts, however the keys were cut; and each key that differs is in
-one list, in rclone's form, whatever is in it."""
+"""Counts of ranges, which add up to those of a single walk for any cuts, and lists of differences.
+
+Each key that differs is in exactly one list, in rclone's form, whatever characters it has.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +55,10 @@ def count(entries: list[Entry], start: Tally | None = None) -> Tally:
     return counting.tally()
 
 
-def told(tally: Tally) -> dict[str, object]:
-    """All of it but the marks, which are coarser of parts, and the lines, which are stored apart."""
-    told = json.loads(json.dumps({**to_json(tally), "marks": [], "lines": 0}, sort_keys=True))
-    return {**told, "objects": sum(mark.objects for mark in tally.marks)}
+def comparable(tally: Tally) -> dict[str, object]:
+    """Return a tally's JSON without its marks, which are coarser in parts, and the lines, which are stored apart."""
+    fields = json.loads(json.dumps({**to_json(tally), "marks": [], "lines": 0}, sort_keys=True))
+    return {**fields, "objects": sum(mark.objects for mark in tally.marks)}
 
 
 @settings(max_examples=100)
@@ -74,8 +76,8 @@ def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, c
         piece = Tally()
         for part in parts:
             piece = count(part, from_json(Tally, json.loads(json.dumps(to_json(piece)))))
-    assert told(summed) == told(whole) == told(piece)
-    written = sorted(((one[0].modified, key) for key, one in world.items() if one[0]), reverse=True)
+    assert comparable(summed) == comparable(whole) == comparable(piece)
+    written = sorted(((rows[0].modified, key) for key, rows in world.items() if rows[0]), reverse=True)
     assert [*whole.last_written] == written[:3]
 
 
@@ -83,13 +85,13 @@ def test_ranges_add_up_to_one_walk_and_pieces_go_on_from_what_is_stored(world, c
 def test_what_is_stored_of_a_piece_stays_what_it_is_while_counting_goes_on(world, cut):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     piece = count(entries[:cut])
-    before = told(piece)
+    before = comparable(piece)
     count(entries[cut:], piece)
-    assert told(piece) == before
+    assert comparable(piece) == before
 
 
 @given(worlds)
-def test_the_classes_are_all_that_was_listed_and_the_digests_are_those_of_the_listings(world):
+def test_classes_and_digests_add_up_to_the_listings(world):
     tally = count([Entry(key, *world[key]) for key in sorted(world)])
     assert tally.adds_up()
     assert tally.counts["orphan_records"] == sum(not (four[0] or four[3]) for four in world.values())
@@ -101,7 +103,7 @@ def test_the_classes_are_all_that_was_listed_and_the_digests_are_those_of_the_li
         assert (side.objects, side.bytes, side.digest) == (len(there), sum(there.values()), digest)
 
 
-# Lists of what differs.
+# Lists of differences.
 
 any_keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -118,7 +120,7 @@ def test_lines_are_those_of_rclone_and_plain_keys_are_plain():
 
 
 def lists(world: CompareWorld, answer: dict) -> list[str]:
-    """Those of a comparison, one of each piece."""
+    """Return the lists of a comparison, one of each piece."""
     return [world.bucket.objects[name].body.decode() for name in answer["differences"]]
 
 
@@ -152,28 +154,28 @@ def test_a_piece_ends_before_its_lists_are_too_large_and_the_next_goes_on():
             if answer["finished"]:
                 break
             world.later(HOUR)
-    # THEN each key is in one list, and no list is longer than one key more than that
+    # THEN each key is in one list, and no list exceeds the limit by more than one key
     assert lines(world, answer) == [f"+ {key}" for key in names]
     assert max(len(listing.encode()) for listing in lists(world, answer)) <= 24
     assert classes(answer) == {"missing": names}
 
 
-def test_what_a_piece_holds_back_is_in_no_list_but_that_of_the_one_that_goes_on():
-    # GIVEN an OMS that refuses keys, of which the log bucket takes no failed records
+def test_an_unsettled_key_of_a_piece_is_only_in_the_next_pieces_list():
+    # GIVEN an OMS that refuses keys, and a log bucket that refuses their failed records
     world = CompareWorld(LANES="1")
     world.upload("a link", kind="Symlink")
     world.lost(*"bcd")
     world.refuses = True
     with refusing(world.bucket, "put", lambda name: "failed_object" in name):
         assert not world.compare()["finished"]
-    # WHEN both can be reached again, and the comparison goes on
+    # WHEN both can be reached again, and the comparison continues
     world.refuses = False
     world.later(HOUR)
     assert lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]
 
 
-def test_who_works_on_a_pass_that_was_cleared_away_meanwhile_leaves_no_list():
-    # GIVEN a worker that does not go on before later passes have ended, which clear its own away
+def test_a_worker_of_a_pass_that_was_cleared_away_leaves_no_list():
+    # GIVEN a worker that continues only after later passes have ended and cleared its own pass away
     world = CompareWorld(LANES="1")
     world.lost("missing")
 

@@ -1,4 +1,4 @@
-"""Keys that a parallel file system cannot hold are impossible there, and are not sent again and again."""
+"""Keys that a parallel file system cannot hold: they are impossible there, and are not resent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, classes
 from support.world import HOUR
 
-# What is in both buckets, what is lacking in OBS, and whether a parallel file system can hold that.
+# Objects in both buckets, objects missing in OBS, and True if a parallel file system can hold these.
 LACKING = {
     "an empty part of its path": ([], "a//b", "12", False),
     "a folder with contents": ([], "a/", "12", False),
@@ -36,12 +36,12 @@ def world() -> CompareWorld:
     return CompareWorld(LANES="1")
 
 
-def make_file_system(world: CompareWorld, is_one: bool = True) -> None:
-    world.obs.bucket(world.destination_bucket).is_file_system = is_one
+def make_file_system(world: CompareWorld, is_file_system: bool = True) -> None:
+    world.obs.bucket(world.destination_bucket).is_file_system = is_file_system
 
 
 def furnish(world: CompareWorld, there: Iterable[str], key: str, data: str) -> None:
-    """What is in both buckets, folders in OBS alone; and what is lacking there."""
+    """Write the objects of both buckets (folders only in OBS), and the missing object."""
     for name in there:
         world.write(name, "" if name.endswith("/") else "1")
     world.lost(*(name for name in there if not name.endswith("/")), data="1")
@@ -51,18 +51,18 @@ def furnish(world: CompareWorld, there: Iterable[str], key: str, data: str) -> N
 @pytest.mark.parametrize("what", LACKING)
 @pytest.mark.parametrize("is_file_system", [True, False])
 def test_what_the_destination_cannot_hold_is_impossible_and_not_sent(world, what, is_file_system):
-    there, key, data, is_held = LACKING[what]
+    there, key, data, is_possible = LACKING[what]
     make_file_system(world, is_file_system)
     furnish(world, there, key, data)
     answer = world.compare()
     listed = world.bucket.objects[answer["differences"][0]].body.decode()
-    is_refused = is_file_system and not is_held
+    is_refused = is_file_system and not is_possible
     assert answer["classes"]["impossible"]["keys"] == ([key] if is_refused else [])
     assert (f"! {key}\n" in listed, world.sent()) == (is_refused, set() if is_refused else {key})
     assert answer["adds_up"]
 
 
-def test_what_nobody_may_ask_counts_as_a_bucket_and_where_obs_does_not_say_the_comparison_stops(world):
+def test_without_permission_to_ask_the_destination_counts_as_a_bucket(world):
     make_file_system(world)
     furnish(world, [], "a//b", "12")
     world.obs.faults.add(Fault.status(405), where=lambda request: request.method == "HEAD")
@@ -81,19 +81,19 @@ def test_what_is_there_is_held_whatever_its_name(world):
 
 
 def test_what_is_impossible_is_so_still_when_it_is_judged_again(world):
-    # GIVEN a file and a folder of one name, of which neither is in OBS
+    # GIVEN a file and a folder of the same name, neither of them in OBS
     make_file_system(world)
     world.lost("x/b", "x/b/c", data="12")
     assert classes(world.compare()) == {"missing": ["x/b", "x/b/c"]}
 
-    # WHEN OMS has copied the file, THEN what is in the folder cannot be copied
+    # WHEN OMS has copied the file, THEN the objects in the folder cannot be copied
     world.write("x/b", "12")
     world.later(HOUR)
     assert classes(world.compare({"again": True})) == {"equal_contents": ["x/b"], "impossible": ["x/b/c"]}
 
 
 @pytest.mark.parametrize(("own", "asked"), [("a/", {}), ("", {"prefix": "a/"})])
-def test_a_file_that_no_listing_of_the_prefix_shows_is_in_the_way_all_the_same(own, asked):
+def test_a_file_outside_the_listed_prefix_blocks_its_folder(own, asked):
     world = CompareWorld(LANES="1", OBJECT_PREFIX=own)
     make_file_system(world)
     furnish(world, ["a"], "a/b", "12")
@@ -115,7 +115,7 @@ KEYS = ["a", "a!b", "a/", "a//b", "a/b", "a/b!", "a/b/c", "a0/b"]
 
 
 @pytest.mark.parametrize("cut", ["", *KEYS])
-def test_wherever_a_range_begins_what_is_in_the_folder_of_a_file_is_refused(cut):
+def test_the_folder_of_a_file_is_refused_wherever_a_range_begins(cut):
     for there in map(set, chain.from_iterable(combinations(KEYS, number) for number in range(len(KEYS) + 1))):
         # GIVEN a walk that begins after that key
         walk = FileSystem(Files(there))  # type: ignore[arg-type]

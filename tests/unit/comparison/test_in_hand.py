@@ -1,4 +1,4 @@
-"""What OMS may have in hand, by its counts: the rest is missing, and so is in the end what it accepted and lost."""
+"""Objects that OMS may have in hand, by its counts: all others are missing, and so are not lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def copy_first(world: CertifyWorld) -> None:
 
 
 def class_of(world: CertifyWorld, key: str) -> str:
-    """What a comparison says of it that sends nothing."""
+    """Return the class of a key in a comparison that sends nothing."""
     classes = world.compare(dry_run=True, restart=False)["classes"]
     return next(name for name, object_class in classes.items() if key in object_class["keys"])
 
@@ -40,9 +40,9 @@ def test_what_oms_finished_and_is_not_there_is_missing(world):
     world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
     accept(world, "a", fault=CopyFault.late(1))
     # Counts of the last ten minutes are not trusted.
-    for minutes, found in ((9, "in_flight"), (2, "missing")):
+    for minutes, class_name in ((9, "in_flight"), (2, "missing")):
         world.later(minutes * MINUTE)
-        assert class_of(world, "a") == found
+        assert class_of(world, "a") == class_name
 
 
 def test_what_was_accepted_ten_minutes_ago_may_not_be_counted_yet():
@@ -60,7 +60,7 @@ def test_what_was_accepted_before_the_oldest_unfinished_step_is_missing(world):
     assert (class_of(world, "a"), class_of(world, "b")) == ("missing", "in_flight")
 
 
-def test_what_oms_has_not_finished_is_in_flight_as_long_as_it_finishes_anything(world):
+def test_unfinished_objects_are_in_flight_while_oms_finishes_any_object(world):
     accept(world, "1", "2", "3", "a")
     for _ in range(3):
         world.later(25 * MINUTE)
@@ -78,14 +78,14 @@ def test_a_large_object_has_a_minute_more_for_each_gb(gigabytes, minutes):
     assert [counts.may_have(accepted + more, gigabytes * 10**9) for more in (1, -1)] == [True, False]
 
 
-def test_what_was_finished_in_the_window_and_accepted_before_it_hides_nothing(world):
+def test_copies_accepted_before_the_window_hide_no_later_object(world):
     # GIVEN copies that OMS accepted yesterday, and now finishes
     accept(world, *"abc")
     world.later(DAY + HOUR)
     world.copy_all()
     world.later(20 * MINUTE)
 
-    # WHEN one is accepted after that, THEN it is left, whatever the sum says
+    # WHEN an object is accepted after that, THEN it is unfinished, in spite of the sum
     accept(world, "d")
     world.later(20 * MINUTE)
     assert (in_hand(world.invocation()).left, class_of(world, "d")) == (1, "in_flight")
@@ -100,12 +100,12 @@ def test_hours_tell_what_is_in_flight_and_not_that_nothing_is_left(world):
     assert (in_hand(world.invocation()).left, class_of(world, "a")) == (None, "in_flight")
 
 
-@pytest.mark.parametrize(("minutes", "found"), [(59, "in_flight"), (61, "missing")])
-def test_where_oms_does_not_tell_an_hour_counts(world, minutes, found):
+@pytest.mark.parametrize(("minutes", "class_name"), [(59, "in_flight"), (61, "missing")])
+def test_where_oms_does_not_tell_an_hour_counts(world, minutes, class_name):
     world.oms.deny("oms:synctask:statistics")
     accept(world, "a")
     world.later(minutes * MINUTE)
-    assert class_of(world, "a") == found
+    assert class_of(world, "a") == class_name
 
 
 def test_another_version_that_was_accepted_is_not_this_one(world):
@@ -121,9 +121,7 @@ def test_another_version_that_was_accepted_is_not_this_one(world):
     [(False, False, 0), (True, False, 5), (False, True, 5)],
     ids=["nothing is left: from when it began", "its lists of failures come late", "something is left"],
 )
-def test_oms_is_busy_to_the_end_of_the_five_minutes_in_which_it_finished_only_where_that_matters(
-    world, fails, is_more, minutes
-):
+def test_oms_is_busy_to_the_end_of_the_step_only_if_objects_are_left(world, fails, is_more, minutes):
     accept(world, *("ab" if is_more else "a"))
     world.later(HOUR)
     began = world.clock.now().timestamp() // 300 * 300

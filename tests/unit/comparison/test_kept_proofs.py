@@ -1,4 +1,4 @@
-"""What reading showed is kept: each version is read once for each twin in OBS, and no difference is forgotten."""
+"""Kept proofs: each version is read once for each version in OBS, and no difference is forgotten."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def world() -> CompareWorld:
 
 
 def in_parts(world: CompareWorld, *keys: str, data: str = "parts", there: str = "parts") -> None:
-    """Objects whose ETags tell nothing, and what is in OBS since."""
+    """Write objects whose ETags are no MD5, and their objects in OBS."""
     world.lie_in_both(*keys, data=data, there=there, kind="Appendable")
 
 
 def compare(world: CompareWorld, **asked: object) -> dict[str, list[str]]:
-    """The classes of all keys."""
-    found = world.compare({"restart": True, **asked} if "again" not in asked else asked)
-    assert (found["finished"], found["adds_up"]) == (True, True)
-    return classes(found)
+    """Return the classes of all keys."""
+    answer = world.compare({"restart": True, **asked} if "again" not in asked else asked)
+    assert (answer["finished"], answer["adds_up"]) == (True, True)
+    return classes(answer)
 
 
 def read(world: CompareWorld) -> int:
-    """How many objects of the source were read since the last call of this."""
+    """Return the number of objects of the source that were read since the last call."""
     return world.source.calls.pop("get", 0)
 
 
-def test_each_object_is_read_once_and_then_only_what_changed_on_either_side(world):
-    # GIVEN objects in parts, one of them with a name that leaves no room for a record's
+def test_each_object_is_read_once_and_again_only_after_a_change(world):
+    # GIVEN objects in parts, one of them with a name too long for its record's
     keys = [LONG, *(f"{number:03}" for number in range(30))]
     in_parts(world, *keys)
     # WHEN they are compared deeply, THEN each is read, and the next time none
@@ -58,7 +58,7 @@ def test_each_object_is_read_once_and_then_only_what_changed_on_either_side(worl
     assert read(world) == 5  # parts of two bytes are of no size that OMS uses
 
 
-def test_what_was_proven_of_objects_that_are_nowhere_any_more_is_passed_over(world):
+def test_proofs_of_deleted_objects_are_passed_over(world):
     in_parts(world, *"abcd")
     compare(world, deep=True)
     for key in "ac":
@@ -69,7 +69,7 @@ def test_what_was_proven_of_objects_that_are_nowhere_any_more_is_passed_over(wor
 
 @pytest.mark.parametrize("end", ["it dies", "OSS fails"])
 def test_a_pass_that_never_ends_loses_no_proof(world, end):
-    # GIVEN a deep comparison that comes to nothing after it has read two of four objects
+    # GIVEN a deep comparison that fails after it has read two of four objects
     in_parts(world, *"abcd")
 
     def happens(kind: str, names: Sequence[str]) -> None:
@@ -81,18 +81,18 @@ def test_a_pass_that_never_ends_loses_no_proof(world, end):
         world.compare({"deep": True})
     world.source.before = lambda *_: None
     world.source.heal()
-    # WHEN another one compares, THEN what was read is known
+    # WHEN another comparison runs, THEN it uses the kept proofs
     assert compare(world) == {"equal_contents": ["a", "b"], "equal_size": ["c", "d"]}
     read(world)
     assert compare(world, deep=True) == {"equal_contents": ["a", "b", "c", "d"]}
     assert read(world) == 2
 
 
-def test_a_proven_difference_is_never_forgotten_while_both_sides_are_as_they_were(world):
-    # GIVEN a version of the same size that OMS skipped, as deep reading shows
+def test_a_proven_difference_is_kept_while_both_sides_are_unchanged(world):
+    # GIVEN a version of equal size that OMS skipped, as deep reading shows
     world.lie_in_both("a", data="version 2", there="version 1", kind="form")
     assert compare(world, deep=True) == {"overwritten": ["a"]}
-    # THEN so it stays, in a comparison that reads nothing, and judged again
+    # THEN its class stays, in a comparison that reads nothing, and in a recheck
     world.later(DAY)
     for asked in ({}, {"again": True}, {"again": True, "deep": True}):
         assert compare(world, **asked) == {"overwritten": ["a"]}
@@ -110,7 +110,7 @@ def test_what_cannot_be_read_stops_nothing_and_is_counted_and_named(world, refus
     # GIVEN an object among others that is archived, or may not be read
     in_parts(world, *"abc")
     world.source.fail(refusal, "get", lambda name: name == "b")
-    # WHEN all are read, THEN the pass ends; the others are proven, and it is said which is not
+    # WHEN all are read, THEN the pass ends; the others are proven, and the answer names the unproven object
     assert compare(world, deep=True) == {"equal_contents": ["a", "c"], "equal_size": ["b"]}
     shown = world.compare({"look": True})["deep"]
     assert (shown[why], shown["keys"]) == (1, {why: ["b"]})
@@ -127,7 +127,7 @@ def test_what_oss_refuses_for_whatever_object_is_no_archived_object(world, statu
         world.compare({"deep": True})
 
 
-def test_the_same_contents_uploaded_in_parts_again_are_equal_once_they_are_read(world):
+def test_equal_contents_uploaded_in_parts_again_are_equal_once_read(world):
     # GIVEN equal contents, in parts, that are written once more, and an OMS that compares CRC64s
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     in_parts(world, "a")
@@ -163,7 +163,7 @@ def test_in_a_cutover_what_oms_rightly_skips_is_read_instead_of_sent(world, agai
     assert world.oms.accepted.total() == sent
 
 
-def test_where_sending_has_not_helped_in_crc64_mode_another_remedy_is_told_and_nothing_is_sent(world):
+def test_after_sending_in_vain_in_crc64_mode_the_remedy_changes(world):
     # GIVEN an object that differs in the same size, that OMS skips for lack of a CRC64
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     in_parts(world, "a", data="version 2", there="version 1")

@@ -1,6 +1,6 @@
-"""Whatever a task group does, and passes learn of it: no key is dropped for ever, and what is printed leads on.
+"""Laws beside a task group in any state: no key is dropped for ever, and each printed step leads on.
 
-The oracle knows what is in both buckets, and what the group has copied, and asks the function's code nothing.
+The oracle reads both buckets and the group's copies, and uses none of the function's code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DIFFERS = {"overwritten", "suspicious", "equal_version", "equal_size"}
 
 
 class Beside(CompareWorld):
-    """The group copies one by one what it had listed when it began, or fails to."""
+    """A group that copies its listed objects in turn, or fails to."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(KEYS)
@@ -33,7 +33,7 @@ class Beside(CompareWorld):
         for key in KEYS[:6]:
             self.upload(key, data=self.dice.choice(["A", "B", "CC"]), minutes_ago=1500)
 
-    def put_one(self) -> None:
+    def put_object(self) -> None:
         key, data = self.dice.choice(KEYS), self.dice.choice(["A", "B", "CC"])
         self.put(key, data, fate=self.dice.choice(["lost", "comes", "accepted", "copied", "refused"]))
 
@@ -43,8 +43,8 @@ class Beside(CompareWorld):
             self.began = timestamp(self.clock.now())
             begun(self, COPYING, begun=self.began)
 
-    def copy_one(self) -> None:
-        """What it writes late is over whatever has come meanwhile."""
+    def copy_object(self) -> None:
+        """Copy an object, also over an object that came meanwhile."""
         if self.left:
             key = self.left.pop(0)
             if self.dice.random() < 0.2:
@@ -53,7 +53,7 @@ class Beside(CompareWorld):
                 self.write(key, self.in_source(key))
 
     def stand(self) -> None:
-        """It is paused, fails, copies on, or is over and known for that; or somebody ends it."""
+        """Let the group pause, fail, continue, end unnoticed or noticed, or be ended by the user."""
         if self.left is None:
             return
         status = self.dice.choice([COPYING, PAUSED, FAILED if self.has_failed else COPYING, None])
@@ -70,7 +70,7 @@ class Beside(CompareWorld):
             over(self, how, run=f"{self.dice.randrange(16**6):x}", begun=self.began)
             self.left = None
 
-    def ask_one(self) -> None:
+    def ask_job(self) -> None:
         answer = self.ask(self.dice.choice(["compare", "reconcile"]), SINCE)
         assert answer["finished"]
         assert answer["stop"] != "too_many" or answer["step"]["job"] == "migrate"
@@ -81,8 +81,8 @@ class Beside(CompareWorld):
     def in_source(self, key: str) -> str:
         return self.source.objects[key].body.decode()
 
-    def rest(self) -> None:
-        """Events come, what failed is sent again, and OMS comes to the end of what it accepted."""
+    def settle(self) -> None:
+        """Deliver events, resend failed objects, and let OMS finish the accepted objects."""
         while self.events:
             self.deliver()
         self.later(HOUR)
@@ -97,28 +97,28 @@ class Beside(CompareWorld):
 def test_no_key_is_dropped_for_ever(seed):
     world = Beside(seed)
     dice, most = world.dice, [0, float("inf")][seed // 4 % 2]
-    happenings = [world.put_one, world.begin_group, world.copy_one, world.copy_one, world.stand, world.ask_one]
+    happenings = [world.put_object, world.begin_group, world.copy_object, world.copy_object, world.stand, world.ask_job]
     with patch("oss_oms_sync.passes.driver.max_submissions", return_value=most):
         for _ in range(30):
             dice.choice(happenings)()
             world.later(dice.choice([1, MINUTE, 20 * MINUTE]))
-        # WHEN nobody writes any more, the group is over, and somebody does what either job prints
+        # WHEN no object is written any more, the group is finished, and the user follows what either job prints
         job = dice.choice(["compare", "reconcile"])
         world.end()
         for _ in range(4):
-            world.rest()
+            world.settle()
             world.later(DAY)
             answer = world.ask(job, SINCE)
             if answer["stop"] == "too_many":
                 step = answer["all_the_same"]
                 world.ask(step["job"], {**step["options"], "since": "1970-01-01"})
-        world.rest()
-        found = classes(world.compare({**SINCE, "dry_run": True}))
+        world.settle()
+        object_classes = classes(world.compare({**SINCE, "dry_run": True}))
 
-    # THEN each object is in OBS, or is known not to be proven, and none waits for the group
-    found = {key: name for name, keys in found.items() for key in keys}
+    # THEN each object is in OBS, or is reported as not proven, and none waits for the group
+    class_by_key = {key: name for name, keys in object_classes.items() for key in keys}
     for key in filter(world.there_is, KEYS):
         there = world.there.objects.get(key)
         is_there = there is not None and there.body.decode() == world.in_source(key)
         possible = {*DIFFERS, "equal_contents"} if is_there else DIFFERS
-        assert found[key] in possible, (key, found[key])
+        assert class_by_key[key] in possible, (key, class_by_key[key])

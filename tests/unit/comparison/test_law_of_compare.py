@@ -1,5 +1,7 @@
-"""Whatever happened to a world, and while compare reads it: the classes are what an oracle says that sees everything,
-and nothing that is newer in OBS is sent."""
+"""Laws of compare in any world, also a changing world: its classes are those of an oracle that knows all versions.
+
+No object that is newer in OBS is sent.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from support.law import schedules
 from support.world import DAY, HOUR, MINUTE, PART
 
 LONG = "海" * 330
-# What the order of UTF-16 would turn round, what is no file's name, OMS's own folder, and a record that has no room.
+# Keys that the order of UTF-16 would reverse, no file's name, OMS's own folder, and a key too long for its record.
 KEYS = ["a b", "a/x", "oms/sync_task/x", "oms/x", "\uffff", "🎉", LONG, "z\n+%2F"]
 
 numbers = st.integers(0, 3)
@@ -32,7 +34,7 @@ jobs = st.one_of(
 
 
 def moves(some: list[str]) -> st.SearchStrategy[tuple]:
-    """What users, events and OMS do to these keys."""
+    """Return events of users, triggers and OMS for these keys."""
     keys = st.sampled_from(some)
     return st.one_of(
         st.tuples(st.just("put"), keys, data, kinds, fates),
@@ -47,7 +49,7 @@ def moves(some: list[str]) -> st.SearchStrategy[tuple]:
 
 
 def tales(some: list[str]) -> st.SearchStrategy[tuple[list[str], list[tuple], list[tuple]]]:
-    """Keys, what happened to them, and what happens while they are compared."""
+    """Return keys, their history, and the events while they are compared."""
     written = st.tuples(*(st.tuples(st.just("put"), st.just(key), data, kinds, fates) for key in some))
     # Without time in between, most of what happens is too young to be judged.
     later = st.lists(st.tuples(pauses, st.one_of(moves(some), moves(some), moves(some), jobs)), min_size=3, max_size=12)
@@ -62,11 +64,11 @@ worlds = st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True).fl
 EQUAL = {"equal_contents", "equal_version", "equal_size"}
 ONLY_THERE = {"arriving", "oms_own", "deleted_at_source", "unknown"}
 
-# The table of the documents, for one moment, by what the versions really are.
+# The table of the documents, for a moment, by the real versions.
 
 
-def class_at(key: str, seen: Seen, listed: float, in_hand: float) -> str | None:
-    source, there = seen.source, seen.there
+def class_at(key: str, state: Seen, listed: float, in_hand: float) -> str | None:
+    source, there = state.source, state.there
     if source is None and there is None:
         return None
     if source is None:
@@ -74,36 +76,36 @@ def class_at(key: str, seen: Seen, listed: float, in_hand: float) -> str | None:
             return "oms_own"
         if there.written > listed - 15 * MINUTE:
             return "arriving"
-        return "deleted_at_source" if seen.accepted else "unknown"
+        return "deleted_at_source" if state.accepted else "unknown"
     if source.is_link:
         return "impossible"
     if source.written > listed - 15 * MINUTE:
         return "moving"
-    found = _class_of_both(seen, in_hand)
-    # A failed record may be written anew each minute.
-    return "moving" if _is_late(seen, listed) and found not in {*EQUAL, "failed_before"} else found
+    class_name = _class_of_both(state, in_hand)
+    # A failed record may be written again each minute.
+    return "moving" if _is_late(state, listed) and class_name not in {*EQUAL, "failed_before"} else class_name
 
 
-def _is_late(seen: Seen, listed: float) -> bool:
-    source, there = seen.source, seen.there
-    times = [source.written, seen.accepted and seen.accepted[1], seen.failed, there and there.written]
+def _is_late(state: Seen, listed: float) -> bool:
+    source, there = state.source, state.there
+    times = [source.written, state.accepted and state.accepted[1], state.failed, there and there.written]
     return max(time for time in times if time is not None) > listed - MINUTE
 
 
-def _class_of_both(seen: Seen, in_hand: float) -> str:
-    source, there = seen.source, seen.there
+def _class_of_both(state: Seen, in_hand: float) -> str:
+    source, there = state.source, state.there
     both_tell = there is not None and len(source.etag) == len(there.etag) == 32
     if both_tell and source.etag == there.etag:
         return "equal_contents"
-    if seen.failed is not None and seen.failed >= source.written:
+    if state.failed is not None and state.failed >= source.written:
         return "failed_before"
     # OMS was asked for this version after it had been written.
-    was_asked = seen.accepted is not None and seen.accepted[0] == source.etag and seen.accepted[1] >= source.written
+    was_asked = state.accepted is not None and state.accepted[0] == source.etag and state.accepted[1] >= source.written
     lacks = there is None or there.written < source.written
-    # What is of another size, and was there before, OMS is to overwrite.
+    # OMS was asked to overwrite an earlier object of another size.
     differs = there is not None and len(there.data) != len(source.data)
-    is_asked_for = lacks or (differs and was_asked and there.written < seen.accepted[1])
-    if was_asked and seen.accepted[1] >= in_hand and is_asked_for:
+    is_asked_for = lacks or (differs and was_asked and there.written < state.accepted[1])
+    if was_asked and state.accepted[1] >= in_hand and is_asked_for:
         return "in_flight"
     if lacks:
         return "missing" if there is None else "older"
@@ -114,75 +116,78 @@ def _class_of_both(seen: Seen, in_hand: float) -> str:
     return "equal_version" if was_asked else "equal_size"
 
 
-def possible(key: str, seens: list[Seen], compared: Compared, *, has_read: bool) -> set[str | None]:
-    """The classes that these moments allow. All that depends on the time of reading is judged by its earliest and its
-    latest, and what OMS has in hand by each moment after which that is another; `has_read`: objects were read earlier,
-    these perhaps."""
+def possible(key: str, states: list[Seen], compared: Compared, *, has_read: bool) -> set[str | None]:
+    """Return the classes that these states allow.
+
+    Classes that depend on the time of reading are judged by its earliest and its latest time, and OMS's work in hand by
+    each moment after which it changes; `has_read`: objects were read earlier, perhaps these.
+    """
     times = [(listed, in_hand) for listed in (compared.began, compared.ended) for in_hand in compared.in_hand]
-    found = {class_at(key, one, *time) for one in seens for time in times}
-    for one in seens if has_read else ():
-        if not (one.source and one.there and len(one.source.data) == len(one.there.data)):
+    classes = {class_at(key, state, *time) for state in states for time in times}
+    for state in states if has_read else ():
+        if not (state.source and state.there and len(state.source.data) == len(state.there.data)):
             continue
-        if one.source.data == one.there.data:
-            found.add("equal_contents")
-        elif found & {*EQUAL, "suspicious"}:
-            # What was proven to differ may still be overwritten by OMS.
-            is_late = any(_is_late(one, listed) for listed, _ in times)
-            found |= {"overwritten", "suspicious", "in_flight", *(["moving"] if is_late else [])}
-        # How the parts were cut nobody may know: then reading was in vain, and what OMS refuses can only be accepted.
-        if "failed_before" in found and not one.there.is_md5:
-            found.add("suspicious")
-    return found
+        if state.source.data == state.there.data:
+            classes.add("equal_contents")
+        elif classes & {*EQUAL, "suspicious"}:
+            # OMS may still overwrite an object that was proven to differ.
+            is_late = any(_is_late(state, listed) for listed, _ in times)
+            classes |= {"overwritten", "suspicious", "in_flight", *(["moving"] if is_late else [])}
+        # The size of the parts may be unknown: then reading was in vain, and an object that OMS refuses can only be
+        # accepted.
+        if "failed_before" in classes and not state.there.is_md5:
+            classes.add("suspicious")
+    return classes
 
 
 def check(world: CompareWorld, compared: Compared, *, overwrite: bool = False, closed: bool = False) -> None:
     result = compared.result
     assert (result["finished"], result["adds_up"]) == (True, True)
     for key in world.keys:
-        found, seens = compared.class_of(key), compared.combinations(key)
-        assert found in possible(key, seens, compared, has_read=world.has_read), (key, found, seens)
-        if found == "equal_contents":
-            assert any(one.source and one.there and one.source.data == one.there.data for one in seens)
+        class_name, states = compared.class_of(key), compared.combinations(key)
+        assert class_name in possible(key, states, compared, has_read=world.has_read), (key, class_name, states)
+        if class_name == "equal_contents":
+            assert any(state.source and state.there and state.source.data == state.there.data for state in states)
         if key in compared.sent:
-            assert any(_may_be_sent(one, overwrite) for one in seens), f"{key!r} is newer in OBS, and was sent"
+            assert any(_may_be_sent(state, overwrite) for state in states), f"{key!r} is newer in OBS, and was sent"
     if closed:
         assert not compared.sent
         return
     wanted = {key for name in ("missing", "older") for key in result["classes"][name]["keys"]}
     if overwrite:
-        # OMS would skip what differs in the same size.
+        # OMS would skip objects that differ in equal size.
         wanted.update(key for key in result["classes"]["overwritten"]["keys"] if _differs_in_size(compared, key))
     assert compared.sent == wanted
     assert (result["submitted"], result["accepted"] + result["failed"]) == (len(wanted), len(wanted))
 
 
-def _may_be_sent(seen: Seen, overwrite: bool) -> bool:
-    source, there = seen.source, seen.there
+def _may_be_sent(state: Seen, overwrite: bool) -> bool:
+    source, there = state.source, state.there
     if source is None or there is None:
         return source is not None
     return there.written < source.written or (overwrite and len(source.data) != len(there.data))
 
 
 def _differs_in_size(compared: Compared, key: str) -> bool:
-    (seen,) = compared.combinations(key)
-    return len(seen.source.data) != len(seen.there.data)
+    (state,) = compared.combinations(key)
+    return len(state.source.data) != len(state.there.data)
 
 
 def check_sums(world: CompareWorld, result: dict) -> None:
-    """Both sides are what a plain loop finds in the buckets."""
+    """Check both sides against a plain loop over the buckets."""
     for side, bucket in (("source", world.source), ("destination", world.there)):
         sizes = [len(stored.body) for stored in bucket.objects.values()]
         assert (result[side]["objects"], result[side]["bytes"]) == (len(sizes), sum(sizes))
 
 
 def check_watermark(world: CompareWorld, compared: Compared) -> None:
-    """All that was written before it, and is still there, was in OBS."""
+    """Check that all objects written before it that still exist were in OBS."""
     watermark = parse_time(compared.result["watermark"]).timestamp()
     for key in world.keys:
         first, last = compared.seen[key][0].source, compared.seen[key][-1].source
         if first != last or first is None or first.is_link or first.written >= watermark:
             continue
-        there = [one.there for one in compared.seen[key] if one.there]
+        there = [state.there for state in compared.seen[key] if state.there]
         arrived = [
             version for version in there if version.written >= first.written and len(version.data) == len(first.data)
         ]
@@ -191,8 +196,8 @@ def check_watermark(world: CompareWorld, compared: Compared) -> None:
 
 
 @pytest.fixture(autouse=True)
-def parts_of_two_bytes_and_runs_of_one_key(mocker):
-    """In place of 50 MB, as this world's OMS writes them; and of 16 keys."""
+def tiny_parts_and_runs(mocker):
+    """Use parts of two bytes instead of 50 MB, as this world's OMS writes them, and runs of 1 key instead of 16."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     mocker.patch("oss_oms_sync.passes.listing.WORTH_IT", 1)
 
@@ -220,9 +225,7 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
     overwrite=st.sampled_from([False, False, False, True]),
     closed=st.sampled_from([False, False, False, True]),
 )
-def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_oracle_sees(
-    tale, last, lanes, overwrite, closed, count_schedule
-):
+def test_law1_in_a_still_world_classes_and_sums_are_the_oracles(tale, last, lanes, overwrite, closed, count_schedule):
     with pages_of(2):
         world = made(tale[0], [*tale[1], ("later", last)], lanes, closed=closed)
         compared = world.compared({"overwrite": True} if overwrite else None)
@@ -236,9 +239,7 @@ def test_law1_in_a_world_that_stands_still_each_class_and_both_sums_are_what_an_
 @pytest.mark.law
 @settings(max_examples=schedules(3))
 @given(tale=worlds, lanes=lanes_of)
-def test_in_each_interleaving_each_class_is_one_that_an_object_had_and_what_stands_still_settles(
-    tale, lanes, count_schedule
-):
+def test_in_each_interleaving_each_class_is_possible_and_settles(tale, lanes, count_schedule):
     with pages_of(2):
         world = made(*tale[:2], lanes)
         # WHEN the world moves while it is read
@@ -258,22 +259,22 @@ def test_in_each_interleaving_each_class_is_one_that_an_object_had_and_what_stan
             world.reconcile()
             compared = world.compared()
             if world.task.acceptance_request == before:
-                break  # so would the next ones end
+                break  # the next passes would end equally
         assert not compared.sent
         for key in world.keys:
-            (seen,) = compared.combinations(key)
-            assert compared.class_of(key) in _settled(seen, has_read=world.has_read), (key, seen)
+            (state,) = compared.combinations(key)
+            assert compared.class_of(key) in _settled(state, has_read=world.has_read), (key, state)
     count_schedule("of compare", "each class is one that an object had meanwhile, and at last nothing is sent")
 
 
-def _settled(seen: Seen, *, has_read: bool) -> set[str | None]:
-    """The classes that a key may have at the end."""
-    source, there = seen.source, seen.there
+def _settled(state: Seen, *, has_read: bool) -> set[str | None]:
+    """Return the classes that a key may have at the end."""
+    source, there = state.source, state.there
     if source is None:
         return {None} if there is None else ONLY_THERE - {"arriving"}
     if source.is_link:
         return {"impossible"}
-    # Somebody wrote in OBS, or OMS was late with another version: nobody may touch that unasked.
+    # A user wrote in OBS, or OMS copied another version late: no job may overwrite that unasked.
     if there and len(there.data) != len(source.data):
         return {"overwritten"}
     is_md5 = source.is_md5 and there is not None and there.is_md5

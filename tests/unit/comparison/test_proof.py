@@ -1,5 +1,7 @@
-"""What `deep` proves by reading the source: torn copies, skipped versions and flipped bytes, objects in parts; and what
-stays unproven, and is said."""
+"""Proofs of `deep`, which reads the source: torn copies, skipped versions, flipped bytes, and objects in parts.
+
+Objects that stay unproven are reported.
+"""
 
 from __future__ import annotations
 
@@ -27,23 +29,23 @@ from support.world import HOUR, KNOWN_OBS, oss_error
 
 @pytest.fixture
 def world():
-    """A world with parts of six and of eight bytes in place of 50 MB and 50 MiB."""
+    """Return a world with parts of six and of eight bytes in place of 50 MB and 50 MiB."""
     with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
         yield CompareWorld(["a", "b"], LANES="1")
 
 
 def put(world: CompareWorld, data: str, there: str, part: int | None = None, kind: str = "Appendable") -> None:
-    """An object whose ETag tells nothing, and what is in OBS."""
+    """Write an object whose ETag is no MD5, and its object in OBS."""
     world.lie_in_both("a", data=data, there=there, kind=kind, part=part)
 
 
 def flipped(world: CompareWorld, key: str = "a") -> None:
-    """An object that differs in a byte."""
+    """Write an object that differs in a byte."""
     world.lie_in_both(key, data="a flipped byte", there="a flipped bjte", kind="Appendable")
 
 
 def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]]:
-    """The class of the only object, and what reading showed; without what is zero."""
+    """Return the class of the only object, and the results of reading, without zeros."""
     compared = world.compared({"deep": True, **asked})
     shown = compared.result["deep"] or {}
     return compared.class_of("a"), {name: number for name, number in shown.items() if number and name != "keys"}
@@ -62,8 +64,8 @@ def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]
 )
 def test_equal_contents_are_proven(world, data, there, part):
     put(world, data, there, part)
-    found, shown = deep(world)
-    assert found == "equal_contents"
+    class_name, shown = deep(world)
+    assert class_name == "equal_contents"
     assert shown == {name: number for name, number in {"equal": 1, "bytes": len(data)}.items() if number}
 
 
@@ -76,15 +78,16 @@ def test_what_was_proven_of_a_key_is_known_from_then_on_however_long_it_is(world
 
 
 @pytest.mark.parametrize("there", ["a flipped bjte", "half old\0\0\0\0\0\0", "another conten"])
-def test_a_flipped_byte_a_torn_copy_and_a_skipped_version_of_the_same_size_are_found(world, there):
+def test_reading_finds_differences_of_objects_of_equal_size(world, there):
+    """A flipped byte, a torn copy and a skipped version are found."""
     put(world, "a flipped byte", there)
     assert classes(world.compare()) == {"equal_size": ["a"]}
     assert deep(world) == ("overwritten", {"different": 1, "bytes": 14})
-    # Nobody is asked to send it: OMS would skip it, or overwrite what somebody wrote.
+    # No remedy sends the object: OMS would skip it, or overwrite a user's object.
     assert not world.sent()
 
 
-def test_what_is_older_in_obs_and_differs_is_older_and_sent_although_it_was_read(world):
+def test_an_older_object_that_was_read_stays_older_and_is_sent(world):
     world.write("a", "the old bytes!")
     world.later(HOUR)
     world.lost("a", data="the new bytes!", kind="Appendable")
@@ -112,11 +115,11 @@ def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
         ("parts OF six!", None, "failed_before"),
     ],
 )
-def test_what_failed_and_is_read_in_vain_is_of_the_class_that_it_has_without_its_record(world, there, part, read):
+def test_a_failed_object_read_in_vain_has_its_class_without_the_record(world, there, part, read):
     put(world, "parts of six!", there, part)
     world.fail("a")
     assert world.compared({"restart": True}).class_of("a") == "failed_before"
-    # Once it is read, and where what that showed is kept.
+    # Once when it is read, and once with the kept proof.
     assert [deep(world, restart=True)[0] for _ in range(2)] == [read, read]
 
 
@@ -126,14 +129,14 @@ def test_encrypted_stays_unproven_and_is_said(world):
     assert deep(world) == ("equal_size", {"encrypted": 1, "bytes": 6})
 
 
-def test_without_the_right_to_ask_a_difference_is_unproven_because_it_may_be_encrypted(world):
+def test_without_permission_to_check_encryption_a_difference_is_unproven(world):
     flipped(world)
     world.obs.deny("obs:object:GetObject")
     assert deep(world) == ("equal_size", {"no_right_in_obs": 1, "bytes": 14})
 
 
 @pytest.mark.parametrize("status", [400, 405, 416])
-def test_what_obs_does_not_let_be_looked_at_stays_unproven_and_stops_nothing(world, status):
+def test_an_object_that_obs_refuses_stays_unproven_and_stops_nothing(world, status):
     flipped(world)
     world.there.fail(Fault.status(status, b"", KNOWN_OBS), "head", "a".__eq__)
     assert deep(world) == ("equal_size", {"unreadable": 1})
@@ -172,14 +175,14 @@ def test_what_was_written_in_obs_just_now_is_moving_even_if_it_is_read(world):
 
 
 def slow_reading(world: CompareWorld, seconds: float):
-    """Each object takes so long to be read, bit by bit."""
+    """Let each object take this time to be read, in small parts."""
     read = OssBucket.iter_contents
 
-    def slowly(bucket, one):
+    def slowly(bucket, summary):
         for _ in range(100):
             world.clock.sleep(seconds / 100)
             yield b""
-        yield from read(bucket, one)
+        yield from read(bucket, summary)
 
     return patch.object(OssBucket, "iter_contents", slowly)
 
@@ -198,12 +201,12 @@ def test_too_big_for_a_whole_piece_stays_unproven_and_is_said(world):
 def test_what_there_was_little_time_left_for_is_read_by_the_next_piece(world):
     # GIVEN two objects that take most of a piece each
     world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
-    # WHEN they are compared, with what is left of one call after the other
+    # WHEN they are compared, in the time left by each call
     with slow_reading(world, 100):
         assert not world.compare({"deep": True}, timeout=200)["finished"]
         world.later(HOUR)
         shown = world.compare({"deep": True}, timeout=200)["deep"]
-    # THEN neither is called too big
+    # THEN neither is reported as too big
     assert (shown["equal"], shown["too_big"]) == (2, 0)
 
 
@@ -243,13 +246,13 @@ def test_law1_nothing_that_differs_is_called_equal_by_contents(data, there, kind
         world = CompareWorld(["a"], LANES="1")
         world.encrypt(encrypted)
         put(world, data, there, part, kind)
-        found, _ = deep(world)
+        class_name, _ = deep(world)
     if data != there:
-        assert found != "equal_contents"
+        assert class_name != "equal_contents"
     elif not encrypted and (part != 3 or len(data) <= 3):
-        assert found == "equal_contents"
+        assert class_name == "equal_contents"
     else:
-        assert found != "overwritten"
+        assert class_name != "overwritten"
     count_schedule("of compare", "what is read is called equal only if it is")
 
 
@@ -266,18 +269,18 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
         ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
     ],
 )
-def test_what_differs_in_the_same_size_is_sent_only_where_oms_would_not_skip_it(world, mode, is_sent, words):
-    # GIVEN a version that OMS has skipped, and an object of another size that somebody wrote
+def test_a_difference_in_equal_size_is_sent_only_if_oms_would_copy_it(world, mode, is_sent, words):
+    # GIVEN a version that OMS has skipped, and a user's object of another size
     world.task.overwrite_mode = mode
     put(world, "version 2", "version 1")
     world.lie_in_both("b", data="12", there="123")
 
-    # WHEN it is read, THEN the answer says how many were proven to differ, and what helps
+    # WHEN it is read, THEN the answer has the number of proven differences, and the remedy
     answer = world.compare({"deep": True})
-    found, remedy = answer["classes"]["overwritten"], answer["remedies"]["overwritten"]
-    assert (found["keys"], found["proven_different"], world.sent()) == (["a", "b"], 1, set())
-    for said in (words, "1 object of the same size"):
-        assert said in remedy["en"]
+    overwritten, remedy = answer["classes"]["overwritten"], answer["remedies"]["overwritten"]
+    assert (overwritten["keys"], overwritten["proven_different"], world.sent()) == (["a", "b"], 1, set())
+    for words_of_remedy in (words, "1 object of the same size"):
+        assert words_of_remedy in remedy["en"]
     assert "有 1 个对象大小相同" in remedy["zh"]
 
     # AND on demand it is sent where that helps
@@ -285,7 +288,7 @@ def test_what_differs_in_the_same_size_is_sent_only_where_oms_would_not_skip_it(
     assert world.sent() == ({"a", "b"} if is_sent else {"b"})
 
 
-def test_what_is_suspicious_has_a_remedy_and_what_is_of_another_size_has_none(world):
+def test_only_suspicious_objects_have_a_remedy_not_objects_of_other_sizes(world):
     put(world, "five!", "FIVE!", kind="form")
     world.lie_in_both("b", data="12", there="123")
     remedies = world.compare()["remedies"]
@@ -293,7 +296,7 @@ def test_what_is_suspicious_has_a_remedy_and_what_is_of_another_size_has_none(wo
     assert ": python3 ops.py compare --deep. If one does: OMS skips" in remedies["suspicious"]["en"]
 
 
-def test_the_folders_of_what_differs_are_named_to_the_task_group_unless_a_shell_would_read_them_otherwise():
+def test_the_task_group_gets_the_differing_folders_if_a_shell_takes_them():
     def printed(*folders: str) -> str:
         counts = ClassCount(Side(1, 9), Side(1, 9), proven_different=1)
         other = {"equal_size": [7, 7, 7, 7]}
@@ -319,21 +322,21 @@ def test_what_was_proven_to_differ_is_so_no_more_once_it_is_healed(world):
 
 
 def test_what_reading_showed_of_what_is_judged_again_is_what_it_shows_now(world):
-    # GIVEN objects that cannot be read: of one the checksums differ, and the other counts as equal
+    # GIVEN unreadable objects: the first has different checksums, and the second counts as equal
     world.lie_in_both("s", data="AB", there="BA")
     put(world, "AABB", "AABB")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get")
 
     def shown(**asked: bool) -> dict:
-        """What reading showed, without what is zero."""
-        return {name: found for name, found in world.compare(asked)["deep"].items() if found}
+        """Return the results of reading, without zeros."""
+        return {name: number for name, number in world.compare(asked)["deep"].items() if number}
 
     unread = {"unreadable": 2, "keys": {"unreadable": ["a", "s"]}}
     assert shown(deep=True) == unread
-    # WHEN the first is judged again, also where it can be read, THEN each counts once, as it is by now
+    # WHEN the first is rechecked, also once it is readable, THEN each counts once, by its current state
     assert shown(deep=True, again=True) == unread
     world.source.heal()
     amended = {"unreadable": 1, "different": 1, "bytes": 2, "keys": {"unreadable": ["a"]}}
     assert shown(deep=True, again=True) == shown(look=True) == amended
-    # AND so it is where nothing has to be read any more
+    # AND equally if no object must be read any more
     assert shown(deep=True, again=True) == amended

@@ -1,4 +1,4 @@
-"""What compare answers: the form that others rely on, and nothing that is not known yet."""
+"""Answers of compare: the form that callers rely on, without premature results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.compare_world import CompareWorld, classes
 from support.reconcile_world import refusing
 from support.world import HOUR
 
-KNOWN_AT_THE_END = {"classes", "folders", "source", "destination", "adds_up", "remedies", "watermark", "differences"}
+FINAL_FIELDS = {"classes", "folders", "source", "destination", "adds_up", "remedies", "watermark", "differences"}
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def world() -> CompareWorld:
 
 
 def test_it_names_every_class_even_if_nothing_is_in_it(world):
-    found, nothing = world.compare()["classes"], {"objects": 0, "bytes": 0}
-    assert found.keys() == {object_class.title for object_class in ObjectClass} - {"orphan_records"}
-    assert found["missing"] == {
+    object_classes, nothing = world.compare()["classes"], {"objects": 0, "bytes": 0}
+    assert object_classes.keys() == {object_class.title for object_class in ObjectClass} - {"orphan_records"}
+    assert object_classes["missing"] == {
         "source": nothing,
         "destination": nothing,
         "digests": dict.fromkeys(("source", "destination"), "0" * 64),
@@ -41,7 +41,7 @@ def test_it_names_every_class_even_if_nothing_is_in_it(world):
     }
 
 
-def test_sides_have_digests_of_64_hex_digits_and_the_source_one_of_its_state(world):
+def test_sides_have_digests_of_64_hex_digits_and_the_source_a_state(world):
     answer = world.compare()
     digest, state = (answer["source"][name] for name in ("digest", "state_digest"))
     assert answer["source"] == {"objects": 1, "bytes": 2, "digest": digest, "state_digest": state}
@@ -50,7 +50,7 @@ def test_sides_have_digests_of_64_hex_digits_and_the_source_one_of_its_state(wor
 
 
 def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
-    # GIVEN an object that is accepted a minute after it was written and copied three minutes later, and one that is not
+    # GIVEN an object that is accepted a minute after its write and copied three minutes later, and an unaccepted object
     world.put("b", "1")
     world.later(60)
     world.deliver()
@@ -67,7 +67,7 @@ def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
 
 
 def test_what_is_older_or_of_another_size_in_obs_has_not_arrived(world):
-    # GIVEN two objects that OMS has copied, both written once more; and somebody writes one to OBS
+    # GIVEN two objects that OMS has copied, both written once more, and a user overwrites one in OBS
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
     world.later(HOUR)
@@ -76,7 +76,7 @@ def test_what_is_older_or_of_another_size_in_obs_has_not_arrived(world):
     world.later(HOUR)
     # WHEN they are compared
     answer = world.compare()
-    # THEN neither counts as a copy, and only that which OMS may still bring as one to come
+    # THEN neither counts as a copy, and only the object that OMS may still copy counts as not yet copied
     assert classes(answer) == {"equal_contents": ["a/1"], "older": ["older"], "overwritten": ["overwritten"]}
     assert (answer["lag"]["copied"]["objects"], answer["lag"]["copied"]["not_yet"]) == (1, 1)
 
@@ -90,13 +90,13 @@ def test_what_was_sent_again_counts_apart(world):
     assert (lag["again"], lag["accepted"]["objects"], lag["copied"]["objects"]) == (1, 0, 0)
 
 
-def test_what_is_equal_by_contents_is_not_late_even_if_it_was_copied_before_it_was_written_again(world):
+def test_equal_contents_are_not_late_even_if_copied_before_a_rewrite(world):
     world.lost("a/1", data="12")
     answer = world.compare()
     assert (classes(answer), answer["lag"]["copied"]["not_yet"]) == ({"equal_contents": ["a/1"]}, 0)
 
 
-def test_the_watermark_is_the_oldest_object_that_is_not_there_and_at_most_the_beginning(world):
+def test_the_watermark_is_the_oldest_missing_object_or_the_beginning(world):
     answer = world.compare()
     assert answer["watermark"] == answer["started"]
     world.lost("b")
@@ -105,7 +105,7 @@ def test_the_watermark_is_the_oldest_object_that_is_not_there_and_at_most_the_be
 
 
 @pytest.mark.parametrize("fate", ["lost", "copied"])
-def test_an_object_too_young_to_be_judged_holds_the_watermark_back_until_it_is_there(world, fate):
+def test_a_young_object_holds_the_watermark_back_until_it_arrives(world, fate):
     written = timestamp(world.clock.now())
     world.put("b", "1", "md5", fate)
     world.later(60)
@@ -127,21 +127,21 @@ def test_before_the_total_is_there_nothing_is_said_of_what_it_found(world):
     with refusing(world.source, "list"), pytest.raises(StorageError):
         world.compare()
     answer = world.compare({"look": True})
-    assert (answer["finished"], KNOWN_AT_THE_END & answer.keys()) == (False, set())
+    assert (answer["finished"], FINAL_FIELDS & answer.keys()) == (False, set())
     world.later(HOUR)
-    assert world.compare().keys() > KNOWN_AT_THE_END
+    assert world.compare().keys() > FINAL_FIELDS
 
 
 @pytest.mark.parametrize(("number", "named"), [(1, True), (10, True), (11, False)])
 def test_a_migration_that_overwrites_names_ten_folders_at_most(number, named):
     titles = ("overwritten", "suspicious", "older")
-    folders = {f"{one}/": {titles[one % 3]: [1, 1, 1, 1]} for one in range(number)}
+    folders = {f"{folder}/": {titles[folder % 3]: [1, 1, 1, 1]} for folder in range(number)}
     counts = counts_of(Tally(folders=folders), ObjectClass.OVERWRITTEN, "")
     assert counts.prefixes == ([*folders] if named else [])
 
 
 def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
-    """A tally of these keys, and of others of the folder x/ whose names it lacks."""
+    """Return a tally of these keys, and of others of the folder x/ whose names it lacks."""
     folders = {key[: key.find("/") + 1]: {title: [1, 1, 1, 1]} for key in (*keys, *["x/"][:more])}
     return Tally(classes={title: ClassCount(Side(len(keys) + more), keys=list(keys))}, folders=folders)
 
@@ -179,9 +179,9 @@ def test_a_deep_comparison_advises_the_missing_permission_and_not_itself(title):
     deep = "python3 ops.py compare --deep"
     assert deep in remedies(tally, mode, "", Tried())[ObjectClass(title)].en
     # Reading was in vain, and would be again.
-    told = remedies(tally, mode, "", Tried(deep=True))[ObjectClass(title)].en
-    assert ("Reading did not prove" in told, f"{deep}." in told) == (True, False)
+    remedy = remedies(tally, mode, "", Tried(deep=True))[ObjectClass(title)].en
+    assert ("Reading did not prove" in remedy, f"{deep}." in remedy) == (True, False)
     # WHEN a permission was missing, THEN it comes first
     unread = replace(tally, counts={"deep_no_right_in_oss": 1})
-    told = remedies(unread, mode, "", Tried(deep=True, missing_rights=missing_rights(unread)))[ObjectClass(title)].en
-    assert 0 < told.index("lacks oss:GetObject") < told.index(f"read them: {deep}")
+    remedy = remedies(unread, mode, "", Tried(deep=True, missing_rights=missing_rights(unread)))[ObjectClass(title)].en
+    assert 0 < remedy.index("lacks oss:GetObject") < remedy.index(f"read them: {deep}")

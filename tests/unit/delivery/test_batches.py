@@ -1,4 +1,4 @@
-"""Submitting: batches, encoding, retries, bisecting, and which answers concern a key, a request or everything."""
+"""Submission: batches, encoding, retries, bisecting, and answers that concern a key, a request or all requests."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ TEN = [f"key {number}" for number in range(10)]
 
 @pytest.fixture
 def world() -> World:
-    """One whose instance knows that the project is open, so that it asks nothing but OMS."""
-    one = World()
-    one.oss.round_trip = 0
-    assert Closing(one.invocation()).refusal() is None
-    return one
+    """Return a world whose instance has read that the project is open, so that its requests all go to OMS."""
+    open_world = World()
+    open_world.oss.round_trip = 0
+    assert Closing(open_world.invocation()).refusal() is None
+    return open_world
 
 
 def send(world: World, keys: list[str], seconds: float = 60):
@@ -160,20 +160,21 @@ ELSEWHERE = {"Location": "https://elsewhere.example.com/"}
         ],
     ],
 )
-def test_only_a_200_without_a_word_of_error_is_acceptance_and_nothing_is_followed(world, answer, reason):
+def test_only_a_200_without_an_error_accepts_and_no_redirect_is_followed(world, answer, reason):
     world.oms.faults.then(answer)
     assert reasons(send(world, TEN)) == {reason}
     assert len(world.oms.requests) == 1
 
 
 @pytest.mark.parametrize(("keys", "calls"), [(TEN, 19), (["a"], 1)])
-def test_where_nothing_is_accepted_nothing_is_rejected_because_nothing_shows_that_the_task_works(world, keys, calls):
+def test_without_any_accepted_key_no_key_counts_as_rejected(world, keys, calls):
+    """Only an accepted key proves that the task works."""
     world.oms.refuse(lambda _: True)
     submission = send(world, keys)
     assert (reasons(submission), submission.calls) == ({Reason.REFUSED}, calls)
 
 
-def test_what_was_accepted_while_bisecting_stays_so_when_the_rest_is_not_sent(world):
+def test_keys_accepted_while_bisecting_stay_accepted_if_others_are_unsent(world):
     world.oms.faults.then(oms_error(400), OK, oms_error(401, "APIGW.0301"))
     outcomes = send(world, TEN).outcomes
     assert [failure and failure.reason for failure in map(outcomes.get, TEN)] == [None] * 5 + [Reason.CREDENTIALS] * 5
@@ -238,16 +239,17 @@ def test_any_other_error_of_requests_is_a_failure_not_an_exception(world, mocker
 
 def test_every_reason_says_what_to_do_in_both_languages():
     for reason in Reason:
-        # After a command stands nothing: it would be pasted, too.
+        # No text follows a command, because it would be pasted with it.
         assert reason.fix.en.endswith((".", "python3 policies/show.py"))
         assert reason.fix.zh.endswith(("。", "python3 policies/show.py"))
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
-def test_no_redirect_is_followed_and_the_failure_names_it_for_every_key_and_for_the_task(world, redirect):
+def test_a_redirect_is_not_followed_and_each_failure_names_it(world, redirect):
+    """The failure names it for every key and for the task."""
     world.oms.faults.then(redirect, redirect)
-    said = f"a redirect to {redirect.headers['Location']}, which is never followed"
-    failure = Failure(Reason.UNEXPECTED, 302, None, said)
+    message = f"a redirect to {redirect.headers['Location']}, which is never followed"
+    failure = Failure(Reason.UNEXPECTED, 302, None, message)
     assert send(world, TEN).outcomes == dict.fromkeys(TEN, failure)
     assert world.invocation().oms.task(Deadline(60, world.clock)) == failure
     assert len(world.oms.requests) == 2
@@ -268,7 +270,7 @@ def test_an_acceptance_that_was_cut_off_is_none(world):
 
 @pytest.mark.parametrize("minutes", [-20, 20])
 @pytest.mark.parametrize("answer", [OK, oms_error(400, "OMS.0068")])
-def test_a_clock_that_is_off_is_told_from_wrong_credentials_whatever_the_answer(world, minutes, answer):
+def test_a_wrong_clock_is_distinguished_from_wrong_credentials(world, minutes, answer):
     world.one.skew = 60 * minutes
     world.oms.faults.then(answer)
     assert reasons(send(world, TEN)) == {Reason.CLOCK}
@@ -288,8 +290,8 @@ def test_a_day_of_statistics_in_five_minute_steps_is_read_whole():
     start = now - timedelta(days=1)
     stamps = range(int(start.timestamp() * 1000), int(now.timestamp() * 1000) + 1, 300_000)
     series = {name: [(stamp, 0) for stamp in stamps] for name in DATA_TYPES}
-    told = world.invocation().oms.statistics(DATA_TYPES, start, now, Deadline(30, world.clock))
-    assert told == Statistics(start, "FIVE_MINUTES", series, unread=0)
+    answer = world.invocation().oms.statistics(DATA_TYPES, start, now, Deadline(30, world.clock))
+    assert answer == Statistics(start, "FIVE_MINUTES", series, unread=0)
 
 
 def test_a_location_shows_no_secret_however_it_is_encoded():

@@ -1,4 +1,4 @@
-"""Sending again: in batches, at a rate, no further than makes sense, and every key's state stands somewhere."""
+"""Resending: in batches, at a rate, until OMS refuses too often, with a record of every key's state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = [f"k{number}" for number in range(10)]
 
 
 class Sends(World):
-    """A world whose OSS takes no time, and one run's sender."""
+    """A world whose OSS takes no time, and the sender of a run."""
 
     def __init__(self, timeout: float = 600, rate: float = 20.0, round_trip: float = 0.02) -> None:
         super().__init__()
@@ -30,14 +30,14 @@ class Sends(World):
         self.sender = Sender(self.invocation(timeout))
 
     def send(self, *keys: str, in_doubt: tuple[str, ...] = (), **details: str) -> list[str]:
-        """The keys that are still to be sent or recorded."""
+        """Return the keys that are still to be sent or recorded."""
         failed = [FailedKey(ObjectChange(key), **details) for key in keys]
         return [key.key for key in self.sender.send(failed, in_doubt)]
 
     def seconds(self, number: int) -> float:
-        """How long it takes to send so many keys."""
+        """Return the time that sending this number of keys takes."""
         begun = self.clock.seconds
-        assert self.send(*(f"{one:03}" for one in range(number))) == []
+        assert self.send(*(f"{place:03}" for place in range(number))) == []
         return self.clock.seconds - begun
 
     def recorded(self, state: str) -> set[str]:
@@ -50,22 +50,22 @@ def world() -> Sends:
     return Sends()
 
 
-def test_what_the_time_did_not_reach_within_a_batch_is_left_and_the_rest_recorded():
-    # GIVEN an OMS so slow that the time is up in the midst of bisecting a batch
+def test_keys_of_a_batch_that_the_time_did_not_reach_are_left():
+    # GIVEN an OMS so slow that the time is up while a batch is bisected
     world = Sends(timeout=20, round_trip=3.0)
     world.oms.refuse("k9".__eq__)
 
-    # WHEN it is sent, THEN each key is left, accepted, or recorded as failed; one in doubt is left once as well
+    # WHEN it is sent, THEN each key is left, accepted, or recorded as failed; the key in doubt is left once as well
     assert world.send(*KEYS, in_doubt=("k8",)) == ["k8", "k7", "k9"]
     assert (world.recorded("success"), world.recorded("failed")) == ({"k0", "k1", "k2", "k3", "k4"}, {"k5", "k6"})
     assert (world.sender.accepted, world.sender.failed) == (5, {"TIMEOUT": 2})
 
-    # AND the next batch is not tried, which the run says
+    # AND the next batch is not tried, and the run gives the reason
     assert world.send("other") == ["other"]
     assert world.sender.stopped.why == "the time is up"
 
 
-def test_where_the_time_was_up_before_oms_took_anything_that_is_why_it_stopped():
+def test_time_up_before_any_acceptance_is_the_reason_of_the_stop():
     world = Sends(timeout=20, round_trip=3.0)
     world.oms.refuse(lambda key: True)
     assert world.send(*KEYS)
@@ -84,7 +84,8 @@ def test_it_waits_for_no_call_that_would_begin_after_its_part_of_the_time():
     assert world.clock.monotonic() < 90
 
 
-def test_a_batch_that_the_time_did_not_reach_at_all_stops_the_run_and_leaves_each_key_once():
+def test_a_batch_that_the_time_did_not_reach_leaves_each_key_once():
+    """The batch also stops the run."""
     world = Sends(timeout=20)
     world.clock.sleep(9.95)
     assert world.send(*KEYS, in_doubt=("k3", "other")) == KEYS
@@ -92,20 +93,20 @@ def test_a_batch_that_the_time_did_not_reach_at_all_stops_the_run_and_leaves_eac
     assert not world.oms.requests
 
 
-def test_a_key_in_doubt_is_left_once_whatever_became_of_it_and_has_no_failed_record(world):
-    # GIVEN keys whose records may still be deleted: one that OMS takes, one that it refuses
+def test_a_key_in_doubt_is_left_once_and_has_no_failed_record(world):
+    # GIVEN keys whose records may still be deleted: OMS accepts the first and refuses the second
     world.oms.refuse(lambda key: key.startswith("bad"))
-    held = ["good and held", "bad and held"]
-    assert world.send(*held, "good", "bad", in_doubt=(*held,)) == held
+    in_doubt = ["good and held", "bad and held"]
+    assert world.send(*in_doubt, "good", "bad", in_doubt=(*in_doubt,)) == in_doubt
     assert (world.recorded("success"), world.recorded("failed")) == ({"good", "good and held"}, {"bad"})
 
 
-def test_of_records_that_cannot_be_written_only_the_failed_ones_leave_their_keys(world, lines):
+def test_only_failed_records_that_cannot_be_written_leave_their_keys(world, lines):
     world.oms.refuse(["k1", "k2"].__contains__)
     world.bucket.fail(oss_error(403), "put")
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
-    told = [line for line in lines() if "oss:PutObject" in line.pop("problem", "")]
-    assert told == [
+    problems = [line for line in lines() if "oss:PutObject" in line.pop("problem", "")]
+    assert problems == [
         {"key": "k0", "record": record_name(TASK, "success", "k0")},
         {"key": "k1", "record": record_name(TASK, "failed", "k1")},
         {"key": "k2", "record": record_name(TASK, "failed", "k2")},
@@ -119,7 +120,7 @@ def test_every_failure_is_told_to_who_looks_closely(world, lines):
 
 
 @pytest.mark.parametrize(("timeout", "recorded_at"), [(12, 6), (18, 9), (60, 50)])
-def test_ten_seconds_but_no_more_than_half_of_the_time_are_kept_for_recording(timeout, recorded_at):
+def test_ten_seconds_or_half_of_the_time_are_reserved_for_recording(timeout, recorded_at):
     world = Sends(timeout=timeout)
     world.oms.faults.add(HANG)
     moments = []
@@ -150,10 +151,11 @@ def test_bisecting_counts_as_the_calls_that_it_is():
     assert world.clock.seconds >= calls / 10
 
 
-def test_batches_throttled_to_their_end_halve_the_rate_down_to_a_call_a_second_and_others_bring_it_back():
+def test_throttled_batches_halve_the_rate_and_others_restore_it():
+    """Batches throttled to their end halve the rate, down to a call a second."""
     world = Sends(rate=4, round_trip=0.001)
     at_full_rate = world.seconds(100)
-    for _ in range(4):  # one more would stop the run
+    for _ in range(4):  # another would stop the run
         world.oms.faults.then(*[BUSY] * 5)
         world.send(*KEYS)
     slowed, *_, later = (world.seconds(100) for _ in range(4))
@@ -168,7 +170,7 @@ def test_single_throttled_calls_do_not_slow_a_run_down():
     assert world.seconds(200) <= 20 / 20 + 0.1
 
 
-def test_what_a_run_waited_for_other_things_it_makes_up_for_but_no_more_than_two_seconds():
+def test_a_run_makes_up_for_at_most_two_seconds_of_waiting():
     for waited, made_up in ((1, 1), (60, 2)):
         world = Sends(rate=10, round_trip=0.001)
         world.send(*KEYS)
@@ -176,7 +178,7 @@ def test_what_a_run_waited_for_other_things_it_makes_up_for_but_no_more_than_two
         assert world.seconds(400) == pytest.approx(40 / 10 - made_up, abs=0.2)
 
 
-def test_calls_go_side_by_side_where_one_after_the_other_would_not_reach_the_rate():
+def test_calls_run_in_parallel_if_a_sequence_would_not_reach_the_rate():
     world = Sends(rate=100, round_trip=0.2)
     assert world.seconds(200) == pytest.approx(20 * 0.2 / 5, abs=0.2)
     assert len(world.recorded("success")) == 200
@@ -195,7 +197,7 @@ def test_a_rate_below_a_call_a_second_is_kept():
     assert world.clock.seconds >= 2 / 0.5
 
 
-def test_five_refused_batches_in_a_row_stop_a_run_and_any_other_begins_a_new_count(world):
+def test_five_refused_batches_in_a_row_stop_a_run_and_others_reset_it(world):
     world.oms.faults.then(*[DOWN] * 20, OK, *[DOWN] * 20)
     for _ in range(9):
         assert world.send(*KEYS) == []
@@ -207,7 +209,7 @@ def test_five_refused_batches_in_a_row_stop_a_run_and_any_other_begins_a_new_cou
 
 
 def test_the_reason_of_the_last_key_is_the_one_that_a_stopped_run_names(world):
-    # GIVEN four batches that OMS cannot take, and one of which it refuses the first half key by key
+    # GIVEN four batches that OMS refuses, and a batch whose first half it refuses key by key
     world.oms.faults.then(*[DOWN] * 20, *[BAD] * 10, *[DOWN] * 5)
     for _ in range(5):
         world.send(*KEYS)
@@ -222,7 +224,8 @@ def test_a_refused_batch_is_bisected_whatever_became_of_the_one_before(world):
     assert (world.recorded("success"), world.sender.failed) == (set(KEYS[5:]), {"REFUSED": 10, "REJECTED": 1})
 
 
-def test_after_a_wholly_refused_batch_none_of_rejected_keys_is_bisected_until_one_is_accepted(world):
+def test_rejected_keys_are_not_bisected_from_a_refused_batch_to_a_success(world):
+    """After a wholly refused batch, no batch of rejected keys is bisected until OMS accepts a key."""
     world.oms.faults.then(*[BAD] * 20, OK, BAD)
     for calls in (19, 20):
         world.send(*KEYS, reason="REJECTED")
@@ -232,7 +235,7 @@ def test_after_a_wholly_refused_batch_none_of_rejected_keys_is_bisected_until_on
     assert len(world.oms.requests) > 22
 
 
-def test_keys_that_were_rejected_before_are_so_still_and_tell_nothing_of_the_task(world):
+def test_rejected_keys_stay_rejected_and_do_not_count_against_the_task(world):
     world.oms.faults.add(BAD)
     for _ in range(6):
         world.send(*KEYS, reason="REJECTED")
@@ -261,7 +264,7 @@ def test_what_concerns_every_key_stops_a_run_with_its_fix(world):
     assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
 
-def test_while_the_project_is_closed_nothing_is_sent_and_the_run_says_how_to_open_it(world):
+def test_while_closed_no_key_is_sent_and_the_run_names_the_command(world):
     Closing(world.invocation()).close("Li Lei", "cut over")
     assert world.send(*KEYS, "another") == [*KEYS, "another"]
     assert not world.oms.requests
@@ -303,7 +306,7 @@ def test_nothing_is_sent_if_it_is_not_known_whether_the_project_is_closed(world)
     assert re.match(unknown, world.sender.stopped.why)
 
 
-def test_what_may_not_be_sent_and_is_written_down_nowhere_is_recorded_or_raises(world):
+def test_an_unsent_key_without_a_record_is_recorded_or_raises(world):
     Closing(world.invocation()).close()
     keys = [FailedKey(ObjectChange(key)) for key in KEYS]
     assert not world.sender.may_send()

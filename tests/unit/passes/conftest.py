@@ -1,4 +1,4 @@
-"""What the tests of passes share: they are tried through reconcile, which is what has them."""
+"""Fixtures of the tests of passes, which run passes through reconcile."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Workers of passes in lock step: each runs until it has made so many calls, then another, and whatever can happen to
-them happens in between."""
+"""Workers of passes in lock step, and the events between their calls.
+
+Each worker runs until it has made a number of calls, then another, and every possible event may happen in between.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +33,16 @@ from support.reconcile_world import ReconcileWorld, adds_up, slow
 from support.stored import Stored
 from support.world import DROP_AFTER, FROZEN, HOUR, ROOT, TASK, TICK, World
 
-# What is asked for by hand: scopes and a restart.
+# The options of manual calls: scopes and a restart.
 ASKED = [{}, {"restart": True}, {"prefix": "b"}, {"all": True}, {"restart": True, "prefix": "b"}]
 PREFIX = f"oms_source_record/passes/oss-oms-sync-reconcile/{TASK}/"
 _FOR_EVER = 10**6
-# No worker makes so many calls, unless it turns in a circle.
+# A worker makes fewer calls, unless it loops for ever.
 _TOO_MANY_CALLS = 30_000
 
 
 class Actor:
-    """One invocation of an instance of its own, which goes on only while it is told to."""
+    """An invocation with an instance of its own, which continues only on demand."""
 
     def __init__(self, world: PassWorld, event: str) -> None:
         self.classes = world.classes
@@ -65,7 +67,10 @@ class Actor:
         return self._task.done()
 
     def run(self, steps: int, stops_before: str = "") -> None:
-        """Lets it make so many calls more, or until it is about to write an object of a pass whose name ends so."""
+        """Let it make this number of calls.
+
+        With `stops_before` it also stops before it writes an object of a pass whose name ends so.
+        """
         self._steps, self._stops_before = steps, stops_before
         self._back.clear()
         self._go.set()
@@ -74,12 +79,12 @@ class Actor:
             self._task.result()
 
     def kill(self) -> None:
-        """Ends it where it is."""
+        """End it at its current call."""
         self.instance.strike()
         self.run(0)
 
     def step(self, request: PreparedRequest) -> None:
-        """Called in its place, before and after each call."""
+        """Wait before and after each call, in the actor's thread."""
         self._made += 1
         assert self._made < _TOO_MANY_CALLS, "a worker turns in a circle"
         self._steps -= 1
@@ -98,7 +103,7 @@ class Actor:
 
 
 class PassWorld(ReconcileWorld):
-    """Reconciles among everything that can happen to them. `keys` by bucket; every third has its record."""
+    """Reconcile calls among all possible events. `keys` by bucket; every third has its record."""
 
     def __init__(self, keys: dict[str, list[str]], lanes: int) -> None:
         self.actors: list[Actor] = []
@@ -119,24 +124,26 @@ class PassWorld(ReconcileWorld):
                 if index % 3 == 0:
                     self.accept(key)
         self.listings_take(0.9)
-        self.oss.add_trigger("passes", self.log_bucket, ["oss:ObjectCreated:PutObject"], PREFIX, "", self._told)
+        self.oss.add_trigger(
+            "passes", self.log_bucket, ["oss:ObjectCreated:PutObject"], PREFIX, "", self._receive_event
+        )
         self.later(2 * HOUR)
 
     def listings_take(self, seconds: float) -> None:
-        """From now on each page of a source bucket takes so long, and nothing else goes wrong with OSS."""
+        """Let each page of a source bucket take this time, and make no other call to OSS fail."""
         self._listings_take = seconds
         self.oss.faults.clear()
         for bucket in self.sources.values():
             slow(bucket, seconds)
 
     def current(self) -> Actor | None:
-        """Whose code is running."""
+        """Return the actor whose code is running."""
         return next((actor for actor in self.actors if actor.instance is self.ground.owner()), None)
 
-    # What can happen.
+    # Possible events.
 
     def event(self, number: int, steps: int = _FOR_EVER, stops_before: str = "") -> None:
-        """An event of the log bucket is delivered."""
+        """Deliver an event of the log bucket."""
         if self.events:
             self._start(self.events.pop(number % len(self.events)).decode(), steps, stops_before)
 
@@ -147,7 +154,7 @@ class PassWorld(ReconcileWorld):
         self._start(json.dumps(ASKED[number % len(ASKED)]), steps)
 
     def run(self, number: int, steps: int = _FOR_EVER) -> None:
-        """A worker goes on."""
+        """Let a worker continue."""
         if self.actors:
             self._run(self.actors[number % len(self.actors)], steps)
 
@@ -164,14 +171,14 @@ class PassWorld(ReconcileWorld):
             self.events.append(self.events[number % len(self.events)])
 
     def next_put(self, fate: str) -> None:
-        """The next write of a pass is not answered: it is done at once, or late."""
+        """Leave the next write of a pass without an answer: it is done at once, or late."""
         self.oss.faults.then(
             Fault.lands_late(120) if fate == "late" else DROP_AFTER,
             where=lambda request: request.method == "PUT" and unquote(request.raw_path)[1:].startswith(PREFIX),
         )
 
     def land(self) -> None:
-        """What was on its way arrives."""
+        """Let the delayed writes arrive."""
         self.ground.call(self.oss.settle())
 
     def oms_down(self, down: bool) -> None:
@@ -180,7 +187,7 @@ class PassWorld(ReconcileWorld):
             self.oms.faults.add(FROZEN)
 
     def change(self, what: str) -> None:
-        """The project is deployed with other settings, or newer code."""
+        """Deploy the project with other settings, or newer code."""
         if what == "source":
             names = sorted(self.sources)
             following = names[(names.index(self.settings.source_bucket) + 1) % len(names)]
@@ -221,14 +228,14 @@ class PassWorld(ReconcileWorld):
         if actor.over:
             self.actors.remove(actor)
 
-    # What is seen of it.
+    # Observations.
 
     def _before(self, request: PreparedRequest) -> None:
         super()._before(request)
         if actor := self.current():
             actor.step(request)
             if written_name(request).startswith(PREFIX):
-                self._check_seen(actor, written_name(request), json.loads(request.body or ""))
+                self._check_classified(actor, written_name(request), json.loads(request.body or ""))
 
     def _after(self, request: PreparedRequest) -> None:
         super()._after(request)
@@ -239,8 +246,8 @@ class PassWorld(ReconcileWorld):
         if actor := self.current():
             actor.classified.add(key)
 
-    def _check_seen(self, actor: Actor, written: str, value: dict[str, Any]) -> None:
-        """Each key was classified by the worker that asks for a piece to be written that covers it."""
+    def _check_classified(self, actor: Actor, written: str, value: dict[str, Any]) -> None:
+        """Check that the worker classified each key that its piece covers."""
         name, _, number = written.rpartition("/")
         if not number.isdecimal() or (number == "0000" and not name.endswith("/r")):
             return
@@ -255,10 +262,10 @@ class PassWorld(ReconcileWorld):
         left = {key for key in keys if start < key <= until} - actor.classified
         assert not left, f"{written} covers what its writer never saw: {left}"
 
-    def _told(self, event: bytes) -> None:
+    def _receive_event(self, event: bytes) -> None:
         self.events.append(event)
-        (one,) = json.loads(event)["events"]
-        if (key := one["oss"]["object"]["key"]).endswith("/total"):
+        (event_record,) = json.loads(event)["events"]
+        if (key := event_record["oss"]["object"]["key"]).endswith("/total"):
             value = json.loads(self.bucket.objects[key].body)
             name = value["of"]["source_bucket"]
             low, high = (len(self._within(keys, value["of"])) for keys in (self.static[name], self.ever[name]))
@@ -269,14 +276,16 @@ class PassWorld(ReconcileWorld):
         return {key for key in keys if key.startswith(about["scope"]["key_filter"]["prefix"])}
 
     def check(self) -> None:
-        """No total is wrong."""
+        """Check every total."""
         for name, counts, low, high in self.totals:
             assert low <= counts["scanned"] <= high, f"{name}: {counts}, but there are {low} to {high}"
             assert (adds_up(counts), counts["migrating"], counts["unsent"]) == (True, 0, 0)
 
     def finish(self, events: bool, ticks: int = 80) -> bool:
-        """Lets ticks come by the clock, and what is on its way: with or without events. Returns whether all passes of
-        these settings have ended."""
+        """Let ticks and delayed writes come by the clock, with or without events; return True if all passes have ended.
+
+        Only passes of these settings count.
+        """
         self.oms_down(False)
         self.listings_take(self._listings_take)
         while self.actors:
@@ -299,15 +308,15 @@ class PassWorld(ReconcileWorld):
             state.ended for state in newest.values()
         )
 
-    def unseen(self) -> set[str]:
-        """Objects that are neither covered, nor accepted, nor recorded as failed."""
+    def unrecorded(self) -> set[str]:
+        """Return the objects that are neither covered, nor accepted, nor recorded as failed."""
         keys = {key for key in self.static[self.settings.source_bucket] if self.settings.key_filter.matches(key)}
         covered = {name.removeprefix(f"{ROOT}success_object/") for name in self.bucket.objects}
         return keys - covered - self.sent() - self.failed()
 
 
 def written_name(request: PreparedRequest) -> str:
-    """Which object this writes."""
+    """Return the name of the object that a request writes."""
     return unquote(urlsplit(request.url or "").path)[1:] if request.method == "PUT" else ""
 
 
@@ -316,7 +325,7 @@ Cut = Callable[..., str | None]
 
 @contextmanager
 def pass_world(keys: dict[str, list[str]], lanes: int, page: int, cut: Cut | None = None) -> Iterator[PassWorld]:
-    """A world with pages of `page` objects; its ranges split by `cut`, if that is given."""
+    """Return a world with pages of `page` objects; its ranges split by `cut`, if it is set."""
     World.close_all()
     with ExitStack() as stack:
         stack.enter_context(patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", page))

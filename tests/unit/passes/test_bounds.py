@@ -1,5 +1,7 @@
-"""What a pass may cost that gets nowhere, or is too large, or may send nothing; and into how many ranges it splits that
-knows where the keys lie, from the other job's pass too: both walk through the same keys."""
+"""Limits of the cost of a pass: without progress, too large, or without permission to send; and its number of ranges.
+
+The marks of the other job's pass count as well: both jobs walk through the same keys.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,13 @@ from support.world import DAY, HOUR, NO_RIGHT, TICK
 
 
 def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
-    """A call by hand, or another event, some seconds later."""
+    """Call by hand, or with another event, a few seconds later."""
     world.later(5)
     return world.ask("reconcile", {} if event is None else event)
 
 
 def stuck(world: ReconcileWorld, event: object, times: int) -> int:
-    """How many pieces are written by so many calls, ten minutes apart, while the source cannot be listed."""
+    """Return the number of pieces that the calls write, ten minutes apart, while the source cannot be listed."""
 
     def pieces() -> int:
         return sum(name.rpartition("/")[2].isdecimal() for name in world.bucket.names(world.store.prefix))
@@ -38,7 +40,7 @@ def stuck(world: ReconcileWorld, event: object, times: int) -> int:
     return pieces() - before
 
 
-def test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_somebody_asks(world):
+def test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call(world):
     world.upload("a")
     world.source.fail(NO_RIGHT, "list")
     assert stuck(world, TICK, 30) == 10
@@ -51,15 +53,15 @@ def test_what_comes_no_further_ten_times_is_left_alone_until_tomorrow_or_until_s
 
 
 def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
-    # GIVEN a bucket of which an earlier pass has left marks
+    # GIVEN a bucket with the marks of an earlier pass
     world.fill(30)
     assert reconcile(world)["finished"]
     (total,) = (name for name in world.bucket.names(world.store.prefix) if name.endswith("/total"))
-    told = json.loads(world.bucket.objects[total].body)
-    told["passed"]["marks"] = [["29", 10**12]]
-    world.bucket.add(StoredObject.of_json(total, told))
+    stored_total = json.loads(world.bucket.objects[total].body)
+    stored_total["passed"]["marks"] = [["29", 10**12]]
+    world.bucket.add(StoredObject.of_json(total, stored_total))
 
-    # WHEN all is to be sent, THEN it names another way, until somebody insists
+    # WHEN all objects are to be sent, THEN the answer names another way, until the user insists
     world.oms.accepted.clear()
     assert (reconcile(world, {"all": True})["stop"], world.sent()) == ("too_large", set())
     assert reconcile(world, {"all": True, "since": "2026-01-01T00:00:00Z"})["accepted"] == 30
@@ -68,17 +70,17 @@ def test_a_backfill_that_no_pass_can_send_is_not_begun_by_itself(world):
 
 @contextlib.contextmanager
 def copied(number: int, **environment: str) -> Iterator[CompareWorld]:
-    """So many objects, which were copied an hour ago, in pages of ten, each page worth a range of its own."""
+    """Add this number of objects, copied an hour ago, in pages of ten, each page worth a range of its own."""
     world = CompareWorld(**environment)
-    for one in range(number):
-        world.put(f"{one:03}", "1", fate="copied")
+    for place in range(number):
+        world.put(f"{place:03}", "1", fate="copied")
     world.later(HOUR)
     with patch.object(work, "WORTH_SPLITTING", 2), patch.object(work, "FIRST_SECONDS", 3.0), pages_of(10):
         yield world
 
 
 def first_look(world: CompareWorld, job: str, **asked: object) -> dict:
-    """What a job's next pass shows where each page takes a second."""
+    """Return the state that a job's next pass shows if each page takes a second."""
     world.later(DAY)
     slow(world.source, 1.0)
     return world.ask(job, asked, timeout=20)
@@ -89,7 +91,7 @@ def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
     # GIVEN the marks of a pass over forty objects
     with copied(40, LANES=str(lanes)) as world:
         assert world.reconcile()["finished"]
-        # WHEN the next one begins, and has no time but for its first piece
+        # WHEN the next pass begins, with time only for its first piece
         result = first_look(world, "reconcile")
         # THEN all lanes have their range, and each object still counts once
         assert result["ranges"] == {"open": lanes, "done": 0}
@@ -100,7 +102,7 @@ def test_one_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
 
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
 def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
-    # GIVEN a pass of one job that ended
+    # GIVEN a finished pass of a job
     with copied(100, LANES="2") as world:
         assert world.ask(first)["finished"]
         # WHEN the other job's first pass begins, THEN it splits before it walks anywhere
@@ -109,7 +111,7 @@ def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
 
 
 @pytest.mark.parametrize(("asked", "ranges"), [({"all": True}, 2), ({"all": True, "since": "2020-01-01"}, 8)])
-def test_where_everything_is_sent_a_pass_has_no_more_lanes_than_use_up_the_rate(asked, ranges):
+def test_a_pass_that_sends_all_has_only_the_lanes_that_use_up_the_rate(asked, ranges):
     # GIVEN marks, and a rate of ten calls a second
     with copied(40, LANES="8", OMS_RATE="10") as world:
         assert world.reconcile()["finished"]

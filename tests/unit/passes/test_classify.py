@@ -1,4 +1,4 @@
-"""Which objects a pass is about, what each is for it, and so whether it is sent."""
+"""The objects that a pass covers, their classes, and so the objects that it sends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recorded_without_an_etag(world: ReconcileWorld, key: str) -> None:
 
 
 SENT = ["scanned", "submitted", "accepted"]
-# What happens to an object, in order, and what it counts as an hour later.
+# The events of an object, in order, and its class an hour later.
 CASES = {
     "no record": (["upload"], SENT),
     "in step": (["in_step"], ["scanned", "covered"]),
@@ -45,7 +45,7 @@ CASES = {
 @pytest.mark.parametrize("key", ["a/b", LONG], ids=["plain", "long"])
 @pytest.mark.parametrize("case", CASES)
 def test_just_what_is_missing_or_stale_is_sent(world, case, key):
-    # GIVEN one object among others that are in step, whose names begin alike
+    # GIVEN an object among copied objects whose names have the same prefix
     others = ["a", "a/", "a/b/c", "ab", "最"]
     world.in_step(*others)
     world.later()
@@ -63,7 +63,7 @@ def test_just_what_is_missing_or_stale_is_sent(world, case, key):
     # WHEN a pass is done
     result = world.reconcile()
 
-    # THEN it is counted as what it is, and sent only where it has to be
+    # THEN the object is counted in its class, and sent only if necessary
     assert counts(result) == Counter(["scanned", "covered"] * len(others) + verdict)
     assert adds_up(result)
     assert (result["finished"], world.sent()) == (True, {key} if "submitted" in verdict else set())
@@ -80,19 +80,19 @@ def test_records_of_deleted_objects_are_counted_and_not_sent(world):
 
 
 @pytest.mark.parametrize(("minutes", "pending"), [(14, 1), (16, 0)])
-def test_objects_younger_than_a_quarter_of_an_hour_are_left_for_the_next_pass(world, minutes, pending):
+def test_objects_younger_than_15_minutes_are_left_for_the_next_pass(world, minutes, pending):
     world.later()
     world.upload("a", minutes_ago=minutes)
     assert world.reconcile()["pending"] == pending
 
 
 def new(world: ReconcileWorld) -> tuple[int, int]:
-    """How many objects were new to the last pass, and how many of those had no record."""
+    """Return the number of objects that were new to the last pass, and the number of those without a record."""
     *_, state = world.passes()
     return state.counts["new"], state.counts["new_missing"]
 
 
-def test_what_was_written_while_the_project_was_closed_is_sent_once_it_is_open_however_young_it_is(world):
+def test_objects_written_while_closed_are_sent_once_open_at_any_age(world):
     # GIVEN a project that is closed, and has no trigger any more
     world.later(72 * HOUR)
     world.reconcile()
@@ -108,12 +108,12 @@ def test_what_was_written_while_the_project_was_closed_is_sent_once_it_is_open_h
     answer = world.reconcile({"restart": True})
     assert (answer["submitted"], answer["pending"]) == (3, 0)
 
-    # AND what came then tells nothing of events: neither that they are lost, nor that they arrive
+    # AND these objects count neither as lost events nor as arrived events
     assert new(world) == (0, 0)
     world.later(HOUR)
     world.reconcile()
     assert new(world) == (0, 0)
-    # Later it leaves young ones to their events again.
+    # Later passes leave young objects to their events again.
     world.upload("young", minutes_ago=14)
     assert world.reconcile()["pending"] == 1
 
@@ -132,8 +132,8 @@ def test_records_in_the_source_bucket_are_never_sent(world):
     assert counts(world.reconcile()) == {}
 
 
-def test_objects_written_since_the_last_pass_are_counted_as_new_and_as_new_missing(world):
-    # GIVEN lost objects on both sides of what the last pass left to their events, and of what this one leaves
+def test_objects_written_since_the_last_pass_count_as_new_and_new_missing(world):
+    # GIVEN lost objects before and after the time limits of the last pass and of this pass
     world.later(72 * HOUR)
     world.reconcile()
     world.later(24 * HOUR)
@@ -141,7 +141,7 @@ def test_objects_written_since_the_last_pass_are_counted_as_new_and_as_new_missi
     for minutes in (last + 1, last - 1, settled + 1, settled - 1):
         world.upload(f"{minutes} lost", minutes_ago=minutes)
 
-    # WHEN a pass is done, THEN those between are counted
+    # WHEN a pass is done, THEN the objects between the limits are counted
     world.reconcile()
     assert new(world) == (2, 2)
 

@@ -1,4 +1,4 @@
-"""Who begins a pass, goes on with it, wakes what stands still, and waits."""
+"""The driver of passes: begin, continue, wake and wait."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ NO_SPACE = Stopped(Stop.STORAGE, "there is no room")
 
 
 class Walks:
-    """Walks of ranges that do as they are told: each range by its end, `DONE` unless told otherwise."""
+    """Walks of ranges with prepared results: each range by its end, `DONE` by default."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, Piece] = {}
         self.began: list[tuple[str, str]] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def __call__(self, one: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
+    def __call__(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> Walked:
         if not seconds:
             return Walked(start)
         self.began.append((start.after, start.until))
@@ -58,8 +58,8 @@ def driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
     return Driver(invocation, PassStore(invocation, "reconcile"), walk)
 
 
-def work(one: Driver, how: str) -> tuple[PassState | None, Stopped | None]:
-    return one.by_timer(USUAL, DAY) if how == "timer" else one.by_hand(USUAL, restart=how == "restart")
+def work(driver: Driver, how: str) -> tuple[PassState | None, Stopped | None]:
+    return driver.by_timer(USUAL, DAY) if how == "timer" else driver.by_hand(USUAL, restart=how == "restart")
 
 
 def rests() -> Piece:
@@ -67,7 +67,7 @@ def rests() -> Piece:
 
 
 def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
-    """A pass whose two halves nobody has begun: (..., m] and (m, ...]."""
+    """Return a pass whose two halves no worker has begun: (..., m] and (m, ...]."""
     walks.kinds[""] = Piece(Kind.SPLIT, cut="m")
     state, _ = driver(world, walks).begin(scope)
     del walks.kinds[""]
@@ -76,7 +76,7 @@ def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
 
 
 def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0) -> Pass:
-    """A pass on whose halves somebody works, or on these alone, `later` than what is written of them."""
+    """Return a pass with workers on both halves, or on these alone, `later` than the last write."""
     pass_ = split(world, walks)
     world.later(later)
     for name in halves or ("r0", "r1"):
@@ -85,7 +85,7 @@ def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0)
 
 
 def woken(world: ReconcileWorld) -> list[str]:
-    """The ranges that somebody is to look at again."""
+    """Return the ranges for which a wake was written."""
     return [name.split("/")[-2] for name in world.bucket.objects if "/wake-" in name]
 
 
@@ -105,7 +105,7 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     walks.meanwhile = overtake
     first.by_timer(USUAL, DAY)
 
-    # THEN there is one, named after the day
+    # THEN there is a single pass, named after the day
     assert len(walks.began) == 2
     (name,) = world.store.names()
     assert name.endswith("-20260102T000000000000Z")
@@ -150,7 +150,7 @@ def test_a_tick_that_gets_nowhere_wakes_nobody_and_says_why(world, walks):
 
 
 @pytest.mark.parametrize("how", ["timer", "by hand"])
-def test_a_range_that_never_gets_on_keeps_neither_ticks_nor_calls_by_hand_from_others(world, walks, how):
+def test_a_stuck_range_blocks_neither_ticks_nor_manual_calls_for_others(world, walks, how):
     split(world, walks)
     walks.kinds["m"] = rests()
     for _ in range(2):
@@ -165,7 +165,7 @@ def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks
     other = split(world, walks, PART)
     world.later(LOST)
     goes_on = PassState.goes_on.fget
-    mocker.patch.object(PassState, "goes_on", property(lambda one: one.of == other and goes_on(one)))
+    mocker.patch.object(PassState, "goes_on", property(lambda state: state.of == other and goes_on(state)))
     driver(world, walks).by_timer(USUAL, None)
     assert {pass_.of == other: bool(pass_.ended) for pass_ in world.passes()} == {True: True, False: False}
 
@@ -174,23 +174,23 @@ def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks
 
 
 def listings(world: ReconcileWorld) -> Counter[str]:
-    """Counts from now on what is listed: by the part of the log bucket, and the passes by name."""
-    seen: Counter[str] = Counter()
+    """Count the listings from now on: by the part of the log bucket, and of the passes by name."""
+    counter: Counter[str] = Counter()
     prefix = world.store.prefix
 
     def count(kind: str, names: Sequence[str]) -> None:
         if kind == "list":
-            seen[names[0].removeprefix("oms_source_record/").partition("/")[0]] += 1
-        # Name by name: each pass is passed over.
-        seen["each pass"] += kind == "find" and names[0] == prefix
+            counter[names[0].removeprefix("oms_source_record/").partition("/")[0]] += 1
+        # The search for names jumps from pass to pass.
+        counter["each pass"] += kind == "find" and names[0] == prefix
 
     world.bucket.before = count
-    return seen
+    return counter
 
 
 def test_each_look_of_a_waiting_call_lists_the_pass_and_its_workers_once(world, walks):
     at_work(world, walks)
-    seen, looks, sleep = listings(world), [0], world.clock.sleep
+    counter, looks, sleep = listings(world), [0], world.clock.sleep
 
     def look(seconds: float) -> None:
         looks[0] += seconds > 0
@@ -198,8 +198,8 @@ def test_each_look_of_a_waiting_call_lists_the_pass_and_its_workers_once(world, 
 
     world.clock.sleep = look  # type: ignore[method-assign]
     driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
-    # Besides, at the beginning and at the end it reads how far the pass is.
-    assert 50 < looks[0] == seen["working"] < seen["passes"] < looks[0] + 10
+    # The state of the pass is also read at the beginning and at the end.
+    assert 50 < looks[0] == counter["working"] < counter["passes"] < looks[0] + 10
 
 
 @pytest.mark.parametrize("how", ["by hand", "restart", "timer"])
@@ -207,10 +207,10 @@ def test_what_begins_a_pass_reads_how_far_the_others_are_only_once(world, walks,
     driver(world, walks).begin(PART)
     world.later(2 * HOUR)
     walks.kinds[""] = rests()
-    seen = listings(world)
+    counter = listings(world)
     state, _ = work(driver(world, walks), how)
-    # From the beginning of all names, and after the one pass that is there.
-    assert (state.ended, seen["each pass"]) == ("", 2)
+    # The search for names begins at the front, and continues after the only pass.
+    assert (state.ended, counter["each pass"]) == ("", 2)
 
 
 def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
@@ -220,7 +220,7 @@ def test_a_call_by_hand_does_alone_what_nobody_else_does(world, walks):
 
 
 def test_a_call_by_hand_waits_for_what_others_do(world, walks):
-    # GIVEN a pass, and another instance that does one half a minute later
+    # GIVEN a pass, and another instance that does a half of it a minute later
     pass_ = at_work(world, walks, "r0")
     began, sleep = world.clock.seconds, world.clock.sleep
 
@@ -233,13 +233,13 @@ def test_a_call_by_hand_waits_for_what_others_do(world, walks):
     world.clock.sleep = meanwhile  # type: ignore[method-assign]
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
 
-    # THEN it did only the other half, and answers once all is done
+    # THEN the call did only the other half, and answers when the pass is done
     assert (bool(state.ended), stopped, walks.began) == (True, None, [("m", "")])
     assert 60 < world.clock.seconds - began < 70
 
 
 def test_a_call_by_hand_says_that_the_time_is_up_with_enough_of_it_left(world, walks):
-    # GIVEN a pass on which somebody works all the time
+    # GIVEN a pass with a worker at all times
     at_work(world, walks)
     began = world.clock.seconds
     state, stopped = driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
@@ -264,9 +264,7 @@ def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world,
 
 
 @pytest.mark.parametrize(("range_name", "number"), [("r", 0), ("r0", 0), ("r00", 0)])
-def test_an_event_does_nothing_for_a_range_that_is_shared_has_moved_on_or_is_not_there(
-    world, walks, range_name, number
-):
+def test_an_event_of_a_split_moved_or_missing_range_does_nothing(world, walks, range_name, number):
     pass_ = split(world, walks)
     walks.kinds["m"] = Piece(after="a")
     driver(world, walks).by_event([Wake(pass_.name, "r0", 0)])
@@ -282,7 +280,7 @@ def counted(**counts: int) -> Piece:
 
 
 def test_a_total_without_new_objects_keeps_what_the_last_pass_knew_of_them(world, walks):
-    for counts, known in (
+    for counts, event_counts in (
         ({"scanned": 9, "new": 4, "new_missing": 3}, (4, 3)),
         ({"scanned": 9}, (4, 3)),
         ({"scanned": 9}, (4, 3)),
@@ -290,6 +288,6 @@ def test_a_total_without_new_objects_keeps_what_the_last_pass_knew_of_them(world
     ):
         walks.kinds[""] = counted(**counts)
         state, _ = driver(world, walks).begin(USUAL)
-        assert [state.counts.get(name, 0) for name in ("scanned", "new", "new_missing")] == [9, *known]
+        assert [state.counts.get(name, 0) for name in ("scanned", "new", "new_missing")] == [9, *event_counts]
     walks.kinds[""] = counted(scanned=1)
     assert "new" not in driver(world, walks).begin(PART)[0].counts

@@ -21,7 +21,7 @@ KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 
 
 def middle(first: str, until: str, marks: object, next_key: NextKey) -> str | None:
-    """The key in the middle of a range, so that it splits as often as it can."""
+    """Return the key in the middle of a range, so that it splits as often as possible."""
     keys = [first]
     while (key := next_key(keys[-1])) is not None:
         keys.append(key)
@@ -29,7 +29,7 @@ def middle(first: str, until: str, marks: object, next_key: NextKey) -> str | No
 
 
 def beyond(first: str, until: str, marks: object, next_key: NextKey) -> str | None:
-    """Cuts that marks of other keys could give: most are outside the range."""
+    """Return cuts that marks of other keys could give: most are outside the range."""
     return "b2"
 
 
@@ -79,7 +79,7 @@ tales = st.one_of(
 
 
 def buckets_of(keys: list[str]) -> dict[str, list[str]]:
-    """Two source buckets; the other one has half of the keys."""
+    """Return two source buckets; the other has half of the keys."""
     return {"photos": keys, "other": keys[: len(keys) // 2]}
 
 
@@ -121,14 +121,17 @@ def test_law1_and_the_count_hold_in_each_interleaving(
 
 
 def differing() -> Callable[..., str | None]:
-    """The first worker would split at one key, the next at another, and later ones not at all."""
+    """Return cuts that differ: the first worker splits at one key, the next at another, and later workers at none."""
     cut_at = itertools.chain(["a2", "c0"], itertools.repeat(None))
     return lambda first, until, marks, next_key: next(cut_at)
 
 
 def two_ticks(*, dies: bool) -> tuple[bool, bool]:
-    """The first tick stops before it writes the root's first piece. The second writes it, and dies between the halves,
-    or has them worked on. Then the first goes on. Return whether the pass ended, and whether all totals were right."""
+    """Let two ticks write the root's first piece; return whether the pass ended, and whether all totals were right.
+
+    The first tick stops before it writes the piece. The second writes it, and dies between the halves, or has them
+    worked on. Then the first continues.
+    """
     with pass_world({"photos": KEYS}, 2, 3, differing()) as world:
         world.tick(stops_before="/r/0000")
         world.tick(stops_before="/r1/0000" if dies else "")
@@ -146,14 +149,16 @@ def two_ticks(*, dies: bool) -> tuple[bool, bool]:
 
 
 def own_copy(store: PassStore, pass_name: str, range_name: str, number: int, piece: object) -> object:
-    """What a worker acts on that does not read the piece back."""
+    """Act on the worker's own piece, without reading the stored piece."""
     store._write_once(f"{pass_name}/{range_name}/{number:04}", to_json(piece))
     return piece
 
 
 WRITTEN_AGAIN = {"target": "oss_oms_sync.ledger.state._ONCE", "new": {}}
 OWN_COPY = {"target": "oss_oms_sync.passes.store.PassStore.write", "new": own_copy}
-NO_PROOF = [{"target": f"oss_oms_sync.passes.{one}.tiles", "new": lambda pieces: True} for one in ("work", "store")]
+NO_PROOF = [
+    {"target": f"oss_oms_sync.passes.{module}.tiles", "new": lambda pieces: True} for module in ("work", "store")
+]
 
 
 @pytest.mark.long
@@ -161,7 +166,7 @@ NO_PROOF = [{"target": f"oss_oms_sync.passes.{one}.tiles", "new": lambda pieces:
 def test_variants_count_wrongly_and_the_proof_stops_them(variant, dies):
     with patch(**variant), patch(**NO_PROOF[0]), patch(**NO_PROOF[1]):
         assert two_ticks(dies=dies) == (True, False)
-    # What it stops gives way to another pass, which counts rightly.
+    # A stopped pass gives way to another, which counts correctly.
     with patch(**variant):
         assert two_ticks(dies=dies) == (True, True)
     assert two_ticks(dies=dies) == (True, True)

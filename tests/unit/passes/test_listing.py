@@ -18,7 +18,7 @@ from support.world import NO_RIGHT, TASK
 
 
 def boundary_key(room_for: str) -> str:
-    """A key whose record of this kind just fits."""
+    """Return a key whose record of this kind just fits."""
     return "k" * (MAX_NAME_BYTES - len(record_prefix(TASK, room_for)))
 
 
@@ -41,7 +41,7 @@ def test_hostile_keys_are_told_apart(world):
 @pages_of(7)
 def test_no_page_of_a_listing_is_asked_for_that_is_not_needed(prefix, pages):
     world = ReconcileWorld(LANES="1")
-    # Three full pages: nothing is asked for behind the last.
+    # Three full pages: no page is requested after the last.
     world.in_step(*(f"a/{number:02}" for number in range(20)), "b/1")
     world.later()
     world.source.calls.clear()
@@ -56,18 +56,18 @@ def test_a_key_that_is_long_for_one_record_kind_only_is_classified_by_both(world
     world.in_step(covered)
     world.fail(waiting)
     world.lost(waiting, missing)
-    one_each = dict.fromkeys(["covered", "failed_before", "submitted", "accepted"], 1)
-    assert counts(world.reconcile()) == {"scanned": 3, **one_each}
+    single_counts = dict.fromkeys(["covered", "failed_before", "submitted", "accepted"], 1)
+    assert counts(world.reconcile()) == {"scanned": 3, **single_counts}
 
 
-def test_a_prefix_of_the_longest_name_that_a_record_can_have_finds_its_record(world):
+def test_a_prefix_as_long_as_a_records_longest_name_finds_its_record(world):
     key = boundary_key("success")
     world.in_step(key)
     world.later()
     assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
 
 
-def test_a_long_key_costs_one_get_if_covered_two_if_not_none_if_no_record_matters(world):
+def test_a_long_key_costs_one_get_if_covered_two_if_not_or_none(world):
     # GIVEN long keys of every kind
     covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
     world.in_step(covered)

@@ -1,4 +1,4 @@
-"""What a pass measures beside its counts: lags, a sample, and how far it is."""
+"""Measures of a pass besides its counts: lags, a sample, and its progress."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_percentiles_are_within_five_percent_of_the_exact_ones(seconds, percent)
 
 
 @given(st.lists(st.tuples(lags, st.integers(0, 5)), min_size=1, max_size=5), st.randoms())
-def test_the_sum_of_ranges_is_the_same_in_any_order_and_however_they_were_cut(parts, random):
+def test_the_sum_of_ranges_is_independent_of_their_order_and_cuts(parts, random):
     whole = histogram([second for seconds, _ in parts for second in seconds], sum(number for _, number in parts))
     shuffled = [histogram(seconds, number) for seconds, number in parts]
     random.shuffle(shuffled)
@@ -52,9 +52,9 @@ def test_the_sum_of_ranges_is_the_same_in_any_order_and_however_they_were_cut(pa
 
 
 def test_a_sum_shares_nothing_with_what_it_is_of():
-    one, other = histogram([1]), histogram([1, 2])
-    one.plus(other).add(1)
-    assert (one, other) == (histogram([1]), histogram([1, 2]))
+    first, second = histogram([1]), histogram([1, 2])
+    first.plus(second).add(1)
+    assert (first, second) == (histogram([1]), histogram([1, 2]))
 
 
 @given(lags)
@@ -73,11 +73,11 @@ KEYS = [f"photos/山 {number:04}.jpg" for number in range(1000)]
 
 
 def drawn(keys: list[str], seed: str = "5eed", start: Drawn | None = None) -> Drawn:
-    one = start or Drawn()
-    one.seed = seed
+    draw = start or Drawn()
+    draw.seed = seed
     for key in keys:
-        one.add(key, digest(key.encode(), 1), key[: key.find("/") + 1], 1)
-    return one
+        draw.add(key, digest(key.encode(), 1), key[: key.find("/") + 1], 1)
+    return draw
 
 
 def test_a_stranger_draws_the_same_keys_from_a_listing():
@@ -89,11 +89,11 @@ def test_a_stranger_draws_the_same_keys_from_a_listing():
 
 
 def test_of_each_folder_the_first_is_drawn_however_large_it_is():
-    one, large = drawn(KEYS[:50]), drawing.LARGEST + 1
-    one.add("films/long.mp4", digest(b"films/long.mp4", large), "films/", large)
-    firsts = {folder: key for folder, (_, key) in one.firsts.items()}
-    assert (one.population, len(one.keys)) == (50, 50)
-    assert firsts == {"photos/": one.keys[0], "films/": "films/long.mp4"}
+    draw, large = drawn(KEYS[:50]), drawing.LARGEST + 1
+    draw.add("films/long.mp4", digest(b"films/long.mp4", large), "films/", large)
+    firsts = {folder: key for folder, (_, key) in draw.firsts.items()}
+    assert (draw.population, len(draw.keys)) == (50, 50)
+    assert firsts == {"photos/": draw.keys[0], "films/": "films/long.mp4"}
 
 
 @given(st.lists(st.integers(0, 1000), max_size=4), st.integers(1, 20))
@@ -109,8 +109,8 @@ def test_ranges_and_pieces_draw_what_one_walk_draws(cuts, most):
         assert drawn(keys) == summed == piece
 
 
-def test_another_seed_draws_others_and_each_key_is_drawn_as_often_as_any_other():
-    # Of 100 keys 10 are drawn with each of 400 seeds: 40 times each, if all are alike.
+def test_another_seed_draws_other_keys_and_all_keys_are_equally_likely():
+    # With each of 400 seeds, 10 of 100 keys are drawn: 40 times each, if all are equally likely.
     keys, times = KEYS[:100], Counter[str]()
     for number in range(400):
         seed = hashlib.md5(str(number).encode()).hexdigest()
@@ -132,7 +132,7 @@ def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassS
 
 
 @pytest.mark.parametrize(
-    ("one", "last", "later", "progress"),
+    ("state", "last", "later", "progress"),
     [
         (a_pass(250_000), a_pass(1_000_000, minutes_ago=60, ended=True), 0, Progress(25_000, 0.25, 30)),
         # A bucket that has grown.
@@ -145,5 +145,5 @@ def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassS
         (a_pass(6_000, ended=True), None, 1, Progress(600, 1.0, 0)),
     ],
 )
-def test_a_pass_is_measured_by_the_last_one_of_its_scope(one, last, later, progress):
-    assert progress_of(one, last, NOW + timedelta(days=later)) == progress
+def test_a_pass_is_measured_by_the_last_one_of_its_scope(state, last, later, progress):
+    assert progress_of(state, last, NOW + timedelta(days=later)) == progress

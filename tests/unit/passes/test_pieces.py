@@ -1,4 +1,4 @@
-"""What follows from the names and pieces of a pass."""
+"""Conclusions from the names and pieces of a pass."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
     mocker.patch.object(
         Tally,
         "merged",
-        lambda one, other: (
-            order.extend([one.counts["scanned"]] * (not order) + [other.counts["scanned"]]),
-            merged(one, other),
+        lambda first, second: (
+            order.extend([first.counts["scanned"]] * (not order) + [second.counts["scanned"]]),
+            merged(first, second),
         )[1],
     )
     names = ["r1", "r01", "r", "r00", "r0"]

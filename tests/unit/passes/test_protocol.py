@@ -1,4 +1,4 @@
-"""What once went wrong between workers of passes, or nearly did."""
+"""Past and near errors of the protocol between workers of passes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oss_oms_sync.answers.step import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes.pieces import PASS, Kind, Tree, kin, parse_wakes
+from oss_oms_sync.passes.pieces import PASS, Kind, Tree, identity_prefix, parse_wakes
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
@@ -21,26 +21,26 @@ KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 
 @pytest.fixture
 def world():
-    """Twelve objects in pages of five, in one range, which is done in one piece."""
+    """Return a world of twelve objects in pages of five, in one range, which is done in a single piece."""
     with pass_world({"other": KEYS[:5], "photos": KEYS}, lanes=1, page=5) as made:
         slow(made, 0)
         yield made
 
 
 def slow(world: PassWorld, seconds_a_page: float = 1.2) -> None:
-    """From now on a pass takes several pieces."""
+    """Let a pass take several pieces from now on."""
     world.listings_take(seconds_a_page)
 
 
 @pytest.fixture
 def pass_name(world) -> str:
-    """A pass that a tick has done."""
+    """Return the name of a pass that a tick has done."""
     world.tick()
     return only(world)
 
 
 def only(world: PassWorld) -> str:
-    """The one pass that there is."""
+    """Return the only pass."""
     (name,) = world.store.names()
     return name
 
@@ -51,12 +51,12 @@ def by_hand(world: PassWorld, **asked: object) -> dict:
 
 
 def written(world: PassWorld) -> list[str]:
-    """What is under the names of the passes, without the passes' own names."""
+    """Return the names below the passes, without the passes' own names."""
     return [name.removeprefix(PREFIX).partition("/")[2] for name in world.bucket.names(PREFIX)]
 
 
 def stopped(world: PassWorld, before: str) -> None:
-    """A worker died before it wrote this of a tick's pass."""
+    """Stop a worker of a tick's pass before it writes this object."""
     world.tick(stops_before=before)
     world.die(0)
 
@@ -90,7 +90,7 @@ def test_with_versioning_no_piece_is_read_for_a_total(world, pass_name):
 
 
 def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world):
-    # GIVEN a tick that is about to write a piece, when an unreadable one is there
+    # GIVEN a tick that is about to write a piece where an unreadable piece exists
     world.tick(stops_before="/r/0000")
     world.tick(stops_before="/r/0000")
     world.run(1)
@@ -100,7 +100,7 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
             del world.bucket.objects[name]
     world.bucket.add(StoredObject(f"{PREFIX}{pass_name}/r/0000", b"?"))
 
-    # WHEN it goes on, THEN nothing follows from its own copy
+    # WHEN it continues, THEN its own copy has no effect
     world.run(0)
     assert (written(world), world.store.state(pass_name)) == (["r/0000"], None)
 
@@ -111,8 +111,9 @@ def test_nobody_acts_on_a_piece_that_is_unreadable_and_another_pass_begins(world
     world.check()
 
 
-def test_a_pass_that_lost_its_last_piece_keeps_no_other_from_beginning_even_in_its_own_slot(world):
-    # GIVEN a timer's pass of which only the total is missing, and then its last piece
+def test_a_pass_without_its_last_piece_blocks_no_new_pass_in_its_slot(world):
+    """The timer's next tick on the same day begins another pass."""
+    # GIVEN a timer's pass that lacks only the total, and then also its last piece
     slow(world)
     world.tick()
     world.event(0, stops_before="/total")
@@ -135,7 +136,7 @@ def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world, pa
 
 
 def test_foreign_objects_among_passes_are_passed_over(world, pass_name):
-    like = kin(pass_name)
+    like = identity_prefix(pass_name)
     for name in ("", "foreign", like, like.removesuffix("-"), f"{pass_name}/é", f"{pass_name}/r/é", "z/z", "/"):
         world.bucket.add(StoredObject(f"{PREFIX}{name}", b""))
     assert ([*world.store.names()], world.store.newest(pass_name)) == ([pass_name], pass_name)
@@ -166,7 +167,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     world.tick()
     assert written(world) == ["r/0000"]
 
-    # AND a call by hand says so instead of beginning another, until somebody says that it should
+    # AND a manual call reports this and begins no other pass, until the user asks for it
     result = by_hand(world)
     assert (result["stop"], result["next"].endswith("python3 ops.py reconcile --restart")) == ("too_large", True)
     assert written(world) == ["r/0000"]
@@ -178,8 +179,8 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     assert written(world) == ["r/0000"] * 3
 
 
-def test_a_worker_whose_pass_was_cleared_away_stops_and_what_it_leaves_is_cleared_away(world):
-    # GIVEN a worker in the midst of a pass, when two newer ones have ended
+def test_a_worker_whose_pass_was_cleared_away_stops_and_leaves_no_piece(world):
+    # GIVEN a worker in the middle of a pass, after two newer passes have ended
     world.lost(*(f"d{number}" for number in range(7)))
     slow(world, 2.0)
     world.tick()
@@ -190,7 +191,7 @@ def test_a_worker_whose_pass_was_cleared_away_stops_and_what_it_leaves_is_cleare
         by_hand(world, restart=True)
     assert old not in world.store.names()
 
-    # WHEN it goes on, THEN its piece wakes nobody
+    # WHEN it continues, THEN its piece wakes no worker
     world.run(0)
     assert world.bucket.names(f"{PREFIX}{old}") == [f"{PREFIX}{old}/r/0001"]
     totals = [*world.totals]

@@ -33,19 +33,19 @@ from support.world import ENVIRONMENT
 SETTINGS = Settings.from_env(ENVIRONMENT)
 NOW = 1_800_000_000
 DAY = 86_400
-# What was written before these times is not what was written after them: see the jobs below.
+# The times by which the jobs below separate older objects from newer objects.
 EDGES = [NOW - int(days * DAY) for days in (2.01, 2.99)] + [NOW - 2 * DAY - int(SETTLED.total_seconds())]
 WORLDS = 300 if EXTRAS else 60
 MD5S = ["A" * 32, "0F" * 16]
 ODD_FOLDERS = [f"{CANARY}x/", f"{RECORD_ROOT}t/", "oms/sync_task/"]
 FOLDERS = [*["", "a/", "a/b/", "a-", "b/"] * 6, *ODD_FOLDERS]
-# What `merged` takes, in its order, and what that has of each key.
+# The feeds of `merged`, in their order, with their rows of each key.
 FEEDS = ("source", "success", "failed", "destination", "proof")
 Objects = dict[str, list[ObjectSummary | None]]
 
 
 def a_world(dice: random.Random) -> Objects:
-    """Most keys are in order, as most are."""
+    """Return listings in which most keys are in order."""
     oddness = dice.choice([0.0, 0.005, 0.05])
     keys = {
         f"{dice.choice(FOLDERS)}{dice.randrange(300):03}{dice.choice(['', '', '.jpg'])}"
@@ -90,7 +90,7 @@ def an_object(dice: random.Random, key: str, oddness: float) -> list[ObjectSumma
 
 
 def pages_of(dice: random.Random, objects: list[ObjectSummary], *, fails: bool) -> list[ListPage | StorageError]:
-    """Also empty ones, and perhaps a failure in place of one."""
+    """Yield pages of the objects, also empty pages, and perhaps a failure in place of a page."""
     pages: list[ListPage | StorageError] = []
     while objects:
         number = dice.choice([0, 1, 7, 40])
@@ -111,7 +111,7 @@ def listed(pages: list[ListPage | StorageError]) -> Iterator[ListPage]:
 def walked(
     listings: list[list[ListPage | StorageError]], count: Count, twin: str, *, by_runs: bool
 ) -> dict[str, object]:
-    """What a walk counts and sends, and its error."""
+    """Return the counts of a walk, its submissions, and its error."""
     due: list[tuple[str, str]] = []
     runs, error = 0, ""
 

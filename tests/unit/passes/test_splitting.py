@@ -1,4 +1,4 @@
-"""Where the keys of a range lie, and where it splits: not before it is worth waking others for it."""
+"""The positions of the keys of a range, and the cut at which it splits: not before it is worth a wake."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MARKS = st.lists(st.tuples(KEY, st.integers(1, 1000)), max_size=20, unique_by=la
 
 
 def cut_of(keys: list[str], until: str = "", marks=()) -> tuple[str | None, int]:
-    """Where keys in order split that are asked for one at a time, and how often that was done."""
+    """Return the cut of keys in order that are requested singly, and the number of requests."""
     asked: list[bytes] = []
 
     def next_key(after: str) -> str | None:
@@ -137,10 +137,10 @@ def test_the_middle_is_that_of_the_counts_of_the_marks(first, until, marks, cut)
 
 
 def test_marks_of_keys_that_were_deleted_since_do_not_stop_the_splitting():
-    # GIVEN marks of a thousand keys, of which a tenth is left
-    # WHEN what is left is split
+    # GIVEN marks of a thousand keys, and a tenth of these keys
+    # WHEN their range is split
     cut, calls = cut_of(numbered("{:06}", 100), marks=marks_of(0, 1000))
-    # THEN it is near the middle, at the price of a call for each halving
+    # THEN the cut is near the middle, and costs a call for each halving
     assert "000040" < cut < "000070"
     assert calls <= 5
 
@@ -161,7 +161,7 @@ MARKS = [KeyMark("c", 10), KeyMark("f", 20), KeyMark("m", 40)]
         ("g", "l", 40),
     ],
 )
-def test_the_objects_of_a_range_are_those_of_its_marks_and_of_the_one_after_them(after, until, objects):
+def test_the_objects_of_a_range_are_those_of_its_marks_and_the_next_mark(after, until, objects):
     assert expected_objects(after, until, MARKS) == objects
 
 
@@ -222,7 +222,7 @@ def test_many_keys_are_marked_at_nearly_equal_distances():
 
 @pytest.fixture
 def split_early():
-    """Here ranges split as they really do."""
+    """Let ranges split as in production."""
 
 
 def many(objects: int, seconds_a_page: float) -> ReconcileWorld:
@@ -234,7 +234,7 @@ def many(objects: int, seconds_a_page: float) -> ReconcileWorld:
 
 
 @pages_of(10)
-def test_without_marks_a_range_is_walked_through_first_and_a_short_one_ends_with_that():
+def test_without_marks_a_range_is_walked_first_and_a_short_range_ends():
     result = many(100, seconds_a_page=0.1).tick()
     assert (result["ranges"], result["covered"], result["finished"]) == ({"open": 0, "done": 1}, 100, True)
 
@@ -250,17 +250,17 @@ def test_a_range_that_is_longer_splits_after_what_was_walked_which_counts():
 
 @pytest.mark.parametrize(("worth", "ranges"), [(101, {"open": 1, "done": 0}), (100, {"open": 2, "done": 0})])
 @pages_of(10)
-def test_by_marks_a_range_splits_at_once_if_half_of_it_is_worth_an_invocation(mocker, worth, ranges):
+def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, worth, ranges):
     # GIVEN the marks of a pass over a hundred objects
     mocker.patch.object(work, "WORTH_SPLITTING", worth)
     world = many(100, seconds_a_page=0.1)
     assert world.tick()["finished"]
 
-    # WHEN the next one begins, and has no time for more than some pages
+    # WHEN the next pass begins, with time for only a few pages
     world.oss.latency(listing=4)
     world.later(86_400)
 
-    # THEN what it walked through tells whether it split before that
+    # THEN the number of walked objects shows if it split first
     result = world.tick()
     assert (result["ranges"], result["covered"] == 0) == (ranges, ranges["open"] == 2)
 
@@ -272,7 +272,7 @@ def test_the_lowest_rate_is_one_range_s():
 
 @pytest.mark.parametrize("ranges", [1, 4])
 def test_a_pass_that_cannot_look_for_a_cut_is_begun_all_the_same(mocker, ranges):
-    # GIVEN marks that tell all cuts, or none, so that the first look is for one, and a source that answers nothing
+    # GIVEN marks for all cuts, or for none, so that a cut is sought first, and a source that does not answer
     mocker.patch.object(work, "WORTH_SPLITTING", 1)
     if ranges == 1:
         mocker.patch.object(work, "middle_of", return_value=None)

@@ -1,4 +1,4 @@
-"""What the log bucket keeps of passes, and for how long."""
+"""The objects of passes in the log bucket, and their lifetime."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)
 
 
 def begun(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
-    """A pass of which the first piece is written, and somebody works on the second."""
+    """Return a pass whose first piece is written, with a worker on the second."""
     world.clock.sleep(1)
     now = "2026-01-02T00:00:00Z"
     pass_ = Pass(world.store.name_of(scope, world.clock.now()), "photos", scope, started=now, installed=now)
@@ -43,7 +43,7 @@ def ended(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass:
 
 
 def kept(world: ReconcileWorld) -> set[str]:
-    """The passes of which anything is left."""
+    """Return the passes of which any object is left."""
     return {name for each in world.bucket.objects for name in re.findall("[0-9a-f]{16}-2026[0-9T]+Z", each)}
 
 
@@ -86,7 +86,7 @@ def test_a_pass_that_is_cleared_away_while_it_is_read_is_none(world):
     assert world.store.state(pass_.name) is None
 
 
-def test_a_pass_whose_ranges_come_to_their_end_between_two_pages_of_a_listing_is_not_lost(world, mocker):
+def test_a_pass_whose_ranges_end_between_two_listing_pages_is_not_lost(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     pass_ = begun(world)
     for _ in range(2):
@@ -107,14 +107,14 @@ def test_a_pass_whose_ranges_come_to_their_end_between_two_pages_of_a_listing_is
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "outcome"),
     [(DROP_AFTER, nullcontext()), (DROP_BEFORE, pytest.raises(StorageError, match="Connection aborted"))],
     ids=["it is there", "it is not"],
 )
-def test_after_a_write_without_an_answer_what_is_stored_counts(world, fault, told):
+def test_after_a_write_without_an_answer_what_is_stored_counts(world, fault, outcome):
     pass_, piece = begun(world), Piece(Kind.DONE, after="z")
     world.bucket.fail(fault, "put")
-    with told:
+    with outcome:
         assert world.store.write(pass_.name, "r", 1, piece) == piece
 
 
@@ -125,8 +125,8 @@ def test_a_piece_that_is_unreadable_is_logged_and_is_none(world, lines):
     assert world.store.read(pass_.name, "r", 1) is None
     assert world.store.write(pass_.name, "r", 1, Piece(Kind.DONE)) is None
     assert world.store.state(pass_.name) is None
-    (said,) = {f"{line['object']}: {line['problem']}" for line in lines()}
-    assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", said)
+    (logged,) = {f"{line['object']}: {line['problem']}" for line in lines()}
+    assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", logged)
 
 
 def test_what_a_pass_is_about_is_read_as_it_was_written(world):
@@ -153,13 +153,13 @@ def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
     assert kept(world) == {other.name, second.name, third.name}
 
 
-def test_the_last_pass_without_wishes_is_kept_however_many_with_wishes_came_after_it(world):
+def test_the_last_pass_without_wishes_is_kept_after_passes_with_wishes(world):
     usual = ended(world)
     deep = [ended(world, replace(USUAL, deep=True)) for _ in range(4)]
     assert kept(world) == {usual.name, *(pass_.name for pass_ in deep[-2:])}
 
 
-def test_passes_that_cannot_be_cleared_away_are_logged_and_the_next_pass_does_it(world, lines):
+def test_passes_that_cannot_be_cleared_away_are_logged_and_tried_again(world, lines):
     first, second = ended(world), ended(world)
     world.bucket.fail(NO_RIGHT, "delete")
     third = ended(world)
@@ -187,7 +187,7 @@ def test_the_first_piece_is_deleted_first_so_that_nobody_goes_on(world):
     assert deleted[0].endswith("/r/0000")
 
 
-def test_what_nobody_worked_on_for_a_month_is_cleared_away_with_the_next_pass(world):
+def test_a_pass_idle_for_a_month_is_cleared_away_with_the_next_pass(world):
     forgotten = begun(world, ELSEWHERE)
     world.later(31 * 24 * HOUR)
     recent = begun(world, Scope(KeyFilter("b"), None, everything=False))
@@ -196,8 +196,8 @@ def test_what_nobody_worked_on_for_a_month_is_cleared_away_with_the_next_pass(wo
     assert kept(world) == {recent.name, last.name}
 
 
-@pytest.mark.parametrize(("days", "found"), [(29, False), (31, True)])
-def test_a_forgotten_open_pass_is_not_gone_on_with(days, found):
+@pytest.mark.parametrize(("days", "is_new_pass"), [(29, False), (31, True)])
+def test_an_abandoned_open_pass_is_not_continued(days, is_new_pass):
     world = ReconcileWorld(LANES="1")
     world.fill(25)
     world.oms.faults.then(OK, FROZEN)
@@ -205,11 +205,11 @@ def test_a_forgotten_open_pass_is_not_gone_on_with(days, found):
     world.later(days * 24 * HOUR)
     world.upload("00 new", minutes_ago=30)
     assert world.reconcile()["finished"]
-    assert ("00 new" in world.sent()) == found
+    assert ("00 new" in world.sent()) == is_new_pass
 
 
 @pytest.mark.parametrize(("period", "days"), [("1d", 2), ("12h", 1.5), ("30d", 31), ("off", 3)])
-def test_a_pass_is_late_a_day_after_the_next_was_due_or_after_three_days_if_none_is(period, days):
+def test_a_pass_is_late_a_day_after_the_period_or_three_without_a_timer(period, days):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
     world.reconcile()
     (state,) = world.passes()
@@ -253,7 +253,7 @@ def test_a_piece_that_cannot_be_got_is_an_error_and_not_a_missing_one(world):
 
 
 @pytest.mark.parametrize("asked", [{}, {"since": "1970-01-01"}])
-def test_after_another_source_bucket_was_named_no_position_in_the_old_one_holds(asked):
+def test_after_a_change_of_the_source_bucket_a_pass_starts_at_the_front(asked):
     # GIVEN an open pass through another bucket
     world = ReconcileWorld(LANES="1")
     mistaken = world.beside(SOURCE_BUCKET="another", LANES="1")
@@ -265,6 +265,6 @@ def test_after_another_source_bucket_was_named_no_position_in_the_old_one_holds(
     assert not mistaken.reconcile(asked)["finished"]
     world.oms.accepted.clear()
 
-    # WHEN the bucket's name is corrected, THEN a pass through this one begins at the front
+    # WHEN the bucket's name is corrected, THEN a pass through this bucket begins at the front
     assert world.reconcile(asked)["scanned"] == 30
     assert world.sent() == {f"{number:02}" for number in range(30)}

@@ -1,5 +1,4 @@
-"""Which pass answers for both buckets, and what a standstill pass says of it: by the state digest, whether the source
-stood still."""
+"""The pass that answers for both buckets, and the standstill pass that confirms it by the state digest."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ KEYS = ("a/1", "a/2", "b")
 
 @pytest.fixture
 def world() -> ReconcileWorld:
-    """Three objects that are equal in OBS, written an hour ago."""
+    """Return a world of three objects that are equal in OBS, written an hour ago."""
     world = ReconcileWorld()
     world.in_step(*KEYS)
     for key in KEYS:
@@ -28,13 +27,13 @@ def world() -> ReconcileWorld:
 
 
 def ask(world: ReconcileWorld, job: str, **options: Any) -> dict[str, Any]:
-    """A call by hand, some seconds later."""
+    """Call a job by hand, a few seconds later."""
     world.later(5)
     return world.ask(job, options)
 
 
 def compared(world: ReconcileWorld) -> str:
-    """The pass that certify goes by."""
+    """Return the pass that certify uses."""
     return str(ask(world, "certify")["passes"]["compare"]["pass"])
 
 
@@ -43,7 +42,7 @@ def now(world: ReconcileWorld) -> str:
 
 
 @pytest.mark.parametrize("wish", [{"overwrite": True}, {"since": "2026-01-01"}, {"deep": True}])
-def test_what_is_judged_again_is_the_pass_that_certify_goes_by_whatever_was_wished(world, wish):
+def test_a_recheck_uses_the_pass_that_certify_uses_with_any_wishes(world, wish):
     done = ask(world, "compare", **wish)
     assert ask(world, "compare", again=True)["pass"] == done["pass"] == compared(world)
 
@@ -54,7 +53,7 @@ def test_a_pass_with_wishes_that_has_ended_is_a_reason_for_ticks_to_wait(world):
     assert world.ask("compare", TICK)["pass"] == compared(world) == done["pass"]
 
 
-def test_a_standstill_pass_sees_what_a_comparison_judged_without_records_and_though_closed(world):
+def test_a_standstill_pass_confirms_a_comparison_even_while_closed(world):
     done = ask(world, "compare")
     assert ask(world, "compare", look=True)["stood_still"] is None
     world.shut(on=True)
@@ -77,8 +76,8 @@ def test_a_pass_that_a_standstill_pass_contradicts_answers_no_more(world, side):
     assert ask(world, "compare", look=True, frozen_since=frozen)["stood_still"] is False
     world.later(HOUR)
     anew = ask(world, "compare", restart=True)
-    found = ask(world, "compare", look=True, frozen_since=frozen)
-    assert (found["pass"], found["stood_still"], anew["pass"] == done["pass"]) == (anew["pass"], None, False)
+    answer = ask(world, "compare", look=True, frozen_since=frozen)
+    assert (answer["pass"], answer["stood_still"], anew["pass"] == done["pass"]) == (anew["pass"], None, False)
 
 
 def test_what_was_on_its_way_and_is_judged_again_counts_as_it_is_now(world):
@@ -95,7 +94,7 @@ def test_what_was_on_its_way_and_is_judged_again_counts_as_it_is_now(world):
     assert ask(world, "compare", look=True)["stood_still"] is True
 
 
-def test_since_a_freeze_the_pass_that_began_last_answers_and_an_older_one_never(world):
+def test_since_a_freeze_only_the_last_begun_pass_answers(world):
     ask(world, "compare")
     world.later(1)
     frozen = now(world)
@@ -110,7 +109,7 @@ def test_since_a_freeze_the_pass_that_began_last_answers_and_an_older_one_never(
     assert answering() is None
 
 
-def test_a_plain_comparison_after_a_deep_one_forgets_nothing_of_what_was_read(world):
+def test_a_plain_comparison_after_a_deep_one_keeps_its_proofs(world):
     # GIVEN an object whose ETag is that of parts, which only reading proves
     world.lost("parts", kind="Multipart")
     world.write("parts", "A")
@@ -137,7 +136,9 @@ def test_both_have_the_same_state_digest_and_anybody_can_compute_it(world):
         (f"{key}\0{stored.size}\0{stored.etag}", stored.last_modified)
         for key, stored in world.oss.objects(world.source_bucket).items()
     )
-    total = sum(int(hashlib.sha256(one.encode()).hexdigest(), 16) * (2 * at + 1) for one, at in versions) % 2**256
+    total = (
+        sum(int(hashlib.sha256(version.encode()).hexdigest(), 16) * (2 * at + 1) for version, at in versions) % 2**256
+    )
     assert of_standstill(world) == of_compare(world) == f"{total:064x}"
 
 

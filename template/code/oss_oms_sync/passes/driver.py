@@ -81,8 +81,8 @@ class Driver:
             slot = from_epoch(self._now() // seconds * seconds)
             name = self._store.name_of(scope, slot)
             # A stored pass without a readable state will not end either.
-            is_used = (mine is not None and mine.of.name >= name) or self._store.tree(name).pieces > 0
-            return self.begin(scope, None if is_used else slot, states)
+            is_slot_used = (mine is not None and mine.of.name >= name) or self._store.tree(name).pieces > 0
+            return self.begin(scope, None if is_slot_used else slot, states)
         idle_ranges = [
             idle for state in open_passes(states) if state.goes_on for idle in self._lost_ranges(state.of.name)
         ]
