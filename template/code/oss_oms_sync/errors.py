@@ -68,8 +68,8 @@ class RecordError(OmsSyncError):
     """The log bucket accepted no failed record for some keys: their number, and the first few reasons."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        some = " | ".join(dict.fromkeys(problems[:_MAX_PROBLEMS]))
-        super().__init__(f"{len(problems)} failed keys are not recorded: {some}")
+        reasons = " | ".join(dict.fromkeys(problems[:_MAX_PROBLEMS]))
+        super().__init__(f"{len(problems)} failed keys are not recorded: {reasons}")
 
 
 class StorageError(OmsSyncError):

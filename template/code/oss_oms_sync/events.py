@@ -28,7 +28,7 @@ CONTENT_EVENTS = frozenset(
 
 # The other names under ObjectCreated that OSS documents: not objects, or objects that OMS cannot copy.
 _NO_CONTENT = {
-    f"ObjectCreated:{what}" for what in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")
+    f"ObjectCreated:{call}" for call in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")
 }
 
 # An envelope around an MNS message around an event is three levels deep; nothing real is deeper.
@@ -122,8 +122,8 @@ class _Parser:
             case _ if depth > _MAX_DEPTH:
                 self.problems.append("the payload is nested too deep")
             case list():
-                for item in value:
-                    self._unwrap(item, depth + 1)
+                for element in value:
+                    self._unwrap(element, depth + 1)
             case {"events": list(events)}:
                 for event in events:
                     self._event(event)

@@ -208,8 +208,8 @@ class Calls:
         """Start one call and return."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        begun = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
-        return PendingCall(begun, self._session, budget, self._no_answer)
+        running = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
+        return PendingCall(running, self._session, budget, self._no_answer)
 
     def _retry(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
         return budget.run(attempt, self._session.close, self._too_late)
@@ -220,12 +220,12 @@ class PendingCall(Generic[T]):
 
     def __init__(
         self,
-        begun: RunningCall[T | StorageError],
+        running: RunningCall[T | StorageError],
         session: Connections,
         budget: RetryBudget,
         no_answer: Callable[[], StorageError],
     ) -> None:
-        self._begun = begun
+        self._running = running
         self._session = session
         self._budget = budget
         self._no_answer = no_answer
@@ -235,16 +235,16 @@ class PendingCall(Generic[T]):
 
         Raises StorageError if the call failed.
         """
-        error = self._begun.result()
-        if error is None:
+        result = self._running.result()
+        if result is None:
             self._session.abort()
-            error = self._no_answer()
-        if isinstance(error, StorageError):
-            raise error
-        return error
+            result = self._no_answer()
+        if isinstance(result, StorageError):
+            raise result
+        return result
 
     def leave(self) -> None:
         """End the call: its result is not needed."""
         self._budget.give_up()
-        if self._begun.leave():
+        if self._running.leave():
             self._session.abort()

@@ -98,14 +98,14 @@ class Columns(NamedTuple):
         )
 
 
-def first_difference(some: Sequence[T], others: Sequence[T]) -> int:
+def first_difference(left: Sequence[T], right: Sequence[T]) -> int:
     """Return the number of leading elements that are equal in both sequences."""
-    return len(some) if some == others else first(map(ne, some, others), min(len(some), len(others)))
+    return len(left) if left == right else first(map(ne, left, right), min(len(left), len(right)))
 
 
-def first(are: Iterable[bool], otherwise: int) -> int:
+def first(conditions: Iterable[bool], otherwise: int) -> int:
     """Return the place of the first true element; `otherwise` if there is none."""
-    return next(compress(count(), are), otherwise)
+    return next(compress(count(), conditions), otherwise)
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,9 @@ def etags_of(bodies: Iterable[str]) -> list[str]:
     return "\n".join(digests).upper().split("\n") if digests else []
 
 
-def parts_of(elements: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """Iterate over parts of at most `most` elements, in order."""
-    return (elements[start : start + most] for start in range(0, len(elements), most))
+def parts_of(elements: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Iterate over parts of at most `size` elements, in order."""
+    return (elements[start : start + size] for start in range(0, len(elements), size))
 
 
 def none_failed(results: Sequence[T | StorageError]) -> list[T]:

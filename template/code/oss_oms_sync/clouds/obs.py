@@ -225,10 +225,10 @@ class ObsBucket(Bucket):
         key: str,
         query: Mapping[str, str],
         headers: Mapping[str, str],
-        most: int,
+        max_bytes: int,
         read: Callable[[requests.Response, bytes], T | StorageError],
     ) -> Attempt[T | StorageError]:
-        """Make one signed call; return the result of `read` for a success whose body has at most `most` bytes."""
+        """Make one signed call; return the result of `read` for a success whose body has at most `max_bytes` bytes."""
         settings, root = self._client.settings, f"/{self.name}" if self._is_in_path else ""
         path = f"{root}/{quote_key(key)}" if key or not root else root
         signed = sign(
@@ -245,7 +245,7 @@ class ObsBucket(Bucket):
         try:
             response = self._session.send_signed(method, url, signed, timeout)
             is_success = response.status_code in (200, 206)
-            body = read_body(response, most if is_success else MAX_SHORT_BODY)
+            body = read_body(response, max_bytes if is_success else MAX_SHORT_BODY)
         except NETWORK_ERRORS as error:
             failure = self._failure(NETWORK, root_cause(error), action)
             return Attempt(failure, again=True, connection_lost=True)
@@ -317,13 +317,13 @@ def sign(
     if security_token:
         sent["x-obs-security-token"] = security_token
     values = {name.lower(): value.strip() for name, value in sent.items()}
-    own = sorted(name for name in values if name.startswith("x-obs-"))
+    obs_names = sorted(name for name in values if name.startswith("x-obs-"))
     lines = [
         method,
         values.get("content-md5", ""),
         values.get("content-type", ""),
         "" if "x-obs-date" in values else values["date"],
-        *(f"{name}:{values[name]}" for name in own),
+        *(f"{name}:{values[name]}" for name in obs_names),
         resource,
     ]
     digest = hmac.new(sk.encode(), "\n".join(lines).encode(), hashlib.sha1).digest()

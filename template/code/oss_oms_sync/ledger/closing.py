@@ -10,9 +10,9 @@ oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "
 empty in the first mark since then; in a mark that replaced it, `first` is the time when OSS stored the first mark.
 
 Without that object the project is open. Opening it writes the object as well, because a delete whose response is lost
-could undo a later closing. The first run of replay also writes it, so that a missing permission never looks like an
-absent mark. If the mark cannot be read, nothing is submitted: every key stays where it is, or is recorded as failed,
-and is submitted as soon as the mark can be read.
+could undo a later closing. The first run of replay also writes it, so that an absent mark is never confused with a
+missing permission. If the mark cannot be read, nothing is submitted: every key stays where it is, or is recorded as
+failed, and is submitted as soon as the mark can be read.
 """
 
 from __future__ import annotations

@@ -122,13 +122,13 @@ def load_migrations(invocation: Invocation) -> Migrations:
 
     Raises StorageError.
     """
-    now, begun = invocation.clock.now(), _read_current(invocation)
+    now, current = invocation.clock.now(), _read_current(invocation)
     reaches = [_parse_reach(body, now) for body in _read_finished(invocation)]
-    if begun is None:
+    if current is None:
         return Migrations(tuple(filter(None, reaches)))
-    task_group = query_task_group(invocation, _parse_migration(begun))
+    task_group = query_task_group(invocation, _parse_migration(current))
     group = task_group if isinstance(task_group, TaskGroup) else None
-    reaches.append(_parse_reach(begun, now, group))
+    reaches.append(_parse_reach(current, now, group))
     is_unknown = group is None or reaches[-1] is None
     step = group.step if group else LOOK
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)

@@ -163,9 +163,9 @@ class JobState:
 
     def _name(self, base: str) -> str:
         """Return the name of a state object; projects on the same task differ by their filters."""
-        mine = list(asdict(self._invocation.settings.key_filter).values())
-        if any(mine):
-            base += f"-{hashlib.sha256(jsontext.dump(mine)).hexdigest()[:16]}"
+        affixes = list(asdict(self._invocation.settings.key_filter).values())
+        if any(affixes):
+            base += f"-{hashlib.sha256(jsontext.dump(affixes)).hexdigest()[:16]}"
         return f"{self._folder}{base}.json"
 
     def installed(self, *, note: bool) -> datetime:
@@ -177,15 +177,18 @@ class JobState:
         Raises StorageError, also if a note is unreadable: assuming another time would leave objects out for good.
         """
         name = self._name("installed")
-        own = self._bucket.get(name)
-        if own is not None:
-            return _installation(StoredObject(name, own))[0]
-        mine = self._invocation.settings.key_filter
+        body = self._bucket.get(name)
+        if body is not None:
+            return _installation(StoredObject(name, body))[0]
+        key_filter = self._invocation.settings.key_filter
         names = [stored.name for stored in self._bucket.iter_objects(f"{self._folder}installed")]
         notes = [_installation(stored) for stored in self._bucket.get_all(names) if stored]
-        at = min((began for began, of in notes if of.overlaps(mine)), default=self._invocation.clock.now())
+        at = min(
+            (began for began, noted_filter in notes if noted_filter.overlaps(key_filter)),
+            default=self._invocation.clock.now(),
+        )
         if note:
-            self._bucket.put(StoredObject.of_json(name, {"at": timestamp(at), **asdict(mine)}))
+            self._bucket.put(StoredObject.of_json(name, {"at": timestamp(at), **asdict(key_filter)}))
         return at
 
 

@@ -170,8 +170,8 @@ def list_failed(invocation: Invocation, max_records: int) -> FailedRecords:
     """
     settings, bucket = invocation.settings, invocation.log_bucket
     by_key, by_hash = (record_prefix(invocation.task_id, "failed", long=long) for long in (False, True))
-    mine = f"{by_key}{settings.key_filter.prefix}"
-    parts = (bucket.iter_objects(part) for part in (mine, by_hash))
+    own_prefix = f"{by_key}{settings.key_filter.prefix}"
+    parts = (bucket.iter_objects(part) for part in (own_prefix, by_hash))
     # A folder marker is not the record of a key.
     records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
     failed: list[ObjectSummary] = []
@@ -179,7 +179,7 @@ def list_failed(invocation: Invocation, max_records: int) -> FailedRecords:
     outside = 0
     if settings.key_filter.prefix:
         every = islice(bucket.iter_objects(by_key), max_records)
-        outside = sum(record.name != by_key and not record.name.startswith(mine) for record in every)
+        outside = sum(record.name != by_key and not record.name.startswith(own_prefix) for record in every)
     for record in islice(records, _MAX_LISTED):
         if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key)):
             failed.append(record)
