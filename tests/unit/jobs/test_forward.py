@@ -29,7 +29,7 @@ from support.world import (
 
 
 def failed(world: World, key: str) -> dict[str, Any]:
-    """What the failed record of a key says, if there is one."""
+    """Return the content of a key's failed record, empty if there is none."""
     return json.loads(world.record_body("failed", key) or b"{}")
 
 
@@ -136,8 +136,10 @@ def test_ten_keys_in_a_first_event_cost_a_look_one_call_and_records_side_by_side
 
 def test_no_secret_stands_in_records_logs_or_errors(world, lines):
     secrets = list(world.huawei_credentials)
-    said = " ".join(secrets)
-    world.oms.faults.then(oms_error(401, "APIGW.0301", said), Fault.status(404, said.encode()), DROP_BEFORE)
+    secret_text = " ".join(secrets)
+    world.oms.faults.then(
+        oms_error(401, "APIGW.0301", secret_text), Fault.status(404, secret_text.encode()), DROP_BEFORE
+    )
     for key in ("a", "b", "c"):
         world.forward(payload(key))
     shown = b" ".join(stored.body for stored in world.bucket.objects.values()).decode() + repr(lines())

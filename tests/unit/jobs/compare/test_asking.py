@@ -1,4 +1,4 @@
-"""What a call may ask for: a part, an earlier beginning, a trial, a look, another pass, and to overwrite."""
+"""Options of a call: a part, an earlier beginning, a trial, a look, another pass, and overwriting."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_where_no_object_of_the_source_is_in_scope_it_says_so(world):
     world.write("2.jpg", "1")
     world.lost("1.txt")
     # A standstill pass judges nothing.
-    found = [world.compare(asked)["found_nothing"] for asked in ({}, {"dry_run": True}, {"standstill": True})]
-    assert found == [True, True, False]
+    empty_scopes = [world.compare(asked)["found_nothing"] for asked in ({}, {"dry_run": True}, {"standstill": True})]
+    assert empty_scopes == [True, True, False]
 
 
 def test_outside_of_the_projects_filter_nothing_is_sent_and_all_is_counted():

@@ -1,4 +1,4 @@
-"""Which pass is due: by hand at once, by the timer once a period, and else an open one."""
+"""The due pass: a manual call's at once, the timer's once a period, and otherwise an open pass."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from support.world import HOUR
 
 
 @pytest.mark.parametrize("begin", [ReconcileWorld.tick, ReconcileWorld.reconcile], ids=["a tick's", "by hand"])
-def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(one_lane, begin):
-    one_lane.lost("a")
-    first, lists = begin(one_lane), one_lane.source.calls["list"]
-    one_lane.lost("b")
-    one_lane.later(21 * HOUR)
-    idle = one_lane.tick()
+def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(single_lane, begin):
+    single_lane.lost("a")
+    first, lists = begin(single_lane), single_lane.source.calls["list"]
+    single_lane.lost("b")
+    single_lane.later(21 * HOUR)
+    idle = single_lane.tick()
     assert (idle["accepted"], idle["finished"], idle["stopped"], idle["pass"]) == (1, True, None, first["pass"])
-    assert one_lane.source.calls["list"] == lists
-    one_lane.later(2 * HOUR)
-    assert (one_lane.tick()["accepted"], one_lane.sent()) == (1, {"a", "b"})
+    assert single_lane.source.calls["list"] == lists
+    single_lane.later(2 * HOUR)
+    assert (single_lane.tick()["accepted"], single_lane.sent()) == (1, {"a", "b"})
 
 
-def test_a_period_counts_from_the_beginning_of_the_last_pass(one_lane):
-    one_lane.fill(20)
-    one_lane.begin()
-    one_lane.later(20 * HOUR)
-    one_lane.tick()
-    one_lane.upload("new", minutes_ago=30)
-    one_lane.later(5 * HOUR)
-    one_lane.tick()
-    assert "new" in one_lane.sent()
+def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
+    single_lane.fill(20)
+    single_lane.begin()
+    single_lane.later(20 * HOUR)
+    single_lane.tick()
+    single_lane.upload("new", minutes_ago=30)
+    single_lane.later(5 * HOUR)
+    single_lane.tick()
+    assert "new" in single_lane.sent()
 
 
 def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():

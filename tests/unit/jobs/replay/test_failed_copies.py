@@ -1,4 +1,4 @@
-"""What OMS failed to copy is sent again, after a look at the source."""
+"""Objects that OMS failed to copy are resent, after a check of the source."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def test_what_oms_failed_to_copy_is_sent_by_the_next_tick_after_its_list_is_ther
     world.upload(*keys)
     assert world.copies() == {}
     world.list_failed(*keys)
-    told = world.tick()
-    assert (told["copies"]["recorded"], told["accepted"], told["left"]) == (len(keys), len(keys), 0)
+    answer = world.tick()
+    assert (answer["copies"]["recorded"], answer["accepted"], answer["left"]) == (len(keys), len(keys), 0)
     assert (sorted(world.sent()), world.failed()) == (sorted(keys), set())
     assert (world.copies(), world.sent()) == ({}, [])
 
@@ -51,8 +51,8 @@ def test_the_success_record_says_that_it_was_accepted_again_and_how_often(world,
     world.fail_to_copy(key)
     world.tick()
     record = world.bucket.objects[record_name("success", key)]
-    told = record.headers.get("x-oss-meta-etag", record.body.decode())
-    assert (told, record.headers["x-oss-meta-copy-attempts"]) == (f"{ETAG} again", "1")
+    etag = record.headers.get("x-oss-meta-etag", record.body.decode())
+    assert (etag, record.headers["x-oss-meta-copy-attempts"]) == (f"{ETAG} again", "1")
 
 
 def test_what_was_throttled_in_between_still_counts_as_sent_again(world):
@@ -78,17 +78,17 @@ def accepted_again(world: ReplayWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "told"),
+    ("prepare", "outcome"),
     [
         (gone, "gone"),
         (a_link, "symlinks"),
         (accepted_again, "accepted_again"),
     ],
 )
-def test_what_need_not_be_sent_is_told_and_not_recorded(world, seen, told):
+def test_what_need_not_be_sent_is_told_and_not_recorded(world, prepare, outcome):
     world.fail_to_copy("a")
-    seen(world)
-    assert world.copies() == {"lists": 1, told: 1}
+    prepare(world)
+    assert world.copies() == {"lists": 1, outcome: 1}
     assert (world.failed(), world.sent()) == (set(), [])
 
 
@@ -111,18 +111,18 @@ def test_keys_of_others_are_left_to_them():
     world = ReplayWorld(OBJECT_PREFIX="mine/")
     world.upload("mine/a", "theirs/a")
     world.list_failed("mine/a", "theirs/a", "oms_source_record/x")
-    told = world.copies()
-    assert (told["recorded"], told["outside"], world.sent()) == (1, 2, ["mine/a"])
+    counts = world.copies()
+    assert (counts["recorded"], counts["outside"], world.sent()) == (1, 2, ["mine/a"])
 
 
 def test_lines_that_nobody_can_read_are_counted_and_shown_and_the_others_sent(world):
     world.upload("a")
     world.list_failed(text=f"{world.line('a')}UPLOAD_DST_OBJ_FAILURE;2026;x\n")
-    known = {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
-    assert world.copies() == {"lists": 1, "recorded": 1, "unread": 1, **known}
+    totals = {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
+    assert world.copies() == {"lists": 1, "recorded": 1, "unread": 1, **totals}
     assert world.sent() == ["a"]
     # AND that stays known, for status to show
-    assert world.copies() == known
+    assert world.copies() == totals
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
@@ -132,9 +132,9 @@ def test_a_list_that_obs_never_lets_be_read_is_counted_once_and_keeps_no_other_f
     world.later(1)
     world.list_failed("b")
     world.there.fail(oss_error(403, code), "get", lambda name: name == refused)
-    told = world.copies()
-    assert (told["unread"], told["recorded"], told.get("stopped"), world.sent()) == (1, 1, None, ["b"])
-    assert code in told["unread_example"]
+    counts = world.copies()
+    assert (counts["unread"], counts["recorded"], counts.get("stopped"), world.sent()) == (1, 1, None, ["b"])
+    assert code in counts["unread_example"]
     world.later(60)
     assert world.copies()["unread_in_all"] == 1
 
@@ -204,8 +204,8 @@ def test_without_right_to_read_the_destination_replay_works_as_before_and_says_s
     world.fail_to_copy("a")
     world.fail("b")
     for _ in range(2):
-        told = world.tick()
-        assert (right in told["copies"]["stopped"], told["finished"], told["stopped"]) == (True, True, None)
+        answer = world.tick()
+        assert (right in answer["copies"]["stopped"], answer["finished"], answer["stopped"]) == (True, True, None)
     assert world.sent() == ["b"]
     assert sum("failed_copies" in record.msg for record in caplog.records) == 1
     assert problems() == []
@@ -237,18 +237,18 @@ def test_what_cannot_be_looked_at_or_recorded_is_read_again_by_the_next_run(worl
 
 
 @pytest.mark.parametrize(
-    ("settings", "answer", "told"),
+    ("settings", "answer", "reason"),
     [
         ({"SOURCE_BUCKET": ""}, OK, "SOURCE_BUCKET is empty"),
         ({}, oms_error(404), "OMS does not tell which bucket is the destination: NO_TASK"),
     ],
     ids=["no source bucket", "no destination"],
 )
-def test_where_there_is_nothing_to_read_replay_says_so_and_sends_what_it_has(settings, answer, told):
+def test_where_there_is_nothing_to_read_replay_says_so_and_sends_what_it_has(settings, answer, reason):
     world = ReplayWorld(**settings)
     world.fail("b")
     world.oms.faults.then(answer)
-    assert told in world.tick()["copies"]["stopped"]
+    assert reason in world.tick()["copies"]["stopped"]
     assert world.sent() == ["b"]
 
 

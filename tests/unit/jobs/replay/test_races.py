@@ -104,7 +104,7 @@ def test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies():
             break
 
 
-def taken_or_given_back(world: ReplayWorld) -> None:
+def toggle_lease(world: ReplayWorld) -> None:
     """A run takes the key into its run file, or gives it back because it failed again."""
     stood = [name for part in ("failed_object/", "replay/") for name in world.bucket.names(f"{ROOT}{part}")]
     world.run_file("k") if world.failed() else world.fail("k")
@@ -126,7 +126,7 @@ def test_who_looks_for_what_waits_sees_a_key_once_wherever_a_run_puts_it_meanwhi
         World.close_all()
         world = ReplayWorld()
         begins(world, "k")
-        with at_step(world, step, partial(taken_or_given_back, world)):
+        with at_step(world, step, partial(toggle_lease, world)):
             assert world.within(lambda world=world: look(world.invocation())) == 1, step
 
 

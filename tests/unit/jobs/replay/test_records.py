@@ -29,8 +29,8 @@ def test_a_record_that_cannot_be_read_is_left_where_it_is(world, problems):
     world.bucket.fail(NO_RIGHT, "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
     assert (result["accepted"], result["finished"], world.failed()) == (1, False, {"a"})
-    (told,) = problems()
-    assert (told["record"], "oss:GetObject" in told["problem"]) == (f"{ROOT}failed_object/a", True)
+    (problem,) = problems()
+    assert (problem["record"], "oss:GetObject" in problem["problem"]) == (f"{ROOT}failed_object/a", True)
 
 
 @pytest.mark.parametrize("body", [b"?", b'{"key": "other"}'])
@@ -55,8 +55,8 @@ def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, p
     world.fail(*many(210))
     world.bucket.fail(NO_RIGHT, "delete", where=lambda name: "failed_object" in name)
     assert world.replay()["accepted"] == 210
-    told = [(problem["records_not_deleted"], "oss:DeleteObject" in problem["problem"]) for problem in problems()]
-    assert told == [(100, True), (100, True), (10, True)]
+    messages = [(problem["records_not_deleted"], "oss:DeleteObject" in problem["problem"]) for problem in problems()]
+    assert messages == [(100, True), (100, True), (10, True)]
     assert (len(world.failed()), world.in_run_files()) == (210, set())
 
 
@@ -192,17 +192,17 @@ def test_records_and_run_files_stay_and_the_run_says_how_to_open_the_project(clo
 
 
 @pytest.mark.parametrize(
-    ("failed", "asked", "told"),
+    ("failed", "asked", "expected"),
     [
         (0, None, {"taken": 0, "by_reason": {}, "finished": True, "stopped": None}),
         (3, {"dry_run": True}, {"taken": 3, "by_reason": {"THROTTLED": 3}, "stopped": None}),
     ],
     ids=["nothing to send", "a dry run"],
 )
-def test_what_sends_nothing_anyhow_is_as_ever(closed, failed, asked, told):
+def test_what_sends_nothing_anyhow_is_as_ever(closed, failed, asked, expected):
     closed.fail(*many(failed))
     result = closed.replay(asked)
-    assert result == {**result, **told}
+    assert result == {**result, **expected}
 
 
 def test_the_keys_of_an_envelope_are_recorded(closed):

@@ -17,7 +17,7 @@ from unit.jobs.replay.replay_world import ReplayWorld
 
 
 def reject(world: ReplayWorld) -> None:
-    """Of two keys that failed OMS rejects one."""
+    """OMS rejects one of two failed keys."""
     world.fail("bad", "good")
     world.oms.refuse(lambda key: key == "bad")
     world.tick()
@@ -167,8 +167,8 @@ def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
     again(world, "a")
     del world.source.objects["a"]
     world.bucket.fail(DROP_BEFORE, "delete")
-    told = world.replay()
-    assert (told["left"], world.in_run_files(), world.sent()) == (1, {"a"}, [])
+    answer = world.replay()
+    assert (answer["left"], world.in_run_files(), world.sent()) == (1, {"a"}, [])
 
 
 def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
@@ -225,8 +225,8 @@ def test_only_what_the_source_has_no_more_is_done_without_being_sent(world, way)
     del world.source.objects["a"]
     if way != "gone":
         world.source.add(StoredObject("a", b"b", {"x-oss-object-type": "Symlink"}))
-    told = world.tick()
-    assert (told["resolved"], told["accepted"], world.sent()) == (1, 1, ["b"])
+    answer = world.tick()
+    assert (answer["resolved"], answer["accepted"], world.sent()) == (1, 1, ["b"])
     assert world.failed() == world.in_run_files() == set()
 
 

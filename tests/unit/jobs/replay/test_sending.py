@@ -68,8 +68,8 @@ def test_a_key_that_fails_again_keeps_its_first_failure(world):
     world.fail("a", first="2020-01-01T00:00:00Z")
     world.oms.faults.then(UNAUTHORIZED)
     result = world.replay()
-    told = (result["failed"], result["by_reason"], result["oldest_failure"])
-    assert told == (1, {"CREDENTIALS": 1}, "2020-01-01T00:00:00Z")
+    summary = (result["failed"], result["by_reason"], result["oldest_failure"])
+    assert summary == (1, {"CREDENTIALS": 1}, "2020-01-01T00:00:00Z")
     body = world.failed_record("a")
     assert (body["first_failure"], body["reason"], body["etag"]) == ("2020-01-01T00:00:00Z", "CREDENTIALS", "ABC")
     assert body["last_failure"] > body["first_failure"]
@@ -165,8 +165,8 @@ def test_a_refused_account_ends_a_run_at_once(world):
     world.fail(*many(100))
     world.oms.faults.add(UNAUTHORIZED)
     result = world.replay()
-    told = (result["failed"], result["left"], result["finished"], len(world.oms.requests))
-    assert told == (10, 90, False, 1)
+    summary = (result["failed"], result["left"], result["finished"], len(world.oms.requests))
+    assert summary == (10, 90, False, 1)
     world.oms.faults.clear()
     assert (world.replay()["accepted"], world.failed()) == (100, set())
 

@@ -1,4 +1,4 @@
-"""What OMS did not copy counts until somebody acknowledges it, and only that is acknowledged."""
+"""Objects that OMS did not copy count until they are acknowledged, and later failures count again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld, is_mo
 from support.world import NO_RIGHT, oms_error
 
 LACKING = Fault.status(200, b'{"status": "SYNCHRONIZING"}')
-# What happens in the stories below; `looked`: a pass of reconcile ends, on another day.
+# Events of the stories below; `looked`: a pass of reconcile ends, on another day.
 counted, later = (partial(methodcaller, name) for name in ("counted", "later"))
 acknowledged = methodcaller("status", acknowledge=True)
 
@@ -29,7 +29,7 @@ def looked(year: int, month: int, day: int, hour: int = 0) -> Callable[[StatusWo
     return go
 
 
-# What happens one after another, and what the verdict says each time; `""` is in step.
+# Events in order, each with the verdict after it; `""` is in step.
 STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
     "failures stay until they are acknowledged, and new ones count": [
         (counted(30, REQUEST=10, SUCCESS=7, FAILURE=3), "OMS failed to copy 3 objects"),
@@ -50,7 +50,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (methodcaller("describes"), ""),
         (counted(30, REQUEST=2, FAILURE=2), "OMS failed to copy 2 objects"),
         (acknowledged, ""),
-        # Of the step of the acknowledgement only the month's counter would tell; later, the statistics do.
+        # Only the month's counter covers the step of the acknowledgement; the statistics cover later steps.
         (counted(-3, REQUEST=2, FAILURE=2), ""),
         (later(5 * 60), ""),
         (later(3600), ""),
@@ -117,8 +117,8 @@ def test_what_is_acknowledged_counts_no_more_in_that_answer_either(world):
     for asked in ({"acknowledge": True}, {}):
         report = world.status(**asked)
         copying = report["copying"]
-        told = (report["verdict"]["state"], copying["failed"], copying["acknowledged"])
-        assert told == (IN_STEP, 0, "2026-03-10T12:00:00Z")
+        summary = (report["verdict"]["state"], copying["failed"], copying["acknowledged"])
+        assert summary == (IN_STEP, 0, "2026-03-10T12:00:00Z")
 
 
 @pytest.mark.parametrize(
