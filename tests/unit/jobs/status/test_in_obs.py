@@ -80,7 +80,7 @@ def test_what_obs_lacks_names_the_command_that_ends_it_and_none_that_sends_nothi
     oldest = NOW + timedelta(days=sent_counts.get("oldest", -1))
     classes = {name: ClassCount(Side(number, number)) for name, number in counts.items()}
     sent = Counter(submitted=sent_counts.get("submitted", 0))
-    world.passed(job="compare", counts=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
+    world.passed(job="compare", found=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
     verdict = world.status()["verdict"]
     assert verdict["text"].endswith(f": python3 ops.py {ends}")
     assert command(from_json(Step, verdict["step"])) == f"{OPS} {ends}"
