@@ -81,14 +81,14 @@ def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
     assert tried(world, 100) == 100
 
 
-def test_a_throttled_call_is_attempted_again_only_while_every_event_is_tried(world):
+def test_a_throttled_call_is_retried_only_while_every_event_is_tried(world):
     throttle(world, 1)
     assert throttle(world, 1) > 1
     throttle(world, 6)
     assert throttle(world, 1) == 1
 
 
-def test_a_closed_project_says_so_in_each_record_however_much_was_throttled(world):
+def test_a_closed_project_records_closed_and_not_throttled(world):
     throttle(world, 10)
     Closing(world.invocation()).close()
     world.clock.ahead = timedelta(minutes=1)  # frozen, so it asks

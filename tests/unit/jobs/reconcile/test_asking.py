@@ -60,7 +60,7 @@ def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing_however_long_it_takes(world):
+def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing(world):
     world.in_step("covered")
     world.fill(120)
     world.bucket.objects.pop(f"{ROOT}state/installed.json")
@@ -102,7 +102,7 @@ def test_a_trial_is_no_pass_and_has_no_pace(world):
     assert ([result[name] for name in nothing], [*world.store.names()]) == ([None] * 7, [])
 
 
-def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_next(single_lane):
+def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     # GIVEN 1500 objects, 600 of which are sent in a minute
     single_lane.fill(1500)
     single_lane.oms.round_trip = 1.0
@@ -197,7 +197,7 @@ def test_every_call_logs_what_it_returns(world, lines, asked):
 CLOSED = "nothing is submitted. What to do: python3 ops.py status"
 
 
-def test_no_pass_begins_and_whoever_asks_is_told_at_once_until_the_project_is_open_again():
+def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
     world = busy_world(LANES="1")
     Closing(world.invocation()).close("Li Lei")
     for work in (world.reconcile, world.tick):

@@ -62,7 +62,7 @@ def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
-def test_of_two_open_backfills_a_tick_goes_on_with_the_older_and_wakes_the_other(world, first):
+def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, first):
     # GIVEN two that were begun one after the other
     for prefix in (first, "b" if first == "a" else "a"):
         world.begin(prefix=prefix, since="1970-01-01")
@@ -95,7 +95,7 @@ def test_a_trial_is_not_continued_by_the_timer_but_the_pass_after_it_is(period, 
         assert len(world.sent()) == sent
 
 
-def test_a_timer_whose_payload_has_a_limit_sends_so_many_each_time_and_has_a_pass_of_its_own_beside(world):
+def test_a_timer_with_a_limit_sends_that_many_and_has_its_own_pass(world):
     world.fill(60)
     for sent in (10, 20, 30):
         world.tick('{"limit": 10}')

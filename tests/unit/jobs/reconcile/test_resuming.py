@@ -17,7 +17,7 @@ from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
-def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(single_lane):
+def test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues(single_lane):
     single_lane.fill(2000)
     single_lane.oms.round_trip, began = 1.0, single_lane.clock.seconds
     result = single_lane.tick(timeout=60)
@@ -174,7 +174,7 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
     assert (calls > 2 * 3, len(world.passes()), len(world.sent())) == (True, 3, 60)
 
 
-def test_a_call_with_other_wishes_begins_a_newer_pass_and_the_older_is_not_gone_on_with(in_haste):
+def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(in_haste):
     # WHEN of the same keys one asks for this, the next for that, and nothing has ended meanwhile
     world, payloads = in_haste, [{}, {"all": True}, {"since": "1970-01-01"}]
     results = [world.reconcile(payload, timeout=50) for payload in payloads]

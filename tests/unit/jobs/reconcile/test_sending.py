@@ -19,7 +19,7 @@ def test_batches_fill_across_pages(small_pages):
     assert [len(call.keys) for call in world.oms.calls] == [10] * 4
 
 
-def test_while_oms_refuses_the_account_each_tick_stops_after_a_batch_and_the_next_goes_on(world):
+def test_while_oms_refuses_the_account_each_tick_tries_one_batch(world):
     world.fill(30)
     world.oms.faults.then(FROZEN, FROZEN)
     first = world.tick()
@@ -130,7 +130,7 @@ def test_an_event_of_anything_else_does_nothing(world, name):
 
 
 @pages_of(20)
-def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch():
+def test_while_oms_refuses_all_keys_events_stop_and_a_tick_costs_a_batch():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
     world, trigger = many(2000, LANES="16")
     world.oms.faults.add(FROZEN)

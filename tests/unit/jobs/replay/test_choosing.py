@@ -70,7 +70,7 @@ def test_a_prefix_too_long_for_a_records_name_lists_only_what_can_be(world, leng
 @pytest.mark.parametrize("dry", [True, False])
 @pytest.mark.parametrize("limit", range(5))
 @pytest.mark.parametrize("third", ["x/3", "x/" + "k" * 1000], ids=["in one listing", "in two listings"])
-def test_with_a_limit_it_is_finished_only_when_nothing_that_was_asked_for_is_left(world, third, limit, dry):
+def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, third, limit, dry):
     # GIVEN three failures of one folder, and others around them
     world.fail("w", "x/1", "x/2", third, "y")
 
@@ -176,7 +176,7 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked
         ({}, "Nothing is left to send again.", True),
     ],
 )
-def test_it_claims_no_more_than_was_asked_for_and_a_dry_run_goes_by_what_it_counted(world, asked, lead, is_well):
+def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked, lead, is_well):
     world.fail("a", "b")
     answer = from_json(ReplayAnswer, world.replay(asked))
     assert (answer.is_well, jobs.replay(answer, "en").hero.lead) == (is_well, lead)
@@ -272,7 +272,7 @@ def busy(world: ReplayWorld) -> ReplayWorld:
     return world
 
 
-def test_after_a_run_that_died_ticks_send_nothing_and_say_so_until_it_would_have_been_over(busy):
+def test_after_a_killed_run_ticks_report_busy_until_its_planned_end(busy):
     # WHEN the next ticks strike, THEN the first that may sends all
     for seconds in (0, 239):
         busy.later(seconds)

@@ -14,7 +14,7 @@ from unit.jobs.replay.replay_world import CODE, ReplayWorld
 ETAG = etag_of(b"contents")
 
 
-def test_what_oms_failed_to_copy_is_sent_by_the_next_tick_after_its_list_is_there(world):
+def test_the_next_tick_after_a_list_resends_the_objects_in_it(world):
     keys = ["a", *(key for key in HOSTILE if len(key.encode()) <= 1023)]
     world.upload(*keys)
     assert world.copies() == {}
@@ -25,7 +25,7 @@ def test_what_oms_failed_to_copy_is_sent_by_the_next_tick_after_its_list_is_ther
     assert (world.copies(), world.sent()) == ({}, [])
 
 
-def test_the_failed_record_says_what_oms_said_and_the_version_at_the_source(world):
+def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
     world.fail_to_copy("a")
     world.bucket.fail(NO_RIGHT, "list", where=lambda name: "/replay/" in name)
     with pytest.raises(StorageError):
@@ -115,7 +115,7 @@ def test_keys_of_others_are_left_to_them():
     assert (counts["recorded"], counts["outside"], world.sent()) == (1, 2, ["mine/a"])
 
 
-def test_lines_that_nobody_can_read_are_counted_and_shown_and_the_others_sent(world):
+def test_unreadable_lines_are_counted_and_the_others_are_resent(world):
     world.upload("a")
     world.list_failed(text=f"{world.line('a')}UPLOAD_DST_OBJ_FAILURE;2026;x\n")
     totals = {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
@@ -126,7 +126,7 @@ def test_lines_that_nobody_can_read_are_counted_and_shown_and_the_others_sent(wo
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
-def test_a_list_that_obs_never_lets_be_read_is_counted_once_and_keeps_no_other_from_being_read(world, code):
+def test_a_refused_list_is_counted_once_and_does_not_stop_the_others(world, code):
     world.upload("a", "b")
     refused = world.list_failed("a")
     world.later(1)
@@ -149,7 +149,7 @@ def test_a_list_that_obs_never_lets_be_read_is_counted_once_and_keeps_no_other_f
     assert world.sent_by_tick() == ["a"]
 
 
-def test_a_refused_list_is_asked_for_again_each_hour_and_counts_no_more_once_it_is_read(world):
+def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
     # GIVEN a list that is refused while others can be read, because a grant takes effect
     world.upload("a", "b")
     others = [world.list_failed("b", sub=sub) for sub in ("01", "02", "03")]
@@ -183,7 +183,7 @@ def test_lists_from_before_the_installation_are_left_alone(world):
         assert world.copies() == {}
 
 
-def test_what_oms_lists_before_the_first_look_is_complete_is_read_however_long_that_takes(world):
+def test_lists_written_during_a_long_first_look_are_read(world):
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.there.fail(oss_error(403))
     world.tick()
@@ -197,9 +197,7 @@ def test_what_oms_lists_before_the_first_look_is_complete_is_read_however_long_t
 @pytest.mark.parametrize(
     ("kind", "right"), [("list", "obs:bucket:ListBucket"), ("get", "obs:object:GetObject")], ids=["list", "get"]
 )
-def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(
-    world, caplog, problems, kind, right
-):
+def test_without_the_permission_for_lists_replay_works_and_logs_that_once(world, caplog, problems, kind, right):
     world.there.fail(oss_error(403), kind)
     world.fail_to_copy("a")
     world.fail("b")
@@ -223,7 +221,7 @@ def test_without_right_to_read_the_destination_replay_works_as_before_and_says_s
         ("bucket", "put", f"{ROOT}failed_object/a"),
     ],
 )
-def test_what_cannot_be_looked_at_or_recorded_is_read_again_by_the_next_run(world, bucket, kind, what):
+def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, kind, what):
     world.upload("a", "b")
     world.list_failed("a")
     world.later(1)
@@ -244,7 +242,7 @@ def test_what_cannot_be_looked_at_or_recorded_is_read_again_by_the_next_run(worl
     ],
     ids=["no source bucket", "no destination"],
 )
-def test_where_there_is_nothing_to_read_replay_says_so_and_sends_what_it_has(settings, answer, reason):
+def test_without_readable_lists_replay_reports_that_and_sends_its_records(settings, answer, reason):
     world = ReplayWorld(**settings)
     world.fail("b")
     world.oms.faults.then(answer)
@@ -289,7 +287,7 @@ def test_a_new_list_is_read_however_many_sub_tasks_come_before_its_own(world):
 
 
 @pytest.mark.parametrize("payload", [{}, {"prefix": "a"}, {"keys": ["b"]}, {"dry_run": True}])
-def test_only_the_timer_reads_lists_and_nothing_is_ever_written_into_the_destination(world, payload):
+def test_only_the_timer_reads_lists_and_never_writes_to_the_destination(world, payload):
     world.fail_to_copy("a")
     assert world.replay(payload)["copies"] is None
     assert not world.there.calls

@@ -54,7 +54,7 @@ def test_a_last_line_that_is_written_on_is_read_whole(world):
     assert (world.copies()["recorded"], world.sent()) == (1, ["key 002"])
 
 
-def test_no_list_is_read_twice_and_what_is_known_of_it_is_forgotten_after_a_day(world):
+def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
     for number in range(20):
         world.list_failed(f"key {number:03}", name=str(1000 + number))
     assert world.copies()["lists"] == 20
@@ -78,7 +78,7 @@ def test_law1_where_the_time_for_a_look_is_up_the_next_run_goes_on(world):
     assert world.sent() == ["key 001"]
 
 
-def test_a_look_at_thousands_of_lists_is_followed_by_some_minutes_without_one(world):
+def test_after_a_look_at_thousands_of_lists_some_ticks_skip_it(world):
     names = [f"{FOLDER}{number % 3}/{10_000 + number}.failed_list.txt" for number in range(2500)]
     world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
     world.tick()
@@ -126,7 +126,7 @@ def test_state_that_is_unreadable_begins_anew(world):
         assert stored_positions(world)["looked"]
 
 
-def test_state_stays_small_however_many_lists_there_are_and_keeps_the_one_that_is_half_read():
+def test_the_state_stays_small_and_keeps_the_position_in_a_half_read_list():
     positions = ListPositions()
     for number in range(MAX_LISTS + 10):
         positions.move(
@@ -166,12 +166,12 @@ READ = ListPositions(looked="2026-01-02T00:01:00Z", group="g", folder=GROUP.list
         (READ, replace(GROUP, state=GroupState.DONE), False),
     ],
 )
-def test_all_that_a_group_failed_to_copy_is_known_once_a_look_after_its_end_has_read_that(positions, group, has):
+def test_a_groups_failures_are_complete_after_a_look_after_its_end(positions, group, has):
     assert positions.has_all_of(group) is has
 
 
 @pytest.mark.parametrize(("pages", "minutes"), [(1, 0), (4, 3), (11, 10), (500, 10)])
-def test_a_look_is_followed_by_as_many_minutes_without_as_it_had_pages_beyond_the_first_up_to_ten(pages, minutes):
+def test_each_page_beyond_the_first_adds_a_minute_until_the_next_look(pages, minutes):
     ended = datetime(2026, 1, 2, tzinfo=timezone.utc)
     positions = ListPositions(looked=timestamp(ended), pages=pages)
     assert not minutes or not positions.begin_look(ended + timedelta(minutes=minutes, seconds=-1))

@@ -150,7 +150,7 @@ def test_a_difference_of_long_ago_counts_until_it_is_acknowledged(world, early, 
     assert "over 15 minutes ago: 1" in world.verdict()[1]
 
 
-def test_what_is_acknowledged_while_oms_tells_no_statistics_is_what_its_month_tells(world):
+def test_without_statistics_an_acknowledgement_covers_the_months_counts(world):
     world.counted(EARLY, REQUEST=5, SUCCESS=2, FAILURE=1)
     world.oms.deny("oms:synctask:statistics")
     assert world.status(acknowledge=True)["copying"]["failed"] == 0
@@ -158,7 +158,7 @@ def test_what_is_acknowledged_while_oms_tells_no_statistics_is_what_its_month_te
     assert world.verdict()[0] == IN_STEP
 
 
-def test_no_more_than_thirteen_months_are_asked_and_what_lies_before_is_named(world):
+def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
     # GIVEN a project of 2021
     world.install(datetime(2021, 1, 10, tzinfo=timezone.utc))
 

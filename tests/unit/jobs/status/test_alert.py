@@ -78,7 +78,7 @@ def test_the_same_for_machines(world):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_alarm_has_the_keyword_of_robots_and_a_length_that_each_takes(language):
+def test_every_alarm_has_the_keyword_and_a_length_that_robots_take(language):
     world = Watched(ALERT_LANGUAGE=language)
     for state in STATES:
         world.go(state, ticks=3 if state in ("in step", "behind") else 1)
@@ -137,7 +137,7 @@ def test_how_many_wait_is_unknown_where_a_run_file_cannot_be_read():
     assert (alarm["waiting"], alarm["at_least"], unknown) == (0, True, True)
 
 
-def test_that_nobody_looked_for_too_long_is_told_with_the_command_that_looks(caplog):
+def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
     # GIVEN a project whose passes are begun by hand, and nobody begins one
     world = Watched(RECONCILE_PERIOD="off")
     world.ticks(2)

@@ -122,7 +122,7 @@ def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
     assert ("Content-Type" in codes[MULTIPART]["fix"], "源端" in codes[MULTIPART]["fix_zh"]) == (True, True)
 
 
-def test_a_code_for_which_an_object_is_stuck_does_not_pass_and_what_sends_all_that_are_stuck_is_the_next_step(world):
+def test_a_stuck_object_makes_its_code_lasting_and_resending_the_step(world):
     fail(world, 3)
     world.listed(3)
     world.upload("k1", 30)
@@ -221,9 +221,7 @@ keys = st.lists(
 
 
 @given(numbers, numbers, numbers, keys, st.one_of(numbers, st.just(math.inf)))
-def test_whatever_is_known_the_parts_add_up_and_nothing_is_done_that_no_list_told_of(
-    counted, lines, outside, waiting, unread
-):
+def test_parts_always_add_up_and_only_listed_failures_are_done(counted, lines, outside, waiting, unread):
     copy_failures = CopyFailures.of(counted, LineCount(lines, min(lines, outside)), waiting, unread)
     assert min(copy_failures.parts) >= 0
     assert copy_failures.waiting + copy_failures.stuck == len(waiting)

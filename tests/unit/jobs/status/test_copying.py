@@ -185,7 +185,7 @@ def test_a_failure_in_the_step_in_which_the_statistics_begin_counts(world):
     assert "OMS failed to copy 2 objects" in world.verdict()[1]
 
 
-def test_what_waits_at_oms_for_a_day_still_counts_on_a_task_that_was_used_before(world):
+def test_a_day_old_backlog_of_oms_counts_on_a_task_used_before(world):
     # GIVEN a task that worked this month on what it had accepted the month before, and ten objects that wait
     world.series(REQUEST={BEFORE: 500, EARLY: 100, 40: 10}, SUCCESS={BEFORE: 400, EARLY: 200})
     assert "over 15 minutes ago: 10" in world.verdict()[1]

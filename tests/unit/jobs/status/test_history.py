@@ -190,7 +190,7 @@ def in_obs(world: StatusWorld) -> None:
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
-def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_opens_it(happened, what_comes_of_it):
+def test_in_a_closed_project_a_story_names_the_step_to_open_it(happened, what_comes_of_it):
     world = StatusWorld()
     happened(world)
     world.shut(on=True)
@@ -204,7 +204,7 @@ def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_op
     assert "closed" not in world.status(key="a")["next"]
 
 
-def test_for_the_event_of_what_was_written_while_the_project_was_closed_nobody_waits(world):
+def test_no_event_is_expected_for_an_object_written_during_the_close(world):
     world.shut(on=True)
     world.upload("before", 0, accepted=False)
     world.later(30)

@@ -75,7 +75,7 @@ LACKED = {
 
 
 @pytest.mark.parametrize("what", LACKED)
-def test_what_obs_lacks_names_the_command_that_ends_it_and_none_that_sends_nothing(world, what):
+def test_lacking_objects_have_a_command_that_resolves_them(world, what):
     counts, sent_counts, ends = LACKED[what]
     oldest = NOW + timedelta(days=sent_counts.get("oldest", -1))
     classes = {name: ClassCount(Side(number, number)) for name, number in counts.items()}
@@ -86,7 +86,7 @@ def test_what_obs_lacks_names_the_command_that_ends_it_and_none_that_sends_nothi
     assert command(from_json(Step, verdict["step"])) == f"{OPS} {ends}"
 
 
-def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_copies_to(world):
+def test_comparisons_do_not_count_while_oms_hides_its_destination(world):
     world.compared(equal_contents=2, missing=3)
     assert world.verdict()[0] == BEHIND
     world.describes(dst_bucket=None)
@@ -113,7 +113,7 @@ def test_what_is_in_obs_is_not_known_when_the_last_comparison_is_too_old(period,
     assert world.verdict()[0] == IN_STEP
 
 
-def test_without_any_comparison_it_says_accepted_also_where_no_timer_makes_one():
+def test_without_a_comparison_objects_are_accepted_also_without_a_timer():
     world = StatusWorld(COMPARE_PERIOD="off")
     world.go_to(NOW + timedelta(days=20))
     world.passed(scanned=7)
@@ -147,7 +147,7 @@ def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
         pytest.param(1, IN_STEP, id="both changed, as where applications write"),
     ],
 )
-def test_nothing_is_claimed_by_a_comparison_that_a_standstill_pass_contradicts(world, state, verdict):
+def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, state, verdict):
     # GIVEN failures of which nothing is known, and a comparison that saw everything in OBS
     world.compared(equal_contents=7)
     world.stood(0, 0)
@@ -184,7 +184,7 @@ def test_failures_stay_where_a_standstill_pass_contradicts_the_comparison(world)
         pytest.param(-480, {"equal_contents": 6, "failed_before": 1}, id="one waited to be sent again"),
     ],
 )
-def test_failures_stay_where_the_comparison_does_not_show_that_they_are_healed(world, minutes_later, counts):
+def test_failures_stay_unless_the_comparison_shows_that_they_are_resolved(world, minutes_later, counts):
     world.compared(**counts)
     world.counted(-minutes_later, REQUEST=2, FAILURE=2)
     world.later(2 * 3600)

@@ -53,7 +53,7 @@ def test_a_dead_trigger_is_not_green_until_it_works_again(unseen):
 
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["by events", "by reconcile"])
-def test_what_was_accepted_before_the_last_pass_does_not_hide_a_dead_trigger(unseen, accepted):
+def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(unseen, accepted):
     # GIVEN ten objects that a pass has judged
     written(unseen, 10, "before", has_event=accepted)
     unseen.reconcile()
@@ -93,7 +93,7 @@ def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(unsee
 
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
-def test_a_record_that_reconcile_may_have_made_does_not_tell_that_the_event_came(unseen, kind, minutes, tells):
+def test_a_record_that_reconcile_may_have_made_does_not_prove_an_event(unseen, kind, minutes, tells):
     # GIVEN an object and its record of so many minutes later
     unseen.upload("a", minutes_ago=60, accepted=kind == "success")
     if kind == "failed":
@@ -119,7 +119,7 @@ def test_a_trigger_is_not_called_dead_for_what_it_could_not_know(unseen, accepte
 
 
 @pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "younger"])
-def test_an_object_that_was_too_young_for_the_last_pass_is_new_unless_it_is_older_than_the_project(unseen, is_older):
+def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(unseen, is_older):
     if is_older:
         unseen.install(NOW)
     unseen.upload("a", minutes_ago=5, accepted=False)
@@ -208,7 +208,7 @@ def test_a_backfill_or_a_part_alone_does_not_tell_whether_events_come(unseen, sc
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
-def test_whether_events_are_lost_is_not_known_when_the_last_pass_is_too_old(period, days):
+def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
     # GIVEN a pass, and a trigger that has been dead since
     world = StatusWorld(RECONCILE_PERIOD=period)
     world.passed(scanned=7)

@@ -106,7 +106,7 @@ def test_what_oms_said_of_a_refused_key_is_told(world):
         ({"something": "else"}, ("", "")),
     ],
 )
-def test_old_objects_on_their_way_are_named_also_where_what_is_written_of_them_is_not_read(world, written, expected):
+def test_a_migration_is_named_also_with_an_unreadable_record(world, written, expected):
     world.keep(f"state/migrate-{world.settings.project}.json", written)
     migration = world.status()["migration"]
     assert (migration["begun"], migration["group"]) == expected
@@ -120,7 +120,7 @@ LONG = "最" * 330
 
 
 @pytest.mark.parametrize("prefix", ["", "a/"])
-def test_a_folders_marker_among_the_failed_is_the_record_of_no_key_nor_outside_of_a_part(prefix):
+def test_a_folder_marker_among_failed_records_counts_nowhere(prefix):
     # GIVEN the objects that consoles make for folders
     world = StatusWorld(OBJECT_PREFIX=prefix)
     world.passed({**USUAL, "prefix": prefix}, scanned=7)
@@ -164,7 +164,7 @@ def test_counting_is_bounded_and_says_at_least(world, mocker):
     assert "at least 5 objects waiting" in world.verdict()[1]
 
 
-def test_failures_outside_the_filter_are_told_apart_and_hide_none_of_ones_own(mocker):
+def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
     # GIVEN a project that forwards a part, and many failures of another one of the task, or of before
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 4)
     world = StatusWorld(OBJECT_PREFIX="b/")
@@ -199,7 +199,7 @@ def test_run_files_count_as_waiting(world):
     assert (backlog["run_files"], backlog["in_run_files"], backlog["oldest"]) == (2, 1, "2020-01-01T00:00:00Z")
 
 
-def test_the_run_files_of_another_project_are_left_behind_once_its_timers_have_been_still_for_a_day(world):
+def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):
     # GIVEN another project of the task with a run file, one of whose jobs' timers strikes
     of_another = f"{ROOT}replay/thumbnails/20260310T115000Z.json"
     world.bucket.add(StoredObject(of_another, b"[]"))

@@ -92,7 +92,7 @@ def test_a_closed_project_raises_no_alarm_whatever_is_broken_in_it(world):
     assert world.states == ["closed", "broken"]
 
 
-def test_what_comes_after_the_close_is_told_at_once_and_each_day_until_it_is_acknowledged(world):
+def test_changes_after_the_close_alarm_at_once_and_daily(world):
     world.go("closed", ticks=1)
     world.fail("late", "CLOSED")
     world.ticks(4 + 1, DAY / 4)
@@ -173,7 +173,7 @@ def test_an_instance_that_dies_before_any_of_its_writes_loses_no_alarm(world, su
     assert world.states == ["broken"] * (2 if survives == 1 else 1)
 
 
-def test_where_the_log_bucket_takes_nothing_it_is_told_at_each_tick_rather_than_not_at_all(world):
+def test_without_a_writable_log_bucket_each_tick_sends_the_alarm(world):
     world.bucket.fail(NO_RIGHT, "put", lambda name: "watch" in name)
     world.go("broken")
     for _ in range(2):
@@ -185,7 +185,7 @@ def test_where_the_log_bucket_takes_nothing_it_is_told_at_each_tick_rather_than_
     assert world.states == ["broken"] * 3
 
 
-def test_two_projects_on_one_log_bucket_do_not_take_each_others_verdicts_for_changes():
+def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
     world = Watched()
     mine = world.one, world._clients, world.settings
     world.given = {**world.given, "OBJECT_PREFIX": "b/"}  # no pass of its own has ended
