@@ -459,7 +459,7 @@ MISTAKES = (
     ),
     Mistake(
         "nothing kept back of a piece with little time",
-        f"{_JOBS}/reconcile/test_resuming.py::test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on",
+        f"{_JOBS}/reconcile/test_resuming.py::test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues",
         f"{_CODE}/passes/range_walk.py",
         "left - min(_RESERVED_SECONDS, left / 4)",
         "left",
@@ -494,8 +494,7 @@ MISTAKES = (
     ),
     Mistake(
         "status claiming OBS by a comparison that a standstill pass contradicts",
-        f"{_UNIT}/jobs/status/test_in_obs.py"
-        "::test_nothing_is_claimed_by_a_comparison_that_a_standstill_pass_contradicts",
+        f"{_UNIT}/jobs/status/test_in_obs.py::test_a_comparison_contradicted_by_a_standstill_pass_does_not_count",
         f"{_CODE}/comparison/result.py",
         "return self.stood_still is False",
         "return False",
@@ -665,28 +664,28 @@ MISTAKES = (
     ),
     Mistake(
         "a call that does not ask for the mark",
-        f"{_JOBS}/test_forward.py::test_closed_in_the_midst_of_a_long_event_the_batches_after_it_are_recorded",
+        f"{_JOBS}/test_forward.py::test_after_a_close_during_a_long_event_later_batches_are_recorded",
         f"{_CODE}/delivery/batches.py",
         "if refused := refusal():",
         "if not submission.calls and (refused := refusal()):",
     ),
     Mistake(
         "a failed record deleted before its run file is written",
-        f"{_JOBS}/replay/test_races.py::test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies",
+        f"{_JOBS}/replay/test_races.py::test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed",
         f"{_CODE}/jobs/replay/resending.py",
         "self._settle(self._runs.new(",
         "self._delete(recorded)\n        self._settle(self._runs.new(",
     ),
     Mistake(
         "a refused list that keeps all others unread",
-        f"{_JOBS}/replay/test_failed_copies.py::test_a_list_that_obs_never_lets_be_read_is_counted_once_and_keeps_no_other_from_being_read",
+        f"{_JOBS}/replay/test_failed_copies.py::test_a_refused_list_is_counted_once_and_does_not_stop_the_others",
         f"{_CODE}/jobs/replay/failed_copies.py",
         "            if not is_alone and error.code != _ARCHIVED:\n                raise\n",
         "            raise\n",
     ),
     Mistake(
         "a rest that does not double",
-        f"{_JOBS}/replay/test_resting.py::test_the_first_attempt_follows_at_once_and_the_rest_doubles_up_to_a_day",
+        f"{_JOBS}/replay/test_resting.py::test_the_first_attempt_has_no_pause_and_pauses_double_up_to_a_day",
         f"{_CODE}/jobs/replay/resting.py",
         "_FIRST_PAUSE_SECONDS << min(attempt - 2, 30)",
         "_FIRST_PAUSE_SECONDS * min(attempt - 1, 30)",

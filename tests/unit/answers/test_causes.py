@@ -28,7 +28,7 @@ def not_proven(name: str) -> Finding:
         ([not_run("CLOSED"), not_run("OMS_FINISHED"), not_run("STOOD_STILL")], ["OMS_FINISHED"]),
         ([not_run("CLOSED"), not_proven("PROOF_EQUAL_SIZE")], ["PROOF_EQUAL_SIZE"]),
         ([not_run("SCOPE"), not_run("MISSING"), not_run("TASK")], ["TASK"]),
-        # What takes longest is begun first: a grant in OBS takes half an hour, an acceptance none.
+        # The longest wait comes first: a permission in OBS takes half an hour, an acceptance no time.
         (
             [not_proven("METADATA"), not_run("NOTHING_WAITS"), not_run("SAMPLE"), not_proven("OMS_FINISHED")],
             ["OMS_FINISHED", "SAMPLE", "NOTHING_WAITS", "METADATA"],

@@ -119,7 +119,7 @@ def test_what_is_of_another_form_is_an_error(name: str, value: object) -> None:
     [*({other: value for other, value in FORM.items() if other != name} for name in FORM), None, [], "x", 3],
     ids=[*(f"without {name}" for name in FORM), "none", "a list", "a text", "a number"],
 )
-def test_what_lacks_something_or_is_no_object_is_an_error_and_never_filled_in(value: object) -> None:
+def test_incomplete_json_is_refused_and_not_filled_in(value: object) -> None:
     with pytest.raises(UnreadableError):
         from_json(Everything, value)
 

@@ -1,4 +1,4 @@
-"""What is said: one phrase, its values in both languages, and a catalogue that holds each phrase and nothing else."""
+"""Texts: a phrase, its values in both languages, and a catalogue that has each phrase and nothing else."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ CATALOGUE: dict[str, str] = json.loads(Path(text.__file__).with_name("zh.json").
 def phrases(path: Path) -> list[tuple[ast.Call, str]]:
     """Every call of `t` in a program's source, and of `say`, which takes texts as well, with its phrase; empty where
     that is not written there."""
-    found = []
+    calls = []
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match call:
             case ast.Call(func=ast.Name("t" | "say"), args=[ast.Constant(phrase), *_]):
-                found.append((call, phrase))
+                calls.append((call, phrase))
             case ast.Call(func=ast.Name("t")) | ast.Call(func=ast.Name("say"), args=[ast.JoinedStr(), *_]):
-                found.append((call, ""))
-    return found
+                calls.append((call, ""))
+    return calls
 
 
-# Where each is said.
-PHRASES = [(f"{path.relative_to(ROOT)}:{call.lineno}", call, said) for path in SOURCES for call, said in phrases(path)]
+# Each phrase with its place.
+PHRASES = [(f"{path.relative_to(ROOT)}:{call.lineno}", call, text) for path in SOURCES for call, text in phrases(path)]
 
 
 def fields(phrase: str) -> set[str]:
@@ -42,7 +42,7 @@ def fields(phrase: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(phrase) if name is not None}
 
 
-def is_said_in_english(phrase: str) -> bool:
+def is_english(phrase: str) -> bool:
     return bool(re.search("[A-Za-z]", re.sub(r"{\w*(:size|:time)?}", "", phrase)))
 
 
@@ -80,12 +80,12 @@ def test_a_number_and_what_there_are_so_many_of(number, english, chinese):
     ],
 )
 def test_quantities_have_their_unit(spec, value, english, chinese):
-    said = t(f"{{it:{spec}}}", it=value)
-    assert [one.replace("\u00a0", " ") for one in (said.en, said.zh)] == [english, chinese]
+    text = t(f"{{it:{spec}}}", it=value)
+    assert [part.replace("\u00a0", " ") for part in (text.en, text.zh)] == [english, chinese]
 
 
 @pytest.mark.parametrize(
-    ("names", "listed", "both", "one_of", "chinese"),
+    ("names", "listed", "both", "either", "chinese"),
     [
         ([], "", "", "", ""),
         (["a"], "a", "a", "a", "a"),
@@ -93,29 +93,29 @@ def test_quantities_have_their_unit(spec, value, english, chinese):
         (["a", "b", "c"], "a, b, c", "a, b and c", "a, b or c", "a、b、c"),
     ],
 )
-def test_lists(names, listed, both, one_of, chinese):
+def test_lists(names, listed, both, either, chinese):
     texts = [t(phrase, names=names) for phrase in ("{names}", "{names:and}", "{names:or}")]
-    assert [one.en for one in texts] == [listed, both, one_of]
-    assert {one.zh for one in texts} == {chinese}
+    assert [text.en for text in texts] == [listed, both, either]
+    assert {text.zh for text in texts} == {chinese}
 
 
 def test_a_text_within_a_text_is_in_the_same_language(monkeypatch):
     monkeypatch.setattr(text, "_chinese", lambda: {"It failed: {why}": "失败：{why}", "too large": "过大"})
-    said = t("It failed: {why}", why=[t("too large"), same("{n}")])
-    assert said.to_json() == {"en": "It failed: too large, {n}", "zh": "失败：过大、{n}"}
+    failure = t("It failed: {why}", why=[t("too large"), same("{n}")])
+    assert failure.to_json() == {"en": "It failed: too large, {n}", "zh": "失败：过大、{n}"}
 
 
-ONE, TWO, DO = t("One."), t("Two."), t("Do: {it}", it="x")
+FIRST, SECOND, DO = t("One."), t("Two."), t("Do: {it}", it="x")
 
 
 @pytest.mark.parametrize(
     ("parts", "english", "chinese"),
     [
-        ([ONE, None, TWO], "One. Two.", "一。二。"),
+        ([FIRST, None, SECOND], "One. Two.", "一。二。"),
         ([None], "", ""),
         # One that ends in a command has a full stop if another follows.
-        ([DO, TWO], "Do: x. Two.", "执行：x。二。"),
-        ([TWO, DO], "Two. Do: x", "二。执行：x"),
+        ([DO, SECOND], "Do: x. Two.", "执行：x。二。"),
+        ([SECOND, DO], "Two. Do: x", "二。执行：x"),
     ],
 )
 def test_sentences_follow_one_another(monkeypatch, parts, english, chinese):
@@ -136,8 +136,8 @@ def test_other_formats_are_those_of_python():
 def test_each_phrase_is_written_where_it_is_said_and_is_in_the_catalogue():
     # One that is computed cannot be found.
     assert [where for where, _, phrase in PHRASES if not phrase] == []
-    said_in_english = [(where, phrase) for where, _, phrase in PHRASES if is_said_in_english(phrase)]
-    assert [(where, phrase) for where, phrase in said_in_english if phrase not in CATALOGUE] == []
+    english_phrases = [(where, phrase) for where, _, phrase in PHRASES if is_english(phrase)]
+    assert [(where, phrase) for where, phrase in english_phrases if phrase not in CATALOGUE] == []
 
 
 def test_nothing_is_in_the_catalogue_that_nobody_says():
@@ -150,10 +150,10 @@ def test_the_catalogue_is_sorted():
 
 def test_each_place_of_a_phrase_has_its_value():
     # Where there is none, they come later, by `filled`.
-    given = [
+    calls = [
         (where, {keyword.arg for keyword in call.keywords}, phrase) for where, call, phrase in PHRASES if call.keywords
     ]
-    assert [(where, phrase) for where, names, phrase in given if names != fields(phrase)] == []
+    assert [(where, phrase) for where, names, phrase in calls if names != fields(phrase)] == []
 
 
 def test_the_chinese_has_the_same_places_and_no_plurals():

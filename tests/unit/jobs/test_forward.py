@@ -29,7 +29,7 @@ from support.world import (
 
 
 def failed(world: World, key: str) -> dict[str, Any]:
-    """What the failed record of a key says, if there is one."""
+    """Return the content of a key's failed record, empty if there is none."""
     return json.loads(world.record_body("failed", key) or b"{}")
 
 
@@ -50,7 +50,7 @@ def test_nothing_to_forward_is_true_and_costs_no_call(world):
     assert not [*world.oms.requests, *world.oss.requests]
 
 
-def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(world):
+def test_a_partly_unreadable_payload_raises_after_sending_its_keys(world):
     broken = json.dumps({"events": [event("a"), {"eventName": "ObjectCreated:PutObject"}]}).encode()
     with pytest.raises(EventError, match=r"oss\.object\.key"):
         world.forward(broken)
@@ -58,7 +58,7 @@ def test_a_partly_unreadable_payload_raises_once_the_rest_is_sent_and_recorded(w
     assert world.record_body("success", "a")
 
 
-def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(world, lines):
+def test_an_unwritten_success_record_is_only_an_error_in_the_log(world, lines):
     world.bucket.fail(oss_error(404), "put")
     assert world.forward(payload("a")) is True
     line, summary = lines()
@@ -68,7 +68,7 @@ def test_a_success_record_that_cannot_be_written_is_an_error_in_the_log_only(wor
 
 
 @pytest.mark.parametrize("answer", [oss_error(403), *REDIRECTS, PAGE])
-def test_a_failed_record_that_nobody_or_something_else_than_oss_took_is_told_with_its_key(world, lines, answer):
+def test_an_unwritten_failed_record_is_logged_with_its_key(world, lines, answer):
     world.oms.faults.add(oms_error(404))
     world.bucket.fail(answer, "put")
     with pytest.raises(RecordError, match="1 failed keys are not recorded") as raised:
@@ -90,7 +90,7 @@ def test_time_is_kept_for_recording(world, timeout):
 
 
 @pytest.mark.parametrize(("keys", "timeout", "begun"), [(1, 20.5, 15), (10, 20.5, 15), (11, 20.5, 10), (100, 60.5, 30)])
-def test_a_batch_gets_five_seconds_for_its_records_but_sending_half_of_the_time(world, keys, timeout, begun):
+def test_a_batch_has_five_seconds_for_records_and_sending_half_the_time(world, keys, timeout, begun):
     # GIVEN an OMS that never answers
     world.oms.faults.add(HANG)
     moments = []
@@ -128,7 +128,7 @@ def test_one_line_tells_the_invocation_and_one_each_failed_key(world, lines):
     }
 
 
-def test_ten_keys_in_a_first_event_cost_a_look_one_call_and_records_side_by_side(world):
+def test_ten_keys_of_a_first_event_cost_one_look_one_call_and_ten_records(world):
     world.forward(payload(*[f"k{number}" for number in range(10)]))
     took = pytest.approx(world.oms.round_trip + 2 * world.oss.round_trip)
     assert (len(world.oms.calls), world.clock.seconds) == (1, took)
@@ -136,8 +136,10 @@ def test_ten_keys_in_a_first_event_cost_a_look_one_call_and_records_side_by_side
 
 def test_no_secret_stands_in_records_logs_or_errors(world, lines):
     secrets = list(world.huawei_credentials)
-    said = " ".join(secrets)
-    world.oms.faults.then(oms_error(401, "APIGW.0301", said), Fault.status(404, said.encode()), DROP_BEFORE)
+    secret_text = " ".join(secrets)
+    world.oms.faults.then(
+        oms_error(401, "APIGW.0301", secret_text), Fault.status(404, secret_text.encode()), DROP_BEFORE
+    )
     for key in ("a", "b", "c"):
         world.forward(payload(key))
     shown = b" ".join(stored.body for stored in world.bucket.objects.values()).decode() + repr(lines())
@@ -170,7 +172,7 @@ def sent(world: World) -> list[list[str]]:
     return [call.keys for call in world.oms.calls]
 
 
-def test_the_good_path_costs_one_call_and_one_record_and_a_look_beyond_that_once_a_minute(world):
+def test_a_key_costs_a_call_and_a_record_and_a_look_once_a_minute(world):
     # GIVEN a new instance, then one that asked less than a minute ago, then one that asked longer ago
     for key, pause, due in [("a", 0, 1), ("b", 59, 0), ("c", 1, 1), ("d", 1, 0)]:
         world.clock.sleep(pause)
@@ -184,7 +186,7 @@ def test_the_good_path_costs_one_call_and_one_record_and_a_look_beyond_that_once
     assert len(world.oms.calls) == world.bucket.calls["put"] == 4
 
 
-def test_a_new_instance_sends_nothing_and_records_every_key_with_the_reason(world):
+def test_a_new_instance_records_every_key_of_a_closed_project(world):
     closing(world).close("Li Lei")
     assert world.forward(payload("a", "b")) is False
     assert not world.oms.requests
@@ -211,7 +213,7 @@ def test_the_minute_counts_from_the_question_however_late_the_answer_comes(world
 
 
 @pytest.mark.parametrize(("monotonic", "wall"), [(0, 60), (0, -61), (60, 0)])
-def test_an_instance_that_was_frozen_sends_nothing_whichever_of_its_clocks_went_on(world, monotonic, wall):
+def test_a_thawed_instance_sends_nothing_for_any_state_of_its_clocks(world, monotonic, wall):
     world.forward(payload("a"))
     closing(world).close()
     world.clock.sleep(monotonic)
@@ -220,7 +222,7 @@ def test_an_instance_that_was_frozen_sends_nothing_whichever_of_its_clocks_went_
     assert sent(world) == [["a"]]
 
 
-def test_an_instance_that_was_told_that_it_is_closed_does_not_forget_it_when_a_clock_is_set_back(world):
+def test_a_clock_set_back_does_not_reopen_the_project_for_an_instance(world):
     world.forward(payload("a"))
     closing(world).close()
     for ahead in (2, 0):
@@ -237,7 +239,7 @@ def test_of_a_large_event_all_is_recorded_after_one_look(world):
     assert {failed(world, key)["reason"] for key in KEYS} == {"CLOSED"}
 
 
-def test_closed_in_the_midst_of_a_long_event_the_batches_after_it_are_recorded(world):
+def test_after_a_close_during_a_long_event_later_batches_are_recorded(world):
     # GIVEN an instance that is frozen for a minute while it handles a batch, and a project that is closed meanwhile
     def closed_meanwhile(request):
         if "/events" in request.url:
@@ -264,7 +266,7 @@ def test_what_comes_after_the_opening_is_sent_at_once(world):
 
 
 @pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
-def test_an_event_is_recorded_if_it_is_not_known_whether_the_project_is_closed(world, fault):
+def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
     world.oss.faults.add(fault, where=is_look)
     assert world.forward(payload("a")) is False
     assert ([*world.oms.requests], failed(world, "a")["reason"]) == ([], "MARK_UNREAD")
@@ -282,7 +284,7 @@ def test_a_role_that_may_not_read_the_mark_is_told_so_in_the_records(world):
     assert "lacks oss:GetObject on photos-oms-log: grant it" in failed(world, "a")["message"]
 
 
-def test_a_key_that_can_be_neither_sent_nor_recorded_stays_with_function_compute(world):
+def test_function_compute_keeps_a_key_that_is_neither_sent_nor_recorded(world):
     closing(world).close()
     world.oss.deny("oss:PutObject", world.log_bucket)
     with pytest.raises(RecordError, match="1 failed keys are not recorded"):

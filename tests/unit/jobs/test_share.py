@@ -1,4 +1,4 @@
-"""What an instance of forward leaves to replay while OMS throttles, and that no key is lost by it."""
+"""The share that an instance of forward leaves to replay while OMS throttles, without the loss of a key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def world() -> World:
 
 
 def tried(world: World, events: int) -> int:
-    """How many of so many events OMS is called for."""
+    """Return the number of events for which OMS is called."""
     before = len(world.oms.requests)
     for number in range(events):
         world.forward(payload(f"later {number}"))
@@ -36,7 +36,7 @@ def tried(world: World, events: int) -> int:
 
 
 def throttle(world: World, events: int) -> int:
-    """So many events are tried, and throttled at each attempt; returns how many that are."""
+    """Throttle each attempt of `events` events; return the number of attempts."""
     before, throttled = len(world.oms.requests), 0
     world.oms.faults.add(BUSY)
     while throttled < events:
@@ -57,10 +57,10 @@ def test_a_spike_that_throttles_one_event_leaves_nothing_to_replay(world):
 
 def test_an_event_is_left_to_replay_as_a_throttled_one_without_a_call(world):
     throttle(world, 8)
-    key = next(f"key {one}" for one in range(100) if not world.forward(payload(f"key {one}", etag="ABC")))
+    key = next(f"key {number}" for number in range(100) if not world.forward(payload(f"key {number}", etag="ABC")))
     record = json.loads(world.record_body("failed", key))
-    said = "not sent: OMS throttled calls before it, so replay sends it"
-    assert record == {**record, "reason": "THROTTLED", "status": None, "etag": "ABC", "message": said}
+    message = "not sent: OMS throttled calls before it, so replay sends it"
+    assert record == {**record, "reason": "THROTTLED", "status": None, "etag": "ABC", "message": message}
     assert key not in world.oms.accepted
 
 
@@ -81,14 +81,14 @@ def test_a_minute_after_the_last_throttled_event_every_one_is_tried(world):
     assert tried(world, 100) == 100
 
 
-def test_a_throttled_call_is_attempted_again_only_while_every_event_is_tried(world):
+def test_a_throttled_call_is_retried_only_while_every_event_is_tried(world):
     throttle(world, 1)
     assert throttle(world, 1) > 1
     throttle(world, 6)
     assert throttle(world, 1) == 1
 
 
-def test_a_closed_project_says_so_in_each_record_however_much_was_throttled(world):
+def test_a_closed_project_records_closed_and_not_throttled(world):
     throttle(world, 10)
     Closing(world.invocation()).close()
     world.clock.ahead = timedelta(minutes=1)  # frozen, so it asks

@@ -1,4 +1,4 @@
-"""What a call may ask for: a part, an earlier beginning, a trial, a look, another pass, and to overwrite."""
+"""Options of a call: a part, an earlier beginning, a trial, a look, another pass, and overwriting."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MISSING, OVERWRITTEN = ["a/1", "b/1"], ["b/2"]
 
 
 @pytest.mark.parametrize(("asked", "sent"), [({}, MISSING), ({"overwrite": True}, MISSING + OVERWRITTEN)])
-def test_what_is_missing_is_sent_and_what_is_newer_in_obs_only_if_that_is_asked_for(world, asked, sent):
+def test_missing_objects_are_sent_and_newer_ones_only_with_overwrite(world, asked, sent):
     answer = world.compare(asked)
     assert classes(answer) == {"missing": MISSING, "overwritten": OVERWRITTEN}
     assert sorted(world.sent()) == sent
     assert (answer["submitted"], answer["accepted"], answer["failed"]) == (len(sent), len(sent), 0)
 
 
-def test_overwrite_sends_what_was_written_six_minutes_ago_and_a_plain_comparison_waits_for_it():
+def test_overwrite_sends_objects_of_six_minutes_and_others_wait():
     world = CompareWorld(["a/1"], LANES="1")
     world.lost("a/1")
     world.upload("a/1", "12")
@@ -60,8 +60,8 @@ def test_where_no_object_of_the_source_is_in_scope_it_says_so(world):
     world.write("2.jpg", "1")
     world.lost("1.txt")
     # A standstill pass judges nothing.
-    found = [world.compare(asked)["found_nothing"] for asked in ({}, {"dry_run": True}, {"standstill": True})]
-    assert found == [True, True, False]
+    empty_scopes = [world.compare(asked)["found_nothing"] for asked in ({}, {"dry_run": True}, {"standstill": True})]
+    assert empty_scopes == [True, True, False]
 
 
 def test_outside_of_the_projects_filter_nothing_is_sent_and_all_is_counted():
@@ -72,7 +72,7 @@ def test_outside_of_the_projects_filter_nothing_is_sent_and_all_is_counted():
     assert world.sent() == {"b/1.jpg"}
 
 
-def test_what_is_older_than_the_installation_is_compared_but_sent_only_if_since_says_so(world):
+def test_objects_older_than_the_installation_are_sent_only_with_since(world):
     world.source.modified["a/1"] -= 9 * DAY
     assert (classes(world.compare())["missing"], world.sent()) == (MISSING, {"b/1"})
     world.compare({"since": timestamp(world.clock.now()).replace("2026-01-02", "2025-12-01")})
@@ -134,7 +134,7 @@ def test_without_a_period_the_timer_begins_nothing():
         ({"again": True, "dry_run": True}, "again and for dry_run"),
     ],
 )
-def test_what_it_does_not_know_or_contradicts_is_an_error_before_anything_is_done(world, asked, says):
+def test_unknown_or_contrary_options_are_refused_before_any_work(world, asked, says):
     with pytest.raises(PayloadError, match=says):
         world.compare(asked)
     assert not world.sent()
@@ -145,7 +145,7 @@ def test_without_a_source_bucket_it_says_what_to_set():
         CompareWorld(SOURCE_BUCKET="").compare({})
 
 
-def test_a_closed_project_is_compared_to_its_end_and_sends_what_is_missing_once_it_is_open(world):
+def test_a_closed_project_is_compared_and_sends_once_it_is_open(world):
     world.shut(True)
     answer = world.compare({"overwrite": True})
     assert (answer["finished"], classes(answer)["missing"], answer["submitted"]) == (True, MISSING, 0)
@@ -155,7 +155,7 @@ def test_a_closed_project_is_compared_to_its_end_and_sends_what_is_missing_once_
     assert world.compare()["submitted"] == 2
 
 
-def test_closing_while_it_sends_stops_it_and_the_next_call_ends_without_sending():
+def test_a_close_stops_sending_and_the_next_call_ends_without_it():
     # GIVEN a comparison that sends for longer than it takes for granted that the project is open
     world = CompareWorld(LANES="1", OMS_RATE="0.1", PIECE_SECONDS="300")
     world.fill(120)

@@ -1,4 +1,4 @@
-"""What the tests of reconcile share."""
+"""Fixtures of the tests of reconcile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def world() -> ReconcileWorld:
 
 
 @pytest.fixture
-def one_lane() -> ReconcileWorld:
+def single_lane() -> ReconcileWorld:
     """A world in which a pass is one range: it never splits."""
     return ReconcileWorld(LANES="1")
 

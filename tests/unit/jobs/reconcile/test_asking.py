@@ -1,4 +1,4 @@
-"""What reconcile is asked for, and what it returns: how far it came, and why no further."""
+"""Options and answers of reconcile: its progress, and the reason for its end."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def test_where_nothing_is_in_scope_it_says_so_and_not_where_all_is_old():
     assert [world.reconcile(asked)["found_nothing"] for asked in ({}, {"dry_run": True})] == [True, True]
     world.upload("a.jpg")
     world.later(10 * 24 * HOUR)
-    found = world.reconcile({"since": timestamp(world.clock.now())})
-    assert (found["scanned"], found["found_nothing"]) == (0, False)
+    answer = world.reconcile({"since": timestamp(world.clock.now())})
+    assert (answer["scanned"], answer["found_nothing"]) == (0, False)
 
 
 def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
     world.fill(25)
     results = [world.reconcile({"limit": 13}) for _ in range(2)]
-    told = ("covered", "submitted", "finished", "stop", "next")
-    assert [tuple(result[name] for name in told) for result in results] == [
+    names = ("covered", "submitted", "finished", "stop", "next")
+    assert [tuple(result[name] for name in names) for result in results] == [
         (0, 13, False, "limit", "A trial is not continued: the next one begins anew."),
         (13, 12, True, None, "Everything was looked at."),
     ]
@@ -60,7 +60,7 @@ def test_a_limit_bounds_one_call_and_the_next_one_begins_anew(world):
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing_however_long_it_takes(world):
+def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing(world):
     world.in_step("covered")
     world.fill(120)
     world.bucket.objects.pop(f"{ROOT}state/installed.json")
@@ -73,14 +73,14 @@ def test_a_dry_run_names_the_first_hundred_missing_and_changes_nothing_however_l
 
 def test_an_empty_bucket_is_finished_at_once(world):
     result = world.reconcile()
-    (one,) = world.passes()
+    (state,) = world.passes()
     assert result == {
         **dict.fromkeys(COUNTS, 0),
         "finished": True,
         "next": "The pass has ended.",
         "stop": None,
         "stopped": None,
-        "pass": one.of.name,
+        "pass": state.of.name,
         "ranges": {"open": 0, "done": 1},
         "started": "2026-01-02T00:00:00Z",
         "ended": "2026-01-02T00:00:00Z",
@@ -102,19 +102,19 @@ def test_a_trial_is_no_pass_and_has_no_pace(world):
     assert ([result[name] for name in nothing], [*world.store.names()]) == ([None] * 7, [])
 
 
-def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_next(one_lane):
+def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     # GIVEN 1500 objects, 600 of which are sent in a minute
-    one_lane.fill(1500)
-    one_lane.oms.round_trip = 1.0
+    single_lane.fill(1500)
+    single_lane.oms.round_trip = 1.0
 
     # WHEN the first piece is done, and a minute later it is looked at
-    one_lane.tick()
-    one_lane.later(60)
-    result = one_lane.reconcile({"look": True})
+    single_lane.tick()
+    single_lane.later(60)
+    result = single_lane.reconcile({"look": True})
 
     # THEN its pace is that since its beginning, two minutes of work in three, and nothing tells how many there are
     assert result["next"].startswith("The pass goes on by itself: ")
-    told = {
+    expected = {
         "finished": False,
         "ranges": {"open": 1, "done": 0},
         "started": "2026-01-02T01:00:00Z",
@@ -123,22 +123,22 @@ def test_a_pass_that_is_under_way_says_how_far_it_is_how_fast_and_what_comes_nex
         "share": None,
         "minutes_left": None,
     }
-    assert {name: result[name] for name in told} == told
+    assert {name: result[name] for name in expected} == expected
 
 
-def test_a_look_measures_an_open_pass_by_the_one_before_it(one_lane):
+def test_a_look_measures_an_open_pass_by_the_one_before_it(single_lane):
     # GIVEN a pass over 1500 objects, and one that is under way after all were written again
     keys = [f"{number:04}" for number in range(1500)]
-    one_lane.in_step(*keys)
-    one_lane.later()
-    one_lane.reconcile()
-    one_lane.lost(*keys, data="B")
-    one_lane.later(24 * HOUR)
-    one_lane.oms.round_trip = 1.0
-    one_lane.tick()
+    single_lane.in_step(*keys)
+    single_lane.later()
+    single_lane.reconcile()
+    single_lane.lost(*keys, data="B")
+    single_lane.later(24 * HOUR)
+    single_lane.oms.round_trip = 1.0
+    single_lane.tick()
 
     # WHEN somebody looks, THEN it says how much of them is behind, and how long the rest takes
-    result = one_lane.reconcile({"look": True})
+    result = single_lane.reconcile({"look": True})
     walked = result["objects"]
     assert 0 < walked < 1500
     assert result["share"] == pytest.approx(walked / 1500, abs=0.001)
@@ -168,7 +168,7 @@ def time_used_up(world: ReconcileWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "asked", "told"),
+    ("cause", "asked", "reason"),
     [
         (account_refused, {}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
         (records_refused, {}, f"OMS refuses every key: NO_TASK. {Reason.NO_TASK.fix.en}"),
@@ -178,12 +178,12 @@ def time_used_up(world: ReconcileWorld) -> None:
     ],
 )
 @pages_of(7)
-def test_it_reports_why_it_stopped_and_lists_nothing_more(one_lane, cause, asked, told):
-    one_lane.fill(100)
-    cause(one_lane)
-    result = one_lane.reconcile(asked)
-    assert (result["stopped"], result["finished"]) == (told, False)
-    assert one_lane.source.calls["list"] <= 3  # one page ahead
+def test_it_reports_why_it_stopped_and_lists_nothing_more(single_lane, cause, asked, reason):
+    single_lane.fill(100)
+    cause(single_lane)
+    result = single_lane.reconcile(asked)
+    assert (result["stopped"], result["finished"]) == (reason, False)
+    assert single_lane.source.calls["list"] <= 3  # one page ahead
 
 
 @pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])
@@ -197,7 +197,7 @@ def test_every_call_logs_what_it_returns(world, lines, asked):
 CLOSED = "nothing is submitted. What to do: python3 ops.py status"
 
 
-def test_no_pass_begins_and_whoever_asks_is_told_at_once_until_the_project_is_open_again():
+def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
     world = busy_world(LANES="1")
     Closing(world.invocation()).close("Li Lei")
     for work in (world.reconcile, world.tick):

@@ -1,4 +1,4 @@
-"""Which pass is due: by hand at once, by the timer once a period, and else an open one."""
+"""The due pass: a manual call's at once, the timer's once a period, and otherwise an open pass."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from support.world import HOUR
 
 
 @pytest.mark.parametrize("begin", [ReconcileWorld.tick, ReconcileWorld.reconcile], ids=["a tick's", "by hand"])
-def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(one_lane, begin):
-    one_lane.lost("a")
-    first, lists = begin(one_lane), one_lane.source.calls["list"]
-    one_lane.lost("b")
-    one_lane.later(21 * HOUR)
-    idle = one_lane.tick()
+def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(single_lane, begin):
+    single_lane.lost("a")
+    first, lists = begin(single_lane), single_lane.source.calls["list"]
+    single_lane.lost("b")
+    single_lane.later(21 * HOUR)
+    idle = single_lane.tick()
     assert (idle["accepted"], idle["finished"], idle["stopped"], idle["pass"]) == (1, True, None, first["pass"])
-    assert one_lane.source.calls["list"] == lists
-    one_lane.later(2 * HOUR)
-    assert (one_lane.tick()["accepted"], one_lane.sent()) == (1, {"a", "b"})
+    assert single_lane.source.calls["list"] == lists
+    single_lane.later(2 * HOUR)
+    assert (single_lane.tick()["accepted"], single_lane.sent()) == (1, {"a", "b"})
 
 
-def test_a_period_counts_from_the_beginning_of_the_last_pass(one_lane):
-    one_lane.fill(20)
-    one_lane.begin()
-    one_lane.later(20 * HOUR)
-    one_lane.tick()
-    one_lane.upload("new", minutes_ago=30)
-    one_lane.later(5 * HOUR)
-    one_lane.tick()
-    assert "new" in one_lane.sent()
+def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
+    single_lane.fill(20)
+    single_lane.begin()
+    single_lane.later(20 * HOUR)
+    single_lane.tick()
+    single_lane.upload("new", minutes_ago=30)
+    single_lane.later(5 * HOUR)
+    single_lane.tick()
+    assert "new" in single_lane.sent()
 
 
 def test_with_the_period_off_a_tick_only_resumes_what_was_begun_by_hand():
@@ -62,7 +62,7 @@ def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
-def test_of_two_open_backfills_a_tick_goes_on_with_the_older_and_wakes_the_other(world, first):
+def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, first):
     # GIVEN two that were begun one after the other
     for prefix in (first, "b" if first == "a" else "a"):
         world.begin(prefix=prefix, since="1970-01-01")
@@ -95,7 +95,7 @@ def test_a_trial_is_not_continued_by_the_timer_but_the_pass_after_it_is(period, 
         assert len(world.sent()) == sent
 
 
-def test_a_timer_whose_payload_has_a_limit_sends_so_many_each_time_and_has_a_pass_of_its_own_beside(world):
+def test_a_timer_with_a_limit_sends_that_many_and_has_its_own_pass(world):
     world.fill(60)
     for sent in (10, 20, 30):
         world.tick('{"limit": 10}')

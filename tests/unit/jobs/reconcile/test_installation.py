@@ -47,7 +47,7 @@ OTHER_FILTERS = [
 
 
 @pytest.mark.parametrize("filters", OTHER_FILTERS)
-def test_a_second_project_for_a_task_sends_nothing_from_before_its_own_installation(filters):
+def test_a_second_project_of_a_task_sends_nothing_older_than_itself(filters):
     # GIVEN a project that was installed for a part of the bucket, and objects in all parts
     first = ReconcileWorld(LANES="1", **filters[0])
     second = first.beside(LANES="1", **filters[1])
@@ -135,7 +135,7 @@ def test_of_several_notes_of_a_project_the_earliest_counts():
         ("installed-x", b'{"at": "some day", "prefix": "b/", "suffix": ""}'),
     ],
 )
-def test_an_unreadable_note_that_may_be_the_projects_own_is_an_error_and_not_a_new_one(note, body):
+def test_an_unreadable_note_of_the_installation_is_not_replaced(note, body):
     world = ReconcileWorld(OBJECT_PREFIX="" if note == "installed" else "a/")
     world.bucket.add(StoredObject(f"{ROOT}state/{note}.json", body))
     with pytest.raises(StorageError, match=rf"{note}\.json in the log bucket is unreadable"):
@@ -143,7 +143,7 @@ def test_an_unreadable_note_that_may_be_the_projects_own_is_an_error_and_not_a_n
     assert world.bucket.objects[f"{ROOT}state/{note}.json"].body == body
 
 
-def test_a_log_bucket_that_cannot_be_listed_is_an_error_and_not_an_empty_one(world):
+def test_a_log_bucket_that_cannot_be_listed_does_not_count_as_empty(world):
     world.lost("a")
     world.bucket.fail(NO_RIGHT, "list")
     with pytest.raises(StorageError):

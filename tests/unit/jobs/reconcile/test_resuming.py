@@ -17,14 +17,14 @@ from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
-def test_when_the_time_is_up_it_stops_early_enough_and_the_next_tick_goes_on(one_lane):
-    one_lane.fill(2000)
-    one_lane.oms.round_trip, began = 1.0, one_lane.clock.seconds
-    result = one_lane.tick(timeout=60)
-    assert (result["finished"], one_lane.clock.seconds - began < 60) == (False, True)
+def test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues(single_lane):
+    single_lane.fill(2000)
+    single_lane.oms.round_trip, began = 1.0, single_lane.clock.seconds
+    result = single_lane.tick(timeout=60)
+    assert (result["finished"], single_lane.clock.seconds - began < 60) == (False, True)
     assert 300 < result["accepted"] < 600
-    assert one_lane.ticks_until_finished(timeout=60)["accepted"] == 2000
-    assert Counter(one_lane.oms.accepted.values()) == {1: 2000}
+    assert single_lane.ticks_until_finished(timeout=60)["accepted"] == 2000
+    assert Counter(single_lane.oms.accepted.values()) == {1: 2000}
 
 
 def test_what_was_done_is_kept_at_least_every_piece_seconds():
@@ -51,28 +51,28 @@ def test_what_was_done_is_kept_at_least_every_piece_seconds():
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_what_was_done_before_a_listing_failed_is_kept(one_lane, everything):
+def test_what_was_done_before_a_listing_failed_is_kept(single_lane, everything):
     # GIVEN a source bucket whose third page cannot be listed
     pages = count(1)
-    one_lane.fill(2500)
-    one_lane.source.fail(NO_RIGHT, "list", lambda _: next(pages) % 3 == 0)
+    single_lane.fill(2500)
+    single_lane.source.fail(NO_RIGHT, "list", lambda _: next(pages) % 3 == 0)
 
     # WHEN it is tried until it goes well, THEN it goes on where it was, and nothing is sent twice
     with pytest.raises(StorageError):
-        one_lane.reconcile({"all": everything})
-    assert len(one_lane.sent()) > 1900
-    result = one_lane.reconcile({"all": everything})
+        single_lane.reconcile({"all": everything})
+    assert len(single_lane.sent()) > 1900
+    result = single_lane.reconcile({"all": everything})
     assert (result["finished"], result["accepted"]) == (True, 2500)
-    assert Counter(one_lane.oms.accepted.values()) == {1: 2500}
+    assert Counter(single_lane.oms.accepted.values()) == {1: 2500}
 
 
 @pytest.mark.parametrize(("bucket", "prefix"), [("source", ""), ("bucket", f"{ROOT}success_object/")])
-def test_a_listing_that_drips_leaves_time_to_write_how_far_the_pass_came(one_lane, bucket, prefix):
-    one_lane.fill(2)
-    getattr(one_lane, bucket).fail(DRIP, "list", lambda name: name.startswith(prefix))
+def test_a_listing_that_drips_leaves_time_to_write_how_far_the_pass_came(single_lane, bucket, prefix):
+    single_lane.fill(2)
+    getattr(single_lane, bucket).fail(DRIP, "list", lambda name: name.startswith(prefix))
     with pytest.raises(StorageError):
-        one_lane.reconcile()
-    assert [name for name in one_lane.bucket.objects if "/r/0" in name]
+        single_lane.reconcile()
+    assert [name for name in single_lane.bucket.objects if "/r/0" in name]
 
 
 def test_so_does_one_that_drips_where_a_range_is_to_be_split(world, small_pages):
@@ -90,8 +90,8 @@ def test_so_does_one_that_drips_where_a_range_is_to_be_split(world, small_pages)
 @pages_of(7)
 def test_however_slow_the_listings_the_ticks_end_a_pass(lanes, seconds, of_log):
     world = ReconcileWorld(LANES=str(lanes))
-    for one in range(200):
-        (world.upload if one % 20 == 0 else world.in_step)(f"{one:03}")
+    for number in range(200):
+        (world.upload if number % 20 == 0 else world.in_step)(f"{number:03}")
     world.later()
     slow(world.source, seconds)
     slow(world.bucket, of_log)
@@ -104,11 +104,11 @@ def test_however_slow_the_listings_the_ticks_end_a_pass(lanes, seconds, of_log):
 
 
 @pytest.mark.long
-# Before one is after another, but for what else is on its way.
+# The end of one write is the begin of the next, apart from parallel requests.
 @pytest.mark.parametrize("hook", [pytest.param("before", marks=pytest.mark.extras), "after"])
 @pages_of(4)
 def test_killed_at_any_write_the_next_ticks_cover_every_key(small_pages, hook):
-    """What is only read changes nothing, so killed there it leaves what it left at the write before."""
+    """A read changes nothing, so a kill there leaves the state after the write before."""
     step = 0
     while True:
         # GIVEN a call by hand that is killed at this one of its writes, in the log bucket or to OMS
@@ -174,7 +174,7 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(in_haste):
     assert (calls > 2 * 3, len(world.passes()), len(world.sent())) == (True, 3, 60)
 
 
-def test_a_call_with_other_wishes_begins_a_newer_pass_and_the_older_is_not_gone_on_with(in_haste):
+def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(in_haste):
     # WHEN of the same keys one asks for this, the next for that, and nothing has ended meanwhile
     world, payloads = in_haste, [{}, {"all": True}, {"since": "1970-01-01"}]
     results = [world.reconcile(payload, timeout=50) for payload in payloads]
@@ -191,17 +191,17 @@ def test_a_call_with_other_wishes_begins_a_newer_pass_and_the_older_is_not_gone_
 
 
 @pytest.mark.parametrize(("asked", "submitted"), [({}, 25), ({"restart": True}, 6)])
-def test_only_restart_begins_an_open_pass_anew(one_lane, asked, submitted):
+def test_only_restart_begins_an_open_pass_anew(single_lane, asked, submitted):
     # GIVEN a pass that got to the twentieth of 25 objects, and a new one before that
-    one_lane.fill(25)
-    one_lane.oms.faults.then(OK, FROZEN)
-    assert one_lane.reconcile()["failed"] == 10
-    one_lane.upload("00 new", minutes_ago=30)
+    single_lane.fill(25)
+    single_lane.oms.faults.then(OK, FROZEN)
+    assert single_lane.reconcile()["failed"] == 10
+    single_lane.upload("00 new", minutes_ago=30)
 
     # WHEN reconcile is called, THEN it goes on from there, or judges all again
-    result = one_lane.reconcile(asked)
+    result = single_lane.reconcile(asked)
     assert (result["submitted"], result["finished"]) == (submitted, True)
-    assert ("00 new" in one_lane.sent()) == ("restart" in asked)
+    assert ("00 new" in single_lane.sent()) == ("restart" in asked)
 
 
 def test_a_restart_beside_a_running_tick_is_not_ended_by_it(small_pages):

@@ -1,4 +1,4 @@
-"""What a pass sends, in whole batches and recorded; and which events wake the next instance."""
+"""The submissions of a pass, in whole batches and recorded; and the events that wake the next instance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_batches_fill_across_pages(small_pages):
     assert [len(call.keys) for call in world.oms.calls] == [10] * 4
 
 
-def test_while_oms_refuses_the_account_each_tick_stops_after_a_batch_and_the_next_goes_on(world):
+def test_while_oms_refuses_the_account_each_tick_tries_one_batch(world):
     world.fill(30)
     world.oms.faults.then(FROZEN, FROZEN)
     first = world.tick()
@@ -37,11 +37,11 @@ def test_while_oms_refuses_the_account_each_tick_stops_after_a_batch_and_the_nex
 @pytest.mark.parametrize("bad", [0, 3, 9, 10, 24])
 def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, bad):
     # GIVEN an OMS that refuses one key, of which the log bucket takes no failed record
-    keys = [f"{one:02}" for one in range(25)]
+    keys = [f"{number:02}" for number in range(25)]
     world.in_step(*(f"{key} covered" for key in keys))
     world.lost(*keys)
     key = keys[bad]
-    world.oms.refuse(lambda one: one == key)
+    world.oms.refuse(lambda other_key: other_key == key)
     world.bucket.fail(NO_RIGHT, where=lambda name: name == f"{ROOT}failed_object/{key}")
 
     # WHEN ticks come, THEN the pass is kept before that key, and says why
@@ -58,7 +58,7 @@ def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, 
 
 
 class Triggered:
-    """What the trigger of the log bucket delivers, in the order of writing."""
+    """The events that the trigger of the log bucket delivers, in the order of writing."""
 
     def __init__(self, world: ReconcileWorld) -> None:
         self._world = world
@@ -107,19 +107,19 @@ def test_an_event_is_answered_and_logged_with_what_was_done(lines):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reason"),
     [
         (FROZEN, "OMS refuses every key: ACCOUNT"),
         (HANG, "OMS took nothing until the time was up: TIMEOUT"),
     ],
 )
 @pages_of(20)
-def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(fault, told):
+def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(fault, reason):
     world, trigger = many(60, LANES="2", PIECE_SECONDS="30")
     world.tick()
     world.oms.faults.add(fault)
     (stopped,) = {answer["stopped"] for answer in trigger.deliver_all() if answer["stopped"]}
-    assert stopped.startswith(told)
+    assert stopped.startswith(reason)
 
 
 @pytest.mark.parametrize("name", [f"{ROOT}success_object/a", "oms_source_record/passes/other-reconcile/x/y/r/0000"])
@@ -130,7 +130,7 @@ def test_an_event_of_anything_else_does_nothing(world, name):
 
 
 @pages_of(20)
-def test_while_oms_refuses_everything_events_die_out_and_each_tick_costs_a_batch():
+def test_while_oms_refuses_all_keys_events_stop_and_a_tick_costs_a_batch():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
     world, trigger = many(2000, LANES="16")
     world.oms.faults.add(FROZEN)

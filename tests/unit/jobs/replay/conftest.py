@@ -1,4 +1,4 @@
-"""What the tests of replay share."""
+"""Fixtures of the tests of replay."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class ReplayWorld(World):
         self.task.lists.held = True
         self._sent = 0
 
-    # What happened before.
+    # Earlier events.
 
     def fail(self, *keys: str, first: str = "", **details: object) -> None:
         """The source objects `keys` fail; `details` are what a failed record says of it."""
@@ -92,10 +92,10 @@ class ReplayWorld(World):
         return self.replay(TICK, timeout)
 
     def copies(self) -> dict[str, Any]:
-        """What a run by the timer said of OMS's lists, without what is zero."""
+        """Make a run by the timer; return its counts of OMS's lists, without zeros."""
         return {name: value for name, value in self.tick()["copies"].items() if value}
 
-    # What is seen of them.
+    # Observations.
 
     def asked(self, after: int = 0) -> set[str]:
         """The keys that OMS was asked for in all requests after so many, whatever came of them."""
@@ -109,7 +109,7 @@ class ReplayWorld(World):
         return [key for call in calls for key in call.keys]
 
     def sent_by_tick(self) -> list[str]:
-        """The same after another run by the timer."""
+        """Make another run by the timer; return the keys that reached OMS."""
         self.tick()
         return self.sent()
 
@@ -126,8 +126,8 @@ class ReplayWorld(World):
         return json.loads(self.record_body("failed", key) or b"")
 
     def state(self, name: str = "replay") -> dict[str, Any]:
-        """What replay remembers."""
-        stored = [one for one in self.bucket.names(f"{ROOT}state/{name}") if "-timer-" not in one]
+        """Return replay's state."""
+        stored = [name for name in self.bucket.names(f"{ROOT}state/{name}") if "-timer-" not in name]
         return json.loads(self.bucket.objects[stored[0]].body) if stored else {}
 
 

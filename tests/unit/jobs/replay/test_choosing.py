@@ -1,5 +1,4 @@
-"""What replay is asked for: all, a part, certain keys, or a dry run; where a run begins, and when it waits for another
-one."""
+"""Options of replay: all keys, a part, certain keys, or a dry run; the begin of a run, and its wait for another run."""
 
 from __future__ import annotations
 
@@ -71,7 +70,7 @@ def test_a_prefix_too_long_for_a_records_name_lists_only_what_can_be(world, leng
 @pytest.mark.parametrize("dry", [True, False])
 @pytest.mark.parametrize("limit", range(5))
 @pytest.mark.parametrize("third", ["x/3", "x/" + "k" * 1000], ids=["in one listing", "in two listings"])
-def test_with_a_limit_it_is_finished_only_when_nothing_that_was_asked_for_is_left(world, third, limit, dry):
+def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, third, limit, dry):
     # GIVEN three failures of one folder, and others around them
     world.fail("w", "x/1", "x/2", third, "y")
 
@@ -143,8 +142,8 @@ def test_a_dry_run_changes_nothing_and_counts(world):
     world.fail(*many(150), first="2020-01-01T00:00:00Z")
     before = dict(world.bucket.objects)
     result = world.replay({"dry_run": True})
-    told = (result["taken"], result["by_reason"], result["oldest_failure"])
-    assert told == (150, {"THROTTLED": 150}, "2020-01-01T00:00:00Z")
+    summary = (result["taken"], result["by_reason"], result["oldest_failure"])
+    assert summary == (150, {"THROTTLED": 150}, "2020-01-01T00:00:00Z")
     assert (world.bucket.objects, world.oms.calls) == (before, [])
 
 
@@ -168,7 +167,7 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked
 
 
 @pytest.mark.parametrize(
-    ("asked", "said", "is_well"),
+    ("asked", "lead", "is_well"),
     [
         ({"dry_run": True}, "Some keys still wait to be sent.", False),
         ({"dry_run": True, "prefix": "x/"}, "Of what was asked for, nothing is left to send again.", True),
@@ -177,10 +176,10 @@ def test_a_dry_run_reports_the_oldest_failure_of_what_it_would_take(world, asked
         ({}, "Nothing is left to send again.", True),
     ],
 )
-def test_it_claims_no_more_than_was_asked_for_and_a_dry_run_goes_by_what_it_counted(world, asked, said, is_well):
+def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked, lead, is_well):
     world.fail("a", "b")
     answer = from_json(ReplayAnswer, world.replay(asked))
-    assert (answer.is_well, jobs.replay(answer, "en").hero.lead) == (is_well, said)
+    assert (answer.is_well, jobs.replay(answer, "en").hero.lead) == (is_well, lead)
     assert ("accepted" in jobs.replayed(answer).en) != answer.dry_run
 
 
@@ -273,7 +272,7 @@ def busy(world: ReplayWorld) -> ReplayWorld:
     return world
 
 
-def test_after_a_run_that_died_ticks_send_nothing_and_say_so_until_it_would_have_been_over(busy):
+def test_after_a_killed_run_ticks_report_busy_until_its_planned_end(busy):
     # WHEN the next ticks strike, THEN the first that may sends all
     for seconds in (0, 239):
         busy.later(seconds)
@@ -303,8 +302,8 @@ def test_a_run_that_ends_or_fails_gives_its_turn_back(world):
 def test_a_turn_that_cannot_be_given_back_is_logged_and_ends_by_itself(busy, problems):
     busy.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/turn" in name)
     give_turn_back(busy.invocation(240))
-    (told,) = problems()
-    assert (told["state"], "oss:PutObject" in told["problem"]) == ("not stored", True)
+    (problem,) = problems()
+    assert (problem["state"], "oss:PutObject" in problem["problem"]) == ("not stored", True)
     busy.bucket.heal()
     busy.later(241)
     assert busy.tick()["accepted"] == 5

@@ -1,4 +1,4 @@
-"""What OMS failed to copy is sent again, after a look at the source."""
+"""Objects that OMS failed to copy are resent, after a check of the source."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from unit.jobs.replay.replay_world import CODE, ReplayWorld
 ETAG = etag_of(b"contents")
 
 
-def test_what_oms_failed_to_copy_is_sent_by_the_next_tick_after_its_list_is_there(world):
+def test_the_next_tick_after_a_list_resends_the_objects_in_it(world):
     keys = ["a", *(key for key in HOSTILE if len(key.encode()) <= 1023)]
     world.upload(*keys)
     assert world.copies() == {}
     world.list_failed(*keys)
-    told = world.tick()
-    assert (told["copies"]["recorded"], told["accepted"], told["left"]) == (len(keys), len(keys), 0)
+    answer = world.tick()
+    assert (answer["copies"]["recorded"], answer["accepted"], answer["left"]) == (len(keys), len(keys), 0)
     assert (sorted(world.sent()), world.failed()) == (sorted(keys), set())
     assert (world.copies(), world.sent()) == ({}, [])
 
 
-def test_the_failed_record_says_what_oms_said_and_the_version_at_the_source(world):
+def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
     world.fail_to_copy("a")
     world.bucket.fail(NO_RIGHT, "list", where=lambda name: "/replay/" in name)
     with pytest.raises(StorageError):
@@ -51,8 +51,8 @@ def test_the_success_record_says_that_it_was_accepted_again_and_how_often(world,
     world.fail_to_copy(key)
     world.tick()
     record = world.bucket.objects[record_name("success", key)]
-    told = record.headers.get("x-oss-meta-etag", record.body.decode())
-    assert (told, record.headers["x-oss-meta-copy-attempts"]) == (f"{ETAG} again", "1")
+    etag = record.headers.get("x-oss-meta-etag", record.body.decode())
+    assert (etag, record.headers["x-oss-meta-copy-attempts"]) == (f"{ETAG} again", "1")
 
 
 def test_what_was_throttled_in_between_still_counts_as_sent_again(world):
@@ -78,17 +78,17 @@ def accepted_again(world: ReplayWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "told"),
+    ("prepare", "outcome"),
     [
         (gone, "gone"),
         (a_link, "symlinks"),
         (accepted_again, "accepted_again"),
     ],
 )
-def test_what_need_not_be_sent_is_told_and_not_recorded(world, seen, told):
+def test_what_need_not_be_sent_is_told_and_not_recorded(world, prepare, outcome):
     world.fail_to_copy("a")
-    seen(world)
-    assert world.copies() == {"lists": 1, told: 1}
+    prepare(world)
+    assert world.copies() == {"lists": 1, outcome: 1}
     assert (world.failed(), world.sent()) == (set(), [])
 
 
@@ -111,30 +111,30 @@ def test_keys_of_others_are_left_to_them():
     world = ReplayWorld(OBJECT_PREFIX="mine/")
     world.upload("mine/a", "theirs/a")
     world.list_failed("mine/a", "theirs/a", "oms_source_record/x")
-    told = world.copies()
-    assert (told["recorded"], told["outside"], world.sent()) == (1, 2, ["mine/a"])
+    counts = world.copies()
+    assert (counts["recorded"], counts["outside"], world.sent()) == (1, 2, ["mine/a"])
 
 
-def test_lines_that_nobody_can_read_are_counted_and_shown_and_the_others_sent(world):
+def test_unreadable_lines_are_counted_and_the_others_are_resent(world):
     world.upload("a")
     world.list_failed(text=f"{world.line('a')}UPLOAD_DST_OBJ_FAILURE;2026;x\n")
-    known = {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
-    assert world.copies() == {"lists": 1, "recorded": 1, "unread": 1, **known}
+    totals = {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
+    assert world.copies() == {"lists": 1, "recorded": 1, "unread": 1, **totals}
     assert world.sent() == ["a"]
     # AND that stays known, for status to show
-    assert world.copies() == known
+    assert world.copies() == totals
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
-def test_a_list_that_obs_never_lets_be_read_is_counted_once_and_keeps_no_other_from_being_read(world, code):
+def test_a_refused_list_is_counted_once_and_does_not_stop_the_others(world, code):
     world.upload("a", "b")
     refused = world.list_failed("a")
     world.later(1)
     world.list_failed("b")
     world.there.fail(oss_error(403, code), "get", lambda name: name == refused)
-    told = world.copies()
-    assert (told["unread"], told["recorded"], told.get("stopped"), world.sent()) == (1, 1, None, ["b"])
-    assert code in told["unread_example"]
+    counts = world.copies()
+    assert (counts["unread"], counts["recorded"], counts.get("stopped"), world.sent()) == (1, 1, None, ["b"])
+    assert code in counts["unread_example"]
     world.later(60)
     assert world.copies()["unread_in_all"] == 1
 
@@ -149,7 +149,7 @@ def test_a_list_that_obs_never_lets_be_read_is_counted_once_and_keeps_no_other_f
     assert world.sent_by_tick() == ["a"]
 
 
-def test_a_refused_list_is_asked_for_again_each_hour_and_counts_no_more_once_it_is_read(world):
+def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
     # GIVEN a list that is refused while others can be read, because a grant takes effect
     world.upload("a", "b")
     others = [world.list_failed("b", sub=sub) for sub in ("01", "02", "03")]
@@ -183,7 +183,7 @@ def test_lists_from_before_the_installation_are_left_alone(world):
         assert world.copies() == {}
 
 
-def test_what_oms_lists_before_the_first_look_is_complete_is_read_however_long_that_takes(world):
+def test_lists_written_during_a_long_first_look_are_read(world):
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.there.fail(oss_error(403))
     world.tick()
@@ -197,15 +197,13 @@ def test_what_oms_lists_before_the_first_look_is_complete_is_read_however_long_t
 @pytest.mark.parametrize(
     ("kind", "right"), [("list", "obs:bucket:ListBucket"), ("get", "obs:object:GetObject")], ids=["list", "get"]
 )
-def test_without_right_to_read_the_destination_replay_works_as_before_and_says_so_once(
-    world, caplog, problems, kind, right
-):
+def test_without_the_permission_for_lists_replay_works_and_logs_that_once(world, caplog, problems, kind, right):
     world.there.fail(oss_error(403), kind)
     world.fail_to_copy("a")
     world.fail("b")
     for _ in range(2):
-        told = world.tick()
-        assert (right in told["copies"]["stopped"], told["finished"], told["stopped"]) == (True, True, None)
+        answer = world.tick()
+        assert (right in answer["copies"]["stopped"], answer["finished"], answer["stopped"]) == (True, True, None)
     assert world.sent() == ["b"]
     assert sum("failed_copies" in record.msg for record in caplog.records) == 1
     assert problems() == []
@@ -223,7 +221,7 @@ def test_without_right_to_read_the_destination_replay_works_as_before_and_says_s
         ("bucket", "put", f"{ROOT}failed_object/a"),
     ],
 )
-def test_what_cannot_be_looked_at_or_recorded_is_read_again_by_the_next_run(world, bucket, kind, what):
+def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, kind, what):
     world.upload("a", "b")
     world.list_failed("a")
     world.later(1)
@@ -237,18 +235,18 @@ def test_what_cannot_be_looked_at_or_recorded_is_read_again_by_the_next_run(worl
 
 
 @pytest.mark.parametrize(
-    ("settings", "answer", "told"),
+    ("settings", "answer", "reason"),
     [
         ({"SOURCE_BUCKET": ""}, OK, "SOURCE_BUCKET is empty"),
         ({}, oms_error(404), "OMS does not tell which bucket is the destination: NO_TASK"),
     ],
     ids=["no source bucket", "no destination"],
 )
-def test_where_there_is_nothing_to_read_replay_says_so_and_sends_what_it_has(settings, answer, told):
+def test_without_readable_lists_replay_reports_that_and_sends_its_records(settings, answer, reason):
     world = ReplayWorld(**settings)
     world.fail("b")
     world.oms.faults.then(answer)
-    assert told in world.tick()["copies"]["stopped"]
+    assert reason in world.tick()["copies"]["stopped"]
     assert world.sent() == ["b"]
 
 
@@ -289,7 +287,7 @@ def test_a_new_list_is_read_however_many_sub_tasks_come_before_its_own(world):
 
 
 @pytest.mark.parametrize("payload", [{}, {"prefix": "a"}, {"keys": ["b"]}, {"dry_run": True}])
-def test_only_the_timer_reads_lists_and_nothing_is_ever_written_into_the_destination(world, payload):
+def test_only_the_timer_reads_lists_and_never_writes_to_the_destination(world, payload):
     world.fail_to_copy("a")
     assert world.replay(payload)["copies"] is None
     assert not world.there.calls

@@ -26,8 +26,11 @@ RECORDS, RUN_FILES = "failed_object", "/replay/"
 
 
 class Tale:
-    """What happens. `sent`: the version of each key that OMS last accepted; `open`: keys that it failed to copy and has
-    not accepted since."""
+    """The events of an example.
+
+    `sent`: the version of each key that OMS last accepted; `open`: keys that it failed to copy and has not accepted
+    since.
+    """
 
     def __init__(self) -> None:
         World.close_all()
@@ -42,7 +45,7 @@ class Tale:
         for key in KEYS:
             self.write(key, "A", True)
 
-    # What others do.
+    # Actions of others.
 
     def write(self, key: str, data: str, accepted: bool) -> None:
         """A new version, whose event OMS accepts, or fails."""
@@ -110,7 +113,7 @@ class Tale:
             self.world.tick()
         if not self.world.one.alive:
             self.world.start()
-        # What it knows is no older than a minute.
+        # Its knowledge is at most a minute old.
         may_send = not self.is_closed or began - self.turned_at < 60 or what == "close"
         posts = [request for request in list(self.world.oms.requests)[calls:] if request.method == "POST"]
         assert may_send or not posts
@@ -242,7 +245,7 @@ DOWN, UP = ("oms", True), ("oms", False)
 @example([*LISTED, ("tick",), ("fail", "mine/b", "01"), ("list", "01", "grows")])
 @example([*LISTED, ("tick",), ("fail", "mine/b", "01"), ("list", "01", "late")])
 @example([*LISTED, ("tick",), ("fail", "mine/b", "00"), ("list", "00", "new")])
-def test_law1_no_order_of_versions_copies_lists_runs_and_deaths_loses_a_version(count_schedule, happenings):
+def test_law1_no_order_of_versions_lists_and_killed_runs_loses_a_version(count_schedule, happenings):
     tale = Tale()
     for what, *details in happenings:
         getattr(tale, what)(*details)

@@ -23,8 +23,8 @@ def world() -> ReplayWorld:
     return world
 
 
-def known(world: ReplayWorld) -> dict[str, Any]:
-    """What is stored of lists."""
+def stored_positions(world: ReplayWorld) -> dict[str, Any]:
+    """Return the stored positions."""
     return world.state("failed_copies")
 
 
@@ -54,14 +54,14 @@ def test_a_last_line_that_is_written_on_is_read_whole(world):
     assert (world.copies()["recorded"], world.sent()) == (1, ["key 002"])
 
 
-def test_no_list_is_read_twice_and_what_is_known_of_it_is_forgotten_after_a_day(world):
+def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
     for number in range(20):
         world.list_failed(f"key {number:03}", name=str(1000 + number))
     assert world.copies()["lists"] == 20
     for _ in range(3):
         world.later(13 * HOUR)
         assert world.copies() == {}
-    assert known(world)["lists"] == {}
+    assert stored_positions(world)["lists"] == {}
 
 
 def test_law1_where_the_time_for_a_look_is_up_the_next_run_goes_on(world):
@@ -73,12 +73,12 @@ def test_law1_where_the_time_for_a_look_is_up_the_next_run_goes_on(world):
 
     # WHEN replay's timer strikes, THEN nothing prevents it from reading lists, and the next time it is read
     assert world.tick(timeout=240)["copies"]["stop"] == "time"
-    assert known(world)["said"] == ""
+    assert stored_positions(world)["said"] == ""
     world.tick(timeout=240)
     assert world.sent() == ["key 001"]
 
 
-def test_a_look_at_thousands_of_lists_is_followed_by_some_minutes_without_one(world):
+def test_after_a_look_at_thousands_of_lists_some_ticks_skip_it(world):
     names = [f"{FOLDER}{number % 3}/{10_000 + number}.failed_list.txt" for number in range(2500)]
     world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
     world.tick()
@@ -97,10 +97,10 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
     many = [f"key {number:03}" for number in range(200)]
     world.list_failed(text="".join(map(world.line, ["x" * 900, *many])) * 3)
     world.oss.latency(listing=2)
-    told, lines, runs = {"stopped": "x"}, 0, 0
-    while told["stopped"]:
-        told = world.tick(timeout=100)["copies"]
-        lines += sum(told[name] for name in ("gone", "recorded", "accepted_again"))
+    counts, lines, runs = {"stopped": "x"}, 0, 0
+    while counts["stopped"]:
+        counts = world.tick(timeout=100)["copies"]
+        lines += sum(counts[name] for name in ("gone", "recorded", "accepted_again"))
         runs += 1
         world.later(100)
     # Within a group, a key that is named twice counts once.
@@ -111,22 +111,22 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
 def test_when_all_lists_were_looked_at_is_known_once_a_look_is_complete(world):
     for number in range(5):
         world.list_failed(f"key {number:03}", name=str(number))
-    began, told = world.clock.now(), {"stopped": "x"}
+    began, counts = world.clock.now(), {"stopped": "x"}
     world.there.before = lambda kind, _: kind == "get" and world.later(30)
-    while told["stopped"]:
-        assert known(world).get("looked", "") == ""
-        told = world.tick(timeout=240)["copies"]
-    assert known(world)["looked"] == f"{began:%Y-%m-%dT%H:%M:%SZ}"
+    while counts["stopped"]:
+        assert stored_positions(world).get("looked", "") == ""
+        counts = world.tick(timeout=240)["copies"]
+    assert stored_positions(world)["looked"] == f"{began:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_state_that_is_unreadable_begins_anew(world):
     for harm in (b"?", b"{}", b'{"lists": 1}'):
         world.bucket.add(StoredObject(f"{ROOT}state/failed_copies.json", harm))
         assert world.tick()["copies"]["stopped"] is None
-        assert known(world)["looked"]
+        assert stored_positions(world)["looked"]
 
 
-def test_state_stays_small_however_many_lists_there_are_and_keeps_the_one_that_is_half_read():
+def test_the_state_stays_small_and_keeps_the_position_in_a_half_read_list():
     positions = ListPositions()
     for number in range(MAX_LISTS + 10):
         positions.move(
@@ -166,23 +166,23 @@ READ = ListPositions(looked="2026-01-02T00:01:00Z", group="g", folder=GROUP.list
         (READ, replace(GROUP, state=GroupState.DONE), False),
     ],
 )
-def test_all_that_a_group_failed_to_copy_is_known_once_a_look_after_its_end_has_read_that(positions, group, has):
+def test_a_groups_failures_are_complete_after_a_look_after_its_end(positions, group, has):
     assert positions.has_all_of(group) is has
 
 
 @pytest.mark.parametrize(("pages", "minutes"), [(1, 0), (4, 3), (11, 10), (500, 10)])
-def test_a_look_is_followed_by_as_many_minutes_without_as_it_had_pages_beyond_the_first_up_to_ten(pages, minutes):
+def test_each_page_beyond_the_first_adds_a_minute_until_the_next_look(pages, minutes):
     ended = datetime(2026, 1, 2, tzinfo=timezone.utc)
     positions = ListPositions(looked=timestamp(ended), pages=pages)
     assert not minutes or not positions.begin_look(ended + timedelta(minutes=minutes, seconds=-1))
     assert positions.begin_look(ended + timedelta(minutes=minutes))
 
 
-# How many failures the lists have told of: each line counts once, however often its list is read.
+# Number of failures in the lists: each line counts once, however often its list is read.
 
 
 UNREAD, CUT = "what is this, 1\n", ""
-# What a list says, one time after another, and how many lines, and of other projects, it has told of by then.
+# Contents of a list over time, with the number of its lines up to then, and of those of other projects.
 LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
     "apart, of another project": [(["photos/a", "videos/b", "photos/gone"], [3, 1])],
     "once, a last line without end, whatever is written after it": [
@@ -206,10 +206,10 @@ def test_lines_count(what, others):
     world.upload("photos/a", "photos/b", "photos/c")
     if others:
         world.list_failed("photos/b", name="2")
-    for said, (lines, outside) in LISTED[what]:
-        text = "".join(one if one == UNREAD else world.line(one) for one in said if one != CUT)
-        world.list_failed(text=text.removesuffix("\n") if CUT in said else text, name="1")
+    for written_lines, (lines, outside) in LISTED[what]:
+        text = "".join(entry if entry == UNREAD else world.line(entry) for entry in written_lines if entry != CUT)
+        world.list_failed(text=text.removesuffix("\n") if CUT in written_lines else text, name="1")
         # After a run that looks at all lists.
         world.later(2 * HOUR)
         world.tick()
-        assert [*known(world)["listed"].values()] == [[lines + others, outside]]
+        assert [*stored_positions(world)["listed"].values()] == [[lines + others, outside]]

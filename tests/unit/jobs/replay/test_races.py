@@ -45,7 +45,7 @@ DUE = {"a", "b", "k" * 1000}
     [(busy_world, ReplayWorld.replay, {*many(12), "k" * 1000, "left"}), (copies_world, ReplayWorld.tick, DUE)],
     ids=["keys", "failures to copy"],
 )
-def test_a_run_killed_at_any_step_loses_nothing_and_the_next_ones_finish_it(make, run, keys):
+def test_a_run_killed_at_any_step_loses_no_key_and_is_finished_later(make, run, keys):
     # GIVEN a run that dies at some step
     for step, world in at_each_step(make, run, ReplayWorld.die):
         # THEN every key still stands somewhere
@@ -62,7 +62,7 @@ def test_a_run_killed_at_any_step_loses_nothing_and_the_next_ones_finish_it(make
 
 @pytest.mark.long
 @pytest.mark.parametrize("key", ["key 00004", "key 00011", "new"])
-def test_a_failure_recorded_at_any_step_survives_or_is_covered_by_a_later_send(key):
+def test_a_failure_at_any_step_survives_or_is_covered_by_a_later_send(key):
     sent_before = []
 
     def record(world: ReplayWorld) -> None:
@@ -85,7 +85,7 @@ def meeting_world() -> ReplayWorld:
 
 
 @pytest.mark.long
-def test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies():
+def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
     for death in itertools.count():
         died = []
 
@@ -104,7 +104,7 @@ def test_two_runs_that_take_the_same_run_file_lose_nothing_even_if_one_dies():
             break
 
 
-def taken_or_given_back(world: ReplayWorld) -> None:
+def toggle_lease(world: ReplayWorld) -> None:
     """A run takes the key into its run file, or gives it back because it failed again."""
     stood = [name for part in ("failed_object/", "replay/") for name in world.bucket.names(f"{ROOT}{part}")]
     world.run_file("k") if world.failed() else world.fail("k")
@@ -121,12 +121,12 @@ def taken_or_given_back(world: ReplayWorld) -> None:
     ids=["status", "certify"],
 )
 @pytest.mark.parametrize("begins", [ReplayWorld.fail, ReplayWorld.run_file])
-def test_who_looks_for_what_waits_sees_a_key_once_wherever_a_run_puts_it_meanwhile(look, begins):
+def test_a_key_that_a_run_moves_meanwhile_counts_once_as_waiting(look, begins):
     for step in range(8):
         World.close_all()
         world = ReplayWorld()
         begins(world, "k")
-        with at_step(world, step, partial(taken_or_given_back, world)):
+        with at_step(world, step, partial(toggle_lease, world)):
             assert world.within(lambda world=world: look(world.invocation())) == 1, step
 
 

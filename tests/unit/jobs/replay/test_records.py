@@ -14,7 +14,7 @@ from support.world import DROP_AFTER, NO_RIGHT, ROOT, TICK, UNAUTHORIZED, event,
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
-def test_the_objects_that_consoles_make_of_folders_are_neither_records_nor_run_files(world, problems):
+def test_folder_markers_are_neither_records_nor_run_files(world, problems):
     for folder in ("failed_object/", "failed_object_long/", "replay/", "replay/oss-oms-sync/"):
         world.bucket.add(StoredObject(f"{ROOT}{folder}", b""))
     # But that of a folder of the source bucket is a record like any other.
@@ -29,8 +29,8 @@ def test_a_record_that_cannot_be_read_is_left_where_it_is(world, problems):
     world.bucket.fail(NO_RIGHT, "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
     assert (result["accepted"], result["finished"], world.failed()) == (1, False, {"a"})
-    (told,) = problems()
-    assert (told["record"], "oss:GetObject" in told["problem"]) == (f"{ROOT}failed_object/a", True)
+    (problem,) = problems()
+    assert (problem["record"], "oss:GetObject" in problem["problem"]) == (f"{ROOT}failed_object/a", True)
 
 
 @pytest.mark.parametrize("body", [b"?", b'{"key": "other"}'])
@@ -55,13 +55,13 @@ def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, p
     world.fail(*many(210))
     world.bucket.fail(NO_RIGHT, "delete", where=lambda name: "failed_object" in name)
     assert world.replay()["accepted"] == 210
-    told = [(problem["records_not_deleted"], "oss:DeleteObject" in problem["problem"]) for problem in problems()]
-    assert told == [(100, True), (100, True), (10, True)]
+    messages = [(problem["records_not_deleted"], "oss:DeleteObject" in problem["problem"]) for problem in problems()]
+    assert messages == [(100, True), (100, True), (10, True)]
     assert (len(world.failed()), world.in_run_files()) == (210, set())
 
 
 @pytest.mark.parametrize("asked", [None, {"requestContext": {}, "requestPayload": {"events": [event("a")]}}])
-def test_nothing_is_deleted_and_no_envelope_taken_before_the_run_file_stands(world, asked):
+def test_records_are_deleted_only_after_the_run_file_is_written(world, asked):
     world.fail("a")
     world.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(StorageError):
@@ -69,7 +69,7 @@ def test_nothing_is_deleted_and_no_envelope_taken_before_the_run_file_stands(wor
     assert world.failed() == {"a"}
 
 
-def test_another_runs_file_is_sent_at_once_but_not_touched_until_its_lease_expires(world):
+def test_another_runs_file_is_sent_but_kept_until_its_lease_expires(world):
     # GIVEN a run that was killed just now
     world.fail("a")
     world.bucket.after = lambda kind, _: kind == "delete" and world.die()
@@ -88,7 +88,7 @@ def test_another_runs_file_is_sent_at_once_but_not_touched_until_its_lease_expir
     assert world.in_run_files() == set()
 
 
-def test_a_key_whose_delete_may_still_land_is_in_doubt_until_a_later_one_is_answered(world):
+def test_a_key_is_in_doubt_until_a_delete_of_its_record_is_answered(world):
     # GIVEN a delete whose answer never comes, and a key that fails again
     world.fail("a", "b")
     world.bucket.fail(Fault.lands_late(30), "delete", where=lambda name: "failed_object" in name)
@@ -175,7 +175,7 @@ def closing(world: ReplayWorld) -> Closing:
 @pytest.mark.parametrize(
     "asked", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}, {"keys": ["key 00000", "by hand"]}]
 )
-def test_records_and_run_files_stay_and_the_run_says_how_to_open_the_project(closed, asked):
+def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed, asked):
     closed.fail(*many(3))
     closed.run_file("a", "b")
     before = dict(closed.bucket.objects)
@@ -192,17 +192,17 @@ def test_records_and_run_files_stay_and_the_run_says_how_to_open_the_project(clo
 
 
 @pytest.mark.parametrize(
-    ("failed", "asked", "told"),
+    ("failed", "asked", "expected"),
     [
         (0, None, {"taken": 0, "by_reason": {}, "finished": True, "stopped": None}),
         (3, {"dry_run": True}, {"taken": 3, "by_reason": {"THROTTLED": 3}, "stopped": None}),
     ],
     ids=["nothing to send", "a dry run"],
 )
-def test_what_sends_nothing_anyhow_is_as_ever(closed, failed, asked, told):
+def test_what_sends_nothing_anyhow_is_as_ever(closed, failed, asked, expected):
     closed.fail(*many(failed))
     result = closed.replay(asked)
-    assert result == {**result, **told}
+    assert result == {**result, **expected}
 
 
 def test_the_keys_of_an_envelope_are_recorded(closed):
@@ -212,7 +212,7 @@ def test_the_keys_of_an_envelope_are_recorded(closed):
     assert not closed.oms.calls
 
 
-def test_closed_just_after_it_asked_an_envelopes_keys_stand_somewhere_all_the_same(world, mocker):
+def test_a_close_after_the_check_loses_no_key_of_an_envelope(world, mocker):
     # GIVEN a run that asks once while the project is open, and after that when it is closed
     mocker.patch.object(Closing, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
     world.replay(ENVELOPE)
@@ -222,7 +222,7 @@ def test_closed_just_after_it_asked_an_envelopes_keys_stand_somewhere_all_the_sa
     assert world.failed() | world.in_run_files() == {"a", "b"}
 
 
-def test_closed_between_two_halves_of_a_batch_nothing_more_is_sent_and_the_keys_stay(world):
+def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
     # GIVEN a batch of which OMS refuses some keys, slowly, and a project that is closed at the first call
     world.fail(*many(10))
     world.oms.refuse(lambda key: key < "key 00005")
@@ -244,7 +244,7 @@ def test_closed_between_two_halves_of_a_batch_nothing_more_is_sent_and_the_keys_
     assert set(many(10)) == world.failed() | world.in_run_files() | world.succeeded()
 
 
-def test_an_envelope_whose_keys_cannot_be_recorded_stays_with_function_compute(closed):
+def test_function_compute_keeps_an_envelope_with_unrecorded_keys(closed):
     closed.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(RecordError):
         closed.replay(ENVELOPE)
@@ -260,7 +260,7 @@ def test_if_it_is_not_known_whether_it_is_closed_everything_stays(world):
     assert world.failed() == {*many(3), "a", "b"}
 
 
-def test_closed_in_the_midst_of_a_run_the_rest_of_the_page_is_kept_in_the_run_file():
+def test_a_close_during_a_run_keeps_unsent_keys_in_the_run_file():
     # GIVEN a run that sends a batch in ten seconds, during which the project is closed
     world = ReplayWorld(OMS_RATE="0.1")
     world.fail(*many(200))

@@ -17,7 +17,7 @@ from unit.jobs.replay.replay_world import ReplayWorld
 
 
 def reject(world: ReplayWorld) -> None:
-    """Of two keys that failed OMS rejects one."""
+    """OMS rejects one of two failed keys."""
     world.fail("bad", "good")
     world.oms.refuse(lambda key: key == "bad")
     world.tick()
@@ -72,7 +72,7 @@ def test_of_more_rejected_keys_than_are_kept_in_mind_the_latest_rest(world, mock
     assert world.asked(before) == {"z1", "z2"}
 
 
-def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(world):
+def test_the_state_of_a_rejected_key_is_short_for_a_long_key(world):
     # Ten thousand of them have to fit into what is read of one object.
     long = "海" * 300
     world.fail(long, "good")
@@ -81,7 +81,7 @@ def test_what_is_remembered_of_a_rejected_key_is_short_however_long_the_key(worl
     assert [len(name) for name in world.state()["resting"]] == [32]
 
 
-def test_the_first_attempt_follows_at_once_and_the_rest_doubles_up_to_a_day():
+def test_the_first_attempt_has_no_pause_and_pauses_double_up_to_a_day():
     minutes = [pause_seconds(attempt) / 60 for attempt in range(1, 11)]
     assert minutes == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]
     assert pause_seconds(10**6) == 24 * 60 * 60
@@ -130,7 +130,7 @@ def again(world: ReplayWorld, *keys: str) -> None:
     world.fail(*keys, first="2026-01-01T00:00:00Z")
 
 
-def test_a_rejected_key_whose_object_is_gone_is_closed_when_its_rest_is_over(world):
+def test_a_rejected_key_is_resolved_after_its_pause_if_the_object_is_gone(world):
     reject(world)
     del world.source.objects["bad"]
     world.later(24 * HOUR + MINUTE)
@@ -167,8 +167,8 @@ def test_a_gone_key_whose_delete_may_still_land_stays_in_its_run_file(world):
     again(world, "a")
     del world.source.objects["a"]
     world.bucket.fail(DROP_BEFORE, "delete")
-    told = world.replay()
-    assert (told["left"], world.in_run_files(), world.sent()) == (1, {"a"}, [])
+    answer = world.replay()
+    assert (answer["left"], world.in_run_files(), world.sent()) == (1, {"a"}, [])
 
 
 def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
@@ -190,7 +190,7 @@ def test_what_oms_says_it_failed_is_sent_again_whatever_is_in_obs(world, there):
     assert world.sent_by_tick() == ["a"]
 
 
-def test_a_failure_to_copy_is_recorded_over_the_record_that_is_there_and_keeps_its_first_failure(world):
+def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
     world.upload("a")
     world.fail("a", first="2026-01-01T00:00:00Z")
     world.list_failed("a")
@@ -225,8 +225,8 @@ def test_only_what_the_source_has_no_more_is_done_without_being_sent(world, way)
     del world.source.objects["a"]
     if way != "gone":
         world.source.add(StoredObject("a", b"b", {"x-oss-object-type": "Symlink"}))
-    told = world.tick()
-    assert (told["resolved"], told["accepted"], world.sent()) == (1, 1, ["b"])
+    answer = world.tick()
+    assert (answer["resolved"], answer["accepted"], world.sent()) == (1, 1, ["b"])
     assert world.failed() == world.in_run_files() == set()
 
 

@@ -37,7 +37,7 @@ def test_nothing_to_replay_is_finished(world):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("_small_pages")
-def test_25_pages_of_failed_records_go_out_in_batches_and_their_cost_is_bounded():
+def test_25_pages_of_failed_records_are_sent_at_a_bounded_cost():
     # GIVEN failed records of all kinds: hostile and long keys, and the empty ones of the vendor's handler
     world = ReplayWorld(OMS_RATE="20")
     keys = [*HOSTILE, *(f"{key}{number}" for number in range(10) for key in HOSTILE[:11]), *many(2500)]
@@ -68,8 +68,8 @@ def test_a_key_that_fails_again_keeps_its_first_failure(world):
     world.fail("a", first="2020-01-01T00:00:00Z")
     world.oms.faults.then(UNAUTHORIZED)
     result = world.replay()
-    told = (result["failed"], result["by_reason"], result["oldest_failure"])
-    assert told == (1, {"CREDENTIALS": 1}, "2020-01-01T00:00:00Z")
+    summary = (result["failed"], result["by_reason"], result["oldest_failure"])
+    assert summary == (1, {"CREDENTIALS": 1}, "2020-01-01T00:00:00Z")
     body = world.failed_record("a")
     assert (body["first_failure"], body["reason"], body["etag"]) == ("2020-01-01T00:00:00Z", "CREDENTIALS", "ABC")
     assert body["last_failure"] > body["first_failure"]
@@ -122,14 +122,14 @@ def test_an_envelopes_keys_are_sent_through_a_run_file(world):
         assert (world.replay(envelope)[what], world.failed()) == (2, failed)
 
 
-def test_an_envelope_that_is_partly_unreadable_raises_once_the_rest_is_sent(world):
+def test_a_partly_unreadable_envelope_raises_after_sending_its_keys(world):
     envelope = {"requestContext": {}, "requestPayload": {"events": [event("a"), {}]}}
     with pytest.raises(EventError):
         world.replay(envelope)
     assert world.oms.accepted.keys() == {"a"}
 
 
-def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(world):
+def test_five_refused_batches_end_a_run_and_the_next_continues_after_them(world):
     # GIVEN hundreds of bad keys at the front
     bad, good = many(200), [f"later {n}" for n in range(10)]
     world.fail(*bad, *good)
@@ -148,7 +148,7 @@ def test_five_wholly_refused_batches_end_a_run_and_the_next_resumes_after_them(w
 
 
 @pytest.mark.parametrize("status", [403, 422, 500])
-def test_a_key_that_oms_never_takes_holds_back_no_other_whatever_the_answer(world, status):
+def test_a_key_that_oms_keeps_refusing_holds_back_no_other(world, status):
     # GIVEN a key for which OMS, or what stands before it, gives its whole batch an answer that is not bisected
     world.fail(*many(30))
     bad = quote("key 00004").encode()
@@ -165,8 +165,8 @@ def test_a_refused_account_ends_a_run_at_once(world):
     world.fail(*many(100))
     world.oms.faults.add(UNAUTHORIZED)
     result = world.replay()
-    told = (result["failed"], result["left"], result["finished"], len(world.oms.requests))
-    assert told == (10, 90, False, 1)
+    summary = (result["failed"], result["left"], result["finished"], len(world.oms.requests))
+    assert summary == (10, 90, False, 1)
     world.oms.faults.clear()
     assert (world.replay()["accepted"], world.failed()) == (100, set())
 
@@ -174,7 +174,7 @@ def test_a_refused_account_ends_a_run_at_once(world):
 @pytest.mark.parametrize(
     ("timeout", "left", "begun"), [(60, 15.5, True), (60, 14.5, False), (240, 21, True), (240, 19, False)]
 )
-def test_no_further_page_is_begun_with_20_seconds_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
+def test_no_page_begins_with_20_seconds_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
     # GIVEN two pages, of which the first takes so long
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     world.fail(*many(15))

@@ -1,4 +1,4 @@
-"""What the tests of status share."""
+"""Fixtures of the tests of status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OMS did not copy counts until somebody acknowledges it, and only that is acknowledged."""
+"""Objects that OMS did not copy count until they are acknowledged, and later failures count again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld, is_mo
 from support.world import NO_RIGHT, oms_error
 
 LACKING = Fault.status(200, b'{"status": "SYNCHRONIZING"}')
-# What happens in the stories below; `looked`: a pass of reconcile ends, on another day.
+# Events of the stories below; `looked`: a pass of reconcile ends, on another day.
 counted, later = (partial(methodcaller, name) for name in ("counted", "later"))
 acknowledged = methodcaller("status", acknowledge=True)
 
@@ -29,7 +29,7 @@ def looked(year: int, month: int, day: int, hour: int = 0) -> Callable[[StatusWo
     return go
 
 
-# What happens one after another, and what the verdict says each time; `""` is in step.
+# Events in order, each with the verdict after it; `""` is in step.
 STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
     "failures stay until they are acknowledged, and new ones count": [
         (counted(30, REQUEST=10, SUCCESS=7, FAILURE=3), "OMS failed to copy 3 objects"),
@@ -50,7 +50,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (methodcaller("describes"), ""),
         (counted(30, REQUEST=2, FAILURE=2), "OMS failed to copy 2 objects"),
         (acknowledged, ""),
-        # Of the step of the acknowledgement only the month's counter would tell; later, the statistics do.
+        # Only the month's counter covers the step of the acknowledgement; the statistics cover later steps.
         (counted(-3, REQUEST=2, FAILURE=2), ""),
         (later(5 * 60), ""),
         (later(3600), ""),
@@ -117,8 +117,8 @@ def test_what_is_acknowledged_counts_no_more_in_that_answer_either(world):
     for asked in ({"acknowledge": True}, {}):
         report = world.status(**asked)
         copying = report["copying"]
-        told = (report["verdict"]["state"], copying["failed"], copying["acknowledged"])
-        assert told == (IN_STEP, 0, "2026-03-10T12:00:00Z")
+        summary = (report["verdict"]["state"], copying["failed"], copying["acknowledged"])
+        assert summary == (IN_STEP, 0, "2026-03-10T12:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_difference_of_long_ago_counts_until_it_is_acknowledged(world, early, 
     assert "over 15 minutes ago: 1" in world.verdict()[1]
 
 
-def test_what_is_acknowledged_while_oms_tells_no_statistics_is_what_its_month_tells(world):
+def test_without_statistics_an_acknowledgement_covers_the_months_counts(world):
     world.counted(EARLY, REQUEST=5, SUCCESS=2, FAILURE=1)
     world.oms.deny("oms:synctask:statistics")
     assert world.status(acknowledge=True)["copying"]["failed"] == 0
@@ -158,7 +158,7 @@ def test_what_is_acknowledged_while_oms_tells_no_statistics_is_what_its_month_te
     assert world.verdict()[0] == IN_STEP
 
 
-def test_no_more_than_thirteen_months_are_asked_and_what_lies_before_is_named(world):
+def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
     # GIVEN a project of 2021
     world.install(datetime(2021, 1, 10, tzinfo=timezone.utc))
 

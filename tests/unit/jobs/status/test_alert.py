@@ -44,9 +44,9 @@ def test_in_chinese_as_well():
     world = Watched(ALERT_LANGUAGE="zh", PROJECT="photos-sync")
     world.ticks(2)
     world.go("broken", ticks=1)
-    first, said, *numbers, following = world.told[-1]["message"].split("\n")
+    first, sentence, *numbers, following = world.told[-1]["message"].split("\n")
     assert first == "oss-oms-sync photos-sync：已中断（此前：已同步）"
-    assert Reason.CREDENTIALS.fix.zh in said
+    assert Reason.CREDENTIALS.fix.zh in sentence
     assert numbers == [
         "待重发：1（最早：2026-03-10T12:30:00Z，UTC）。复制失败：0。首次发现：2026-03-10T12:45:00Z（UTC）。"
     ]
@@ -55,9 +55,9 @@ def test_in_chinese_as_well():
 
 def test_the_same_for_machines(world):
     world.go("behind", ticks=2)
-    told = world.told[-1]
-    del told["message"]
-    assert told == {
+    alarm = world.told[-1]
+    del alarm["message"]
+    assert alarm == {
         "project": "oss-oms-sync",
         "task": TASK,
         "source": "photos",
@@ -78,7 +78,7 @@ def test_the_same_for_machines(world):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_alarm_has_the_keyword_of_robots_and_a_length_that_each_takes(language):
+def test_every_alarm_has_the_keyword_and_a_length_that_robots_take(language):
     world = Watched(ALERT_LANGUAGE=language)
     for state in STATES:
         world.go(state, ticks=3 if state in ("in step", "behind") else 1)
@@ -93,8 +93,8 @@ def line(world: Watched, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
     with caplog.at_level(logging.INFO):
         caplog.clear()
         world.tick()
-    (said,) = [record.msg for record in caplog.records if "verdict" in record.msg]
-    return said
+    (numbers,) = [record.msg for record in caplog.records if "verdict" in record.msg]
+    return numbers
 
 
 def test_one_line_says_it_in_numbers(world, caplog):
@@ -124,20 +124,20 @@ def test_what_is_not_known_is_null_and_not_zero(world, caplog):
     counters = ("acceptance_request", "success_object", "failure_object", "skip_object")
     world.describes(**dict.fromkeys(f"monthly_{name}" for name in counters))
     unknown = dict.fromkeys(("copy_failures", "overdue", "oldest", "backlog_age"))
-    said = line(world, caplog)
-    assert said == {**said, **unknown, "waiting": 0}
+    numbers = line(world, caplog)
+    assert numbers == {**numbers, **unknown, "waiting": 0}
 
 
 def test_how_many_wait_is_unknown_where_a_run_file_cannot_be_read():
     world = Watched()
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     world.ticks(2)
-    (told,) = world.told
-    unknown = "Waiting to be sent: unknown." in told["message"]
-    assert (told["waiting"], told["at_least"], unknown) == (0, True, True)
+    (alarm,) = world.told
+    unknown = "Waiting to be sent: unknown." in alarm["message"]
+    assert (alarm["waiting"], alarm["at_least"], unknown) == (0, True, True)
 
 
-def test_that_nobody_looked_for_too_long_is_told_with_the_command_that_looks(caplog):
+def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
     # GIVEN a project whose passes are begun by hand, and nobody begins one
     world = Watched(RECONCILE_PERIOD="off")
     world.ticks(2)

@@ -30,7 +30,7 @@ def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
     assert report["closed"] == {"since": "2026-03-10T12:00:00Z", "by": "Li Lei", "why": "cut over", "run": "", "go": ""}
 
 
-def test_after_a_go_status_names_no_step_that_opens_and_promises_no_records(world, mocker):
+def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     # GIVEN a GO since the mark, and nothing that came after the close
     world.shut(on=True)
     folder = "oms_source_record/certificates/oss-oms-sync/"
@@ -63,11 +63,15 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     world.fail("b", "CREDENTIALS")
     world.fail("c", "MARK_UNREAD")
     report = world.status()
-    told = report["verdict"]
-    # What nobody knew whether to send may have come after the close as well.
-    assert (told["state"], told["alarm"], "ALARM: 2 changed objects came" in told["text"]) == ("closed", True, True)
-    assert told["text"].endswith(" Recorded and not submitted: 3 object keys.")
-    assert told["text_zh"].endswith("。已记录但未提交：3 个对象。")
+    verdict = report["verdict"]
+    # A key with MARK_UNREAD may have come after the close as well.
+    assert (verdict["state"], verdict["alarm"], "ALARM: 2 changed objects came" in verdict["text"]) == (
+        "closed",
+        True,
+        True,
+    )
+    assert verdict["text"].endswith(" Recorded and not submitted: 3 object keys.")
+    assert verdict["text_zh"].endswith("。已记录但未提交：3 个对象。")
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
     # All of that is resent once it is opened, but that needs somebody.
     assert report["backlog"]["by_reason"] == dict.fromkeys(sorted(report["lasting"]), 1)
@@ -78,9 +82,7 @@ def test_it_says_so_before_what_is_broken_and_counts_what_waits(world):
     ("file", "body", "named"),
     [("oss-oms-sync/1.json", b"?", "oss-oms-sync/1.json"), ("gone/20260301T000000Z.json", b"[]", "gone/")],
 )
-def test_it_names_the_run_files_in_which_more_may_wait_and_deletes_none_after_a_comparison_that_sends_nothing(
-    world, file, body, named
-):
+def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file, body, named):
     world.shut(on=True)
     world.bucket.add(StoredObject(f"{ROOT}replay/{file}", body))
     world.later(25 * 60 * 60)
@@ -97,7 +99,7 @@ def test_where_more_may_wait_than_was_read_it_says_at_least(world, mocker):
     assert world.verdict()[1].endswith(" Recorded and not submitted: at least 0 object keys.")
 
 
-def test_opened_again_the_verdict_is_as_ever_and_keys_that_waited_are_behind(world):
+def test_after_reopening_waiting_keys_make_the_verdict_behind(world):
     world.shut(on=True)
     world.shut(on=False)
     report = world.status()
@@ -117,7 +119,7 @@ def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):
 CLOSE, OPEN, PAUSE = ("close",), ("open",), ("later", 60)
 LATE, DOUBTFUL = ("fail", "late", "CLOSED"), ("fail", "late", "MARK_UNREAD")
 MANY = [("copy_failed", f"c{number}") for number in range(201)]
-# What happened, and when something came after the close.
+# Events, and the time of the last change after the close.
 HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
     "came after the close, however much failed since": ([CLOSE, LATE, PAUSE, *MANY], "12:00"),
     "failed before the close": ([DOUBTFUL, PAUSE, CLOSE], ""),
@@ -141,7 +143,7 @@ def test_an_alarm_is_what_came_after_the_close(world, what):
 UNKNOWN = "ALARM: it is not known whether anything came after the close"
 
 
-def test_where_not_all_that_failed_after_the_close_is_read_that_is_an_alarm_until_it_is_acknowledged(world, mocker):
+def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_READ", 2)
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_LATE_READ", 3)
     world.copy_failed("before")
@@ -180,7 +182,7 @@ def test_the_look_that_it_names_counts_all_that_may_have_come(world, mocker):
     assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
 
 
-def test_where_not_all_that_failed_can_be_listed_it_is_not_known_whether_something_came(world, mocker):
+def test_with_unlisted_records_changes_after_the_close_are_unknown(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 2)
     for key in "ab":
         world.fail(key, "THROTTLED")
@@ -193,7 +195,7 @@ def test_where_not_all_that_failed_can_be_listed_it_is_not_known_whether_somethi
     assert "ALARM: at least 1 changed object came" in world.verdict()[1]
 
 
-def test_what_came_after_the_close_is_acknowledged_alone_and_not_what_oms_failed_to_copy(world):
+def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
     world.counted(240, REQUEST=3, FAILURE=3)
     world.shut(on=True)
     world.later(60)

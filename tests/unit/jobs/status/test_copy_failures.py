@@ -1,4 +1,4 @@
-"""What OMS failed to copy adds up: resolved, waiting, stuck, another project's, and not known."""
+"""The copy failures of OMS add up: resolved, waiting, stuck, another project's, and not known."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def fail(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:
 
 
 def failures(world: StatusWorld) -> dict[str, int]:
-    """What became of them; without what is zero."""
+    """Return the outcomes of the failures, without zeros."""
     shown = dict(world.status()["copying"]["failures"])
     del shown["codes"]
     return {name: number for name, number in shown.items() if number}
 
 
 def sum_of(world: StatusWorld) -> dict[str, object]:
-    return next(one for one in world.status()["sums"] if one["claim"] == CLAIM)
+    return next(sum_shown for sum_shown in world.status()["sums"] if sum_shown["claim"] == CLAIM)
 
 
 AGAIN = "OMS fails again and again to copy 1 object, "
 IN_FEBRUARY = datetime(2026, 2, 20, tzinfo=timezone.utc)
 STUCK = {"counted": 9, "done": 7, "waiting": 1, "stuck": 1}
-# What happened, what became of the failures, the verdict, and what it says.
-FOUND = {
+# Events, the outcomes of the failures, the verdict, and parts of its text.
+OUTCOMES = {
     "no list has told of them": (
         [("fails", 3), ("listed", 1)],
         {"counted": 3, "done": 1, "unknown": 2},
@@ -92,9 +92,9 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("what", FOUND)
+@pytest.mark.parametrize("what", OUTCOMES)
 def test_what_became_of_failures_is_told_and_none_is_green_that_is_open(world, what):
-    happened, found, state, words = FOUND[what]
+    happened, counts, state, words = OUTCOMES[what]
     for name, *details in happened:
         if name == "fails":
             fail(world, *details)
@@ -102,7 +102,7 @@ def test_what_became_of_failures_is_told_and_none_is_green_that_is_open(world, w
             world.fail(*details, "THROTTLED", copy_attempts=2)
         else:
             getattr(world, name)(*details)
-    assert failures(world) == found
+    assert failures(world) == counts
     assert world.tells(state, *words)
 
 
@@ -113,14 +113,16 @@ def test_each_code_is_shown_with_what_to_do_in_both_languages(world):
     for key in "bc":
         world.copy_failed(key)
     codes = world.status()["copying"]["failures"]["codes"]
-    assert {code: (one["objects"], one["passes"]) for code, one in codes.items()} == {
+    assert {
+        code: (failed_for_code["objects"], failed_for_code["passes"]) for code, failed_for_code in codes.items()
+    } == {
         "UPLOAD_DST_OBJ_FAILURE": (2, True),
         MULTIPART: (1, False),
     }
     assert ("Content-Type" in codes[MULTIPART]["fix"], "源端" in codes[MULTIPART]["fix_zh"]) == (True, True)
 
 
-def test_a_code_for_which_an_object_is_stuck_does_not_pass_and_what_sends_all_that_are_stuck_is_the_next_step(world):
+def test_a_stuck_object_makes_its_code_lasting_and_resending_the_step(world):
     fail(world, 3)
     world.listed(3)
     world.upload("k1", 30)
@@ -160,7 +162,7 @@ def test_a_counter_that_is_behind_its_lists_is_said_to_be(world):
     assert "OMS's counter does not have all yet" in str(shown["meaning"])
 
 
-# What happens one after another, what became of the failures by then, and what the verdict says; `""` is in step.
+# Events in order, each with the outcomes of the failures and the verdict's text after it; `""` is in step.
 listed, later, copy_failed = (partial(methodcaller, name) for name in ("listed", "later", "copy_failed"))
 acknowledged = methodcaller("status", acknowledge=True)
 
@@ -205,10 +207,10 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]
 
 @pytest.mark.parametrize("what", STORIES)
 def test_failures_are_counted_from_an_acknowledgement_on(world, what):
-    for happens, found, says in STORIES[what]:
+    for happens, counts, says in STORIES[what]:
         happens(world)
-        assert failures(world) == found
-        is_green = not says and "unknown" not in found
+        assert failures(world) == counts
+        is_green = not says and "unknown" not in counts
         assert world.tells(IN_STEP if is_green else BEHIND, says)
 
 
@@ -219,9 +221,7 @@ keys = st.lists(
 
 
 @given(numbers, numbers, numbers, keys, st.one_of(numbers, st.just(math.inf)))
-def test_whatever_is_known_the_parts_add_up_and_nothing_is_done_that_no_list_told_of(
-    counted, lines, outside, waiting, unread
-):
+def test_parts_always_add_up_and_only_listed_failures_are_done(counted, lines, outside, waiting, unread):
     copy_failures = CopyFailures.of(counted, LineCount(lines, min(lines, outside)), waiting, unread)
     assert min(copy_failures.parts) >= 0
     assert copy_failures.waiting + copy_failures.stuck == len(waiting)

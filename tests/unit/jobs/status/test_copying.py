@@ -1,4 +1,4 @@
-"""What OMS failed to copy, and what it has yet to work on, by its counters of objects."""
+"""Objects that OMS failed to copy or has not finished, by its counters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.server.faults import Fault
 from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, NOW, is_month, is_statistics
 from support.world import oms_error
 
-# What OMS counted, by how many minutes ago, what of it is unfinished and overdue, and the verdict.
+# OMS's counts by age in minutes; the unfinished and overdue objects; and the verdict.
 COUNTED: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str, str]] = {
     "nothing": ({}, (0, 0), IN_STEP, ""),
     "all is done": ({"REQUEST": {40: 10}, "SUCCESS": {40: 4, 35: 3}, "SKIP": {20: 3}}, (0, 0), IN_STEP, ""),
@@ -76,7 +76,7 @@ NONE_OF_THEM = [{"data_type": name, "data": []} for name in DATA_TYPES]
 
 
 def check(world, left: tuple[int, int | None] | None, state: str, words: str) -> None:
-    """What is unfinished and overdue, and the verdict."""
+    """Assert the numbers of unfinished and overdue objects, and the verdict."""
     report = world.status()
     assert (report["verdict"]["state"], words in report["verdict"]["text"]) == (state, True), report["verdict"]
     unfinished = report["copying"]["unfinished"]
@@ -90,17 +90,17 @@ def _installed_last_month(world) -> None:
 
 @pytest.mark.parametrize("what", COUNTED)
 def test_nothing_is_green_that_is_overdue_nor_red_that_is_on_its_way(world, what):
-    counted, *told = COUNTED[what]
+    counted, *expected = COUNTED[what]
     world.series(**counted)
-    check(world, *told)
+    check(world, *expected)
 
 
 @pytest.mark.parametrize("what", BY_THE_HOUR)
 def test_the_same_where_oms_counts_by_the_hour(world, what):
-    counted, *told = BY_THE_HOUR[what]
+    counted, *expected = BY_THE_HOUR[what]
     world.task.step = "ONE_HOUR"
     world.series(**counted)
-    check(world, *told)
+    check(world, *expected)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_counter_that_is_missing_or_no_number_is_no_zero(world, name, value):
 
 
 def statistics(world, answer: dict[str, Any]) -> None:
-    """What OMS tells as its statistics."""
+    """Let OMS answer with these statistics."""
     text = json.dumps({"statistic_time_type": "FIVE_MINUTES", **answer}).encode()
     world.oms.faults.add(Fault.status(200, text), where=is_statistics)
 
@@ -166,7 +166,7 @@ def test_the_verdict_does_not_depend_on_the_hours_that_are_shown(world):
     world.counted(600, REQUEST=10)
     assert world.tells(BEHIND, "over 15 minutes ago: 10", hours=1)
     asked = [request.params for request in world.oms.requests if is_statistics(request)]
-    hours = [(int(one["end_time"]) - int(one["start_time"])) / 3_600_000 for one in asked]
+    hours = [(int(step["end_time"]) - int(step["start_time"])) / 3_600_000 for step in asked]
     assert hours == [24, 1]
 
 
@@ -185,7 +185,7 @@ def test_a_failure_in_the_step_in_which_the_statistics_begin_counts(world):
     assert "OMS failed to copy 2 objects" in world.verdict()[1]
 
 
-def test_what_waits_at_oms_for_a_day_still_counts_on_a_task_that_was_used_before(world):
+def test_a_day_old_backlog_of_oms_counts_on_a_task_used_before(world):
     # GIVEN a task that worked this month on what it had accepted the month before, and ten objects that wait
     world.series(REQUEST={BEFORE: 500, EARLY: 100, 40: 10}, SUCCESS={BEFORE: 400, EARLY: 200})
     assert "over 15 minutes ago: 10" in world.verdict()[1]

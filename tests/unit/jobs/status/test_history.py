@@ -14,7 +14,7 @@ from support.status_world import NOW, StatusWorld
 from support.world import NO_RIGHT, ROOT
 
 UNKNOWN = "Whether replay has it in hand is not known: not all of replay's run files could be read."
-HELD = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
+BROKEN_RUN_FILE = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
 PROMISES = ("To send it now", "Reconcile sends it", "Replay sends it", "Compare sends it", "resent automatically")
 
 
@@ -23,7 +23,7 @@ def story(world: StatusWorld, key: str = "a") -> str:
 
 
 def promises(following: str) -> list[str]:
-    """What it says that something will be sent."""
+    """Return the promises in a text that the key will be sent."""
     return [promise for promise in PROMISES if promise in following]
 
 
@@ -42,17 +42,17 @@ def test_a_story_does_not_deny_what_an_unreadable_run_file_may_hold(world, there
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
 
     # WHEN its story is told, THEN it does not say that there is no record
-    told = world.status(key="a")
-    assert (UNKNOWN in told["story"], "log" in told["next"]) == (True, True)
+    answer = world.status(key="a")
+    assert (UNKNOWN in answer["story"], "log" in answer["next"]) == (True, True)
 
     # AND what another run file says is still found
-    world.keep("replay/oss-oms-sync/2.json", HELD)
+    world.keep("replay/oss-oms-sync/2.json", BROKEN_RUN_FILE)
     assert story(world) == "It failed, and replay has it in hand."
 
 
 def test_a_history_without_the_right_to_read_run_files_says_so(world):
     world.upload("a", minutes_ago=60, accepted=False)
-    world.keep("replay/oss-oms-sync/1.json", HELD)
+    world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/replay/" in name)
     assert UNKNOWN in story(world)
 
@@ -72,7 +72,7 @@ def test_what_replay_has_in_hand_is_not_there_because_one_of_its_size_is(world):
     world.source.add(StoredObject("a", b"a", {"etag": etag}))
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", etag.encode()))
     assert story(world).startswith("It is in OBS, with the same size")
-    world.keep("replay/oss-oms-sync/1.json", HELD)
+    world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     assert story(world) == "It failed, and replay has it in hand."
 
 
@@ -80,11 +80,11 @@ def test_why_oms_failed_to_copy_what_it_accepted_is_told_with_what_to_do(world):
     # GIVEN an object that OMS accepted, and of which its list said that it failed to copy it
     world.upload("a", minutes_ago=60)
     world.copy_failed("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
-    told = world.status(key="a")
-    assert told["story"] == (
+    answer = world.status(key="a")
+    assert answer["story"] == (
         "OMS accepted this version, and failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
     )
-    assert "set another Content-Type at the source. Replay sends it again in its next run." in told["next"]
+    assert "set another Content-Type at the source. Replay sends it again in its next run." in answer["next"]
 
     # AND once it was accepted again, that is over
     world.later(60)
@@ -100,22 +100,22 @@ def test_one_keys_whole_story(key):
     world.upload(key, minutes_ago=1, accepted=False)
     assert "written just now" in story(world, key)
     world.go_to(NOW + timedelta(hours=1))
-    told = world.status(key=key)
-    assert (told["story"], told["step"]["job"]) == ("It has no record: its event was lost.", "replay")
-    assert told["step"]["options"] == {"key": key}
-    assert told["next"].endswith("To send it now:")
+    answer = world.status(key=key)
+    assert (answer["story"], answer["step"]["job"]) == ("It has no record: its event was lost.", "replay")
+    assert answer["step"]["options"] == {"key": key}
+    assert answer["next"].endswith("To send it now:")
 
     world.fail(key, "CREDENTIALS")
-    told = world.status(key=key)
-    assert (told["story"], told["failed"]["reason"]) == ("It failed: CREDENTIALS.", "CREDENTIALS")
-    assert "HW_AK" in told["next"]
+    answer = world.status(key=key)
+    assert (answer["story"], answer["failed"]["reason"]) == ("It failed: CREDENTIALS.", "CREDENTIALS")
+    assert "HW_AK" in answer["next"]
 
     world.accept(key, key)
     world.write(key, key)
-    told = world.status(key=key)
-    assert told["story"] == "It is in OBS, with the same contents."
-    assert told["in_obs"]["etag"] == told["success"]["etag"] == told["object"]["etag"]
-    assert told["seconds"]["accepted"] is not None
+    answer = world.status(key=key)
+    assert answer["story"] == "It is in OBS, with the same contents."
+    assert answer["in_obs"]["etag"] == answer["success"]["etag"] == answer["object"]["etag"]
+    assert answer["seconds"]["accepted"] is not None
 
     world.later(1)
     world.source.add(StoredObject(key, b"overwritten"))
@@ -190,21 +190,21 @@ def in_obs(world: StatusWorld) -> None:
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
-def test_in_a_closed_project_a_story_promises_nothing_and_names_the_step_that_opens_it(happened, what_comes_of_it):
+def test_in_a_closed_project_a_story_names_the_step_to_open_it(happened, what_comes_of_it):
     world = StatusWorld()
     happened(world)
     world.shut(on=True)
-    told = world.status(key="a")
+    answer = world.status(key="a")
     words = ("The project has been closed since", "nothing is submitted. To open it: ", what_comes_of_it)
-    assert [word for word in words if word not in told["next"]] == promises(told["next"]) == []
-    assert "起已关闭" in told["next_zh"]
+    assert [word for word in words if word not in answer["next"]] == promises(answer["next"]) == []
+    assert "起已关闭" in answer["next_zh"]
 
     # AND once it is open, it is as ever
     world.shut(on=False)
     assert "closed" not in world.status(key="a")["next"]
 
 
-def test_for_the_event_of_what_was_written_while_the_project_was_closed_nobody_waits(world):
+def test_no_event_is_expected_for_an_object_written_during_the_close(world):
     world.shut(on=True)
     world.upload("before", 0, accepted=False)
     world.later(30)
@@ -237,7 +237,7 @@ def test_of_an_accepted_version_only_what_obs_has_or_may_still_get_is_well():
         happens(world)
         answer = world.status(key="a")
         assert (answer["story"], answer["well"]) == (story, well)
-        # How long a version took is told of none but this one.
+        # Only this state has the duration of the copy.
         assert (answer["seconds"]["copied"] is not None) == ("in OBS, with the same" in story)
     world.obs.faults.add(NO_RIGHT)
     assert not world.status(key="a")["well"]
@@ -251,7 +251,7 @@ OVERWRITES = (
 
 
 @pytest.mark.parametrize(
-    ("mode", "data", "told", "step"),
+    ("mode", "data", "remedy", "step"),
     [
         # Another object of the same size, which reading proves to differ, or not.
         (SIZE, "b", f"OMS skips what is sent again ({SIZE}), so {OVERWRITES}", READ),
@@ -263,7 +263,7 @@ OVERWRITES = (
         ("NO_OVERWRITE", "?!", "delete each in OBS and compare again", ("compare", {"restart": True})),
     ],
 )
-def test_a_story_names_the_remedy_that_works_in_the_mode_of_the_task(mode, data, told, step):
+def test_a_story_names_the_remedy_that_works_in_the_mode_of_the_task(mode, data, remedy, step):
     # GIVEN an accepted version, in the place of which OBS has another object
     world = StatusWorld()
     world.task.overwrite_mode = mode
@@ -271,7 +271,7 @@ def test_a_story_names_the_remedy_that_works_in_the_mode_of_the_task(mode, data,
     world.write("a", data)
     answer = world.status(key="a")
     assert answer["story"].startswith("OMS accepted this version, but OBS has another: ")
-    assert (told in answer["next"], answer["step"]) == (True, {"job": step[0], "options": step[1]})
+    assert (remedy in answer["next"], answer["step"]) == (True, {"job": step[0], "options": step[1]})
 
     # WHEN the project is closed, THEN nothing is sent
     world.shut(on=True)

@@ -1,5 +1,7 @@
-"""What status says of OBS: accepted where nothing has looked, and what a comparison has seen where one has. How far a
-migration of the old objects is, and what to do where it does not go on by itself."""
+"""Status about OBS: accepted without a comparison, else the comparison's result.
+
+It also shows the progress of a migration of the old objects, with the step that ends its stop.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ ALL_THERE = (
     "All that was written before 2026-03-10T12:00:00Z was in OBS at 2026-03-10T12:00:00Z: 7 objects of 7, of which"
     " 5 are proven to be equal, and 2 are not."
 )
-# What a comparison found, the verdict, and what it says.
-FOUND = {
+# Counts of a comparison, the verdict, and parts of its text.
+COMPARISONS = {
     "what was in OBS, and since when": ({"equal_contents": 5, "equal_version": 2}, IN_STEP, [ALL_THERE]),
     "what it claims, beside all that there is": (
         {"equal_contents": 5, "equal_size": 2, "in_flight": 1, "failed_before": 3, "outside": 9},
@@ -50,15 +52,15 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("what", FOUND)
+@pytest.mark.parametrize("what", COMPARISONS)
 def test_a_comparison_tells(world, what):
-    found, state, words = FOUND[what]
-    world.compared(**found)
+    counts, state, words = COMPARISONS[what]
+    world.compared(**counts)
     assert world.tells(state, *words)
-    assert ("Not among them" in world.verdict()[1]) == ("in_flight" in found)
+    assert ("Not among them" in world.verdict()[1]) == ("in_flight" in counts)
 
 
-# What the last comparison lacked, what it has sent, and the command that ends it.
+# Objects that the last comparison found lacking, its submissions, and the command that resolves them.
 LACKED = {
     "older than what is sent": ({"missing": 3}, {"oldest": -10}, "compare --restart --since 2026-02-28T12:00:00Z"),
     "sent, beside what is older, and not sent": (
@@ -73,18 +75,18 @@ LACKED = {
 
 
 @pytest.mark.parametrize("what", LACKED)
-def test_what_obs_lacks_names_the_command_that_ends_it_and_none_that_sends_nothing(world, what):
-    found, known, ends = LACKED[what]
-    oldest = NOW + timedelta(days=known.get("oldest", -1))
-    classes = {name: ClassCount(Side(number, number)) for name, number in found.items()}
-    sent = Counter(submitted=known.get("submitted", 0))
+def test_lacking_objects_have_a_command_that_resolves_them(world, what):
+    counts, sent_counts, ends = LACKED[what]
+    oldest = NOW + timedelta(days=sent_counts.get("oldest", -1))
+    classes = {name: ClassCount(Side(number, number)) for name, number in counts.items()}
+    sent = Counter(submitted=sent_counts.get("submitted", 0))
     world.passed(job="compare", found=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
     verdict = world.status()["verdict"]
     assert verdict["text"].endswith(f": python3 ops.py {ends}")
     assert command(from_json(Step, verdict["step"])) == f"{OPS} {ends}"
 
 
-def test_what_a_comparison_found_is_not_known_while_oms_does_not_say_where_it_copies_to(world):
+def test_comparisons_do_not_count_while_oms_hides_its_destination(world):
     world.compared(equal_contents=2, missing=3)
     assert world.verdict()[0] == BEHIND
     world.describes(dst_bucket=None)
@@ -111,7 +113,7 @@ def test_what_is_in_obs_is_not_known_when_the_last_comparison_is_too_old(period,
     assert world.verdict()[0] == IN_STEP
 
 
-def test_without_any_comparison_it_says_accepted_also_where_no_timer_makes_one():
+def test_without_a_comparison_objects_are_accepted_also_without_a_timer():
     world = StatusWorld(COMPARE_PERIOD="off")
     world.go_to(NOW + timedelta(days=20))
     world.passed(scanned=7)
@@ -121,7 +123,7 @@ def test_without_any_comparison_it_says_accepted_also_where_no_timer_makes_one()
 def test_an_open_comparison_is_shown(world):
     world.compared(ended=False, equal_contents=5)
     shown = world.status()["compare"]
-    assert (shown["last"], [one["started"] for one in shown["open"]]) == (None, ["2026-03-10T12:00:00Z"])
+    assert (shown["last"], [comparison["started"] for comparison in shown["open"]]) == (None, ["2026-03-10T12:00:00Z"])
 
 
 def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
@@ -145,7 +147,7 @@ def test_a_clean_comparison_closes_what_oms_had_failed_to_copy_before(world):
         pytest.param(1, IN_STEP, id="both changed, as where applications write"),
     ],
 )
-def test_nothing_is_claimed_by_a_comparison_that_a_standstill_pass_contradicts(world, state, verdict):
+def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, state, verdict):
     # GIVEN failures of which nothing is known, and a comparison that saw everything in OBS
     world.compared(equal_contents=7)
     world.stood(0, 0)
@@ -173,7 +175,7 @@ def test_failures_stay_where_a_standstill_pass_contradicts_the_comparison(world)
 
 
 @pytest.mark.parametrize(
-    ("minutes_later", "found"),
+    ("minutes_later", "counts"),
     [
         pytest.param(90, {"equal_contents": 7}, id="it failed after the comparison"),
         pytest.param(-30, {"equal_contents": 7}, id="it may have been in flight"),
@@ -182,8 +184,8 @@ def test_failures_stay_where_a_standstill_pass_contradicts_the_comparison(world)
         pytest.param(-480, {"equal_contents": 6, "failed_before": 1}, id="one waited to be sent again"),
     ],
 )
-def test_failures_stay_where_the_comparison_does_not_show_that_they_are_healed(world, minutes_later, found):
-    world.compared(**found)
+def test_failures_stay_unless_the_comparison_shows_that_they_are_resolved(world, minutes_later, counts):
+    world.compared(**counts)
     world.counted(-minutes_later, REQUEST=2, FAILURE=2)
     world.later(2 * 3600)
     assert world.tells(BEHIND, "OMS failed to copy 2 objects")
@@ -200,11 +202,11 @@ LISTS = "oms/task_group/g/failed_object_lists/"
 LOOK, AGAIN, GO_ON, REMOVE = ({"look": True}, {"retry": True}, {"go_on": True}, {"remove": True})
 
 
-def begun(world, told=None):
+def begun(world, group=None):
     """A migration has begun, and OMS tells this of its task group."""
     world.keep(f"state/migrate-{world.settings.project}.json", {"begun": "2026-03-06T00:00:00Z", "group": "g"})
-    if told:
-        says(world, told)
+    if group:
+        says(world, group)
 
 
 def test_how_far_it_is_and_where_the_failed_are_listed(world):
@@ -226,7 +228,7 @@ def test_that_is_said_beside_whatever_is_worse(world):
 
 
 @pytest.mark.parametrize(
-    ("told", "words", "step"),
+    ("group", "words", "step"),
     [
         ({**GROUP, "status": 3}, "is paused", GO_ON),
         ({**GROUP, "status": 5}, "of 200 objects 2 failed", AGAIN),
@@ -236,8 +238,8 @@ def test_that_is_said_beside_whatever_is_worse(world):
         (None, "Somebody has deleted", REMOVE),
     ],
 )
-def test_one_that_does_not_go_on_by_itself_is_behind_with_its_step(world, told, words, step):
-    begun(world, told)
+def test_one_that_does_not_go_on_by_itself_is_behind_with_its_step(world, group, words, step):
+    begun(world, group)
     verdict = world.status()["verdict"]
     assert (verdict["state"], words in verdict["text"]) == (BEHIND, True)
     assert verdict["step"] == {"job": "migrate", "options": step}
@@ -248,7 +250,7 @@ def test_one_that_does_not_go_on_by_itself_is_behind_with_its_step(world, told, 
 
 
 @pytest.mark.parametrize(
-    "told",
+    "group",
     [
         {"group_id": "g", "status": 77},
         {"group_id": "another", "status": 6},
@@ -256,8 +258,8 @@ def test_one_that_does_not_go_on_by_itself_is_behind_with_its_step(world, told, 
         {"group_id": "g", "status": 2, "total_num": "many"},
     ],
 )
-def test_what_is_not_that_group_is_not_known_and_never_green(world, told):
-    begun(world, told)
+def test_what_is_not_that_group_is_not_known_and_never_green(world, group):
+    begun(world, group)
     answer = world.status()
     assert (answer["old_objects"], answer["old_objects_silence"]["problem"]) == (None, "UNEXPECTED")
     assert (answer["verdict"]["state"], answer["verdict"]["step"]) == ("not known", {"job": "migrate", "options": LOOK})

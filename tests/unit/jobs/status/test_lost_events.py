@@ -1,5 +1,7 @@
-"""Whether events arrive: what a pass found that no event told of, and what says nothing of the trigger. What reconcile
-looked at limits what is in step; an open pass is named."""
+"""Arrival of events: new objects without an event, and facts that do not show the state of the trigger.
+
+The coverage of reconcile limits the verdict in step; an open pass is named.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,16 @@ def unseen() -> StatusWorld:
     return StatusWorld()
 
 
-def written(world: StatusWorld, number: int, of: str = "lost", minutes_ago: int = 60, *, told: bool = False) -> None:
-    """Objects of an hour ago, of which events told, or no event did."""
+def written(
+    world: StatusWorld, number: int, of: str = "lost", minutes_ago: int = 60, *, has_event: bool = False
+) -> None:
+    """Upload objects of an hour ago, with or without an event."""
     for count in range(number):
-        world.upload(f"{of}/{count}", minutes_ago, accepted=told)
+        world.upload(f"{of}/{count}", minutes_ago, accepted=has_event)
 
 
 def new(world: StatusWorld) -> tuple[int, int]:
-    """How many new objects the last pass saw, and of how many of them no event told."""
+    """Return the number of new objects in the last pass, and of those without an event."""
     last = world.status()["reconcile"]["last"]
     return last["new"], last["new_missing"]
 
@@ -34,7 +38,7 @@ def new(world: StatusWorld) -> tuple[int, int]:
 def test_a_dead_trigger_is_not_green_until_it_works_again(unseen):
     # GIVEN objects of this day, most of which no event told of
     written(unseen, 6)
-    written(unseen, 4, "told", told=True)
+    written(unseen, 4, "told", has_event=True)
 
     # WHEN passes have sent them, THEN it is not green, however often they look
     for sent in (6, 0, 0):
@@ -49,9 +53,9 @@ def test_a_dead_trigger_is_not_green_until_it_works_again(unseen):
 
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["by events", "by reconcile"])
-def test_what_was_accepted_before_the_last_pass_does_not_hide_a_dead_trigger(unseen, accepted):
+def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(unseen, accepted):
     # GIVEN ten objects that a pass has judged
-    written(unseen, 10, "before", told=accepted)
+    written(unseen, 10, "before", has_event=accepted)
     unseen.reconcile()
 
     # WHEN another pass has to send nine of the nine objects that were written since
@@ -89,7 +93,7 @@ def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(unsee
 
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
-def test_a_record_that_reconcile_may_have_made_does_not_tell_that_the_event_came(unseen, kind, minutes, tells):
+def test_a_record_that_reconcile_may_have_made_does_not_prove_an_event(unseen, kind, minutes, tells):
     # GIVEN an object and its record of so many minutes later
     unseen.upload("a", minutes_ago=60, accepted=kind == "success")
     if kind == "failed":
@@ -108,14 +112,14 @@ def test_a_record_that_reconcile_may_have_made_does_not_tell_that_the_event_came
     ids=["half of them had a record", "they were written before the installation", "all had one", "an idle bucket"],
 )
 def test_a_trigger_is_not_called_dead_for_what_it_could_not_know(unseen, accepted, minutes_ago, sent):
-    written(unseen, accepted, "told", minutes_ago, told=True)
+    written(unseen, accepted, "told", minutes_ago, has_event=True)
     written(unseen, 10 - accepted, "lost", minutes_ago)
     assert unseen.reconcile()["submitted"] == sent
     assert unseen.verdict()[0] == IN_STEP
 
 
 @pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "younger"])
-def test_an_object_that_was_too_young_for_the_last_pass_is_new_unless_it_is_older_than_the_project(unseen, is_older):
+def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(unseen, is_older):
     if is_older:
         unseen.install(NOW)
     unseen.upload("a", minutes_ago=5, accepted=False)
@@ -131,7 +135,7 @@ def test_an_object_that_was_too_young_for_the_last_pass_is_new_unless_it_is_olde
 def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
     world = StatusWorld(RECONCILE_PERIOD="1d")
     world.install(NOW - timedelta(days=400))
-    written(world, 50, "old", 300 * 24 * 60, told=True)
+    written(world, 50, "old", 300 * 24 * 60, has_event=True)
     world.reconcile()
     world.go_to(NOW + timedelta(days=1))
     written(world, 1)
@@ -139,7 +143,7 @@ def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
     assert "None told of 1 new object (of 1)" in world.verdict()[1]
 
 
-# What is said of passes.
+# Texts about passes.
 
 THREE_DAYS_BEFORE = "Objects written before 2026-03-03T12:00:00Z were not checked."
 OLDER = "were not checked."
@@ -182,7 +186,9 @@ def test_an_open_pass_is_said_and_in_step_stays_limited(world, scope, words):
     world.passed(scope, ended=False, scanned=40)
     assert world.tells(IN_STEP, THREE_DAYS_BEFORE, words)
     shown = world.status()["reconcile"]
-    assert [(one["ranges"], one["ended"]) for one in shown["open"]] == [({"open": 1, "done": 0}, None)]
+    assert [(open_pass["ranges"], open_pass["ended"]) for open_pass in shown["open"]] == [
+        ({"open": 1, "done": 0}, None)
+    ]
     assert shown["last"]["scanned"] == 7
 
 
@@ -202,7 +208,7 @@ def test_a_backfill_or_a_part_alone_does_not_tell_whether_events_come(unseen, sc
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
-def test_whether_events_are_lost_is_not_known_when_the_last_pass_is_too_old(period, days):
+def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
     # GIVEN a pass, and a trigger that has been dead since
     world = StatusWorld(RECONCILE_PERIOD=period)
     world.passed(scanned=7)

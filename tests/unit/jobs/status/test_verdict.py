@@ -1,5 +1,4 @@
-"""What matters most comes first in the verdict, and nothing is green that is not known; what waits in the log
-bucket."""
+"""The verdict names the most important fact first, and unknown facts are never green; waiting keys."""
 
 from __future__ import annotations
 
@@ -82,8 +81,8 @@ def test_numbers_that_do_not_add_up_are_told_with_what_that_means():
     world = StatusWorld()
     world.passed(scanned=5, covered=4)
     first, *_ = world.status()["sums"]
-    told = (first["holds"], first["left"], sum(first["right"]), "its work is" in first["meaning"])
-    assert told == (False, 5, 4, True)
+    summary = (first["holds"], first["left"], sum(first["right"]), "its work is" in first["meaning"])
+    assert summary == (False, 5, 4, True)
 
 
 @pytest.mark.parametrize(
@@ -96,32 +95,32 @@ def test_a_payload_that_cannot_be_used_is_an_error(world, asked):
 
 def test_what_oms_said_of_a_refused_key_is_told(world):
     world.fail("a", "REFUSED", message="the key is invalid")
-    (one,) = world.status()["backlog"]["keys"]
-    assert one == {**one, "key": "a", "reason": "REFUSED", "message": "the key is invalid"}
+    (waiting,) = world.status()["backlog"]["keys"]
+    assert waiting == {**waiting, "key": "a", "reason": "REFUSED", "message": "the key is invalid"}
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "expected"),
     [
         ({"begun": "2026-03-06T00:00:00Z", "group": "g", "run": "r"}, ("2026-03-06T00:00:00Z", "g")),
         ({"something": "else"}, ("", "")),
     ],
 )
-def test_old_objects_on_their_way_are_named_also_where_what_is_written_of_them_is_not_read(world, written, told):
+def test_a_migration_is_named_also_with_an_unreadable_record(world, written, expected):
     world.keep(f"state/migrate-{world.settings.project}.json", written)
     migration = world.status()["migration"]
-    assert (migration["begun"], migration["group"]) == told
+    assert (migration["begun"], migration["group"]) == expected
     # OMS has no such group, or nobody knows of which to ask.
     assert world.verdict()[0] in (BEHIND, "not known")
 
 
-# What waits in the log bucket.
+# Keys that wait in the log bucket.
 
 LONG = "最" * 330
 
 
 @pytest.mark.parametrize("prefix", ["", "a/"])
-def test_a_folders_marker_among_the_failed_is_the_record_of_no_key_nor_outside_of_a_part(prefix):
+def test_a_folder_marker_among_failed_records_counts_nowhere(prefix):
     # GIVEN the objects that consoles make for folders
     world = StatusWorld(OBJECT_PREFIX=prefix)
     world.passed({**USUAL, "prefix": prefix}, scanned=7)
@@ -150,9 +149,9 @@ def test_chinese_verdicts_are_chinese(world):
 
 def test_the_sums_are_of_objects(world):
     world.counted(0, REQUEST=12, SUCCESS=8, FAILURE=1, SKIP=2)
-    *_, one = world.status()["sums"]
-    assert one["claim"] == "objects that OMS accepted this month <= copied + failed + skipped"
-    assert (one["left"], one["right"], one["holds"]) == (12, [8, 1, 2], False)
+    *_, total = world.status()["sums"]
+    assert total["claim"] == "objects that OMS accepted this month <= copied + failed + skipped"
+    assert (total["left"], total["right"], total["holds"]) == (12, [8, 1, 2], False)
 
 
 def test_counting_is_bounded_and_says_at_least(world, mocker):
@@ -165,7 +164,7 @@ def test_counting_is_bounded_and_says_at_least(world, mocker):
     assert "at least 5 objects waiting" in world.verdict()[1]
 
 
-def test_failures_outside_the_filter_are_told_apart_and_hide_none_of_ones_own(mocker):
+def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
     # GIVEN a project that forwards a part, and many failures of another one of the task, or of before
     mocker.patch("oss_oms_sync.jobs.status.facts._MAX_RECORDS_COUNTED", 4)
     world = StatusWorld(OBJECT_PREFIX="b/")
@@ -176,7 +175,7 @@ def test_failures_outside_the_filter_are_told_apart_and_hide_none_of_ones_own(mo
     report = world.status()
     backlog, state = report["backlog"], report["verdict"]["state"]
     assert (backlog["failed"], backlog["outside"], state) == (2, 4, BEHIND)
-    assert {one["key"] for one in backlog["keys"]} == {"b/1", f"b/{LONG}"}
+    assert {waiting_key["key"] for waiting_key in backlog["keys"]} == {"b/1", f"b/{LONG}"}
 
 
 def test_another_projects_pass_and_replay_are_not_ones_own():
@@ -200,7 +199,7 @@ def test_run_files_count_as_waiting(world):
     assert (backlog["run_files"], backlog["in_run_files"], backlog["oldest"]) == (2, 1, "2020-01-01T00:00:00Z")
 
 
-def test_the_run_files_of_another_project_are_left_behind_once_its_timers_have_been_still_for_a_day(world):
+def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):
     # GIVEN another project of the task with a run file, one of whose jobs' timers strikes
     of_another = f"{ROOT}replay/thumbnails/20260310T115000Z.json"
     world.bucket.add(StoredObject(of_another, b"[]"))

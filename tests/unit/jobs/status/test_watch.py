@@ -1,4 +1,4 @@
-"""The webhook is told when the verdict changes: not of what passes by itself, and not never."""
+"""The webhook gets a message when the verdict changes: not about passing states, but reliably about others."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def world() -> Watched:
 def test_the_first_verdict_is_told_so_that_one_sees_that_it_works():
     world = Watched()
     world.ticks(5)
-    assert [(one["verdict"], one["before"]) for one in world.told] == [("in step", None)]
+    assert [(alarm["verdict"], alarm["before"]) for alarm in world.told] == [("in step", None)]
 
 
 DAILY = DAY / 4
-# What the verdict becomes, if it changes, how often the timer strikes in it, and what has been told by then.
+# The new verdict, the number and period of the timer's ticks, and the messages up to then.
 SCRIPTS = {
     "broken, at once and once": [("broken", 1, PERIOD, ["broken"]), ("", 5, PERIOD, ["broken"])],
     "closed, at once and once": [("closed", 1, PERIOD, ["closed"]), ("", 5, PERIOD, ["closed"])],
@@ -59,12 +59,12 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("what", SCRIPTS)
 def test_told_is(world, what):
-    for state, ticks, period, told in SCRIPTS[what]:
+    for state, ticks, period, expected in SCRIPTS[what]:
         if state:
             world.go(state)
         world.ticks(ticks, period)
-        assert told in (None, world.states)
-    assert [one["before"] for one in world.told] == ["in step", *world.states][: len(world.told)]
+        assert expected in (None, world.states)
+    assert [alarm["before"] for alarm in world.told] == ["in step", *world.states][: len(world.told)]
 
 
 def test_trouble_of_two_kinds_in_turn_is_told_once(world):
@@ -72,11 +72,11 @@ def test_trouble_of_two_kinds_in_turn_is_told_once(world):
     world.compared(equal_contents=3)
     world.later(9 * DAY.total_seconds())
     # AND in step between them, it disturbs nobody
-    for told in (["not known"], ["not known", "in step"]):
+    for expected in (["not known"], ["not known", "in step"]):
         for _ in range(4):
             world.go("behind", ticks=1)
             world.go("in step", ticks=1)
-        assert world.states == told
+        assert world.states == expected
         world.compared(equal_contents=3)
         world.ticks(2)
 
@@ -92,12 +92,12 @@ def test_a_closed_project_raises_no_alarm_whatever_is_broken_in_it(world):
     assert world.states == ["closed", "broken"]
 
 
-def test_what_comes_after_the_close_is_told_at_once_and_each_day_until_it_is_acknowledged(world):
+def test_changes_after_the_close_alarm_at_once_and_daily(world):
     world.go("closed", ticks=1)
     world.fail("late", "CLOSED")
     world.ticks(4 + 1, DAY / 4)
-    told = [(one["verdict"], one["alarm"], one["before"]) for one in world.told]
-    assert told == [
+    alarms = [(alarm["verdict"], alarm["alarm"], alarm["before"]) for alarm in world.told]
+    assert alarms == [
         ("closed", False, "in step"),
         ("closed", True, "closed"),
         ("closed", True, "closed, alarm"),
@@ -107,7 +107,7 @@ def test_what_comes_after_the_close_is_told_at_once_and_each_day_until_it_is_ack
     # AND no more once somebody has
     world.status(acknowledge=True)
     world.ticks(4 + 1, DAY / 4)
-    assert [one["alarm"] for one in world.told[3:]] == [False]
+    assert [alarm["alarm"] for alarm in world.told[3:]] == [False]
 
 
 def test_a_call_by_hand_tells_nobody_and_is_no_tick(world):
@@ -133,7 +133,7 @@ def test_what_the_webhook_did_not_take_is_told_at_the_next_tick(world):
     # Until then whoever looks sees that nobody has heard of it.
     assert world.status()["alarm_not_taken"] == "it answered 503"
     world.ticks(3)
-    assert [(one["verdict"], one["before"]) for one in world.told] == [("broken", "in step")]
+    assert [(alarm["verdict"], alarm["before"]) for alarm in world.told] == [("broken", "in step")]
     assert world.status()["alarm_not_taken"] == ""
 
 
@@ -150,13 +150,13 @@ def test_a_webhook_that_fails_is_in_the_log_and_its_address_is_not(world, caplog
     world.go("broken")
     with caplog.at_level(logging.INFO):
         world.ticks(2)
-    said = [record.msg for record in caplog.records if "alert" in record.msg]
-    assert said == [
+    lines = [record.msg for record in caplog.records if "alert" in record.msg]
+    assert lines == [
         {"alert": "broken", "webhook": "JSON", "alert_problem": "it answered 503"},
         {"alert": "broken", "webhook": "JSON"},
     ]
     kept = [stored.body.decode() for stored in world.bucket.objects.values()]
-    assert TOKEN not in f"{kept} {said} {world.settings!r}"
+    assert TOKEN not in f"{kept} {lines} {world.settings!r}"
 
 
 @pytest.mark.parametrize("survives", [0, 1, 2])
@@ -173,7 +173,7 @@ def test_an_instance_that_dies_before_any_of_its_writes_loses_no_alarm(world, su
     assert world.states == ["broken"] * (2 if survives == 1 else 1)
 
 
-def test_where_the_log_bucket_takes_nothing_it_is_told_at_each_tick_rather_than_not_at_all(world):
+def test_without_a_writable_log_bucket_each_tick_sends_the_alarm(world):
     world.bucket.fail(NO_RIGHT, "put", lambda name: "watch" in name)
     world.go("broken")
     for _ in range(2):
@@ -185,7 +185,7 @@ def test_where_the_log_bucket_takes_nothing_it_is_told_at_each_tick_rather_than_
     assert world.states == ["broken"] * 3
 
 
-def test_two_projects_on_one_log_bucket_do_not_take_each_others_verdicts_for_changes():
+def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
     world = Watched()
     mine = world.one, world._clients, world.settings
     world.given = {**world.given, "OBJECT_PREFIX": "b/"}  # no pass of its own has ended
