@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from ops.certificate.counts import Document, Doubt, Wording, counts, headers_fit, numbers, sample_fits, whole
+from ops.certificate.counts import Document, Doubt, Wording, counts, headers_fit, sample_fits, whole
 from ops.certificate.form import (
     ACCEPTABLE,
     CHECKS,
     KIND,
-    METADATA,
     NOT_COUNTED,
-    OMS_UNFINISHED,
     RECORDS,
     SCHEMA,
     gates,
     sha256,
 )
+from ops.certificate.results import CLOSING_TIME, CLOUD_TOLERANCE, results_fit
 from ops.clock import moment, timestamp
 
-_RESULTS = {"passed", "failed", "not run", "not proven"}
-# An older comparison cannot decide a cutover.
-_MAX_COMPARISON_AGE = timedelta(hours=24)
 # Tolerance for the clock of the machine that checks.
 _MACHINE_TOLERANCE = timedelta(minutes=10)
-# Tolerance between the clocks of the clouds and of the function's instances (CLOCK).
-_CLOUD_TOLERANCE = timedelta(minutes=1)
 # Fields that only a comparison fills.
 _COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folders")
 _COMMANDS = {"close", "compare", "cutover", "deploy", "doctor", "migrate", "reconcile", "replay", "status"}
 _STEPS = {"settle", "replay", "compare", "again", "close", "oms", "standstill", "sample"}
-# Time until a closed project submits nothing, and time of OMS's inactivity after which it changes nothing.
-_CLOSING_TIME, _IDLE_TIME = timedelta(minutes=2), timedelta(minutes=10)
 # OMS has lost its unfinished objects if it finishes none for this time plus a minute for each GB.
 _PATIENCE, _BYTES_A_MINUTE = timedelta(hours=1), 10**9
 # Errors that a document without the form of a certificate raises.
@@ -62,7 +54,7 @@ def findings(document: Document) -> Iterator[Doubt]:
         raise ValueError("a standstill pass without a comparison")
     made = sha256(document)
     yield Doubt(Wording("The document is as it was made", "文档未被改动"), made == document["sha256"], made)
-    for rule in (_all_checks, _verdict, _results, _in_order, _accepted, _name, _oms, _steps):
+    for rule in (_all_checks, _verdict, results_fit, _in_order, _accepted, _name, _oms, _steps):
         yield rule(document)
     if document["sample"] is not None:
         yield sample_fits(document)
@@ -130,95 +122,6 @@ def _is_about_all_objects(document: Document, check: Document) -> bool:
     )
 
 
-def _results(document: Document) -> Doubt:
-    """Compare the result of each check with the document's numbers, as far as they decide it."""
-    scope = _result_of_scope(document)
-    wrong = [
-        check["id"]
-        for check in document["checks"]
-        if check["result"] not in _possible_results(document, check["id"], scope)
-    ]
-    return Doubt.unless(Wording("Each check ended as the numbers say", "各项检查的结果与数字相符"), wrong)
-
-
-def _possible_results(document: Document, name: str, scope: str) -> set[str]:
-    """Return the possible results of a check, given the result of SCOPE."""
-    is_of_classes = name in CHECKS and bool(CHECKS[name].classes)
-    if (is_of_classes or name in ("STOOD_STILL", "SUMS")) and scope == "not run":
-        return {"not run"}
-    if is_of_classes:
-        return {_result_of_classes(document, name)}
-    if name in _OF_CLOSING and document["frozen_since"] is None:
-        return {"not run"}
-    if name in _BY_NUMBERS:
-        return {_BY_NUMBERS[name](document)}
-    return {"passed", "failed"} if name == "SUMS" else _RESULTS
-
-
-def _result_of_scope(document: Document) -> str:
-    """Return the result of SCOPE: a comparison counts if it is not empty, began after the freeze, and is recent.
-
-    In a rehearsal it may be of any time.
-    """
-    compared, frozen = document["passes"]["compare"], document["frozen_since"]
-    if compared is None:
-        return "not run"
-    if frozen is not None:
-        is_recent = moment(compared["ended"]) >= moment(document["made"]) - _MAX_COMPARISON_AGE
-        if not is_recent or moment(compared["started"]) < moment(frozen):
-            return "not run"
-    return "passed" if document["last_written"] else "not proven"
-
-
-def _result_of_frozen(document: Document) -> str:
-    """Return the result of FROZEN: no write after the freeze."""
-    if document["frozen_since"] is None or _result_of_scope(document) != "passed":
-        return "not run"
-    frozen = moment(document["frozen_since"]) + _CLOUD_TOLERANCE
-    return "passed" if moment(document["last_written"][0]["at"]) <= frozen else "failed"
-
-
-def _result_of_closed(document: Document) -> str:
-    """Return the result of CLOSED, by OSS's times.
-
-    This run closed the project at least two minutes before the standstill pass began, and no other project of the task
-    is open.
-    """
-    closed, still = document["closed"], document["passes"]["standstill"]
-    if closed is None or closed["run"] != document["run"] or document["open_projects"] or still is None:
-        return "not run"
-    return "passed" if moment(closed["written"]) + _CLOSING_TIME <= moment(still["began"]) else "not run"
-
-
-def _result_of_oms_finished(document: Document) -> str:
-    """Return the result of OMS_FINISHED: no unfinished object, or acceptance by name."""
-    oms, is_accepted = document["oms"], OMS_UNFINISHED in document["accepted"]
-    if document["closed"] is None or document["migration"] is not None:
-        return "not run"
-    if oms["left"] is None:
-        return "passed" if is_accepted else "not run"
-    if oms["recorded"] is None or (oms["left"] and oms["may_finish"]):
-        return "not run"
-    if oms["left"]:
-        return "passed" if is_accepted else "not proven"
-    return "passed" if moment(document["made"]) >= _idle_from(oms) else "not run"
-
-
-def _idle_from(oms: Document) -> datetime:
-    """Return the time from which OMS can no longer change OBS, if nothing is left."""
-    return moment(oms["busy"]) + _IDLE_TIME if oms["busy"] is not None else datetime.min.replace(tzinfo=timezone.utc)
-
-
-def _result_of_stood_still(document: Document) -> str:
-    """Return the result of STOOD_STILL: after OMS finished, both buckets equal the comparison's state."""
-    compared, still = document["passes"]["compare"], document["passes"]["standstill"]
-    if still is None:
-        return "not run"
-    if any(compared[digest] != still[digest] for digest in ("state", "twin")):
-        return "failed"
-    return "passed" if moment(still["began"]) >= _idle_from(document["oms"]) else "not run"
-
-
 def _oms(document: Document) -> Doubt:
     """Require possible numbers of OMS.
 
@@ -232,61 +135,9 @@ def _oms(document: Document) -> Doubt:
     if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
         quiet = moment(document["made"]) - moment(oms["busy"])
         patience = _PATIENCE + timedelta(minutes=largest / _BYTES_A_MINUTE)
-        if abs(quiet - patience) > _CLOSING_TIME and oms["may_finish"] is not (quiet < patience):
+        if abs(quiet - patience) > CLOSING_TIME and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
     return Doubt.unless(Wording("What is said of OMS can be so", "有关 OMS 的说明合理"), wrong)
-
-
-def _result_of_classes(document: Document, name: str) -> str:
-    """Return the result of a check of classes."""
-    rule = CHECKS[name]
-    if not any(numbers(document["classes"][title]) != [0] * 4 for title in rule.classes):
-        return "passed"
-    if not rule.accepts:
-        return "failed"
-    return "passed" if rule.classes[0] in document["accepted"] else "not proven"
-
-
-def _result_of_sample(document: Document) -> str:
-    """Return the result of SAMPLE."""
-    sample = document["sample"]
-    if sample is None:
-        return "not run"
-    if sample["differing"]:
-        return "failed"
-    is_there = any(numbers(object_class)[0] for object_class in (document["classes"] or {}).values())
-    if not sample["seed"] or sample["unread"] or (is_there and not sample["read"]):
-        return "not run"
-    # With fewer objects than requested, the bound is weaker than requested.
-    return "passed" if sample["read"] >= min(sample["asked"], sample["population"]) else "not proven"
-
-
-def _result_of_metadata(document: Document) -> str:
-    """Return the result of METADATA; acceptance by name makes it pass.
-
-    Documented losses are not proven, other losses fail, and without a comparison nothing is known.
-    """
-    headers, sample = document["headers"], document["sample"]
-    is_compared = headers["drawn"] + len(headers["more"]) > 0
-    if sample is not None and sample["asked"] > 0 and not is_compared:
-        return "not run"
-    if headers["unexpected"] or headers["documented"] or headers["migrated"] is False:
-        lacking = "failed" if headers["unexpected"] else "not proven"
-        return "passed" if METADATA in document["accepted"] else lacking
-    is_unknown = headers["migrated"] is None and METADATA in document["accepted"]
-    return "passed" if is_compared or is_unknown else "not run"
-
-
-_BY_NUMBERS: Mapping[str, Callable[[Document], str]] = {
-    "FROZEN": _result_of_frozen,
-    "CLOSED": _result_of_closed,
-    "OMS_FINISHED": _result_of_oms_finished,
-    "STOOD_STILL": _result_of_stood_still,
-    "SCOPE": _result_of_scope,
-    "SAMPLE": _result_of_sample,
-    "METADATA": _result_of_metadata,
-}
-_OF_CLOSING = ("CLOSED", "OMS_FINISHED", "STOOD_STILL")
 
 
 def _in_order(document: Document) -> Doubt:
@@ -295,7 +146,7 @@ def _in_order(document: Document) -> Doubt:
     OSS's clock and the instance's agree about the start of the standstill pass.
     """
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
-    made, frozen, closed = moment(document["made"]) + _CLOUD_TOLERANCE, document["frozen_since"], document["closed"]
+    made, frozen, closed = moment(document["made"]) + CLOUD_TOLERANCE, document["frozen_since"], document["closed"]
     amended = [compared["amended"]] if compared and compared["amended"] is not None else []
     rows = {
         "frozen_since": [frozen] if frozen is not None else [],
@@ -309,7 +160,7 @@ def _in_order(document: Document) -> Doubt:
         for name, times in rows.items()
         if (times_until_made := [*map(moment, times), made]) != sorted(times_until_made)
     ]
-    if still and abs(moment(still["began"]) - moment(still["started"])) > _CLOUD_TOLERANCE:
+    if still and abs(moment(still["began"]) - moment(still["started"])) > CLOUD_TOLERANCE:
         wrong.append("began by OSS's clock")
     if document["as_of"] != (rows["compare"][-1] if compared else None):
         wrong.append("as_of")

@@ -39,7 +39,7 @@ class Wording(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """A claim, and if it holds; `detail` has the actual value, or the names that are wrong."""
+    """A checked claim; `detail` has the actual value, or the wrong names."""
 
     claim: Wording
     holds: bool
@@ -64,8 +64,8 @@ def compare_listing(
 ) -> Doubt:
     """Compare the listing of a bucket with the document's totals.
 
-    `own`: keys like those of records and of OMS's lists that the source has as well, so that the destination's count.
-    `keep` receives the digest of each object.
+    `own`: keys like those of records and OMS's lists that the source has too, so that the destination's count. `keep`
+    receives the digest of each object.
     """
     counted = count(document["scope"], objects, None if side == "source" else own, keep)
     stated = _stated(document[side]) if document[side] else None
@@ -76,12 +76,7 @@ def compare_listing(
     )
 
 
-def count(
-    scope: Document,
-    objects: Objects,
-    own: Collection[bytes] | None = None,
-    keep: Keep | None = None,
-) -> Totals:
+def count(scope: Document, objects: Objects, own: Collection[bytes] | None = None, keep: Keep | None = None) -> Totals:
     """Return the totals of a listing's objects in scope.
 
     With `own`, keys like those of records and of OMS's lists count only if they are in it. `keep` receives the digest
@@ -126,9 +121,7 @@ def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
 
 def _in_classes(document: Document, kinds: Collection[Sides]) -> Totals:
     """Return the destination's totals of the classes of these kinds."""
-    classes = {
-        title: object_class for title, object_class in document["classes"].items() if CLASSES.get(title) in kinds
-    }
+    classes = {title: sides for title, sides in document["classes"].items() if CLASSES.get(title) in kinds}
     return _summed(classes, "destination")
 
 
@@ -180,17 +173,12 @@ def does_add_up(document: Document) -> bool:
 
 
 def _written_last(document: Document) -> Doubt:
-    """Require last-written objects in scope, latest first, as many as there must be.
-
-    A recheck leaves deleted objects in the list.
-    """
-    written = [(moment(last_object["at"]), last_object["key"]) for last_object in document["last_written"]]
-    keys = [key for _, key in written]
+    """Require last-written objects in scope, latest first, in the necessary number; rechecks keep deleted objects."""
+    last = [(moment(last_object["at"]), last_object["key"]) for last_object in document["last_written"]]
+    keys = [key for _, key in last]
     # A key like a record's is impossible, and not listed.
-    population = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]
-    is_possible = min(_MAX_WRITTEN, population) <= len(written) <= _MAX_WRITTEN and written == sorted(
-        written, reverse=True
-    )
+    total = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]
+    is_possible = min(_MAX_WRITTEN, total) <= len(last) <= _MAX_WRITTEN and last == sorted(last, reverse=True)
     never = (RECORDS, document["scope"]["prefix"] + CANARY)
     are_objects = all(_is_in_scope(document, key) and not key.startswith(never) for key in _distinct(keys))
     return Doubt(Wording("What was written last can be so", "最后写入的对象合理"), is_possible and are_objects)
@@ -230,7 +218,6 @@ def _fits(title: str, totals: Sequence[int]) -> bool:
 
 
 def _folders(document: Document) -> Doubt:
-    """Require that the folders add up to each class."""
     summed = {title: [0] * 4 for title in document["classes"]}
     wrong = []
     for folder, classes in document["folders"].items():

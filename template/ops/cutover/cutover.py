@@ -174,25 +174,19 @@ class Cutover:
     def _compare(self, *, restart: bool) -> CompareAnswer:
         """Use the comparison since the freeze, or run a new one, then recheck the objects on their way."""
         self._begin(t("Compare both buckets"))
-        existing = self._existing_comparison() if self._plan.frozen and not restart else None
-        self._is_taken = isinstance(existing, Compared)
-        answer = (
-            existing
-            if existing and self._is_taken
-            else self._run_compare({**self._wishes, **({} if existing else _RESTART)})
-        )
+        prior = self._existing_comparison() if self._plan.frozen and not restart else None
+        self._is_taken = isinstance(prior, Compared)
+        answer = prior if prior and self._is_taken else self._run_pass({**self._wishes, **({} if prior else _RESTART)})
         if not isinstance(answer, Compared):
             self._end(False, _STOPPED.filled(why=answer.stopped or answer.next))
             return answer
-        counted = [
-            class_counts
-            for name, class_counts in counted_classes(answer).items()
-            if name.title not in NOT_COUNTED["destination"]
+        in_scope = [
+            sides for name, sides in counted_classes(answer).items() if name.title not in NOT_COUNTED["destination"]
         ]
         counts = t(
             "{source} objects in the source, {destination} in OBS",
-            source=sum(class_counts.source.objects for class_counts in counted),
-            destination=sum(class_counts.destination.objects for class_counts in counted),
+            source=sum(sides.source.objects for sides in in_scope),
+            destination=sum(sides.destination.objects for sides in in_scope),
         )
         self._end(True, t("the one that began {began}", began=answer.started) if self._is_taken else None, counts)
         return self._recheck(answer)
@@ -200,8 +194,8 @@ class Cutover:
     def _existing_comparison(self) -> CompareAnswer | None:
         """Return the comparison since the freeze, finished or open; None if a new comparison has to start.
 
-        A new comparison is needed if there is none, a standstill pass contradicted it, it lacks the requested reading,
-        or the source was empty: the same result would return although objects were written since.
+        It has to start if there is none, a standstill pass contradicted it, it lacks the requested reading, or the
+        source was empty: the same result would return although objects were written since.
         """
         answer = self._ask_compare({**self._wishes, **self._since, "look": True})
         lacks = self._plan.deep and "deep" not in answer.wishes
@@ -211,7 +205,7 @@ class Cutover:
     def _ask_compare(self, payload: Payload) -> CompareAnswer:
         return tool_output.of_compare(self._session.caller.ask("compare", payload))
 
-    def _run_compare(self, payload: Payload) -> CompareAnswer:
+    def _run_pass(self, payload: Payload) -> CompareAnswer:
         return cast(CompareAnswer, run_pass(self._session, "compare", payload))
 
     def _recheck(self, compared: Compared) -> CompareAnswer:
@@ -243,10 +237,7 @@ class Cutover:
         return last
 
     def _repeat_recheck(self, last: CompareAnswer) -> CompareAnswer:
-        """Recheck until nothing is on its way or nothing changes; at least once.
-
-        Causes may have been removed since an existing comparison, and waiting keys have to be judged too.
-        """
+        """Recheck until all is resolved or nothing changes; once at least, for new repairs and for waiting keys."""
         session, still, times = self._session, 0, 0
         session.screen.begin()
         began = session.clock.monotonic()
@@ -296,10 +287,7 @@ class Cutover:
         return go
 
     def _wait_for_oms(self) -> bool:
-        """Wait until OMS has no work left and replay has read OMS's lists since; return True on success.
-
-        Acceptance by name counts as success. Certify reports any other step.
-        """
+        """Wait until OMS is idle and replay has read its lists since; return True on success or acceptance."""
         self._begin(t("Wait until OMS has finished"))
         session, began = self._session, self._session.clock.monotonic()
         while True:
@@ -323,7 +311,7 @@ class Cutover:
         self._begin(t("Show that both buckets stand still"))
         # Times have whole seconds, and the standstill pass has to start after the comparison has ended.
         self._session.clock.sleep(1.0)
-        answer = self._run_compare({"standstill": True, **_RESTART})
+        answer = self._run_pass({"standstill": True, **_RESTART})
         self._end(answer.finished, None if answer.finished else _STOPPED.filled(why=answer.stopped))
 
     def _certify(self) -> Any:
